@@ -1,0 +1,325 @@
+//! Close codes, close reasons and close frames (RFC 6455, sections 5.5.1 and 7.4).
+//!
+//! Only what an endpoint may put on the wire can be made: a [`CloseCode`] is never 1005, 1006 or 1015, and a
+//! [`CloseReason`] never exceeds 123 bytes.
+//!
+//! ```
+//! use portcullis_core::{CloseCode, CloseFrame};
+//!
+//! assert_eq!(CloseCode::new(4404).unwrap(), 4404);
+//! assert!(CloseCode::new(1006).is_err());
+//! assert_eq!(CloseFrame::new(CloseCode::NORMAL, "bye").to_string(), "1000 bye");
+//! ```
+
+use std::{borrow::Cow, error::Error, fmt};
+
+/// The most bytes a close reason may have: 125 of a control frame less two of the code.
+pub const MAX_REASON: usize = 123;
+
+/// A close code that an endpoint may send: 1000 to 1003, 1007 to 1014, or 3000 to 4999.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CloseCode(u16);
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal;)*) => {
+        impl CloseCode {
+            $($(#[$doc])* pub const $name: Self = Self($code);)*
+        }
+    };
+}
+
+codes! {
+    /// 1000: the purpose was fulfilled.
+    NORMAL = 1000;
+    /// 1001: the endpoint goes away.
+    GOING_AWAY = 1001;
+    /// 1002: the peer broke the protocol.
+    PROTOCOL_ERROR = 1002;
+    /// 1003: a kind of data that the endpoint does not take.
+    UNSUPPORTED_DATA = 1003;
+    /// 1007: data that is not of the message's type, such as text that is not UTF-8.
+    INVALID_PAYLOAD = 1007;
+    /// 1008: the message violates a policy.
+    POLICY_VIOLATION = 1008;
+    /// 1009: the message is too big.
+    MESSAGE_TOO_BIG = 1009;
+    /// 1010: the client wanted an extension (sent by clients only).
+    MANDATORY_EXTENSION = 1010;
+    /// 1011: the server met an unexpected condition.
+    INTERNAL_ERROR = 1011;
+    /// 1012: the service restarts; come back.
+    SERVICE_RESTART = 1012;
+    /// 1013: try again later.
+    TRY_AGAIN_LATER = 1013;
+    /// 1014: a gateway got a bad answer. Most libraries refuse to receive it.
+    BAD_GATEWAY = 1014;
+    /// 3000: the client is not authenticated.
+    UNAUTHORIZED = 3000;
+    /// 3003: the client is known and not allowed.
+    FORBIDDEN = 3003;
+    /// 3008: a time ran out.
+    TIMEOUT = 3008;
+}
+
+impl CloseCode {
+    /// A close code from its number.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCloseCode`] if an endpoint may not send it (RFC 6455, section 7.4).
+    pub const fn new(code: u16) -> Result<Self, InvalidCloseCode> {
+        match code {
+            1000..=1003 | 1007..=1014 | 3000..=4999 => Ok(Self(code)),
+            _ => Err(InvalidCloseCode(code)),
+        }
+    }
+
+    /// The number.
+    pub const fn as_u16(self) -> u16 {
+        self.0
+    }
+}
+
+impl PartialEq<u16> for CloseCode {
+    fn eq(&self, other: &u16) -> bool {
+        self.0 == *other
+    }
+}
+
+impl From<CloseCode> for u16 {
+    fn from(code: CloseCode) -> Self {
+        code.0
+    }
+}
+
+impl TryFrom<u16> for CloseCode {
+    type Error = InvalidCloseCode;
+
+    fn try_from(code: u16) -> Result<Self, Self::Error> {
+        Self::new(code)
+    }
+}
+
+impl fmt::Debug for CloseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CloseCode({})", self.0)
+    }
+}
+
+impl fmt::Display for CloseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A number that is no close code an endpoint may send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidCloseCode(u16);
+
+impl fmt::Display for InvalidCloseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "invalid close code {}: it may not be sent", self.0)
+    }
+}
+
+impl Error for InvalidCloseCode {}
+
+/// Why a connection closes, in at most 123 bytes of UTF-8. A longer text is cut on a character boundary.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct CloseReason(Cow<'static, str>);
+
+impl CloseReason {
+    /// A reason, cut to 123 bytes.
+    pub fn new(text: impl Into<Cow<'static, str>>) -> Self {
+        let text = text.into();
+        let end = text.floor_char_boundary_at(MAX_REASON);
+        Self(match text {
+            Cow::Borrowed(text) => Cow::Borrowed(&text[..end]),
+            Cow::Owned(mut text) => {
+                text.truncate(end);
+                Cow::Owned(text)
+            }
+        })
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+trait FloorBoundary {
+    fn floor_char_boundary_at(&self, at: usize) -> usize;
+}
+
+// `str::floor_char_boundary` is younger than the Rust this crate asks for.
+impl FloorBoundary for str {
+    fn floor_char_boundary_at(&self, at: usize) -> usize {
+        if at >= self.len() {
+            return self.len();
+        }
+        (0..=at).rev().find(|&at| self.is_char_boundary(at)).unwrap_or(0)
+    }
+}
+
+impl<T: Into<Cow<'static, str>>> From<T> for CloseReason {
+    fn from(text: T) -> Self {
+        Self::new(text)
+    }
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A close frame: a code with a reason, or empty (the receiver then sees 1005: closed, no reason given).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct CloseFrame(Option<(CloseCode, CloseReason)>);
+
+impl CloseFrame {
+    /// A frame with a code and a reason.
+    pub fn new(code: CloseCode, reason: impl Into<CloseReason>) -> Self {
+        Self(Some((code, reason.into())))
+    }
+
+    /// A frame without a code.
+    pub const fn empty() -> Self {
+        Self(None)
+    }
+
+    /// The code, if there is one.
+    pub fn code(&self) -> Option<CloseCode> {
+        self.0.as_ref().map(|(code, _)| *code)
+    }
+
+    /// The reason; empty if there is none.
+    pub fn reason(&self) -> &str {
+        self.0.as_ref().map_or("", |(_, reason)| reason.as_str())
+    }
+
+    /// Reads the unmasked payload of a close frame.
+    ///
+    /// # Errors
+    ///
+    /// What the sender did wrong; [`MalformedClose::answer`] is the frame that RFC 6455 asks for.
+    pub fn parse(payload: &[u8]) -> Result<Self, MalformedClose> {
+        match payload {
+            [] => Ok(Self::empty()),
+            [_] => Err(MalformedClose::OneByte),
+            [high, low, reason @ ..] => {
+                let code = u16::from_be_bytes([*high, *low]);
+                let code = CloseCode::new(code).map_err(|_| MalformedClose::Code(code))?;
+                let reason = str::from_utf8(reason).map_err(|_| MalformedClose::Reason)?;
+                Ok(Self::new(code, reason.to_owned()))
+            }
+        }
+    }
+}
+
+impl fmt::Display for CloseFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            None => f.write_str("no code"),
+            Some((code, reason)) if reason.as_str().is_empty() => code.fmt(f),
+            Some((code, reason)) => write!(f, "{code} {reason}"),
+        }
+    }
+}
+
+/// A close frame of the peer that RFC 6455 forbids (sections 5.5.1, 7.4 and 8.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MalformedClose {
+    /// A payload of one byte.
+    OneByte,
+    /// A code that may not be sent.
+    Code(u16),
+    /// A reason that is not UTF-8.
+    Reason,
+}
+
+impl MalformedClose {
+    /// The close frame to answer with.
+    pub fn answer(self) -> CloseFrame {
+        match self {
+            Self::OneByte => CloseFrame::new(CloseCode::PROTOCOL_ERROR, "close frame of one byte"),
+            Self::Code(_) => CloseFrame::new(CloseCode::PROTOCOL_ERROR, "close code that may not be sent"),
+            Self::Reason => CloseFrame::new(CloseCode::INVALID_PAYLOAD, "close reason is not UTF-8"),
+        }
+    }
+}
+
+impl fmt::Display for MalformedClose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OneByte => f.write_str("malformed close: a payload of one byte"),
+            Self::Code(code) => write!(f, "malformed close: code {code} may not be sent"),
+            Self::Reason => f.write_str("malformed close: the reason is not UTF-8"),
+        }
+    }
+}
+
+impl Error for MalformedClose {}
+
+/// What a value means as the end of a WebSocket: to it what `IntoResponse` is to HTTP.
+pub trait IntoClose {
+    /// The close frame.
+    fn into_close(self) -> CloseFrame;
+}
+
+impl IntoClose for CloseFrame {
+    fn into_close(self) -> CloseFrame {
+        self
+    }
+}
+
+impl IntoClose for CloseCode {
+    fn into_close(self) -> CloseFrame {
+        CloseFrame::new(self, "")
+    }
+}
+
+impl<R: Into<CloseReason>> IntoClose for (CloseCode, R) {
+    fn into_close(self) -> CloseFrame {
+        CloseFrame::new(self.0, self.1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_codes_that_may_be_sent_exist() {
+        for code in 0..=u16::MAX {
+            let legal = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
+            assert_eq!(CloseCode::new(code).is_ok(), legal, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_long_reason_is_cut_on_a_character() {
+        let reason = CloseReason::new("é".repeat(100));
+        assert_eq!(reason.as_str().len(), 122);
+        assert_eq!(CloseReason::new("a".repeat(200)).as_str().len(), MAX_REASON);
+        assert_eq!(CloseReason::new("short").as_str(), "short");
+    }
+
+    #[test]
+    fn malformed_closes_are_answered_as_the_rfc_asks() {
+        for (payload, answer) in [
+            (&b"\x03"[..], 1002),
+            (b"\x03\xee", 1002),
+            (b"\x03\xed", 1002),
+            (b"\x00\x00", 1002),
+            (b"\x13\x88", 1002),
+            (b"\x03\xe8\xff", 1007),
+        ] {
+            let code = CloseFrame::parse(payload).unwrap_err().answer().code();
+            assert_eq!(code.map(CloseCode::as_u16), Some(answer), "{payload:?}");
+        }
+        assert_eq!(CloseFrame::parse(b"").unwrap(), CloseFrame::empty());
+        assert_eq!(CloseFrame::parse(b"\x03\xe8ok").unwrap(), CloseFrame::new(CloseCode::NORMAL, "ok"));
+    }
+}

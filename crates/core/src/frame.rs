@@ -1,0 +1,311 @@
+//! Frame headers (RFC 6455, section 5.2), and the control frames that a guard sends.
+//!
+//! [`FrameHeader::parse`] reads a header from the front of a slice; [`Decoder`] does so for bytes that arrive in any
+//! pieces. Both are total: no input makes them panic or allocate, and no payload is copied or unmasked.
+//!
+//! ```
+//! use portcullis_core::frame::{FrameHeader, Opcode};
+//!
+//! let header = FrameHeader::parse(&[0x81, 0x05, b'h']).unwrap();
+//! assert_eq!((header.opcode(), header.payload_len(), header.len()), (Opcode::TEXT, 5, 2));
+//! assert_eq!(FrameHeader::parse(&[0x81]), None);
+//! ```
+
+use std::fmt;
+
+use crate::close::CloseFrame;
+
+/// The most bytes a header has: two, eight of extended length, four of mask.
+pub const MAX_HEADER: usize = 14;
+
+/// The most bytes the payload of a control frame may have (RFC 6455, section 5.5).
+pub const MAX_CONTROL: usize = 125;
+
+/// What a frame carries. Reserved opcodes are representable, as a header is read before it is judged.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Opcode(u8);
+
+impl Opcode {
+    /// 0: the next part of a fragmented message.
+    pub const CONTINUATION: Self = Self(0);
+    /// 1: text.
+    pub const TEXT: Self = Self(1);
+    /// 2: binary.
+    pub const BINARY: Self = Self(2);
+    /// 8: close.
+    pub const CLOSE: Self = Self(8);
+    /// 9: ping.
+    pub const PING: Self = Self(9);
+    /// 10: pong.
+    pub const PONG: Self = Self(10);
+
+    /// The number, 0 to 15.
+    pub const fn as_u8(self) -> u8 {
+        self.0
+    }
+
+    /// Whether this is a control frame's opcode (8 to 15).
+    pub const fn is_control(self) -> bool {
+        self.0 >= 8
+    }
+
+    /// Whether RFC 6455 leaves the opcode undefined.
+    pub const fn is_reserved(self) -> bool {
+        !matches!(self.0, 0..=2 | 8..=10)
+    }
+}
+
+impl fmt::Debug for Opcode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Opcode({})", self.0)
+    }
+}
+
+/// The header of one frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameHeader {
+    first: u8,
+    mask: Option<[u8; 4]>,
+    payload_len: u64,
+    len: u8,
+}
+
+impl FrameHeader {
+    /// Reads the header at the front of `bytes`; `None` if it is not all there.
+    #[inline]
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let (&first, rest) = bytes.split_first()?;
+        let (&second, rest) = rest.split_first()?;
+        let (payload_len, rest, extended) = match second & 0x7f {
+            126 => {
+                let (length, rest) = rest.split_first_chunk()?;
+                (u64::from(u16::from_be_bytes(*length)), rest, 2)
+            }
+            127 => {
+                let (length, rest) = rest.split_first_chunk()?;
+                (u64::from_be_bytes(*length), rest, 8)
+            }
+            short => (u64::from(short), rest, 0),
+        };
+        let masked = second & 0x80 != 0;
+        let mask = if masked { Some(*rest.first_chunk()?) } else { None };
+        Some(Self { first, mask, payload_len, len: 2 + extended + if masked { 4 } else { 0 } })
+    }
+
+    /// Whether this is the last frame of its message.
+    pub const fn fin(&self) -> bool {
+        self.first & 0x80 != 0
+    }
+
+    /// Whether RSV1 is set: compressed, where permessage-deflate was agreed (RFC 7692).
+    pub const fn rsv1(&self) -> bool {
+        self.first & 0x40 != 0
+    }
+
+    /// Whether RSV2 or RSV3 is set.
+    pub const fn rsv2_or_3(&self) -> bool {
+        self.first & 0x30 != 0
+    }
+
+    /// What the frame carries.
+    pub const fn opcode(&self) -> Opcode {
+        Opcode(self.first & 0x0f)
+    }
+
+    /// The masking key, if the payload is masked.
+    pub const fn mask(&self) -> Option<[u8; 4]> {
+        self.mask
+    }
+
+    /// The length of the payload in bytes, as declared; RFC 6455 allows less than 2^63.
+    pub const fn payload_len(&self) -> u64 {
+        self.payload_len
+    }
+
+    /// The length of the header itself in bytes, 2 to 14.
+    #[expect(clippy::len_without_is_empty, reason = "a header is never empty")]
+    pub const fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether this frame begins a text or binary message.
+    pub const fn starts_message(&self) -> bool {
+        matches!(self.first & 0x0f, 1 | 2)
+    }
+}
+
+/// Follows a stream of frames through bytes that arrive in any pieces.
+#[derive(Debug, Clone, Default)]
+pub struct Decoder {
+    partial: [u8; MAX_HEADER],
+    have: u8,
+    payload_left: u64,
+}
+
+impl Decoder {
+    /// A decoder at a frame boundary.
+    pub const fn new() -> Self {
+        Self::inside(0)
+    }
+
+    /// A decoder with so many bytes of a payload still to come.
+    pub const fn inside(payload_left: u64) -> Self {
+        Self { partial: [0; MAX_HEADER], have: 0, payload_left }
+    }
+
+    /// Whether the next byte begins a frame.
+    #[inline]
+    pub const fn at_boundary(&self) -> bool {
+        self.have == 0 && self.payload_left == 0
+    }
+
+    /// Bytes of the current payload that are still to come.
+    pub const fn payload_left(&self) -> u64 {
+        self.payload_left
+    }
+
+    /// Takes payload and then one header from the front of `bytes`. `None` when `bytes` is used up.
+    #[inline]
+    pub fn next(&mut self, bytes: &mut &[u8]) -> Option<FrameHeader> {
+        self.skip_payload(bytes);
+        if bytes.is_empty() {
+            return None;
+        }
+        let header = match (self.have, FrameHeader::parse(bytes)) {
+            (0, Some(header)) => {
+                *bytes = &bytes[header.len()..];
+                header
+            }
+            _ => self.assemble(bytes)?,
+        };
+        self.payload_left = header.payload_len();
+        Some(header)
+    }
+
+    /// Takes what is left of the current payload, and returns it.
+    #[inline]
+    pub fn skip_payload<'a>(&mut self, bytes: &mut &'a [u8]) -> &'a [u8] {
+        let skip = usize::try_from(self.payload_left).unwrap_or(usize::MAX).min(bytes.len());
+        let (payload, rest) = bytes.split_at(skip);
+        *bytes = rest;
+        self.payload_left -= skip as u64;
+        payload
+    }
+
+    #[cold]
+    fn assemble(&mut self, bytes: &mut &[u8]) -> Option<FrameHeader> {
+        while let Some((&byte, rest)) = bytes.split_first() {
+            *bytes = rest;
+            self.partial[usize::from(self.have)] = byte;
+            self.have += 1;
+            if let Some(header) = FrameHeader::parse(&self.partial[..usize::from(self.have)]) {
+                self.have = 0;
+                return Some(header);
+            }
+        }
+        None
+    }
+}
+
+/// Applies a masking key to a payload (RFC 6455, section 5.3). The same call masks and unmasks.
+pub fn apply_mask(payload: &mut [u8], mask: [u8; 4]) {
+    for (byte, key) in payload.iter_mut().zip(mask.iter().cycle()) {
+        *byte ^= key;
+    }
+}
+
+/// Writes a control frame as a server sends it, unmasked.
+///
+/// # Panics
+///
+/// If the payload is longer than 125 bytes.
+pub fn put_control(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
+    put_header(out, opcode, payload.len(), 0);
+    out.extend_from_slice(payload);
+}
+
+/// Writes a close frame as a server sends it, unmasked.
+pub fn put_close(out: &mut Vec<u8>, frame: &CloseFrame) {
+    put_header(out, Opcode::CLOSE, close_len(frame), 0);
+    put_close_payload(out, frame);
+}
+
+/// Writes a close frame as a client sends it, masked with a key of zeros.
+pub fn put_close_masked(out: &mut Vec<u8>, frame: &CloseFrame) {
+    put_header(out, Opcode::CLOSE, close_len(frame), 0x80);
+    out.extend_from_slice(&[0; 4]);
+    put_close_payload(out, frame);
+}
+
+fn put_header(out: &mut Vec<u8>, opcode: Opcode, len: usize, mask_bit: u8) {
+    assert!(len <= MAX_CONTROL, "a control frame carries at most 125 bytes");
+    let len = u8::try_from(len).expect("125 fits a byte");
+    out.extend_from_slice(&[0x80 | opcode.as_u8(), mask_bit | len]);
+}
+
+fn close_len(frame: &CloseFrame) -> usize {
+    frame.code().map_or(0, |_| 2 + frame.reason().len())
+}
+
+fn put_close_payload(out: &mut Vec<u8>, frame: &CloseFrame) {
+    if let Some(code) = frame.code() {
+        out.extend_from_slice(&code.as_u16().to_be_bytes());
+        out.extend_from_slice(frame.reason().as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::close::CloseCode;
+
+    fn headers(pieces: &[&[u8]]) -> (Vec<FrameHeader>, bool) {
+        let mut decoder = Decoder::new();
+        let mut found = Vec::new();
+        for mut piece in pieces.iter().copied() {
+            while let Some(header) = decoder.next(&mut piece) {
+                found.push(header);
+            }
+            assert!(piece.is_empty());
+        }
+        (found, decoder.at_boundary())
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_gives_the_same_headers(bytes in prop::collection::vec(any::<u8>(), 0..300), size in 1..20_usize) {
+            let whole = headers(&[&bytes]);
+            let split: Vec<&[u8]> = bytes.chunks(size).collect();
+            prop_assert_eq!(whole, headers(&split));
+        }
+    }
+
+    #[test]
+    fn each_length_form_is_read() {
+        for (bytes, payload, len) in [
+            (&[0x82, 0x00][..], 0, 2),
+            (&[0x82, 0x7d], 125, 2),
+            (&[0x82, 0x7e, 1, 0], 256, 4),
+            (&[0x82, 0x7f, 0, 0, 0, 0, 0, 1, 0, 0], 65_536, 10),
+            (&[0x82, 0xff, 255, 255, 255, 255, 255, 255, 255, 255, 1, 2, 3, 4], u64::MAX, 14),
+        ] {
+            let header = FrameHeader::parse(bytes).unwrap();
+            assert_eq!((header.payload_len(), header.len()), (payload, len), "{bytes:?}");
+            for cut in 0..bytes.len() {
+                assert_eq!(FrameHeader::parse(&bytes[..cut]), None, "{bytes:?} cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn close_frames_are_written_and_read_back() {
+        let frame = CloseFrame::new(CloseCode::POLICY_VIOLATION, "slow down");
+        let mut out = Vec::new();
+        put_close(&mut out, &frame);
+        let header = FrameHeader::parse(&out).unwrap();
+        assert_eq!(CloseFrame::parse(&out[header.len()..]).unwrap(), frame);
+        assert_eq!(header.opcode(), Opcode::CLOSE);
+    }
+}

@@ -1,0 +1,71 @@
+//! Which requests are WebSocket handshakes.
+//!
+//! WebSocket libraries are lax in different ways: some look only at `Sec-WebSocket-Key`, some only at the first
+//! `Connection` header. What one of them would upgrade must not pass unchecked, so this test is wider than any of
+//! theirs, and wider than RFC 6455, section 4.2.1.
+
+use http::{
+    HeaderMap, Method, Request, Version,
+    header::{SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE},
+};
+
+/// Whether a request asks for a WebSocket: `websocket` in any `Upgrade` header, a `Sec-WebSocket-Key` or
+/// `Sec-WebSocket-Version`, or `CONNECT` over HTTP/2 or later (RFC 8441), whatever else its headers say.
+///
+/// ```
+/// use http::Request;
+/// use portcullis_core::handshake::is_handshake;
+///
+/// assert!(is_handshake(&Request::get("/").header("upgrade", "WebSocket").body(()).unwrap()));
+/// assert!(!is_handshake(&Request::get("/").header("upgrade", "h2c").body(()).unwrap()));
+/// ```
+pub fn is_handshake<B>(request: &Request<B>) -> bool {
+    let extended_connect = request.method() == Method::CONNECT && request.version() >= Version::HTTP_2;
+    extended_connect || names_websocket(request.headers())
+}
+
+fn names_websocket(headers: &HeaderMap) -> bool {
+    headers.contains_key(SEC_WEBSOCKET_KEY)
+        || headers.contains_key(SEC_WEBSOCKET_VERSION)
+        || headers.get_all(UPGRADE).iter().any(|value| has_token(value.as_bytes(), b"websocket"))
+}
+
+/// Whether a response completes the upgrade that its request asked for: `101`, or `2xx` to a `CONNECT`.
+pub fn is_upgrade(method: &Method, status: http::StatusCode) -> bool {
+    status == http::StatusCode::SWITCHING_PROTOCOLS || (method == Method::CONNECT && status.is_success())
+}
+
+// A substring, not a token: a list that some library reads more loosely than we do must not slip by.
+fn has_token(value: &[u8], token: &[u8]) -> bool {
+    value.windows(token.len()).any(|window| window.eq_ignore_ascii_case(token))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn anything_that_a_library_would_upgrade_is_a_handshake() {
+        for (name, value, expected) in [
+            ("upgrade", "websocket", true),
+            ("upgrade", "WEBSOCKET", true),
+            ("upgrade", "h2c, websocket", true),
+            ("upgrade", "websocket/13", true),
+            ("upgrade", "h2c", false),
+            ("sec-websocket-key", "", true),
+            ("sec-websocket-version", "8", true),
+            ("connection", "upgrade", false),
+        ] {
+            let request = Request::get("/").header(name, value).body(()).unwrap();
+            assert_eq!(is_handshake(&request), expected, "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn connect_counts_over_http_2_only() {
+        let mut request = Request::connect("example.com:80").body(()).unwrap();
+        assert!(!is_handshake(&request));
+        *request.version_mut() = Version::HTTP_2;
+        assert!(is_handshake(&request));
+    }
+}

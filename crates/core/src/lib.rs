@@ -1,0 +1,45 @@
+//! The ground floor of Portcullis: what its layers share.
+//!
+//! A Tower layer's view of a WebSocket ends at the `101`. This crate holds on to the connection behind it, so that a
+//! layer can enforce something on a live socket, and speaks the words that layers have in common.
+//!
+//! Without features: vocabulary and decisions, no runtime.
+//!
+//! - [`close`]: close codes, close reasons and [`IntoClose`].
+//! - [`frame`]: frame headers (RFC 6455, section 5.2), and the few control frames that a guard sends.
+//! - [`handshake`]: which requests are WebSocket handshakes.
+//! - [`identity`]: the client's address and the authenticated subject, carried in request extensions.
+//! - [`policy`]: what a layer implements to enforce something on a live connection.
+//! - [`refusal`]: why a handshake was refused.
+#![cfg_attr(
+    feature = "guard",
+    doc = "\nWith feature `guard`: [`PolicyLayer`] installs a policy, [`GuardLayer`] sets what holds for the connection, and\n[`Connection`] is the handle of the live connection."
+)]
+
+pub mod close;
+pub mod frame;
+pub mod handshake;
+pub mod identity;
+pub mod policy;
+pub mod refusal;
+
+#[cfg(feature = "guard")]
+mod closing;
+#[cfg(feature = "guard")]
+mod connection;
+#[cfg(feature = "guard")]
+pub mod guard;
+#[cfg(feature = "guard")]
+mod io;
+#[cfg(feature = "guard")]
+mod layer;
+#[cfg(feature = "guard")]
+pub mod upgrade;
+
+pub use close::{CloseCode, CloseFrame, CloseReason, IntoClose};
+#[cfg(feature = "guard")]
+pub use connection::{Connection, ConnectionId, Ended, EndedBy};
+#[cfg(feature = "guard")]
+pub use io::GuardedIo;
+#[cfg(feature = "guard")]
+pub use layer::{GuardLayer, GuardService, PolicyLayer, PolicyService};

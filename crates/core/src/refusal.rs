@@ -1,0 +1,116 @@
+//! Why a handshake was refused, as data.
+//!
+//! A refusal is a response with a status for clients that can read one, and carries itself in the response's
+//! extensions, so that an outer layer can render it otherwise, for instance as a close frame for a browser, which sees
+//! no status.
+
+use std::{borrow::Cow, time::Duration};
+
+use http::{HeaderValue, Response, StatusCode, header::RETRY_AFTER};
+
+use crate::close::CloseFrame;
+
+/// Why a handshake was refused. Travels in the response's extensions.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    kind: &'static str,
+    status: StatusCode,
+    close: Option<CloseFrame>,
+    retry_after: Option<Duration>,
+    sentence: Cow<'static, str>,
+}
+
+impl Refusal {
+    /// A refusal of a kind. The kind is a label: of a closed set, in snake case.
+    pub fn new(kind: &'static str, status: StatusCode) -> Self {
+        Self { kind, status, close: None, retry_after: None, sentence: Cow::Borrowed("") }
+    }
+
+    /// A layer was composed wrongly: a 500 that tells the log what to mend, and the client nothing.
+    pub fn wiring(sentence: &'static str) -> Self {
+        #[cfg(feature = "tracing")]
+        tracing::error!("{sentence}");
+        let _ = sentence;
+        Self::new("wiring", StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The close frame for a client that cannot read a status.
+    pub fn close(mut self, frame: CloseFrame) -> Self {
+        self.close = Some(frame);
+        self
+    }
+
+    /// How long the client should wait, rounded up to whole seconds.
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// One sentence for whoever reads the body. It must not echo control characters of the peer's.
+    pub fn sentence(mut self, sentence: impl Into<Cow<'static, str>>) -> Self {
+        self.sentence = sentence.into();
+        self
+    }
+
+    /// The kind: a label.
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The close frame, if one was chosen.
+    pub fn close_frame(&self) -> Option<&CloseFrame> {
+        self.close.as_ref()
+    }
+
+    /// The sentence; empty if there is none.
+    pub fn text(&self) -> &str {
+        &self.sentence
+    }
+
+    /// The response: the status, `Retry-After`, and a body that is empty, or the sentence where the body is axum's.
+    pub fn into_response<B: Default + 'static>(self) -> Response<B> {
+        let mut response = Response::new(self.body());
+        *response.status_mut() = self.status;
+        if let Some(wait) = self.retry_after {
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+
+    #[cfg(feature = "axum")]
+    fn body<B: Default + 'static>(&self) -> B {
+        let mut body = B::default();
+        let any: &mut dyn std::any::Any = &mut body;
+        if let Some(body) = any.downcast_mut::<axum_core::body::Body>() {
+            *body = axum_core::body::Body::from(self.sentence.clone().into_owned());
+        }
+        body
+    }
+
+    #[cfg(not(feature = "axum"))]
+    #[expect(clippy::unused_self, reason = "with feature `axum` the body is the sentence")]
+    fn body<B: Default + 'static>(&self) -> B {
+        B::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_travels_in_its_response() {
+        let refusal = Refusal::new("full", StatusCode::SERVICE_UNAVAILABLE).retry_after(Duration::from_millis(1500));
+        let response = refusal.into_response::<()>();
+        assert_eq!(response.status(), 503);
+        assert_eq!(response.headers()[RETRY_AFTER], "2");
+        assert_eq!(response.extensions().get::<Refusal>().unwrap().kind(), "full");
+    }
+}
