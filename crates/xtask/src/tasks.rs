@@ -1,0 +1,60 @@
+//! What each task runs.
+
+use std::env;
+use std::ffi::OsString;
+use std::process::Stdio;
+
+use crate::step::{Step, cargo, root};
+
+/// Every test there is. nextest does not run documentation examples, so these are a step of their own.
+pub(crate) fn test() -> Vec<Step> {
+    let tests = if nextest_is_installed() {
+        "nextest run --workspace --all-features"
+    } else {
+        "test --workspace --all-features --tests"
+    };
+    vec![Step::cargo("tests", tests), Step::cargo("documentation examples", "test --workspace --all-features --doc")]
+}
+
+/// Everything besides the tests that must hold before a change is merged.
+pub(crate) fn ci() -> Vec<Step> {
+    let mut steps = vec![
+        Step::cargo("formatting", "fmt --all --check"),
+        Step::cargo("lints", "clippy --workspace --all-targets --all-features -- -D warnings"),
+        Step::cargo("documentation", "doc --workspace --no-deps --all-features").env("RUSTDOCFLAGS", "-Dwarnings"),
+    ];
+    steps.extend(without_features());
+    steps.extend(fuzz_targets());
+    steps
+}
+
+/// A build of the whole workspace unifies features, and so hides a crate that only builds with those of another.
+fn without_features() -> impl Iterator<Item = Step> {
+    [
+        ("crates/core", Step::cargo("core without features", "check -p portcullis-core")),
+        ("crates/origin", Step::cargo("origin without features", "check -p portcullis-origin")),
+    ]
+    .into_iter()
+    .filter(|(folder, _)| root().join(folder).join("Cargo.toml").is_file())
+    .map(|(_, step)| step)
+}
+
+/// The fuzz targets are outside the workspace: type-checked here so that they do not rot.
+fn fuzz_targets() -> Option<Step> {
+    let check = Step::cargo("fuzz targets", "check --manifest-path fuzz/Cargo.toml");
+    let exist = root().join("fuzz/Cargo.toml").is_file();
+    exist.then(|| check.env("CARGO_TARGET_DIR", target_dir()))
+}
+
+fn target_dir() -> OsString {
+    env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| root().join("target").into())
+}
+
+fn nextest_is_installed() -> bool {
+    cargo()
+        .args(["nextest", "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
