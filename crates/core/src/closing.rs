@@ -1,0 +1,164 @@
+//! The closing handshake (RFC 6455, section 7.1), by whoever holds the transport last.
+//!
+//! The peer's answer, or the end of its stream, is waited for, and what it still sends is read and thrown away: closing a
+//! TCP socket with unread input makes the kernel reset the connection, and the close frame in flight is lost.
+
+use std::{
+    future::poll_fn,
+    io,
+    pin::Pin,
+    sync::atomic::{AtomicUsize, Ordering},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::timeout,
+};
+
+use crate::{
+    connection::Ended,
+    frame::{Decoder, Opcode},
+};
+
+/// The bounds of closing handshakes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closing {
+    /// How long the peer may take. 5 seconds by default.
+    pub time: Duration,
+    /// How many bytes the peer may still send. 8 MiB by default.
+    pub bytes: u64,
+    /// How many closing handshakes of this process may be under way at once; beyond that a socket is dropped when what
+    /// fits was sent. 10,000 by default.
+    pub at_once: usize,
+}
+
+impl Default for Closing {
+    fn default() -> Self {
+        Self { time: Duration::from_secs(5), bytes: 8 * 1024 * 1024, at_once: 10_000 }
+    }
+}
+
+/// Looks for the peer's close frame in what nobody reads any more.
+#[derive(Debug, Default)]
+pub(crate) struct Drain {
+    decoder: Decoder,
+    /// The peer has closed.
+    pub(crate) closed: bool,
+    seen: u64,
+}
+
+impl Drain {
+    /// Goes on where the guard stopped.
+    pub(crate) fn follow(&mut self, payload_left: u64, bytes: &[u8]) {
+        if payload_left > 0 {
+            self.decoder = Decoder::inside(payload_left);
+        }
+        self.feed(bytes);
+    }
+
+    pub(crate) fn feed(&mut self, mut bytes: &[u8]) {
+        self.seen += bytes.len() as u64;
+        while let Some(header) = self.decoder.next(&mut bytes) {
+            self.closed |= header.opcode() == Opcode::CLOSE;
+        }
+    }
+}
+
+/// A connection that was taken from its handler.
+pub(crate) struct Farewell<T> {
+    pub(crate) io: T,
+    /// What is still to be sent, the close frame last.
+    pub(crate) outbox: Vec<u8>,
+    pub(crate) drain: Drain,
+    pub(crate) ended: Ended,
+    /// Over HTTP/2 a ready write is not yet sent: the end of the stream is what pushes it out.
+    pub(crate) shutdown_first: bool,
+    pub(crate) limits: Closing,
+}
+
+static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
+
+struct Slot;
+
+impl Slot {
+    fn take(at_once: usize) -> Option<Self> {
+        let slot = Self;
+        (UNDER_WAY.fetch_add(1, Ordering::Relaxed) < at_once).then_some(slot)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        UNDER_WAY.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Sends what is left, waits for the peer, and ends the connection.
+pub(crate) async fn close<T: AsyncRead + AsyncWrite + Unpin>(farewell: Box<Farewell<T>>) {
+    let mut farewell = farewell;
+    if let Some(_slot) = Slot::take(farewell.limits.at_once) {
+        let time = farewell.limits.time;
+        // Past the deadline the socket is dropped, whatever the peer did.
+        let _elapsed = timeout(time, farewell.run()).await;
+    } else {
+        let mut at = 0;
+        let _what_fits = farewell.poll_send(&mut Context::from_waker(Waker::noop()), &mut at);
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Farewell<T> {
+    async fn run(&mut self) {
+        let mut progress = Progress { sent: 0, shut: false, buffer: vec![0; 16 * 1024] };
+        poll_fn(|cx| self.poll(cx, &mut progress)).await;
+    }
+
+    /// Writes and reads side by side: a peer that is stuck in its own writes reads nothing until we read.
+    fn poll(&mut self, cx: &mut Context<'_>, progress: &mut Progress) -> Poll<()> {
+        let sent = self.poll_send(cx, &mut progress.sent);
+        let broken = matches!(sent, Poll::Ready(Err(_)));
+        if broken {
+            return Poll::Ready(());
+        }
+        loop {
+            let may_shut = sent.is_ready() && (self.shutdown_first || self.drain.closed || self.ended.cut_short);
+            if may_shut && !progress.shut {
+                progress.shut = Pin::new(&mut self.io).poll_shutdown(cx).is_ready();
+            }
+            let mut buf = ReadBuf::new(&mut progress.buffer);
+            match Pin::new(&mut self.io).poll_read(cx, &mut buf) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Ready(Ok(())) if buf.filled().is_empty() => return self.poll_end(cx, sent.is_ready()),
+                Poll::Ready(Ok(())) => self.drain.feed(buf.filled()),
+            }
+            if self.drain.seen > self.limits.bytes {
+                return Poll::Ready(());
+            }
+        }
+    }
+
+    /// The peer's stream has ended: what is left to send decides.
+    fn poll_end(&mut self, cx: &mut Context<'_>, sent: bool) -> Poll<()> {
+        if sent { Pin::new(&mut self.io).poll_shutdown(cx).map(drop) } else { Poll::Pending }
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>, sent: &mut usize) -> Poll<io::Result<()>> {
+        while *sent < self.outbox.len() {
+            match Pin::new(&mut self.io).poll_write(cx, &self.outbox[*sent..]) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(more)) => *sent += more,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+}
+
+struct Progress {
+    sent: usize,
+    shut: bool,
+    buffer: Vec<u8>,
+}

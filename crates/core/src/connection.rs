@@ -1,0 +1,216 @@
+//! The handle of a live connection.
+
+use std::{
+    fmt,
+    net::IpAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::{runtime::Handle, sync::Notify};
+
+use crate::{close::CloseFrame, guard::Counters, identity::Subject, policy::Policy};
+
+/// Names a connection in this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(u64);
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Who ended a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EndedBy {
+    /// The peer sent the first close frame.
+    Peer,
+    /// The handler sent one, or dropped its socket.
+    Handler,
+    /// The guard: a policy, a framing rule, or [`Connection::close`].
+    Guard,
+    /// Nobody: the transport ended without a close frame.
+    Transport,
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// Who ended it.
+    pub by: EndedBy,
+    /// The close frame that ended it, if there was one.
+    pub frame: Option<CloseFrame>,
+    /// Whether the frame could not be sent: a stalled handler had left half a frame of its own on the wire.
+    pub cut_short: bool,
+}
+
+/// A cheap handle of a live connection, in the request's extensions from the first layer on that guards it.
+///
+/// A close asked for before the upgrade has completed is carried out as soon as it has.
+#[derive(Clone)]
+pub struct Connection {
+    about: Arc<About>,
+    control: Arc<dyn Control>,
+}
+
+impl Connection {
+    pub(crate) fn new(about: Arc<About>, control: Arc<dyn Control>) -> Self {
+        Self { about, control }
+    }
+
+    /// Its name in this process.
+    pub fn id(&self) -> ConnectionId {
+        self.about.id
+    }
+
+    /// When its handshake arrived.
+    pub fn started(&self) -> Instant {
+        self.about.started
+    }
+
+    /// The client's address, if a layer outside of the guard had found it.
+    pub fn peer_addr(&self) -> Option<IpAddr> {
+        self.about.client
+    }
+
+    /// The authenticated subject, if there is one.
+    pub fn subject(&self) -> Option<Subject> {
+        self.about.subject.get().cloned()
+    }
+
+    /// What went through so far.
+    pub fn counters(&self) -> Counters {
+        self.control.counters()
+    }
+
+    /// Closes the connection, from anywhere. Answers that the handler is sending still go out: the connection is taken
+    /// from it once it has been quiet for 50 ms, and after 1 s at the latest (see `GuardLayer`).
+    ///
+    /// The first close counts; later ones do nothing.
+    pub fn close(&self, frame: CloseFrame) {
+        self.control.clone().close(frame, None);
+    }
+
+    /// Closes the connection, and leaves the handler so long to finish what it is sending.
+    pub fn close_within(&self, frame: CloseFrame, grace: Duration) {
+        self.control.clone().close(frame, Some(grace));
+    }
+
+    /// Says who the peer is, where that became known after the handshake. The first subject counts.
+    pub fn authenticate(&self, subject: &Subject) {
+        if self.about.subject.set(subject.clone()).is_ok() {
+            self.control.clone().authenticated(subject);
+        }
+    }
+
+    /// Waits until the connection has ended, its closing handshake included. Cancel safe.
+    pub async fn closed(&self) -> Ended {
+        loop {
+            let notified = self.about.over.notified();
+            if let Some(ended) = self.about.ended.get() {
+                return ended.clone();
+            }
+            notified.await;
+        }
+    }
+
+    /// How the connection ended; `None` while it lives.
+    pub fn close_reason(&self) -> Option<Ended> {
+        self.about.ended.get().cloned()
+    }
+
+    pub(crate) fn control(&self) -> &dyn Control {
+        self.control.as_ref()
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let about = &self.about;
+        f.debug_struct("Connection").field("id", &about.id).field("client", &about.client).finish_non_exhaustive()
+    }
+}
+
+/// What a handle may ask of a connection, whatever its transport.
+pub(crate) trait Control: Send + Sync {
+    fn close(self: Arc<Self>, frame: CloseFrame, grace: Option<Duration>);
+    fn authenticated(self: Arc<Self>, subject: &Subject);
+    fn counters(&self) -> Counters;
+    fn install_outermost(&self, policy: Box<dyn Policy>);
+    fn allow_compression(&self);
+}
+
+/// What is known of a connection without its state.
+#[derive(Debug)]
+pub(crate) struct About {
+    pub(crate) id: ConnectionId,
+    pub(crate) started: Instant,
+    pub(crate) client: Option<IpAddr>,
+    pub(crate) subject: OnceLock<Subject>,
+    pub(crate) runtime: Handle,
+    ended: OnceLock<Ended>,
+    over: Notify,
+}
+
+impl About {
+    pub(crate) fn new(client: Option<IpAddr>, runtime: Handle) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self {
+            id: ConnectionId(NEXT.fetch_add(1, Ordering::Relaxed)),
+            started: tokio::time::Instant::now().into_std(),
+            client,
+            subject: OnceLock::new(),
+            runtime,
+            ended: OnceLock::new(),
+            over: Notify::new(),
+        }
+    }
+
+    pub(crate) fn end(&self, ended: Ended) {
+        if self.ended.set(ended).is_ok() {
+            self.over.notify_waiters();
+        }
+    }
+}
+
+/// A mutex whose data stays true when a holder panics: nothing is left half done across a call that may.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(feature = "axum")]
+mod extract {
+    use axum_core::{
+        extract::{FromRequestParts, OptionalFromRequestParts},
+        response::{IntoResponse, Response},
+    };
+    use http::request::Parts;
+
+    use super::Connection;
+    use crate::refusal::Refusal;
+
+    /// Refused with a 500 where no layer guards the connection.
+    impl<S: Sync> FromRequestParts<S> for Connection {
+        type Rejection = Response;
+
+        async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+            parts.extensions.get().cloned().ok_or_else(|| {
+                let sentence = "`Connection` was extracted where no layer guards it: add a `GuardLayer` to the route";
+                Refusal::wiring(sentence).into_response::<axum_core::body::Body>().into_response()
+            })
+        }
+    }
+
+    impl<S: Sync> OptionalFromRequestParts<S> for Connection {
+        type Rejection = std::convert::Infallible;
+
+        async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
+            Ok(parts.extensions.get().cloned())
+        }
+    }
+}

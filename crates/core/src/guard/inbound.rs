@@ -1,0 +1,304 @@
+//! What the peer sends: judged by headers, in place, before any of it is delivered.
+
+use std::{ops::Range, time::Instant};
+
+use super::{Framing, Guard, rules};
+use crate::{
+    close::{CloseCode, CloseFrame, MalformedClose},
+    frame::{FrameHeader, MAX_CONTROL, Opcode, apply_mask},
+    policy::{Batch, BatchVerdict, Verdict},
+};
+
+/// Where the peer's stream stands.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Stream {
+    payload_left: u64,
+    /// The payload that is to come belongs to a frame that was dropped.
+    discarding: bool,
+    open: Option<Open>,
+}
+
+/// A message of which more fragments are to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Open {
+    Delivered,
+    Dropped,
+}
+
+impl Stream {
+    pub(super) fn at_boundary(&self) -> bool {
+        self.payload_left == 0 || self.discarding
+    }
+
+    pub(super) fn payload_left(&self) -> u64 {
+        self.payload_left
+    }
+
+    /// Steps over payload, and returns where it lies.
+    #[inline]
+    fn skip(&mut self, at: &mut usize, end: usize) -> Range<usize> {
+        let skip = usize::try_from(self.payload_left).unwrap_or(usize::MAX).min(end - *at);
+        self.payload_left -= skip as u64;
+        let start = *at;
+        *at += skip;
+        start..*at
+    }
+
+    #[inline]
+    fn begin(&mut self, header: &FrameHeader, dropped: bool) {
+        self.payload_left = header.payload_len();
+        self.discarding = dropped;
+        if header.opcode().is_control() {
+            return;
+        }
+        self.open = match (header.fin(), dropped) {
+            (true, _) => None,
+            (false, true) => Some(Open::Dropped),
+            (false, false) => Some(Open::Delivered),
+        };
+    }
+}
+
+/// What [`Guard::admit`] decided about one read.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// So many bytes at the front may be delivered.
+    pub deliver: usize,
+    /// What begins here was not judged yet, or not admitted.
+    pub rest: usize,
+    /// What follows.
+    pub then: Then,
+}
+
+/// What follows an admission.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Then {
+    /// Present the rest again, in front of what comes next.
+    Continue,
+    /// Present the rest again at that time, and read nothing before.
+    Delay(Instant),
+    /// Close the connection; the rest is refused.
+    Close(CloseFrame),
+    /// The peer closes; what it sends behind that is refused. The frame was delivered.
+    PeerClosed(Result<CloseFrame, MalformedClose>),
+}
+
+/// What stands at a place in the stream.
+enum Unit {
+    End,
+    Incomplete,
+    Violation(CloseFrame),
+    Close(usize, Result<CloseFrame, MalformedClose>),
+    OwnPong(usize),
+    Frame(FrameHeader),
+}
+
+enum Judged {
+    Keep,
+    Drop,
+    Delay(Instant),
+    Close(CloseFrame),
+}
+
+impl Guard {
+    /// Judges what was read, in place: what may be delivered is moved to the front.
+    ///
+    /// The same bytes give the same decisions however they are split, provided that what was not admitted is presented
+    /// again as [`Then`] says. An incomplete header, or an incomplete control frame, is never admitted.
+    pub fn admit(&mut self, data: &mut [u8], now: Instant) -> Admission {
+        let piecemeal = self.stream.discarding || self.resumed.is_some();
+        let admission = if piecemeal { self.walk(data, 0, Batch::default(), now) } else { self.scan(data, now) };
+        self.counters.bytes_in += admission.deliver as u64;
+        admission
+    }
+
+    /// One pass over the headers; most reads need no other.
+    fn scan(&mut self, data: &mut [u8], now: Instant) -> Admission {
+        let mut stream = self.stream;
+        let (mut at, mut batch) = (0, Batch::default());
+        let mut compressed = self.compressed;
+        let mut violations = 0;
+        let then = loop {
+            stream.skip(&mut at, data.len());
+            match self.unit(&stream, data, at, &mut violations) {
+                Unit::End | Unit::Incomplete => break Then::Continue,
+                Unit::Violation(frame) => break Then::Close(frame),
+                Unit::Close(end, result) => {
+                    at = end;
+                    break Then::PeerClosed(result);
+                }
+                Unit::OwnPong(_) => return self.walk(data, 0, Batch::default(), now),
+                Unit::Frame(_) if stream.open == Some(Open::Dropped) => {
+                    return self.walk(data, 0, Batch::default(), now);
+                }
+                Unit::Frame(header) => {
+                    compressed |= header.rsv1();
+                    batch.add(&header);
+                    stream.begin(&header, false);
+                    at += header.len();
+                }
+            }
+        };
+        if !batch.is_empty() {
+            for index in 0..self.policies.len() {
+                if self.policies[index].on_batch(&batch, now) == BatchVerdict::OneByOne {
+                    return self.walk(data, index, batch, now);
+                }
+            }
+        }
+        self.stream = stream;
+        self.compressed = compressed;
+        self.counters.messages_in += u64::from(batch.messages.frames);
+        self.counters.violations += violations;
+        Admission { deliver: at, rest: at, then }
+    }
+
+    /// Frame by frame. The first `charged` policies have charged for the whole `batch`.
+    #[cold]
+    fn walk(&mut self, data: &mut [u8], charged: usize, batch: Batch, now: Instant) -> Admission {
+        let mut done = Batch::default();
+        let (mut at, mut kept, mut violations) = (0, 0, 0);
+        let then = loop {
+            let payload = self.stream.skip(&mut at, data.len());
+            if !self.stream.discarding {
+                keep(data, payload, &mut kept);
+            }
+            let stream = self.stream;
+            match self.unit(&stream, data, at, &mut violations) {
+                Unit::End | Unit::Incomplete => break Then::Continue,
+                Unit::Violation(frame) => break Then::Close(frame),
+                Unit::Close(end, result) => {
+                    keep(data, at..end, &mut kept);
+                    at = end;
+                    break Then::PeerClosed(result);
+                }
+                Unit::OwnPong(end) => {
+                    at = end;
+                    self.answered(now);
+                }
+                Unit::Frame(header) => match self.judge(&header, charged, now) {
+                    Judged::Keep => {
+                        keep(data, at..at + header.len(), &mut kept);
+                        at += header.len();
+                        done.add(&header);
+                        self.counters.messages_in += u64::from(header.starts_message());
+                        self.compressed |= header.rsv1();
+                        self.stream.begin(&header, false);
+                    }
+                    Judged::Drop => {
+                        at += header.len();
+                        self.counters.dropped += u64::from(header.opcode() != Opcode::CONTINUATION);
+                        self.stream.begin(&header, true);
+                    }
+                    Judged::Delay(until) => {
+                        done.add(&header);
+                        break Then::Delay(until);
+                    }
+                    Judged::Close(frame) => break Then::Close(frame),
+                },
+            }
+        };
+        self.counters.violations += violations;
+        if !matches!(then, Then::Close(_)) {
+            self.refund(0..charged, &batch.minus(&done));
+        }
+        Admission { deliver: kept, rest: at, then }
+    }
+
+    /// Asks the policies about one frame, from the first that has not yet charged for it.
+    fn judge(&mut self, header: &FrameHeader, charged: usize, now: Instant) -> Judged {
+        let first = self.resumed.take().unwrap_or(charged);
+        let dropping = self.stream.open == Some(Open::Dropped) && header.opcode() == Opcode::CONTINUATION;
+        for index in first..self.policies.len() {
+            match self.policies[index].on_frame(header, now) {
+                Verdict::Pass => {}
+                Verdict::Drop if dropping => {}
+                Verdict::Drop if self.droppable(header) => {
+                    self.refund(first..index, &Batch::of(header));
+                    return Judged::Drop;
+                }
+                Verdict::Drop => return Judged::Close(undroppable()),
+                Verdict::Delay(until) => {
+                    self.resumed = Some(index + 1);
+                    return Judged::Delay(until);
+                }
+                Verdict::Close(frame) => return Judged::Close(frame),
+            }
+        }
+        if dropping { Judged::Drop } else { Judged::Keep }
+    }
+
+    // A message that is left out of a compressed stream would take the decompressor's context with it.
+    fn droppable(&self, header: &FrameHeader) -> bool {
+        let compressed = self.compressed || header.rsv1();
+        header.opcode().is_control() || (header.starts_message() && !compressed)
+    }
+
+    fn refund(&mut self, policies: Range<usize>, batch: &Batch) {
+        if batch.is_empty() {
+            return;
+        }
+        for policy in &mut self.policies[policies] {
+            policy.on_refund(batch);
+        }
+    }
+
+    #[inline]
+    fn unit(&self, stream: &Stream, data: &[u8], at: usize, violations: &mut u64) -> Unit {
+        if at == data.len() {
+            return Unit::End;
+        }
+        let Some(header) = FrameHeader::parse(&data[at..]) else {
+            return Unit::Incomplete;
+        };
+        if let Err(violation) = rules::check(&header, stream.open.is_some(), self.compression) {
+            if self.framing == Framing::Enforce {
+                return Unit::Violation(Self::violation(violation));
+            }
+            *violations += 1;
+        }
+        if header.opcode().is_control() && header.payload_len() <= MAX_CONTROL as u64 {
+            return self.control(&header, data, at);
+        }
+        Unit::Frame(header)
+    }
+
+    /// A control frame is looked at when all of it is there.
+    fn control(&self, header: &FrameHeader, data: &[u8], at: usize) -> Unit {
+        let start = at + header.len();
+        let mut payload = [0; MAX_CONTROL];
+        let len = usize::try_from(header.payload_len()).unwrap_or(MAX_CONTROL);
+        let Some(masked) = data.get(start..start + len) else {
+            return Unit::Incomplete;
+        };
+        let payload = &mut payload[..len];
+        payload.copy_from_slice(masked);
+        apply_mask(payload, header.mask().unwrap_or_default());
+        match header.opcode() {
+            Opcode::CLOSE => Unit::Close(start + len, CloseFrame::parse(payload)),
+            Opcode::PONG if self.ping.is_some_and(|ping| ping.payload == payload) => Unit::OwnPong(start + len),
+            _ => Unit::Frame(*header),
+        }
+    }
+
+    fn answered(&mut self, now: Instant) {
+        let Some(ping) = self.ping.take() else { return };
+        let round_trip = now.saturating_duration_since(ping.sent);
+        for policy in &mut self.policies {
+            policy.on_pong(round_trip, now);
+        }
+    }
+}
+
+fn undroppable() -> CloseFrame {
+    CloseFrame::new(CloseCode::POLICY_VIOLATION, "message refused")
+}
+
+/// Moves a range to the end of what is kept.
+fn keep(data: &mut [u8], range: Range<usize>, kept: &mut usize) {
+    let len = range.len();
+    if range.start != *kept {
+        data.copy_within(range, *kept);
+    }
+    *kept += len;
+}

@@ -1,0 +1,159 @@
+//! The state machine of one guarded connection: bytes and time in, decisions out, no I/O.
+//!
+//! [`Guard::admit`] judges what the peer sent, in place; [`Guard::measure`] follows what the handler writes, so that
+//! nothing of the guard's own is ever put into the middle of a frame.
+
+mod inbound;
+mod outbound;
+mod rules;
+
+use std::time::Instant;
+
+pub use inbound::{Admission, Then};
+pub use outbound::Measure;
+pub use rules::Violation;
+
+use self::{inbound::Stream, outbound::Outbound};
+use crate::{
+    close::CloseFrame,
+    identity::Subject,
+    policy::{Action, Policy},
+};
+
+/// What is done about frames that break RFC 6455's framing rules.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Framing {
+    /// The connection is closed with 1002 and a reason that names the rule.
+    #[default]
+    Enforce,
+    /// They are counted and passed on, so that a migration is safe.
+    ReportOnly,
+}
+
+/// What went through a connection so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Messages of the peer that were delivered, by their first frame.
+    pub messages_in: u64,
+    /// Bytes of the peer that were delivered, headers included.
+    pub bytes_in: u64,
+    /// Messages that the handler sent, by their first frame.
+    pub messages_out: u64,
+    /// Bytes that the handler sent, headers included.
+    pub bytes_out: u64,
+    /// Messages and control frames that a policy dropped.
+    pub dropped: u64,
+    /// Frames that broke a framing rule and were passed on, in [`Framing::ReportOnly`].
+    pub violations: u64,
+}
+
+/// A ping of the guard's own that waits for its answer.
+#[derive(Debug, Clone, Copy)]
+struct Ping {
+    payload: [u8; 8],
+    sent: Instant,
+}
+
+/// The state of one guarded connection.
+#[derive(Default)]
+pub struct Guard {
+    policies: Vec<Box<dyn Policy>>,
+    framing: Framing,
+    compression: bool,
+    compressed: bool,
+    stream: Stream,
+    /// The first policy that has yet to judge the frame that a delay held back.
+    resumed: Option<usize>,
+    outbound: Outbound,
+    ping: Option<Ping>,
+    pings: u64,
+    counters: Counters,
+}
+
+impl Guard {
+    /// A guard without policies: every legal frame passes.
+    pub fn new(framing: Framing) -> Self {
+        Self { framing, ..Self::default() }
+    }
+
+    /// Puts a policy outside of those that are installed already.
+    pub fn install_outermost(&mut self, policy: Box<dyn Policy>) {
+        self.policies.insert(0, policy);
+    }
+
+    /// Allows RSV1: the handshake agreed to permessage-deflate (RFC 7692).
+    pub fn allow_compression(&mut self) {
+        self.compression = true;
+    }
+
+    /// What went through so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Whether any policy is installed.
+    pub fn has_policies(&self) -> bool {
+        !self.policies.is_empty()
+    }
+
+    /// The earliest deadline of any policy.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.policies.iter().filter_map(|policy| policy.deadline()).min()
+    }
+
+    /// Asks every policy whose deadline has passed. Stops at the first that ends the connection.
+    pub fn on_deadline(&mut self, now: Instant) -> Action {
+        let due = |policy: &dyn Policy| policy.deadline().is_some_and(|deadline| deadline <= now);
+        let mut result = Action::None;
+        for policy in &mut self.policies {
+            if !due(policy.as_ref()) {
+                continue;
+            }
+            match policy.on_deadline(now) {
+                Action::None => {}
+                Action::Ping => result = Action::Ping,
+                end => return end,
+            }
+        }
+        result
+    }
+
+    /// Tells the policies who the peer is. Stops at the first that ends the connection.
+    pub fn on_authenticated(&mut self, subject: &Subject) -> Action {
+        let answers = self.policies.iter_mut().map(|policy| policy.on_authenticated(subject));
+        let mut answers = answers.filter(|answer| *answer != Action::None);
+        answers.next().unwrap_or(Action::None)
+    }
+
+    /// The payload of a new ping; its answer is taken out of the stream. A ping that is still unanswered is forgotten.
+    pub fn begin_ping(&mut self, salt: u64, now: Instant) -> [u8; 8] {
+        self.pings += 1;
+        let payload = salt.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(self.pings).to_be_bytes();
+        self.ping = Some(Ping { payload, sent: now });
+        payload
+    }
+
+    /// Whether the next byte that would be delivered begins a frame.
+    pub fn inbound_at_boundary(&self) -> bool {
+        self.stream.at_boundary()
+    }
+
+    /// Bytes that the peer has still to send of a frame whose header was read.
+    pub fn inbound_payload_left(&self) -> u64 {
+        self.stream.payload_left()
+    }
+
+    /// The close frame that answers a framing violation.
+    fn violation(violation: Violation) -> CloseFrame {
+        CloseFrame::new(crate::close::CloseCode::PROTOCOL_ERROR, violation.as_str())
+    }
+}
+
+impl std::fmt::Debug for Guard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guard")
+            .field("policies", &self.policies.len())
+            .field("counters", &self.counters)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,126 @@
+//! What the handler sends: followed frame by frame, and looked at only where it closes.
+
+use super::Guard;
+use crate::{
+    close::{CloseCode, CloseFrame},
+    frame::{Decoder, FrameHeader, MAX_CONTROL, MAX_HEADER, apply_mask},
+};
+
+/// Where the handler's stream stands.
+#[derive(Debug, Default)]
+pub(super) struct Outbound {
+    decoder: Decoder,
+    capture: Vec<u8>,
+    /// Bytes of the close frame that were seen; an overlong one is not kept whole.
+    captured: u64,
+}
+
+/// How much of a write may go out as it is.
+#[derive(Debug, Clone)]
+pub struct Measure {
+    /// So many bytes.
+    pub pass: usize,
+    /// Behind them a close frame begins, which [`Guard::capture_close`] takes.
+    pub close_follows: bool,
+    decoder: Decoder,
+    messages: u64,
+}
+
+impl Guard {
+    /// Whether the handler's next byte begins a frame, so that a frame of the guard's own may go first.
+    pub fn outbound_at_boundary(&self) -> bool {
+        self.outbound.decoder.at_boundary()
+    }
+
+    /// A measure of nothing, from where the handler's stream stands.
+    pub fn measure_start(&self) -> Measure {
+        Measure { pass: 0, close_follows: false, decoder: self.outbound.decoder.clone(), messages: 0 }
+    }
+
+    /// Measures a write: all of it, up to a close frame, or, with `one_frame`, up to the next boundary.
+    #[inline]
+    pub fn measure(&self, data: &[u8], one_frame: bool) -> Measure {
+        let mut measure = self.measure_start();
+        measure.extend(data, one_frame);
+        measure
+    }
+
+    /// Says that what was measured went out, all of it.
+    #[inline]
+    pub fn wrote(&mut self, measure: Measure) {
+        self.counters.bytes_out += measure.pass as u64;
+        self.counters.messages_out += measure.messages;
+        self.outbound.decoder = measure.decoder;
+    }
+
+    /// Takes bytes of the handler's close frame. Returns how many, and the frame, mended, once it is whole.
+    pub fn capture_close(&mut self, data: &[u8]) -> (usize, Option<CloseFrame>) {
+        for (taken, &byte) in data.iter().enumerate() {
+            if let Some(frame) = self.outbound.push(byte) {
+                return (taken + 1, Some(frame));
+            }
+        }
+        (data.len(), None)
+    }
+
+    /// Whether a close frame of the handler's is under way.
+    pub fn is_capturing(&self) -> bool {
+        !self.outbound.capture.is_empty()
+    }
+}
+
+impl Measure {
+    /// Measures on.
+    #[inline]
+    pub fn extend(&mut self, data: &[u8], one_frame: bool) {
+        let mut rest = data;
+        while !self.close_follows {
+            self.decoder.skip_payload(&mut rest);
+            let Some(&first) = rest.first() else { break };
+            if self.decoder.at_boundary() {
+                self.close_follows = first & 0x0f == 8;
+                if self.close_follows || one_frame {
+                    break;
+                }
+            }
+            let Some(header) = self.decoder.next(&mut rest) else { break };
+            self.messages += u64::from(header.starts_message());
+        }
+        self.pass += data.len() - rest.len();
+    }
+}
+
+impl Outbound {
+    /// Takes one byte. Returns the captured frame, mended, with its last.
+    fn push(&mut self, byte: u8) -> Option<CloseFrame> {
+        self.captured += 1;
+        if self.capture.len() < MAX_HEADER + MAX_CONTROL {
+            self.capture.push(byte);
+        }
+        let header = FrameHeader::parse(&self.capture)?;
+        if self.captured < header.payload_len().saturating_add(header.len() as u64) {
+            return None;
+        }
+        let mut payload = self.capture.split_off(header.len());
+        payload.truncate(MAX_CONTROL);
+        apply_mask(&mut payload, header.mask().unwrap_or_default());
+        self.capture.clear();
+        self.captured = 0;
+        Some(mend(&payload))
+    }
+}
+
+/// What a handler may have meant by a close frame that may not be sent.
+fn mend(payload: &[u8]) -> CloseFrame {
+    let [high, low, reason @ ..] = payload else {
+        return CloseFrame::empty();
+    };
+    // 1005 says that there is no code (RFC 6455, section 7.4.1): an empty frame is how that is sent.
+    match u16::from_be_bytes([*high, *low]) {
+        1005 => CloseFrame::empty(),
+        code => {
+            let code = CloseCode::new(code).unwrap_or(CloseCode::INTERNAL_ERROR);
+            CloseFrame::new(code, String::from_utf8_lossy(reason).into_owned())
+        }
+    }
+}

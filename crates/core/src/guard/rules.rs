@@ -1,0 +1,86 @@
+//! The framing rules of RFC 6455 that need no payload.
+
+use std::fmt;
+
+use crate::frame::{FrameHeader, MAX_CONTROL, Opcode};
+
+/// A framing rule that the peer broke (RFC 6455, sections 5.1 to 5.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Violation {
+    /// A reserved bit is set that no extension gave a meaning.
+    ReservedBit,
+    /// An opcode that RFC 6455 leaves undefined.
+    ReservedOpcode,
+    /// A client's frame is not masked.
+    NotMasked,
+    /// A control frame of more than 125 bytes.
+    ControlTooLong,
+    /// A control frame in fragments.
+    ControlFragmented,
+    /// A continuation while no message is open.
+    ContinuationWithoutStart,
+    /// A new message while another is open.
+    MessageInsideMessage,
+    /// A length of 2^63 bytes or more.
+    LengthOutOfRange,
+}
+
+impl Violation {
+    /// The rule, as the close reason names it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ReservedBit => "reserved bit set",
+            Self::ReservedOpcode => "reserved opcode",
+            Self::NotMasked => "client frame is not masked",
+            Self::ControlTooLong => "control frame over 125 bytes",
+            Self::ControlFragmented => "fragmented control frame",
+            Self::ContinuationWithoutStart => "continuation without a message",
+            Self::MessageInsideMessage => "message inside a fragmented message",
+            Self::LengthOutOfRange => "frame length out of range",
+        }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Checks one header. `open` says whether a fragmented message is open, `compression` whether RSV1 has a meaning.
+#[inline]
+pub(super) fn check(header: &FrameHeader, open: bool, compression: bool) -> Result<(), Violation> {
+    let opcode = header.opcode();
+    let rsv1_legal = compression && header.starts_message();
+    if header.rsv2_or_3() || (header.rsv1() && !rsv1_legal) {
+        return Err(Violation::ReservedBit);
+    }
+    if opcode.is_reserved() {
+        return Err(Violation::ReservedOpcode);
+    }
+    if header.mask().is_none() {
+        return Err(Violation::NotMasked);
+    }
+    if header.payload_len() >> 63 != 0 {
+        return Err(Violation::LengthOutOfRange);
+    }
+    if opcode.is_control() {
+        return control(header);
+    }
+    match (opcode == Opcode::CONTINUATION, open) {
+        (true, false) => Err(Violation::ContinuationWithoutStart),
+        (false, true) => Err(Violation::MessageInsideMessage),
+        _ => Ok(()),
+    }
+}
+
+fn control(header: &FrameHeader) -> Result<(), Violation> {
+    if !header.fin() {
+        return Err(Violation::ControlFragmented);
+    }
+    if header.payload_len() > MAX_CONTROL as u64 {
+        return Err(Violation::ControlTooLong);
+    }
+    Ok(())
+}

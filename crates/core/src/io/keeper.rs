@@ -1,0 +1,181 @@
+//! The task that does for a connection what its handler may not get to: deadlines, delays, pings, and the close.
+//!
+//! It is spawned when there is something to wait for, and leaves when there is nothing.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::{Sleep, sleep_until},
+};
+
+use super::{
+    Shared,
+    state::{Phase, State, now, park},
+};
+use crate::{
+    closing::{self, Farewell},
+    connection::{Ended, EndedBy, lock},
+};
+
+pub(super) async fn keep<T>(shared: Arc<Shared<T>>)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let about = shared.about.clone();
+    if let Some(farewell) = (Keeper { shared, sleep: None }).await {
+        // The handle must learn of the end on every path, a runtime that shuts down included.
+        let _over = OnDrop(about, farewell.ended.clone());
+        closing::close(farewell).await;
+    }
+}
+
+struct OnDrop(Arc<crate::connection::About>, Ended);
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        self.0.end(self.1.clone());
+    }
+}
+
+struct Keeper<T> {
+    shared: Arc<Shared<T>>,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+enum Next<T> {
+    Wait(Option<Instant>),
+    Close(Box<Farewell<T>>),
+    Leave,
+    Aborted,
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Future for Keeper<T> {
+    type Output = Option<Box<Farewell<T>>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let next = lock(&self.shared.state).tend(cx);
+            match next {
+                Next::Close(farewell) => return Poll::Ready(Some(farewell)),
+                Next::Leave => return Poll::Ready(None),
+                Next::Aborted => {
+                    self.shared.about.end(Ended { by: EndedBy::Guard, frame: None, cut_short: true });
+                    return Poll::Ready(None);
+                }
+                Next::Wait(None) => return Poll::Pending,
+                Next::Wait(Some(until)) => {
+                    if self.sleep(until).poll(cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<T> Keeper<T> {
+    fn sleep(&mut self, until: Instant) -> Pin<&mut Sleep> {
+        let until = tokio::time::Instant::from_std(until);
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(until)));
+        if sleep.deadline() != until {
+            sleep.as_mut().reset(until);
+        }
+        sleep.as_mut()
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
+    /// Does what is due, and says what comes next.
+    fn tend(&mut self, cx: &mut Context<'_>) -> Next<T> {
+        park(&mut self.keeper, cx);
+        let now = now();
+        if matches!(self.phase, Phase::Open) {
+            self.deadlines(now);
+        }
+        let pending = self.send_waiting(cx);
+        let next = match &mut self.phase {
+            Phase::Open => self.open(now, pending),
+            Phase::Ending(_) => self.ending(now),
+            Phase::Aborted => {
+                self.io = None;
+                self.phase = Phase::Over;
+                self.wake_all();
+                Next::Aborted
+            }
+            Phase::Upgrading(_) | Phase::Taken { .. } | Phase::Over => Next::Leave,
+        };
+        match &next {
+            Next::Wait(until) => self.armed = *until,
+            _ => self.keeper_leaves(),
+        }
+        next
+    }
+
+    fn deadlines(&mut self, now: Instant) {
+        if self.delayed.is_some_and(|until| until <= now) {
+            self.delayed = None;
+            self.resumed = true;
+            if let Some(reader) = self.reader.take() {
+                reader.wake();
+            }
+        }
+        if self.guard.deadline().is_some_and(|deadline| deadline <= now) {
+            let action = self.guard.on_deadline(now);
+            self.act(action);
+        }
+    }
+
+    /// Sends frames of the guard's own that the handler has not taken along. Says whether some are still waiting.
+    fn send_waiting(&mut self, cx: &mut Context<'_>) -> bool {
+        let had = !self.outbox.is_empty();
+        if had && self.guard.outbound_at_boundary() && !self.guard.is_capturing() {
+            let polled = self.poll_outbox(cx);
+            if polled.is_ready() {
+                // The handler's own write may have been waiting behind these, or its waker replaced by ours.
+                if let Some(writer) = self.writer.take() {
+                    writer.wake();
+                }
+            }
+        }
+        if self.outbox_unflushed {
+            let _pending_or_broken = self.poll_flush_io(cx);
+        }
+        !self.outbox.is_empty() || self.outbox_unflushed
+    }
+
+    fn open(&mut self, now: Instant, pending: bool) -> Next<T> {
+        let deadline = if self.guard.has_policies() { self.guard.deadline() } else { None };
+        let next = [deadline, self.delayed].into_iter().flatten().min();
+        match next {
+            // A policy that leaves its deadline in the past must not spin.
+            Some(next) if next <= now => Next::Wait(Some(now + std::time::Duration::from_millis(1))),
+            Some(next) => Next::Wait(Some(next)),
+            None if pending => Next::Wait(None),
+            None => Next::Leave,
+        }
+    }
+
+    fn ending(&mut self, now: Instant) -> Next<T> {
+        let sent = self.guard.counters().bytes_out;
+        let settled = self.guard.outbound_at_boundary() && !self.guard.is_capturing();
+        let quiet = self.settings.quiet;
+        let Phase::Ending(ending) = &mut self.phase else { return Next::Leave };
+        if sent != ending.seen {
+            ending.seen = sent;
+            ending.quiet_at = (now + quiet).min(ending.deadline);
+        }
+        let due = now >= ending.deadline || (now >= ending.quiet_at && settled);
+        if !due {
+            let next = if now >= ending.quiet_at { ending.deadline } else { ending.quiet_at };
+            return Next::Wait(Some(next));
+        }
+        self.take_over(now).map_or(Next::Leave, |farewell| Next::Close(Box::new(farewell)))
+    }
+}

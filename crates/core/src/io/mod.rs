@@ -1,0 +1,187 @@
+//! The guarded connection: a thin shell of I/O around [`Guard`](crate::guard::Guard).
+
+mod keeper;
+mod read;
+mod state;
+mod write;
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    runtime::Handle,
+};
+
+use self::state::Phase;
+pub(crate) use self::state::State;
+use crate::{
+    close::{CloseCode, CloseFrame},
+    connection::{About, Connection, Control, EndedBy, lock},
+    guard::Counters,
+    identity::Subject,
+    policy::{Action, Policy},
+    upgrade::Settings,
+};
+
+/// What the handler's half, the handle and the keeper share.
+pub(crate) struct Shared<T> {
+    pub(crate) about: Arc<About>,
+    pub(crate) state: Mutex<State<T>>,
+}
+
+/// A WebSocket's transport under guard. What reads and writes it is a WebSocket library, as a server.
+///
+/// Dropping it closes the connection as its handler would have: with an empty close frame, or with 1011 while the
+/// thread unwinds from a panic.
+pub struct GuardedIo<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
+    shared: Arc<Shared<T>>,
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuardedIo<T> {
+    /// Guards a transport over which the handshake is done already.
+    ///
+    /// Returns the handle too. Without policies every legal frame passes.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn new(io: T, settings: &Settings, policies: Vec<Box<dyn Policy>>) -> (Self, Connection) {
+        let about = Arc::new(About::new(None, Handle::current()));
+        let (guarded, connection) = Self::pending(about, settings);
+        for policy in policies.into_iter().rev() {
+            connection.control().install_outermost(policy);
+        }
+        guarded.activate(io, false);
+        (guarded, connection)
+    }
+
+    /// A guard whose transport is yet to come.
+    pub(crate) fn pending(about: Arc<About>, settings: &Settings) -> (Self, Connection) {
+        let shared = Arc::new(Shared { about: about.clone(), state: Mutex::new(State::new(settings)) });
+        let connection = Connection::new(about, shared.clone());
+        (Self { shared }, connection)
+    }
+
+    pub(crate) fn shared(&self) -> Arc<Shared<T>> {
+        self.shared.clone()
+    }
+
+    pub(crate) fn activate(&self, io: T, shutdown_first: bool) {
+        self.shared.activate(io, shutdown_first);
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
+    /// The upgrade has completed: this is the transport.
+    pub(crate) fn activate(self: &Arc<Self>, io: T, shutdown_first: bool) {
+        self.with(|state| state.activate(io, shutdown_first));
+    }
+
+    /// Changes the state, then sees that somebody keeps the connection if it needs that.
+    fn with<R>(self: &Arc<Self>, change: impl FnOnce(&mut State<T>) -> R) -> R {
+        let (result, spawn) = {
+            let mut state = lock(&self.state);
+            let result = change(&mut state);
+            (result, state.wants_keeper())
+        };
+        if spawn {
+            self.about.runtime.spawn(keeper::keep(self.clone()));
+        }
+        result
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Control for Shared<T> {
+    fn close(self: Arc<Self>, frame: CloseFrame, grace: Option<Duration>) {
+        self.with(|state| state.begin_close(Some(frame), EndedBy::Guard, grace));
+    }
+
+    fn authenticated(self: Arc<Self>, subject: &Subject) {
+        self.with(|state| {
+            let action = state.guard.on_authenticated(subject);
+            state.act(action);
+        });
+    }
+
+    fn counters(&self) -> Counters {
+        lock(&self.state).guard.counters()
+    }
+
+    fn install_outermost(&self, policy: Box<dyn Policy>) {
+        lock(&self.state).guard.install_outermost(policy);
+    }
+
+    fn allow_compression(&self) {
+        lock(&self.state).guard.allow_compression();
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncRead for GuardedIo<T> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.shared.with(|state| state.poll_read(cx, buf))
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncWrite for GuardedIo<T> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        self.shared.with(|state| state.poll_write(cx, data))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.shared.with(|state| state.poll_write_vectored(cx, slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        lock(&self.shared.state).is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.shared.with(|state| state.poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.shared.with(|state| state.poll_shutdown(cx))
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for GuardedIo<T> {
+    fn drop(&mut self) {
+        let panicking = std::thread::panicking();
+        self.shared.with(|state| state.abandon(panicking));
+        if lock(&self.shared.state).is_over() {
+            self.shared.about.end(crate::connection::Ended { by: EndedBy::Transport, frame: None, cut_short: false });
+        }
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> std::fmt::Debug for GuardedIo<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GuardedIo").field("id", &self.shared.about.id).finish_non_exhaustive()
+    }
+}
+
+impl<T> State<T> {
+    /// Carries out what a policy asks for.
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::None => {}
+            Action::Ping => self.send_ping(),
+            Action::Close(frame) => self.begin_close(Some(frame), EndedBy::Guard, None),
+            Action::Abort => self.phase = Phase::Aborted,
+        }
+    }
+}
+
+fn panicked() -> CloseFrame {
+    CloseFrame::new(CloseCode::INTERNAL_ERROR, "internal error")
+}

@@ -1,0 +1,188 @@
+//! Layers that guard: [`GuardLayer`] for the connection's settings, [`PolicyLayer`] for a policy of one's own.
+
+use std::{
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::{Request, Response, request::Parts};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::{
+    connection::Connection,
+    guard::Framing,
+    policy::Policy,
+    upgrade::{self, Closing, ResponseFuture, Settings},
+};
+
+/// Guards the connection behind a handshake, without a policy: framing rules, and a close that always arrives.
+///
+/// Other layers do this themselves where it was not done; put this one outside of them to change what holds.
+///
+/// # Defaults
+///
+/// Framing rules enforced; a closing connection is taken from its handler after 50 ms without output, or 1 s; closing
+/// handshakes take at most 5 s and 8 MiB, and 10,000 at once; upgrades to anything but WebSocket are prevented.
+#[derive(Debug, Clone, Default)]
+#[must_use]
+pub struct GuardLayer {
+    settings: Arc<Settings>,
+}
+
+impl GuardLayer {
+    /// A guard with the defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Frames that break RFC 6455's framing rules are counted and passed on, so that a migration is safe.
+    pub fn framing_report_only(self) -> Self {
+        self.set(|settings| settings.framing = Framing::ReportOnly)
+    }
+
+    /// How long a closing connection's outbound side must be quiet, and how long it may go on answering.
+    pub fn grace(self, quiet: Duration, grace: Duration) -> Self {
+        self.set(|settings| (settings.quiet, settings.grace) = (quiet, grace))
+    }
+
+    /// The bounds of the closing handshake.
+    pub fn closing(self, closing: Closing) -> Self {
+        self.set(|settings| settings.closing = closing)
+    }
+
+    /// Lets requests that are no WebSocket handshakes be upgraded to something else, unguarded.
+    pub fn allow_other_upgrades(self) -> Self {
+        self.set(|settings| settings.other_upgrades = true)
+    }
+
+    fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(Arc::make_mut(&mut self.settings));
+        self
+    }
+}
+
+impl<S> Layer<S> for GuardLayer {
+    type Service = GuardService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        GuardService { inner, settings: self.settings.clone() }
+    }
+}
+
+/// The service of [`GuardLayer`].
+#[derive(Debug, Clone)]
+pub struct GuardService<S> {
+    inner: S,
+    settings: Arc<Settings>,
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for GuardService<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ResBody: Default + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        match upgrade::enter_with(&mut request, &self.settings) {
+            Ok(Some(guarded)) => ResponseFuture::guarded(self.inner.call(request), guarded, None),
+            Ok(None) => ResponseFuture::inner(self.inner.call(request)),
+            Err(refusal) => ResponseFuture::refused(refusal),
+        }
+    }
+}
+
+/// Installs a policy on every connection: `PolicyLayer::new(|parts, connection| policy)`.
+///
+/// The closure is called for each handshake; what it returns is installed if the response is an upgrade.
+#[must_use]
+pub struct PolicyLayer<F> {
+    policy: Arc<F>,
+}
+
+impl<F> PolicyLayer<F> {
+    /// A layer that makes a policy from the handshake.
+    pub fn new<P>(policy: F) -> Self
+    where
+        F: Fn(&Parts, &Connection) -> P,
+        P: Policy,
+    {
+        Self { policy: Arc::new(policy) }
+    }
+}
+
+impl<F> Clone for PolicyLayer<F> {
+    fn clone(&self) -> Self {
+        Self { policy: self.policy.clone() }
+    }
+}
+
+impl<F> fmt::Debug for PolicyLayer<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PolicyLayer").finish_non_exhaustive()
+    }
+}
+
+impl<S, F> Layer<S> for PolicyLayer<F> {
+    type Service = PolicyService<S, F>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        PolicyService { inner, policy: self.policy.clone() }
+    }
+}
+
+/// The service of [`PolicyLayer`].
+pub struct PolicyService<S, F> {
+    inner: S,
+    policy: Arc<F>,
+}
+
+impl<S: Clone, F> Clone for PolicyService<S, F> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), policy: self.policy.clone() }
+    }
+}
+
+impl<S: fmt::Debug, F> fmt::Debug for PolicyService<S, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PolicyService").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+impl<S, F, P, ReqBody, ResBody> Service<Request<ReqBody>> for PolicyService<S, F>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    F: Fn(&Parts, &Connection) -> P,
+    P: Policy,
+    ResBody: Default + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        match upgrade::enter(&mut request) {
+            Ok(Some(guarded)) => {
+                let (parts, body) = request.into_parts();
+                let policy: Box<dyn Policy> = Box::new((self.policy)(&parts, guarded.connection()));
+                let request = Request::from_parts(parts, body);
+                ResponseFuture::guarded(self.inner.call(request), guarded, policy)
+            }
+            Ok(None) => ResponseFuture::inner(self.inner.call(request)),
+            Err(refusal) => ResponseFuture::refused(refusal),
+        }
+    }
+}

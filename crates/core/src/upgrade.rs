@@ -1,0 +1,168 @@
+//! The interception of the upgrade.
+//!
+//! hyper hands an upgraded connection to whatever took `OnUpgrade` from the request's extensions. That value cannot be
+//! constructed, but one can be had: an HTTP/1.1 connection of hyper's is run over an I/O object of ours that first
+//! yields a fixed upgrade request, swallows the response, and then becomes the guarded connection. What its service
+//! finds in the request is an `OnUpgrade` that resolves to the guarded connection, once the real one has.
+//!
+//! [`enter`] is for whoever writes a layer; `PolicyLayer` is made of it.
+
+mod future;
+mod inner;
+
+use std::{sync::Arc, time::Duration};
+
+use http::{HeaderMap, Method, Request, Response, Version, header::SEC_WEBSOCKET_EXTENSIONS};
+use hyper::upgrade::OnUpgrade;
+use tokio::runtime::Handle;
+
+pub use self::future::ResponseFuture;
+use self::inner::Inner;
+pub use crate::closing::Closing;
+use crate::{
+    connection::{About, Connection},
+    guard::Framing,
+    handshake,
+    identity::{ClientAddr, Subject},
+    policy::Policy,
+    refusal::Refusal,
+};
+
+/// What holds for a guarded connection, set by the outermost layer that guards it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// What is done about frames that break RFC 6455's framing rules. Enforced by default.
+    pub framing: Framing,
+    /// How long the outbound side must have been quiet before a closing connection is taken from its handler.
+    /// 50 ms by default.
+    pub quiet: Duration,
+    /// How long a handler may go on answering after a close was decided. 1 s by default.
+    pub grace: Duration,
+    /// The bounds of the closing handshake.
+    pub closing: Closing,
+    /// Whether a request that is no WebSocket handshake may be upgraded to something else, unguarded. Not by default.
+    pub other_upgrades: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            framing: Framing::default(),
+            quiet: Duration::from_millis(50),
+            grace: Duration::from_secs(1),
+            closing: Closing::default(),
+            other_upgrades: false,
+        }
+    }
+}
+
+/// Sets up the guarded connection for a handshake, or joins the one that an outer layer has set up.
+///
+/// `None` for a request that is no handshake, or that cannot be upgraded. Such a request loses its `OnUpgrade`, so that
+/// nothing is upgraded unchecked.
+///
+/// # Errors
+///
+/// A refusal with status 500 outside of a tokio runtime.
+pub fn enter<B>(request: &mut Request<B>) -> Result<Option<Guarded>, Refusal> {
+    enter_with(request, &Settings::default())
+}
+
+/// [`enter`], with settings. They count where this call sets the connection up.
+///
+/// # Errors
+///
+/// As [`enter`].
+pub fn enter_with<B>(request: &mut Request<B>, settings: &Settings) -> Result<Option<Guarded>, Refusal> {
+    if !handshake::is_handshake(request) {
+        leave_alone(request, settings);
+        return Ok(None);
+    }
+    let method = request.method().clone();
+    if let Some(connection) = request.extensions().get::<Connection>() {
+        return Ok(Some(Guarded { connection: connection.clone(), method, inner: None }));
+    }
+    let Some(real) = request.extensions_mut().remove::<OnUpgrade>() else {
+        return Ok(None);
+    };
+    let (connection, inner) = intercept(request, real, settings)?;
+    Ok(Some(Guarded { connection, method, inner: Some(inner) }))
+}
+
+/// Marks a request for the layers inside: it may be upgraded to something else.
+#[derive(Clone)]
+struct OtherUpgrades;
+
+fn leave_alone<B>(request: &mut Request<B>, settings: &Settings) {
+    let extensions = request.extensions_mut();
+    if settings.other_upgrades {
+        extensions.insert(OtherUpgrades);
+    }
+    if extensions.get::<OtherUpgrades>().is_none() {
+        extensions.remove::<OnUpgrade>();
+    }
+}
+
+fn intercept<B>(
+    request: &mut Request<B>,
+    real: OnUpgrade,
+    settings: &Settings,
+) -> Result<(Connection, Inner), Refusal> {
+    let Ok(runtime) = Handle::try_current() else {
+        return Err(Refusal::wiring("a WebSocket can be guarded on a tokio runtime only"));
+    };
+    let client = request.extensions().get::<ClientAddr>().map(|client| client.0);
+    let about = Arc::new(About::new(client, runtime));
+    if let Some(subject) = request.extensions().get::<Subject>() {
+        about.subject.get_or_init(|| subject.clone());
+    }
+    let shutdown_first = request.version() >= Version::HTTP_2;
+    let (ours, connection, inner) = inner::open(about, real, settings, shutdown_first)
+        .ok_or_else(|| Refusal::wiring("hyper did not accept the guard's own handshake; please report this"))?;
+    request.extensions_mut().insert(ours);
+    request.extensions_mut().insert(connection.clone());
+    Ok((connection, inner))
+}
+
+/// A handshake whose connection will be guarded.
+#[must_use = "a guarded handshake must be completed with its response"]
+pub struct Guarded {
+    connection: Connection,
+    method: Method,
+    /// Where this layer set the connection up.
+    inner: Option<Inner>,
+}
+
+impl Guarded {
+    /// The connection.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Completes the handshake: if the response is an upgrade, the policy is installed, and the connection begins.
+    pub fn complete<B>(self, response: &Response<B>, policy: Option<Box<dyn Policy>>) {
+        if !handshake::is_upgrade(&self.method, response.status()) {
+            return;
+        }
+        if let Some(policy) = policy {
+            self.connection.control().install_outermost(policy);
+        }
+        if let Some(inner) = self.inner {
+            if agreed_to_compress(response.headers()) {
+                self.connection.control().allow_compression();
+            }
+            inner.run();
+        }
+    }
+}
+
+impl std::fmt::Debug for Guarded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guarded").field("connection", &self.connection).finish_non_exhaustive()
+    }
+}
+
+fn agreed_to_compress(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(SEC_WEBSOCKET_EXTENSIONS).iter();
+    values.any(|value| value.as_bytes().windows(18).any(|part| part.eq_ignore_ascii_case(b"permessage-deflate")))
+}

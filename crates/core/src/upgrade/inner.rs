@@ -1,0 +1,209 @@
+//! The inner connection that yields an `OnUpgrade` of our own.
+
+use std::{
+    future::Future,
+    io,
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
+
+use http::{Request, Response, StatusCode};
+use http_body_util::Empty;
+use hyper::{
+    body::{Bytes, Incoming},
+    server::conn::http1,
+    service::Service,
+    upgrade::{OnUpgrade, Upgraded},
+};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::Settings;
+use crate::{
+    connection::{About, Connection, lock},
+    io::{GuardedIo, Shared},
+};
+
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+const END_OF_HEAD: &[u8; 4] = b"\r\n\r\n";
+
+type Transport = TokioIo<Upgraded>;
+type Driver = http1::UpgradeableConnection<TokioIo<Tunnel>, Relay>;
+
+/// An inner connection that stands before its response.
+pub(super) struct Inner {
+    driver: Driver,
+    released: Arc<AtomicBool>,
+    about: Arc<About>,
+}
+
+impl Inner {
+    /// Lets it complete as soon as the real upgrade has. The task ends there.
+    pub(super) fn run(self) {
+        self.released.store(true, Ordering::Release);
+        let driver = self.driver;
+        self.about.runtime.spawn(async move {
+            // A failed upgrade reaches whoever awaits the `OnUpgrade`.
+            let _failed_upgrade = driver.await;
+        });
+    }
+}
+
+/// Opens an inner connection, as far as the `OnUpgrade`. `None` if hyper behaves as it never did.
+pub(super) fn open(
+    about: Arc<About>,
+    real: OnUpgrade,
+    settings: &Settings,
+    shutdown_first: bool,
+) -> Option<(OnUpgrade, Connection, Inner)> {
+    let (guarded, connection) = GuardedIo::pending(about.clone(), settings);
+    let found = Arc::new(Mutex::new(None));
+    let released = Arc::new(AtomicBool::new(false));
+    let relay = Relay {
+        real: Mutex::new(Some(real)),
+        found: found.clone(),
+        released: released.clone(),
+        shared: guarded.shared(),
+        shutdown_first,
+    };
+    let tunnel = TokioIo::new(Tunnel { request: REQUEST, tail: [0; 4], live: false, guarded });
+    let mut driver = builder().serve_connection(tunnel, relay).with_upgrades();
+    if Pin::new(&mut driver).poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+        return None;
+    }
+    let ours = lock(&found).take()?;
+    Some((ours, connection, Inner { driver, released, about }))
+}
+
+fn builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    // No timer is configured, and a date nobody reads costs.
+    builder.auto_date_header(false).header_read_timeout(None).keep_alive(false);
+    builder
+}
+
+/// The inner connection's service: awaits the real upgrade, and answers when it has come.
+struct Relay {
+    real: Mutex<Option<OnUpgrade>>,
+    found: Arc<Mutex<Option<OnUpgrade>>>,
+    released: Arc<AtomicBool>,
+    shared: Arc<Shared<Transport>>,
+    shutdown_first: bool,
+}
+
+impl Service<Request<Incoming>> for Relay {
+    type Response = Response<Empty<Bytes>>;
+    type Error = hyper::Error;
+    type Future = Awaiting;
+
+    fn call(&self, mut request: Request<Incoming>) -> Awaiting {
+        *lock(&self.found) = Some(hyper::upgrade::on(&mut request));
+        Awaiting {
+            real: lock(&self.real).take(),
+            released: self.released.clone(),
+            shared: self.shared.clone(),
+            shutdown_first: self.shutdown_first,
+        }
+    }
+}
+
+struct Awaiting {
+    real: Option<OnUpgrade>,
+    released: Arc<AtomicBool>,
+    shared: Arc<Shared<Transport>>,
+    shutdown_first: bool,
+}
+
+impl Future for Awaiting {
+    type Output = Result<Response<Empty<Bytes>>, hyper::Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // The first poll happens before the response is known, with a waker that wakes nobody: the policies are not
+        // complete, and the real upgrade may be resolved already.
+        let (true, Some(real)) = (self.released.load(Ordering::Acquire), &mut self.real) else {
+            return Poll::Pending;
+        };
+        let upgraded = std::task::ready!(Pin::new(real).poll(cx))?;
+        self.real = None;
+        self.shared.activate(TokioIo::new(upgraded), self.shutdown_first);
+        let mut response = Response::new(Empty::new());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        Poll::Ready(Ok(response))
+    }
+}
+
+/// First yields the fixed request and swallows the response, then is the guarded connection.
+struct Tunnel {
+    request: &'static [u8],
+    /// The last bytes that were swallowed: the response's head ends the masquerade.
+    tail: [u8; 4],
+    live: bool,
+    guarded: GuardedIo<Transport>,
+}
+
+impl Tunnel {
+    fn swallow(&mut self, data: &[u8]) -> usize {
+        for (taken, &byte) in data.iter().enumerate() {
+            self.tail.rotate_left(1);
+            self.tail[3] = byte;
+            if &self.tail == END_OF_HEAD {
+                self.live = true;
+                return taken + 1;
+            }
+        }
+        data.len()
+    }
+}
+
+impl AsyncRead for Tunnel {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.live {
+            return Pin::new(&mut self.guarded).poll_read(cx, buf);
+        }
+        if self.request.is_empty() {
+            return Poll::Pending;
+        }
+        let (now, later) = self.request.split_at(self.request.len().min(buf.remaining()));
+        buf.put_slice(now);
+        self.request = later;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Tunnel {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        if self.live {
+            return Pin::new(&mut self.guarded).poll_write(cx, data);
+        }
+        Poll::Ready(Ok(self.swallow(data)))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.live {
+            return Pin::new(&mut self.guarded).poll_write_vectored(cx, slices);
+        }
+        let first = slices.iter().find(|slice| !slice.is_empty());
+        Poll::Ready(Ok(first.map_or(0, |slice| self.swallow(slice))))
+    }
+
+    // hyper asks once, before the transport is there: a transport that cannot writes the first slice.
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.live { Pin::new(&mut self.guarded).poll_flush(cx) } else { Poll::Ready(Ok(())) }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.live { Pin::new(&mut self.guarded).poll_shutdown(cx) } else { Poll::Ready(Ok(())) }
+    }
+}
