@@ -128,6 +128,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Farewell<T> {
             }
             let mut buf = ReadBuf::new(&mut progress.buffer);
             match Pin::new(&mut self.io).poll_read(cx, &mut buf) {
+                // Both sides have closed and nothing is unread: the server ends the connection (RFC 6455, section 7.1.1).
+                Poll::Pending if progress.shut && self.drain.closed && !self.shutdown_first => return Poll::Ready(()),
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
                 Poll::Ready(Ok(())) if buf.filled().is_empty() => return self.poll_end(cx, sent.is_ready()),

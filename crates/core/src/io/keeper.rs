@@ -165,16 +165,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
     fn ending(&mut self, now: Instant) -> Next<T> {
         let sent = self.guard.counters().bytes_out;
         let settled = self.guard.outbound_at_boundary() && !self.guard.is_capturing();
-        let quiet = self.settings.quiet;
+        let pause = self.settings.quiet;
         let Phase::Ending(ending) = &mut self.phase else { return Next::Leave };
         if sent != ending.seen {
             ending.seen = sent;
-            ending.quiet_at = (now + quiet).min(ending.deadline);
+            ending.quiet_at = (now + pause).min(ending.deadline);
         }
-        let due = now >= ending.deadline || (now >= ending.quiet_at && settled);
-        if !due {
-            let next = if now >= ending.quiet_at { ending.deadline } else { ending.quiet_at };
-            return Next::Wait(Some(next));
+        let quiet = now >= ending.quiet_at || now >= ending.last_frame;
+        if now < ending.deadline && !(quiet && settled) {
+            let times = [ending.quiet_at, ending.last_frame, ending.deadline];
+            return Next::Wait(times.into_iter().filter(|time| *time > now).min());
         }
         self.take_over(now).map_or(Next::Leave, |farewell| Next::Close(Box::new(farewell)))
     }

@@ -78,6 +78,8 @@ pub(super) struct Ending {
     pub(super) by: EndedBy,
     /// The connection is taken at that time at the latest.
     pub(super) deadline: Instant,
+    /// From then on a handler that never pauses is stopped at the end of the frame it is in.
+    pub(super) last_frame: Instant,
     /// And when nothing was sent until then, since so many bytes were.
     pub(super) quiet_at: Instant,
     pub(super) seen: u64,
@@ -143,6 +145,7 @@ impl<T> State<T> {
                     frame: frame.filter(|_| self.handler_close.is_none()),
                     by,
                     deadline: now + grace,
+                    last_frame: now + grace / 4 * 3,
                     quiet_at: now + settings.quiet.min(grace),
                     seen: self.guard.counters().bytes_out,
                 });
@@ -167,12 +170,18 @@ impl<T> State<T> {
         self.hurry();
     }
 
+    /// Whether the handler may finish the frame it is in, and begin no other.
+    pub(super) fn is_last_frame(&self) -> bool {
+        matches!(&self.phase, Phase::Ending(ending) if now() >= ending.last_frame)
+    }
+
     /// Takes the connection as soon as may be.
     pub(super) fn hurry(&mut self) {
         if let Phase::Ending(ending) = &mut self.phase {
             let now = now();
             ending.deadline = now;
             ending.quiet_at = now;
+            ending.last_frame = now;
             self.wake_keeper();
         }
     }

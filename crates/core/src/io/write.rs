@@ -47,7 +47,8 @@ impl<T: AsyncWrite + Unpin> State<T> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.outbox.is_empty() && !self.guard.is_capturing() && matches!(self.gate(), Gate::Open) {
+        let plain = self.outbox.is_empty() && !self.guard.is_capturing() && !self.is_last_frame();
+        if plain && matches!(self.gate(), Gate::Open) {
             let mut whole = self.guard.measure_start();
             for slice in slices {
                 whole.extend(slice, false);
@@ -133,7 +134,12 @@ impl<T: AsyncWrite + Unpin> State<T> {
         if self.guard.outbound_at_boundary() {
             ready!(self.poll_outbox(cx))?;
         }
-        let measure = self.guard.measure(data, !self.outbox.is_empty());
+        let last = self.is_last_frame();
+        if last && self.guard.outbound_at_boundary() {
+            self.wake_keeper();
+            return Poll::Pending;
+        }
+        let measure = self.guard.measure(data, last || !self.outbox.is_empty());
         if measure.pass == 0 {
             return Poll::Ready(Ok(self.capture(data)));
         }
