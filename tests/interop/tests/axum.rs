@@ -242,7 +242,7 @@ where
 {
     let (sender, receiver) = mpsc::channel();
     let route = any(move |up: WebSocketUpgrade, connection: Connection| {
-        sender.send(connection).unwrap();
+        sender.send(connection).expect("the test holds the receiver");
         let handler = handler.clone();
         async move { upgrade(up, handler) }
     });
@@ -326,13 +326,13 @@ async fn a_peer_that_never_answers_is_dropped_at_the_deadline() {
 async fn a_peer_that_keeps_sending_is_cut_off_by_bytes() {
     let (app, handles) = watched(echo);
     let closing =
-        portcullis_core::upgrade::Closing { time: Duration::from_secs(60), bytes: 100_000, ..Default::default() };
+        portcullis_core::upgrade::Closing { time: Duration::from_mins(1), bytes: 100_000, ..Default::default() };
     let mut wire = Wire::open(serve(app.layer(GuardLayer::new().closing(closing))).await, "/").await;
     let connection = handles.recv().unwrap();
     connection.close(bye());
     assert_eq!(wire.next().await, Seen::Close(1012, "back soon".into()));
     let mut frame = Vec::new();
-    wire::put_frame(&mut frame, 0x82, &[0; 60_000]);
+    wire::put_frame(&mut frame, 0x82, &vec![0; 60_000]);
     wire.send_in_background([frame.clone(), frame.clone(), frame].concat());
     tokio::time::timeout(Duration::from_secs(20), connection.closed()).await.expect("cut off");
 }
@@ -359,7 +359,7 @@ async fn other_upgrades_are_answered_as_without_a_guard() {
 async fn a_response_that_is_no_upgrade_leaves_nothing_behind() {
     let (sender, handles) = mpsc::channel();
     let route = any(move |_: WebSocketUpgrade, connection: Connection| {
-        sender.send(connection).unwrap();
+        sender.send(connection).expect("the test holds the receiver");
         async { http::StatusCode::IM_A_TEAPOT }
     });
     let app = Router::new().route("/", route).layer(GuardLayer::new());

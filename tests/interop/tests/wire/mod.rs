@@ -1,5 +1,6 @@
 //! A client that writes and reads bytes, because a polite library cannot misbehave.
 #![allow(dead_code, unreachable_pub, reason = "shared by test files, each of which uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -49,11 +50,11 @@ pub fn put_frame(out: &mut Vec<u8>, first: u8, payload: &[u8]) {
     match payload.len() {
         len @ 0..=125 => out.push(0x80 | u8::try_from(len).unwrap()),
         len @ 126..=0xffff => {
-            out.push(0x80 | 126);
+            out.push(0x80 | 0x7e);
             out.extend(u16::try_from(len).unwrap().to_be_bytes());
         }
         len => {
-            out.push(0x80 | 127);
+            out.push(0x80 | 0x7f);
             out.extend((len as u64).to_be_bytes());
         }
     }
