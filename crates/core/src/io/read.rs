@@ -98,6 +98,8 @@ impl<T: AsyncRead + Unpin> State<T> {
         let some = self.backlog.len().min(buf.remaining());
         buf.put_slice(&self.backlog[..some]);
         self.backlog.drain(..some);
+        // What is left may hold whole frames: it must not wait for the peer to send more.
+        self.resumed = !self.backlog.is_empty();
     }
 
     /// Reads behind what waited. Says whether the stream has ended.
@@ -123,6 +125,7 @@ impl<T: AsyncRead + Unpin> State<T> {
             Poll::Ready(Ok(())) => {}
             Poll::Ready(Err(error)) => {
                 buf.set_filled(start);
+                self.transport_ended();
                 return Poll::Ready(Err(error));
             }
             Poll::Pending => {
@@ -133,6 +136,9 @@ impl<T: AsyncRead + Unpin> State<T> {
         }
         self.backlog.clear();
         let eof = buf.filled().len() == before;
+        if eof {
+            self.transport_ended();
+        }
         // At the end, half a header is all there will ever be of it: the library may see it.
         Poll::Ready(Ok(eof))
     }

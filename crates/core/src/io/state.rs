@@ -1,6 +1,7 @@
 //! The state of a guarded connection, and the ways in which it changes.
 
 use std::{
+    hash::{BuildHasher, RandomState},
     task::{Context, Waker},
     time::{Duration, Instant},
 };
@@ -204,6 +205,11 @@ impl<T> State<T> {
         }
     }
 
+    /// The peer's side ended. Without a close frame before it, that is how the connection ended.
+    pub(super) fn transport_ended(&mut self) {
+        self.closed_by.get_or_insert(EndedBy::Transport);
+    }
+
     /// The handler's own close frame is whole: what goes out in its place.
     pub(super) fn handler_closed(&mut self, frame: CloseFrame) {
         let frame = match &mut self.phase {
@@ -220,7 +226,7 @@ impl<T> State<T> {
         if !matches!(self.phase, Phase::Open) || self.handler_close.is_some() || self.outbox.len() > 512 {
             return;
         }
-        let payload = self.guard.begin_ping(std::ptr::from_ref(self) as usize as u64, now());
+        let payload = self.guard.begin_ping(RandomState::new().hash_one(()), now());
         put_control(&mut self.outbox, Opcode::PING, &payload);
     }
 
@@ -265,7 +271,8 @@ impl<T> State<T> {
         }
         let deadline = if self.guard.has_policies() { self.guard.deadline() } else { None };
         let open = matches!(self.phase, Phase::Open);
-        let wanted = !open || deadline.is_some() || self.delayed.is_some() || self.outbox_unflushed;
+        let wanted =
+            !open || deadline.is_some() || self.delayed.is_some() || self.outbox_unflushed || !self.outbox.is_empty();
         self.keeping = wanted;
         wanted
     }
