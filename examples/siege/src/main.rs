@@ -1,0 +1,54 @@
+//! Starts a bare axum server and a guarded one on loopback, attacks both with real sockets one attack after another,
+//! and prints what each let through.
+//!
+//! `--json` prints one object a line. Exits 0 only if the guarded server stopped every attack, and every legitimate
+//! client got through to it.
+
+mod attacks;
+mod guarded;
+mod raw;
+mod server;
+mod side;
+mod table;
+
+use std::{env, error::Error, process::ExitCode};
+
+use crate::side::Side;
+
+/// Whatever went wrong; the siege only reports it.
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments.as_slice() {
+        [] => siege(false),
+        ["--json"] => siege(true),
+        ["serve", "bare"] => server::run(server::router()).map(|()| true),
+        ["serve", "guarded"] => server::run(guarded::guard(server::router())).map(|()| true),
+        _ => Err("usage: siege [--json]".into()),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("siege: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn siege(json: bool) -> Result<bool> {
+    let bare = Side::start("bare")?;
+    let guarded = Side::start("guarded")?;
+    let mut rows = Vec::new();
+    for attack in attacks::ALL {
+        rows.push(table::Row { attack, bare: bare.suffer(attack)?, guarded: guarded.suffer(attack)? });
+    }
+    if json {
+        table::print_json(&rows);
+    } else {
+        table::print(&rows);
+    }
+    Ok(rows.iter().all(table::Row::is_well))
+}

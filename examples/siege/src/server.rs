@@ -1,0 +1,95 @@
+//! The application under attack, the same on both sides.
+
+use std::{
+    io::Read,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
+
+use axum::{
+    Router,
+    extract::{
+        State,
+        ws::{Message, WebSocket, WebSocketUpgrade},
+    },
+    response::Response,
+    routing::{any, get},
+    serve::ListenerExt,
+};
+use tokio::net::TcpListener;
+
+use crate::Result;
+
+/// What the handlers saw.
+#[derive(Default)]
+struct Seen {
+    messages: AtomicU64,
+    bytes: AtomicU64,
+}
+
+pub(crate) fn router() -> Router {
+    Router::new()
+        .route("/ws", any(upgrade))
+        .route("/panic", any(async |socket: WebSocketUpgrade| socket.on_upgrade(panics)))
+        .route("/drop", any(async |socket: WebSocketUpgrade| socket.on_upgrade(returns)))
+        .route("/stats", get(stats))
+        .with_state(Arc::new(Seen::default()))
+}
+
+/// Serves until standard input ends: when the siege is gone, so is its server.
+#[tokio::main]
+pub(crate) async fn run(app: Router) -> Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("{}", listener.local_addr()?.port());
+    thread::spawn(|| {
+        let _end_or_error = std::io::stdin().read_to_end(&mut Vec::new());
+        std::process::exit(0);
+    });
+    // Nagle's algorithm would hide everything else; a failure to switch it off changes no outcome.
+    let listener = listener.tap_io(|io| drop(io.set_nodelay(true)));
+    axum::serve(listener, app).await?;
+    Ok(())
+}
+
+async fn upgrade(State(seen): State<Arc<Seen>>, socket: WebSocketUpgrade) -> Response {
+    socket.read_buffer_size(16 * 1024).on_upgrade(move |socket| echo(socket, seen))
+}
+
+async fn echo(mut socket: WebSocket, seen: Arc<Seen>) {
+    while let Some(Ok(message)) = socket.recv().await {
+        let (Message::Text(_) | Message::Binary(_)) = message else { continue };
+        seen.messages.fetch_add(1, Ordering::Relaxed);
+        seen.bytes.fetch_add(message.clone().into_data().len() as u64, Ordering::Relaxed);
+        if socket.send(message).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn panics(mut socket: WebSocket) {
+    let _first = socket.recv().await;
+    // The default hook would print a backtrace in the middle of the table.
+    std::panic::resume_unwind(Box::new("a bug in the handler"));
+}
+
+async fn returns(mut socket: WebSocket) {
+    let _first = socket.recv().await;
+}
+
+/// `messages bytes cpu-milliseconds`
+async fn stats(State(seen): State<Arc<Seen>>) -> String {
+    let (messages, bytes) = (seen.messages.load(Ordering::Relaxed), seen.bytes.load(Ordering::Relaxed));
+    format!("{messages} {bytes} {}", cpu_ms().unwrap_or_default())
+}
+
+/// What this process has used of a processor: fields 14 and 15 of its `stat`, in ticks of 10 ms.
+fn cpu_ms() -> Option<u64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut ticks = fields.split_whitespace().skip(11);
+    let (user, system): (u64, u64) = (ticks.next()?.parse().ok()?, ticks.next()?.parse().ok()?);
+    Some((user + system) * 10)
+}

@@ -1,0 +1,66 @@
+//! One of the two servers, as a child process.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
+    process::{Child, Command, Stdio},
+};
+
+use crate::{
+    Result,
+    attacks::{Attack, Saw},
+    raw,
+};
+
+pub(crate) struct Side {
+    child: Child,
+    address: SocketAddr,
+}
+
+/// What the client saw of an attack, and what it cost the server.
+pub(crate) struct Suffered {
+    pub(crate) saw: Saw,
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+    pub(crate) cpu_ms: u64,
+}
+
+impl Side {
+    pub(crate) fn start(which: &str) -> Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        let mut child = command.args(["serve", which]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let mut port = String::new();
+        let stdout = child.stdout.take().ok_or("the server has no standard output")?;
+        BufReader::new(stdout).read_line(&mut port)?;
+        let address = SocketAddr::from(([127, 0, 0, 1], port.trim().parse()?));
+        Ok(Self { child, address })
+    }
+
+    pub(crate) fn suffer(&self, attack: &Attack) -> Result<Suffered> {
+        let before = self.stats()?;
+        let saw = (attack.run)(self.address)?;
+        let after = self.stats()?;
+        let [messages, bytes, cpu_ms] = [0, 1, 2].map(|at| after[at] - before[at]);
+        Ok(Suffered { saw, messages, bytes, cpu_ms })
+    }
+
+    fn stats(&self) -> Result<[u64; 3]> {
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(raw::PATIENCE))?;
+        stream.write_all(b"GET /stats HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let (_, body) = answer.split_once("\r\n\r\n").ok_or("statistics without a body")?;
+        let mut numbers = body.split_whitespace().map(str::parse);
+        let mut next = || numbers.next().ok_or("too few statistics");
+        Ok([next()??, next()??, next()??])
+    }
+}
+
+impl Drop for Side {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing to end.
+        let _gone_already = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
