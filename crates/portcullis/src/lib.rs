@@ -8,8 +8,10 @@
 //! take that layer's crate.
 
 pub use portcullis_core::*;
+#[cfg(feature = "rate-limit")]
+pub use portcullis_rate_limit as rate_limit;
 
 /// The examples of the README, compiled.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "rate-limit"))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;

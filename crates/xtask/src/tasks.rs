@@ -32,6 +32,7 @@ pub(crate) fn ci() -> Vec<Step> {
 fn without_features() -> impl Iterator<Item = Step> {
     [
         ("crates/core", Step::cargo("core without features", "check -p portcullis-core")),
+        ("crates/rate-limit", Step::cargo("rate limit without features", "check -p portcullis-rate-limit")),
         ("crates/origin", Step::cargo("origin without features", "check -p portcullis-origin")),
     ]
     .into_iter()
