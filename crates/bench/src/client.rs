@@ -1,0 +1,74 @@
+//! A client that costs little: it writes bytes and counts bytes.
+
+use std::{io, net::SocketAddr};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf},
+    net::TcpStream,
+};
+
+use crate::load::Load;
+
+/// An upgraded connection.
+pub(crate) struct Client<S> {
+    reader: ReadHalf<S>,
+    writer: WriteHalf<S>,
+    scratch: Vec<u8>,
+}
+
+/// Connects over TCP. The connection ends in a reset, so that it does not occupy its port afterwards.
+pub(crate) async fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(addr).await?;
+    stream.set_nodelay(true)?;
+    stream.set_zero_linger()?;
+    Ok(stream)
+}
+
+/// Shakes hands for a path.
+pub(crate) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, path: &str) -> io::Result<()> {
+    stream.write_all(request(path).as_bytes()).await?;
+    let mut head = [0; 1024];
+    let mut len = 0;
+    while !head[..len].ends_with(b"\r\n\r\n") {
+        len += at_least_one(stream.read(&mut head[len..]).await?)?;
+    }
+    if head.starts_with(b"HTTP/1.1 101 ") { Ok(()) } else { Err(io::Error::other("the server refused to upgrade")) }
+}
+
+fn request(path: &str) -> String {
+    format!(
+        "GET /{path} HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+}
+
+fn at_least_one(read: usize) -> io::Result<usize> {
+    if read == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(read) }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    pub(crate) async fn new(mut stream: S, path: &str, scratch: usize) -> io::Result<Self> {
+        upgrade(&mut stream, path).await?;
+        let (reader, writer) = tokio::io::split(stream);
+        Ok(Self { reader, writer, scratch: vec![0; scratch] })
+    }
+
+    /// Sends all messages of a load while it reads all of their echoes.
+    pub(crate) async fn round(&mut self, load: &Load) -> io::Result<()> {
+        let answers = count(&mut self.reader, &mut self.scratch, load.answer);
+        tokio::try_join!(self.writer.write_all(&load.frames), answers)?;
+        Ok(())
+    }
+}
+
+async fn count<R: AsyncRead + Unpin>(reader: &mut R, scratch: &mut [u8], mut expected: usize) -> io::Result<()> {
+    while expected > 0 {
+        let room = expected.min(scratch.len());
+        let read = at_least_one(reader.read(&mut scratch[..room]).await?)?;
+        if expected == room && scratch[read - 1] != b'x' && read == room {
+            return Err(io::Error::other("the echo is not what was sent"));
+        }
+        expected -= read;
+    }
+    Ok(())
+}

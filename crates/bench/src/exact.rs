@@ -1,0 +1,72 @@
+//! What is counted rather than timed, and must not exceed its bounds.
+
+use std::io;
+
+use crate::{allocations, callgrind, plan::Plan, report, side::Side, stats::Round};
+
+/// How messages come and are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// One at a time.
+    Flush,
+    /// Many at a time, answered with one flush.
+    Batch,
+}
+
+impl Shape {
+    pub(crate) const ALL: [Self; 2] = [Self::Batch, Self::Flush];
+
+    pub(crate) fn parse(path: &str) -> io::Result<Self> {
+        let found = Self::ALL.into_iter().find(|shape| shape.path() == path);
+        found.ok_or_else(|| io::Error::other(format!("no such shape: {path}")))
+    }
+
+    pub(crate) fn path(self) -> &'static str {
+        match self {
+            Self::Flush => "flush",
+            Self::Batch => "batch",
+        }
+    }
+
+    /// Messages in a round.
+    pub(crate) fn window(self) -> usize {
+        match self {
+            Self::Flush => 1,
+            Self::Batch => 64,
+        }
+    }
+
+    /// What one message costs, from the cost of so many rounds and of twice as many.
+    pub(crate) fn each(self, once: u64, twice: u64, rounds: u64) -> io::Result<f64> {
+        let total = u32::try_from(twice.saturating_sub(once)).map_err(io::Error::other)?;
+        let messages = u32::try_from(rounds * self.window() as u64).map_err(io::Error::other)?;
+        Ok(f64::from(total) / f64::from(messages))
+    }
+}
+
+/// Counts, prints, and says whether all is within bounds.
+pub(crate) fn gates(plan: &Plan) -> io::Result<bool> {
+    report::exact_head();
+    let mut passed = true;
+    for shape in Shape::ALL {
+        let counted = each_side(|side| allocations::per_message(plan, side, shape).map(Some))?;
+        passed &= report::exact("allocations", shape, counted, [0.0, 0.0]);
+    }
+    for shape in Shape::ALL {
+        let counted = each_side(|side| callgrind::per_message(plan, side, shape))?;
+        passed &= report::exact("instructions", shape, counted, [150.0, 250.0]);
+    }
+    Ok(passed)
+}
+
+/// `None` where it could not be counted.
+fn each_side(count: impl Fn(Side) -> io::Result<Option<f64>>) -> io::Result<Option<Round>> {
+    let mut counted = Round::default();
+    for (index, side) in Side::ALL.into_iter().enumerate() {
+        let Some(cost) = count(side)? else {
+            return Ok(None);
+        };
+        counted[index] = cost;
+    }
+    Ok(Some(counted))
+}

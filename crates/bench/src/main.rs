@@ -1,0 +1,70 @@
+//! Guarded axum WebSocket servers against bare axum, in one run.
+//!
+//! Sides take turns within each round, so that what disturbs the machine disturbs them all; a ratio is the median of
+//! the rounds' ratios. Ratios tell the story and depend on the machine. Allocations and instructions per message do
+//! not, and are the gate: the exit code is a failure if one of them is exceeded.
+
+mod allocations;
+mod callgrind;
+mod child;
+mod client;
+mod duplex;
+mod exact;
+mod load;
+mod measure;
+mod memory;
+mod plan;
+mod report;
+mod server;
+mod side;
+mod stats;
+
+use std::{alloc::System, io, process::ExitCode};
+
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+use crate::{plan::Plan, side::Side};
+
+/// Counts on all sides alike; only `allocations` reads it.
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    dispatch(&args).unwrap_or_else(|error| {
+        eprintln!("bench: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+fn dispatch(args: &[&str]) -> io::Result<ExitCode> {
+    match args {
+        [] => compare(&Plan::full()),
+        ["--quick"] => compare(&Plan::quick()),
+        ["serve", side] => server::run(Side::parse(side)?).map(|()| ExitCode::SUCCESS),
+        ["echo", side, path, rounds] => echo(side, path, rounds),
+        _ => Err(io::Error::other("usage: bench [--quick]")),
+    }
+}
+
+/// What callgrind watches.
+fn echo(side: &str, path: &str, rounds: &str) -> io::Result<ExitCode> {
+    let shape = exact::Shape::parse(path)?;
+    let rounds = rounds.parse().map_err(io::Error::other)?;
+    duplex::run(Side::parse(side)?, shape, rounds)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn compare(plan: &Plan) -> io::Result<ExitCode> {
+    report::title(plan);
+    measure::all(plan)?;
+    memory::compare(plan)?;
+    let passed = exact::gates(plan)?;
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A runtime of one thread: the server has a core, and the client has one.
+fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}

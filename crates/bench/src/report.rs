@@ -1,0 +1,57 @@
+//! What is printed.
+
+use crate::{
+    exact::Shape,
+    plan::Plan,
+    stats::{Round, Spread, added, column, ratio},
+};
+
+pub(crate) fn title(plan: &Plan) {
+    println!("Guarded against bare axum: medians of {} interleaved rounds (lowest - highest).", plan.rounds);
+    println!("core: GuardLayer. rate: GuardLayer and a message rate limit. Server and client: a thread each.");
+}
+
+pub(crate) fn speed_head() {
+    println!("\n{:<24}{:>12}   {:<26}{:<26}", "per second", "bare", "core / bare", "rate / bare");
+}
+
+pub(crate) fn speed(name: &str, rounds: &[Round]) {
+    let bare = column(rounds, 0).median;
+    println!("{name:<24}{bare:>12.0}   {:<26}{:<26}", times(ratio(rounds, 1)), times(ratio(rounds, 2)));
+}
+
+fn times(Spread { median, low, high }: Spread) -> String {
+    format!("{median:.3} ({low:.3} - {high:.3})")
+}
+
+pub(crate) fn memory(plan: &Plan, rounds: &[Round]) {
+    println!("\n{:<24}{:>12}   {:<26}{:<26}", "resident bytes", "bare", "core - bare", "rate - bare");
+    let name = format!("per idle of {}", plan.idle);
+    let bare = column(rounds, 0).median;
+    println!("{name:<24}{bare:>12.0}   {:<26}{:<26}", bytes(added(rounds, 1)), bytes(added(rounds, 2)));
+}
+
+fn bytes(Spread { median, low, high }: Spread) -> String {
+    format!("{median:+.0} ({low:+.0} - {high:+.0})")
+}
+
+pub(crate) fn exact_head() {
+    println!("\n{:<24}{:>12}   {:<26}{:<26}", "per message, exactly", "bare", "core - bare", "rate - bare");
+}
+
+/// Prints a row, and says whether it is within bounds. What could not be counted exceeds nothing.
+pub(crate) fn exact(what: &str, shape: Shape, counted: Option<Round>, bounds: [f64; 2]) -> bool {
+    let name = format!("{what}, {}", shape.path());
+    let Some([bare, core, rate]) = counted else {
+        println!("{name:<24}{:>12}   not counted: valgrind is not installed", "-");
+        return true;
+    };
+    let (core, rate) = (core - bare, rate - bare);
+    println!("{name:<24}{bare:>12.2}   {:<26}{:<26}", bounded(core, bounds[0]), bounded(rate, bounds[1]));
+    core <= bounds[0] && rate <= bounds[1]
+}
+
+fn bounded(added: f64, bound: f64) -> String {
+    let verdict = if added <= bound { "ok" } else { "EXCEEDS" };
+    format!("{added:+.2} ({verdict}, {bound:.0})")
+}
