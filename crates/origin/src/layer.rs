@@ -1,0 +1,128 @@
+//! The layer and its settings.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use portcullis_core::refusal::Refusal;
+use tower_layer::Layer;
+
+#[cfg(feature = "tracing")]
+use crate::log::Log;
+use crate::{
+    origin::{InvalidOrigin, Origin, parse_authority},
+    pattern::Origins,
+    policy::{Absent, Policy, http_scheme},
+    service::OriginCheck,
+};
+
+/// Refuses WebSocket handshakes of foreign pages. The crate's page says what is allowed by default.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct OriginLayer {
+    policy: Arc<Policy>,
+    report_only: bool,
+    #[cfg(feature = "tracing")]
+    log: Arc<Log>,
+}
+
+impl OriginLayer {
+    /// Allows a list of origins: `https://app.example.com`, or `https://*.example.com` for its subdomains.
+    ///
+    /// # Errors
+    ///
+    /// The first that is invalid, and why.
+    pub fn new(origins: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, InvalidOrigin> {
+        Ok(Self::listed(Origins::new(origins)?))
+    }
+
+    /// Allows a list that can be replaced while the server runs.
+    pub fn listed(list: Origins) -> Self {
+        Self::with(Policy { list, ..Policy::default() })
+    }
+
+    /// Allows the server's own origin: host and port as in `Host` or `:authority`, the scheme as stated with
+    /// [`scheme`](Self::scheme), else as a trusted peer's `X-Forwarded-Proto` or the URI says, else unchecked.
+    pub fn same_origin() -> Self {
+        Self::with(Policy { same_origin: true, ..Policy::default() })
+    }
+
+    fn with(policy: Policy) -> Self {
+        Self {
+            policy: Arc::new(policy),
+            report_only: false,
+            #[cfg(feature = "tracing")]
+            log: Arc::default(),
+        }
+    }
+
+    /// The scheme under which clients reach this server, such as `https`.
+    pub fn scheme(self, scheme: &str) -> Self {
+        self.set(|policy| policy.scheme = Some(http_scheme(scheme)))
+    }
+
+    /// Allows `null`, which any page can send from a sandboxed frame.
+    pub fn allow_null(self) -> Self {
+        self.set(|policy| policy.null = true)
+    }
+
+    /// Allows handshakes without an origin, with cookies too.
+    pub fn allow_absent(self) -> Self {
+        self.set(|policy| policy.absent = Absent::Allow)
+    }
+
+    /// Refuses handshakes without an origin.
+    pub fn deny_absent(self) -> Self {
+        self.set(|policy| policy.absent = Absent::Deny)
+    }
+
+    /// Allows only these hosts, as `host` (with any port) or `host:port`: against DNS rebinding.
+    ///
+    /// # Errors
+    ///
+    /// The first that is invalid, and why.
+    pub fn hosts(self, hosts: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, InvalidOrigin> {
+        let parse = |host: &str| parse_authority(host).map_err(|why| InvalidOrigin::new(host.as_bytes(), why));
+        let hosts = hosts.into_iter().map(|host| parse(host.as_ref())).collect::<Result<_, _>>()?;
+        Ok(self.set(|policy| policy.hosts = Some(hosts)))
+    }
+
+    /// Allows what a closure allows, beside what is listed: for applications with many tenants.
+    pub fn allow_if(self, allow: impl Fn(&Origin, &Parts) -> bool + Send + Sync + 'static) -> Self {
+        self.set(|policy| policy.closure = Some(Arc::new(allow)))
+    }
+
+    /// Refuses nothing. What would be refused is still logged, with feature `tracing`.
+    pub fn report_only(mut self) -> Self {
+        self.report_only = true;
+        self
+    }
+
+    /// The decision about a handshake, as a plain function.
+    ///
+    /// # Errors
+    ///
+    /// Why it would be refused.
+    pub fn admit(&self, parts: &Parts) -> Result<(), Refusal> {
+        self.policy.admit(parts)
+    }
+
+    pub(crate) fn check(&self, parts: &Parts) -> Result<(), Refusal> {
+        let Err(refusal) = self.policy.admit(parts) else { return Ok(()) };
+        #[cfg(feature = "tracing")]
+        self.log.refused(&refusal, self.report_only);
+        if self.report_only { Ok(()) } else { Err(refusal) }
+    }
+
+    fn set(mut self, change: impl FnOnce(&mut Policy)) -> Self {
+        change(Arc::make_mut(&mut self.policy));
+        self
+    }
+}
+
+impl<S> Layer<S> for OriginLayer {
+    type Service = OriginCheck<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        OriginCheck::new(inner, self.clone())
+    }
+}

@@ -1,0 +1,144 @@
+//! The strict parser. `Uri` and `Url` types accept userinfo, paths, backslashes and ports out of range.
+
+use std::{error::Error, fmt, net::Ipv6Addr};
+
+/// An origin: scheme, host and port, in lower case, a default port folded.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Origin {
+    scheme: String,
+    host: String,
+    port: Option<u16>,
+}
+
+impl Origin {
+    /// Reads `scheme://host[:port]` and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidOrigin`] says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, InvalidOrigin> {
+        let fail = |why| InvalidOrigin::new(text.as_bytes(), why);
+        let (scheme, authority) = text.split_once("://").ok_or_else(|| fail("it has no scheme"))?;
+        check_scheme(scheme).map_err(fail)?;
+        let scheme = scheme.to_ascii_lowercase();
+        let (host, port) = parse_authority(authority).map_err(fail)?;
+        let port = port.filter(|port| Some(*port) != default_port(&scheme));
+        Ok(Self { scheme, host, port })
+    }
+
+    pub(crate) fn from_header(value: &[u8]) -> Result<Self, InvalidOrigin> {
+        let text = str::from_utf8(value).map_err(|_| InvalidOrigin::new(value, "it is not ASCII"))?;
+        Self::parse(text)
+    }
+
+    /// The scheme, in lower case.
+    pub fn scheme(&self) -> &str {
+        &self.scheme
+    }
+
+    /// The host, in lower case; an IPv6 address in brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port, unless it is the scheme's default.
+    pub fn port(&self) -> Option<u16> {
+        self.port
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.host)?;
+        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
+    }
+}
+
+pub(crate) fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" | "ws" => Some(80),
+        "https" | "wss" => Some(443),
+        _ => None,
+    }
+}
+
+fn check_scheme(scheme: &str) -> Result<(), &'static str> {
+    let rest = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    if !scheme.starts_with(|first: char| first.is_ascii_alphabetic()) || !scheme.bytes().all(rest) {
+        return Err("its scheme is not a scheme");
+    }
+    Ok(())
+}
+
+/// Reads `host[:port]`. The host in lower case.
+pub(crate) fn parse_authority(text: &str) -> Result<(String, Option<u16>), &'static str> {
+    if !text.is_ascii() {
+        return Err("a host that is not ASCII is written in punycode (xn--)");
+    }
+    if text.contains('@') {
+        return Err("userinfo is not part of an origin");
+    }
+    if text.contains(['/', '?', '#', '\\']) {
+        return Err("a path is not part of an origin");
+    }
+    let end = if text.starts_with('[') {
+        text.find(']').map_or(0, |end| end + 1)
+    } else {
+        text.find(':').unwrap_or(text.len())
+    };
+    let (host, rest) = text.split_at(end);
+    check_host(host)?;
+    let port = rest.strip_prefix(':').map(parse_port).transpose()?;
+    if port.is_none() && !rest.is_empty() {
+        return Err("its host is not a host");
+    }
+    Ok((host.to_ascii_lowercase(), port))
+}
+
+fn check_host(host: &str) -> Result<(), &'static str> {
+    if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        return address.parse::<Ipv6Addr>().map(drop).map_err(|_| "its host is not an IPv6 address");
+    }
+    // A host with a trailing dot is a different origin, and not the same one spelled otherwise.
+    let labels = host.strip_suffix('.').unwrap_or(host);
+    let is_label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
+    if labels.split('.').all(is_label) { Ok(()) } else { Err("its host is not a host") }
+}
+
+fn parse_port(text: &str) -> Result<u16, &'static str> {
+    let canonical = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+    let port = if canonical { text.parse().ok() } else { None };
+    port.ok_or("its port is not a port")
+}
+
+/// A text that is no origin, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidOrigin {
+    text: String,
+    why: &'static str,
+}
+
+impl InvalidOrigin {
+    pub(crate) fn new(text: &[u8], why: &'static str) -> Self {
+        Self { text: printable(text), why }
+    }
+
+    pub(crate) fn why(&self) -> &'static str {
+        self.why
+    }
+}
+
+impl fmt::Display for InvalidOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "invalid origin \"{}\": {}", self.text, self.why)
+    }
+}
+
+impl Error for InvalidOrigin {}
+
+/// At most 128 bytes of what a peer sent, without control characters.
+pub(crate) fn printable(text: &[u8]) -> String {
+    text[..text.len().min(128)].escape_ascii().to_string()
+}

@@ -1,0 +1,76 @@
+//! What a list may hold, and the list that can be replaced while running.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::origin::{InvalidOrigin, Origin};
+
+/// An exact origin, or the subdomains of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Pattern {
+    Exact(Origin),
+    Subdomains(Origin),
+}
+
+impl Pattern {
+    pub(crate) fn parse(text: &str) -> Result<Self, InvalidOrigin> {
+        let fail = |why| InvalidOrigin::new(text.as_bytes(), why);
+        if text == "null" {
+            return Err(fail("`null` is allowed with `allow_null`"));
+        }
+        let Some((scheme, apex)) = text.split_once("://*.") else {
+            if text.contains('*') {
+                return Err(fail("a wildcard is one whole label at the front, as in https://*.example.com"));
+            }
+            return Origin::parse(text).map(Self::Exact);
+        };
+        let apex = Origin::parse(&format!("{scheme}://{apex}")).map_err(|error| fail(error.why()))?;
+        if !apex.host().trim_end_matches('.').contains('.') {
+            return Err(fail("a wildcard needs a domain of two labels at least"));
+        }
+        Ok(Self::Subdomains(apex))
+    }
+
+    pub(crate) fn matches(&self, origin: &Origin) -> bool {
+        match self {
+            Self::Exact(exact) => exact == origin,
+            Self::Subdomains(apex) => {
+                let above = origin.host().strip_suffix(apex.host()).and_then(|rest| rest.strip_suffix('.'));
+                let labels = above.is_some_and(|labels| !labels.is_empty());
+                labels && apex.scheme() == origin.scheme() && apex.port() == origin.port()
+            }
+        }
+    }
+}
+
+/// A list of origins that can be replaced while the server runs. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Origins(Arc<RwLock<Arc<[Pattern]>>>);
+
+impl Origins {
+    /// A list of exact origins and of `scheme://*.domain`.
+    ///
+    /// # Errors
+    ///
+    /// The first that is invalid, and why.
+    pub fn new(origins: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, InvalidOrigin> {
+        let list = Self::default();
+        list.replace(origins)?;
+        Ok(list)
+    }
+
+    /// Replaces the list. Handshakes that are being judged see either the old or the new one.
+    ///
+    /// # Errors
+    ///
+    /// The first that is invalid; then the list stays as it was.
+    pub fn replace(&self, origins: impl IntoIterator<Item = impl AsRef<str>>) -> Result<(), InvalidOrigin> {
+        let patterns: Result<_, _> = origins.into_iter().map(|origin| Pattern::parse(origin.as_ref())).collect();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = patterns?;
+        Ok(())
+    }
+
+    pub(crate) fn allow(&self, origin: &Origin) -> bool {
+        let patterns = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        patterns.iter().any(|pattern| pattern.matches(origin))
+    }
+}

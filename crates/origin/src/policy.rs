@@ -1,0 +1,168 @@
+//! The decision, from the head of the request alone.
+
+use std::{fmt, sync::Arc};
+
+use http::{
+    HeaderMap, HeaderName, StatusCode,
+    header::{COOKIE, HOST, ORIGIN},
+    request::Parts,
+};
+use portcullis_core::{CloseCode, CloseFrame, identity::TrustedPeer, refusal::Refusal};
+
+use crate::{
+    origin::{Origin, default_port, parse_authority, printable},
+    pattern::Origins,
+};
+
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// What is done about a handshake without `Origin`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Absent {
+    Allow,
+    #[default]
+    UnlessCookies,
+    Deny,
+}
+
+type Closure = Arc<dyn Fn(&Origin, &Parts) -> bool + Send + Sync>;
+
+#[derive(Clone, Default)]
+pub(crate) struct Policy {
+    pub(crate) list: Origins,
+    pub(crate) same_origin: bool,
+    pub(crate) null: bool,
+    pub(crate) absent: Absent,
+    pub(crate) scheme: Option<String>,
+    pub(crate) hosts: Option<Vec<(String, Option<u16>)>>,
+    pub(crate) closure: Option<Closure>,
+}
+
+impl Policy {
+    pub(crate) fn admit(&self, parts: &Parts) -> Result<(), Refusal> {
+        self.host_is_listed(parts)?;
+        let mut values = parts.headers.get_all(ORIGIN).iter();
+        let Some(value) = values.next() else {
+            return self.absent(&parts.headers);
+        };
+        if values.next().is_some() {
+            return Err(refuse("repeated_origin", "the request has more than one Origin header".into()));
+        }
+        if value == "null" {
+            return if self.null { Ok(()) } else { Err(not_allowed("null_origin", "null", "allow_null()")) };
+        }
+        let origin = Origin::from_header(value.as_bytes())
+            .map_err(|error| refuse("invalid_origin", format!("The handshake was refused: {error}.")))?;
+        if self.allows(&origin, parts) {
+            return Ok(());
+        }
+        let origin = printable(origin.to_string().as_bytes());
+        Err(not_allowed("origin_not_allowed", &origin, &format!("OriginLayer::new([\"{origin}\"])")))
+    }
+
+    fn allows(&self, origin: &Origin, parts: &Parts) -> bool {
+        let own = self.same_origin && !is_cross_site(&parts.headers) && self.is_own(origin, parts);
+        own || self.list.allow(origin) || self.closure.as_ref().is_some_and(|allow| allow(origin, parts))
+    }
+
+    fn absent(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let refused = match self.absent {
+            Absent::Allow => false,
+            Absent::UnlessCookies => headers.contains_key(COOKIE),
+            Absent::Deny => true,
+        };
+        if refused || is_cross_site(headers) {
+            let sentence = "The handshake was refused: it has no Origin header. Allow that with allow_absent().";
+            return Err(refuse("absent_origin", sentence.into()));
+        }
+        Ok(())
+    }
+
+    /// Against DNS rebinding.
+    fn host_is_listed(&self, parts: &Parts) -> Result<(), Refusal> {
+        let Some(hosts) = &self.hosts else { return Ok(()) };
+        let listed = host(parts).is_some_and(|(host, port)| {
+            hosts.iter().any(|(listed, at)| *listed == host && (at.is_none() || *at == port))
+        });
+        if listed {
+            Ok(())
+        } else {
+            Err(refuse("host_not_allowed", "The handshake was refused: its host is not allowed.".into()))
+        }
+    }
+
+    fn is_own(&self, origin: &Origin, parts: &Parts) -> bool {
+        let Some((host, port)) = host(parts) else { return false };
+        let Some(scheme) = self.scheme(origin, parts) else { return false };
+        let port = port.filter(|port| Some(*port) != default_port(&scheme));
+        scheme == origin.scheme() && host == origin.host() && port == origin.port()
+    }
+
+    /// The scheme that the client used: as stated, as a trusted peer says, as the URI says, or else the origin's.
+    fn scheme(&self, origin: &Origin, parts: &Parts) -> Option<String> {
+        if let Some(scheme) = &self.scheme {
+            return Some(scheme.clone());
+        }
+        let scheme = if trusts(parts) && parts.headers.contains_key(&FORWARDED_PROTO) {
+            only(&parts.headers, &FORWARDED_PROTO)?
+        } else {
+            parts.uri.scheme_str().unwrap_or(origin.scheme())
+        };
+        Some(http_scheme(scheme))
+    }
+}
+
+/// A browser's origin names http and https, also where the socket's scheme is ws or wss.
+pub(crate) fn http_scheme(scheme: &str) -> String {
+    match scheme.to_ascii_lowercase().as_str() {
+        "ws" => "http".into(),
+        "wss" => "https".into(),
+        other => other.into(),
+    }
+}
+
+fn host(parts: &Parts) -> Option<(String, Option<u16>)> {
+    let text = if trusts(parts) && parts.headers.contains_key(&FORWARDED_HOST) {
+        only(&parts.headers, &FORWARDED_HOST)?
+    } else if let Some(authority) = parts.uri.authority() {
+        authority.as_str()
+    } else {
+        only(&parts.headers, &HOST)?
+    };
+    parse_authority(text).ok()
+}
+
+fn trusts(parts: &Parts) -> bool {
+    parts.extensions.get::<TrustedPeer>().is_some()
+}
+
+/// The value of a header that must not be repeated.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?;
+    if values.next().is_some() { None } else { value.to_str().ok() }
+}
+
+fn is_cross_site(headers: &HeaderMap) -> bool {
+    headers.get_all(&FETCH_SITE).iter().any(|site| site == "cross-site")
+}
+
+fn not_allowed(kind: &'static str, origin: &str, how: &str) -> Refusal {
+    refuse(kind, format!("The handshake was refused: origin \"{origin}\" is not allowed. Allow it with {how}."))
+}
+
+fn refuse(kind: &'static str, sentence: String) -> Refusal {
+    let close = CloseFrame::new(CloseCode::FORBIDDEN, "origin not allowed");
+    Refusal::new(kind, StatusCode::FORBIDDEN).close(close).sentence(sentence)
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy")
+            .field("list", &self.list)
+            .field("same_origin", &self.same_origin)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,47 @@
+//! The service.
+
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use portcullis_core::handshake;
+use tower_service::Service;
+
+use crate::{future::ResponseFuture, layer::OriginLayer};
+
+/// The service of [`OriginLayer`].
+#[derive(Debug, Clone)]
+pub struct OriginCheck<S> {
+    inner: S,
+    layer: OriginLayer,
+}
+
+impl<S> OriginCheck<S> {
+    pub(crate) fn new(inner: S, layer: OriginLayer) -> Self {
+        Self { inner, layer }
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for OriginCheck<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ResBody: Default + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        if !handshake::is_handshake(&request) {
+            return ResponseFuture::inner(self.inner.call(request));
+        }
+        let (parts, body) = request.into_parts();
+        match self.layer.check(&parts) {
+            Ok(()) => ResponseFuture::inner(self.inner.call(Request::from_parts(parts, body))),
+            Err(refusal) => ResponseFuture::refused(refusal),
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The service around others.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use http::{Request, Response, StatusCode};
+use portcullis_core::refusal::Refusal;
+use portcullis_origin::OriginLayer;
+use tower::{Layer, ServiceExt, limit::ConcurrencyLimit, service_fn};
+use tower_test::mock;
+
+fn layer() -> OriginLayer {
+    OriginLayer::new(["https://a.example"]).unwrap()
+}
+
+fn handshake(origin: &str) -> Request<()> {
+    Request::get("/").header("sec-websocket-key", "x").header("origin", origin).body(()).unwrap()
+}
+
+#[tokio::test]
+async fn a_refused_request_never_reaches_the_inner_service() {
+    let (service, mut handle) = mock::pair::<Request<()>, Response<()>>();
+    let response = layer().layer(service).oneshot(handshake("https://evil.net")).await.unwrap();
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert_eq!(response.extensions().get::<Refusal>().unwrap().kind(), "origin_not_allowed");
+    assert!(handle.next_request().await.is_none());
+}
+
+#[tokio::test]
+async fn allowed_handshakes_other_requests_and_report_only_pass() {
+    let inner = ConcurrencyLimit::new(service_fn(async |_: Request<()>| Ok::<_, ()>(Response::new(()))), 1);
+    let plain = Request::get("/").header("origin", "https://evil.net").body(()).unwrap();
+    for (layer, request) in [
+        (layer(), handshake("https://a.example")),
+        (layer(), plain),
+        (layer().report_only(), handshake("https://evil.net")),
+    ] {
+        assert_eq!(layer.layer(inner.clone()).oneshot(request).await.unwrap().status(), 200);
+    }
+}
