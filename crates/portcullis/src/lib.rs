@@ -1,17 +1,19 @@
 //! Tower layers that secure a WebSocket route on any hyper or axum server, with no change to its handler.
 //!
-//! A Tower layer's view of a WebSocket ends at the `101`. What Portcullis guards is the connection behind it: every
-//! frame that comes in, for as long as the socket lives.
+//! A Tower layer's view of a WebSocket ends at the `101`. What Portcullis guards is the connection behind it: the
+//! origin of the handshake, and every frame that comes in for as long as the socket lives.
 //!
 //! This crate is the front door: it re-exports the crates of the workspace, each behind a feature of its name. The
 //! vocabulary and the guarded connection of `portcullis-core` are always here. A library that needs one layer should
 //! take that layer's crate.
 
 pub use portcullis_core::*;
+#[cfg(feature = "origin")]
+pub use portcullis_origin as origin;
 #[cfg(feature = "rate-limit")]
 pub use portcullis_rate_limit as rate_limit;
 
 /// The examples of the README, compiled.
-#[cfg(all(doctest, feature = "rate-limit"))]
+#[cfg(all(doctest, feature = "origin", feature = "rate-limit"))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
