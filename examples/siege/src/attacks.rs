@@ -25,6 +25,7 @@ pub(crate) struct Attack {
 pub(crate) enum Want {
     Close(u16),
     EmptyClose,
+    Status(u16),
     Echoed,
 }
 
@@ -51,6 +52,7 @@ impl Saw {
         match (self, want) {
             (Self::Closed { code, .. }, Want::Close(wanted)) => *code == Some(wanted),
             (Self::Closed { code, .. }, Want::EmptyClose) => code.is_none(),
+            (Self::Refused(status), Want::Status(wanted)) => *status == wanted,
             (Self::Echoed(_), Want::Echoed) => true,
             _ => false,
         }
@@ -72,6 +74,9 @@ impl fmt::Display for Saw {
 }
 
 pub(crate) const ALL: &[Attack] = &[
+    Attack { name: "cross-site page", run: |address| page(address, "https://evil.example"), want: Want::Status(403) },
+    Attack { name: "look-alike origin", run: |address| page(address, LOOK_ALIKE), want: Want::Status(403) },
+    Attack { name: "null origin", run: |address| page(address, "null"), want: Want::Status(403) },
     Attack { name: "message flood", run: message_flood, want: Want::Close(1008) },
     Attack { name: "ping flood", run: ping_flood, want: Want::Close(1008) },
     Attack { name: "empty continuation flood", run: empty_continuations, want: Want::Close(1008) },
@@ -81,8 +86,19 @@ pub(crate) const ALL: &[Attack] = &[
     Attack { name: "handler that panics", run: panic, want: Want::Close(1011) },
     Attack { name: "handler that just returns", run: drops, want: Want::EmptyClose },
     Attack { name: "polite client", run: polite, want: Want::Echoed },
+    Attack { name: "own page", run: |address| page(address, "https://chat.example"), want: Want::Echoed },
     Attack { name: "polite client, in bursts", run: bursty, want: Want::Echoed },
 ];
+
+const LOOK_ALIKE: &str = "https://chat.example.evil.net";
+
+/// What a page of some origin gets: an echo of its message, or a refusal.
+fn page(address: SocketAddr, origin: &str) -> Result<Saw> {
+    match raw::open(address, "/ws", Some(origin))? {
+        Opened::Socket(socket) => socket.greet(),
+        Opened::Status(status) => Ok(Saw::Refused(status)),
+    }
+}
 
 fn storm(address: SocketAddr, path: &str, bytes: Vec<u8>) -> Result<Saw> {
     match raw::open(address, path, None)? {

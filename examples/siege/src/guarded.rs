@@ -2,9 +2,13 @@
 
 use axum::Router;
 use portcullis_core::GuardLayer;
+use portcullis_origin::OriginLayer;
 use portcullis_rate_limit::MessageRateLayer;
 
+use crate::Result;
+
 /// Puts the layers around an application. A layer added later is further out.
-pub(crate) fn guard(app: Router) -> Router {
-    app.layer(MessageRateLayer::per_second(20).burst(40)).layer(GuardLayer::new())
+pub(crate) fn guard(app: Router) -> Result<Router> {
+    let app = app.layer(MessageRateLayer::per_second(20).burst(40));
+    Ok(app.layer(OriginLayer::new(["https://chat.example"])?).layer(GuardLayer::new()))
 }

@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         [] => siege(false),
         ["--json"] => siege(true),
         ["serve", "bare"] => server::run(server::router()).map(|()| true),
-        ["serve", "guarded"] => server::run(guarded::guard(server::router())).map(|()| true),
+        ["serve", "guarded"] => guarded::guard(server::router()).and_then(server::run).map(|()| true),
         _ => Err("usage: siege [--json]".into()),
     };
     match done {

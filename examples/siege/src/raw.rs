@@ -83,6 +83,21 @@ impl Raw {
         Ok(read)
     }
 
+    /// Sends one message, and leaves with its echo.
+    pub(crate) fn greet(mut self) -> Result<Saw> {
+        let mut bytes = Vec::new();
+        frame(&mut bytes, 0x81, b"hello");
+        self.stream.write_all(&bytes)?;
+        loop {
+            if let Some((header, _)) = self.take() {
+                return Ok(if header.opcode() == Opcode::TEXT { Saw::Echoed(1) } else { Saw::Open { messages: 0 } });
+            }
+            if self.read()? == 0 {
+                return Ok(Saw::Lost { reset: false, messages: 0 });
+            }
+        }
+    }
+
     /// Sends bytes while what comes back is read, and says how the connection ended.
     pub(crate) fn storm(mut self, bytes: Vec<u8>) -> Result<Saw> {
         let mut stream = self.stream.try_clone()?;
