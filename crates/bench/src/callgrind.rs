@@ -5,7 +5,11 @@ use std::{
     process::{Command, Output},
 };
 
-use crate::{exact::Shape, plan::Plan, side::Side};
+use crate::{
+    exact::{self, Shape},
+    plan::Plan,
+    side::Side,
+};
 
 /// Instructions per message, server and client together. `None` where valgrind is not installed.
 pub(crate) fn per_message(plan: &Plan, side: Side, shape: Shape) -> io::Result<Option<f64>> {
@@ -15,22 +19,22 @@ pub(crate) fn per_message(plan: &Plan, side: Side, shape: Shape) -> io::Result<O
     let Some(twice) = instructions(side, shape, 2 * plan.exact)? else {
         return Ok(None);
     };
-    shape.each(once, twice, plan.exact).map(Some)
+    exact::each(once, twice, plan.exact).map(Some)
 }
 
-fn instructions(side: Side, shape: Shape, rounds: u64) -> io::Result<Option<u64>> {
-    match valgrind(side, shape, rounds) {
+fn instructions(side: Side, shape: Shape, messages: u64) -> io::Result<Option<u64>> {
+    match valgrind(side, shape, messages) {
         Ok(output) => collected(&String::from_utf8_lossy(&output.stderr)).map(Some),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-fn valgrind(side: Side, shape: Shape, rounds: u64) -> io::Result<Output> {
+fn valgrind(side: Side, shape: Shape, messages: u64) -> io::Result<Output> {
     let mut command = Command::new("valgrind");
     command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
     command.arg(std::env::current_exe()?);
-    command.args(["echo", side.name(), shape.path()]).arg(rounds.to_string()).output()
+    command.args(["echo", side.name(), shape.path()]).arg(messages.to_string()).output()
 }
 
 fn collected(log: &str) -> io::Result<u64> {

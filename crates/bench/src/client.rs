@@ -65,7 +65,7 @@ async fn count<R: AsyncRead + Unpin>(reader: &mut R, scratch: &mut [u8], mut exp
     while expected > 0 {
         let room = expected.min(scratch.len());
         let read = at_least_one(reader.read(&mut scratch[..room]).await?)?;
-        if expected == room && scratch[read - 1] != b'x' && read == room {
+        if read == expected && scratch[read - 1] != b'x' {
             return Err(io::Error::other("the echo is not what was sent"));
         }
         expected -= read;

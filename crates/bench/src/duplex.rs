@@ -7,8 +7,8 @@ use tokio::io::DuplexStream;
 
 use crate::{client::Client, exact::Shape, load::Load, runtime, server, side::Side};
 
-/// Echoes so many rounds, and returns what was allocated in them.
-pub(crate) fn run(side: Side, shape: Shape, rounds: u64) -> io::Result<usize> {
+/// Echoes so many messages, a multiple of the shape's window, and returns what was allocated in them.
+pub(crate) fn run(side: Side, shape: Shape, messages: u64) -> io::Result<usize> {
     runtime()?.block_on(async {
         let mut client = connect(side, shape).await?;
         let load = Load::new(16, shape.window());
@@ -16,7 +16,7 @@ pub(crate) fn run(side: Side, shape: Shape, rounds: u64) -> io::Result<usize> {
             client.round(&load).await?;
         }
         crate::allocations::during(async {
-            for _ in 0..rounds {
+            for _ in 0..messages / load.messages {
                 client.round(&load).await?;
             }
             Ok(())

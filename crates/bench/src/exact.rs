@@ -35,13 +35,13 @@ impl Shape {
             Self::Batch => 64,
         }
     }
+}
 
-    /// What one message costs, from the cost of so many rounds and of twice as many.
-    pub(crate) fn each(self, once: u64, twice: u64, rounds: u64) -> io::Result<f64> {
-        let total = u32::try_from(twice.saturating_sub(once)).map_err(io::Error::other)?;
-        let messages = u32::try_from(rounds * self.window() as u64).map_err(io::Error::other)?;
-        Ok(f64::from(total) / f64::from(messages))
-    }
+/// What one message costs, from the cost of so many and of twice as many: what a start costs cancels out.
+pub(crate) fn each(once: u64, twice: u64, messages: u64) -> io::Result<f64> {
+    let total = u32::try_from(twice.saturating_sub(once)).map_err(io::Error::other)?;
+    let messages = u32::try_from(messages).map_err(io::Error::other)?;
+    Ok(f64::from(total) / f64::from(messages))
 }
 
 /// Counts, prints, and says whether all is within bounds.

@@ -43,16 +43,16 @@ fn dispatch(args: &[&str]) -> io::Result<ExitCode> {
         [] => compare(&Plan::full()),
         ["--quick"] => compare(&Plan::quick()),
         ["serve", side] => server::run(Side::parse(side)?).map(|()| ExitCode::SUCCESS),
-        ["echo", side, path, rounds] => echo(side, path, rounds),
+        ["echo", side, path, messages] => echo(side, path, messages),
         _ => Err(io::Error::other("usage: bench [--quick]")),
     }
 }
 
 /// What callgrind watches.
-fn echo(side: &str, path: &str, rounds: &str) -> io::Result<ExitCode> {
+fn echo(side: &str, path: &str, messages: &str) -> io::Result<ExitCode> {
     let shape = exact::Shape::parse(path)?;
-    let rounds = rounds.parse().map_err(io::Error::other)?;
-    duplex::run(Side::parse(side)?, shape, rounds)?;
+    let messages = messages.parse().map_err(io::Error::other)?;
+    duplex::run(Side::parse(side)?, shape, messages)?;
     Ok(ExitCode::SUCCESS)
 }
 

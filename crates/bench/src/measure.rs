@@ -41,7 +41,7 @@ fn uses() -> [(&'static str, Use); 5] {
         ("echo, 1 connection", echo("flush", 1, Load::new(16, 64))),
         ("echo, 100 connections", echo("flush", 100, Load::new(16, 1))),
         ("echo, batched", echo("batch", 1, Load::new(16, 32 * 1024))),
-        ("echo, 64 KiB messages", echo("flush", 1, Load::new(64 * 1024, 16))),
+        ("echo, 64 KiB messages", echo("flush", 1, Load::new(64 * 1024, 4))),
         ("handshakes", Use::Handshakes { at_once: 16 }),
     ]
 }
