@@ -138,6 +138,7 @@ async fn tokio_websockets_is_guarded() {
 }
 
 /// Says whether there is anything left to upgrade.
+#[expect(clippy::needless_pass_by_value, reason = "a handler takes the request")]
 fn upgradable(request: Handshake) -> Answer {
     let mut response = Response::new(Full::default());
     if request.extensions().get::<hyper::upgrade::OnUpgrade>().is_some() {
