@@ -174,6 +174,14 @@ impl Batch {
         self.longest = self.longest.max(bytes);
     }
 
+    /// Counts a message of one frame.
+    #[cfg(feature = "guard")]
+    #[inline]
+    pub(crate) fn add_message(&mut self, bytes: u64) {
+        self.messages.add(bytes);
+        self.longest = self.longest.max(bytes);
+    }
+
     /// Whether there is no frame in it.
     pub fn is_empty(&self) -> bool {
         self.frames() == 0

@@ -120,6 +120,12 @@ impl Guard {
         let mut violations = 0;
         let then = loop {
             stream.skip(&mut at, data.len());
+            while let Some(len) = short_message(&stream, data, at) {
+                batch.add_message(len);
+                at += SHORT_HEADER;
+                stream.payload_left = len;
+                stream.skip(&mut at, data.len());
+            }
             match self.unit(&stream, data, at, &mut violations) {
                 Unit::End | Unit::Incomplete => break Then::Continue,
                 Unit::Violation(frame) => break Then::Close(frame),
@@ -207,14 +213,17 @@ impl Guard {
 
     /// Asks the policies about one frame, from the first that has not yet charged for it.
     fn judge(&mut self, header: &FrameHeader, charged: usize, now: Instant) -> Judged {
-        let first = self.resumed.take().unwrap_or(charged);
+        let resumed = self.resumed.take();
+        let first = resumed.unwrap_or(charged);
+        // Those in front of it were not given back what they charged when the frame was delayed.
+        let owed = if resumed.is_some() { 0 } else { charged };
         let dropping = self.stream.open == Some(Open::Dropped) && header.opcode() == Opcode::CONTINUATION;
         for index in first..self.policies.len() {
             match self.policies[index].on_frame(header, now) {
                 Verdict::Pass => {}
                 Verdict::Drop if dropping => {}
                 Verdict::Drop if self.droppable(header) => {
-                    self.refund(first..index, &Batch::of(header));
+                    self.refund(owed..index, &Batch::of(header));
                     return Judged::Drop;
                 }
                 Verdict::Drop => return Judged::Close(undroppable()),
@@ -251,16 +260,20 @@ impl Guard {
         let Some(header) = FrameHeader::parse(&data[at..]) else {
             return Unit::Incomplete;
         };
-        if let Err(violation) = rules::check(&header, stream.open.is_some(), self.compression) {
-            if self.framing == Framing::Enforce {
-                return Unit::Violation(Self::violation(violation));
-            }
+        let checked = rules::check(&header, stream.open.is_some(), self.compression);
+        if let (Err(violation), Framing::Enforce) = (checked, self.framing) {
+            return Unit::Violation(Self::violation(violation));
+        }
+        let unit = if header.opcode().is_control() && header.payload_len() <= MAX_CONTROL as u64 {
+            self.control(&header, data, at)
+        } else {
+            Unit::Frame(header)
+        };
+        // What is presented again, for want of its payload or after a delay, is counted once.
+        if checked.is_err() && self.resumed.is_none() && !matches!(unit, Unit::Incomplete) {
             *violations += 1;
         }
-        if header.opcode().is_control() && header.payload_len() <= MAX_CONTROL as u64 {
-            return self.control(&header, data, at);
-        }
-        Unit::Frame(header)
+        unit
     }
 
     /// A control frame is looked at when all of it is there.
@@ -301,4 +314,17 @@ fn keep(data: &mut [u8], range: Range<usize>, kept: &mut usize) {
         data.copy_within(range, *kept);
     }
     *kept += len;
+}
+
+/// Two bytes and a mask.
+const SHORT_HEADER: usize = 6;
+
+/// The payload's length of a whole text or binary message of less than 126 bytes: most frames are such a one, and no
+/// framing rule is left to check of it.
+#[inline]
+fn short_message(stream: &Stream, data: &[u8], at: usize) -> Option<u64> {
+    let header = data.get(at..at + SHORT_HEADER)?;
+    let short = matches!(header[0], 0x81 | 0x82) && (0x80..0xfe).contains(&header[1]);
+    let legal = stream.open.is_none() && stream.payload_left == 0;
+    (short && legal).then(|| u64::from(header[1] & 0x7f))
 }

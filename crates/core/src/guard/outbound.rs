@@ -78,6 +78,11 @@ impl Measure {
             self.decoder.skip_payload(&mut rest);
             let Some(&first) = rest.first() else { break };
             if self.decoder.at_boundary() {
+                if let (false, Some(behind)) = (one_frame, behind_short_message(rest)) {
+                    self.messages += 1;
+                    rest = behind;
+                    continue;
+                }
                 self.close_follows = first & 0x0f == 8;
                 if self.close_follows || one_frame {
                     break;
@@ -123,4 +128,11 @@ fn mend(payload: &[u8]) -> CloseFrame {
             CloseFrame::new(code, String::from_utf8_lossy(reason).into_owned())
         }
     }
+}
+
+/// What lies behind a whole text or binary message of less than 126 bytes, unmasked: most frames are such a one.
+#[inline]
+fn behind_short_message(rest: &[u8]) -> Option<&[u8]> {
+    let [first, len @ 0..=125, payload @ ..] = rest else { return None };
+    if matches!(first, 0x81 | 0x82) { payload.get(usize::from(*len)..) } else { None }
 }
