@@ -1,0 +1,231 @@
+//! What policies may do to a live connection, on a paused clock.
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use portcullis_core::{
+    CloseCode, CloseFrame, GuardedIo,
+    frame::{FrameHeader, Opcode},
+    guard::{Framing, Guard, Then},
+    policy::{Action, Batch, BatchVerdict, Policy, Verdict},
+    upgrade::Settings,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// What a policy was asked and told.
+#[derive(Default)]
+struct Log {
+    asked: usize,
+    charged: i64,
+    pongs: usize,
+}
+
+#[derive(Default)]
+struct Scripted {
+    log: Arc<Mutex<Log>>,
+    batches: bool,
+    verdict: Option<fn(&FrameHeader, Instant) -> Verdict>,
+    deadline: Option<(Instant, Action)>,
+}
+
+impl Policy for Scripted {
+    fn on_batch(&mut self, batch: &Batch, _: Instant) -> BatchVerdict {
+        if !self.batches {
+            return BatchVerdict::OneByOne;
+        }
+        self.log.lock().unwrap().charged += i64::from(batch.frames());
+        BatchVerdict::Pass
+    }
+
+    fn on_frame(&mut self, frame: &FrameHeader, now: Instant) -> Verdict {
+        let mut log = self.log.lock().unwrap();
+        log.asked += 1;
+        log.charged += 1;
+        self.verdict.map_or(Verdict::Pass, |verdict| verdict(frame, now))
+    }
+
+    fn on_refund(&mut self, batch: &Batch) {
+        self.log.lock().unwrap().charged -= i64::from(batch.frames());
+    }
+
+    fn on_pong(&mut self, _: Duration, _: Instant) {
+        self.log.lock().unwrap().pongs += 1;
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.deadline.as_ref().map(|(at, _)| *at)
+    }
+
+    fn on_deadline(&mut self, _: Instant) -> Action {
+        self.deadline.take().map_or(Action::None, |(_, action)| action)
+    }
+}
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut out = vec![first, 0x80 | u8::try_from(payload.len()).unwrap(), 0, 0, 0, 0];
+    out.extend_from_slice(payload);
+    out
+}
+
+fn judged(verdict: fn(&FrameHeader, Instant) -> Verdict) -> Scripted {
+    Scripted { verdict: Some(verdict), ..Scripted::default() }
+}
+
+fn guarded(policy: Scripted) -> (GuardedIo<DuplexStream>, DuplexStream) {
+    let (near, far) = duplex(65_536);
+    (GuardedIo::new(near, &Settings::default(), vec![Box::new(policy)]).0, far)
+}
+
+fn drop_text(frame: &FrameHeader, _: Instant) -> Verdict {
+    if frame.opcode() == Opcode::TEXT { Verdict::Drop } else { Verdict::Pass }
+}
+
+fn delay(_: &FrameHeader, now: Instant) -> Verdict {
+    Verdict::Delay(now + SECOND)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delay_loses_nothing_and_asks_once_a_frame() {
+    let policy = judged(delay);
+    let log = policy.log.clone();
+    let (mut io, mut far) = guarded(policy);
+    let bytes = [frame(0x81, b"one"), frame(0x82, b"two"), frame(0x89, b"three")].concat();
+    far.write_all(&bytes).await.unwrap();
+    let (start, mut read) = (now(), vec![0; bytes.len()]);
+    io.read_exact(&mut read[..9]).await.unwrap();
+    assert!((SECOND..SECOND * 11 / 10).contains(&(now() - start)));
+    io.read_exact(&mut read[9..]).await.unwrap();
+    assert!((SECOND * 3..SECOND * 31 / 10).contains(&(now() - start)));
+    assert_eq!((read, log.lock().unwrap().asked), (bytes, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_message_goes_with_its_fragments_and_leaves_control_frames() {
+    let (mut io, mut far) = guarded(judged(drop_text));
+    let (ping, kept) = (frame(0x89, b"p"), frame(0x82, b"kept"));
+    let bytes = [frame(0x01, b"a"), ping.clone(), frame(0x00, b""), frame(0x80, b"b"), kept.clone()].concat();
+    for piece in bytes.chunks(3) {
+        far.write_all(piece).await.unwrap();
+    }
+    far.shutdown().await.unwrap();
+    let mut read = Vec::new();
+    io.read_to_end(&mut read).await.unwrap();
+    assert_eq!(read, [ping, kept].concat());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_is_sent_though_nobody_polls() {
+    let deadline = Some((now() + SECOND, Action::Close(CloseFrame::new(CloseCode::POLICY_VIOLATION, "late"))));
+    let (_io, mut far) = guarded(Scripted { deadline, ..Scripted::default() });
+    let mut heard = [0; 8];
+    far.read_exact(&mut heard).await.unwrap();
+    assert_eq!(&heard, b"\x88\x06\x03\xf0late");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verdict_to_close_delivers_what_was_admitted_before() {
+    let (mut io, mut far) = guarded(judged(|frame, _| match frame.opcode() {
+        Opcode::TEXT => Verdict::Close(CloseFrame::new(CloseCode::POLICY_VIOLATION, "")),
+        _ => Verdict::Pass,
+    }));
+    let kept = frame(0x82, b"kept");
+    far.write_all(&[kept.clone(), frame(0x81, b"no")].concat()).await.unwrap();
+    let mut read = vec![0; kept.len()];
+    io.read_exact(&mut read).await.unwrap();
+    assert_eq!(read, kept);
+    let mut heard = [0; 4];
+    far.read_exact(&mut heard).await.unwrap();
+    assert_eq!(&heard, b"\x88\x02\x03\xf0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_abort_ends_the_connection_without_a_close_frame() {
+    let deadline = Some((now() + SECOND, Action::Abort));
+    let (mut io, mut far) = guarded(Scripted { deadline, ..Scripted::default() });
+    assert!(io.read(&mut [0; 300]).await.is_err());
+    assert_eq!(far.read(&mut [0; 9]).await.unwrap(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_waits_for_a_boundary_and_its_pong_is_not_shown() {
+    let policy = Scripted { deadline: Some((now() + SECOND, Action::Ping)), ..Scripted::default() };
+    let log = policy.log.clone();
+    let (mut io, mut far) = guarded(policy);
+    io.write_all(b"\x82\x02h").await.unwrap();
+    tokio::time::sleep(SECOND * 2).await;
+    io.write_all(b"i").await.unwrap();
+    io.flush().await.unwrap();
+    let mut heard = [0; 14];
+    far.read_exact(&mut heard).await.unwrap();
+    assert_eq!(&heard[..6], b"\x82\x02hi\x89\x08");
+    let kept = frame(0x81, b"kept");
+    far.write_all(&[frame(0x8a, &heard[6..]), kept.clone()].concat()).await.unwrap();
+    far.shutdown().await.unwrap();
+    let mut read = Vec::new();
+    io.read_to_end(&mut read).await.unwrap();
+    assert_eq!((read, log.lock().unwrap().pongs), (kept, 1));
+}
+
+/// What the outer of two policies is left charged with, once the inner has judged two frames.
+fn left_charged(batches: bool, verdict: fn(&FrameHeader, Instant) -> Verdict) -> i64 {
+    let outer = Scripted { batches, ..Scripted::default() };
+    let log = outer.log.clone();
+    let mut guard = Guard::new(Framing::Enforce);
+    guard.install_outermost(Box::new(judged(verdict)));
+    guard.install_outermost(Box::new(outer));
+    guard.admit(&mut [frame(0x81, b"one"), frame(0x82, b"two")].concat(), Instant::now());
+    log.lock().unwrap().charged
+}
+
+#[test]
+fn outer_policies_get_back_what_was_not_delivered() {
+    for batches in [false, true] {
+        assert_eq!(left_charged(batches, drop_text), 1, "dropped");
+        assert_eq!(left_charged(batches, delay), 1, "the delayed frame stays charged, what follows it does not");
+    }
+    assert_eq!(left_charged(true, |_, _| Verdict::Close(CloseFrame::empty())), 2, "closed");
+}
+
+#[test]
+fn a_frame_that_is_dropped_after_a_delay_is_refunded_in_front_of_it() {
+    for batches in [false, true] {
+        let outer = Scripted { batches, ..Scripted::default() };
+        let log = outer.log.clone();
+        let mut guard = Guard::new(Framing::Enforce);
+        guard.install_outermost(Box::new(judged(drop_text)));
+        guard.install_outermost(Box::new(judged(delay)));
+        guard.install_outermost(Box::new(outer));
+        let mut data = frame(0x81, b"one");
+        assert!(matches!(guard.admit(&mut data, Instant::now()).then, Then::Delay(_)));
+        assert_eq!(guard.admit(&mut data, Instant::now()).deliver, 0);
+        assert_eq!(log.lock().unwrap().charged, 0);
+    }
+}
+
+#[test]
+fn a_message_on_a_compressed_connection_is_refused_and_not_dropped() {
+    let mut guard = Guard::new(Framing::Enforce);
+    guard.allow_compression();
+    guard.install_outermost(Box::new(judged(drop_text)));
+    let admission = guard.admit(&mut frame(0xc1, b"one"), Instant::now());
+    let Then::Close(close) = admission.then else { panic!("{admission:?}") };
+    assert_eq!(close.code(), Some(CloseCode::POLICY_VIOLATION));
+}
+
+#[test]
+fn a_violation_that_comes_in_pieces_is_counted_once() {
+    let mut guard = Guard::new(Framing::ReportOnly);
+    let mut ping = [0x89, 2, 1, 2];
+    assert_eq!(guard.admit(&mut ping[..3], Instant::now()).deliver, 0);
+    assert_eq!(guard.admit(&mut ping, Instant::now()).deliver, 4);
+    assert_eq!(guard.counters().violations, 1);
+}
