@@ -5,7 +5,7 @@ use std::{
     net::{SocketAddr, TcpStream},
 };
 
-use tungstenite::Message;
+use tungstenite::{ClientRequestBuilder, Message};
 
 use crate::{
     Result,
@@ -27,6 +27,14 @@ pub(crate) enum Want {
     EmptyClose,
     Status(u16),
     Echoed,
+    Answered(u16),
+}
+
+impl Want {
+    /// Whether this is what a legitimate client must see, on the bare server too.
+    pub(crate) fn is_legitimate(self) -> bool {
+        matches!(self, Self::Echoed | Self::Answered(_))
+    }
 }
 
 /// What the client saw.
@@ -35,8 +43,9 @@ pub(crate) enum Saw {
     Closed { code: Option<u16>, reason: String, messages: u64 },
     Lost { reset: bool, messages: u64 },
     Open { messages: u64 },
-    Refused(u16),
+    Status(u16),
     Echoed(u64),
+    Failed(String),
 }
 
 impl Saw {
@@ -52,7 +61,7 @@ impl Saw {
         match (self, want) {
             (Self::Closed { code, .. }, Want::Close(wanted)) => *code == Some(wanted),
             (Self::Closed { code, .. }, Want::EmptyClose) => code.is_none(),
-            (Self::Refused(status), Want::Status(wanted)) => *status == wanted,
+            (Self::Status(status), Want::Status(wanted) | Want::Answered(wanted)) => *status == wanted,
             (Self::Echoed(_), Want::Echoed) => true,
             _ => false,
         }
@@ -63,12 +72,13 @@ impl fmt::Display for Saw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed { code: Some(code), reason, .. } => write!(f, "{code} {reason}"),
-            Self::Closed { code: None, .. } => f.write_str("1005 (empty close)"),
+            Self::Closed { code: None, .. } => f.write_str("1005 (empty)"),
             Self::Lost { reset: true, .. } => f.write_str("1006 (reset)"),
-            Self::Lost { .. } => f.write_str("1006 (no close frame)"),
+            Self::Lost { .. } => f.write_str("1006 (eof)"),
             Self::Open { .. } => f.write_str("still open"),
-            Self::Refused(status) => write!(f, "HTTP {status}"),
+            Self::Status(status) => write!(f, "HTTP {status}"),
             Self::Echoed(messages) => write!(f, "{messages} echoed"),
+            Self::Failed(error) => write!(f, "failed: {error}"),
         }
     }
 }
@@ -84,26 +94,28 @@ pub(crate) const ALL: &[Attack] = &[
     Attack { name: "unmasked frame", run: unmasked, want: Want::Close(1002) },
     Attack { name: "reserved bit", run: reserved_bit, want: Want::Close(1002) },
     Attack { name: "handler that panics", run: panic, want: Want::Close(1011) },
-    Attack { name: "handler that just returns", run: drops, want: Want::EmptyClose },
-    Attack { name: "polite client", run: polite, want: Want::Echoed },
-    Attack { name: "own page", run: |address| page(address, "https://chat.example"), want: Want::Echoed },
-    Attack { name: "polite client, in bursts", run: bursty, want: Want::Echoed },
+    Attack { name: "handler that returns", run: drops, want: Want::EmptyClose },
+    Attack { name: "own page", run: |address| talk(address, Some(OWN), 1), want: Want::Echoed },
+    Attack { name: "client without origin", run: |address| talk(address, None, 1), want: Want::Echoed },
+    Attack { name: "bursts within the limit", run: |address| talk(address, Some(OWN), 10), want: Want::Echoed },
+    Attack { name: "GET with upgrade: h2c", run: plain_get, want: Want::Answered(200) },
 ];
 
+const OWN: &str = "https://chat.example";
 const LOOK_ALIKE: &str = "https://chat.example.evil.net";
 
 /// What a page of some origin gets: an echo of its message, or a refusal.
 fn page(address: SocketAddr, origin: &str) -> Result<Saw> {
     match raw::open(address, "/ws", Some(origin))? {
         Opened::Socket(socket) => socket.greet(),
-        Opened::Status(status) => Ok(Saw::Refused(status)),
+        Opened::Status(status) => Ok(Saw::Status(status)),
     }
 }
 
 fn storm(address: SocketAddr, path: &str, bytes: Vec<u8>) -> Result<Saw> {
     match raw::open(address, path, None)? {
         Opened::Socket(socket) => socket.storm(bytes),
-        Opened::Status(status) => Ok(Saw::Refused(status)),
+        Opened::Status(status) => Ok(Saw::Status(status)),
     }
 }
 
@@ -151,19 +163,20 @@ fn drops(address: SocketAddr) -> Result<Saw> {
     storm(address, "/drop", frames(1, 0x81, b"hello"))
 }
 
-fn polite(address: SocketAddr) -> Result<Saw> {
-    talk(address, 1)
-}
-
-fn bursty(address: SocketAddr) -> Result<Saw> {
-    talk(address, 10)
+/// What `curl --http2` sends: an offer to upgrade that the server may ignore.
+fn plain_get(address: SocketAddr) -> Result<Saw> {
+    Ok(Saw::Status(raw::offer_h2c(address, "/stats")?))
 }
 
 /// Sends thirty messages, so many at once, and checks every answer.
-fn talk(address: SocketAddr, at_once: u32) -> Result<Saw> {
+fn talk(address: SocketAddr, origin: Option<&str>, at_once: u32) -> Result<Saw> {
+    let mut request = ClientRequestBuilder::new(format!("ws://{address}/ws").parse()?);
+    if let Some(origin) = origin {
+        request = request.with_header("Origin", origin);
+    }
     let stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    let (mut socket, _) = tungstenite::client(format!("ws://{address}/ws"), stream)?;
+    let (mut socket, _) = tungstenite::client(request, stream)?;
     let mut echoed = 0;
     for round in 0..30 / at_once {
         let texts: Vec<String> = (0..at_once).map(|at| format!("message {at} of round {round}")).collect();

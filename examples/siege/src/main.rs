@@ -2,7 +2,7 @@
 //! and prints what each let through.
 //!
 //! `--json` prints one object a line. Exits 0 only if the guarded server stopped every attack, and every legitimate
-//! client got through to it.
+//! client got through to both.
 
 mod attacks;
 mod guarded;

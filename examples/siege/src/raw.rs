@@ -28,10 +28,7 @@ pub(crate) enum Opened {
 }
 
 pub(crate) fn open(address: SocketAddr, path: &str, origin: Option<&str>) -> Result<Opened> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut stream = connect(address)?;
     let origin = origin.map(|origin| format!("origin: {origin}\r\n")).unwrap_or_default();
     write!(
         stream,
@@ -41,6 +38,25 @@ pub(crate) fn open(address: SocketAddr, path: &str, origin: Option<&str>) -> Res
     let mut raw = Raw { stream, buffer: Vec::new() };
     let status = raw.status()?;
     Ok(if status == 101 { Opened::Socket(raw) } else { Opened::Status(status) })
+}
+
+/// Sends a plain request that offers HTTP/2, and returns the status of the answer.
+pub(crate) fn offer_h2c(address: SocketAddr, path: &str) -> Result<u16> {
+    let mut stream = connect(address)?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: chat.example\r\nconnection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\n\
+         http2-settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n"
+    )?;
+    Raw { stream, buffer: Vec::new() }.status()
+}
+
+fn connect(address: SocketAddr) -> Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
 }
 
 /// Appends a frame, masked with zeros.

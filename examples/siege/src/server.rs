@@ -55,7 +55,8 @@ pub(crate) async fn run(app: Router) -> Result<()> {
 }
 
 async fn upgrade(State(seen): State<Arc<Seen>>, socket: WebSocketUpgrade) -> Response {
-    socket.read_buffer_size(16 * 1024).on_upgrade(move |socket| echo(socket, seen))
+    let socket = socket.read_buffer_size(16 * 1024).max_write_buffer_size(1024 * 1024);
+    socket.on_upgrade(move |socket| echo(socket, seen))
 }
 
 async fn echo(mut socket: WebSocket, seen: Arc<Seen>) {

@@ -4,6 +4,8 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
     process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -38,10 +40,24 @@ impl Side {
 
     pub(crate) fn suffer(&self, attack: &Attack) -> Result<Suffered> {
         let before = self.stats()?;
-        let saw = (attack.run)(self.address)?;
-        let after = self.stats()?;
+        let saw = (attack.run)(self.address).unwrap_or_else(|error| Saw::Failed(error.to_string()));
+        let after = self.settled()?;
         let [messages, bytes, cpu_ms] = [0, 1, 2].map(|at| after[at] - before[at]);
         Ok(Suffered { saw, messages, bytes, cpu_ms })
+    }
+
+    /// The statistics once they stand still, so that no attack is charged for the one before it.
+    fn settled(&self) -> Result<[u64; 3]> {
+        let deadline = Instant::now() + raw::PATIENCE;
+        let mut last = self.stats()?;
+        loop {
+            thread::sleep(Duration::from_millis(100));
+            let now = self.stats()?;
+            if now == last || Instant::now() > deadline {
+                return Ok(now);
+            }
+            last = now;
+        }
     }
 
     fn stats(&self) -> Result<[u64; 3]> {
