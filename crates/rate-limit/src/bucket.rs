@@ -5,6 +5,12 @@ use std::time::{Duration, Instant};
 
 use governor::Quota;
 
+/// governor's intervals are whole nanoseconds, and nought above a billion a second: that would limit nothing.
+const SHORTEST: Duration = Duration::from_nanos(1);
+
+/// A century. Beyond it an `Instant` may overflow, and a limit that cannot be computed must not fail open.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// The state of one quota: when it would be full again.
 #[derive(Debug, Clone)]
 pub(crate) struct Bucket {
@@ -15,8 +21,8 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     pub(crate) fn new(quota: Quota) -> Self {
-        let cell = quota.replenish_interval();
-        Self { cell, burst: cell * quota.burst_size().get(), full_at: None }
+        let cell = quota.replenish_interval().clamp(SHORTEST, LONGEST);
+        Self { cell, burst: cell.saturating_mul(quota.burst_size().get()).min(LONGEST), full_at: None }
     }
 
     /// Takes so many cells, all or none.
@@ -50,7 +56,7 @@ impl Bucket {
 
     fn after(&self, cells: u32, now: Instant) -> Instant {
         let from = self.full_at.map_or(now, |full_at| full_at.max(now));
-        from.checked_add(self.cell.saturating_mul(cells)).unwrap_or(from)
+        from + self.cell.saturating_mul(cells).min(LONGEST)
     }
 }
 
@@ -99,6 +105,22 @@ mod tests {
                 let most = u128::from(burst) + (now - start).as_millis() * 10 / 1000;
                 prop_assert!(admitted <= most, "{admitted} of {most}");
             }
+        }
+    }
+
+    #[test]
+    fn extreme_quotas_still_limit() {
+        let burst = |cells| NonZeroU32::new(cells).unwrap();
+        let now = Instant::now();
+        for (quota, most) in [
+            (Quota::with_period(Duration::MAX).unwrap().allow_burst(burst(5)), 5),
+            (Quota::with_period(Duration::MAX).unwrap(), 1),
+            (Quota::per_second(burst(1_000_000_001)).allow_burst(burst(2)), 2),
+            (Quota::per_second(burst(1)).allow_burst(NonZeroU32::MAX), 1000),
+        ] {
+            let mut bucket = Bucket::new(quota);
+            let admitted = (0..1000).filter(|_| bucket.take(1, now).is_ok()).count();
+            assert!(admitted <= most && admitted > 0, "{quota:?}: {admitted}");
         }
     }
 

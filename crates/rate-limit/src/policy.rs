@@ -97,7 +97,7 @@ impl Limiter {
     }
 
     fn continuation(&mut self, frame: &FrameHeader, now: Instant) -> Verdict {
-        self.empty += u32::from(frame.payload_len() == 0);
+        self.empty = self.empty.saturating_add(u32::from(frame.payload_len() == 0));
         if self.empty > self.limits.empty {
             return close_if(true, "too many empty fragments");
         }
@@ -192,6 +192,20 @@ mod tests {
         fragment[1] = 0x81;
         let (passed, _) = passes(&mut limiter(Excess::Close, false), &fragment, now);
         assert_eq!(passed, 128);
+    }
+
+    #[test]
+    fn empty_fragments_are_counted_by_message() {
+        let (mut limiter, now) = (limiter(Excess::Close, false), Instant::now());
+        let (text, empty) = (FrameHeader::parse(&TEXT).unwrap(), FrameHeader::parse(&EMPTY).unwrap());
+        assert_eq!(limiter.on_batch(&Batch::of(&empty), now), BatchVerdict::OneByOne);
+        for _message in 0..2 {
+            assert_eq!(limiter.on_frame(&text, now), Verdict::Pass);
+            for _fragment in 0..4 {
+                assert_eq!(limiter.on_frame(&empty, now), Verdict::Pass);
+            }
+        }
+        assert_ne!(limiter.on_frame(&empty, now), Verdict::Pass);
     }
 
     #[test]

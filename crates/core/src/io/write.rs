@@ -151,6 +151,10 @@ impl<T: AsyncWrite + Unpin> State<T> {
             let part = self.guard.measure(&data[..written], false);
             self.guard.wrote(part);
         }
+        if !self.outbox.is_empty() && self.guard.outbound_at_boundary() {
+            // A handler that does not flush would leave a ping waiting for its next write.
+            self.wake_keeper();
+        }
         Poll::Ready(Ok(written))
     }
 
