@@ -41,7 +41,7 @@ impl OriginLayer {
     }
 
     /// Allows the server's own origin: host and port as in `Host` or `:authority`, the scheme as stated with
-    /// [`scheme`](Self::scheme), else as a trusted peer's `X-Forwarded-Proto` or the URI says, else unchecked.
+    /// [`scheme`](Self::scheme), else as a trusted peer's `X-Forwarded-Proto` or the URI says, else http or https.
     pub fn same_origin() -> Self {
         Self::with(Policy { same_origin: true, ..Policy::default() })
     }

@@ -87,24 +87,26 @@ pub(crate) fn parse_authority(text: &str) -> Result<(String, Option<u16>), &'sta
         text.find(':').unwrap_or(text.len())
     };
     let (host, rest) = text.split_at(end);
-    check_host(host)?;
+    let host = canonical_host(host)?;
     let port = rest.strip_prefix(':').map(parse_port).transpose()?;
     if port.is_none() && !rest.is_empty() {
         return Err("its host is not a host");
     }
-    Ok((host.to_ascii_lowercase(), port))
+    Ok((host, port))
 }
 
-fn check_host(host: &str) -> Result<(), &'static str> {
+/// The host in lower case, an IPv6 address in one spelling: `[2001:0db8::1]` is `[2001:db8::1]`.
+fn canonical_host(host: &str) -> Result<String, &'static str> {
     if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        return address.parse::<Ipv6Addr>().map(drop).map_err(|_| "its host is not an IPv6 address");
+        let address = address.parse::<Ipv6Addr>().map_err(|_| "its host is not an IPv6 address")?;
+        return Ok(format!("[{address}]"));
     }
     // A host with a trailing dot is a different origin, and not the same one spelled otherwise.
     let labels = host.strip_suffix('.').unwrap_or(host);
     let is_label = |label: &str| {
         !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
     };
-    if labels.split('.').all(is_label) { Ok(()) } else { Err("its host is not a host") }
+    if labels.split('.').all(is_label) { Ok(host.to_ascii_lowercase()) } else { Err("its host is not a host") }
 }
 
 fn parse_port(text: &str) -> Result<u16, &'static str> {

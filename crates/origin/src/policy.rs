@@ -73,7 +73,11 @@ impl Policy {
             Absent::UnlessCookies => headers.contains_key(COOKIE),
             Absent::Deny => true,
         };
-        if refused || is_cross_site(headers) {
+        if is_cross_site(headers) {
+            let sentence = "The handshake was refused: it has no Origin header, and says that it is cross-site.";
+            return Err(refuse("absent_origin", sentence.into()));
+        }
+        if refused {
             let sentence = "The handshake was refused: it has no Origin header. Allow that with allow_absent().";
             return Err(refuse("absent_origin", sentence.into()));
         }
@@ -100,7 +104,8 @@ impl Policy {
         scheme == origin.scheme() && host == origin.host() && port == origin.port()
     }
 
-    /// The scheme that the client used: as stated, as a trusted peer says, as the URI says, or else the origin's.
+    /// The scheme that the client used: as stated, as a trusted peer says, as the URI says, or else the origin's,
+    /// if that is http or https.
     fn scheme(&self, origin: &Origin, parts: &Parts) -> Option<String> {
         if let Some(scheme) = &self.scheme {
             return Some(scheme.clone());
@@ -108,7 +113,9 @@ impl Policy {
         let scheme = if trusts(parts) && parts.headers.contains_key(&FORWARDED_PROTO) {
             only(&parts.headers, &FORWARDED_PROTO)?
         } else {
-            parts.uri.scheme_str().unwrap_or(origin.scheme())
+            // A custom scheme is no server's own, whatever its host: it has to be listed.
+            let served = matches!(origin.scheme(), "http" | "https").then_some(origin.scheme());
+            parts.uri.scheme_str().or(served)?
         };
         Some(http_scheme(scheme))
     }

@@ -157,6 +157,7 @@ fn listed_origins() {
         (b"https://0xc0000201", NO),
         (b"https://[2001:db8::1]:444", OK),
         (b"https://[2001:DB8::1]:444", OK),
+        (b"https://[2001:0db8:0::1]:444", OK),
         (b"https://[2001:db8::1]", NO),
         (b"https://[2001:db8::2]:444", NO),
         (b"https://2001:db8::1", BAD),
@@ -207,6 +208,9 @@ fn same_origin() {
         ("/", &[("origin", b"https://a.example")], false, NO),
         ("/", &[("host", b"a.example"), ("host", b"b.example"), ("origin", b"https://a.example")], false, NO),
         ("/", &[("host", b"a.example@b"), ("origin", b"https://a.example")], false, NO),
+        // A custom scheme is nobody's own.
+        ("/", &[("host", b"a.example"), ("origin", b"ftp://a.example")], false, NO),
+        ("/", &[("host", b"a.example"), ("origin", b"tauri://a.example")], false, NO),
         // HTTP/2: the authority, whatever Host says.
         ("https://a.example/", &[("origin", b"https://a.example")], false, OK),
         ("https://a.example/", &[("origin", b"http://a.example")], false, NO),

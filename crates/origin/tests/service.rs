@@ -36,3 +36,12 @@ async fn allowed_handshakes_other_requests_and_report_only_pass() {
         assert_eq!(layer.layer(inner.clone()).oneshot(request).await.unwrap().status(), 200);
     }
 }
+
+#[tokio::test]
+async fn a_refusal_is_closed_as_forbidden_and_leaves_no_permit_behind() {
+    let inner = ConcurrencyLimit::new(service_fn(async |_: Request<()>| Ok::<_, ()>(Response::new(()))), 1);
+    let refused = layer().layer(inner.clone()).oneshot(handshake("https://evil.net")).await.unwrap();
+    let close = refused.extensions().get::<Refusal>().and_then(Refusal::close_frame).unwrap();
+    assert_eq!(close.code(), Some(portcullis_core::CloseCode::FORBIDDEN));
+    assert_eq!(layer().layer(inner).oneshot(handshake("https://a.example")).await.unwrap().status(), 200);
+}
