@@ -371,3 +371,60 @@ async fn a_response_that_is_no_upgrade_leaves_nothing_behind() {
     assert_eq!(ended.by, EndedBy::Transport);
     assert!(tokio::runtime::Handle::current().metrics().num_alive_tasks() <= before + 1);
 }
+
+#[tokio::test]
+async fn a_failed_upgrade_reaches_the_handlers_callback() {
+    let (sender, failed) = tokio::sync::oneshot::channel();
+    let sender = std::sync::Arc::new(std::sync::Mutex::new(Some(sender)));
+    let handler = move |up: WebSocketUpgrade| {
+        let sender = sender.clone();
+        let callback = move |error: axum::Error| {
+            let sender = sender.lock().expect("nobody panics").take();
+            sender.expect("called once").send(error.to_string()).expect("the test waits");
+        };
+        async move { up.on_failed_upgrade(callback).on_upgrade(echo) }
+    };
+    let app = Router::new().route("/", any(handler)).layer(GuardLayer::new());
+    // What hyper hands out for a request that it will not upgrade: it fails when it is awaited.
+    let never = hyper::upgrade::on(http::Request::new(()));
+    let request = http::Request::get("/")
+        .header("connection", "upgrade")
+        .header("upgrade", "websocket")
+        .header("sec-websocket-version", "13")
+        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+        .extension(never)
+        .body(axum::body::Body::empty())
+        .expect("a request");
+    let response = tower::ServiceExt::oneshot(app, request).await.expect("infallible");
+    assert_eq!(response.status(), 101);
+    tokio::time::timeout(Duration::from_secs(10), failed)
+        .await
+        .expect("the callback is called")
+        .expect("with an error");
+}
+
+#[tokio::test]
+async fn a_socket_dropped_on_a_thread_without_a_runtime_is_closed() {
+    let (app, _handles) = watched(|socket| async move {
+        std::thread::spawn(move || drop(socket)).join().expect("no panic");
+    });
+    let mut wire = Wire::open(serve(app).await, "/").await;
+    assert_eq!(wire.next().await, Seen::EmptyClose);
+}
+
+#[test]
+fn a_socket_dropped_while_the_runtime_shuts_down_harms_nobody() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let (sender, sockets) = mpsc::channel();
+    let wire = runtime.block_on(async {
+        let (app, _handles) = watched(move |socket| {
+            let sender = sender.clone();
+            async move { sender.send(socket).expect("the test holds the receiver") }
+        });
+        Wire::open(serve(app).await, "/").await
+    });
+    let socket = sockets.recv_timeout(Duration::from_secs(10)).expect("the handler ran");
+    runtime.shutdown_background();
+    drop(socket);
+    drop(wire);
+}
