@@ -428,3 +428,20 @@ fn a_socket_dropped_while_the_runtime_shuts_down_harms_nobody() {
     drop(socket);
     drop(wire);
 }
+
+#[tokio::test]
+async fn a_handler_stalled_inside_a_frame_ends_without_a_close_frame() {
+    let (app, handles) = watched(|mut socket| async move {
+        // More than any socket's buffers hold: the peer does not read.
+        let _stalled = socket.send(Message::Binary(vec![7; 64 << 20].into())).await;
+    });
+    let mut wire = Wire::open(serve(app).await, "/").await;
+    let connection = handles.recv().expect("a handler");
+    wire.has_input().await;
+    connection.close_within(bye(), Duration::from_millis(100));
+    let ended = connection.closed().await;
+    assert!(ended.cut_short, "{ended:?}");
+    let (messages, end) = wire.until_the_end().await;
+    assert_eq!(messages, 0);
+    assert!(matches!(end, Seen::Eof | Seen::Reset), "{end:?}");
+}

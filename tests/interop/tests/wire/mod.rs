@@ -111,6 +111,12 @@ impl Wire {
         });
     }
 
+    /// Waits until the server has sent something, and leaves it unread.
+    pub async fn has_input(&mut self) {
+        let mut byte = [0];
+        timeout(Duration::from_secs(20), self.read.peek(&mut byte)).await.expect("20 s passed").unwrap();
+    }
+
     async fn fill(&mut self) -> Result<(), Seen> {
         let read = timeout(Duration::from_secs(20), self.read.read_buf(&mut self.buffer)).await.expect("20 s passed");
         match read {
