@@ -1,0 +1,47 @@
+//! A side that does not read stops the other, through the guard.
+
+use std::time::Duration;
+
+use portcullis_core::{GuardedIo, upgrade::Settings};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, duplex},
+    time::timeout,
+};
+
+const PAYLOAD: usize = 1 << 20;
+
+/// A binary frame of a mebibyte.
+fn frame(masked: bool) -> Vec<u8> {
+    let mut frame = vec![0x82, if masked { 0xff } else { 0x7f }];
+    frame.extend((PAYLOAD as u64).to_be_bytes());
+    frame.resize(frame.len() + PAYLOAD + if masked { 4 } else { 0 }, 0);
+    frame
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_does_not_read_stops_the_peer() {
+    let (mut peer, io) = duplex(4096);
+    let (mut guarded, _connection) = GuardedIo::new(io, &Settings::default(), Vec::new());
+    let sent = frame(true);
+    let writer = tokio::spawn({
+        let sent = sent.clone();
+        async move { peer.write_all(&sent).await.map(|()| peer) }
+    });
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert!(!writer.is_finished(), "nobody has read, and the buffers hold 4 KiB");
+    let mut received = vec![0; sent.len()];
+    guarded.read_exact(&mut received).await.expect("all of it");
+    assert_eq!(received, sent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_does_not_read_stops_the_handler() {
+    let (mut peer, io) = duplex(4096);
+    let (mut guarded, _connection) = GuardedIo::new(io, &Settings::default(), Vec::new());
+    let sent = frame(false);
+    let half = timeout(Duration::from_secs(10), guarded.write_all(&sent)).await;
+    assert!(half.is_err(), "nobody has read, and the buffers hold 4 KiB");
+    let mut received = vec![0; 4096];
+    peer.read_exact(&mut received).await.expect("what fits");
+    assert_eq!(received, sent[..4096]);
+}
