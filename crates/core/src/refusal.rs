@@ -6,7 +6,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use http::{HeaderValue, Response, StatusCode, header::RETRY_AFTER};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header::RETRY_AFTER};
 
 use crate::close::CloseFrame;
 
@@ -17,13 +17,14 @@ pub struct Refusal {
     status: StatusCode,
     close: Option<CloseFrame>,
     retry_after: Option<Duration>,
+    header: Option<Box<(HeaderName, HeaderValue)>>,
     sentence: Cow<'static, str>,
 }
 
 impl Refusal {
     /// A refusal of a kind. The kind is a label: of a closed set, in snake case.
     pub fn new(kind: &'static str, status: StatusCode) -> Self {
-        Self { kind, status, close: None, retry_after: None, sentence: Cow::Borrowed("") }
+        Self { kind, status, close: None, retry_after: None, header: None, sentence: Cow::Borrowed("") }
     }
 
     /// A layer was composed wrongly: a 500 that tells the log what to mend, and the client nothing.
@@ -43,6 +44,12 @@ impl Refusal {
     /// How long the client should wait, rounded up to whole seconds.
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
+        self
+    }
+
+    /// A header that the status calls for, such as `WWW-Authenticate` (RFC 9110, section 11.6.1).
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.header = Some(Box::new((name, value)));
         self
     }
 
@@ -67,18 +74,26 @@ impl Refusal {
         self.close.as_ref()
     }
 
+    /// How long the client should wait, if that was said.
+    pub fn wait(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
     /// The sentence; empty if there is none.
     pub fn text(&self) -> &str {
         &self.sentence
     }
 
-    /// The response: the status, `Retry-After`, and a body that is empty, or the sentence where the body is axum's.
+    /// The response: the status, `Retry-After` and the header, and a body that is empty, or the sentence where the body is axum's.
     pub fn into_response<B: Default + 'static>(self) -> Response<B> {
         let mut response = Response::new(self.body());
         *response.status_mut() = self.status;
         if let Some(wait) = self.retry_after {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(header) = &self.header {
+            response.headers_mut().insert(header.0.clone(), header.1.clone());
         }
         response.extensions_mut().insert(self);
         response

@@ -42,7 +42,7 @@ fn siege(json: bool) -> Result<bool> {
     let bare = Side::start("bare")?;
     let guarded = Side::start("guarded")?;
     let mut rows = Vec::new();
-    for attack in attacks::ALL {
+    for attack in attacks::all() {
         rows.push(table::Row { attack, bare: bare.suffer(attack)?, guarded: guarded.suffer(attack)? });
     }
     if json {

@@ -1,0 +1,91 @@
+//! Why a token was not accepted.
+
+use std::{error::Error, fmt};
+
+use http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE};
+use portcullis_core::{CloseCode, CloseFrame, refusal::Refusal};
+
+/// Why a token was not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// There is none.
+    Missing,
+    /// The request carries it in a way that is no token's: repeated, too long, not text.
+    Malformed(&'static str),
+    /// It is not a token of ours; the sentence says what is wrong, never what it holds.
+    Invalid(&'static str),
+    /// Its time is over.
+    Expired,
+    /// Its time has not begun.
+    NotYetValid,
+    /// It was revoked.
+    Revoked,
+    /// It is good for one handshake, and had one.
+    Used,
+    /// It is valid, and does not allow this.
+    Forbidden(&'static str),
+    /// It cannot be judged now: the issuer's keys are not to be had.
+    Unavailable,
+}
+
+impl TokenError {
+    /// A label of a closed set, in snake case.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Missing => "token_missing",
+            Self::Malformed(_) => "token_malformed",
+            Self::Invalid(_) => "token_invalid",
+            Self::Expired => "token_expired",
+            Self::NotYetValid => "token_not_yet_valid",
+            Self::Revoked => "token_revoked",
+            Self::Used => "token_used",
+            Self::Forbidden(_) => "token_forbidden",
+            Self::Unavailable => "issuer_unavailable",
+        }
+    }
+
+    /// The close frame for a client that cannot read a status, or whose connection lives already.
+    pub fn close_frame(self) -> CloseFrame {
+        let code = match self {
+            Self::Forbidden(_) => CloseCode::FORBIDDEN,
+            Self::Unavailable => CloseCode::TRY_AGAIN_LATER,
+            _ => CloseCode::UNAUTHORIZED,
+        };
+        CloseFrame::new(code, self.to_string())
+    }
+
+    /// The refusal of a handshake: 401, 403 or 503, with `WWW-Authenticate` as RFC 6750, section 3, has it.
+    pub fn refusal(self) -> Refusal {
+        let (status, challenge) = match self {
+            Self::Missing => (StatusCode::UNAUTHORIZED, Some("Bearer")),
+            Self::Malformed(_) => (StatusCode::UNAUTHORIZED, Some("Bearer error=\"invalid_request\"")),
+            Self::Forbidden(_) => (StatusCode::FORBIDDEN, Some("Bearer error=\"insufficient_scope\"")),
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, None),
+            _ => (StatusCode::UNAUTHORIZED, Some("Bearer error=\"invalid_token\"")),
+        };
+        let refusal = Refusal::new(self.kind(), status).close(self.close_frame()).sentence(self.to_string());
+        match challenge {
+            Some(challenge) => refusal.header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge)),
+            None => refusal,
+        }
+    }
+}
+
+impl fmt::Display for TokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("token missing"),
+            Self::Malformed(why) => write!(f, "malformed token: {why}"),
+            Self::Invalid(why) => write!(f, "invalid token: {why}"),
+            Self::Expired => f.write_str("token expired"),
+            Self::NotYetValid => f.write_str("token not yet valid"),
+            Self::Revoked => f.write_str("token revoked"),
+            Self::Used => f.write_str("token already used"),
+            Self::Forbidden(why) => write!(f, "forbidden: {why}"),
+            Self::Unavailable => f.write_str("authentication unavailable"),
+        }
+    }
+}
+
+impl Error for TokenError {}

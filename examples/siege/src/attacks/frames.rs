@@ -1,0 +1,61 @@
+//! Floods, broken frames, and handlers that fail.
+
+use std::net::SocketAddr;
+
+use super::{Attack, Saw, Want, storm};
+use crate::{Result, raw};
+
+pub(super) const ALL: &[Attack] = &[
+    Attack { name: "message flood", run: message_flood, want: Want::Close(1008) },
+    Attack { name: "ping flood", run: ping_flood, want: Want::Close(1008) },
+    Attack { name: "empty continuation flood", run: empty_continuations, want: Want::Close(1008) },
+    Attack { name: "one-byte fragment flood", run: tiny_fragments, want: Want::Close(1008) },
+    Attack { name: "unmasked frame", run: unmasked, want: Want::Close(1002) },
+    Attack { name: "reserved bit", run: reserved_bit, want: Want::Close(1002) },
+    Attack { name: "handler that panics", run: panic, want: Want::Close(1011) },
+    Attack { name: "handler that returns", run: drops, want: Want::EmptyClose },
+];
+
+fn frames(count: usize, first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for _ in 0..count {
+        raw::frame(&mut bytes, first, payload);
+    }
+    bytes
+}
+
+fn message_flood(address: SocketAddr) -> Result<Saw> {
+    storm(address, "/ws", frames(20_000, 0x81, b"spam spam spam"))
+}
+
+fn ping_flood(address: SocketAddr) -> Result<Saw> {
+    storm(address, "/ws", frames(200_000, 0x89, b"ping"))
+}
+
+fn empty_continuations(address: SocketAddr) -> Result<Saw> {
+    let mut bytes = frames(1, 0x01, b"begin");
+    bytes.extend(frames(1_000_000, 0x00, b""));
+    storm(address, "/ws", bytes)
+}
+
+fn tiny_fragments(address: SocketAddr) -> Result<Saw> {
+    let mut bytes = frames(1, 0x01, b"b");
+    bytes.extend(frames(500_000, 0x00, b"x"));
+    storm(address, "/ws", bytes)
+}
+
+fn unmasked(address: SocketAddr) -> Result<Saw> {
+    storm(address, "/ws", b"\x81\x05hello".to_vec())
+}
+
+fn reserved_bit(address: SocketAddr) -> Result<Saw> {
+    storm(address, "/ws", frames(1, 0xa1, b"hello"))
+}
+
+fn panic(address: SocketAddr) -> Result<Saw> {
+    storm(address, "/panic", frames(1, 0x81, b"hello"))
+}
+
+fn drops(address: SocketAddr) -> Result<Saw> {
+    storm(address, "/drop", frames(1, 0x81, b"hello"))
+}
