@@ -2,13 +2,25 @@
 
 use std::io;
 
+use axum::Router;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::io::DuplexStream;
 
-use crate::{client::Client, exact::Shape, load::Load, runtime, server, side::Side};
+use crate::{
+    client::{self, Client},
+    exact::Shape,
+    load::Load,
+    runtime, server,
+    side::Side,
+};
+
+/// Does so much of a shape, and returns what was allocated meanwhile.
+pub(crate) fn run(side: Side, shape: Shape, count: u64) -> io::Result<usize> {
+    if shape == Shape::Handshake { shake(side, count) } else { echo(side, shape, count) }
+}
 
 /// Echoes so many messages, a multiple of the shape's window, and returns what was allocated in them.
-pub(crate) fn run(side: Side, shape: Shape, messages: u64) -> io::Result<usize> {
+fn echo(side: Side, shape: Shape, messages: u64) -> io::Result<usize> {
     runtime()?.block_on(async {
         let mut client = connect(side, shape).await?;
         let load = Load::new(16, shape.window());
@@ -23,6 +35,39 @@ pub(crate) fn run(side: Side, shape: Shape, messages: u64) -> io::Result<usize> 
         })
         .await
     })
+}
+
+/// Opens so many connections, one after the other, each dropped after its handshake. Returns what was allocated.
+fn shake(side: Side, handshakes: u64) -> io::Result<usize> {
+    runtime()?.block_on(async {
+        let service = server::router(side);
+        for _ in 0..16 {
+            open(service.clone()).await?;
+        }
+        crate::allocations::during(async {
+            for _ in 0..handshakes {
+                open(service.clone()).await?;
+            }
+            Ok(())
+        })
+        .await
+    })
+}
+
+/// One connection from its handshake to the end of its handler.
+async fn open(service: Router) -> io::Result<()> {
+    let (mut ours, theirs) = tokio::io::duplex(4 * 1024);
+    let service = TowerToHyperService::new(service);
+    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(theirs), service);
+    let server = tokio::spawn(connection.with_upgrades());
+    client::upgrade(&mut ours, "flush").await?;
+    drop(ours);
+    server.await.map_err(io::Error::other)?.map_err(io::Error::other)?;
+    // The handler and what closes behind it.
+    for _ in 0..8 {
+        tokio::task::yield_now().await;
+    }
+    Ok(())
 }
 
 async fn connect(side: Side, shape: Shape) -> io::Result<Client<DuplexStream>> {

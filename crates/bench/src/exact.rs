@@ -11,10 +11,12 @@ pub(crate) enum Shape {
     Flush,
     /// Many at a time, answered with one flush.
     Batch,
+    /// No message: a connection from its handshake to its end.
+    Handshake,
 }
 
 impl Shape {
-    pub(crate) const ALL: [Self; 2] = [Self::Batch, Self::Flush];
+    pub(crate) const ALL: [Self; 3] = [Self::Batch, Self::Flush, Self::Handshake];
 
     pub(crate) fn parse(path: &str) -> io::Result<Self> {
         let found = Self::ALL.into_iter().find(|shape| shape.path() == path);
@@ -25,13 +27,14 @@ impl Shape {
         match self {
             Self::Flush => "flush",
             Self::Batch => "batch",
+            Self::Handshake => "handshake",
         }
     }
 
     /// Messages in a round.
     pub(crate) fn window(self) -> usize {
         match self {
-            Self::Flush => 1,
+            Self::Flush | Self::Handshake => 1,
             Self::Batch => 64,
         }
     }

@@ -6,6 +6,7 @@
 use std::{
     future::poll_fn,
     io,
+    mem::MaybeUninit,
     pin::Pin,
     sync::atomic::{AtomicUsize, Ordering},
     task::{Context, Poll, Waker},
@@ -71,6 +72,9 @@ pub(crate) struct Farewell<T> {
     pub(crate) io: T,
     /// What is still to be sent, the close frame last.
     pub(crate) outbox: Vec<u8>,
+    /// So much of it is sent.
+    pub(crate) sent: usize,
+    pub(crate) shut: bool,
     pub(crate) drain: Drain,
     pub(crate) ended: Ended,
     /// Over HTTP/2 a ready write is not yet sent: the end of the stream is what pushes it out.
@@ -96,40 +100,43 @@ impl Drop for Slot {
 }
 
 /// Sends what is left, waits for the peer, and ends the connection.
-pub(crate) async fn close<T: AsyncRead + AsyncWrite + Unpin>(farewell: Box<Farewell<T>>) {
-    let mut farewell = farewell;
+pub(crate) async fn close<T: AsyncRead + AsyncWrite + Unpin>(mut farewell: Box<Farewell<T>>) {
+    // Most often there is nothing to wait for.
+    if farewell.at_once() {
+        return;
+    }
     if let Some(_slot) = Slot::take(farewell.limits.at_once) {
-        let time = farewell.limits.time;
         // Past the deadline the socket is dropped, whatever the peer did.
-        let _elapsed = timeout(time, farewell.run()).await;
-    } else {
-        let mut at = 0;
-        let _what_fits = farewell.poll_send(&mut Context::from_waker(Waker::noop()), &mut at);
+        let _elapsed = timeout(farewell.limits.time, poll_fn(|cx| farewell.poll(cx))).await;
     }
 }
 
+/// What is read at once of what nobody wants.
+const SCRATCH: usize = 8 * 1024;
+
 impl<T: AsyncRead + AsyncWrite + Unpin> Farewell<T> {
-    async fn run(&mut self) {
-        let mut progress = Progress { sent: 0, shut: false, buffer: vec![0; 16 * 1024] };
-        poll_fn(|cx| self.poll(cx, &mut progress)).await;
+    /// Goes as far as is possible without waiting. Says whether that was all of it.
+    pub(crate) fn at_once(&mut self) -> bool {
+        self.poll(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 
     /// Writes and reads side by side: a peer that is stuck in its own writes reads nothing until we read.
-    fn poll(&mut self, cx: &mut Context<'_>, progress: &mut Progress) -> Poll<()> {
-        let sent = self.poll_send(cx, &mut progress.sent);
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let sent = self.poll_send(cx);
         let broken = matches!(sent, Poll::Ready(Err(_)));
         if broken {
             return Poll::Ready(());
         }
         loop {
             let may_shut = sent.is_ready() && (self.shutdown_first || self.drain.closed || self.ended.cut_short);
-            if may_shut && !progress.shut {
-                progress.shut = Pin::new(&mut self.io).poll_shutdown(cx).is_ready();
+            if may_shut && !self.shut {
+                self.shut = Pin::new(&mut self.io).poll_shutdown(cx).is_ready();
             }
-            let mut buf = ReadBuf::new(&mut progress.buffer);
+            let mut scratch = [MaybeUninit::uninit(); SCRATCH];
+            let mut buf = ReadBuf::uninit(&mut scratch);
             match Pin::new(&mut self.io).poll_read(cx, &mut buf) {
                 // Both sides have closed and nothing is unread: the server ends the connection (RFC 6455, section 7.1.1).
-                Poll::Pending if progress.shut && self.drain.closed && !self.shutdown_first => return Poll::Ready(()),
+                Poll::Pending if self.shut && self.drain.closed && !self.shutdown_first => return Poll::Ready(()),
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
                 Poll::Ready(Ok(())) if buf.filled().is_empty() => return self.poll_end(cx, sent.is_ready()),
@@ -146,21 +153,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Farewell<T> {
         if sent { Pin::new(&mut self.io).poll_shutdown(cx).map(drop) } else { Poll::Pending }
     }
 
-    fn poll_send(&mut self, cx: &mut Context<'_>, sent: &mut usize) -> Poll<io::Result<()>> {
-        while *sent < self.outbox.len() {
-            match Pin::new(&mut self.io).poll_write(cx, &self.outbox[*sent..]) {
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.sent < self.outbox.len() {
+            match Pin::new(&mut self.io).poll_write(cx, &self.outbox[self.sent..]) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(more)) => *sent += more,
+                Poll::Ready(Ok(more)) => self.sent += more,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => return Poll::Pending,
             }
         }
         Pin::new(&mut self.io).poll_flush(cx)
     }
-}
-
-struct Progress {
-    sent: usize,
-    shut: bool,
-    buffer: Vec<u8>,
 }

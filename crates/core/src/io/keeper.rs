@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     closing::{self, Farewell},
-    connection::{Ended, EndedBy, lock},
+    connection::{About, Ended, EndedBy, lock},
 };
 
 pub(super) async fn keep<T>(shared: Arc<Shared<T>>)
@@ -30,13 +30,31 @@ where
 {
     let about = shared.about.clone();
     if let Some(farewell) = (Keeper { shared, sleep: None }).await {
-        // The handle must learn of the end on every path, a runtime that shuts down included.
-        let _over = OnDrop(about, farewell.ended.clone());
-        closing::close(farewell).await;
+        take_leave(about, farewell).await;
     }
 }
 
-struct OnDrop(Arc<crate::connection::About>, Ended);
+/// Ends a connection that is nobody's any more, at once if that can be, else in a task.
+pub(super) fn part<T>(about: &Arc<About>, mut farewell: Farewell<T>)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    if farewell.at_once() {
+        let ended = farewell.ended.clone();
+        drop(farewell);
+        about.end(ended);
+    } else {
+        about.runtime.spawn(take_leave(about.clone(), Box::new(farewell)));
+    }
+}
+
+async fn take_leave<T: AsyncRead + AsyncWrite + Unpin>(about: Arc<About>, farewell: Box<Farewell<T>>) {
+    // The handle must learn of the end on every path, a runtime that shuts down included.
+    let _over = OnDrop(about, farewell.ended.clone());
+    closing::close(farewell).await;
+}
+
+struct OnDrop(Arc<About>, Ended);
 
 impl Drop for OnDrop {
     fn drop(&mut self) {

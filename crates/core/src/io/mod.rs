@@ -157,9 +157,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncWrite for GuardedI
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for GuardedIo<T> {
     fn drop(&mut self) {
         let panicking = std::thread::panicking();
-        self.shared.with(|state| state.abandon(panicking));
-        if lock(&self.shared.state).is_over() {
-            self.shared.about.end(crate::connection::Ended { by: EndedBy::Transport, frame: None, cut_short: false });
+        let mut state = lock(&self.shared.state);
+        state.abandon(panicking);
+        if state.is_over() {
+            self.shared.about.end(state.ended());
+            return;
+        }
+        // While the thread unwinds, a transport that panics too would end the process.
+        let farewell = if panicking { None } else { state.leave() };
+        drop(state);
+        match farewell {
+            Some(farewell) => keeper::part(&self.shared.about, farewell),
+            None => self.shared.with(|_| ()),
         }
     }
 }

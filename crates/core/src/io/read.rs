@@ -125,7 +125,7 @@ impl<T: AsyncRead + Unpin> State<T> {
             Poll::Ready(Ok(())) => {}
             Poll::Ready(Err(error)) => {
                 buf.set_filled(start);
-                self.transport_ended();
+                self.transport_ended(true);
                 return Poll::Ready(Err(error));
             }
             Poll::Pending => {
@@ -137,7 +137,7 @@ impl<T: AsyncRead + Unpin> State<T> {
         self.backlog.clear();
         let eof = buf.filled().len() == before;
         if eof {
-            self.transport_ended();
+            self.transport_ended(false);
         }
         // At the end, half a header is all there will ever be of it: the library may see it.
         Poll::Ready(Ok(eof))
@@ -155,6 +155,7 @@ impl<T: AsyncRead + Unpin> State<T> {
         let admission = self.guard.admit(data, now);
         let rest = &data[admission.rest..];
         match admission.then {
+            Then::Continue if rest.is_empty() => {}
             Then::Continue => self.backlog.splice(0..0, rest.iter().copied()).for_each(drop),
             Then::Delay(until) => {
                 self.backlog.splice(0..0, rest.iter().copied()).for_each(drop);

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     close::{CloseFrame, MalformedClose},
     closing::{Drain, Farewell},
-    connection::EndedBy,
+    connection::{Ended, EndedBy},
     frame::{Opcode, put_close, put_close_masked, put_control},
     guard::Guard,
     upgrade::Settings,
@@ -52,6 +52,10 @@ pub(crate) struct State<T> {
     closed_by: Option<EndedBy>,
     pub(super) drain: Drain,
     shutdown_first: bool,
+    /// Reading failed: nothing can be said to the peer any more.
+    broken: bool,
+    /// The handler's half is gone.
+    abandoned: bool,
 }
 
 #[derive(Debug)]
@@ -117,6 +121,8 @@ impl<T> State<T> {
             closed_by: None,
             drain: Drain::default(),
             shutdown_first: false,
+            broken: false,
+            abandoned: false,
         }
     }
 
@@ -159,8 +165,14 @@ impl<T> State<T> {
 
     /// The handler's half is gone: there is nobody to wait for.
     pub(super) fn abandon(&mut self, panicking: bool) {
+        self.abandoned = true;
         match self.phase {
             Phase::Upgrading(_) => self.phase = Phase::Over,
+            Phase::Open | Phase::Ending(_) if self.broken => {
+                self.io = None;
+                self.phase = Phase::Over;
+                self.wake_keeper();
+            }
             Phase::Open => {
                 let frame = if panicking { super::panicked() } else { self.parting() };
                 let by = self.closed_by.unwrap_or(EndedBy::Handler);
@@ -206,8 +218,20 @@ impl<T> State<T> {
     }
 
     /// The peer's side ended. Without a close frame before it, that is how the connection ended.
-    pub(super) fn transport_ended(&mut self) {
+    pub(super) fn transport_ended(&mut self, broken: bool) {
         self.closed_by.get_or_insert(EndedBy::Transport);
+        self.broken = broken;
+    }
+
+    /// How a connection ended that nothing more can be said on.
+    pub(super) fn ended(&self) -> Ended {
+        let frame = self.peer_close.as_ref().or(self.handler_close.as_ref()).cloned();
+        Ended { by: self.closed_by.unwrap_or(EndedBy::Transport), frame, cut_short: false }
+    }
+
+    /// Takes the transport from a handler that is gone, where nobody keeps it.
+    pub(super) fn leave(&mut self) -> Option<Farewell<T>> {
+        if self.keeping { None } else { self.take_over(now()) }
     }
 
     /// The handler's own close frame is whole: what goes out in its place.
@@ -232,10 +256,13 @@ impl<T> State<T> {
 
     /// Takes the transport from the handler, which learns of it at its next call.
     pub(super) fn take_over(&mut self, now: Instant) -> Option<Farewell<T>> {
-        let Phase::Ending(ending) = std::mem::replace(&mut self.phase, Phase::Over) else { return None };
+        if !matches!(self.phase, Phase::Ending(_)) {
+            return None;
+        }
         let io = self.io.take()?;
+        let Phase::Ending(ending) = std::mem::replace(&mut self.phase, Phase::Over) else { return None };
         let mut last = std::mem::take(&mut self.admitted);
-        if self.guard.inbound_at_boundary() && self.peer_close.is_none() {
+        if !self.abandoned && self.guard.inbound_at_boundary() && self.peer_close.is_none() {
             put_close_masked(
                 &mut last,
                 ending.frame.as_ref().or(self.handler_close.as_ref()).unwrap_or(&CloseFrame::empty()),
@@ -245,7 +272,7 @@ impl<T> State<T> {
             Phase::Taken { last, read: 0, swallow_until: now + SWALLOW, handler_closed: self.handler_close.is_some() };
         self.wake_all();
         let cut_short = !self.guard.outbound_at_boundary();
-        let mut outbox = std::mem::take(&mut self.outbox).split_off(self.outbox_sent);
+        let mut outbox = std::mem::take(&mut self.outbox);
         if let (Some(frame), false) = (&ending.frame, cut_short) {
             put_close(&mut outbox, frame);
         }
@@ -253,12 +280,10 @@ impl<T> State<T> {
         Some(Farewell {
             io,
             outbox: if cut_short { Vec::new() } else { outbox },
+            sent: if cut_short { 0 } else { self.outbox_sent },
+            shut: false,
             drain: std::mem::take(&mut self.drain),
-            ended: crate::connection::Ended {
-                by: ending.by,
-                frame: ending.frame.or(self.handler_close.take()),
-                cut_short,
-            },
+            ended: Ended { by: ending.by, frame: ending.frame.or(self.handler_close.take()), cut_short },
             shutdown_first: self.shutdown_first,
             limits: self.settings.closing,
         })

@@ -11,7 +11,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body_util::Empty;
 use hyper::{
     body::{Bytes, Incoming},
@@ -28,7 +28,8 @@ use crate::{
     io::{GuardedIo, Shared},
 };
 
-const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+/// A CONNECT needs no header to be an upgrade, and headers cost.
+const REQUEST: &[u8] = b"CONNECT x:1 HTTP/1.1\r\n\r\n";
 const END_OF_HEAD: &[u8; 4] = b"\r\n\r\n";
 
 type Transport = TokioIo<Upgraded>;
@@ -36,7 +37,8 @@ type Driver = http1::UpgradeableConnection<TokioIo<Tunnel>, Relay>;
 
 /// An inner connection that stands before its response.
 pub(super) struct Inner {
-    driver: Driver,
+    /// Some kilobytes, which nobody should have to move.
+    driver: Pin<Box<Driver>>,
     released: Arc<AtomicBool>,
     about: Arc<About>,
 }
@@ -45,11 +47,8 @@ impl Inner {
     /// Lets it complete as soon as the real upgrade has. The task ends there.
     pub(super) fn run(self) {
         self.released.store(true, Ordering::Release);
-        let driver = self.driver;
-        self.about.runtime.spawn(async move {
-            // A failed upgrade reaches whoever awaits the `OnUpgrade`.
-            let _failed_upgrade = driver.await;
-        });
+        // A failed upgrade reaches whoever awaits the `OnUpgrade`.
+        self.about.runtime.spawn(self.driver);
     }
 }
 
@@ -71,8 +70,8 @@ pub(super) fn open(
         shutdown_first,
     };
     let tunnel = TokioIo::new(Tunnel { request: REQUEST, tail: [0; 4], live: false, guarded });
-    let mut driver = builder().serve_connection(tunnel, relay).with_upgrades();
-    if Pin::new(&mut driver).poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+    let mut driver = Box::pin(builder().serve_connection(tunnel, relay).with_upgrades());
+    if driver.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
         return None;
     }
     let ours = lock(&found).take()?;
@@ -82,7 +81,7 @@ pub(super) fn open(
 fn builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
     // No timer is configured, and a date nobody reads costs.
-    builder.auto_date_header(false).header_read_timeout(None).keep_alive(false);
+    builder.auto_date_header(false).header_read_timeout(None);
     builder
 }
 
@@ -130,9 +129,8 @@ impl Future for Awaiting {
         let upgraded = std::task::ready!(Pin::new(real).poll(cx))?;
         self.real = None;
         self.shared.activate(TokioIo::new(upgraded), self.shutdown_first);
-        let mut response = Response::new(Empty::new());
-        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-        Poll::Ready(Ok(response))
+        // Success is what completes a CONNECT (RFC 9110, section 9.3.6).
+        Poll::Ready(Ok(Response::new(Empty::new())))
     }
 }
 
