@@ -39,14 +39,14 @@ type Driver = http1::UpgradeableConnection<TokioIo<Tunnel>, Relay>;
 pub(super) struct Inner {
     /// Some kilobytes, which nobody should have to move.
     driver: Pin<Box<Driver>>,
-    released: Arc<AtomicBool>,
+    exchange: Arc<Exchange>,
     about: Arc<About>,
 }
 
 impl Inner {
     /// Lets it complete as soon as the real upgrade has. The task ends there.
     pub(super) fn run(self) {
-        self.released.store(true, Ordering::Release);
+        self.exchange.released.store(true, Ordering::Release);
         // A failed upgrade reaches whoever awaits the `OnUpgrade`.
         self.about.runtime.spawn(self.driver);
     }
@@ -60,36 +60,36 @@ pub(super) fn open(
     shutdown_first: bool,
 ) -> Option<(OnUpgrade, Connection, Inner)> {
     let (guarded, connection) = GuardedIo::pending(about.clone(), settings);
-    let found = Arc::new(Mutex::new(None));
-    let released = Arc::new(AtomicBool::new(false));
-    let relay = Relay {
-        real: Mutex::new(Some(real)),
-        found: found.clone(),
-        released: released.clone(),
-        shared: guarded.shared(),
-        shutdown_first,
-    };
+    let exchange = Arc::new(Exchange { upgrade: Mutex::new(Some(real)), released: AtomicBool::new(false) });
+    let relay = Relay { exchange: exchange.clone(), shared: guarded.shared(), shutdown_first };
     let tunnel = TokioIo::new(Tunnel { request: REQUEST, tail: [0; 4], live: false, guarded });
     let mut driver = Box::pin(builder().serve_connection(tunnel, relay).with_upgrades());
     if driver.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
         return None;
     }
-    let ours = lock(&found).take()?;
-    Some((ours, connection, Inner { driver, released, about }))
+    let ours = lock(&exchange.upgrade).take()?;
+    Some((ours, connection, Inner { driver, exchange, about }))
 }
 
 fn builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
-    // No timer is configured, and a date nobody reads costs.
-    builder.auto_date_header(false).header_read_timeout(None);
+    // No timer is configured, and a date nobody reads costs. With half-closed streams allowed, hyper does not look for
+    // an early end of the stream, for which it would make room first.
+    builder.auto_date_header(false).header_read_timeout(None).half_close(true);
     builder
+}
+
+/// What the inner connection and whoever opened it exchange.
+struct Exchange {
+    /// The real upgrade on the way in, ours on the way out.
+    upgrade: Mutex<Option<OnUpgrade>>,
+    /// The response is known, and the connection may begin.
+    released: AtomicBool,
 }
 
 /// The inner connection's service: awaits the real upgrade, and answers when it has come.
 struct Relay {
-    real: Mutex<Option<OnUpgrade>>,
-    found: Arc<Mutex<Option<OnUpgrade>>>,
-    released: Arc<AtomicBool>,
+    exchange: Arc<Exchange>,
     shared: Arc<Shared<Transport>>,
     shutdown_first: bool,
 }
@@ -100,10 +100,10 @@ impl Service<Request<Incoming>> for Relay {
     type Future = Awaiting;
 
     fn call(&self, mut request: Request<Incoming>) -> Awaiting {
-        *lock(&self.found) = Some(hyper::upgrade::on(&mut request));
+        let real = lock(&self.exchange.upgrade).replace(hyper::upgrade::on(&mut request));
         Awaiting {
-            real: lock(&self.real).take(),
-            released: self.released.clone(),
+            real,
+            exchange: self.exchange.clone(),
             shared: self.shared.clone(),
             shutdown_first: self.shutdown_first,
         }
@@ -112,7 +112,7 @@ impl Service<Request<Incoming>> for Relay {
 
 struct Awaiting {
     real: Option<OnUpgrade>,
-    released: Arc<AtomicBool>,
+    exchange: Arc<Exchange>,
     shared: Arc<Shared<Transport>>,
     shutdown_first: bool,
 }
@@ -123,7 +123,8 @@ impl Future for Awaiting {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // The first poll happens before the response is known, with a waker that wakes nobody: the policies are not
         // complete, and the real upgrade may be resolved already.
-        let (true, Some(real)) = (self.released.load(Ordering::Acquire), &mut self.real) else {
+        let this = &mut *self;
+        let (true, Some(real)) = (this.exchange.released.load(Ordering::Acquire), &mut this.real) else {
             return Poll::Pending;
         };
         let upgraded = std::task::ready!(Pin::new(real).poll(cx))?;
