@@ -12,7 +12,7 @@ use std::{
 
 use tokio::{runtime::Handle, sync::Notify};
 
-use crate::{close::CloseFrame, guard::Counters, identity::Subject, policy::Policy};
+use crate::{close::CloseFrame, guard::Counters, identity::Subject, policy::Policy, upgrade::Gate};
 
 /// Names a connection in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -143,6 +143,8 @@ pub(crate) trait Control: Send + Sync {
     fn counters(&self) -> Counters;
     fn install_outermost(&self, policy: Box<dyn Policy>);
     fn allow_compression(&self);
+    /// Says whether it is the only one.
+    fn hold(&self, gate: Gate) -> bool;
 }
 
 /// What is known of a connection without its state.

@@ -237,6 +237,24 @@ pub fn put_close_masked(out: &mut Vec<u8>, frame: &CloseFrame) {
     put_close_payload(out, frame);
 }
 
+/// Writes a text message as a server sends it, in one unmasked frame.
+#[cfg(feature = "guard")]
+pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
+    out.push(0x80 | Opcode::TEXT.as_u8());
+    match (u8::try_from(text.len()), u16::try_from(text.len())) {
+        (Ok(len @ 0..=125), _) => out.push(len),
+        (_, Ok(len)) => {
+            out.push(0x7e);
+            out.extend_from_slice(&len.to_be_bytes());
+        }
+        _ => {
+            out.push(0x7f);
+            out.extend_from_slice(&(text.len() as u64).to_be_bytes());
+        }
+    }
+    out.extend_from_slice(text.as_bytes());
+}
+
 fn put_header(out: &mut Vec<u8>, opcode: Opcode, len: usize, mask_bit: u8) {
     assert!(len <= MAX_CONTROL, "a control frame carries at most 125 bytes");
     let len = u8::try_from(len).expect("125 fits a byte");

@@ -8,6 +8,7 @@
 //! [`enter`] is for whoever writes a layer; `PolicyLayer` is made of it.
 
 mod future;
+mod gate;
 mod inner;
 
 use std::{sync::Arc, time::Duration};
@@ -16,8 +17,8 @@ use http::{HeaderMap, Method, Request, Response, Version, header::SEC_WEBSOCKET_
 use hyper::upgrade::OnUpgrade;
 use tokio::runtime::Handle;
 
-pub use self::future::ResponseFuture;
 use self::inner::Inner;
+pub use self::{future::ResponseFuture, gate::Gate};
 pub use crate::closing::Closing;
 use crate::{
     connection::{About, Connection},
@@ -137,6 +138,18 @@ impl Guarded {
     /// The connection.
     pub fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    /// Holds the connection back from its handler until its first message was judged. To be called before the inner
+    /// service is: a message must be readable to be judged, so the request loses its offer of compression.
+    ///
+    /// # Errors
+    ///
+    /// A refusal with status 500 if another layer does that already.
+    pub fn gate<B>(&self, request: &mut Request<B>, gate: Gate) -> Result<(), Refusal> {
+        request.headers_mut().remove(SEC_WEBSOCKET_EXTENSIONS);
+        let only = self.connection.control().hold(gate);
+        if only { Ok(()) } else { Err(Refusal::wiring("two layers wait for a connection's first message")) }
     }
 
     /// Completes the handshake: if the response is an upgrade, the policy is installed, and the connection begins.

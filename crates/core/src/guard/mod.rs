@@ -4,12 +4,15 @@
 //! nothing of the guard's own is ever put into the middle of a frame.
 
 mod inbound;
+mod opening;
 mod outbound;
 mod rules;
 
 use std::time::Instant;
 
 pub use inbound::{Admission, Then};
+pub use opening::FirstMessage;
+pub(crate) use opening::{Found, Opening};
 pub use outbound::Measure;
 pub use rules::Violation;
 

@@ -1,5 +1,6 @@
 //! The guarded connection: a thin shell of I/O around [`Guard`](crate::guard::Guard).
 
+mod held;
 mod keeper;
 mod read;
 mod state;
@@ -18,6 +19,7 @@ use tokio::{
     runtime::Handle,
 };
 
+pub(crate) use self::held::pass;
 use self::state::Phase;
 pub(crate) use self::state::State;
 use crate::{
@@ -26,7 +28,7 @@ use crate::{
     guard::Counters,
     identity::Subject,
     policy::{Action, Policy},
-    upgrade::Settings,
+    upgrade::{Gate, Settings},
 };
 
 /// What the handler's half, the handle and the keeper share.
@@ -57,7 +59,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuardedIo<T> {
         for policy in policies.into_iter().rev() {
             connection.control().install_outermost(policy);
         }
-        guarded.activate(io, false);
+        guarded.shared.activate(io, false);
         (guarded, connection)
     }
 
@@ -71,16 +73,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuardedIo<T> {
     pub(crate) fn shared(&self) -> Arc<Shared<T>> {
         self.shared.clone()
     }
-
-    pub(crate) fn activate(&self, io: T, shutdown_first: bool) {
-        self.shared.activate(io, shutdown_first);
-    }
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
     /// The upgrade has completed: this is the transport.
     pub(crate) fn activate(self: &Arc<Self>, io: T, shutdown_first: bool) {
-        self.with(|state| state.activate(io, shutdown_first));
+        self.with(|state| state.activate(io, Vec::new(), shutdown_first));
+    }
+
+    /// What the connection must say first, if anything.
+    pub(crate) fn take_gate(&self) -> Option<Gate> {
+        lock(&self.state).gate.take()
     }
 
     /// Changes the state, then sees that somebody keeps the connection if it needs that.
@@ -115,6 +118,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Control for Shared<T> {
 
     fn install_outermost(&self, policy: Box<dyn Policy>) {
         lock(&self.state).guard.install_outermost(policy);
+    }
+
+    fn hold(&self, gate: Gate) -> bool {
+        let mut state = lock(&self.state);
+        let first = state.gate.is_none();
+        state.gate.get_or_insert(gate);
+        first
     }
 
     fn allow_compression(&self) {
@@ -158,8 +168,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for GuardedIo<T> {
     fn drop(&mut self) {
         let panicking = std::thread::panicking();
         let mut state = lock(&self.shared.state);
-        state.abandon(panicking);
-        if state.is_over() {
+        if state.abandon(panicking) {
             self.shared.about.end(state.ended());
             return;
         }

@@ -12,7 +12,7 @@ use crate::{
     connection::{Ended, EndedBy},
     frame::{Opcode, put_close, put_close_masked, put_control},
     guard::Guard,
-    upgrade::Settings,
+    upgrade::{Gate, Settings},
 };
 
 /// What a handler writes after the connection was taken from it is swallowed for so long, then refused.
@@ -24,6 +24,8 @@ pub(crate) struct State<T> {
     pub(crate) guard: Guard,
     pub(super) settings: Settings,
     pub(super) phase: Phase,
+    /// What the connection must say before its handler gets it.
+    pub(super) gate: Option<Gate>,
     /// Read and not admitted: an incomplete header or control frame, or what waits for a delay.
     pub(super) backlog: Vec<u8>,
     /// Admitted, and not delivered yet for want of room.
@@ -101,6 +103,7 @@ impl<T> State<T> {
             guard: Guard::new(settings.framing),
             settings: settings.clone(),
             phase: Phase::Upgrading(None),
+            gate: None,
             backlog: Vec::new(),
             admitted: Vec::new(),
             delayed: None,
@@ -126,10 +129,13 @@ impl<T> State<T> {
         }
     }
 
-    pub(super) fn activate(&mut self, io: T, shutdown_first: bool) {
+    /// The upgrade has completed. What was read of the transport already is judged first.
+    pub(super) fn activate(&mut self, io: T, inbox: Vec<u8>, shutdown_first: bool) {
         let Phase::Upgrading(close) = &mut self.phase else { return };
         let close = close.take();
         self.io = Some(io);
+        self.resumed = !inbox.is_empty();
+        self.backlog = inbox;
         self.shutdown_first = shutdown_first;
         self.phase = Phase::Open;
         if let Some((frame, grace)) = close {
@@ -143,6 +149,7 @@ impl<T> State<T> {
             Phase::Upgrading(close) => {
                 if let (None, Some(frame)) = (&close, frame) {
                     *close = Some((frame, grace));
+                    self.wake_all();
                 }
             }
             Phase::Open => {
@@ -163,15 +170,19 @@ impl<T> State<T> {
         }
     }
 
-    /// The handler's half is gone: there is nobody to wait for.
-    pub(super) fn abandon(&mut self, panicking: bool) {
+    /// The handler's half is gone: there is nobody to wait for. Says whether that was the connection's end.
+    pub(super) fn abandon(&mut self, panicking: bool) -> bool {
         self.abandoned = true;
         match self.phase {
-            Phase::Upgrading(_) => self.phase = Phase::Over,
+            Phase::Upgrading(_) => {
+                self.phase = Phase::Over;
+                return true;
+            }
             Phase::Open | Phase::Ending(_) if self.broken => {
                 self.io = None;
                 self.phase = Phase::Over;
                 self.wake_keeper();
+                return true;
             }
             Phase::Open => {
                 let frame = if panicking { super::panicked() } else { self.parting() };
@@ -181,6 +192,7 @@ impl<T> State<T> {
             _ => {}
         }
         self.hurry();
+        false
     }
 
     /// Whether the handler may finish the frame it is in, and begin no other.
@@ -305,10 +317,6 @@ impl<T> State<T> {
     pub(super) fn keeper_leaves(&mut self) {
         self.keeping = false;
         self.keeper = None;
-    }
-
-    pub(super) fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Over)
     }
 
     pub(super) fn wake_keeper(&mut self) {

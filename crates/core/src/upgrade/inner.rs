@@ -1,6 +1,7 @@
 //! The inner connection that yields an `OnUpgrade` of our own.
 
 use std::{
+    error::Error,
     future::Future,
     io,
     pin::Pin,
@@ -25,7 +26,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::Settings;
 use crate::{
     connection::{About, Connection, lock},
-    io::{GuardedIo, Shared},
+    io::{GuardedIo, Shared, pass},
 };
 
 /// A CONNECT needs no header to be an upgrade, and headers cost.
@@ -96,13 +97,14 @@ struct Relay {
 
 impl Service<Request<Incoming>> for Relay {
     type Response = Response<Empty<Bytes>>;
-    type Error = hyper::Error;
+    type Error = Box<dyn Error + Send + Sync>;
     type Future = Awaiting;
 
     fn call(&self, mut request: Request<Incoming>) -> Awaiting {
         let real = lock(&self.exchange.upgrade).replace(hyper::upgrade::on(&mut request));
         Awaiting {
             real,
+            passing: None,
             exchange: self.exchange.clone(),
             shared: self.shared.clone(),
             shutdown_first: self.shutdown_first,
@@ -112,27 +114,46 @@ impl Service<Request<Incoming>> for Relay {
 
 struct Awaiting {
     real: Option<OnUpgrade>,
+    /// The connection has come, and has something to say before its handler gets it.
+    passing: Option<Pin<Box<dyn Future<Output = bool> + Send>>>,
     exchange: Arc<Exchange>,
     shared: Arc<Shared<Transport>>,
     shutdown_first: bool,
 }
 
 impl Future for Awaiting {
-    type Output = Result<Response<Empty<Bytes>>, hyper::Error>;
+    type Output = Result<Response<Empty<Bytes>>, Box<dyn Error + Send + Sync>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // The first poll happens before the response is known, with a waker that wakes nobody: the policies are not
         // complete, and the real upgrade may be resolved already.
         let this = &mut *self;
+        if let Some(passing) = &mut this.passing {
+            return passing
+                .as_mut()
+                .poll(cx)
+                .map(|passed| if passed { Ok(granted()) } else { Err(TURNED_AWAY.into()) });
+        }
         let (true, Some(real)) = (this.exchange.released.load(Ordering::Acquire), &mut this.real) else {
             return Poll::Pending;
         };
         let upgraded = std::task::ready!(Pin::new(real).poll(cx))?;
-        self.real = None;
-        self.shared.activate(TokioIo::new(upgraded), self.shutdown_first);
-        // Success is what completes a CONNECT (RFC 9110, section 9.3.6).
-        Poll::Ready(Ok(Response::new(Empty::new())))
+        this.real = None;
+        let io = TokioIo::new(upgraded);
+        let Some(gate) = this.shared.take_gate() else {
+            this.shared.activate(io, this.shutdown_first);
+            return Poll::Ready(Ok(granted()));
+        };
+        this.passing = Some(Box::pin(pass(this.shared.clone(), io, gate, this.shutdown_first)));
+        self.poll(cx)
     }
+}
+
+const TURNED_AWAY: &str = "the connection was turned away before its first message was accepted";
+
+/// Success is what completes a CONNECT (RFC 9110, section 9.3.6).
+fn granted() -> Response<Empty<Bytes>> {
+    Response::new(Empty::new())
 }
 
 /// First yields the fixed request and swallows the response, then is the guarded connection.

@@ -1,0 +1,188 @@
+//! The first message, read by the guard instead of the handler.
+
+use super::{Guard, rules};
+use crate::{
+    close::{CloseCode, CloseFrame, MalformedClose},
+    frame::{FrameHeader, Opcode, apply_mask},
+};
+
+/// Control frames that a peer may send in front of its first message, and fragments that the message may have.
+const MOST_FRAMES: u8 = 64;
+
+/// The first message of a connection.
+#[derive(Clone, PartialEq, Eq)]
+pub struct FirstMessage {
+    text: bool,
+    payload: Vec<u8>,
+}
+
+impl FirstMessage {
+    /// Whether it was sent as text; it may be anything but UTF-8 even so.
+    pub fn is_text(&self) -> bool {
+        self.text
+    }
+
+    /// The payload, unmasked, its fragments joined.
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+}
+
+/// Says how much there is: what a client sends first is most often a secret.
+impl std::fmt::Debug for FirstMessage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FirstMessage").field("bytes", &self.payload.len()).finish_non_exhaustive()
+    }
+}
+
+/// What stands at the front of a peer's stream.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// More is needed.
+    Nothing,
+    /// A ping with this payload, to be answered.
+    Ping(Vec<u8>),
+    Message(FirstMessage),
+    /// The peer closes instead.
+    Closed(Result<CloseFrame, MalformedClose>),
+    Refused(CloseFrame),
+}
+
+/// Puts the first message together.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    at_most: usize,
+    frames: u8,
+    message: Option<FirstMessage>,
+}
+
+impl Opening {
+    pub(crate) fn new(at_most: usize) -> Self {
+        Self { at_most, frames: 0, message: None }
+    }
+
+    /// Takes whole frames from the front of what was read.
+    pub(crate) fn next(&mut self, inbox: &mut Vec<u8>) -> Found {
+        loop {
+            let Some(header) = FrameHeader::parse(inbox) else { return Found::Nothing };
+            if let Err(refused) = self.admit(&header) {
+                return Found::Refused(refused);
+            }
+            let Some(payload) = take(inbox, &header) else { return Found::Nothing };
+            self.frames += 1;
+            match header.opcode() {
+                Opcode::CLOSE => return Found::Closed(CloseFrame::parse(&payload)),
+                Opcode::PING => return Found::Ping(payload),
+                Opcode::PONG => {}
+                _ => {
+                    if let Some(message) = self.join(&header, payload) {
+                        return Found::Message(message);
+                    }
+                }
+            }
+        }
+    }
+
+    /// From the header alone, so that nothing is waited for that would be refused.
+    fn admit(&self, header: &FrameHeader) -> Result<(), CloseFrame> {
+        rules::check(header, self.message.is_some(), false).map_err(Guard::violation)?;
+        if self.frames == MOST_FRAMES {
+            return Err(CloseFrame::new(CloseCode::POLICY_VIOLATION, "too many frames before the first message"));
+        }
+        let before = self.message.as_ref().map_or(0, |message| message.payload.len());
+        let len = usize::try_from(header.payload_len()).unwrap_or(usize::MAX).saturating_add(before);
+        if !header.opcode().is_control() && len > self.at_most {
+            return Err(CloseFrame::new(CloseCode::MESSAGE_TOO_BIG, "first message too big"));
+        }
+        Ok(())
+    }
+
+    fn join(&mut self, header: &FrameHeader, payload: Vec<u8>) -> Option<FirstMessage> {
+        match &mut self.message {
+            Some(message) => message.payload.extend(payload),
+            empty => *empty = Some(FirstMessage { text: header.opcode() == Opcode::TEXT, payload }),
+        }
+        if header.fin() { self.message.take() } else { None }
+    }
+}
+
+fn take(inbox: &mut Vec<u8>, header: &FrameHeader) -> Option<Vec<u8>> {
+    let len = usize::try_from(header.payload_len()).ok()?;
+    let end = header.len().checked_add(len)?;
+    let mut payload = inbox.get(header.len()..end)?.to_vec();
+    apply_mask(&mut payload, header.mask().unwrap_or_default());
+    inbox.drain(..end);
+    Some(payload)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+        let mask = [1, 2, 3, 4];
+        let mut bytes = vec![first, 0x80 | u8::try_from(payload.len()).unwrap()];
+        bytes.extend(mask);
+        let start = bytes.len();
+        bytes.extend(payload);
+        apply_mask(&mut bytes[start..], mask);
+        bytes
+    }
+
+    fn all(at_most: usize, bytes: &[u8], piece: usize) -> (Vec<Found>, Vec<u8>) {
+        let mut opening = Opening::new(at_most);
+        let (mut inbox, mut found) = (Vec::new(), Vec::new());
+        let mut pieces = bytes.chunks(piece);
+        loop {
+            match opening.next(&mut inbox) {
+                Found::Nothing => match pieces.next() {
+                    Some(piece) => inbox.extend(piece),
+                    None => return (found, inbox),
+                },
+                Found::Ping(payload) => found.push(Found::Ping(payload)),
+                end => {
+                    found.push(end);
+                    inbox.extend(pieces.flatten());
+                    return (found, inbox);
+                }
+            }
+        }
+    }
+
+    fn message(text: bool, payload: &[u8]) -> Found {
+        Found::Message(FirstMessage { text, payload: payload.to_vec() })
+    }
+
+    #[test]
+    fn a_message_is_found_in_any_pieces_and_what_follows_is_left() {
+        let bytes = [frame(0x89, b"hi"), frame(0x01, b"to"), frame(0x8a, b""), frame(0x80, b"ken"), b"rest".to_vec()];
+        let bytes = bytes.concat();
+        for piece in 1..bytes.len() {
+            let (found, rest) = all(5, &bytes, piece);
+            assert_eq!(found, [Found::Ping(b"hi".to_vec()), message(true, b"token")], "{piece}");
+            assert_eq!(rest, b"rest", "{piece}");
+        }
+        assert_eq!(all(1, &frame(0x82, b"\xff"), 9).0, [message(false, b"\xff")]);
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused_from_its_header() {
+        let code = |bytes: &[u8]| match all(4, bytes, 100).0.pop() {
+            Some(Found::Refused(frame)) => frame.code().unwrap().as_u16(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(code(&[0x81, 0x85, 0, 0, 0, 0]), 1009);
+        assert_eq!(code(&[frame(0x01, b"abc"), vec![0x80, 0x82, 0, 0, 0, 0]].concat()), 1009);
+        assert_eq!(code(&[0x81, 0xff, 0x7f, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0]), 1009);
+        assert_eq!(code(&[0x81, 0x01]), 1002);
+        assert_eq!(code(&frame(0xc1, b"a")), 1002, "compressed, which was not agreed");
+        assert_eq!(code(&frame(0x80, b"a")), 1002);
+        assert_eq!(code(&frame(0x8a, b"").repeat(65)), 1008);
+        assert_eq!(code(&[frame(0x01, b""), frame(0x00, b"").repeat(64)].concat()), 1008);
+    }
+
+    #[test]
+    fn a_close_is_found() {
+        assert_eq!(all(9, &frame(0x88, &[3, 232]), 3).0, [Found::Closed(CloseFrame::parse(&[3, 232]))]);
+    }
+}

@@ -1,0 +1,156 @@
+//! A transport that is held back until its first message was judged.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    time::timeout,
+};
+
+use super::{
+    Shared, keeper,
+    state::{Phase, park},
+};
+use crate::{
+    close::{CloseFrame, MalformedClose},
+    closing::{Drain, Farewell},
+    connection::{Ended, EndedBy, lock},
+    frame::{Opcode, put_close, put_control, put_text},
+    guard::{FirstMessage, Found, Opening},
+    upgrade::Gate,
+};
+
+/// Frames that a peer sends unasked may not fill memory while it does not read the answers.
+const MOST_UNSENT: usize = 4 * 1024;
+
+struct Held<T> {
+    io: T,
+    inbox: Vec<u8>,
+    outbox: Vec<u8>,
+    sent: usize,
+}
+
+/// Why the handler does not get the connection.
+enum Turned {
+    Guard(CloseFrame),
+    Peer(Result<CloseFrame, MalformedClose>),
+    Gone,
+}
+
+/// Runs a connection up to the judgement of its first message. Says whether its handler may have it.
+pub(crate) async fn pass<T>(shared: Arc<Shared<T>>, io: T, gate: Gate, shutdown_first: bool) -> bool
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut held = Held { io, inbox: Vec::new(), outbox: Vec::new(), sent: 0 };
+    let Gate { within, at_most, late, judge } = gate;
+    let verdict = {
+        let judged = timeout(within, async {
+            let message = held.first_message(at_most).await?;
+            let answer = judge(message).await.map_err(Turned::Guard)?;
+            held.answer(answer).await
+        });
+        let mut judged = pin!(judged);
+        poll_fn(|cx| match shared.asked_to_close(cx) {
+            Some(frame) => Poll::Ready(Err(Turned::Guard(frame))),
+            None => judged.as_mut().poll(cx).map(|done| done.unwrap_or(Err(Turned::Guard(late.clone())))),
+        })
+        .await
+    };
+    match verdict {
+        Ok(()) => {
+            shared.with(|state| state.activate(held.io, held.inbox, shutdown_first));
+            true
+        }
+        Err(turned) => {
+            held.turn_away(&shared, turned, shutdown_first);
+            false
+        }
+    }
+}
+
+impl<T> Shared<T> {
+    fn asked_to_close(&self, cx: &mut Context<'_>) -> Option<CloseFrame> {
+        let mut state = lock(&self.state);
+        park(&mut state.reader, cx);
+        match &mut state.phase {
+            Phase::Upgrading(close) => close.take().map(|(frame, _)| frame),
+            _ => None,
+        }
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Held<T> {
+    async fn first_message(&mut self, at_most: usize) -> Result<FirstMessage, Turned> {
+        let mut opening = Opening::new(at_most);
+        loop {
+            match opening.next(&mut self.inbox) {
+                Found::Message(message) => return Ok(message),
+                Found::Ping(payload) => put_control(&mut self.outbox, Opcode::PONG, &payload),
+                Found::Closed(result) => return Err(Turned::Peer(result)),
+                Found::Refused(frame) => return Err(Turned::Guard(frame)),
+                Found::Nothing => self.exchange().await?,
+            }
+            if self.outbox.len() > MOST_UNSENT {
+                self.send().await?;
+            }
+        }
+    }
+
+    async fn answer(&mut self, text: Option<String>) -> Result<(), Turned> {
+        if let Some(text) = text {
+            put_text(&mut self.outbox, &text);
+        }
+        self.send().await
+    }
+
+    /// Sends what waits, then reads more.
+    async fn exchange(&mut self) -> Result<(), Turned> {
+        self.send().await?;
+        match self.io.read_buf(&mut self.inbox).await {
+            Ok(0) | Err(_) => Err(Turned::Gone),
+            Ok(_) => Ok(()),
+        }
+    }
+
+    async fn send(&mut self) -> Result<(), Turned> {
+        while self.sent < self.outbox.len() {
+            match self.io.write(&self.outbox[self.sent..]).await {
+                Ok(0) | Err(_) => return Err(Turned::Gone),
+                Ok(more) => self.sent += more,
+            }
+        }
+        self.outbox.clear();
+        self.sent = 0;
+        self.io.flush().await.map_err(|_| Turned::Gone)
+    }
+
+    fn turn_away(mut self, shared: &Shared<T>, turned: Turned, shutdown_first: bool) {
+        let (by, frame, closed) = match turned {
+            Turned::Guard(frame) => (EndedBy::Guard, frame, false),
+            Turned::Peer(result) => (EndedBy::Peer, result.unwrap_or_else(MalformedClose::answer), true),
+            Turned::Gone => {
+                lock(&shared.state).phase = Phase::Over;
+                return shared.about.end(Ended { by: EndedBy::Transport, frame: None, cut_short: false });
+            }
+        };
+        let limits = {
+            let mut state = lock(&shared.state);
+            state.phase = Phase::Over;
+            state.settings.closing
+        };
+        put_close(&mut self.outbox, &frame);
+        let mut drain = Drain::default();
+        drain.closed = closed;
+        drain.follow(0, &self.inbox);
+        let ended = Ended { by, frame: Some(frame), cut_short: false };
+        let Self { io, outbox, sent, .. } = self;
+        let farewell = Farewell { io, outbox, sent, shut: false, drain, ended, shutdown_first, limits };
+        keeper::part(&shared.about, farewell);
+    }
+}

@@ -1,0 +1,66 @@
+//! What a connection must say first.
+
+use std::{fmt, future::Future, pin::Pin, time::Duration};
+
+use crate::{
+    close::{CloseCode, CloseFrame},
+    guard::FirstMessage,
+};
+
+pub(crate) type Judgement = Pin<Box<dyn Future<Output = Result<Option<String>, CloseFrame>> + Send>>;
+
+/// Holds a connection back from its handler until its first message was judged.
+///
+/// The message is not shown to the handler; what the client sent behind it is. Until then pings are answered, frames
+/// that break a framing rule close with 1002, more than 64 frames with 1008, and policies are not asked. If the
+/// judgement is a close frame, or time runs out, the connection is closed and the handler's upgrade fails.
+pub struct Gate {
+    pub(crate) within: Duration,
+    pub(crate) at_most: usize,
+    pub(crate) late: CloseFrame,
+    pub(crate) judge: Box<dyn FnOnce(FirstMessage) -> Judgement + Send>,
+}
+
+impl Gate {
+    /// A gate that a judge opens, with a text message to answer with if the client expects one.
+    ///
+    /// # Defaults
+    ///
+    /// 10 s for the message and its judgement, and 8 KiB.
+    pub fn new<F, J>(judge: F) -> Self
+    where
+        F: FnOnce(FirstMessage) -> J + Send + 'static,
+        J: Future<Output = Result<Option<String>, CloseFrame>> + Send + 'static,
+    {
+        Self {
+            within: Duration::from_secs(10),
+            at_most: 8 * 1024,
+            late: CloseFrame::new(CloseCode::TIMEOUT, "no first message in time"),
+            judge: Box::new(move |message| Box::pin(judge(message))),
+        }
+    }
+
+    /// How long the client and the judge may take together.
+    pub fn within(mut self, time: Duration) -> Self {
+        self.within = time;
+        self
+    }
+
+    /// The most bytes the message may have; more closes with 1009.
+    pub fn at_most(mut self, bytes: usize) -> Self {
+        self.at_most = bytes;
+        self
+    }
+
+    /// What closes a connection whose time has run out. 3008 by default.
+    pub fn late(mut self, frame: CloseFrame) -> Self {
+        self.late = frame;
+        self
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate").field("within", &self.within).field("at_most", &self.at_most).finish_non_exhaustive()
+    }
+}
