@@ -51,6 +51,11 @@ pub(crate) struct Drain {
 }
 
 impl Drain {
+    /// Whether a peer has sent more than that which nobody reads.
+    pub(crate) fn exceeds(&self, bytes: u64) -> bool {
+        self.seen > bytes
+    }
+
     /// Goes on where the guard stopped.
     pub(crate) fn follow(&mut self, payload_left: u64, bytes: &[u8]) {
         if payload_left > 0 {
@@ -142,7 +147,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Farewell<T> {
                 Poll::Ready(Ok(())) if buf.filled().is_empty() => return self.poll_end(cx, sent.is_ready()),
                 Poll::Ready(Ok(())) => self.drain.feed(buf.filled()),
             }
-            if self.drain.seen > self.limits.bytes {
+            if self.drain.exceeds(self.limits.bytes) {
                 return Poll::Ready(());
             }
         }

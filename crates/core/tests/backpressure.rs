@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use portcullis_core::{GuardedIo, upgrade::Settings};
+use portcullis_core::{
+    GuardedIo,
+    upgrade::{Closing, Settings},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, duplex},
     time::timeout,
@@ -44,4 +47,25 @@ async fn a_peer_that_does_not_read_stops_the_handler() {
     let mut received = vec![0; 4096];
     peer.read_exact(&mut received).await.expect("what fits");
     assert_eq!(received, sent[..4096]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_sends_on_after_its_close_is_not_read_for_ever() {
+    let (mut peer, io) = duplex(64 * 1024);
+    let settings = Settings { closing: Closing { bytes: 1 << 22, ..Closing::default() }, ..Settings::default() };
+    let (mut guarded, _connection) = GuardedIo::new(io, &settings, Vec::new());
+    let writer = tokio::spawn(async move {
+        peer.write_all(&[0x88, 0x80, 0, 0, 0, 0]).await?;
+        let mut sent = 0;
+        while sent < 64 * PAYLOAD && peer.write_all(&frame(true)).await.is_ok() {
+            sent += PAYLOAD;
+        }
+        Ok::<_, std::io::Error>(sent)
+    });
+    let mut close = [0; 6];
+    guarded.read_exact(&mut close).await.expect("the peer's close");
+    assert_eq!(guarded.read(&mut close).await.expect("the end"), 0, "a handler that holds on reads the end");
+    drop(guarded);
+    let sent = writer.await.expect("no panic").expect("its close went out");
+    assert!((4 * PAYLOAD..16 * PAYLOAD).contains(&sent), "{sent}");
 }

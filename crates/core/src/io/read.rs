@@ -104,6 +104,9 @@ impl<T: AsyncRead + Unpin> State<T> {
 
     /// Reads behind what waited. Says whether the stream has ended.
     fn poll_more(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>, start: usize) -> Poll<io::Result<bool>> {
+        if self.drain.exceeds(self.settings.closing.bytes) {
+            return Poll::Ready(Ok(true));
+        }
         let Some(io) = &mut self.io else { return Poll::Ready(Ok(true)) };
         if self.backlog.len() >= buf.remaining() {
             // What a delay held back is more than the caller takes: it comes in parts.
