@@ -266,6 +266,56 @@ impl Error for MalformedClose {}
 pub trait IntoClose {
     /// The close frame.
     fn into_close(self) -> CloseFrame;
+
+    /// What is the application's own fault, for its log. The peer is not told.
+    fn internal(&self) -> Option<&(dyn Error + 'static)> {
+        None
+    }
+}
+
+/// The purpose was fulfilled: 1000.
+impl IntoClose for () {
+    fn into_close(self) -> CloseFrame {
+        CloseFrame::new(CloseCode::NORMAL, "")
+    }
+}
+
+impl<T: IntoClose, E: IntoClose> IntoClose for Result<T, E> {
+    fn into_close(self) -> CloseFrame {
+        self.map_or_else(IntoClose::into_close, IntoClose::into_close)
+    }
+
+    fn internal(&self) -> Option<&(dyn Error + 'static)> {
+        self.as_ref().map_or_else(IntoClose::internal, IntoClose::internal)
+    }
+}
+
+/// 1011, and nothing of the error's text.
+impl IntoClose for Box<dyn Error + Send + Sync> {
+    fn into_close(self) -> CloseFrame {
+        CloseFrame::new(CloseCode::INTERNAL_ERROR, "internal error")
+    }
+
+    fn internal(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self.as_ref())
+    }
+}
+
+/// 1011, and nothing of the error's text.
+impl IntoClose for Box<dyn Error> {
+    fn into_close(self) -> CloseFrame {
+        CloseFrame::new(CloseCode::INTERNAL_ERROR, "internal error")
+    }
+
+    fn internal(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self.as_ref())
+    }
+}
+
+impl IntoClose for std::convert::Infallible {
+    fn into_close(self) -> CloseFrame {
+        match self {}
+    }
 }
 
 impl IntoClose for CloseFrame {

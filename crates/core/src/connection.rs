@@ -124,6 +124,11 @@ impl Connection {
         self.about.ended.get().cloned()
     }
 
+    /// The handler has ended, and this is what its end means.
+    pub(crate) fn finish(&self, frame: CloseFrame) {
+        self.control.clone().finish(frame);
+    }
+
     pub(crate) fn control(&self) -> &dyn Control {
         self.control.as_ref()
     }
@@ -139,6 +144,9 @@ impl fmt::Debug for Connection {
 /// What a handle may ask of a connection, whatever its transport.
 pub(crate) trait Control: Send + Sync {
     fn close(self: Arc<Self>, frame: CloseFrame, grace: Option<Duration>);
+    fn finish(self: Arc<Self>, frame: CloseFrame);
+    /// A handler that drops its socket has yet to say what that means.
+    fn supervised(&self);
     fn authenticated(self: Arc<Self>, subject: &Subject);
     fn counters(&self) -> Counters;
     fn install_outermost(&self, policy: Box<dyn Policy>);

@@ -34,6 +34,8 @@ mod io;
 #[cfg(feature = "guard")]
 mod layer;
 #[cfg(feature = "guard")]
+mod supervise;
+#[cfg(feature = "guard")]
 pub mod upgrade;
 
 pub use close::{CloseCode, CloseFrame, CloseReason, IntoClose};
@@ -43,3 +45,5 @@ pub use connection::{Connection, ConnectionId, Ended, EndedBy};
 pub use io::GuardedIo;
 #[cfg(feature = "guard")]
 pub use layer::{GuardLayer, GuardService, PolicyLayer, PolicyService};
+#[cfg(feature = "guard")]
+pub use supervise::Supervised;

@@ -9,7 +9,7 @@ mod write;
 use std::{
     io,
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
     task::{Context, Poll},
     time::Duration,
 };
@@ -86,6 +86,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
         lock(&self.state).gate.take()
     }
 
+    /// Goes on behind a handler that may be gone.
+    fn settle(self: &Arc<Self>, mut state: MutexGuard<'_, State<T>>) {
+        // While the thread unwinds, a transport that panics too would end the process.
+        let farewell = if std::thread::panicking() { None } else { state.leave() };
+        drop(state);
+        match farewell {
+            Some(farewell) => keeper::part(&self.about, farewell),
+            None => self.with(|_| ()),
+        }
+    }
+
     /// Changes the state, then sees that somebody keeps the connection if it needs that.
     fn with<R>(self: &Arc<Self>, change: impl FnOnce(&mut State<T>) -> R) -> R {
         let (result, spawn) = {
@@ -103,6 +114,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Control for Shared<T> {
     fn close(self: Arc<Self>, frame: CloseFrame, grace: Option<Duration>) {
         self.with(|state| state.begin_close(Some(frame), EndedBy::Guard, grace));
+    }
+
+    fn finish(self: Arc<Self>, frame: CloseFrame) {
+        let mut state = lock(&self.state);
+        state.finish(frame);
+        self.settle(state);
+    }
+
+    fn supervised(&self) {
+        lock(&self.state).supervised = true;
     }
 
     fn authenticated(self: Arc<Self>, subject: &Subject) {
@@ -166,18 +187,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncWrite for GuardedI
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for GuardedIo<T> {
     fn drop(&mut self) {
-        let panicking = std::thread::panicking();
         let mut state = lock(&self.shared.state);
-        if state.abandon(panicking) {
+        if state.abandon(std::thread::panicking()) {
             self.shared.about.end(state.ended());
-            return;
-        }
-        // While the thread unwinds, a transport that panics too would end the process.
-        let farewell = if panicking { None } else { state.leave() };
-        drop(state);
-        match farewell {
-            Some(farewell) => keeper::part(&self.shared.about, farewell),
-            None => self.shared.with(|_| ()),
+        } else {
+            self.shared.settle(state);
         }
     }
 }
@@ -200,6 +214,6 @@ impl<T> State<T> {
     }
 }
 
-fn panicked() -> CloseFrame {
+pub(crate) fn panicked() -> CloseFrame {
     CloseFrame::new(CloseCode::INTERNAL_ERROR, "internal error")
 }

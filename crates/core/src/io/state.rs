@@ -58,6 +58,8 @@ pub(crate) struct State<T> {
     broken: bool,
     /// The handler's half is gone.
     abandoned: bool,
+    /// And will say what its end means.
+    pub(super) supervised: bool,
 }
 
 #[derive(Debug)]
@@ -126,6 +128,7 @@ impl<T> State<T> {
             shutdown_first: false,
             broken: false,
             abandoned: false,
+            supervised: false,
         }
     }
 
@@ -184,6 +187,8 @@ impl<T> State<T> {
                 self.wake_keeper();
                 return true;
             }
+            // How it ended comes next.
+            Phase::Open if self.supervised => {}
             Phase::Open => {
                 let frame = if panicking { super::panicked() } else { self.parting() };
                 let by = self.closed_by.unwrap_or(EndedBy::Handler);
@@ -241,9 +246,17 @@ impl<T> State<T> {
         Ended { by: self.closed_by.unwrap_or(EndedBy::Transport), frame, cut_short: false }
     }
 
+    /// The handler says what its end means. A close of the peer's is answered all the same.
+    pub(super) fn finish(&mut self, frame: CloseFrame) {
+        self.supervised = false;
+        let answer = self.reply.as_ref().or(self.peer_close.as_ref()).cloned();
+        let by = self.closed_by.unwrap_or(EndedBy::Handler);
+        self.begin_close(Some(answer.unwrap_or(frame)), by, self.abandoned.then_some(Duration::ZERO));
+    }
+
     /// Takes the transport from a handler that is gone, where nobody keeps it.
     pub(super) fn leave(&mut self) -> Option<Farewell<T>> {
-        if self.keeping { None } else { self.take_over(now()) }
+        if self.keeping || !self.abandoned { None } else { self.take_over(now()) }
     }
 
     /// The handler's own close frame is whole: what goes out in its place.

@@ -1,0 +1,159 @@
+//! A handler whose result decides how its connection closes.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use pin_project_lite::pin_project;
+
+use crate::{
+    close::{CloseCode, CloseFrame, IntoClose},
+    connection::Connection,
+};
+
+impl Connection {
+    /// Runs a handler of any library's socket, and closes the connection with what its result means: 1000 for `Ok`,
+    /// the error's close frame for `Err`, 1011 for a panic. What axum's `on_upgrade` wants is what this returns.
+    ///
+    /// A close of the peer's is answered, whatever the result. An error that is the application's own fault
+    /// ([`IntoClose::internal`]) is logged with its sources, with feature `tracing`, in the span that is current where
+    /// this is called. A handler that is cancelled closes without saying why.
+    ///
+    /// ```
+    /// use portcullis_core::{CloseCode, Connection};
+    ///
+    /// async fn handler(socket: String) -> Result<(), CloseCode> {
+    ///     if socket.is_empty() { Err(CloseCode::UNSUPPORTED_DATA) } else { Ok(()) }
+    /// }
+    ///
+    /// // What a library hands a socket to, such as axum's `WebSocketUpgrade::on_upgrade`.
+    /// fn on_upgrade<R: Future<Output = ()>>(callback: impl FnOnce(String) -> R) {}
+    ///
+    /// fn upgrade(connection: Connection) {
+    ///     on_upgrade(connection.supervise(handler));
+    /// }
+    /// ```
+    pub fn supervise<S, F, R, E>(&self, handler: F) -> impl FnOnce(S) -> Supervised<R> + use<S, F, R, E>
+    where
+        F: FnOnce(S) -> R,
+        R: Future<Output = Result<(), E>>,
+        E: IntoClose,
+    {
+        let verdict = Verdict::new(self.clone());
+        move |socket| {
+            verdict.connection.control().supervised();
+            Supervised { handler: handler(socket), verdict }
+        }
+    }
+
+    /// Closes the connection with what an error means, for handlers that keep their own loop. Logs it as
+    /// [`supervise`](Self::supervise) does.
+    pub fn close_on(&self, error: impl IntoClose) {
+        report(&error);
+        self.finish(error.into_close());
+    }
+}
+
+/// Says what is the application's own fault.
+fn report(error: &impl IntoClose) {
+    #[cfg(feature = "tracing")]
+    if let Some(error) = error.internal() {
+        tracing::error!(error = %Chain(error), "a WebSocket handler failed");
+    }
+    let _ = error;
+}
+
+/// An error, and what it came from.
+#[cfg(feature = "tracing")]
+struct Chain<'a>(&'a (dyn std::error::Error + 'static));
+
+#[cfg(feature = "tracing")]
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}
+
+pin_project! {
+    /// The future of [`Connection::supervise`].
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Supervised<R> {
+        #[pin]
+        handler: R,
+        // Dropped behind the handler, and the socket that it holds.
+        verdict: Verdict,
+    }
+}
+
+impl<R, E> Future for Supervised<R>
+where
+    R: Future<Output = Result<(), E>>,
+    E: IntoClose,
+{
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        #[cfg(feature = "tracing")]
+        let _entered = this.verdict.span.clone().entered();
+        this.verdict.unwinding = true;
+        let polled = this.handler.poll(cx);
+        this.verdict.unwinding = false;
+        let result = ready!(polled);
+        if let Err(error) = &result {
+            report(error);
+        }
+        let frame = result.map_or_else(IntoClose::into_close, |()| CloseFrame::new(CloseCode::NORMAL, ""));
+        this.verdict.give(frame);
+        Poll::Ready(())
+    }
+}
+
+impl<R> fmt::Debug for Supervised<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Supervised").field("connection", &self.verdict.connection).finish_non_exhaustive()
+    }
+}
+
+/// Sees that the connection learns how its handler ended, on every path.
+struct Verdict {
+    connection: Connection,
+    given: bool,
+    /// The handler is being polled: whoever drops this now has panicked.
+    unwinding: bool,
+    #[cfg(feature = "tracing")]
+    span: tracing::Span,
+}
+
+impl Verdict {
+    fn new(connection: Connection) -> Self {
+        Self {
+            connection,
+            given: false,
+            unwinding: false,
+            #[cfg(feature = "tracing")]
+            span: tracing::Span::current(),
+        }
+    }
+
+    fn give(&mut self, frame: CloseFrame) {
+        if !std::mem::replace(&mut self.given, true) {
+            self.connection.finish(frame);
+        }
+    }
+}
+
+impl Drop for Verdict {
+    fn drop(&mut self) {
+        self.give(if self.unwinding { crate::io::panicked() } else { CloseFrame::empty() });
+    }
+}
