@@ -263,6 +263,10 @@ impl fmt::Display for MalformedClose {
 impl Error for MalformedClose {}
 
 /// What a value means as the end of a WebSocket: to it what `IntoResponse` is to HTTP.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say how a connection closes",
+    note = "derive `IntoClose` for it, or map it to a `CloseCode` or a `CloseFrame`"
+)]
 pub trait IntoClose {
     /// The close frame.
     fn into_close(self) -> CloseFrame;

@@ -1,0 +1,65 @@
+//! `#[derive(IntoClose)]`: what an error means as the end of a WebSocket, said where the error is defined.
+//!
+//! ```
+//! use portcullis_core::{CloseCode, IntoClose as _};
+//! use portcullis_derive::IntoClose;
+//!
+//! #[derive(Debug, IntoClose)]
+//! enum ChatError {
+//!     #[close(code = 4404, display)]
+//!     NoSuchRoom(String),
+//!     #[close(policy_violation, reason = "muted")]
+//!     Muted,
+//!     #[close(transparent)]
+//!     Socket(CloseCode),
+//!     Database(std::io::Error), // 1011, and its text stays here
+//! }
+//!
+//! # impl std::fmt::Display for ChatError {
+//! #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("no such room") }
+//! # }
+//! # impl std::error::Error for ChatError {}
+//! assert_eq!(ChatError::NoSuchRoom("attic".into()).into_close().to_string(), "4404 no such room");
+//! assert_eq!(ChatError::Muted.into_close().to_string(), "1008 muted");
+//! assert_eq!(ChatError::Socket(CloseCode::GOING_AWAY).into_close().code(), Some(CloseCode::GOING_AWAY));
+//! assert_eq!(ChatError::Database(std::io::Error::other("secret")).into_close().to_string(), "1011 internal error");
+//! ```
+
+mod attribute;
+mod expand;
+
+use proc_macro::TokenStream;
+use proc_macro2::Span;
+use syn::{DeriveInput, Ident, parse_macro_input};
+
+/// Implements `IntoClose` for an enum or a struct, most often beside thiserror's `Error`.
+///
+/// On a variant, or on a struct:
+///
+/// - `#[close(code = 4404)]`: a close code that may be sent (RFC 6455, section 7.4); any other is a compile error.
+/// - `#[close(policy_violation)]`: a registered code by its name, as `CloseCode` spells its constants: `normal`,
+///   `going_away`, `protocol_error`, `unsupported_data`, `invalid_payload`, `policy_violation`, `message_too_big`,
+///   `internal_error`, `service_restart`, `try_again_later`, `unauthorized`, `forbidden`, `timeout`.
+/// - beside a code, `reason = "no such room"`: what the peer reads, at most 123 bytes.
+/// - beside a code, `display`: the peer reads the error's own text.
+/// - `#[close(transparent)]`: what the only field means, or the field marked `#[from]` or `#[source]`.
+///
+/// A variant without an attribute is the application's own fault: 1011, without its text, and logged where a handler
+/// is supervised. Such a type must be an `Error`.
+#[proc_macro_derive(IntoClose, attributes(close))]
+pub fn into_close(input: TokenStream) -> TokenStream {
+    derive(input, "portcullis_core")
+}
+
+/// The same, for those who have the trait from the facade.
+#[doc(hidden)]
+#[proc_macro_derive(IntoCloseOfFacade, attributes(close))]
+pub fn into_close_of_facade(input: TokenStream) -> TokenStream {
+    derive(input, "portcullis")
+}
+
+fn derive(input: TokenStream, from: &str) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    let from = Ident::new(from, Span::call_site());
+    expand::into_close(&input, &from).unwrap_or_else(|error| error.to_compile_error()).into()
+}

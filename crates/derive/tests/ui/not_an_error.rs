@@ -1,0 +1,8 @@
+use portcullis_derive::IntoClose;
+
+#[derive(IntoClose)]
+enum Silent {
+    Internal,
+}
+
+fn main() {}
