@@ -30,6 +30,11 @@ fn names_websocket(headers: &HeaderMap) -> bool {
         || headers.get_all(UPGRADE).iter().any(|value| has_token(value.as_bytes(), b"websocket"))
 }
 
+/// The subprotocol to select should a refused handshake be accepted only to be closed, in the extensions of a response:
+/// for layers that take a token out of what the client offered.
+#[derive(Debug, Clone)]
+pub struct Subprotocol(pub http::HeaderValue);
+
 /// Whether a response completes the upgrade that its request asked for: `101`, or `2xx` to a `CONNECT`.
 pub fn is_upgrade(method: &Method, status: http::StatusCode) -> bool {
     status == http::StatusCode::SWITCHING_PROTOCOLS || (method == Method::CONNECT && status.is_success())

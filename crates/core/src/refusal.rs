@@ -17,6 +17,7 @@ pub struct Refusal {
     status: StatusCode,
     close: Option<CloseFrame>,
     retry_after: Option<Duration>,
+    http_only: bool,
     header: Option<Box<(HeaderName, HeaderValue)>>,
     sentence: Cow<'static, str>,
 }
@@ -24,7 +25,15 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal of a kind. The kind is a label: of a closed set, in snake case.
     pub fn new(kind: &'static str, status: StatusCode) -> Self {
-        Self { kind, status, close: None, retry_after: None, header: None, sentence: Cow::Borrowed("") }
+        Self {
+            kind,
+            status,
+            close: None,
+            retry_after: None,
+            http_only: false,
+            header: None,
+            sentence: Cow::Borrowed(""),
+        }
     }
 
     /// A layer was composed wrongly: a 500 that tells the log what to mend, and the client nothing.
@@ -45,6 +54,17 @@ impl Refusal {
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self
+    }
+
+    /// Whoever is refused so never gets a connection, not even one that is closed at once with a reason.
+    pub fn http_only(mut self) -> Self {
+        self.http_only = true;
+        self
+    }
+
+    /// Whether this may go out as a status only.
+    pub fn is_http_only(&self) -> bool {
+        self.http_only
     }
 
     /// A header that the status calls for, such as `WWW-Authenticate` (RFC 9110, section 11.6.1).

@@ -21,6 +21,7 @@ use self::inner::Inner;
 pub use self::{future::ResponseFuture, gate::Gate};
 pub use crate::closing::Closing;
 use crate::{
+    close::CloseFrame,
     connection::{About, Connection},
     guard::Framing,
     handshake,
@@ -152,9 +153,22 @@ impl Guarded {
         if only { Ok(()) } else { Err(Refusal::wiring("two layers wait for a connection's first message")) }
     }
 
+    /// Whether a response completes the upgrade.
+    pub fn is_upgrade<B>(&self, response: &Response<B>) -> bool {
+        handshake::is_upgrade(&self.method, response.status())
+    }
+
+    /// Completes a handshake of which nobody shall get the connection: it is closed at once. The gate stays shut, and is
+    /// dropped when the connection has come or failed to.
+    pub fn turn_away<B>(self, response: &Response<B>, frame: CloseFrame, gate: Gate) {
+        self.connection.control().hold(gate);
+        self.connection.close(frame);
+        self.complete(response, None);
+    }
+
     /// Completes the handshake: if the response is an upgrade, the policy is installed, and the connection begins.
     pub fn complete<B>(self, response: &Response<B>, policy: Option<Box<dyn Policy>>) {
-        if !handshake::is_upgrade(&self.method, response.status()) {
+        if !self.is_upgrade(response) {
             return;
         }
         if let Some(policy) = policy {

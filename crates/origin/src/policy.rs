@@ -162,7 +162,7 @@ fn not_allowed(kind: &'static str, origin: &str, how: &str) -> Refusal {
 
 fn refuse(kind: &'static str, sentence: String) -> Refusal {
     let close = CloseFrame::new(CloseCode::FORBIDDEN, "origin not allowed");
-    Refusal::new(kind, StatusCode::FORBIDDEN).close(close).sentence(sentence)
+    Refusal::new(kind, StatusCode::FORBIDDEN).close(close).sentence(sentence).http_only()
 }
 
 impl fmt::Debug for Policy {

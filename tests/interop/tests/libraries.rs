@@ -14,6 +14,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     service::TowerToHyperService,
 };
+use portcullis_close::CloseLayer;
 use portcullis_core::{
     CloseCode, CloseFrame, Connection, PolicyLayer,
     frame::FrameHeader,
@@ -174,15 +175,11 @@ mod http2 {
         }
     }
 
-    #[tokio::test]
-    async fn axum_is_guarded_over_extended_connect() {
+    /// A WebSocket over HTTP/2 (RFC 8441).
+    async fn open(app: Router, origin: &str) -> TokioIo<hyper::upgrade::Upgraded> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let app = Router::new()
-            .route("/", any(async |up: WebSocketUpgrade| up.on_upgrade(echo)))
-            .layer(PolicyLayer::new(|_: &http::request::Parts, _: &Connection| Two(0)));
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-
         let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
         let (mut client, connection) =
             hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.unwrap();
@@ -196,12 +193,20 @@ mod http2 {
             .uri(format!("http://{address}/"))
             .extension(hyper::ext::Protocol::from_static("websocket"))
             .header("sec-websocket-version", "13")
+            .header("origin", origin)
             .body(Empty::<Bytes>::new())
             .unwrap();
         let response = client.send_request(request).await.unwrap();
         assert_eq!(response.status(), 200);
-        let mut socket = TokioIo::new(hyper::upgrade::on(response).await.unwrap());
+        TokioIo::new(hyper::upgrade::on(response).await.unwrap())
+    }
 
+    #[tokio::test]
+    async fn axum_is_guarded_over_extended_connect() {
+        let app = Router::new()
+            .route("/", any(async |up: WebSocketUpgrade| up.on_upgrade(echo)))
+            .layer(PolicyLayer::new(|_: &http::request::Parts, _: &Connection| Two(0)));
+        let mut socket = open(app, "https://page.example").await;
         let mut frames = Vec::new();
         for text in ["one", "two", "three"] {
             wire::put_frame(&mut frames, 0x81, text.as_bytes());
@@ -211,5 +216,14 @@ mod http2 {
         socket.read_exact(&mut seen).await.unwrap();
         assert_eq!(&seen, b"\x81\x03one\x81\x03two\x88\x08\x03\xf0enough");
         assert_eq!(socket.read(&mut seen).await.unwrap(), 0, "the stream ends");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_a_close_frame_over_extended_connect() {
+        let app = Router::new().route("/", any(async || StatusCode::UNAUTHORIZED)).layer(CloseLayer::new());
+        let mut socket = open(app, "https://page.example").await;
+        let mut seen = Vec::new();
+        socket.read_to_end(&mut seen).await.unwrap();
+        assert_eq!(seen, b"\x88\x0e\x0b\xb8unauthorized");
     }
 }

@@ -75,10 +75,19 @@ impl Wire {
 
     /// Opens, with bytes pipelined behind the handshake.
     pub async fn open_with(address: SocketAddr, path: &str, behind: &[u8]) -> Self {
+        Self::begin(address, &[handshake(path).as_bytes(), behind].concat()).await
+    }
+
+    /// Opens with a request of one's own.
+    pub async fn request(address: SocketAddr, request: &str) -> Self {
+        Self::begin(address, request.as_bytes()).await
+    }
+
+    async fn begin(address: SocketAddr, bytes: &[u8]) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
         let (read, mut write) = stream.into_split();
-        write.write_all(&[handshake(path).as_bytes(), behind].concat()).await.unwrap();
+        write.write_all(bytes).await.unwrap();
         let mut wire = Self { read, write: Some(write), buffer: Vec::new() };
         let end = loop {
             if let Some(at) = wire.buffer.windows(4).position(|part| part == b"\r\n\r\n") {

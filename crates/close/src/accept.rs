@@ -1,0 +1,159 @@
+//! Accepting a handshake, only to close it (RFC 6455, section 4.2.2).
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version,
+    header::{
+        CONNECTION, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+        UPGRADE,
+    },
+};
+use portcullis_core::handshake::Subprotocol;
+use sha1::{Digest, Sha1};
+
+/// What a handshake said that decides how it can be answered.
+#[derive(Debug, Clone)]
+pub(crate) struct Handshake {
+    connect: bool,
+    key: Option<HeaderValue>,
+    version: bool,
+    /// The client reads close codes, and no status.
+    pub(crate) browser: bool,
+    protocol: Option<HeaderValue>,
+}
+
+/// Subprotocols have names; what is longer may be a token, which is not to be echoed.
+const LONGEST_NAME: usize = 64;
+
+impl Handshake {
+    pub(crate) fn of<B>(request: &Request<B>) -> Self {
+        let headers = request.headers();
+        Self {
+            connect: request.method() == Method::CONNECT && request.version() >= Version::HTTP_2,
+            key: only(headers, &SEC_WEBSOCKET_KEY).filter(|key| is_key(key)).cloned(),
+            version: only(headers, &SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13"),
+            browser: headers.contains_key(ORIGIN) || headers.contains_key(SEC_WEBSOCKET_PROTOCOL),
+            protocol: offered(headers),
+        }
+    }
+
+    /// The response that accepts. `None` if there is none that the client would take.
+    pub(crate) fn accept<B: Default>(&self, refused: &Response<B>) -> Option<Response<B>> {
+        let mut response = Response::new(B::default());
+        if !self.version {
+            return None;
+        }
+        if !self.connect {
+            let accept = HeaderValue::from_str(&accept_key(self.key.as_ref()?)).ok()?;
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            let headers = response.headers_mut();
+            headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+        }
+        let chosen = refused.extensions().get::<Subprotocol>().map(|Subprotocol(name)| name);
+        // A browser drops a connection that selects none of those that it offered.
+        if let Some(protocol) = chosen.or(self.protocol.as_ref()) {
+            response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol.clone());
+        }
+        Some(response)
+    }
+}
+
+fn only<'a>(headers: &'a HeaderMap, name: &http::HeaderName) -> Option<&'a HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none())
+}
+
+/// Sixteen bytes in base64 (RFC 6455, section 4.1).
+fn is_key(key: &HeaderValue) -> bool {
+    BASE64_STANDARD.decode(key.as_bytes()).is_ok_and(|key| key.len() == 16)
+}
+
+fn accept_key(key: &HeaderValue) -> String {
+    let mut hash = Sha1::new();
+    hash.update(key.as_bytes());
+    hash.update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    BASE64_STANDARD.encode(hash.finalize())
+}
+
+/// The first subprotocol that has a name's length.
+fn offered(headers: &HeaderMap) -> Option<HeaderValue> {
+    let values = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    let mut names = values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).map(str::trim);
+    let name = names.find(|name| !name.is_empty() && name.len() <= LONGEST_NAME)?;
+    HeaderValue::from_str(name).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepted(headers: &[(&str, &str)]) -> Option<HeaderMap> {
+        let mut request = Request::get("/ws");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(()).unwrap();
+        Handshake::of(&request).accept(&Response::new(())).map(|response| response.headers().clone())
+    }
+
+    const KEY: (&str, &str) = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    const VERSION: (&str, &str) = ("sec-websocket-version", "13");
+
+    #[test]
+    fn the_rfcs_own_example_is_accepted() {
+        let headers = accepted(&[KEY, VERSION]).unwrap();
+        assert_eq!(headers[SEC_WEBSOCKET_ACCEPT], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        assert!(!headers.contains_key(SEC_WEBSOCKET_PROTOCOL));
+    }
+
+    #[test]
+    fn what_no_client_would_take_is_not_accepted() {
+        for headers in [
+            &[KEY][..],
+            &[VERSION],
+            &[KEY, KEY, VERSION],
+            &[KEY, VERSION, VERSION],
+            &[KEY, ("sec-websocket-version", "8")],
+            &[("sec-websocket-key", "c2hvcnQ="), VERSION],
+            &[("sec-websocket-key", "not base64 at all !!"), VERSION],
+        ] {
+            assert_eq!(accepted(headers), None, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_selected_and_never_a_token() {
+        let token = format!("bearer.{}", "x".repeat(100));
+        for (offer, selected) in [
+            ("chat", Some("chat")),
+            ("chat, superchat", Some("chat")),
+            (&*format!("bearer, {token}"), Some("bearer")),
+            (&*format!("{token}, chat"), Some("chat")),
+            (&*token, None),
+            (", ,chat", Some("chat")),
+        ] {
+            let headers = accepted(&[KEY, VERSION, ("sec-websocket-protocol", offer)]).unwrap();
+            assert_eq!(headers.get(SEC_WEBSOCKET_PROTOCOL).map(|value| value.to_str().unwrap()), selected, "{offer}");
+        }
+    }
+
+    #[test]
+    fn what_the_refusing_layer_names_is_selected() {
+        let request = Request::get("/").header(KEY.0, KEY.1).header(VERSION.0, VERSION.1);
+        let request = request.header(SEC_WEBSOCKET_PROTOCOL, "chat, bearer").body(()).unwrap();
+        let mut refused = Response::new(());
+        refused.extensions_mut().insert(Subprotocol(HeaderValue::from_static("bearer")));
+        let response = Handshake::of(&request).accept(&refused).unwrap();
+        assert_eq!(response.headers()[SEC_WEBSOCKET_PROTOCOL], "bearer");
+    }
+
+    #[test]
+    fn over_http_2_nothing_but_the_subprotocol_is_said() {
+        let mut request = Request::connect("example.com").header(VERSION.0, VERSION.1);
+        request = request.version(Version::HTTP_2).header(SEC_WEBSOCKET_PROTOCOL, "chat");
+        let response = Handshake::of(&request.body(()).unwrap()).accept(&Response::new(())).unwrap();
+        assert_eq!((response.status(), response.headers().len()), (StatusCode::OK, 1));
+    }
+}

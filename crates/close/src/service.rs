@@ -1,0 +1,51 @@
+//! The service.
+
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use portcullis_core::{handshake, upgrade};
+use tower_service::Service;
+
+use crate::{accept::Handshake, future::ResponseFuture, layer::CloseLayer};
+
+/// The service of [`CloseLayer`].
+#[derive(Debug, Clone)]
+pub struct Close<S> {
+    inner: S,
+    layer: CloseLayer,
+}
+
+impl<S> Close<S> {
+    pub(crate) fn new(inner: S, layer: CloseLayer) -> Self {
+        Self { inner, layer }
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Close<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ResBody: Default + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        if !handshake::is_handshake(&request) {
+            // Loses its upgrade, as in front of every layer that guards.
+            return match upgrade::enter(&mut request) {
+                Ok(_) => ResponseFuture::inner(self.inner.call(request)),
+                Err(refusal) => ResponseFuture::refused(refusal),
+            };
+        }
+        let handshake = Handshake::of(&request);
+        match upgrade::enter(&mut request) {
+            Ok(guarded) => ResponseFuture::handshake(self.inner.call(request), handshake, guarded, self.layer.clone()),
+            Err(refusal) => ResponseFuture::refused(refusal),
+        }
+    }
+}
