@@ -1,0 +1,49 @@
+//! Whoever fetches a set of keys.
+
+use std::{error::Error, fmt, future::Future, pin::Pin};
+
+/// The text of a set, later.
+pub type Fetched<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, FetchError>> + Send + 'a>>;
+
+/// Fetches a set of keys from where the user said it is: never from where a token says.
+pub trait Fetch: Send + Sync + 'static {
+    /// Fetches the set, of at most so many bytes. Called by one task at a time, and given up after a time.
+    fn fetch(&self, max_bytes: usize) -> Fetched<'_>;
+}
+
+/// Why there is no set.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// It took too long.
+    Timeout,
+    /// It has more bytes than allowed.
+    TooBig,
+    /// The issuer answered with another status than 200. Redirects are not followed.
+    Status(u16),
+    /// It is not a set of keys, or has none that can be used.
+    Unreadable,
+    /// The connection failed.
+    Failed(Box<dyn Error + Send + Sync>),
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout => f.write_str("the issuer took too long"),
+            Self::TooBig => f.write_str("the set of keys is too big"),
+            Self::Status(status) => write!(f, "the issuer answered with status {status}"),
+            Self::Unreadable => f.write_str("no key in the set can be used"),
+            Self::Failed(error) => write!(f, "the issuer could not be reached: {error}"),
+        }
+    }
+}
+
+impl Error for FetchError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Failed(error) => Some(error.as_ref()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! JSON that means the same to every reader: no member twice (RFC 7519, section 4).
+
+use std::{borrow::Cow, collections::HashSet, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+
+use crate::error::TokenError;
+
+/// An object in UTF-8, without a member that is there twice at any depth; serde_json stops at 128 levels.
+pub(crate) fn check(json: &[u8]) -> Result<(), TokenError> {
+    if json.first() != Some(&b'{') {
+        return Err(TokenError::Invalid("not a JSON object"));
+    }
+    serde_json::from_slice::<Unique>(json).map_err(|_| TokenError::Invalid("not JSON, or a member twice"))?;
+    Ok(())
+}
+
+struct Unique;
+
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Unique)
+    }
+}
+
+impl<'de> Visitor<'de> for Unique {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self, M::Error> {
+        let mut names = HashSet::new();
+        while let Some(Name(name)) = map.next_key()? {
+            if !names.insert(name) {
+                return Err(M::Error::custom("a member twice"));
+            }
+            map.next_value::<Self>()?;
+        }
+        Ok(self)
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<Self, S::Error> {
+        while seq.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
+        Borrowed::deserialize(deserializer).map(|Borrowed(name)| Self(name))
+    }
+}
+
+/// A member that is there, whatever it holds.
+#[derive(Deserialize)]
+pub(crate) struct Present(IgnoredAny);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_twice_is_refused_at_any_depth() {
+        for (json, fine) in [
+            (r#"{"a":1,"b":[1.5,-1,null,true,"x",{"a":2}]}"#, true),
+            (r#"{"a":1,"a":1}"#, false),
+            (r#"{"a":1,"\u0061":1}"#, false),
+            (r#"{"a":{"b":1,"b":2}}"#, false),
+            (r#"{"a":[{"b":1,"b":2}]}"#, false),
+            (r"[]", false),
+            (r#" {"a":1}"#, false),
+            (r#"{"a":1} x"#, false),
+            ("{\"a\":\"\u{0}\"}", false),
+            ("", false),
+        ] {
+            assert_eq!(check(json.as_bytes()).is_ok(), fine, "{json}");
+        }
+        assert!(check(b"{\"a\":\"\xff\"}").is_err());
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(4000), "]".repeat(4000));
+        assert!(check(deep.as_bytes()).is_err());
+    }
+}
