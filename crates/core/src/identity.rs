@@ -12,6 +12,17 @@ pub struct ClientAddr(pub IpAddr);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrustedPeer;
 
+/// Marks a request whose origin was checked, and would have been refused had it been a foreign one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OriginChecked;
+
+/// A layer that checks origins and refuses foreign ones, and says so to those inside with [`OriginChecked`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not check origins",
+    note = "a browser sends cookies along for any page: give the `OriginLayer` that stands outside of this layer"
+)]
+pub trait ChecksOrigin {}
+
 /// The authenticated subject. Anybody may construct one: a session cookie, mutual TLS or a login layer can set it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Subject(Arc<str>);

@@ -42,6 +42,10 @@ impl<T> fmt::Debug for Verified<T> {
 }
 
 /// Verifies tokens. `Verifier` does for JWTs; implement it for tokens that only their issuer can read.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not verify tokens with claims `{T}`",
+    note = "build a `Verifier`, whose claims must implement `serde::de::DeserializeOwned`, or implement `Verify<{T}>`"
+)]
 pub trait Verify<T>: Send + Sync + 'static {
     /// Verifies a token. It may be anything a client sends, of up to 8 KiB.
     fn verify(&self, token: &str) -> Verification<T>;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::request::Parts;
-use portcullis_core::refusal::Refusal;
+use portcullis_core::{identity::ChecksOrigin, refusal::Refusal};
 use tower_layer::Layer;
 
 #[cfg(feature = "tracing")]
@@ -113,11 +113,17 @@ impl OriginLayer {
         if self.report_only { Ok(()) } else { Err(refusal) }
     }
 
+    pub(crate) fn is_enforced(&self) -> bool {
+        !self.report_only
+    }
+
     fn set(mut self, change: impl FnOnce(&mut Policy)) -> Self {
         change(Arc::make_mut(&mut self.policy));
         self
     }
 }
+
+impl ChecksOrigin for OriginLayer {}
 
 impl<S> Layer<S> for OriginLayer {
     type Service = OriginCheck<S>;

@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use portcullis_core::handshake;
+use portcullis_core::{handshake, identity::OriginChecked};
 use tower_service::Service;
 
 use crate::{future::ResponseFuture, layer::OriginLayer};
@@ -38,9 +38,14 @@ where
         if !handshake::is_handshake(&request) {
             return ResponseFuture::inner(self.inner.call(request));
         }
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         match self.layer.check(&parts) {
-            Ok(()) => ResponseFuture::inner(self.inner.call(Request::from_parts(parts, body))),
+            Ok(()) => {
+                if self.layer.is_enforced() {
+                    parts.extensions.insert(OriginChecked);
+                }
+                ResponseFuture::inner(self.inner.call(Request::from_parts(parts, body)))
+            }
             Err(refusal) => ResponseFuture::refused(refusal),
         }
     }

@@ -1,0 +1,190 @@
+//! The decision about a handshake.
+
+use std::{ops::ControlFlow, sync::Arc};
+
+use http::{HeaderValue, Request};
+use portcullis_core::{
+    CloseFrame,
+    guard::FirstMessage,
+    identity::OriginChecked,
+    policy::Policy,
+    refusal::Refusal,
+    upgrade::{self, Gate, Guarded},
+};
+
+use crate::{
+    error::TokenError,
+    future::{Admitted, Next, Verifying},
+    layer::Settings,
+    policy::Expiry,
+    session::Session,
+    source::{self, Taken, Token},
+    verify::Verified,
+};
+
+/// Takes the token out of a handshake, and begins with its verification.
+pub(crate) fn begin<T, B>(settings: &Arc<Settings<T>>, request: &mut Request<B>) -> Next<T>
+where
+    T: Send + Sync + 'static,
+{
+    let (haul, outcome) = take(settings, request);
+    if haul.ambient && request.extensions().get::<OriginChecked>().is_none() {
+        settings.warn_of_cookies();
+    }
+    let Taken { token, marker, fallback, .. } = haul;
+    let verifying = |token: &Token| Verifying {
+        verification: settings.verifier.verify(&token.0),
+        settings: settings.clone(),
+        marker: marker.clone(),
+        fallback: fallback.clone(),
+    };
+    match (outcome, token) {
+        (Err(error), _) => refuse(settings, error, request, marker.clone(), fallback.clone()),
+        (Ok(()), Some(token)) => match verifying(&token).at_once(request) {
+            ControlFlow::Break(next) => next,
+            ControlFlow::Continue(verifying) => Next::Verify(Box::new(verifying)),
+        },
+        (Ok(()), None) if settings.first.is_some() => entered(settings, Entry::First, request, marker, fallback),
+        (Ok(()), None) if settings.optional => entered(settings, Entry::Anonymous, request, marker, fallback),
+        (Ok(()), None) => refuse(settings, TokenError::Missing, request, marker, fallback),
+    }
+}
+
+fn take<T: 'static, B>(settings: &Settings<T>, request: &mut Request<B>) -> (Taken, Result<(), TokenError>) {
+    let (mut parts, ()) = Request::new(()).into_parts();
+    std::mem::swap(&mut parts.uri, request.uri_mut());
+    std::mem::swap(&mut parts.headers, request.headers_mut());
+    std::mem::swap(&mut parts.extensions, request.extensions_mut());
+    let haul = source::take(settings.sources(), &mut parts);
+    *request.uri_mut() = parts.uri;
+    *request.headers_mut() = parts.headers;
+    *request.extensions_mut() = parts.extensions;
+    haul
+}
+
+/// As whom a client comes in.
+enum Entry<T> {
+    Verified(Verified<T>),
+    Anonymous,
+    First,
+}
+
+/// Goes on with what the verification gave.
+pub(crate) fn verified<T, B>(
+    settings: &Arc<Settings<T>>,
+    result: Result<Verified<T>, TokenError>,
+    request: &mut Request<B>,
+    marker: Option<HeaderValue>,
+    fallback: Option<HeaderValue>,
+) -> Next<T>
+where
+    T: Send + Sync + 'static,
+{
+    match result {
+        Ok(verified) => entered(settings, Entry::Verified(verified), request, marker, fallback),
+        Err(error) => refuse(settings, error, request, marker, fallback),
+    }
+}
+
+fn entered<T, B>(
+    settings: &Arc<Settings<T>>,
+    entry: Entry<T>,
+    request: &mut Request<B>,
+    marker: Option<HeaderValue>,
+    fallback: Option<HeaderValue>,
+) -> Next<T>
+where
+    T: Send + Sync + 'static,
+{
+    let first = matches!(entry, Entry::First);
+    let session = Session::new(settings.clone(), first);
+    if let Entry::Verified(verified) = entry
+        && let Err(error) = session.open(verified)
+    {
+        return refuse(settings, error, request, marker, fallback);
+    }
+    match attach(settings, &session, first, request) {
+        Ok(guarded) => {
+            let policy: Box<dyn Policy> = Box::new(Expiry(session.0));
+            let policy = (!settings.report_only).then_some(policy);
+            Next::Inner(Box::new(Admitted { guarded, policy, marker, fallback }))
+        }
+        Err(refusal) => Next::Refused(Box::new(refusal), fallback),
+    }
+}
+
+/// Makes the session known to those inside, and to its connection.
+fn attach<T, B>(
+    settings: &Arc<Settings<T>>,
+    session: &Session<T>,
+    first: bool,
+    request: &mut Request<B>,
+) -> Result<Option<Guarded>, Refusal>
+where
+    T: Send + Sync + 'static,
+{
+    let subject = session.subject();
+    if let Some(subject) = &subject {
+        request.extensions_mut().insert(subject.clone());
+    }
+    request.extensions_mut().insert(session.clone());
+    let Some(guarded) = upgrade::enter(request)? else { return Ok(None) };
+    if let Some(subject) = &subject {
+        guarded.connection().authenticate(subject);
+    }
+    if !settings.report_only {
+        session.attach(guarded.connection());
+    }
+    if first {
+        guarded.gate(request, gate(settings, session.clone(), &guarded))?;
+    }
+    Ok(Some(guarded))
+}
+
+fn gate<T: Send + Sync + 'static>(settings: &Arc<Settings<T>>, session: Session<T>, guarded: &Guarded) -> Gate {
+    let (settings, connection) = (settings.clone(), guarded.connection().clone());
+    let first = settings.first.clone().unwrap_or_else(crate::First::raw);
+    let (within, at_most) = (first.within, first.at_most);
+    let judge = async move |message: FirstMessage| -> Result<Option<String>, CloseFrame> {
+        let open = async {
+            let verified = settings.verifier.verify(&first.token(&message)?).await?;
+            session.open(verified)
+        };
+        match open.await {
+            Ok(()) => {}
+            Err(error) if settings.report_only => report(error, true),
+            Err(error) => {
+                report(error, false);
+                return Err(error.close_frame());
+            }
+        }
+        if let Some(subject) = session.subject() {
+            connection.authenticate(&subject);
+        }
+        Ok(first.answer)
+    };
+    Gate::new(judge).within(within).at_most(at_most).late(TokenError::Missing.close_frame())
+}
+
+fn refuse<T, B>(
+    settings: &Arc<Settings<T>>,
+    error: TokenError,
+    request: &mut Request<B>,
+    marker: Option<HeaderValue>,
+    fallback: Option<HeaderValue>,
+) -> Next<T>
+where
+    T: Send + Sync + 'static,
+{
+    report(error, settings.report_only);
+    if settings.report_only {
+        return entered(settings, Entry::Anonymous, request, marker, fallback);
+    }
+    Next::Refused(Box::new(error.refusal()), fallback)
+}
+
+fn report(error: TokenError, report_only: bool) {
+    #[cfg(feature = "tracing")]
+    crate::log::LOG.refused(error, report_only);
+    let _ = (error, report_only);
+}

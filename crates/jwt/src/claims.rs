@@ -1,0 +1,16 @@
+//! The claims of an authenticated client.
+
+/// The claims of an authenticated client, as an extractor for axum (feature `axum`).
+///
+/// A plain value, so that a handler that takes it can be tested without a token. What proves that there was one is
+/// [`Session`](crate::Session).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Claims<T>(pub T);
+
+impl<T> std::ops::Deref for Claims<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}

@@ -1,0 +1,74 @@
+//! Extractors for axum.
+
+use axum_core::{
+    body::Body,
+    extract::{FromRequestParts, OptionalFromRequestParts},
+    response::{IntoResponse, Response},
+};
+use http::request::Parts;
+use portcullis_core::refusal::Refusal;
+
+use crate::{Claims, Session, error::TokenError};
+
+/// Refused with a 500 where no `JwtLayer` of these claims stands outside, or where the token comes with the first
+/// message: then [`Session`] has the claims. With [`optional`](crate::JwtLayer::optional), an anonymous client is
+/// refused with a 401; `Option<Claims<T>>` lets it in.
+impl<S, T> FromRequestParts<S> for Claims<T>
+where
+    S: Sync,
+    T: Clone + Send + Sync + 'static,
+{
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        claims(parts)?.ok_or_else(|| rendered(TokenError::Missing.refusal()))
+    }
+}
+
+/// `None` for an anonymous client. A bad token was refused before.
+impl<S, T> OptionalFromRequestParts<S> for Claims<T>
+where
+    S: Sync,
+    T: Clone + Send + Sync + 'static,
+{
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
+        claims(parts)
+    }
+}
+
+/// Refused with a 500 where no `JwtLayer` of these claims stands outside.
+impl<S, T> FromRequestParts<S> for Session<T>
+where
+    S: Sync,
+    T: Send + Sync + 'static,
+{
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let missing = "`Session` was extracted where no `JwtLayer` with these claims stands outside of the handler";
+        parts.extensions.get().cloned().ok_or_else(|| wiring(missing))
+    }
+}
+
+#[expect(clippy::result_large_err, reason = "an extractor's rejection is a response")]
+fn claims<T: Clone + Send + Sync + 'static>(parts: &Parts) -> Result<Option<Claims<T>>, Response> {
+    let missing = "`Claims` was extracted where no `JwtLayer` with these claims stands outside of the handler";
+    let session = parts.extensions.get::<Session<T>>().ok_or_else(|| wiring(missing))?;
+    if session.is_yet_to_begin() {
+        return Err(wiring(
+            "`Claims` was extracted where the token comes with the first message: extract `Session`, which has the \
+             claims when the upgrade has completed",
+        ));
+    }
+    Ok(session.claims().map(|claims| Claims(T::clone(&claims))))
+}
+
+fn wiring(sentence: &'static str) -> Response {
+    rendered(Refusal::wiring(sentence))
+}
+
+fn rendered(refusal: Refusal) -> Response {
+    refusal.into_response::<Body>().into_response()
+}

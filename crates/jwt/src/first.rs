@@ -1,0 +1,65 @@
+//! A token in the first message.
+
+use std::time::Duration;
+
+use portcullis_core::guard::FirstMessage;
+use serde_json::Value;
+
+use crate::error::TokenError;
+
+/// How clients that can send no header authenticate: by what they say first.
+///
+/// The message is read below the handler's library, which never sees it; what the client pipelined behind it reaches the
+/// handler. The handler's upgrade completes only once the token is accepted.
+///
+/// # Defaults
+///
+/// 10 s for the message and its verification, 8 KiB, and no answer.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct First {
+    pub(crate) pointer: Option<String>,
+    pub(crate) within: Duration,
+    pub(crate) at_most: usize,
+    pub(crate) answer: Option<String>,
+}
+
+impl First {
+    /// The message is the token, as text or binary.
+    pub fn raw() -> Self {
+        Self { pointer: None, within: Duration::from_secs(10), at_most: 8 * 1024, answer: None }
+    }
+
+    /// The token is a string in a JSON object, at a pointer such as `/payload/token` (RFC 6901).
+    pub fn json(pointer: impl Into<String>) -> Self {
+        Self { pointer: Some(pointer.into()), ..Self::raw() }
+    }
+
+    /// How long the client and the verification may take together.
+    pub fn within(mut self, time: Duration) -> Self {
+        self.within = time;
+        self
+    }
+
+    /// The most bytes of the message.
+    pub fn at_most(mut self, bytes: usize) -> Self {
+        self.at_most = bytes;
+        self
+    }
+
+    /// A text message that tells the client that its token was accepted.
+    pub fn answer(mut self, text: impl Into<String>) -> Self {
+        self.answer = Some(text.into());
+        self
+    }
+
+    pub(crate) fn token(&self, message: &FirstMessage) -> Result<String, TokenError> {
+        let text = std::str::from_utf8(message.payload());
+        let text = text.map_err(|_| TokenError::Malformed("the first message is not UTF-8"))?;
+        let Some(pointer) = &self.pointer else { return Ok(text.trim().to_owned()) };
+        let value: Value =
+            serde_json::from_str(text).map_err(|_| TokenError::Malformed("the first message is not JSON"))?;
+        let token = value.pointer(pointer).and_then(Value::as_str);
+        token.map(str::to_owned).ok_or(TokenError::Malformed("the first message has no token"))
+    }
+}

@@ -1,0 +1,205 @@
+//! The layer and its settings.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use portcullis_core::identity::ChecksOrigin;
+use tower_layer::Layer;
+
+use crate::{
+    error::TokenError,
+    first::First,
+    revocations::Revocations,
+    service::Jwt,
+    source::Source,
+    tickets::Tickets,
+    verify::{Verified, Verify},
+};
+
+/// Authenticates WebSocket handshakes, and closes a connection when its session ends. The crate's page has the rules.
+#[must_use]
+pub struct JwtLayer<T>(Arc<Settings<T>>);
+
+pub(crate) struct Settings<T> {
+    pub(crate) verifier: Arc<dyn Verify<T>>,
+    pub(crate) sources: Vec<Source>,
+    pub(crate) first: Option<First>,
+    pub(crate) optional: bool,
+    pub(crate) report_only: bool,
+    pub(crate) grace: Duration,
+    pub(crate) revocations: Revocations,
+    tickets: Option<Arc<Tickets>>,
+    allows: Vec<Arc<Allow<T>>>,
+    warned: Arc<AtomicBool>,
+}
+
+type Allow<T> = dyn Fn(&T) -> bool + Send + Sync;
+
+impl<T> JwtLayer<T> {
+    /// Accepts the tokens that a verifier accepts. Without a source named, they come as `Authorization: Bearer`.
+    pub fn new(verifier: impl Verify<T>) -> Self {
+        Self(Arc::new(Settings {
+            verifier: Arc::new(verifier),
+            sources: Vec::new(),
+            first: None,
+            optional: false,
+            report_only: false,
+            grace: Duration::ZERO,
+            revocations: Revocations::new(),
+            tickets: None,
+            allows: Vec::new(),
+            warned: Arc::default(),
+        }))
+    }
+
+    /// Takes the token from `Authorization: Bearer` (RFC 6750, section 2.1).
+    pub fn bearer(self) -> Self {
+        self.source(Source::Bearer)
+    }
+
+    /// Takes the token from a cookie, behind a layer that checks origins: a browser sends cookies along for any page.
+    pub fn cookie(self, name: impl Into<String>, _checked_by: &impl ChecksOrigin) -> Self {
+        self.source(Source::Cookie { name: name.into(), checked: true })
+    }
+
+    /// Takes the token from a cookie, whatever page opened the connection. Without an origin check any page may act for
+    /// a user who has signed in; a warning is logged once where there is none.
+    pub fn danger_cookie_of_any_page(self, name: impl Into<String>) -> Self {
+        self.source(Source::Cookie { name: name.into(), checked: false })
+    }
+
+    /// Takes the token from a parameter of the query, which nobody inside sees any more. What stands outside, proxies
+    /// among it, has seen it: let such tokens live for seconds, or be [`single_use`](Self::single_use).
+    pub fn query(self, name: impl Into<String>) -> Self {
+        self.source(Source::Query(name.into()))
+    }
+
+    /// Takes the token from the subprotocols `marker, <token>`. The marker is selected if the handler selects none.
+    pub fn subprotocol(self, marker: impl Into<String>) -> Self {
+        self.source(Source::Subprotocol(marker.into()))
+    }
+
+    /// Takes the token from the subprotocol `<prefix><base64url(token)>`, beside one that can be selected.
+    pub fn subprotocol_prefix(self, prefix: impl Into<String>) -> Self {
+        self.source(Source::SubprotocolPrefix(prefix.into()))
+    }
+
+    /// Takes the token from the first message, where the handshake has none.
+    pub fn first_message(self, first: First) -> Self {
+        self.set(|settings| settings.first = Some(first))
+    }
+
+    /// Lets clients in that bring no token. A bad one is refused all the same.
+    pub fn optional(self) -> Self {
+        self.set(|settings| settings.optional = true)
+    }
+
+    /// Refuses nobody and closes nothing. Tokens are still taken out of the handshake, and what is accepted is attached.
+    pub fn report_only(self) -> Self {
+        self.set(|settings| settings.report_only = true)
+    }
+
+    /// How long a connection outlives its token. Not at all by default, beyond the verifier's leeway.
+    pub fn grace(self, grace: Duration) -> Self {
+        self.set(|settings| settings.grace = grace)
+    }
+
+    /// Where tokens are taken back.
+    pub fn revocations(self, revocations: Revocations) -> Self {
+        self.set(|settings| settings.revocations = revocations)
+    }
+
+    /// Accepts a token once: a ticket, which names itself (`jti`) and expires. So many are remembered at most; beyond
+    /// that handshakes are refused with 503 until some have expired.
+    pub fn single_use(self, most: usize) -> Self {
+        self.set(|settings| settings.tickets = Some(Arc::new(Tickets::new(most))))
+    }
+
+    /// Refuses with 403 whose claims a closure does not allow. All that were given must.
+    pub fn authorize(self, allow: impl Fn(&T) -> bool + Send + Sync + 'static) -> Self {
+        self.set(|settings| settings.allows.push(Arc::new(allow)))
+    }
+
+    fn source(self, source: Source) -> Self {
+        self.set(|settings| settings.sources.push(source))
+    }
+
+    fn set(mut self, change: impl FnOnce(&mut Settings<T>)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+}
+
+impl<T: 'static> Settings<T> {
+    pub(crate) fn sources(&self) -> &[Source] {
+        let named = !self.sources.is_empty() || self.first.is_some();
+        if named { &self.sources } else { &[Source::Bearer] }
+    }
+
+    pub(crate) fn authorize(&self, verified: &Verified<T>) -> Result<(), TokenError> {
+        let allowed = self.allows.iter().all(|allow| allow(&verified.claims));
+        if allowed { Ok(()) } else { Err(TokenError::Forbidden("the claims do not allow this")) }
+    }
+
+    /// Uses a ticket up, where tokens are tickets.
+    pub(crate) fn spend(&self, verified: &Verified<T>) -> Result<(), TokenError> {
+        let Some(tickets) = &self.tickets else { return Ok(()) };
+        let id = verified.id.as_deref().ok_or(TokenError::Invalid("a ticket without a name"))?;
+        let until = verified.expires_at.ok_or(TokenError::Invalid("a ticket that does not expire"))?;
+        tickets.spend(id, until, self.verifier.now())
+    }
+
+    /// Says once that any page may act for a user.
+    pub(crate) fn warn_of_cookies(&self) {
+        if !self.warned.swap(true, Ordering::Relaxed) {
+            #[cfg(feature = "tracing")]
+            tracing::warn!(
+                "a cookie authenticated a WebSocket handshake whose origin nobody has checked: put an `OriginLayer` \
+                 outside of the `JwtLayer`"
+            );
+        }
+    }
+}
+
+impl<T> Clone for Settings<T> {
+    fn clone(&self) -> Self {
+        Self {
+            verifier: self.verifier.clone(),
+            sources: self.sources.clone(),
+            first: self.first.clone(),
+            optional: self.optional,
+            report_only: self.report_only,
+            grace: self.grace,
+            revocations: self.revocations.clone(),
+            tickets: self.tickets.clone(),
+            allows: self.allows.clone(),
+            warned: self.warned.clone(),
+        }
+    }
+}
+
+impl<T> Clone for JwtLayer<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> fmt::Debug for JwtLayer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JwtLayer").field("sources", &self.0.sources).finish_non_exhaustive()
+    }
+}
+
+impl<S, T> Layer<S> for JwtLayer<T> {
+    type Service = Jwt<S, T>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Jwt::new(inner, self.0.clone())
+    }
+}

@@ -1,0 +1,24 @@
+//! What a session means to its live connection.
+
+use std::{sync::Arc, time::Instant};
+
+use portcullis_core::policy::{Action, Policy};
+
+use crate::{error::TokenError, session::Live};
+
+/// Closes a connection when its session ends.
+pub(crate) struct Expiry<T>(pub(crate) Arc<Live<T>>);
+
+impl<T: Send + Sync + 'static> Policy for Expiry<T> {
+    fn on_batch(&mut self, _: &portcullis_core::policy::Batch, _: Instant) -> portcullis_core::policy::BatchVerdict {
+        portcullis_core::policy::BatchVerdict::Pass
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.0.look_at()
+    }
+
+    fn on_deadline(&mut self, now: Instant) -> Action {
+        if self.0.is_over(now) { Action::Close(TokenError::Expired.close_frame()) } else { Action::None }
+    }
+}

@@ -1,0 +1,75 @@
+//! The service.
+
+use std::{
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use portcullis_core::{handshake, upgrade};
+use tower_service::Service;
+
+use crate::{
+    admit,
+    future::{Next, ResponseFuture},
+    layer::Settings,
+};
+
+/// The service of [`JwtLayer`](crate::JwtLayer).
+pub struct Jwt<S, T> {
+    inner: S,
+    settings: Arc<Settings<T>>,
+}
+
+impl<S, T> Jwt<S, T> {
+    pub(crate) fn new(inner: S, settings: Arc<Settings<T>>) -> Self {
+        Self { inner, settings }
+    }
+}
+
+impl<S: Clone, T> Clone for Jwt<S, T> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), settings: self.settings.clone() }
+    }
+}
+
+impl<S, T> fmt::Debug for Jwt<S, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Jwt").finish_non_exhaustive()
+    }
+}
+
+impl<S, T, ReqBody, ResBody> Service<Request<ReqBody>> for Jwt<S, T>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    T: Send + Sync + 'static,
+    ResBody: Default + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, T, ReqBody>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        if !handshake::is_handshake(&request) {
+            return match upgrade::enter(&mut request) {
+                Ok(_) => ResponseFuture::inner(self.inner.call(request)),
+                Err(refusal) => ResponseFuture::refused(refusal, None),
+            };
+        }
+        match admit::begin(&self.settings, &mut request) {
+            Next::Verify(verifying) => {
+                // The one that was ready is the one to be called later.
+                let next = self.inner.clone();
+                let ready = std::mem::replace(&mut self.inner, next);
+                ResponseFuture::verifying(verifying, ready, request)
+            }
+            Next::Inner(admitted) => ResponseFuture::admitted(self.inner.call(request), *admitted),
+            Next::Refused(refusal, fallback) => ResponseFuture::refused(*refusal, fallback),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! A cookie (RFC 6265, section 5.4). Over HTTP/2 there may be several headers of them (RFC 9113, section 8.2.3).
+
+use http::{header::COOKIE, request::Parts};
+
+use super::Token;
+use crate::error::TokenError;
+
+pub(super) fn take(name: &str, parts: &mut Parts) -> Result<Option<Token>, TokenError> {
+    let mut found = None;
+    for value in parts.headers.get_all(COOKIE) {
+        let Ok(cookies) = value.to_str() else {
+            return Err(TokenError::Malformed("a cookie is not text"));
+        };
+        for cookie in cookies.split(';') {
+            let Some((_, value)) = cookie.split_once('=').filter(|(key, _)| key.trim() == name) else { continue };
+            if found.replace(Token(unquoted(value.trim()).to_owned())).is_some() {
+                return Err(TokenError::Malformed("the cookie is there twice"));
+            }
+        }
+    }
+    if let http::header::Entry::Occupied(mut cookies) = parts.headers.entry(COOKIE) {
+        for value in cookies.iter_mut() {
+            value.set_sensitive(true);
+        }
+    }
+    Ok(found)
+}
+
+fn unquoted(value: &str) -> &str {
+    value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value)
+}

@@ -1,0 +1,63 @@
+//! A subprotocol (RFC 6455, section 4.1): the only header that a script in a browser can choose.
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use http::{HeaderMap, HeaderValue, header::SEC_WEBSOCKET_PROTOCOL, request::Parts};
+
+use super::{Taken, Token};
+use crate::error::TokenError;
+
+/// `marker, <token>`.
+pub(super) fn take_pair(marker: &str, parts: &mut Parts, haul: &mut Taken) -> Result<Option<Token>, TokenError> {
+    let mut offered = offered(&parts.headers)?;
+    let Some(at) = offered.iter().position(|name| name == marker) else { return Ok(None) };
+    offered.remove(at);
+    let token = (at < offered.len()).then(|| offered.remove(at));
+    let again = offered.iter().any(|name| name == marker);
+    // Behind a second marker there is a second token: nobody inside is shown any of it.
+    offer(&mut parts.headers, if again { &[] } else { &offered });
+    haul.marker = HeaderValue::from_str(marker).ok();
+    haul.fallback.clone_from(&haul.marker);
+    if again {
+        return Err(TokenError::Malformed("the subprotocols have the token twice"));
+    }
+    token.map(|token| Some(Token(token))).ok_or(TokenError::Malformed("no token behind the subprotocol"))
+}
+
+/// `<prefix><base64url(token)>`, beside a subprotocol that can be selected.
+pub(super) fn take_prefixed(prefix: &str, parts: &mut Parts, haul: &mut Taken) -> Result<Option<Token>, TokenError> {
+    let (ours, others): (Vec<String>, Vec<String>) =
+        offered(&parts.headers)?.into_iter().partition(|name| name.starts_with(prefix));
+    if ours.is_empty() {
+        return Ok(None);
+    }
+    offer(&mut parts.headers, &others);
+    haul.fallback = others.first().and_then(|name| HeaderValue::from_str(name).ok());
+    let [token] = ours.as_slice() else {
+        return Err(TokenError::Malformed("the subprotocols have the token twice"));
+    };
+    if others.is_empty() {
+        // The token is not echoed, and a browser drops a connection that selects nothing of what it offered.
+        return Err(TokenError::Malformed("a subprotocol to select must be offered beside the token"));
+    }
+    let token =
+        BASE64_URL_SAFE_NO_PAD.decode(&token[prefix.len()..]).ok().and_then(|token| String::from_utf8(token).ok());
+    token.map(|token| Some(Token(token))).ok_or(TokenError::Malformed("the token in the subprotocol is not base64url"))
+}
+
+fn offered(headers: &HeaderMap) -> Result<Vec<String>, TokenError> {
+    let mut names = Vec::new();
+    for value in headers.get_all(SEC_WEBSOCKET_PROTOCOL) {
+        let text = value.to_str().map_err(|_| TokenError::Malformed("a subprotocol is not text"))?;
+        names.extend(text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned));
+    }
+    Ok(names)
+}
+
+fn offer(headers: &mut HeaderMap, names: &[String]) {
+    headers.remove(SEC_WEBSOCKET_PROTOCOL);
+    if let Ok(value) = HeaderValue::from_str(&names.join(", "))
+        && !names.is_empty()
+    {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, value);
+    }
+}

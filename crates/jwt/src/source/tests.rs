@@ -1,0 +1,170 @@
+use http::{Request, Version, header::SEC_WEBSOCKET_PROTOCOL};
+
+use super::*;
+
+fn parts(uri: &str, headers: &[(&'static str, &str)]) -> Parts {
+    let mut request = Request::get(uri).version(Version::HTTP_11);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(()).unwrap().into_parts().0
+}
+
+fn ask(sources: &[Source], parts: &mut Parts) -> Result<Option<String>, TokenError> {
+    let (taken, outcome) = take(sources, parts);
+    outcome.map(|()| taken.token.map(|Token(token)| token))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "compared with what `ask` gives")]
+fn some(token: &str) -> Result<Option<String>, TokenError> {
+    Ok(Some(token.to_owned()))
+}
+
+fn cookie() -> Source {
+    Source::Cookie { name: "session".into(), checked: true }
+}
+
+#[test]
+fn a_bearer_token_is_read_and_hidden() {
+    for (value, found) in [
+        ("Bearer abc", some("abc")),
+        ("bearer abc", some("abc")),
+        ("BEARER  abc ", some("abc")),
+        ("Bearer ", some("")),
+        ("Bearer", Ok(None)),
+        ("Basic YWJj", Ok(None)),
+        ("Bearerabc", Ok(None)),
+    ] {
+        let mut parts = parts("/", &[("authorization", value)]);
+        assert_eq!(ask(&[Source::Bearer], &mut parts), found, "{value}");
+        assert!(!format!("{parts:?}").contains("abc"));
+    }
+    let mut twice = parts("/", &[("authorization", "Bearer a"), ("authorization", "Bearer a")]);
+    assert!(matches!(ask(&[Source::Bearer], &mut twice), Err(TokenError::Malformed(_))));
+}
+
+#[test]
+fn a_cookie_is_read_from_however_many_headers() {
+    let twice = Err(TokenError::Malformed("the cookie is there twice"));
+    for (headers, found) in [
+        (&["session=abc"][..], some("abc")),
+        (&["a=b; session=abc; c=d"], some("abc")),
+        (&["a=b", "session=abc"], some("abc")),
+        (&["session=\"abc\""], some("abc")),
+        (&["session=a=b"], some("a=b")),
+        (&["xsession=abc; session2=abc; Session=abc"], Ok(None)),
+        (&["session"], Ok(None)),
+        (&[], Ok(None)),
+        (&["session=abc; session=abd"], twice.clone()),
+        (&["session=abc", "session=abc"], twice),
+    ] {
+        let headers: Vec<_> = headers.iter().map(|value| ("cookie", *value)).collect();
+        assert_eq!(ask(&[cookie()], &mut parts("/", &headers)), found, "{headers:?}");
+    }
+    let mut parts = parts("/", &[("cookie", "session=abc"), ("cookie", "other=abc")]);
+    let (taken, _) = take(&[cookie()], &mut parts);
+    assert!(taken.ambient);
+    assert!(!format!("{parts:?}").contains("abc"));
+}
+
+#[test]
+fn a_query_parameter_is_taken_out_and_others_are_left_to_the_byte() {
+    let utf8 = Err(TokenError::Malformed("the token is not UTF-8"));
+    let twice = Err(TokenError::Malformed("the query has the token twice"));
+    for (uri, found, left) in [
+        ("/ws?token=abc", some("abc"), "/ws"),
+        ("/ws?a=%20&token=abc&&b=+&c", some("abc"), "/ws?a=%20&&b=+&c"),
+        ("/ws?%74oken=abc", some("abc"), "/ws"),
+        ("/ws?token=a%2Eb%C3%A9", some("a.bé"), "/ws"),
+        ("/ws?token=a=b", some("a=b"), "/ws"),
+        ("/ws?token", some(""), "/ws"),
+        ("/ws?token=", some(""), "/ws"),
+        ("/ws?Token=abc&tokens=abc", Ok(None), "/ws?Token=abc&tokens=abc"),
+        ("/ws?", Ok(None), "/ws?"),
+        ("/ws", Ok(None), "/ws"),
+        ("/ws?token=%ff&x=y", utf8, "/ws?x=y"),
+        ("/ws?token=a&token=b", twice.clone(), "/ws"),
+        ("/ws?token=a&x=y&t%6Fken=a", twice, "/ws?x=y"),
+        ("http://example.com/ws?token=abc&x", some("abc"), "http://example.com/ws?x"),
+        ("http://example.com?token=abc", some("abc"), "http://example.com/"),
+    ] {
+        let mut parts = parts(uri, &[]);
+        assert_eq!(ask(&[Source::Query("token".into())], &mut parts), found, "{uri}");
+        assert_eq!(parts.uri, left, "{uri}");
+    }
+}
+
+#[test]
+fn a_pair_of_subprotocols_is_taken_out() {
+    let twice = Err(TokenError::Malformed("the subprotocols have the token twice"));
+    for (offers, found, left) in [
+        (&["bearer, abc"][..], some("abc"), None),
+        (&["bearer,abc, chat"], some("abc"), Some("chat")),
+        (&["chat", "bearer", "abc"], some("abc"), Some("chat")),
+        (&["v1, bearer, abc, v2"], some("abc"), Some("v1, v2")),
+        (&["chat"], Ok(None), Some("chat")),
+        (&["Bearer, abc"], Ok(None), Some("Bearer, abc")),
+        (&["chat, bearer"], Err(TokenError::Malformed("no token behind the subprotocol")), Some("chat")),
+        (&["bearer, abc, bearer, abd"], twice.clone(), None),
+        (&["bearer, bearer"], some("bearer"), None),
+    ] {
+        let headers: Vec<_> = offers.iter().map(|value| ("sec-websocket-protocol", *value)).collect();
+        let mut parts = parts("/", &headers);
+        assert_eq!(ask(&[Source::Subprotocol("bearer".into())], &mut parts), found, "{offers:?}");
+        let shown = parts.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().map(|value| value.to_str().unwrap());
+        assert_eq!(shown.collect::<Vec<_>>().first().copied(), left, "{offers:?}");
+    }
+}
+
+#[test]
+fn a_prefixed_subprotocol_is_taken_out() {
+    let (fine, other) = ("jwt.YWJj", "jwt.YWJk");
+    let base64 = Err(TokenError::Malformed("the token in the subprotocol is not base64url"));
+    let alone = Err(TokenError::Malformed("a subprotocol to select must be offered beside the token"));
+    for (offer, found, left) in [
+        (format!("{fine}, chat"), some("abc"), Some("chat")),
+        (format!("chat, {fine}"), some("abc"), Some("chat")),
+        (fine.to_owned(), alone, None),
+        ("jwt.%%%, chat".to_owned(), base64.clone(), Some("chat")),
+        ("jwt.YWJj=, chat".to_owned(), base64.clone(), Some("chat")),
+        ("jwt._w, chat".to_owned(), base64, Some("chat")),
+        (
+            format!("{fine}, {other}, chat"),
+            Err(TokenError::Malformed("the subprotocols have the token twice")),
+            Some("chat"),
+        ),
+        ("chat".to_owned(), Ok(None), Some("chat")),
+    ] {
+        let mut parts = parts("/", &[("sec-websocket-protocol", &offer)]);
+        assert_eq!(ask(&[Source::SubprotocolPrefix("jwt.".into())], &mut parts), found, "{offer}");
+        let shown = parts.headers.get(SEC_WEBSOCKET_PROTOCOL).map(|value| value.to_str().unwrap());
+        assert_eq!(shown, left, "{offer}");
+    }
+}
+
+#[test]
+fn the_first_source_that_has_a_token_decides_and_all_are_taken_out() {
+    let sources = [Source::Bearer, Source::Query("token".into()), Source::Subprotocol("bearer".into()), cookie()];
+    let headers =
+        [("authorization", "Bearer one"), ("sec-websocket-protocol", "bearer, three"), ("cookie", "session=four")];
+    let mut all = parts("/ws?token=two", &headers);
+    assert_eq!(ask(&sources, &mut all), some("one"));
+    assert_eq!(all.uri, "/ws");
+    assert!(!all.headers.contains_key(SEC_WEBSOCKET_PROTOCOL));
+    assert!(!take(&sources, &mut parts("/ws?token=two", &headers)).0.ambient);
+    // A bad one is not mended by a good one further on.
+    let mut bad = parts("/ws?token=%ff", &headers[1..]);
+    assert_eq!(ask(&sources, &mut bad), Err(TokenError::Malformed("the token is not UTF-8")));
+    assert!(!bad.headers.contains_key(SEC_WEBSOCKET_PROTOCOL));
+    assert_eq!(ask(&sources, &mut parts("/ws", &headers[2..])), some("four"));
+    assert_eq!(ask(&sources, &mut parts("/ws", &[])), Ok(None));
+}
+
+#[test]
+fn a_browser_is_told_a_subprotocol_that_is_no_token() {
+    let protocol = |offer| parts("/", &[("sec-websocket-protocol", offer)]);
+    let pair = take(&[Source::Subprotocol("bearer".into())], &mut protocol("bearer, abc, chat")).0;
+    assert_eq!((pair.marker.unwrap(), pair.fallback.unwrap()), ("bearer".parse().unwrap(), "bearer".parse().unwrap()));
+    let prefixed = take(&[Source::SubprotocolPrefix("jwt.".into())], &mut protocol("jwt.YWJj, chat")).0;
+    assert_eq!((prefixed.marker, prefixed.fallback.unwrap()), (None, HeaderValue::from_static("chat")));
+}
