@@ -13,7 +13,18 @@ pub(crate) fn test() -> Vec<Step> {
     } else {
         "test --workspace --all-features --tests"
     };
-    vec![Step::cargo("tests", tests), Step::cargo("documentation examples", "test --workspace --all-features --doc")]
+    let examples = Step::cargo("documentation examples", "test --workspace --all-features --doc");
+    [Step::cargo("tests", tests), examples].into_iter().chain(providers()).collect()
+}
+
+/// jsonwebtoken panics with both or neither of its providers; a verifier must not, whoever asked for which.
+fn providers() -> [Step; 4] {
+    [
+        Step::cargo("no provider of signatures", "run -q -p providers"),
+        Step::cargo("one provider of signatures", "run -q -p providers --features ours_rust"),
+        Step::cargo("a provider that others named", "run -q -p providers --features theirs_rust"),
+        Step::cargo("every provider of signatures", "run -q -p providers --all-features"),
+    ]
 }
 
 /// Everything besides the tests that must hold before a change is merged.
@@ -34,6 +45,7 @@ fn without_features() -> impl Iterator<Item = Step> {
         ("crates/core", Step::cargo("core without features", "check -p portcullis-core")),
         ("crates/rate-limit", Step::cargo("rate limit without features", "check -p portcullis-rate-limit")),
         ("crates/origin", Step::cargo("origin without features", "check -p portcullis-origin")),
+        ("crates/jwt", Step::cargo("jwt without features", "check -p portcullis-jwt")),
     ]
     .into_iter()
     .filter(|(folder, _)| root().join(folder).join("Cargo.toml").is_file())

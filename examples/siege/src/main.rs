@@ -10,6 +10,7 @@ mod raw;
 mod server;
 mod side;
 mod table;
+mod tokens;
 
 use std::{env, error::Error, process::ExitCode};
 
@@ -19,13 +20,14 @@ use crate::side::Side;
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> ExitCode {
+    tokens::install();
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments.as_slice() {
         [] => siege(false),
         ["--json"] => siege(true),
-        ["serve", "bare"] => server::run(server::router()).map(|()| true),
-        ["serve", "guarded"] => guarded::guard(server::router()).and_then(server::run).map(|()| true),
+        ["serve", "bare"] => server::run(bare(server::Routes::new())).map(|()| true),
+        ["serve", "guarded"] => guarded::guard(server::Routes::new()).and_then(server::run).map(|()| true),
         _ => Err("usage: siege [--json]".into()),
     };
     match done {
@@ -36,6 +38,11 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// What applications write by hand, if anything.
+fn bare(routes: server::Routes) -> axum::Router {
+    routes.open.merge(tokens::bare(routes.private, routes.first))
 }
 
 fn siege(json: bool) -> Result<bool> {

@@ -51,6 +51,15 @@ pub(crate) fn offer_h2c(address: SocketAddr, path: &str) -> Result<u16> {
     Raw { stream, buffer: Vec::new() }.status()
 }
 
+/// The whole answer to a plain request.
+pub(crate) fn get(address: SocketAddr, path: &str) -> Result<String> {
+    let mut stream = connect(address)?;
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: chat.example\r\nconnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
 fn connect(address: SocketAddr) -> Result<TcpStream> {
     let stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;

@@ -30,13 +30,30 @@ struct Seen {
     bytes: AtomicU64,
 }
 
-pub(crate) fn router() -> Router {
+/// The application's routes, by how they are to be protected.
+pub(crate) struct Routes {
+    pub(crate) open: Router,
+    /// `/private`, for those who bring a token.
+    pub(crate) private: Router,
+    /// `/first`, for those who say who they are in their first message.
+    pub(crate) first: Router,
+}
+
+impl Routes {
+    pub(crate) fn new() -> Self {
+        let seen = Arc::new(Seen::default());
+        let echo = |path| Router::new().route(path, any(upgrade)).with_state(seen.clone());
+        Self { open: open(seen.clone()), private: echo("/private"), first: echo("/first") }
+    }
+}
+
+fn open(seen: Arc<Seen>) -> Router {
     Router::new()
         .route("/ws", any(upgrade))
         .route("/panic", any(async |socket: WebSocketUpgrade| socket.on_upgrade(panics)))
         .route("/drop", any(async |socket: WebSocketUpgrade| socket.on_upgrade(returns)))
         .route("/stats", get(stats))
-        .with_state(Arc::new(Seen::default()))
+        .with_state(seen)
 }
 
 /// Serves until standard input ends: when the siege is gone, so is its server.

@@ -3,6 +3,7 @@
 mod frames;
 mod pages;
 mod polite;
+mod tokens;
 
 use std::{fmt, net::SocketAddr};
 
@@ -27,6 +28,7 @@ pub(crate) enum Want {
     Status(u16),
     Echoed,
     Answered(u16),
+    NotLogged,
 }
 
 impl Want {
@@ -45,6 +47,7 @@ pub(crate) enum Saw {
     Status(u16),
     Echoed(u64),
     Failed(String),
+    Logged(bool),
 }
 
 impl Saw {
@@ -61,7 +64,7 @@ impl Saw {
             (Self::Closed { code, .. }, Want::Close(wanted)) => *code == Some(wanted),
             (Self::Closed { code, .. }, Want::EmptyClose) => code.is_none(),
             (Self::Status(status), Want::Status(wanted) | Want::Answered(wanted)) => *status == wanted,
-            (Self::Echoed(_), Want::Echoed) => true,
+            (Self::Echoed(_), Want::Echoed) | (Self::Logged(false), Want::NotLogged) => true,
             _ => false,
         }
     }
@@ -77,6 +80,8 @@ impl fmt::Display for Saw {
             Self::Open { .. } => f.write_str("still open"),
             Self::Status(status) => write!(f, "HTTP {status}"),
             Self::Echoed(messages) => write!(f, "{messages} echoed"),
+            Self::Logged(true) => f.write_str("in the log"),
+            Self::Logged(false) => f.write_str("not in the log"),
             Self::Failed(error) => write!(f, "failed: {error}"),
         }
     }
@@ -84,7 +89,7 @@ impl fmt::Display for Saw {
 
 /// Every attack, and the legitimate clients behind them.
 pub(crate) fn all() -> impl Iterator<Item = &'static Attack> {
-    [pages::ALL, frames::ALL, polite::ALL].into_iter().flatten()
+    [pages::ALL, frames::ALL, tokens::ALL, polite::ALL].into_iter().flatten()
 }
 
 /// The page's own origin.

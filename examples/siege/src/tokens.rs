@@ -1,0 +1,120 @@
+//! Tokens: how they are signed, how the guarded server checks them, and how a bare one does by hand.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use axum::{
+    Router,
+    extract::{OriginalUri, Path, Request},
+    http::StatusCode,
+    middleware::{Next, from_fn},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, crypto};
+use portcullis_core::identity::Subject;
+use portcullis_jwt::{First, JwtLayer, Key, Keys, Revocations, Verifier};
+use serde_json::{Value, json};
+
+use crate::Result;
+
+const SECRET: &[u8; 32] = b"a secret of the siege, 32 bytes.";
+const PUBLIC: &[u8] = include_bytes!("../keys/rsa.pub.pem");
+const ISSUER: &str = "https://id.example";
+
+/// How long a client may take to say who it is.
+const FIRST: Duration = Duration::from_millis(500);
+
+/// A token of alice's for the chat, changed as an attack needs it.
+pub(crate) fn token(change: impl FnOnce(&mut Value)) -> Result<String> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let mut claims = json!({"iss": ISSUER, "aud": "chat", "sub": "alice", "iat": now, "exp": now + 3600});
+    change(&mut claims);
+    sign(&Header::new(Algorithm::HS256), &claims, SECRET)
+}
+
+/// A token that expires in so many seconds, or has so long ago.
+pub(crate) fn expiring(seconds: i64) -> Result<String> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    token(|claims| claims["exp"] = now.saturating_add_signed(seconds).into())
+}
+
+/// Signed with the public key of another algorithm, as if it were a secret.
+pub(crate) fn confused() -> Result<String> {
+    let header = Header { kid: Some("rsa".into()), ..Header::new(Algorithm::HS256) };
+    sign(&header, &json!({"iss": ISSUER, "aud": "chat", "sub": "alice", "exp": 4_102_444_800_u64}), PUBLIC)
+}
+
+fn sign(header: &Header, claims: &Value, secret: &[u8]) -> Result<String> {
+    Ok(jsonwebtoken::encode(header, claims, &EncodingKey::from_secret(secret))?)
+}
+
+/// With more than one provider in the build, jsonwebtoken wants to be told.
+pub(crate) fn install() {
+    // Only the first call of a process counts.
+    let _installed_before = crypto::rust_crypto::DEFAULT_PROVIDER.install_default();
+}
+
+/// The guarded server's routes: `/private` takes a token from the query, `/first` from the first message.
+pub(crate) fn guarded(private: Router, first: Router) -> Result<Router> {
+    let keys =
+        Keys::new([("hmac", Key::hmac(Algorithm::HS256, SECRET)?), ("rsa", Key::pem(Algorithm::RS256, PUBLIC)?)]);
+    let by_name = Verifier::keys(keys).issuer(ISSUER).audience("chat").leeway(Duration::ZERO).build()?;
+    let plain = Verifier::hs256(SECRET).issuer(ISSUER).audience("chat").leeway(Duration::ZERO).build()?;
+    let revocations = Revocations::new();
+    let layer = JwtLayer::<Value>::new(plain.clone()).query("token").revocations(revocations.clone());
+    let named = JwtLayer::<Value>::new(by_name).query("token");
+    let log = AccessLog::default();
+    let private = Router::new()
+        .nest("/named", log.around(private.clone()).layer(named))
+        .merge(log.around(private).layer(layer))
+        .merge(first.layer(JwtLayer::<Value>::new(plain).first_message(First::raw().within(FIRST))));
+    let revoke = get(async move |Path(subject): Path<String>| {
+        revocations.revoke_subject(&Subject::new(subject));
+    });
+    Ok(private.merge(log.route()).route("/revoke/{subject}", revoke))
+}
+
+/// The same by hand, as applications do: the token is checked once, with jsonwebtoken's own defaults.
+pub(crate) fn bare(private: Router, first: Router) -> Router {
+    let log = AccessLog::default();
+    let private = log.around(private).layer(from_fn(checked));
+    let revoke = get(async |Path(_): Path<String>| "the next handshake will be refused");
+    let named = Router::new().nest("/named", private.clone());
+    private.merge(named).merge(first).merge(log.route()).route("/revoke/{subject}", revoke)
+}
+
+async fn checked(request: Request, next: Next) -> Response {
+    let query = request.uri().query().unwrap_or_default();
+    let token = query.split('&').find_map(|pair| pair.strip_prefix("token=")).unwrap_or_default();
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.validate_aud = false;
+    let decoded = jsonwebtoken::decode::<Value>(token, &DecodingKey::from_secret(SECRET), &validation);
+    if decoded.is_ok() { next.run(request).await } else { StatusCode::UNAUTHORIZED.into_response() }
+}
+
+/// What an application's own log would keep: the URI of each request.
+#[derive(Clone, Default)]
+struct AccessLog(Arc<AtomicBool>);
+
+impl AccessLog {
+    fn around(&self, app: Router) -> Router {
+        let seen = self.0.clone();
+        app.layer(from_fn(move |uri: OriginalUri, request: Request, next: Next| {
+            let line = format!("{} {}", uri.0, request.uri());
+            seen.fetch_or(line.contains("eyJ"), Ordering::Relaxed);
+            next.run(request)
+        }))
+    }
+
+    /// Whether a token was logged.
+    fn route(&self) -> Router {
+        let seen = self.0.clone();
+        Router::new().route("/logged", get(async move || seen.load(Ordering::Relaxed).to_string()))
+    }
+}
