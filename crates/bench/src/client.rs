@@ -26,19 +26,32 @@ pub(crate) async fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
 
 /// Shakes hands for a path.
 pub(crate) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, path: &str) -> io::Result<()> {
-    stream.write_all(request(path).as_bytes()).await?;
+    match answer(stream, path, "").await? {
+        101 => Ok(()),
+        _ => Err(io::Error::other("the server refused to upgrade")),
+    }
+}
+
+/// The status of the answer to a handshake with more headers.
+pub(crate) async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    path: &str,
+    headers: &str,
+) -> io::Result<u16> {
+    stream.write_all(request(path, headers).as_bytes()).await?;
     let mut head = [0; 1024];
     let mut len = 0;
     while !head[..len].ends_with(b"\r\n\r\n") {
         len += at_least_one(stream.read(&mut head[len..]).await?)?;
     }
-    if head.starts_with(b"HTTP/1.1 101 ") { Ok(()) } else { Err(io::Error::other("the server refused to upgrade")) }
+    let status = std::str::from_utf8(&head[9..12]).map_err(io::Error::other)?;
+    status.parse().map_err(io::Error::other)
 }
 
-fn request(path: &str) -> String {
+fn request(path: &str, headers: &str) -> String {
     format!(
         "GET /{path} HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
     )
 }
 

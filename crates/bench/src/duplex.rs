@@ -56,18 +56,23 @@ fn shake(side: Side, handshakes: u64) -> io::Result<usize> {
 
 /// One connection from its handshake to the end of its handler.
 async fn open(service: Router) -> io::Result<()> {
+    handshake(service, "").await.map(drop)
+}
+
+/// The same with more headers; the status of the answer.
+pub(crate) async fn handshake(service: Router, headers: &str) -> io::Result<u16> {
     let (mut ours, theirs) = tokio::io::duplex(4 * 1024);
     let service = TowerToHyperService::new(service);
     let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(theirs), service);
     let server = tokio::spawn(connection.with_upgrades());
-    client::upgrade(&mut ours, "flush").await?;
+    let status = client::answer(&mut ours, "flush", headers).await?;
     drop(ours);
     server.await.map_err(io::Error::other)?.map_err(io::Error::other)?;
     // The handler and what closes behind it.
     for _ in 0..8 {
         tokio::task::yield_now().await;
     }
-    Ok(())
+    Ok(status)
 }
 
 async fn connect(side: Side, shape: Shape) -> io::Result<Client<DuplexStream>> {

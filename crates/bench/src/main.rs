@@ -18,6 +18,7 @@ mod report;
 mod server;
 mod side;
 mod stats;
+mod tokens;
 
 use std::{alloc::System, io, process::ExitCode};
 
@@ -59,6 +60,7 @@ fn echo(side: &str, path: &str, messages: &str) -> io::Result<ExitCode> {
 fn compare(plan: &Plan) -> io::Result<ExitCode> {
     report::title(plan);
     measure::all(plan)?;
+    tokens::compare(plan)?;
     memory::compare(plan)?;
     let passed = exact::gates(plan)?;
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })

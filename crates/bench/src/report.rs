@@ -24,6 +24,17 @@ fn times(Spread { median, low, high }: Spread) -> String {
     format!("{median:.3} ({low:.3} - {high:.3})")
 }
 
+pub(crate) fn tokens_head() {
+    let columns = ["by hand", "guarded by hand / hand", "layer / by hand"];
+    println!("\n{:<24}{:>12}   {:<26}{:<26}", "handshakes with tokens", columns[0], columns[1], columns[2]);
+}
+
+pub(crate) fn refusal([verified, refused]: [Spread; 2]) {
+    let share = refused.median / verified.median;
+    let (verified, refused) = (verified.median, refused.median);
+    println!("RS256: {verified:.1} us to verify, {refused:.2} us to refuse early: {share:.4} of it");
+}
+
 pub(crate) fn memory(plan: &Plan, rounds: &[Round]) {
     println!("\n{:<24}{:>12}   {:<26}{:<26}", "resident bytes", "bare", "core - bare", "rate - bare");
     let name = format!("per idle of {}", plan.idle);
