@@ -55,9 +55,22 @@ impl OriginLayer {
         }
     }
 
-    /// The scheme under which clients reach this server, such as `https`.
-    pub fn scheme(self, scheme: &str) -> Self {
-        self.set(|policy| policy.scheme = Some(http_scheme(scheme)))
+    /// Allows the server's own origin too, beside a list.
+    pub fn or_same_origin(self) -> Self {
+        self.set(|policy| policy.same_origin = true)
+    }
+
+    /// The scheme under which clients reach this server: `https` or `http`, or `wss` or `ws` for the same.
+    ///
+    /// # Errors
+    ///
+    /// Any other.
+    pub fn scheme(self, scheme: &str) -> Result<Self, InvalidOrigin> {
+        let scheme = http_scheme(scheme);
+        if !matches!(scheme.as_str(), "http" | "https") {
+            return Err(InvalidOrigin::of("scheme", &scheme, "a server is reached by https or http"));
+        }
+        Ok(self.set(|policy| policy.scheme = Some(scheme)))
     }
 
     /// Allows `null`, which any page can send from a sandboxed frame.
@@ -81,7 +94,7 @@ impl OriginLayer {
     ///
     /// The first that is invalid, and why.
     pub fn hosts(self, hosts: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, InvalidOrigin> {
-        let parse = |host: &str| parse_authority(host).map_err(|why| InvalidOrigin::new(host.as_bytes(), why));
+        let parse = |host: &str| parse_authority(host).map_err(|why| InvalidOrigin::of("host", host, why));
         let hosts = hosts.into_iter().map(|host| parse(host.as_ref())).collect::<Result<_, _>>()?;
         Ok(self.set(|policy| policy.hosts = Some(hosts)))
     }

@@ -115,16 +115,22 @@ fn parse_port(text: &str) -> Result<u16, &'static str> {
     port.ok_or("its port is not a port")
 }
 
-/// A text that is no origin, and why.
+/// A text that is no origin, or no host or scheme where one is asked for, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidOrigin {
+    what: &'static str,
     text: String,
     why: &'static str,
 }
 
 impl InvalidOrigin {
     pub(crate) fn new(text: &[u8], why: &'static str) -> Self {
-        Self { text: printable(text), why }
+        Self { what: "origin", text: printable(text), why }
+    }
+
+    /// Another part of the configuration: a host, a scheme.
+    pub(crate) fn of(what: &'static str, text: &str, why: &'static str) -> Self {
+        Self { what, text: printable(text.as_bytes()), why }
     }
 
     pub(crate) fn why(&self) -> &'static str {
@@ -134,7 +140,7 @@ impl InvalidOrigin {
 
 impl fmt::Display for InvalidOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "invalid origin \"{}\": {}", self.text, self.why)
+        write!(f, "invalid {} \"{}\": {}", self.what, self.text, self.why)
     }
 }
 

@@ -24,7 +24,14 @@ impl Pattern {
             return Origin::parse(text).map(Self::Exact);
         };
         let apex = Origin::parse(&format!("{scheme}://{apex}")).map_err(|error| fail(error.why()))?;
-        if !apex.host().trim_end_matches('.').contains('.') {
+        let host = apex.host().trim_end_matches('.');
+        if host.starts_with('[')
+            || host.rsplit('.').next().is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_digit()))
+        {
+            return Err(fail("an address has no subdomains"));
+        }
+        // Nobody else can have a name below `localhost` (RFC 6761, section 6.3).
+        if !host.contains('.') && host != "localhost" {
             return Err(fail("a wildcard needs a domain of two labels at least"));
         }
         Ok(Self::Subdomains(apex))

@@ -87,14 +87,16 @@ impl Policy {
     /// Against DNS rebinding.
     fn host_is_listed(&self, parts: &Parts) -> Result<(), Refusal> {
         let Some(hosts) = &self.hosts else { return Ok(()) };
-        let listed = host(parts).is_some_and(|(host, port)| {
-            hosts.iter().any(|(listed, at)| *listed == host && (at.is_none() || *at == port))
-        });
-        if listed {
-            Ok(())
-        } else {
-            Err(refuse("host_not_allowed", "The handshake was refused: its host is not allowed.".into()))
+        let Some((host, port)) = host(parts) else {
+            return Err(refuse("host_not_allowed", "The handshake was refused: it names no host, or several.".into()));
+        };
+        if hosts.iter().any(|(listed, at)| *listed == host && (at.is_none() || *at == port)) {
+            return Ok(());
         }
+        let host = printable(host.as_bytes());
+        let sentence =
+            format!("The handshake was refused: host \"{host}\" is not allowed. Allow it with hosts([\"{host}\"]).");
+        Err(refuse("host_not_allowed", sentence))
     }
 
     fn is_own(&self, origin: &Origin, parts: &Parts) -> bool {

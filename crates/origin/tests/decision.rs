@@ -231,7 +231,7 @@ fn same_origin() {
     for (uri, headers, trusted, expected) in rows {
         assert_eq!(kind(&layer, &parts(uri, headers, *trusted)), *expected, "{uri} {headers:?} {trusted}");
     }
-    let stated = OriginLayer::same_origin().scheme("wss");
+    let stated = OriginLayer::same_origin().scheme("wss").unwrap();
     let plain = parts("/", &[("host", b"a"), ("origin", b"http://a")], false);
     assert_eq!(kind(&stated, &plain), NO);
 }
@@ -241,6 +241,7 @@ type Settings<'a> = (OriginLayer, &'a [(&'a str, &'a [u8])], &'a str);
 #[test]
 fn absent_origins_null_and_hosts() {
     let new = || OriginLayer::new(["https://a.example"]).unwrap();
+    let local = || OriginLayer::new(["http://*.localhost:3000"]).unwrap();
     let absent = "absent_origin";
     let rows: &[Settings<'_>] = &[
         (new(), &[], OK),
@@ -260,6 +261,14 @@ fn absent_origins_null_and_hosts() {
         (new().hosts(["a.example:80"]).unwrap(), &[("host", b"a.example:81")], "host_not_allowed"),
         (new().hosts(["a.example"]).unwrap(), &[], "host_not_allowed"),
         (new().allow_if(|origin, _| origin.host() == "tenant.example"), &[("origin", b"https://tenant.example")], OK),
+        (new().or_same_origin(), &[("host", b"own.example"), ("origin", b"https://own.example")], OK),
+        (new().or_same_origin(), &[("host", b"own.example"), ("origin", b"https://a.example")], OK),
+        (new().or_same_origin(), &[("host", b"own.example"), ("origin", b"https://evil.example")], NO),
+        (local(), &[("origin", b"http://a.localhost:3000")], OK),
+        (local(), &[("origin", b"http://a.b.localhost:3000")], OK),
+        (local(), &[("origin", b"http://localhost:3000")], NO),
+        (local(), &[("origin", b"http://a.localhost")], NO),
+        (local(), &[("origin", b"http://evillocalhost:3000")], NO),
         (new().allow_if(|_, _| false), &[("origin", b"https://tenant.example")], NO),
     ];
     for (layer, headers, expected) in rows {
@@ -281,11 +290,35 @@ fn wrong_patterns_say_what_is_wrong() {
         ("https://*example.com", "a wildcard is one whole label at the front, as in https://*.example.com"),
         ("https://a.*.example.com", "a wildcard is one whole label at the front, as in https://*.example.com"),
         ("https://*.com", "a wildcard needs a domain of two labels at least"),
+        ("https://*.0.2.1", "an address has no subdomains"),
+        ("https://*.[::1]", "an address has no subdomains"),
         ("https://*.*.example.com", "its host is not a host"),
     ] {
         let error = OriginLayer::new([pattern]).unwrap_err().to_string();
         assert!(error.ends_with(why), "{pattern}: {error}");
     }
+}
+
+#[test]
+fn wrong_hosts_and_schemes_say_what_is_wrong() {
+    for scheme in ["htps", "", "https://", "ftp", "file", "https "] {
+        let error = OriginLayer::same_origin().scheme(scheme).unwrap_err().to_string();
+        assert_eq!(error, format!("invalid scheme {scheme:?}: a server is reached by https or http"));
+    }
+    for scheme in ["https", "HTTP", "wss", "ws"] {
+        assert!(OriginLayer::same_origin().scheme(scheme).is_ok(), "{scheme}");
+    }
+    let error = OriginLayer::same_origin().hosts(["a.example/"]).unwrap_err().to_string();
+    assert!(error.starts_with("invalid host \"a.example/\": "), "{error}");
+}
+
+#[test]
+fn a_refused_host_is_named_and_how_to_allow_it() {
+    let layer = OriginLayer::same_origin().hosts(["a.example"]).unwrap();
+    let refusal = layer.admit(&parts("/", &[("host", b"evil.example:81")], false)).unwrap_err();
+    let sentence =
+        "The handshake was refused: host \"evil.example\" is not allowed. Allow it with hosts([\"evil.example\"]).";
+    assert_eq!(refusal.text(), sentence);
 }
 
 #[test]

@@ -7,13 +7,27 @@
 //! vocabulary and the guarded connection of `portcullis-core` are always here. A library that needs one layer should
 //! take that layer's crate.
 
+#[cfg(feature = "close")]
+pub use portcullis_close::CloseLayer;
 pub use portcullis_core::*;
+#[cfg(feature = "derive")]
+pub use portcullis_derive::IntoCloseOfFacade as IntoClose;
+#[cfg(feature = "jwt")]
+pub use portcullis_jwt as jwt;
 #[cfg(feature = "origin")]
 pub use portcullis_origin as origin;
 #[cfg(feature = "rate-limit")]
 pub use portcullis_rate_limit as rate_limit;
 
 /// The examples of the README, compiled.
-#[cfg(all(doctest, feature = "origin", feature = "rate-limit"))]
+#[cfg(all(
+    doctest,
+    feature = "axum",
+    feature = "close",
+    feature = "derive",
+    feature = "jwt",
+    feature = "origin",
+    feature = "rate-limit"
+))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;

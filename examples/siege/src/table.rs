@@ -1,6 +1,9 @@
 //! What is printed.
 
-use crate::{attacks::Attack, side::Suffered};
+use crate::{
+    attacks::{Attack, Saw},
+    side::Suffered,
+};
 
 pub(crate) struct Row {
     pub(crate) attack: &'static Attack,
@@ -22,6 +25,10 @@ pub(crate) fn print(rows: &[Row]) {
     println!("{:<24} {heads} {heads}", "attack");
     for Row { attack, bare, guarded } in rows {
         println!("{:<24} {} {}", attack.name, cells(bare), cells(guarded));
+        let reasons = [reason(bare), reason(guarded)];
+        if reasons != ["", ""] {
+            println!("{}", format!("{:<24} {:<37} {}", "", reasons[0], reasons[1]).trim_end());
+        }
     }
     let well = rows.iter().filter(|row| row.is_well()).count();
     println!("\nmsgs and bytes reached the handler; ms is the server's CPU time, in steps of 10");
@@ -32,12 +39,20 @@ pub(crate) fn print(rows: &[Row]) {
 }
 
 fn cells(Suffered { saw, messages, bytes, cpu_ms }: &Suffered) -> String {
-    format!("{:<17} {messages:>6} {bytes:>7} {cpu_ms:>4}", cut(&saw.to_string()))
+    let saw = match saw {
+        Saw::Closed { code: Some(code), .. } => code.to_string(),
+        other => other.to_string(),
+    };
+    // The table keeps to 100 columns.
+    format!("{saw:<17.17} {messages:>6} {bytes:>7} {cpu_ms:>4}")
 }
 
-/// The table keeps to 100 columns.
-fn cut(text: &str) -> String {
-    text.chars().take(17).collect()
+/// The reason of a close, on a line of its own.
+fn reason(suffered: &Suffered) -> &str {
+    match &suffered.saw {
+        Saw::Closed { reason, .. } => reason,
+        _ => "",
+    }
 }
 
 pub(crate) fn print_json(rows: &[Row]) {

@@ -102,6 +102,14 @@ async fn a_refused_origin_learns_nothing_more() {
 }
 
 #[tokio::test]
+async fn a_body_of_axums_says_which_origin_and_how_to_allow_it() {
+    let origins = OriginLayer::new(["https://own.example"]).unwrap();
+    let address = serve(app().layer(origins)).await;
+    let answer = wire::plain(address, &with("/ok", "origin: https://page.example\r\nconnection: close\r\n")).await;
+    assert!(answer.contains("Allow it with OriginLayer::new([\"https://page.example\"])"), "{answer}");
+}
+
+#[tokio::test]
 async fn everybody_or_nobody_if_the_user_says_so() {
     let address =
         serve(app().layer(CloseLayer::always().status(StatusCode::UNAUTHORIZED, CloseCode::new(4001).unwrap()))).await;
