@@ -9,7 +9,7 @@ let greet = service_fn(async |request: Request<()>| {
     let session = request.extensions().get::<Session<serde_json::Value>>();
     Ok::<_, std::convert::Infallible>(Response::new(session.and_then(Session::subject)))
 });
-let service = JwtLayer::new(verifier).bearer().layer(greet);
+let service = JwtLayer::<serde_json::Value>::new(verifier).bearer().layer(greet);
 
 let handshake = |authorization: String| {
     let request = Request::get("/ws").header("upgrade", "websocket").header("authorization", authorization);

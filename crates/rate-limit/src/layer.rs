@@ -1,28 +1,58 @@
 //! The layer.
 
 use std::{
+    hash::Hash,
     num::NonZeroU32,
     sync::Arc,
-    task::{Context, Poll},
+    time::{Duration, Instant},
 };
 
 use governor::Quota;
-use http::{Request, Response};
-use portcullis_core::{
-    CloseCode, CloseFrame,
-    policy::Policy,
-    upgrade::{self, ResponseFuture},
-};
+use http::request::Parts;
+use portcullis_core::CloseFrame;
 use tower_layer::Layer;
-use tower_service::Service;
 
-use crate::policy::{Excess, Limiter, Limits};
+use crate::{
+    cells::{BYTES, CONTINUATIONS, CONTROL, MESSAGES, Meters},
+    key::{Scope, Secret, custom},
+    meter::{ByteQuota, Epoch, Meter, sixty_four_times},
+    policy::{Answer, Excess},
+    service::MessageRate,
+    table::Table,
+};
 
-/// Limits the messages of each connection. The crate's page says what is counted and what the defaults are.
+/// Limits what clients send. The crate's page says what is counted and what the defaults are.
+///
+/// Clones, and what [`layer`](Layer::layer) makes of them, share the quotas of keys.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct MessageRateLayer {
-    limits: Arc<Limits>,
+    settings: Settings,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Clone)]
+struct Settings {
+    messages: Option<Quota>,
+    bytes: Option<ByteQuota>,
+    control: Option<Quota>,
+    continuations: Option<Quota>,
+    scope: Scope,
+    ipv6_prefix: u8,
+    most_keys: usize,
+    answer: Answer,
+}
+
+/// What all connections of a layer have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) meters: Meters,
+    pub(crate) scope: Scope,
+    pub(crate) ipv6_prefix: u8,
+    pub(crate) answer: Answer,
+    pub(crate) table: Table,
+    pub(crate) secret: Secret,
+    pub(crate) epoch: Epoch,
 }
 
 impl MessageRateLayer {
@@ -38,17 +68,34 @@ impl MessageRateLayer {
     /// A quota of messages.
     pub fn new(quota: Quota) -> Self {
         let control = Quota::per_second(count(10)).allow_burst(count(30));
-        Self {
-            limits: Arc::new(Limits {
-                messages: quota,
-                control,
-                continuations: None,
-                empty: 32,
-                excess: Excess::default(),
-                close: CloseFrame::new(CloseCode::POLICY_VIOLATION, "message rate exceeded"),
-                report_only: false,
-            }),
-        }
+        Self::with(Some(quota), None, Some(control))
+    }
+
+    /// A quota of bytes, and of nothing else: of payload, in frames of every kind.
+    pub fn bytes(quota: ByteQuota) -> Self {
+        Self::with(None, Some(quota), None)
+    }
+
+    fn with(messages: Option<Quota>, bytes: Option<ByteQuota>, control: Option<Quota>) -> Self {
+        let answer = Answer {
+            excess: Excess::default(),
+            close: None,
+            max_delay: Duration::from_secs(30),
+            patience: None,
+            empty: 32,
+            report_only: false,
+        };
+        let settings = Settings {
+            messages,
+            bytes,
+            control,
+            continuations: messages.map(sixty_four_times),
+            scope: Scope::Connection,
+            ipv6_prefix: 64,
+            most_keys: 1_000_000,
+            answer,
+        };
+        Self { shared: Arc::new(settings.shared()), settings }
     }
 
     /// So many messages at once.
@@ -57,47 +104,135 @@ impl MessageRateLayer {
     ///
     /// If that is none.
     pub fn burst(self, messages: u32) -> Self {
-        self.set(|limits| limits.messages = limits.messages.allow_burst(count(messages)))
+        self.set(|settings| {
+            settings.messages = settings.messages.map(|quota| quota.allow_burst(count(messages)));
+            settings.continuations = settings.messages.map(sixty_four_times);
+        })
     }
 
-    /// What happens to a message over the quota.
-    pub fn on_excess(self, excess: Excess) -> Self {
-        self.set(|limits| limits.excess = excess)
-    }
-
-    /// The close frame for a message over the quota.
-    pub fn close_frame(self, frame: CloseFrame) -> Self {
-        self.set(|limits| limits.close = frame)
+    /// A quota of bytes beside that of messages.
+    pub fn byte_quota(self, quota: ByteQuota) -> Self {
+        self.set(|settings| settings.bytes = Some(quota))
     }
 
     /// The quota of pings and pongs.
     pub fn control_quota(self, quota: Quota) -> Self {
-        self.set(|limits| limits.control = quota)
+        self.set(|settings| settings.control = Some(quota))
     }
 
     /// The quota of continuation frames.
     pub fn continuation_quota(self, quota: Quota) -> Self {
-        self.set(|limits| limits.continuations = Some(quota))
+        self.set(|settings| settings.continuations = Some(quota))
     }
 
-    /// How many empty continuation frames a message may have.
+    /// How many empty continuation frames a message may have. More closes, whatever else is done on excess.
     pub fn empty_continuations(self, frames: u32) -> Self {
-        self.set(|limits| limits.empty = frames)
+        self.set(|settings| settings.answer.empty = frames)
     }
 
-    /// Nothing is closed, delayed or dropped.
+    /// All connections of one subject share the quotas. Anonymous ones share them by client address.
+    pub fn per_subject(self) -> Self {
+        self.set(|settings| settings.scope = Scope::Subject { required: false })
+    }
+
+    /// With [`per_subject`](Self::per_subject): who sends anything before it is known who he is, is closed with 3000.
+    pub fn require_subject(self) -> Self {
+        self.set(|settings| settings.scope = Scope::Subject { required: true })
+    }
+
+    /// All connections of one client address share the quotas, which a layer outside must have found.
+    pub fn per_client_ip(self) -> Self {
+        self.set(|settings| settings.scope = Scope::Client)
+    }
+
+    /// How many leading bits of an IPv6 address name a client. 64 by default: one client has all addresses behind them.
+    pub fn ipv6_prefix(self, bits: u8) -> Self {
+        self.set(|settings| settings.ipv6_prefix = bits)
+    }
+
+    /// All connections with the same key share the quotas. One without a key has them for itself.
+    pub fn per_key<K: Hash>(self, key: impl Fn(&Parts) -> Option<K> + Send + Sync + 'static) -> Self {
+        let key = move |parts: &Parts, secret: &Secret| key(parts).map(|key| custom(secret, &key));
+        self.set(|settings| settings.scope = Scope::Custom(Arc::new(key)))
+    }
+
+    /// All connections share the quotas.
+    pub fn global(self) -> Self {
+        self.set(|settings| settings.scope = Scope::Global)
+    }
+
+    /// How many keys are remembered. 1,000,000 by default, of about a hundred bytes each. Keys that find no room share
+    /// one quota.
+    pub fn most_keys(self, keys: usize) -> Self {
+        self.set(|settings| settings.most_keys = keys)
+    }
+
+    /// What happens to what exceeds a quota.
+    pub fn on_excess(self, excess: Excess) -> Self {
+        self.set(|settings| settings.answer.excess = excess)
+    }
+
+    /// How long anything may be delayed. 30 s by default; what would have to wait longer closes.
+    pub fn max_delay(self, time: Duration) -> Self {
+        self.set(|settings| settings.answer.max_delay = time)
+    }
+
+    /// Where excess is delayed or dropped: after so many violations in a time, the next closes.
+    pub fn close_after(self, violations: u32, time: Duration) -> Self {
+        self.set(|settings| settings.answer.patience = Some((violations, time)))
+    }
+
+    /// The close frame for any excess, instead of 1008 and the name of the quota.
+    pub fn close_frame(self, frame: CloseFrame) -> Self {
+        self.set(|settings| settings.answer.close = Some(frame))
+    }
+
+    /// Nothing is closed, delayed or dropped. [`Allowance::violations`](crate::Allowance::violations) says what would be.
     pub fn report_only(self) -> Self {
-        self.set(|limits| limits.report_only = true)
+        self.set(|settings| settings.answer.report_only = true)
     }
 
     /// The quota of messages.
-    pub fn quota(&self) -> Quota {
-        self.limits.messages
+    pub fn quota(&self) -> Option<Quota> {
+        self.settings.messages
     }
 
-    fn set(mut self, change: impl FnOnce(&mut Limits)) -> Self {
-        change(Arc::make_mut(&mut self.limits));
+    /// State that is shared begins anew: layers are configured before they are used.
+    fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(&mut self.settings);
+        self.shared = Arc::new(self.settings.shared());
         self
+    }
+
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        self.shared.clone()
+    }
+}
+
+impl Settings {
+    fn shared(&self) -> Shared {
+        let mut meters = Meters::default();
+        meters.0[MESSAGES] = self.messages.map(Meter::from);
+        meters.0[BYTES] = self.bytes.map(Meter::from);
+        meters.0[CONTROL] = self.control.map(Meter::from);
+        meters.0[CONTINUATIONS] = self.continuations.map(Meter::from);
+        let most = if self.scope.is_shared() { self.most_keys } else { 0 };
+        Shared {
+            table: Table::new(most, meters.period()),
+            meters,
+            scope: self.scope.clone(),
+            ipv6_prefix: self.ipv6_prefix,
+            answer: self.answer.clone(),
+            secret: Secret::default(),
+            epoch: Epoch::new(),
+        }
+    }
+}
+
+impl Shared {
+    pub(crate) fn is_by_subject(&self) -> bool {
+        matches!(self.scope, Scope::Subject { .. })
     }
 }
 
@@ -105,42 +240,15 @@ fn count(cells: u32) -> NonZeroU32 {
     NonZeroU32::new(cells).expect("a rate or a burst is at least one")
 }
 
+/// The clock that connections are judged by, which a test can hold.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
 impl<S> Layer<S> for MessageRateLayer {
     type Service = MessageRate<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        MessageRate { inner, limits: self.limits.clone() }
-    }
-}
-
-/// The service of [`MessageRateLayer`].
-#[derive(Debug, Clone)]
-pub struct MessageRate<S> {
-    inner: S,
-    limits: Arc<Limits>,
-}
-
-impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for MessageRate<S>
-where
-    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
-    ResBody: Default + 'static,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        match upgrade::enter(&mut request) {
-            Ok(Some(guarded)) => {
-                let policy: Box<dyn Policy> = Box::new(Limiter::new(self.limits.clone()));
-                ResponseFuture::guarded(self.inner.call(request), guarded, policy)
-            }
-            Ok(None) => ResponseFuture::inner(self.inner.call(request)),
-            Err(refusal) => ResponseFuture::refused(refusal),
-        }
+        MessageRate::new(inner, self.shared.clone())
     }
 }

@@ -3,34 +3,60 @@
 //! An HTTP rate limiter counts a WebSocket as one request: after the handshake a client may send a million messages a
 //! second. A limiter in the handler sees none of what its library swallows, such as pings and empty fragments.
 //!
-//! - Messages are counted by their first frame, before any of it is delivered.
-//! - Pings and pongs have a quota of their own, and so have continuation frames.
-//! - What exceeds the message quota closes the connection (1008), is delayed (the socket is not read, so TCP tells the
-//!   client to slow down, and nothing is lost), or is dropped. What exceeds the other two closes.
-//! - What was admitted before the excess is delivered, and answered.
+//! - Messages, bytes, control frames and continuation frames have a quota each, and are counted by the headers of
+//!   frames, before any of them is delivered.
+//! - A quota is a connection's own, or shared by all connections of a subject, a client address, a key, or the server:
+//!   then reconnecting does not reset it.
+//! - What exceeds a quota closes the connection (1008), is delayed (the socket is not read, so TCP tells the client to
+//!   slow down, and nothing is lost), or is dropped. What was admitted before is delivered, and answered.
+//! - Layers compose. The outermost is charged first; what an inner one delays or drops is given back by those outside of
+//!   it, so that a client whom one quota stops does not drain another. On a close nothing is given back.
+//! - A frame with more bytes than a byte quota's burst could never be admitted: it closes with 1009.
+//! - An [`Allowance`] lets a handler charge by what a message asks for, and change a connection's quota.
 //!
-//! **What this does not do**: limit by subject, client address or key, count bytes, or hand an allowance to the handler.
-//! A client that reconnects begins with a full burst.
+//! State for keys is bounded: a million by default, of about a hundred bytes each, forgotten once they are idle. Keys
+//! that find no room share one quota, so that whoever brings a million of them gains nothing.
+//!
+//! **What this does not do**: limit the size of messages that are sent in fragments, or across several servers.
 //!
 //! # Defaults
 //!
-//! On excess: close with 1008, "message rate exceeded". Control frames: 10 a second, bursts of 30. Continuation frames:
-//! 64 times the message quota, and at most 32 empty ones a message.
+//! Per connection; on excess close with 1008 and the quota's name. With a message quota: 10 control frames a second in
+//! bursts of 30; continuation frames at 64 times the message quota, and at most 32 empty ones a message. Delays of 30 s
+//! at most. IPv6 clients by /64.
 //!
 //! ```
-//! use portcullis_rate_limit::{Excess, MessageRateLayer};
+//! use std::time::Instant;
+//! use http::Request;
+//! use portcullis_rate_limit::{Allowance, MessageRateLayer};
+//! use tower::{Layer, ServiceExt, service_fn};
 //!
-//! let layer = MessageRateLayer::per_second(20).burst(40).on_excess(Excess::Delay);
-//! assert_eq!(layer.quota().burst_size().get(), 40);
+//! let layer = MessageRateLayer::per_second(20).burst(40);
+//! assert_eq!(layer.quota().unwrap().burst_size().get(), 40);
+//! // A handshake without a connection behind it passes; there is nothing to limit.
+//! let inner = service_fn(async |request: Request<()>| Ok::<_, std::convert::Infallible>(http::Response::new(())));
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! let request = Request::get("/ws").header("upgrade", "websocket").body(()).unwrap();
+//! assert_eq!(layer.layer(inner).oneshot(request).await.unwrap().status(), 200);
+//! # });
 //! ```
 
-mod bucket;
+mod account;
+mod allowance;
+mod cells;
+mod key;
 mod layer;
+mod meter;
 mod policy;
+mod service;
+mod table;
 
 pub use governor::Quota;
 
 pub use crate::{
-    layer::{MessageRate, MessageRateLayer},
+    allowance::{Allowance, Exceeded},
+    layer::MessageRateLayer,
+    meter::ByteQuota,
     policy::Excess,
+    service::MessageRate,
 };

@@ -1,242 +1,172 @@
 //! The decision.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use governor::Quota;
 use portcullis_core::{
     CloseCode, CloseFrame,
     frame::{FrameHeader, Opcode},
-    policy::{Batch, BatchVerdict, Policy, Verdict},
+    identity::Subject,
+    policy::{Action, Batch, BatchVerdict, Policy, Verdict},
 };
 
-use crate::bucket::Bucket;
+use crate::{
+    account::Account,
+    cells::{BYTES, CONTINUATIONS, CONTROL, Demand, Over, of_batch, of_frame},
+    key::{Owner, of_subject},
+};
 
-/// What happens to a message over the quota.
+/// What happens to what exceeds a quota.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Excess {
     /// The connection is closed.
     #[default]
     Close,
-    /// The message waits, and nothing behind it is read.
+    /// It waits, and nothing behind it is read: TCP tells the client to slow down.
     Delay,
-    /// The message is dropped, all of its fragments. On a connection that compresses, this closes with 1008.
+    /// The message, with all of its fragments, or the control frame is dropped. A continuation frame, and any message on
+    /// a connection that compresses, closes with 1008 instead.
     Drop,
 }
 
+/// How excess is answered.
 #[derive(Debug, Clone)]
-pub(crate) struct Limits {
-    pub(crate) messages: Quota,
-    pub(crate) control: Quota,
-    pub(crate) continuations: Option<Quota>,
-    pub(crate) empty: u32,
+pub(crate) struct Answer {
     pub(crate) excess: Excess,
-    pub(crate) close: CloseFrame,
+    pub(crate) close: Option<CloseFrame>,
+    pub(crate) max_delay: Duration,
+    /// So many are delayed or dropped in so long a time; then the connection is closed.
+    pub(crate) patience: Option<(u32, Duration)>,
+    pub(crate) empty: u32,
     pub(crate) report_only: bool,
 }
 
-/// One connection's buckets.
-#[derive(Debug)]
+/// The policy of one connection.
 pub(crate) struct Limiter {
-    limits: Arc<Limits>,
-    messages: Bucket,
-    control: Bucket,
-    continuations: Bucket,
+    account: Arc<Account>,
     /// Empty continuation frames of the message that is open.
     empty: u32,
+    /// When the window of patience began, and the violations in it.
+    window: Option<(Instant, u32)>,
 }
 
 impl Limiter {
-    pub(crate) fn new(limits: Arc<Limits>) -> Self {
-        let continuations = limits.continuations.unwrap_or_else(|| continuations(limits.messages));
-        Self {
-            messages: Bucket::new(limits.messages),
-            control: Bucket::new(limits.control),
-            continuations: Bucket::new(continuations),
-            empty: 0,
-            limits,
-        }
-    }
-
-    fn take_all(&mut self, batch: &Batch, now: Instant) -> Result<(), Instant> {
-        for (bucket, cells) in [
-            (&mut self.messages, batch.messages.frames),
-            (&mut self.control, batch.control_frames()),
-            (&mut self.continuations, batch.continuations.frames),
-        ] {
-            if cells > 0 {
-                bucket.take(cells, now)?;
-            }
-        }
-        if batch.messages.frames > 0 {
-            self.empty = 0;
-        }
-        Ok(())
+    pub(crate) fn new(account: Arc<Account>) -> Self {
+        Self { account, empty: 0, window: None }
     }
 
     fn judge(&mut self, frame: &FrameHeader, now: Instant) -> Verdict {
-        match frame.opcode() {
-            Opcode::CONTINUATION => self.continuation(frame, now),
-            opcode if opcode.is_control() => {
-                close_if(self.control.take(1, now).is_err(), "control frame rate exceeded")
-            }
-            _ => self.message(now),
+        if self.account.is_unknown() {
+            return Verdict::Close(CloseFrame::new(CloseCode::UNAUTHORIZED, "nobody is signed in"));
+        }
+        if self.has_too_many_empty(frame) {
+            return Verdict::Close(self.close("too many empty fragments"));
+        }
+        let demand = of_frame(frame);
+        match self.account.take(&demand, now) {
+            Ok(()) => Verdict::Pass,
+            Err(over) => self.exceeded(&demand, over, now),
         }
     }
 
-    fn message(&mut self, now: Instant) -> Verdict {
-        self.empty = 0;
-        if self.messages.take(1, now).is_ok() {
+    fn has_too_many_empty(&mut self, frame: &FrameHeader) -> bool {
+        if frame.starts_message() {
+            self.empty = 0;
+        }
+        let empty = frame.opcode() == Opcode::CONTINUATION && frame.payload_len() == 0;
+        self.empty = self.empty.saturating_add(u32::from(empty));
+        self.empty > self.answer().empty
+    }
+
+    fn exceeded(&mut self, demand: &Demand, over: Over, now: Instant) -> Verdict {
+        self.account.violated();
+        if self.answer().report_only {
             return Verdict::Pass;
         }
-        match self.limits.excess {
-            Excess::Close => Verdict::Close(self.limits.close.clone()),
-            Excess::Delay if self.limits.report_only => Verdict::Pass,
-            Excess::Delay => Verdict::Delay(self.messages.reserve(now)),
+        if over.never && over.kind == BYTES {
+            return Verdict::Close(CloseFrame::new(CloseCode::MESSAGE_TOO_BIG, "more bytes than may be sent at once"));
+        }
+        let frame = self.close(reason(over.kind));
+        if self.is_out_of_patience(now) {
+            return Verdict::Close(frame);
+        }
+        match self.answer().excess {
+            Excess::Close => Verdict::Close(frame),
             Excess::Drop => Verdict::Drop,
+            Excess::Delay => self.delay(demand, over, now).map_or(Verdict::Close(frame), Verdict::Delay),
         }
     }
 
-    fn continuation(&mut self, frame: &FrameHeader, now: Instant) -> Verdict {
-        self.empty = self.empty.saturating_add(u32::from(frame.payload_len() == 0));
-        if self.empty > self.limits.empty {
-            return close_if(true, "too many empty fragments");
-        }
-        close_if(self.continuations.take(1, now).is_err(), "fragment rate exceeded")
+    /// When it may go on; `None` if that is too far off.
+    fn delay(&self, demand: &Demand, over: Over, now: Instant) -> Option<Instant> {
+        let ready = self.account.shared.epoch.instant(over.ready, now);
+        let waits = ready.saturating_duration_since(now) <= self.answer().max_delay;
+        waits.then(|| self.account.reserve(demand, now))
+    }
+
+    fn is_out_of_patience(&mut self, now: Instant) -> bool {
+        let Some((most, time)) = self.answer().patience else { return false };
+        let (began, violations) = match self.window {
+            Some((began, violations)) if now.saturating_duration_since(began) < time => (began, violations + 1),
+            _ => (now, 1),
+        };
+        self.window = Some((began, violations));
+        violations > most
+    }
+
+    fn close(&self, reason: &'static str) -> CloseFrame {
+        let own = || CloseFrame::new(CloseCode::POLICY_VIOLATION, reason);
+        self.answer().close.clone().unwrap_or_else(own)
+    }
+
+    fn answer(&self) -> &Answer {
+        &self.account.shared.answer
     }
 }
 
-fn close_if(exceeded: bool, reason: &'static str) -> Verdict {
-    if exceeded { Verdict::Close(CloseFrame::new(CloseCode::POLICY_VIOLATION, reason)) } else { Verdict::Pass }
-}
-
-/// 64 times a quota.
-fn continuations(messages: Quota) -> Quota {
-    let interval = (messages.replenish_interval() / 64).max(std::time::Duration::from_nanos(1));
-    let quota = Quota::with_period(interval).unwrap_or(messages);
-    quota.allow_burst(messages.burst_size().saturating_mul(std::num::NonZeroU32::MIN.saturating_add(63)))
+fn reason(kind: usize) -> &'static str {
+    match kind {
+        BYTES => "byte rate exceeded",
+        CONTROL => "control frame rate exceeded",
+        CONTINUATIONS => "fragment rate exceeded",
+        _ => "message rate exceeded",
+    }
 }
 
 impl Policy for Limiter {
     fn on_batch(&mut self, batch: &Batch, now: Instant) -> BatchVerdict {
         // Counting empty fragments by message needs them one by one.
-        if batch.empty_continuations > 0 {
+        if batch.empty_continuations > 0 || self.account.is_unknown() {
             return BatchVerdict::OneByOne;
         }
-        // A batch that does not fit is charged frame by frame, so nothing of it may stay charged here.
-        let before = (self.messages.clone(), self.control.clone(), self.continuations.clone());
-        if self.take_all(batch, now).is_ok() {
-            return BatchVerdict::Pass;
+        // A batch that does not fit is not charged at all: its frames are, one by one.
+        if self.account.take(&of_batch(batch), now).is_err() {
+            return BatchVerdict::OneByOne;
         }
-        (self.messages, self.control, self.continuations) = before;
-        BatchVerdict::OneByOne
+        if batch.messages.frames > 0 {
+            self.empty = 0;
+        }
+        BatchVerdict::Pass
     }
 
     fn on_frame(&mut self, frame: &FrameHeader, now: Instant) -> Verdict {
         let verdict = self.judge(frame, now);
-        if self.limits.report_only { Verdict::Pass } else { verdict }
+        if self.answer().report_only { Verdict::Pass } else { verdict }
     }
 
     fn on_refund(&mut self, batch: &Batch) {
-        self.messages.give_back(batch.messages.frames);
-        self.control.give_back(batch.control_frames());
-        self.continuations.give_back(batch.continuations.frames);
+        self.account.give_back(&of_batch(batch));
+    }
+
+    fn on_authenticated(&mut self, subject: &Subject) -> Action {
+        if self.account.shared.is_by_subject() {
+            self.account.belongs_to(Owner::Shared(of_subject(&self.account.shared.secret, subject)));
+        }
+        Action::None
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::num::NonZeroU32;
-
-    use super::*;
-
-    const TEXT: [u8; 6] = [0x81, 0x80, 0, 0, 0, 0];
-    const PING: [u8; 6] = [0x89, 0x80, 0, 0, 0, 0];
-    const EMPTY: [u8; 6] = [0x00, 0x80, 0, 0, 0, 0];
-
-    fn limiter(excess: Excess, report_only: bool) -> Limiter {
-        let quota = |cells| Quota::per_second(NonZeroU32::new(cells).unwrap());
-        Limiter::new(Arc::new(Limits {
-            messages: quota(2),
-            control: quota(3),
-            continuations: None,
-            empty: 4,
-            excess,
-            close: CloseFrame::new(CloseCode::POLICY_VIOLATION, "enough"),
-            report_only,
-        }))
-    }
-
-    /// How many of a frame pass, and what stops them.
-    fn passes(limiter: &mut Limiter, frame: &[u8], now: Instant) -> (u32, Verdict) {
-        let frame = FrameHeader::parse(frame).unwrap();
-        for passed in 0..1000 {
-            let verdict = limiter.on_frame(&frame, now);
-            if verdict != Verdict::Pass {
-                return (passed, verdict);
-            }
-        }
-        (1000, Verdict::Pass)
-    }
-
-    #[test]
-    fn each_kind_of_frame_has_its_quota() {
-        let now = Instant::now();
-        for (frame, passed, reason) in
-            [(TEXT, 2, "enough"), (PING, 3, "control frame rate exceeded"), (EMPTY, 4, "too many empty fragments")]
-        {
-            let verdict = passes(&mut limiter(Excess::Close, false), &frame, now);
-            let close = CloseFrame::new(CloseCode::POLICY_VIOLATION, reason);
-            assert_eq!(verdict, (passed, Verdict::Close(close)), "{frame:?}");
-        }
-        let mut fragment = EMPTY;
-        fragment[1] = 0x81;
-        let (passed, _) = passes(&mut limiter(Excess::Close, false), &fragment, now);
-        assert_eq!(passed, 128);
-    }
-
-    #[test]
-    fn empty_fragments_are_counted_by_message() {
-        let (mut limiter, now) = (limiter(Excess::Close, false), Instant::now());
-        let (text, empty) = (FrameHeader::parse(&TEXT).unwrap(), FrameHeader::parse(&EMPTY).unwrap());
-        assert_eq!(limiter.on_batch(&Batch::of(&empty), now), BatchVerdict::OneByOne);
-        for _message in 0..2 {
-            assert_eq!(limiter.on_frame(&text, now), Verdict::Pass);
-            for _fragment in 0..4 {
-                assert_eq!(limiter.on_frame(&empty, now), Verdict::Pass);
-            }
-        }
-        assert_ne!(limiter.on_frame(&empty, now), Verdict::Pass);
-    }
-
-    #[test]
-    fn excess_is_delayed_or_dropped_where_asked_for() {
-        let now = Instant::now();
-        assert_eq!(passes(&mut limiter(Excess::Drop, false), &TEXT, now), (2, Verdict::Drop));
-        let mut delaying = limiter(Excess::Delay, false);
-        for (passed, wait) in [(2, 500), (0, 1000), (0, 1500)] {
-            let until = now + std::time::Duration::from_millis(wait);
-            assert_eq!(passes(&mut delaying, &TEXT, now), (passed, Verdict::Delay(until)));
-        }
-    }
-
-    #[test]
-    fn report_only_admits_everything() {
-        for excess in [Excess::Close, Excess::Delay, Excess::Drop] {
-            assert_eq!(passes(&mut limiter(excess, true), &TEXT, Instant::now()), (1000, Verdict::Pass));
-        }
-    }
-
-    #[test]
-    fn a_batch_that_does_not_fit_is_not_charged() {
-        let (mut limiter, now) = (limiter(Excess::Close, false), Instant::now());
-        let mut batch = Batch::of(&FrameHeader::parse(&TEXT).unwrap());
-        batch.messages.frames = 2;
-        batch.pings.frames = 4;
-        assert_eq!(limiter.on_batch(&batch, now), BatchVerdict::OneByOne);
-        batch.pings.frames = 3;
-        assert_eq!(limiter.on_batch(&batch, now), BatchVerdict::Pass);
-        assert_eq!(limiter.on_batch(&batch, now), BatchVerdict::OneByOne);
-        limiter.on_refund(&batch);
-        assert_eq!(limiter.on_batch(&batch, now), BatchVerdict::Pass);
-    }
-}
+mod tests;

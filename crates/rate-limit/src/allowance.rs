@@ -1,0 +1,148 @@
+//! What a handler may charge, ask and change.
+
+use std::{
+    error::Error,
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use governor::Quota;
+use portcullis_core::{CloseCode, CloseFrame, IntoClose};
+
+use crate::{
+    account::Account,
+    cells::{BYTES, Demand, MESSAGES},
+    meter::{ByteQuota, Meter},
+};
+
+/// What a connection may still send, as its handler sees it. In the request's extensions, and an extractor for axum
+/// (feature `axum`). Where several layers limit messages, a charge counts against all of them.
+#[derive(Clone)]
+pub struct Allowance {
+    account: Arc<Account>,
+    outer: Option<Arc<Allowance>>,
+    clock: fn() -> Instant,
+}
+
+/// A charge that the quota does not allow. Closes with 1008, or with the layer's own close frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exceeded {
+    /// How long to wait; `None` if it would never be allowed.
+    pub retry_after: Option<Duration>,
+    close: CloseFrame,
+}
+
+impl Allowance {
+    pub(crate) fn new(account: Arc<Account>, outer: Option<Allowance>) -> Self {
+        Self { account, outer: outer.map(Arc::new), clock: crate::layer::now }
+    }
+
+    /// Charges so many messages more, for one that asks for much. All or nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Exceeded`] if they are not there: nothing is charged then, by any layer.
+    pub fn charge(&self, messages: u32) -> Result<(), Exceeded> {
+        let mut demand = Demand::default();
+        demand[MESSAGES] = messages.into();
+        let now = (self.clock)();
+        self.account.take(&demand, now).map_err(|over| {
+            let ready = self.account.shared.epoch.instant(over.ready, now);
+            let wait = ready.saturating_duration_since(now);
+            let frame = || CloseFrame::new(CloseCode::POLICY_VIOLATION, "message rate exceeded");
+            let close = self.account.shared.answer.close.clone().unwrap_or_else(frame);
+            Exceeded { retry_after: (!over.never).then_some(wait), close }
+        })?;
+        let Some(outer) = &self.outer else { return Ok(()) };
+        outer.charge(messages).inspect_err(|_| self.account.give_back(&demand))
+    }
+
+    /// How many messages could be sent now; `None` if nothing limits them.
+    pub fn remaining(&self) -> Option<u64> {
+        let left = |meters: &crate::cells::Meters, cells: &mut crate::cells::Cells, now| {
+            meters.0[MESSAGES].map(|meter| meter.left(cells[MESSAGES], now))
+        };
+        let ours = self.account.with((self.clock)(), left);
+        let theirs = self.outer.as_ref().and_then(|outer| outer.remaining());
+        ours.into_iter().chain(theirs).min()
+    }
+
+    /// How long until so many messages could be sent; `None` if that is never.
+    pub fn wait_for(&self, messages: u32) -> Option<Duration> {
+        let now = (self.clock)();
+        let ready = self.account.with(now, |meters, cells, at| match meters.0[MESSAGES] {
+            None => Some(at),
+            Some(meter) if meter.never(messages.into()) => None,
+            Some(meter) => Some(meter.ready(meter.after(cells[MESSAGES], messages.into(), at))),
+        });
+        let ours = self.account.shared.epoch.instant(ready?, now).saturating_duration_since(now);
+        match &self.outer {
+            Some(outer) => outer.wait_for(messages).map(|theirs| ours.max(theirs)),
+            None => Some(ours),
+        }
+    }
+
+    /// Gives this connection another quota of messages, from now on. Of a quota that is shared, others' part stays as it
+    /// is. Where several layers limit messages, the innermost one's is changed.
+    pub fn set_quota(&self, quota: Quota) {
+        self.account.change(|meters| meters.0[MESSAGES] = Some(Meter::from(quota)));
+    }
+
+    /// Gives this connection another quota of bytes, from now on.
+    pub fn set_byte_quota(&self, quota: ByteQuota) {
+        self.account.change(|meters| meters.0[BYTES] = Some(Meter::from(quota)));
+    }
+
+    /// How often this connection has exceeded a quota so far, whatever was done about it.
+    pub fn violations(&self) -> u64 {
+        self.account.violations() + self.outer.as_ref().map_or(0, |outer| outer.violations())
+    }
+}
+
+impl fmt::Debug for Allowance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Allowance").field("remaining", &self.remaining()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for Exceeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.retry_after {
+            Some(wait) => write!(f, "rate exceeded: allowed in {wait:?}"),
+            None => f.write_str("rate exceeded: more than is ever allowed at once"),
+        }
+    }
+}
+
+impl Error for Exceeded {}
+
+impl IntoClose for Exceeded {
+    fn into_close(self) -> CloseFrame {
+        self.close
+    }
+}
+
+#[cfg(feature = "axum")]
+mod extract {
+    use axum_core::{
+        extract::FromRequestParts,
+        response::{IntoResponse, Response},
+    };
+    use http::request::Parts;
+    use portcullis_core::refusal::Refusal;
+
+    use super::Allowance;
+
+    /// Refused with a 500 where no `MessageRateLayer` stands outside.
+    impl<S: Sync> FromRequestParts<S> for Allowance {
+        type Rejection = Response;
+
+        async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+            parts.extensions.get().cloned().ok_or_else(|| {
+                let sentence = "`Allowance` was extracted where no `MessageRateLayer` stands outside of the handler";
+                Refusal::wiring(sentence).into_response::<axum_core::body::Body>().into_response()
+            })
+        }
+    }
+}

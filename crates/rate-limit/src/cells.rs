@@ -1,0 +1,96 @@
+//! What is counted, of four kinds at once.
+
+use portcullis_core::{
+    frame::{FrameHeader, Opcode},
+    policy::Batch,
+};
+
+use crate::meter::Meter;
+
+/// Messages, bytes, control frames, continuation frames.
+pub(crate) const KINDS: usize = 4;
+pub(crate) const MESSAGES: usize = 0;
+pub(crate) const BYTES: usize = 1;
+pub(crate) const CONTROL: usize = 2;
+pub(crate) const CONTINUATIONS: usize = 3;
+
+/// When each kind would be all there again; nought is long ago.
+pub(crate) type Cells = [u64; KINDS];
+
+/// How much of each kind is asked for.
+pub(crate) type Demand = [u64; KINDS];
+
+/// The quotas; a kind without one is not limited.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Meters(pub(crate) [Option<Meter>; KINDS]);
+
+/// Why a demand is not met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Over {
+    /// The first kind that there is not enough of.
+    pub(crate) kind: usize,
+    /// When there would be enough of all.
+    pub(crate) ready: u64,
+    /// More was asked for than there ever is.
+    pub(crate) never: bool,
+}
+
+pub(crate) fn of_batch(batch: &Batch) -> Demand {
+    [batch.messages.frames.into(), batch.bytes(), batch.control_frames().into(), batch.continuations.frames.into()]
+}
+
+pub(crate) fn of_frame(frame: &FrameHeader) -> Demand {
+    let bytes = frame.payload_len();
+    match frame.opcode() {
+        Opcode::CONTINUATION => [0, bytes, 0, 1],
+        opcode if opcode.is_control() => [0, bytes, 1, 0],
+        _ => [1, bytes, 0, 0],
+    }
+}
+
+impl Meters {
+    /// Takes all that is asked for, or nothing.
+    pub(crate) fn take(&self, cells: &mut Cells, demand: &Demand, now: u64) -> Result<(), Over> {
+        let (after, over) = self.ask(cells, demand, now);
+        if let Some(over) = over {
+            return Err(over);
+        }
+        *cells = after;
+        Ok(())
+    }
+
+    /// Takes what is asked for ahead of its time. Returns when it is there.
+    pub(crate) fn reserve(&self, cells: &mut Cells, demand: &Demand, now: u64) -> u64 {
+        let (after, over) = self.ask(cells, demand, now);
+        *cells = after;
+        over.map_or(now, |over| over.ready)
+    }
+
+    pub(crate) fn give_back(&self, cells: &mut Cells, demand: &Demand) {
+        for (meter, (full_at, asked)) in self.0.iter().zip(cells.iter_mut().zip(demand)) {
+            if let Some(meter) = meter {
+                *full_at = full_at.saturating_sub(meter.worth(*asked));
+            }
+        }
+    }
+
+    fn ask(&self, cells: &Cells, demand: &Demand, now: u64) -> (Cells, Option<Over>) {
+        let (mut after, mut over) = (*cells, None::<Over>);
+        for kind in 0..KINDS {
+            let (Some(meter), asked @ 1..) = (self.0[kind], demand[kind]) else { continue };
+            after[kind] = meter.after(cells[kind], asked, now);
+            let ready = meter.ready(after[kind]);
+            if ready > now {
+                let over = over.get_or_insert(Over { kind, ready, never: false });
+                over.ready = over.ready.max(ready);
+                over.never |= meter.never(asked);
+            }
+        }
+        (after, over)
+    }
+
+    /// How long a state takes to be full again at most.
+    pub(crate) fn period(&self) -> u64 {
+        self.0.iter().flatten().map(|meter| meter.period()).max().unwrap_or(0)
+    }
+}

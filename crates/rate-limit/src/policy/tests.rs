@@ -1,0 +1,183 @@
+use std::num::NonZeroU32;
+
+use governor::Quota;
+use http::Request;
+
+use super::*;
+use crate::{ByteQuota, MessageRateLayer};
+
+const TEXT: [u8; 6] = [0x81, 0x80, 0, 0, 0, 0];
+const HUNDRED: [u8; 6] = [0x82, 0xe4, 0, 0, 0, 0];
+const PING: [u8; 6] = [0x89, 0x80, 0, 0, 0, 0];
+const EMPTY: [u8; 6] = [0x00, 0x80, 0, 0, 0, 0];
+const FRAGMENT: [u8; 6] = [0x00, 0x81, 0, 0, 0, 0];
+
+fn quota(cells: u32) -> Quota {
+    Quota::per_second(NonZeroU32::new(cells).unwrap())
+}
+
+/// Two messages, three control frames, five continuations of which four may be empty, and 250 bytes a second.
+fn layer() -> MessageRateLayer {
+    let layer = MessageRateLayer::per_second(2).control_quota(quota(3)).continuation_quota(quota(5));
+    layer.empty_continuations(4).byte_quota(ByteQuota::per_second(250))
+}
+
+fn limiter(layer: &MessageRateLayer) -> Limiter {
+    let shared = layer.shared();
+    let parts = Request::new(()).into_parts().0;
+    let owner = shared.scope.owner(&parts, &shared.secret, 64).unwrap_or(Owner::Own);
+    Limiter::new(Arc::new(Account::new(shared, owner)))
+}
+
+fn now() -> Instant {
+    Instant::now() + Duration::from_secs(1)
+}
+
+/// How many of a frame pass, and what stops them.
+fn passes(limiter: &mut Limiter, frame: &[u8], now: Instant) -> (u32, Verdict) {
+    let frame = FrameHeader::parse(frame).unwrap();
+    for passed in 0..1000 {
+        let verdict = limiter.on_frame(&frame, now);
+        if verdict != Verdict::Pass {
+            return (passed, verdict);
+        }
+    }
+    (1000, Verdict::Pass)
+}
+
+fn closed(reason: &'static str) -> Verdict {
+    Verdict::Close(CloseFrame::new(CloseCode::POLICY_VIOLATION, reason))
+}
+
+#[test]
+fn each_kind_has_its_quota_and_every_action() {
+    let now = now();
+    let bytes = MessageRateLayer::bytes(ByteQuota::per_second(250));
+    for (layer, frame, passed, reason, next) in [
+        (layer(), TEXT, 2, "message rate exceeded", 500),
+        (layer(), PING, 3, "control frame rate exceeded", 334),
+        (layer(), FRAGMENT, 5, "fragment rate exceeded", 200),
+        (bytes, HUNDRED, 2, "byte rate exceeded", 200),
+    ] {
+        let with = |excess| limiter(&layer.clone().on_excess(excess));
+        assert_eq!(passes(&mut with(Excess::Close), &frame, now), (passed, closed(reason)));
+        assert_eq!(passes(&mut with(Excess::Drop), &frame, now), (passed, Verdict::Drop));
+        let mut delaying = with(Excess::Delay);
+        let (passed_before, verdict) = passes(&mut delaying, &frame, now);
+        let Verdict::Delay(until) = verdict else { panic!("{verdict:?}") };
+        let wait = until - now;
+        assert!(
+            passed_before == passed && wait <= Duration::from_millis(next) && wait > Duration::from_millis(next - 2)
+        );
+        assert_eq!(passes(&mut delaying, &frame, until).0, 0, "what waited was charged ahead");
+    }
+}
+
+#[test]
+fn a_frame_that_never_fits_is_too_big() {
+    let mut limiter = limiter(&MessageRateLayer::bytes(ByteQuota::per_second(99)).on_excess(Excess::Delay));
+    let close = CloseFrame::new(CloseCode::MESSAGE_TOO_BIG, "more bytes than may be sent at once");
+    assert_eq!(passes(&mut limiter, &HUNDRED, now()), (0, Verdict::Close(close)));
+}
+
+#[test]
+fn empty_fragments_are_counted_by_message() {
+    let layer = layer().continuation_quota(quota(1000));
+    let (mut limiter, now) = (limiter(&layer), now());
+    let (text, empty) = (FrameHeader::parse(&TEXT).unwrap(), FrameHeader::parse(&EMPTY).unwrap());
+    assert_eq!(limiter.on_batch(&Batch::of(&empty), now), BatchVerdict::OneByOne);
+    assert_eq!(limiter.on_frame(&text, now), Verdict::Pass);
+    assert_eq!(passes(&mut limiter, &EMPTY, now), (4, closed("too many empty fragments")));
+    assert_eq!(limiter.on_batch(&Batch::of(&text), now), BatchVerdict::Pass, "a batch begins a message too");
+    assert_eq!(passes(&mut limiter, &EMPTY, now), (4, closed("too many empty fragments")));
+}
+
+#[test]
+fn patience_ends() {
+    let layer = layer().on_excess(Excess::Drop).close_after(3, Duration::from_secs(10));
+    let (mut limiter, now) = (limiter(&layer), now());
+    let text = FrameHeader::parse(&TEXT).unwrap();
+    for verdict in
+        [Verdict::Pass, Verdict::Pass, Verdict::Drop, Verdict::Drop, Verdict::Drop, closed("message rate exceeded")]
+    {
+        assert_eq!(limiter.on_frame(&text, now), verdict);
+    }
+    let anew = now + Duration::from_secs(10);
+    assert_eq!(passes(&mut limiter, &TEXT, anew), (2, Verdict::Drop), "a new window");
+}
+
+#[test]
+fn what_would_wait_too_long_closes() {
+    let layer = layer().on_excess(Excess::Delay).max_delay(Duration::from_millis(1200));
+    let (mut limiter, now) = (limiter(&layer), now());
+    let waits: Vec<_> = (0..5).map(|_| passes(&mut limiter, &TEXT, now).1).collect();
+    assert!(matches!(waits[..3], [Verdict::Delay(_), Verdict::Delay(_), Verdict::Close(_)]), "{waits:?}");
+}
+
+#[test]
+fn report_only_admits_everything_and_counts() {
+    for excess in [Excess::Close, Excess::Delay, Excess::Drop] {
+        let mut limiter = limiter(&layer().on_excess(excess).report_only());
+        assert_eq!(passes(&mut limiter, &TEXT, now()), (1000, Verdict::Pass));
+        assert_eq!(limiter.account.violations(), 998);
+    }
+}
+
+#[test]
+fn the_close_frame_is_the_users() {
+    let frame = CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "slow down");
+    let mut limiter = limiter(&layer().close_frame(frame.clone()));
+    assert_eq!(passes(&mut limiter, &PING, now()), (3, Verdict::Close(frame)));
+}
+
+#[test]
+fn a_batch_is_charged_whole_or_not_at_all_and_given_back_whole() {
+    let (mut limiter, now) = (limiter(&layer()), now());
+    let mut batch = Batch::of(&FrameHeader::parse(&HUNDRED).unwrap());
+    batch.messages.frames = 2;
+    batch.pings.frames = 4;
+    batch.continuations.frames = 5;
+    assert_eq!(limiter.on_batch(&batch, now), BatchVerdict::OneByOne);
+    batch.pings.frames = 3;
+    assert_eq!(limiter.on_batch(&batch, now), BatchVerdict::Pass);
+    for frame in [TEXT, PING, FRAGMENT] {
+        assert_eq!(passes(&mut limiter, &frame, now).0, 0);
+    }
+    limiter.on_refund(&batch);
+    assert_eq!(limiter.on_batch(&batch, now), BatchVerdict::Pass, "continuations were given back as well");
+}
+
+#[test]
+fn a_shared_quota_is_used_up_together_and_not_reset_by_reconnecting() {
+    let (layer, now) = (layer().global(), now());
+    let mut one = limiter(&layer);
+    assert_eq!(passes(&mut one, &TEXT, now).0, 2);
+    drop(one);
+    assert_eq!(passes(&mut limiter(&layer), &TEXT, now).0, 0);
+    assert_eq!(passes(&mut limiter(&layer.clone()), &TEXT, now + Duration::from_millis(500)).0, 1);
+}
+
+#[test]
+fn who_is_not_signed_in_sends_nothing_where_that_is_required() {
+    let (layer, now) = (layer().require_subject(), now());
+    let (mut one, mut other) = (limiter(&layer), limiter(&layer));
+    let close = CloseFrame::new(CloseCode::UNAUTHORIZED, "nobody is signed in");
+    assert_eq!(passes(&mut one, &TEXT, now), (0, Verdict::Close(close)));
+    for limiter in [&mut one, &mut other] {
+        limiter.on_authenticated(&Subject::new("alice"));
+    }
+    assert_eq!(passes(&mut one, &TEXT, now).0, 2);
+    assert_eq!(passes(&mut other, &TEXT, now).0, 0, "it is the same alice");
+}
+
+#[test]
+fn two_thousand_connections_share_one_quota_exactly() {
+    let layer = MessageRateLayer::per_second(1).burst(5000).control_quota(quota(1)).global();
+    let now = now();
+    let admitted: u32 = std::thread::scope(|scope| {
+        let flood = || (0..500).map(|_| passes(&mut limiter(&layer), &TEXT, now).0).sum::<u32>();
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(flood)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert_eq!(admitted, 5000);
+}

@@ -1,0 +1,75 @@
+//! The service.
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use portcullis_core::{
+    Connection,
+    policy::Policy,
+    upgrade::{self, ResponseFuture},
+};
+use tower_service::Service;
+
+use crate::{
+    account::Account,
+    allowance::Allowance,
+    key::{Owner, of_subject},
+    layer::Shared,
+    policy::Limiter,
+};
+
+/// The service of [`MessageRateLayer`](crate::MessageRateLayer).
+#[derive(Debug, Clone)]
+pub struct MessageRate<S> {
+    inner: S,
+    shared: Arc<Shared>,
+}
+
+impl<S> MessageRate<S> {
+    pub(crate) fn new(inner: S, shared: Arc<Shared>) -> Self {
+        Self { inner, shared }
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for MessageRate<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ResBody: Default + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let guarded = match upgrade::enter(&mut request) {
+            Ok(Some(guarded)) => guarded,
+            Ok(None) => return ResponseFuture::inner(self.inner.call(request)),
+            Err(refusal) => return ResponseFuture::refused(refusal),
+        };
+        let (mut parts, body) = request.into_parts();
+        let owner = match self.shared.scope.owner(&parts, &self.shared.secret, self.shared.ipv6_prefix) {
+            Ok(owner) => known(&self.shared, owner, guarded.connection()),
+            Err(refusal) => return ResponseFuture::refused(refusal),
+        };
+        let account = Arc::new(Account::new(self.shared.clone(), owner));
+        let outer = parts.extensions.get::<Allowance>().cloned();
+        parts.extensions.insert(Allowance::new(account.clone(), outer));
+        let policy: Box<dyn Policy> = Box::new(Limiter::new(account));
+        ResponseFuture::guarded(self.inner.call(Request::from_parts(parts, body)), guarded, policy)
+    }
+}
+
+/// A subject may be known to the connection alone.
+fn known(shared: &Shared, owner: Owner, connection: &Connection) -> Owner {
+    match connection.subject() {
+        Some(subject) if shared.is_by_subject() => Owner::Shared(of_subject(&shared.secret, &subject)),
+        _ => owner,
+    }
+}
