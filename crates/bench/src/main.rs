@@ -14,6 +14,7 @@ mod load;
 mod measure;
 mod memory;
 mod plan;
+mod rates;
 mod report;
 mod server;
 mod side;
@@ -60,6 +61,7 @@ fn echo(side: &str, path: &str, messages: &str) -> io::Result<ExitCode> {
 fn compare(plan: &Plan) -> io::Result<ExitCode> {
     report::title(plan);
     measure::all(plan)?;
+    rates::compare()?;
     tokens::compare(plan)?;
     memory::compare(plan)?;
     let passed = exact::gates(plan)?;

@@ -8,7 +8,7 @@ use crate::{
 
 pub(crate) fn title(plan: &Plan) {
     println!("Guarded against bare axum: medians of {} interleaved rounds (lowest - highest).", plan.rounds);
-    println!("core: GuardLayer. rate: GuardLayer and a message rate limit. Server and client: a thread each.");
+    println!("core: GuardLayer. rate: three quotas, one of them keyed. Server and client: a thread each.");
 }
 
 pub(crate) fn speed_head() {
@@ -22,6 +22,27 @@ pub(crate) fn speed(name: &str, rounds: &[Round]) {
 
 fn times(Spread { median, low, high }: Spread) -> String {
     format!("{median:.3} ({low:.3} - {high:.3})")
+}
+
+pub(crate) fn checks_head() {
+    println!("\n{:<24}{:>12}{:>12}{:>12}{:>12}", "one check, ns", "direct", "1 key", "1,000 keys", "1,000,000");
+}
+
+pub(crate) fn checks(name: &str, nanos: [f64; 4]) {
+    let [direct, one, thousand, million] = nanos;
+    println!("{name:<24}{direct:>12.0}{one:>12.0}{thousand:>12.0}{million:>12.0}");
+}
+
+/// Slots double: the first is of less than 128 ns.
+pub(crate) fn pauses(slots: &[u64], worst: u128) {
+    let total: u64 = slots.iter().sum();
+    print!("checks while a million idle keys are swept:");
+    for (slot, count) in slots.iter().enumerate().filter(|(_, count)| **count > 0) {
+        print!(" <{} ns: {count};", 128_u64 << slot);
+    }
+    let share = |slot: usize| slots[..=slot].iter().sum::<u64>() * 10_000 >= total * 9_999;
+    let p9999 = (0..slots.len()).find(|slot| share(*slot)).map_or(0, |slot| 128_u64 << slot);
+    println!(" p99.99 below {p9999} ns, worst {worst} ns");
 }
 
 pub(crate) fn tokens_head() {

@@ -4,7 +4,7 @@ use std::io;
 
 use axum::Router;
 use portcullis_core::GuardLayer;
-use portcullis_rate_limit::MessageRateLayer;
+use portcullis_rate_limit::{ByteQuota, MessageRateLayer};
 
 /// A server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub(crate) enum Side {
     Bare,
     /// The guard, without a policy.
     Core,
-    /// The guard and a limit that is never reached.
+    /// The guard and three limits that are never reached: messages, bytes, and messages of a key.
     Rate,
 }
 
@@ -38,7 +38,11 @@ impl Side {
         match self {
             Self::Bare => routes,
             Self::Core => routes.layer(GuardLayer::new()),
-            Self::Rate => routes.layer(MessageRateLayer::per_second(1_000_000_000)),
+            Self::Rate => {
+                let messages = || MessageRateLayer::per_second(1_000_000_000);
+                let bytes = MessageRateLayer::bytes(ByteQuota::per_second(1_000_000_000_000));
+                routes.layer(messages()).layer(bytes).layer(messages().per_key(|_| Some("a key")))
+            }
         }
     }
 }

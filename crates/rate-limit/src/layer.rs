@@ -9,14 +9,15 @@ use std::{
 
 use governor::Quota;
 use http::request::Parts;
-use portcullis_core::CloseFrame;
+use portcullis_core::{CloseFrame, policy::Policy, refusal::Refusal};
 use tower_layer::Layer;
 
 use crate::{
+    account::Account,
     cells::{BYTES, CONTINUATIONS, CONTROL, MESSAGES, Meters},
     key::{Scope, Secret, custom},
     meter::{ByteQuota, Epoch, Meter, sixty_four_times},
-    policy::{Answer, Excess},
+    policy::{Answer, Excess, Limiter},
     service::MessageRate,
     table::Table,
 };
@@ -202,6 +203,16 @@ impl MessageRateLayer {
         change(&mut self.settings);
         self.shared = Arc::new(self.settings.shared());
         self
+    }
+
+    /// The policy of one connection, for those who guard a transport of their own (`GuardedIo::new`).
+    ///
+    /// # Errors
+    ///
+    /// A wiring error where the quota's owner cannot be told from the request.
+    pub fn policy(&self, parts: &Parts) -> Result<Box<dyn Policy>, Refusal> {
+        let owner = self.shared.scope.owner(parts, &self.shared.secret, self.shared.ipv6_prefix)?;
+        Ok(Box::new(Limiter::new(Arc::new(Account::new(self.shared.clone(), owner)))))
     }
 
     #[cfg(test)]

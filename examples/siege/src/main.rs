@@ -42,7 +42,7 @@ fn main() -> ExitCode {
 
 /// What applications write by hand, if anything.
 fn bare(routes: server::Routes) -> axum::Router {
-    routes.open.merge(tokens::bare(routes.private, routes.first))
+    routes.open.merge(routes.user).merge(tokens::bare(routes.private, routes.first))
 }
 
 fn siege(json: bool) -> Result<bool> {

@@ -108,6 +108,26 @@ impl Raw {
         Ok(read)
     }
 
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        Ok(self.stream.write_all(bytes)?)
+    }
+
+    /// Reads up to so many messages. Returns how many there were before the connection closed, or patience ended.
+    pub(crate) fn read_messages(&mut self, most: usize) -> usize {
+        let mut messages = 0;
+        while messages < most {
+            match self.take() {
+                Some((header, _)) if header.opcode() == Opcode::CLOSE => break,
+                Some((header, _)) => messages += usize::from(header.starts_message()),
+                None => match self.read() {
+                    Ok(1..) => {}
+                    _ => break,
+                },
+            }
+        }
+        messages
+    }
+
     /// Sends one message, and leaves with its echo.
     pub(crate) fn greet(mut self) -> Result<Saw> {
         let mut bytes = Vec::new();

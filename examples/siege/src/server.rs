@@ -35,6 +35,8 @@ pub(crate) struct Routes {
     pub(crate) open: Router,
     /// `/private`, for those who bring a token.
     pub(crate) private: Router,
+    /// `/user?name=`, where whoever stands outside knows who is who.
+    pub(crate) user: Router,
     /// `/first`, for those who say who they are in their first message.
     pub(crate) first: Router,
 }
@@ -43,7 +45,7 @@ impl Routes {
     pub(crate) fn new() -> Self {
         let seen = Arc::new(Seen::default());
         let echo = |path| Router::new().route(path, any(upgrade)).with_state(seen.clone());
-        Self { open: open(seen.clone()), private: echo("/private"), first: echo("/first") }
+        Self { open: open(seen.clone()), private: echo("/private"), first: echo("/first"), user: echo("/user") }
     }
 }
 

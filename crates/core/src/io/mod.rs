@@ -82,7 +82,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
     }
 
     /// What the connection must say first, if anything.
-    pub(crate) fn take_gate(&self) -> Option<Gate> {
+    pub(crate) fn take_gate(&self) -> Option<Box<Gate>> {
         lock(&self.state).gate.take()
     }
 
@@ -144,7 +144,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Control for Shared<T> {
     fn hold(&self, gate: Gate) -> bool {
         let mut state = lock(&self.state);
         let first = state.gate.is_none();
-        state.gate.get_or_insert(gate);
+        state.gate.get_or_insert_with(|| Box::new(gate));
         first
     }
 

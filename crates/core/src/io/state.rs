@@ -25,7 +25,7 @@ pub(crate) struct State<T> {
     pub(super) settings: Settings,
     pub(super) phase: Phase,
     /// What the connection must say before its handler gets it.
-    pub(super) gate: Option<Gate>,
+    pub(super) gate: Option<Box<Gate>>,
     /// Read and not admitted: an incomplete header or control frame, or what waits for a delay.
     pub(super) backlog: Vec<u8>,
     /// Admitted, and not delivered yet for want of room.

@@ -144,7 +144,7 @@ impl Future for Awaiting {
             this.shared.activate(io, this.shutdown_first);
             return Poll::Ready(Ok(granted()));
         };
-        this.passing = Some(Box::pin(pass(this.shared.clone(), io, gate, this.shutdown_first)));
+        this.passing = Some(Box::pin(pass(this.shared.clone(), io, *gate, this.shutdown_first)));
         self.poll(cx)
     }
 }

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::{Attack, Saw, Want, storm};
-use crate::{Result, raw};
+use super::{Attack, Saw, Want, frames, storm};
+use crate::Result;
 
 pub(super) const ALL: &[Attack] = &[
     Attack { name: "message flood", run: message_flood, want: Want::Close(1008) },
@@ -15,14 +15,6 @@ pub(super) const ALL: &[Attack] = &[
     Attack { name: "handler that panics", run: panic, want: Want::Close(1011) },
     Attack { name: "handler that returns", run: drops, want: Want::EmptyClose },
 ];
-
-fn frames(count: usize, first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for _ in 0..count {
-        raw::frame(&mut bytes, first, payload);
-    }
-    bytes
-}
 
 fn message_flood(address: SocketAddr) -> Result<Saw> {
     storm(address, "/ws", frames(20_000, 0x81, b"spam spam spam"))

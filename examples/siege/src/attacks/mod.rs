@@ -3,6 +3,7 @@
 mod frames;
 mod pages;
 mod polite;
+mod rates;
 mod tokens;
 
 use std::{fmt, net::SocketAddr};
@@ -89,7 +90,7 @@ impl fmt::Display for Saw {
 
 /// Every attack, and the legitimate clients behind them.
 pub(crate) fn all() -> impl Iterator<Item = &'static Attack> {
-    [pages::ALL, frames::ALL, tokens::ALL, polite::ALL].into_iter().flatten()
+    [pages::ALL, frames::ALL, rates::ALL, tokens::ALL, polite::ALL].into_iter().flatten()
 }
 
 /// The page's own origin.
@@ -100,4 +101,13 @@ fn storm(address: SocketAddr, path: &str, bytes: Vec<u8>) -> Result<Saw> {
         Opened::Socket(socket) => socket.storm(bytes),
         Opened::Status(status) => Ok(Saw::Status(status)),
     }
+}
+
+/// The same frame, so many times.
+fn frames(count: usize, first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for _ in 0..count {
+        raw::frame(&mut bytes, first, payload);
+    }
+    bytes
 }

@@ -1,0 +1,65 @@
+//! Floods that walk around a limit per connection, and clients that stay just within one.
+
+use std::{net::SocketAddr, thread, time::Duration};
+
+use super::{Attack, Saw, Want, frames};
+use crate::{
+    Result,
+    raw::{self, Opened, Raw},
+};
+
+pub(super) const ALL: &[Attack] = &[
+    Attack { name: "flood over many sockets", run: many_sockets, want: Want::Close(1008) },
+    Attack { name: "reconnect flood", run: reconnect, want: Want::Close(1008) },
+    Attack { name: "byte flood", run: bytes, want: Want::Close(1008) },
+    Attack { name: "drip within the limit", run: drip, want: Want::Echoed },
+];
+
+/// Messages that a user may have sent at once.
+const BURST: usize = 40;
+
+fn open(address: SocketAddr, path: &str) -> Result<Raw> {
+    match raw::open(address, path, None)? {
+        Opened::Socket(socket) => Ok(socket),
+        Opened::Status(status) => Err(format!("HTTP {status}").into()),
+    }
+}
+
+/// Ten sockets of one user, each of which stays within the limit.
+fn many_sockets(address: SocketAddr) -> Result<Saw> {
+    let mut sockets = (0..10).map(|_| open(address, "/user?name=many")).collect::<Result<Vec<_>>>()?;
+    let last = sockets.pop().ok_or("there are ten")?;
+    for socket in &mut sockets {
+        socket.send(&frames(BURST / 2, 0x81, b"spam"))?;
+    }
+    thread::sleep(Duration::from_millis(200));
+    last.storm(frames(BURST / 2, 0x81, b"spam"))
+}
+
+/// One socket after the other, each of which stays within the limit.
+fn reconnect(address: SocketAddr) -> Result<Saw> {
+    for _ in 0..4 {
+        let mut socket = open(address, "/user?name=again")?;
+        socket.send(&frames(BURST / 2, 0x81, b"spam"))?;
+        socket.read_messages(BURST / 2);
+    }
+    open(address, "/user?name=again")?.storm(frames(BURST / 2, 0x81, b"spam"))
+}
+
+/// Few messages, and large ones.
+fn bytes(address: SocketAddr) -> Result<Saw> {
+    open(address, "/user?name=large")?.storm(frames(30, 0x82, &vec![0; 60_000]))
+}
+
+/// A message every 55 ms, where one every 50 is allowed.
+fn drip(address: SocketAddr) -> Result<Saw> {
+    let mut socket = open(address, "/user?name=drip")?;
+    for _ in 0..60 {
+        socket.send(&frames(1, 0x81, b"drip"))?;
+        if socket.read_messages(1) == 0 {
+            return Ok(socket.storm(Vec::new()).unwrap_or(Saw::Open { messages: 0 }));
+        }
+        thread::sleep(Duration::from_millis(55));
+    }
+    Ok(Saw::Echoed(60))
+}
