@@ -18,6 +18,13 @@ use crate::{close::CloseFrame, guard::Counters, identity::Subject, policy::Polic
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(u64);
 
+impl ConnectionId {
+    /// One of so many parts: names are given out in turn.
+    pub(crate) fn shard(self, shards: usize) -> usize {
+        usize::try_from(self.0 % shards as u64).unwrap_or(0)
+    }
+}
+
 impl fmt::Display for ConnectionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -75,7 +82,12 @@ impl Connection {
 
     /// The client's address, if a layer outside of the guard had found it.
     pub fn peer_addr(&self) -> Option<IpAddr> {
-        self.about.client
+        self.about.client.get().copied()
+    }
+
+    /// Says where the client is, for a layer that finds out inside of the one that set the guard up. The first counts.
+    pub(crate) fn locate(&self, client: IpAddr) {
+        self.about.client.get_or_init(|| client);
     }
 
     /// The authenticated subject, if there is one.
@@ -108,6 +120,12 @@ impl Connection {
         }
     }
 
+    /// Keeps a value for as long as the connection lives, and drops it exactly once when it has ended: its closing
+    /// handshake included, or when the handshake came to nothing. At once if it has ended already.
+    pub fn hold(&self, value: impl Send + 'static) {
+        self.about.hold(Box::new(value));
+    }
+
     /// Waits until the connection has ended, its closing handshake included. Cancel safe.
     pub async fn closed(&self) -> Ended {
         loop {
@@ -137,7 +155,7 @@ impl Connection {
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let about = &self.about;
-        f.debug_struct("Connection").field("id", &about.id).field("client", &about.client).finish_non_exhaustive()
+        f.debug_struct("Connection").field("id", &about.id).field("client", &about.client.get()).finish_non_exhaustive()
     }
 }
 
@@ -160,11 +178,21 @@ pub(crate) trait Control: Send + Sync {
 pub(crate) struct About {
     pub(crate) id: ConnectionId,
     pub(crate) started: Instant,
-    pub(crate) client: Option<IpAddr>,
+    pub(crate) client: OnceLock<IpAddr>,
     pub(crate) subject: OnceLock<Subject>,
     pub(crate) runtime: Handle,
     ended: OnceLock<Ended>,
     over: Notify,
+    held: Mutex<Vec<Held>>,
+}
+
+/// What is dropped when the connection has ended.
+struct Held(#[expect(dead_code, reason = "only its end matters")] Box<dyn std::any::Any + Send>);
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Held")
+    }
 }
 
 impl About {
@@ -173,18 +201,36 @@ impl About {
         Self {
             id: ConnectionId(NEXT.fetch_add(1, Ordering::Relaxed)),
             started: tokio::time::Instant::now().into_std(),
-            client,
+            client: client.map_or_else(OnceLock::new, OnceLock::from),
             subject: OnceLock::new(),
             runtime,
             ended: OnceLock::new(),
             over: Notify::new(),
+            held: Mutex::new(Vec::new()),
         }
     }
 
-    pub(crate) fn end(&self, ended: Ended) {
-        if self.ended.set(ended).is_ok() {
-            self.over.notify_waiters();
+    fn hold(&self, value: Box<dyn std::any::Any + Send>) {
+        let mut held = lock(&self.held);
+        if self.ended.get().is_none() {
+            return held.push(Held(value));
         }
+        drop(held);
+        drop(value);
+    }
+
+    pub(crate) fn end(&self, ended: Ended) {
+        // Whoever holds something from here on finds that it has ended, or is found.
+        let held = {
+            let mut held = lock(&self.held);
+            if self.ended.set(ended).is_err() {
+                return;
+            }
+            std::mem::take(&mut *held)
+        };
+        // What is dropped may ask the connection, or others.
+        drop(held);
+        self.over.notify_waiters();
     }
 }
 

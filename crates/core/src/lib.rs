@@ -34,6 +34,8 @@ mod io;
 #[cfg(feature = "guard")]
 mod layer;
 #[cfg(feature = "guard")]
+mod registry;
+#[cfg(feature = "guard")]
 mod supervise;
 #[cfg(feature = "guard")]
 pub mod upgrade;
@@ -45,5 +47,7 @@ pub use connection::{Connection, ConnectionId, Ended, EndedBy};
 pub use io::GuardedIo;
 #[cfg(feature = "guard")]
 pub use layer::{GuardLayer, GuardService, PolicyLayer, PolicyService};
+#[cfg(feature = "guard")]
+pub use registry::{Connections, ConnectionsLayer, ConnectionsService};
 #[cfg(feature = "guard")]
 pub use supervise::Supervised;

@@ -82,6 +82,9 @@ pub fn enter_with<B>(request: &mut Request<B>, settings: &Settings) -> Result<Op
     }
     let method = request.method().clone();
     if let Some(connection) = request.extensions().get::<Connection>() {
+        if let Some(client) = request.extensions().get::<ClientAddr>() {
+            connection.locate(client.0);
+        }
         return Ok(Some(Guarded { connection: connection.clone(), method, inner: None }));
     }
     let Some(real) = request.extensions_mut().remove::<OnUpgrade>() else {

@@ -30,7 +30,8 @@ where
 {
     let about = shared.about.clone();
     if let Some(farewell) = (Keeper { shared, sleep: None }).await {
-        take_leave(about, farewell).await;
+        let over = OnDrop(about, farewell.ended.clone());
+        take_leave(over, farewell).await;
     }
 }
 
@@ -44,14 +45,15 @@ where
         drop(farewell);
         about.end(ended);
     } else {
-        about.runtime.spawn(take_leave(about.clone(), Box::new(farewell)));
+        let over = OnDrop(about.clone(), farewell.ended.clone());
+        about.runtime.spawn(take_leave(over, Box::new(farewell)));
     }
 }
 
-async fn take_leave<T: AsyncRead + AsyncWrite + Unpin>(about: Arc<About>, farewell: Box<Farewell<T>>) {
-    // The handle must learn of the end on every path, a runtime that shuts down included.
-    let _over = OnDrop(about, farewell.ended.clone());
+/// The handle learns of the end on every path: a runtime that shuts down drops this before it has begun.
+async fn take_leave<T: AsyncRead + AsyncWrite + Unpin>(over: OnDrop, farewell: Box<Farewell<T>>) {
     closing::close(farewell).await;
+    drop(over);
 }
 
 struct OnDrop(Arc<About>, Ended);

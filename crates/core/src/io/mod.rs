@@ -188,11 +188,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncWrite for GuardedI
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for GuardedIo<T> {
     fn drop(&mut self) {
         let mut state = lock(&self.shared.state);
-        if state.abandon(std::thread::panicking()) {
-            self.shared.about.end(state.ended());
-        } else {
-            self.shared.settle(state);
+        if !state.abandon(std::thread::panicking()) {
+            return self.shared.settle(state);
         }
+        let ended = state.ended();
+        // What the connection held is dropped by its end, and may ask it something.
+        drop(state);
+        self.shared.about.end(ended);
     }
 }
 

@@ -1,0 +1,45 @@
+//! Limits on live WebSockets, and the client behind trusted proxies.
+//!
+//! A concurrency limit of HTTP frees its permit when the upgrade is answered: whoever opens ten thousand sockets and says
+//! nothing holds ten thousand sockets. And a limit by the leftmost `X-Forwarded-For` is one that every client names for
+//! himself.
+//!
+//! - [`ConnectionLimitLayer`] limits live connections: of the server, a client address, a subject, or a key of one's own,
+//!   several at once, all or none. A permit is held until the closing handshake has ended, and freed once on every path.
+//! - What is full refuses (503 for the server, 429 for others), or evicts the oldest of the same key when the newcomer's
+//!   handshake is accepted.
+//! - [`ClientIpLayer`] finds the client's address: the peer's, or, where that is a proxy that the user trusts, what the
+//!   proxies say, from the right.
+//! - [`Connections`] lists the live connections, and closes them by whatever they have in common.
+//!
+//! **What this does not do**: limit how often somebody connects, or count across several servers.
+//!
+//! # Defaults
+//!
+//! No limit that is not named. IPv6 clients count by /64. `Retry-After` is 5 s. Evicted connections are closed with 1008,
+//! "replaced by a newer connection": a code that clients retry would make two tabs evict each other for ever. No proxy is
+//! trusted; of those that are, `X-Forwarded-For` is read.
+//!
+//! ```
+//! use http::{Request, StatusCode};
+//! use portcullis_connections::ClientIpLayer;
+//!
+//! let layer = ClientIpLayer::new().trust(["10.0.0.0/8"])?;
+//! let from = |peer: &str, header: &str| {
+//!     let request = Request::get("/").header("x-forwarded-for", header).body(()).unwrap();
+//!     layer.client(peer.parse().unwrap(), request.headers()).to_string()
+//! };
+//! assert_eq!(from("10.0.0.1", "203.0.113.9, 198.51.100.7"), "198.51.100.7");
+//! assert_eq!(from("192.0.2.1", "203.0.113.9"), "192.0.2.1", "nobody trusts this peer");
+//! # Ok::<_, portcullis_connections::InvalidNetwork>(())
+//! ```
+
+mod client_ip;
+mod limit;
+
+pub use portcullis_core::Connections;
+
+pub use crate::{
+    client_ip::{ClientIp, ClientIpLayer, InvalidNetwork},
+    limit::{ConnectionLimit, ConnectionLimitLayer, Limit, ResponseFuture},
+};

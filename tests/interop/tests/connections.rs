@@ -1,0 +1,283 @@
+//! Limits on live connections, and the registry, over their whole life.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod pipe;
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    extract::{
+        Request,
+        ws::{Message, WebSocket, WebSocketUpgrade},
+    },
+    http::StatusCode,
+    middleware::{Next, from_fn},
+    routing::any,
+};
+use pipe::{Pipe, Seen, ask, closed, text};
+use portcullis_connections::{ClientIpLayer, ConnectionLimitLayer, Connections, Limit};
+use portcullis_core::{CloseCode, CloseFrame, Connection, identity::Subject};
+use portcullis_jwt::{First, JwtLayer, TokenError, Verification, Verified, Verify};
+
+async fn echo(mut socket: WebSocket) {
+    while let Some(Ok(message)) = socket.recv().await {
+        match message.to_text() {
+            Ok("panic") => std::panic::resume_unwind(Box::new("a bug")),
+            Ok("leave") => return,
+            _ => {}
+        }
+        if socket.send(message).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn routes() -> Router {
+    let upgrade = any(async |upgrade: WebSocketUpgrade| upgrade.on_upgrade(echo));
+    let slow = any(async |_: WebSocketUpgrade| std::future::pending::<()>().await);
+    Router::new().route("/ws", upgrade).route("/slow", slow)
+}
+
+/// Who is who comes in headers, and where the peer is.
+async fn identify(mut request: Request, next: Next) -> axum::response::Response {
+    let [user, peer] = ["user", "peer"].map(|name| Some(request.headers().get(name)?.to_str().unwrap().to_owned()));
+    if let Some(user) = user {
+        request.extensions_mut().insert(Subject::new(user));
+    }
+    if let Some(peer) = peer {
+        request.extensions_mut().insert(SocketAddr::new(peer.parse().unwrap(), 4711));
+    }
+    next.run(request).await
+}
+
+fn app(layer: &ConnectionLimitLayer) -> Router {
+    routes().layer(layer.clone()).layer(from_fn(identify))
+}
+
+async fn open(app: &Router, headers: &str) -> Pipe {
+    let (head, pipe) = ask(app, "/ws", headers).await;
+    assert!(head.starts_with("http/1.1 101"), "{head}");
+    pipe
+}
+
+async fn refused(app: &Router, headers: &str, status: u16) -> String {
+    let (head, _) = ask(app, "/ws", headers).await;
+    assert!(head.starts_with(&format!("http/1.1 {status}")), "{head}");
+    head
+}
+
+/// Waits, bounded, until nobody holds a permit.
+async fn freed(layer: &ConnectionLimitLayer) {
+    for _ in 0..1000 {
+        if layer.live() == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{} permits are still held", layer.live());
+}
+
+async fn echoes(pipe: &mut Pipe) {
+    pipe.text("hello").await;
+    assert_eq!(pipe.next().await, text("hello"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_permit_outlives_the_upgrade_and_is_free_after_the_close() {
+    let layer = ConnectionLimitLayer::new().global(1);
+    let app = app(&layer);
+    let mut first = open(&app, "").await;
+    echoes(&mut first).await;
+    let head = refused(&app, "", 503).await;
+    assert!(head.contains("retry-after: 5"), "{head}");
+    first.text("leave").await;
+    assert!(matches!(first.next().await, Seen::Other(0x88, _)));
+    assert_eq!(layer.live(), 1, "the closing handshake is not over");
+    drop(first);
+    freed(&layer).await;
+    echoes(&mut open(&app, "").await).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_permit_is_free_on_every_path() {
+    let layer = ConnectionLimitLayer::new().global(1);
+    let app = app(&layer);
+    ask(&app, "/nowhere", "").await;
+    freed(&layer).await;
+    for message in ["leave", "panic", "then the client is gone"] {
+        let mut pipe = open(&app, "").await;
+        assert_eq!(layer.live(), 1);
+        pipe.text(message).await;
+        pipe.next().await;
+        drop(pipe);
+        freed(&layer).await;
+    }
+    // A request that is given up while its handler thinks.
+    let asked = tokio::time::timeout(Duration::from_secs(1), ask(&app, "/slow", "")).await;
+    assert!(asked.is_err());
+    freed(&layer).await;
+    let refusing =
+        routes().route_layer(from_fn(async |_: Request, _: Next| StatusCode::FORBIDDEN)).layer(layer.clone());
+    refused(&refusing, "", 403).await;
+    freed(&layer).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_are_counted_by_network_behind_trusted_proxies() {
+    let limit = ConnectionLimitLayer::new().per_client_ip(2);
+    let proxies = ClientIpLayer::new().trust(["10.0.0.0/8"]).unwrap();
+    let app = routes().layer(limit).layer(proxies).layer(from_fn(identify));
+    let _held = [
+        open(&app, "peer: 2001:db8::1\r\n").await,
+        open(&app, "peer: 2001:db8::ffff:1\r\n").await,
+        open(&app, "peer: 192.0.2.1\r\nx-forwarded-for: 198.51.100.1\r\n").await,
+        open(&app, "peer: 192.0.2.1\r\nx-forwarded-for: 198.51.100.2\r\n").await,
+        open(&app, "peer: 10.0.0.1\r\nx-forwarded-for: 1.1.1.1, 198.51.100.3\r\n").await,
+        open(&app, "peer: 10.0.0.1\r\nx-forwarded-for: 2.2.2.2, 198.51.100.3\r\n").await,
+    ];
+    refused(&app, "peer: 2001:db8::2\r\n", 429).await;
+    refused(&app, "peer: 192.0.2.1\r\nx-forwarded-for: 198.51.100.9\r\n", 429).await;
+    refused(&app, "peer: 10.0.0.2\r\nx-forwarded-for: 3.3.3.3, 198.51.100.3\r\n", 429).await;
+    echoes(&mut open(&app, "peer: 203.0.113.1\r\n").await).await;
+    refused(&app, "", 500).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_oldest_of_a_subject_makes_room_and_nobody_for_a_handshake_that_fails() {
+    let layer = ConnectionLimitLayer::new().per_subject(Limit::new(1).evict_oldest());
+    let app = app(&layer);
+    let mut first = open(&app, "user: alice\r\n").await;
+    ask(&app, "/nowhere", "user: alice\r\n").await;
+    echoes(&mut first).await;
+    let mut bob = open(&app, "user: bob\r\n").await;
+    let mut second = open(&app, "user: alice\r\n").await;
+    assert_eq!(first.next().await, closed(1008, "replaced by a newer connection"));
+    echoes(&mut second).await;
+    echoes(&mut bob).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn report_only_refuses_and_evicts_nobody() {
+    let layer = ConnectionLimitLayer::new().global(1).per_subject(Limit::new(1).evict_oldest()).report_only();
+    let app = app(&layer);
+    let mut first = open(&app, "user: alice\r\n").await;
+    let mut second = open(&app, "user: alice\r\n").await;
+    echoes(&mut first).await;
+    echoes(&mut second).await;
+}
+
+/// Whoever says who he is, is.
+struct Anybody;
+
+impl Verify<()> for Anybody {
+    fn verify(&self, token: &str) -> Verification<()> {
+        let mut verified = Verified::new(());
+        verified.subject = Some(Subject::new(token));
+        let refused = || TokenError::Invalid("nobody");
+        Verification::ready(if token.is_empty() { Err(refused()) } else { Ok(verified) })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subject_that_is_known_late_takes_its_permit_then() {
+    let limit = ConnectionLimitLayer::new().unauthenticated(2).per_subject(1);
+    let jwt = JwtLayer::new(Anybody).first_message(First::raw());
+    let app = routes().layer(limit).layer(jwt);
+    let mut pipes = [open(&app, "").await, open(&app, "").await];
+    refused(&app, "", 503).await;
+    for pipe in &mut pipes {
+        pipe.text("alice").await;
+        pipe.text("hello").await;
+    }
+    let [first, second] = &mut pipes;
+    assert_eq!(first.next().await, text("hello"));
+    assert_eq!(second.next().await, closed(1008, "too many connections"));
+    let mut bob = open(&app, "").await;
+    bob.text("bob").await;
+    echoes(&mut bob).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_subject_evicts_the_oldest() {
+    let limit = ConnectionLimitLayer::new().per_subject(Limit::new(1).evict_oldest());
+    let app = routes().layer(limit).layer(JwtLayer::new(Anybody).first_message(First::raw()));
+    let mut pipes = [open(&app, "").await, open(&app, "").await];
+    for pipe in &mut pipes {
+        pipe.text("alice").await;
+        echoes(pipe).await;
+    }
+    assert_eq!(pipes[0].next().await, closed(1008, "replaced by a newer connection"));
+    echoes(&mut pipes[1]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_thousand_handshakes_at_once_are_admitted_exactly() {
+    let layer = ConnectionLimitLayer::new().global(100).per_key(1000, |_| Some("everybody".to_owned()));
+    let app = app(&layer);
+    let admitted = Arc::new(AtomicUsize::new(0));
+    let tasks: Vec<_> = (0..5000)
+        .map(|_| {
+            let (app, admitted) = (app.clone(), admitted.clone());
+            tokio::spawn(async move {
+                let (head, pipe) = ask(&app, "/ws", "").await;
+                if head.starts_with("http/1.1 101") {
+                    admitted.fetch_add(1, Ordering::Relaxed);
+                    return Some(pipe);
+                }
+                assert!(head.starts_with("http/1.1 503"), "{head}");
+                None
+            })
+        })
+        .collect();
+    let mut held = Vec::new();
+    for task in tasks {
+        held.extend(task.await.unwrap());
+    }
+    assert_eq!((admitted.load(Ordering::Relaxed), layer.live()), (100, 100));
+    drop(held);
+    freed(&layer).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_registry_lists_finds_closes_and_empties() {
+    let connections = Connections::new();
+    let counted = any(async |upgrade: WebSocketUpgrade, connections: Connections, connection: Connection| {
+        upgrade.on_upgrade(async move |mut socket| {
+            let found = connections.get(connection.id()).is_some();
+            drop(socket.send(Message::text(format!("{} {found}", connections.count()))).await);
+            echo(socket).await;
+        })
+    });
+    let app = Router::new().route("/ws", counted).layer(from_fn(identify)).layer(connections.layer());
+    let app = app.layer(ClientIpLayer::new()).layer(from_fn(identify));
+    let mut alice = open(&app, "user: alice\r\npeer: 192.0.2.1\r\n").await;
+    assert_eq!(alice.next().await, text("1 true"));
+    let mut bob = open(&app, "user: bob\r\npeer: 192.0.2.2\r\n").await;
+    assert_eq!(bob.next().await, text("2 true"));
+    ask(&app, "/nowhere", "peer: 192.0.2.3\r\n").await;
+    assert_eq!((connections.count(), connections.all().len()), (2, 2));
+    assert_eq!(connections.of_subject(&Subject::new("alice")).len(), 1);
+    assert_eq!(connections.of_client("192.0.2.2".parse().unwrap()).len(), 1);
+    let kicked = CloseFrame::new(CloseCode::FORBIDDEN, "kicked");
+    let is_alice = |connection: &Connection| connection.subject().is_some_and(|subject| subject.as_str() == "alice");
+    assert_eq!(connections.close_where(&kicked, is_alice), 1);
+    assert_eq!(alice.next().await, closed(3003, "kicked"));
+    echoes(&mut bob).await;
+    drop(alice);
+    let emptied = tokio::spawn({
+        let connections = connections.clone();
+        async move { connections.emptied().await }
+    });
+    assert_eq!(connections.close_where(&kicked, |_| true), connections.count());
+    assert_eq!(bob.next().await, closed(3003, "kicked"));
+    drop(bob);
+    tokio::time::timeout(Duration::from_mins(1), emptied).await.unwrap().unwrap();
+}
