@@ -11,8 +11,9 @@
 //! - [`ClientIpLayer`] finds the client's address: the peer's, or, where that is a proxy that the user trusts, what the
 //!   proxies say, from the right.
 //! - [`Connections`] lists the live connections, and closes them by whatever they have in common.
+//! - [`HandshakeRateLayer`] limits how often somebody connects, failed handshakes included.
 //!
-//! **What this does not do**: limit how often somebody connects, or count across several servers.
+//! **What this does not do**: count across several servers.
 //!
 //! # Defaults
 //!
@@ -36,10 +37,12 @@
 
 mod client_ip;
 mod limit;
+mod rate;
 
 pub use portcullis_core::Connections;
 
 pub use crate::{
     client_ip::{ClientIp, ClientIpLayer, InvalidNetwork},
     limit::{ConnectionLimit, ConnectionLimitLayer, Limit, ResponseFuture},
+    rate::{HandshakeRate, HandshakeRateLayer},
 };

@@ -21,6 +21,8 @@ use tokio::{
 use crate::{
     connection::Ended,
     frame::{Decoder, Opcode},
+    policy::Policy,
+    upgrade::Gate,
 };
 
 /// The bounds of closing handshakes.
@@ -85,7 +87,17 @@ pub(crate) struct Farewell<T> {
     /// Over HTTP/2 a ready write is not yet sent: the end of the stream is what pushes it out.
     pub(crate) shutdown_first: bool,
     pub(crate) limits: Closing,
+    /// What nobody asks any more.
+    #[expect(dead_code, reason = "only its end matters")]
+    pub(crate) retired: Retired,
 }
+
+/// What a connection kept that may hold on to the connection itself. Dropped outside of its lock.
+#[derive(Default)]
+pub(crate) struct Retired(
+    #[expect(dead_code, reason = "only its end matters")] pub(crate) Vec<Box<dyn Policy>>,
+    #[expect(dead_code, reason = "only its end matters")] pub(crate) Option<Box<Gate>>,
+);
 
 static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
 

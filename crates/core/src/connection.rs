@@ -100,6 +100,11 @@ impl Connection {
         self.control.counters()
     }
 
+    /// How long the peer took to answer the last ping of the guard's own; `None` before the first answer.
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.control.round_trip()
+    }
+
     /// Closes the connection, from anywhere. Answers that the handler is sending still go out: the connection is taken
     /// from it once it has been quiet for 50 ms, and after 1 s at the latest (see `GuardLayer`).
     ///
@@ -167,6 +172,7 @@ pub(crate) trait Control: Send + Sync {
     fn supervised(&self);
     fn authenticated(self: Arc<Self>, subject: &Subject);
     fn counters(&self) -> Counters;
+    fn round_trip(&self) -> Option<Duration>;
     fn install_outermost(&self, policy: Box<dyn Policy>);
     fn allow_compression(&self);
     /// Says whether it is the only one.

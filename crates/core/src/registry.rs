@@ -100,7 +100,8 @@ impl Connections {
         }
     }
 
-    fn register(&self, connection: &Connection) {
+    /// Puts a connection into the registry until it has ended, for those who guard a transport of their own.
+    pub fn insert(&self, connection: &Connection) {
         let id = connection.id();
         if lock(self.0.shard(id)).insert(id, connection.clone()).is_none() {
             self.0.count.fetch_add(1, Ordering::AcqRel);
@@ -175,7 +176,7 @@ where
         request.extensions_mut().insert(self.connections.clone());
         match upgrade::enter(&mut request) {
             Ok(Some(guarded)) => {
-                self.connections.register(guarded.connection());
+                self.connections.insert(guarded.connection());
                 ResponseFuture::guarded(self.inner.call(request), guarded, None)
             }
             Ok(None) => ResponseFuture::inner(self.inner.call(request)),

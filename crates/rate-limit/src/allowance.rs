@@ -7,13 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use governor::Quota;
 use portcullis_core::{CloseCode, CloseFrame, IntoClose};
+use portcullis_quota::{ByteQuota, Meter, Quota};
 
 use crate::{
     account::Account,
     cells::{BYTES, Demand, MESSAGES},
-    meter::{ByteQuota, Meter},
 };
 
 /// What a connection may still send, as its handler sees it. In the request's extensions, and an extractor for axum

@@ -4,8 +4,7 @@ use portcullis_core::{
     frame::{FrameHeader, Opcode},
     policy::Batch,
 };
-
-use crate::meter::Meter;
+use portcullis_quota::Meter;
 
 /// Messages, bytes, control frames, continuation frames.
 pub(crate) const KINDS: usize = 4;

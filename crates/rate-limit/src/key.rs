@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    hash::{BuildHasher, Hash, Hasher, RandomState},
+    hash::Hash,
     net::{IpAddr, Ipv6Addr},
     sync::Arc,
 };
@@ -12,18 +12,7 @@ use portcullis_core::{
     identity::{ClientAddr, Subject},
     refusal::Refusal,
 };
-
-use crate::table::Key;
-
-/// Hashes keys with a secret of the process's own, so that nobody can make up two that collide.
-#[derive(Clone, Default)]
-pub(crate) struct Secret([RandomState; 2]);
-
-impl Secret {
-    pub(crate) fn hash(&self, value: &impl Hash) -> Key {
-        Key([self.0[0].hash_one(value), self.0[1].hash_one(value)])
-    }
-}
+use portcullis_quota::{Key, Secret};
 
 /// What the user's own keys are made of.
 pub(crate) type Custom = dyn Fn(&Parts, &Secret) -> Option<Key> + Send + Sync;
@@ -61,13 +50,13 @@ impl Scope {
             (Self::Subject { required: true }, None) => Ok(Owner::Unknown),
             (Self::Subject { .. } | Self::Client, _) => client(parts, secret, prefix),
             (Self::Custom(key), _) => Ok(key(parts, secret).map_or(Owner::Own, Owner::Shared)),
-            (Self::Global, _) => Ok(Owner::Shared(Key([0, 0]))),
+            (Self::Global, _) => Ok(Owner::Shared(Key::ONE)),
         }
     }
 }
 
 pub(crate) fn of_subject(secret: &Secret, subject: &Subject) -> Key {
-    secret.hash(&("subject", subject))
+    secret.key(&("subject", subject))
 }
 
 fn client(parts: &Parts, secret: &Secret, prefix: u8) -> Result<Owner, Refusal> {
@@ -77,7 +66,7 @@ fn client(parts: &Parts, secret: &Secret, prefix: u8) -> Result<Owner, Refusal> 
              outside of it, or insert a `ClientAddr`",
         )
     })?;
-    Ok(Owner::Shared(secret.hash(&("client", network(*address, prefix)))))
+    Ok(Owner::Shared(secret.key(&("client", network(*address, prefix)))))
 }
 
 /// IPv4 exactly; of IPv6 the network, of which one client has all addresses.
@@ -88,12 +77,6 @@ fn network(address: IpAddr, prefix: u8) -> IpAddr {
             let mask = u128::MAX.checked_shl(128 - u32::from(prefix.min(128))).unwrap_or(0);
             IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & mask))
         }
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
     }
 }
 
@@ -109,16 +92,9 @@ impl fmt::Debug for Scope {
     }
 }
 
-/// Hashes the user's value.
+/// Of the user's value.
 pub(crate) fn custom<K: Hash>(secret: &Secret, key: &K) -> Key {
-    struct Marked<'a, K>(&'a K);
-    impl<K: Hash> Hash for Marked<'_, K> {
-        fn hash<H: Hasher>(&self, state: &mut H) {
-            state.write_u8(1);
-            self.0.hash(state);
-        }
-    }
-    secret.hash(&Marked(key))
+    secret.key(&("custom", key))
 }
 
 #[cfg(test)]

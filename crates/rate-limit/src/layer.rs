@@ -7,19 +7,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use governor::Quota;
 use http::request::Parts;
 use portcullis_core::{CloseFrame, policy::Policy, refusal::Refusal};
+use portcullis_quota::{ByteQuota, Epoch, Meter, Quota, Secret, Table, sixty_four_times};
 use tower_layer::Layer;
 
 use crate::{
     account::Account,
-    cells::{BYTES, CONTINUATIONS, CONTROL, MESSAGES, Meters},
-    key::{Scope, Secret, custom},
-    meter::{ByteQuota, Epoch, Meter, sixty_four_times},
+    cells::{BYTES, CONTINUATIONS, CONTROL, KINDS, MESSAGES, Meters},
+    key::{Scope, custom},
     policy::{Answer, Excess, Limiter},
     service::MessageRate,
-    table::Table,
 };
 
 /// Limits what clients send. The crate's page says what is counted and what the defaults are.
@@ -51,7 +49,7 @@ pub(crate) struct Shared {
     pub(crate) scope: Scope,
     pub(crate) ipv6_prefix: u8,
     pub(crate) answer: Answer,
-    pub(crate) table: Table,
+    pub(crate) table: Table<KINDS>,
     pub(crate) secret: Secret,
     pub(crate) epoch: Epoch,
 }

@@ -46,17 +46,14 @@ mod allowance;
 mod cells;
 mod key;
 mod layer;
-mod meter;
 mod policy;
 mod service;
-mod table;
 
-pub use governor::Quota;
+pub use portcullis_quota::{ByteQuota, Quota};
 
 pub use crate::{
     allowance::{Allowance, Exceeded},
     layer::MessageRateLayer,
-    meter::ByteQuota,
     policy::Excess,
     service::MessageRate,
 };

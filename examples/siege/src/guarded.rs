@@ -1,6 +1,7 @@
 //! What the guarded server has and the bare one has not: these layers.
 
 use axum::{Router, extract::Request, middleware::map_request};
+use portcullis_connections::{ClientIpLayer, ConnectionLimitLayer, Limit};
 use portcullis_core::{GuardLayer, identity::Subject};
 use portcullis_origin::OriginLayer;
 use portcullis_rate_limit::{ByteQuota, MessageRateLayer};
@@ -12,8 +13,17 @@ pub(crate) fn guard(routes: Routes) -> Result<Router> {
     let rate = MessageRateLayer::per_second(20).burst(40);
     let app = routes.open.merge(tokens::guarded(routes.private, routes.first)?).layer(rate.clone());
     let user = routes.user.layer(rate.per_subject().byte_quota(ByteQuota::per_second(250_000).allow_burst(500_000)));
-    let app = app.merge(user.layer(map_request(identify)));
+    let app = app.merge(user.layer(map_request(identify))).merge(few(routes.seat, routes.proxied, routes.session)?);
     Ok(app.layer(OriginLayer::new(["https://chat.example"])?).layer(GuardLayer::new()))
+}
+
+/// Routes with a few seats for each client, or each user.
+fn few(seat: Router, proxied: Router, session: Router) -> Result<Router> {
+    let seats = || ConnectionLimitLayer::new().per_client_ip(5);
+    let sessions = ConnectionLimitLayer::new().per_subject(Limit::new(2).evict_oldest());
+    let direct = seat.layer(seats()).layer(ClientIpLayer::new());
+    let proxied = proxied.layer(seats()).layer(ClientIpLayer::new().trust(["127.0.0.1"])?);
+    Ok(direct.merge(proxied).merge(session.layer(sessions).layer(map_request(identify))))
 }
 
 /// A session cookie or a token would say; here the query does.

@@ -14,7 +14,7 @@ mod tokens;
 
 use std::{env, error::Error, process::ExitCode};
 
-use crate::side::Side;
+use crate::{server::Routes, side::Side};
 
 /// Whatever went wrong; the siege only reports it.
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -26,8 +26,8 @@ fn main() -> ExitCode {
     let done = match arguments.as_slice() {
         [] => siege(false),
         ["--json"] => siege(true),
-        ["serve", "bare"] => server::run(bare(server::Routes::new())).map(|()| true),
-        ["serve", "guarded"] => guarded::guard(server::Routes::new()).and_then(server::run).map(|()| true),
+        ["serve", "bare"] => server::run(bare(Routes::new())).map(|()| true),
+        ["serve", "guarded"] => guarded::guard(Routes::new()).and_then(server::run).map(|()| true),
         _ => Err("usage: siege [--json]".into()),
     };
     match done {
@@ -41,8 +41,9 @@ fn main() -> ExitCode {
 }
 
 /// What applications write by hand, if anything.
-fn bare(routes: server::Routes) -> axum::Router {
-    routes.open.merge(routes.user).merge(tokens::bare(routes.private, routes.first))
+fn bare(routes: Routes) -> axum::Router {
+    let Routes { open, user, seat, proxied, session, private, first } = routes;
+    open.merge(user).merge(seat).merge(proxied).merge(session).merge(tokens::bare(private, first))
 }
 
 fn siege(json: bool) -> Result<bool> {

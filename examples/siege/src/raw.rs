@@ -28,11 +28,15 @@ pub(crate) enum Opened {
 }
 
 pub(crate) fn open(address: SocketAddr, path: &str, origin: Option<&str>) -> Result<Opened> {
+    open_with(address, path, &origin.map(|origin| format!("origin: {origin}\r\n")).unwrap_or_default())
+}
+
+/// The same with any headers, each with its end of line.
+pub(crate) fn open_with(address: SocketAddr, path: &str, headers: &str) -> Result<Opened> {
     let mut stream = connect(address)?;
-    let origin = origin.map(|origin| format!("origin: {origin}\r\n")).unwrap_or_default();
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\nhost: chat.example\r\n{origin}connection: Upgrade\r\nupgrade: websocket\r\n\
+        "GET {path} HTTP/1.1\r\nhost: chat.example\r\n{headers}connection: Upgrade\r\nupgrade: websocket\r\n\
          sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     )?;
     let mut raw = Raw { stream, buffer: Vec::new() };

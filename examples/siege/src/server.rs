@@ -2,6 +2,7 @@
 
 use std::{
     io::Read,
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -37,6 +38,10 @@ pub(crate) struct Routes {
     pub(crate) private: Router,
     /// `/user?name=`, where whoever stands outside knows who is who.
     pub(crate) user: Router,
+    /// `/seat`, `/proxied` and `/session?name=`, of which there are few.
+    pub(crate) seat: Router,
+    pub(crate) proxied: Router,
+    pub(crate) session: Router,
     /// `/first`, for those who say who they are in their first message.
     pub(crate) first: Router,
 }
@@ -45,7 +50,15 @@ impl Routes {
     pub(crate) fn new() -> Self {
         let seen = Arc::new(Seen::default());
         let echo = |path| Router::new().route(path, any(upgrade)).with_state(seen.clone());
-        Self { open: open(seen.clone()), private: echo("/private"), first: echo("/first"), user: echo("/user") }
+        Self {
+            open: open(seen.clone()),
+            private: echo("/private"),
+            first: echo("/first"),
+            user: echo("/user"),
+            seat: echo("/seat"),
+            proxied: echo("/proxied"),
+            session: echo("/session"),
+        }
     }
 }
 
@@ -69,7 +82,7 @@ pub(crate) async fn run(app: Router) -> Result<()> {
     });
     // Nagle's algorithm would hide everything else; a failure to switch it off changes no outcome.
     let listener = listener.tap_io(|io| drop(io.set_nodelay(true)));
-    axum::serve(listener, app).await?;
+    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
     Ok(())
 }
 

@@ -17,6 +17,7 @@ use axum::{
     routing::get,
 };
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, crypto};
+use portcullis_connections::ConnectionLimitLayer;
 use portcullis_core::identity::Subject;
 use portcullis_jwt::{First, JwtLayer, Key, Keys, Revocations, Verifier};
 use serde_json::{Value, json};
@@ -73,7 +74,11 @@ pub(crate) fn guarded(private: Router, first: Router) -> Result<Router> {
     let private = Router::new()
         .nest("/named", log.around(private.clone()).layer(named))
         .merge(log.around(private).layer(layer))
-        .merge(first.layer(JwtLayer::<Value>::new(plain).first_message(First::raw().within(FIRST))));
+        .merge(
+            first
+                .layer(ConnectionLimitLayer::new().unauthenticated(3))
+                .layer(JwtLayer::<Value>::new(plain).first_message(First::raw().within(FIRST))),
+        );
     let revoke = get(async move |Path(subject): Path<String>| {
         revocations.revoke_subject(&Subject::new(subject));
     });

@@ -1,24 +1,16 @@
 //! The layer and its settings.
 
-use std::{
-    fmt,
-    net::{IpAddr, Ipv6Addr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::{StatusCode, request::Parts};
-use portcullis_core::{
-    CloseCode, CloseFrame, Connection,
-    identity::{ClientAddr, Subject},
-    refusal::Refusal,
-};
+use portcullis_core::{CloseCode, CloseFrame, Connection, identity::Subject, refusal::Refusal};
 use tower_layer::Layer;
 
 use super::{
     pool::{Crossed, Full, Key, Pool},
     service::ConnectionLimit,
 };
+use crate::rate::client;
 
 /// How many connections there may be of one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,7 +158,7 @@ impl Settings {
     pub(crate) fn keys(&self, parts: &Parts) -> Result<Vec<(Key, Limit)>, Refusal> {
         let mut keys = Vec::new();
         if let Some(limit) = self.client {
-            keys.push((Key::Client(self.client(parts)?), limit));
+            keys.push((Key::Client(client(parts, self.ipv6_prefix)?), limit));
         }
         let subject = parts.extensions.get::<Subject>();
         if let (Some(limit), Some(subject)) = (self.subject, subject) {
@@ -179,22 +171,6 @@ impl Settings {
             keys.push((Key::Custom(key.into()), limit));
         }
         Ok(keys)
-    }
-
-    fn client(&self, parts: &Parts) -> Result<IpAddr, Refusal> {
-        let ClientAddr(address) = parts.extensions.get().ok_or_else(|| {
-            Refusal::wiring(
-                "a connection limit per client address stands where no layer outside says what that is: put a \
-                 `ClientIpLayer` outside of it",
-            )
-        })?;
-        Ok(match address.to_canonical() {
-            IpAddr::V6(address) => {
-                let mask = u128::MAX.checked_shl(128 - u32::from(self.ipv6_prefix.min(128))).unwrap_or(0);
-                IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & mask))
-            }
-            v4 @ IpAddr::V4(_) => v4,
-        })
     }
 
     /// What waits for the subject, if anything does.

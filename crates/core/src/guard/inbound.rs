@@ -297,6 +297,7 @@ impl Guard {
     fn answered(&mut self, now: Instant) {
         let Some(ping) = self.ping.take() else { return };
         let round_trip = now.saturating_duration_since(ping.sent);
+        self.round_trip = Some(round_trip);
         for policy in &mut self.policies {
             policy.on_pong(round_trip, now);
         }

@@ -8,7 +8,7 @@ mod opening;
 mod outbound;
 mod rules;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use inbound::{Admission, Then};
 pub use opening::FirstMessage;
@@ -70,6 +70,7 @@ pub struct Guard {
     outbound: Outbound,
     ping: Option<Ping>,
     pings: u64,
+    round_trip: Option<Duration>,
     counters: Counters,
 }
 
@@ -84,6 +85,11 @@ impl Guard {
         self.policies.insert(0, policy);
     }
 
+    /// Takes the policies out: nobody asks them any more. They may hold on to the connection, as it does to them.
+    pub(crate) fn retire(&mut self) -> Vec<Box<dyn Policy>> {
+        std::mem::take(&mut self.policies)
+    }
+
     /// Allows RSV1: the handshake agreed to permessage-deflate (RFC 7692).
     pub fn allow_compression(&mut self) {
         self.compression = true;
@@ -92,6 +98,11 @@ impl Guard {
     /// What went through so far.
     pub fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// How long the peer took to answer the last ping of the guard's own that it did answer.
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
     }
 
     /// Whether any policy is installed.

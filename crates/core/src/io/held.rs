@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     close::{CloseFrame, MalformedClose},
-    closing::{Drain, Farewell},
+    closing::{Drain, Farewell, Retired},
     connection::{Ended, EndedBy, lock},
     frame::{Opcode, put_close, put_control, put_text},
     guard::{FirstMessage, Found, Opening},
@@ -75,6 +75,12 @@ where
 }
 
 impl<T> Shared<T> {
+    fn retire(&self) -> Retired {
+        let mut state = lock(&self.state);
+        state.phase = Phase::Over;
+        state.retire()
+    }
+
     fn asked_to_close(&self, cx: &mut Context<'_>) -> Option<CloseFrame> {
         let mut state = lock(&self.state);
         park(&mut state.reader, cx);
@@ -135,22 +141,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Held<T> {
             Turned::Guard(frame) => (EndedBy::Guard, frame, false),
             Turned::Peer(result) => (EndedBy::Peer, result.unwrap_or_else(MalformedClose::answer), true),
             Turned::Gone => {
-                lock(&shared.state).phase = Phase::Over;
+                let _retired = shared.retire();
                 return shared.about.end(Ended { by: EndedBy::Transport, frame: None, cut_short: false });
             }
         };
-        let limits = {
-            let mut state = lock(&shared.state);
-            state.phase = Phase::Over;
-            state.settings.closing
-        };
+        let retired = shared.retire();
+        let limits = lock(&shared.state).settings.closing;
         put_close(&mut self.outbox, &frame);
         let mut drain = Drain::default();
         drain.closed = closed;
         drain.follow(0, &self.inbox);
         let ended = Ended { by, frame: Some(frame), cut_short: false };
         let Self { io, outbox, sent, .. } = self;
-        let farewell = Farewell { io, outbox, sent, shut: false, drain, ended, shutdown_first, limits };
+        let farewell = Farewell { io, outbox, sent, shut: false, drain, ended, shutdown_first, limits, retired };
         keeper::part(&shared.about, farewell);
     }
 }

@@ -20,7 +20,7 @@ use super::{
     state::{Phase, State, now, park},
 };
 use crate::{
-    closing::{self, Farewell},
+    closing::{self, Farewell, Retired},
     connection::{About, Ended, EndedBy, lock},
 };
 
@@ -73,7 +73,7 @@ enum Next<T> {
     Wait(Option<Instant>),
     Close(Box<Farewell<T>>),
     Leave,
-    Aborted,
+    Aborted(Retired),
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Future for Keeper<T> {
@@ -85,7 +85,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Keeper<T> {
             match next {
                 Next::Close(farewell) => return Poll::Ready(Some(farewell)),
                 Next::Leave => return Poll::Ready(None),
-                Next::Aborted => {
+                Next::Aborted(retired) => {
+                    drop(retired);
                     self.shared.about.end(Ended { by: EndedBy::Guard, frame: None, cut_short: true });
                     return Poll::Ready(None);
                 }
@@ -127,7 +128,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
                 self.io = None;
                 self.phase = Phase::Over;
                 self.wake_all();
-                Next::Aborted
+                Next::Aborted(self.retire())
             }
             Phase::Upgrading(_) | Phase::Taken { .. } | Phase::Over => Next::Leave,
         };

@@ -137,6 +137,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Control for Shared<T> {
         lock(&self.state).guard.counters()
     }
 
+    fn round_trip(&self) -> Option<Duration> {
+        lock(&self.state).guard.round_trip()
+    }
+
     fn install_outermost(&self, policy: Box<dyn Policy>) {
         lock(&self.state).guard.install_outermost(policy);
     }
@@ -191,7 +195,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for GuardedIo<T> {
         if !state.abandon(std::thread::panicking()) {
             return self.shared.settle(state);
         }
-        let ended = state.ended();
+        let (ended, _retired) = (state.ended(), state.retire());
         // What the connection held is dropped by its end, and may ask it something.
         drop(state);
         self.shared.about.end(ended);

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     close::{CloseFrame, MalformedClose},
-    closing::{Drain, Farewell},
+    closing::{Drain, Farewell, Retired},
     connection::{Ended, EndedBy},
     frame::{Opcode, put_close, put_close_masked, put_control},
     guard::Guard,
@@ -254,6 +254,11 @@ impl<T> State<T> {
         self.begin_close(Some(answer.unwrap_or(frame)), by, self.abandoned.then_some(Duration::ZERO));
     }
 
+    /// Nobody asks what is kept here any more.
+    pub(super) fn retire(&mut self) -> Retired {
+        Retired(self.guard.retire(), self.gate.take())
+    }
+
     /// Takes the transport from a handler that is gone, where nobody keeps it.
     pub(super) fn leave(&mut self) -> Option<Farewell<T>> {
         if self.keeping || !self.abandoned { None } else { self.take_over(now()) }
@@ -311,6 +316,7 @@ impl<T> State<T> {
             ended: Ended { by: ending.by, frame: ending.frame.or(self.handler_close.take()), cut_short },
             shutdown_first: self.shutdown_first,
             limits: self.settings.closing,
+            retired: self.retire(),
         })
     }
 

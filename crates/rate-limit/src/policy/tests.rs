@@ -1,10 +1,9 @@
 use std::num::NonZeroU32;
 
-use governor::Quota;
 use http::Request;
 
 use super::*;
-use crate::{ByteQuota, MessageRateLayer};
+use crate::{ByteQuota, MessageRateLayer, Quota};
 
 const TEXT: [u8; 6] = [0x81, 0x80, 0, 0, 0, 0];
 const HUNDRED: [u8; 6] = [0x82, 0xe4, 0, 0, 0, 0];

@@ -1,5 +1,6 @@
 //! The attacks, and the clients that must get through.
 
+mod connections;
 mod frames;
 mod pages;
 mod polite;
@@ -90,7 +91,7 @@ impl fmt::Display for Saw {
 
 /// Every attack, and the legitimate clients behind them.
 pub(crate) fn all() -> impl Iterator<Item = &'static Attack> {
-    [pages::ALL, frames::ALL, rates::ALL, tokens::ALL, polite::ALL].into_iter().flatten()
+    [pages::ALL, frames::ALL, rates::ALL, connections::ALL, tokens::ALL, polite::ALL].into_iter().flatten()
 }
 
 /// The page's own origin.

@@ -5,24 +5,13 @@
 
 use std::{
     fmt,
-    hash::{BuildHasherDefault, Hash, Hasher},
+    hash::{BuildHasherDefault, Hasher},
     sync::{Mutex, PoisonError},
 };
 
 use indexmap::IndexMap;
 
-use crate::cells::Cells;
-
-/// What a key is hashed to, with a secret of the process's own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Key(pub(crate) [u64; 2]);
-
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        // It is a hash already, and half of it is enough to find it by.
-        state.write_u64(self.0[0]);
-    }
-}
+use crate::key::Key;
 
 const SHARDS: usize = 64;
 
@@ -30,30 +19,37 @@ const SHARDS: usize = 64;
 const LOOK: usize = 4;
 const OVERDUE: usize = 64;
 
-pub(crate) struct Table {
-    shards: Box<[Mutex<Shard>]>,
+/// A state of `KINDS` meters for each of many keys.
+pub struct Table<const KINDS: usize> {
+    shards: Box<[Mutex<Shard<KINDS>>]>,
     most: usize,
     period: u64,
 }
 
-#[derive(Default)]
-struct Shard {
-    entries: IndexMap<Key, Cells, BuildHasherDefault<Hashed>>,
+struct Shard<const KINDS: usize> {
+    entries: IndexMap<Key, [u64; KINDS], BuildHasherDefault<Hashed>>,
     /// The next to be looked at, and when the round began.
     cursor: usize,
     round: u64,
     /// Of all keys for which there is no room.
-    others: Cells,
+    others: [u64; KINDS],
 }
 
-impl Table {
-    pub(crate) fn new(most: usize, period: u64) -> Self {
+impl<const KINDS: usize> Default for Shard<KINDS> {
+    fn default() -> Self {
+        Self { entries: IndexMap::default(), cursor: 0, round: 0, others: [0; KINDS] }
+    }
+}
+
+impl<const KINDS: usize> Table<KINDS> {
+    /// Room for so many keys, whose states are full again after a period at most.
+    pub fn new(most: usize, period: u64) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
         Self { shards, most: most.div_ceil(SHARDS), period }
     }
 
     /// Does something with the state of a key.
-    pub(crate) fn with<R>(&self, key: Key, now: u64, change: impl FnOnce(&mut Cells) -> R) -> R {
+    pub fn with<R>(&self, key: Key, now: u64, change: impl FnOnce(&mut [u64; KINDS]) -> R) -> R {
         let Key([_, place]) = key;
         let shard = &self.shards[usize::from(place.to_le_bytes()[0]) % SHARDS];
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
@@ -67,8 +63,8 @@ impl Table {
     }
 }
 
-impl Shard {
-    fn state(&mut self, key: Key, most: usize) -> &mut Cells {
+impl<const KINDS: usize> Shard<KINDS> {
+    fn state(&mut self, key: Key, most: usize) -> &mut [u64; KINDS] {
         let room = self.entries.len() < most;
         if !room && !self.entries.contains_key(&key) {
             return &mut self.others;
@@ -77,7 +73,7 @@ impl Shard {
             // Doubling would leave half of it empty.
             self.entries.reserve_exact(self.entries.len() / 4 + 8);
         }
-        self.entries.entry(key).or_default()
+        self.entries.entry(key).or_insert([0; KINDS])
     }
 
     fn sweep(&mut self, now: u64, period: u64) {
@@ -98,7 +94,7 @@ impl Shard {
     }
 }
 
-impl fmt::Debug for Table {
+impl<const KINDS: usize> fmt::Debug for Table<KINDS> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Table").field("most", &(self.most * SHARDS)).finish_non_exhaustive()
     }
@@ -135,7 +131,7 @@ mod tests {
 
     #[test]
     fn idle_keys_are_gone_within_two_periods() {
-        let table = Table::new(100_000, 1000);
+        let table = Table::<4>::new(100_000, 1000);
         for number in 0..50_000 {
             table.with(key(number), 0, |cells| cells[0] = 900);
         }
@@ -151,7 +147,7 @@ mod tests {
 
     #[test]
     fn who_brings_many_keys_gets_one_quota_and_resets_none() {
-        let table = Table::new(64 * 10, 1_000_000);
+        let table = Table::<4>::new(64 * 10, 1_000_000);
         table.with(key(7), 0, |cells| cells[0] = 900);
         for number in 1000..100_000 {
             table.with(key(number), 1, |cells| cells[0] += 1000);
@@ -163,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_key_costs_less_than_128_bytes() {
-        let table = Table::new(10_000_000, 1 << 60);
+        let table = Table::<4>::new(10_000_000, 1 << 60);
         for number in 0..300_000 {
             table.with(key(number), 0, |cells| cells[0] = 1 << 60);
         }

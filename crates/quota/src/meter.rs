@@ -42,9 +42,10 @@ impl ByteQuota {
     }
 }
 
-/// One quota, as intervals of time.
+/// One quota, as intervals of time. A state is when all would be there again, in the units of an [`Epoch`]; nought is
+/// long ago.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Meter {
+pub struct Meter {
     cell: u64,
     burst: u64,
 }
@@ -66,63 +67,81 @@ impl From<ByteQuota> for Meter {
 
 impl Meter {
     /// When all would be there again, had so many cells been taken.
-    pub(crate) fn after(self, full_at: u64, cells: u64, now: u64) -> u64 {
+    pub fn after(self, full_at: u64, cells: u64, now: u64) -> u64 {
         full_at.max(now).saturating_add(self.worth(cells))
     }
 
     /// When that many are there to be taken: now, if it is not later.
-    pub(crate) fn ready(self, after: u64) -> u64 {
+    pub fn ready(self, after: u64) -> u64 {
         after.saturating_sub(self.burst)
     }
 
     /// Whether so many are never there at once.
-    pub(crate) fn never(self, cells: u64) -> bool {
+    pub fn never(self, cells: u64) -> bool {
         self.worth(cells) > self.burst
     }
 
-    pub(crate) fn worth(self, cells: u64) -> u64 {
+    /// Takes so many cells, or says when they would be there.
+    ///
+    /// # Errors
+    ///
+    /// The time, in units.
+    pub fn take(self, full_at: &mut u64, cells: u64, now: u64) -> Result<(), u64> {
+        let after = self.after(*full_at, cells, now);
+        let ready = self.ready(after);
+        if ready > now {
+            return Err(ready);
+        }
+        *full_at = after;
+        Ok(())
+    }
+
+    /// What so many cells are worth, in units of time.
+    pub fn worth(self, cells: u64) -> u64 {
         self.cell.saturating_mul(cells).min(LONGEST)
     }
 
     /// How many could be taken now.
-    pub(crate) fn left(self, full_at: u64, now: u64) -> u64 {
+    pub fn left(self, full_at: u64, now: u64) -> u64 {
         self.burst.saturating_sub(full_at.saturating_sub(now)) / self.cell
     }
 
     /// How long an empty one takes to be full.
-    pub(crate) fn period(self) -> u64 {
+    pub fn period(self) -> u64 {
         self.burst
     }
 }
 
 /// The beginning of time, for those who share a state.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Epoch(Instant);
+pub struct Epoch(Instant);
 
 impl Epoch {
     /// Before any time that will be asked about, also where a test holds the clock.
-    pub(crate) fn new() -> Self {
+    #[expect(clippy::new_without_default, reason = "a time is not a default")]
+    pub fn new() -> Self {
         let now = Instant::now();
         Self(now.checked_sub(Duration::from_secs(3600)).unwrap_or(now))
     }
 
-    pub(crate) fn units(self, now: Instant) -> u64 {
+    /// The units that have passed.
+    pub fn units(self, now: Instant) -> u64 {
         units(now.saturating_duration_since(self.0))
     }
 
     /// Rounded up: who comes back then must not be too early.
-    pub(crate) fn instant(self, at: u64, now: Instant) -> Instant {
+    pub fn instant(self, at: u64, now: Instant) -> Instant {
         let wait = Duration::from_nanos(at.saturating_sub(self.units(now)).div_ceil(UNITS));
         now.checked_add(wait).unwrap_or(now)
     }
 }
 
-pub(crate) fn units(time: Duration) -> u64 {
+fn units(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(LONGEST).saturating_mul(UNITS).min(LONGEST)
 }
 
 /// 64 times a quota.
-pub(crate) fn sixty_four_times(quota: Quota) -> Quota {
+pub fn sixty_four_times(quota: Quota) -> Quota {
     let interval = (quota.replenish_interval() / 64).max(Duration::from_nanos(1));
     let faster = Quota::with_period(interval).unwrap_or(quota);
     faster.allow_burst(quota.burst_size().saturating_mul(NonZeroU32::MIN.saturating_add(63)))
@@ -136,12 +155,7 @@ mod tests {
     use super::*;
 
     fn take(meter: Meter, full_at: &mut u64, cells: u64, now: u64) -> bool {
-        let after = meter.after(*full_at, cells, now);
-        let admitted = meter.ready(after) <= now;
-        if admitted {
-            *full_at = after;
-        }
-        admitted
+        meter.take(full_at, cells, now).is_ok()
     }
 
     fn count(cells: u32) -> NonZeroU32 {

@@ -1,0 +1,29 @@
+//! What layers that count have in common: the arithmetic of quotas, and states of keys that are bounded.
+//!
+//! Time and amounts are arguments; there is no clock and no thread. A [`Meter`] is a quota as intervals of time: GCRA, as
+//! governor has it, whose `Quota` it is made of. A [`Table`] holds a state for each of many keys.
+//!
+//! ```
+//! use std::time::{Duration, Instant};
+//! use portcullis_quota::{Epoch, Meter, Quota};
+//!
+//! let meter = Meter::from(Quota::per_second(std::num::NonZeroU32::MIN));
+//! let (epoch, start) = (Epoch::new(), Instant::now());
+//! let mut full_at = 0;
+//! let mut take = |now| meter.take(&mut full_at, 1, epoch.units(now));
+//! assert!(take(start).is_ok());
+//! assert!(take(start).is_err());
+//! assert!(take(start + Duration::from_secs(1)).is_ok());
+//! ```
+
+mod key;
+mod meter;
+mod table;
+
+pub use governor::Quota;
+
+pub use crate::{
+    key::{Key, Secret},
+    meter::{ByteQuota, Epoch, Meter, sixty_four_times},
+    table::Table,
+};
