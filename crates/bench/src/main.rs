@@ -8,6 +8,7 @@ mod allocations;
 mod callgrind;
 mod child;
 mod client;
+mod connections;
 mod duplex;
 mod exact;
 mod load;
@@ -62,6 +63,7 @@ fn compare(plan: &Plan) -> io::Result<ExitCode> {
     report::title(plan);
     measure::all(plan)?;
     rates::compare()?;
+    connections::compare(plan)?;
     tokens::compare(plan)?;
     memory::compare(plan)?;
     let passed = exact::gates(plan)?;

@@ -45,6 +45,15 @@ pub(crate) fn pauses(slots: &[u64], worst: u128) {
     println!(" p99.99 below {p9999} ns, worst {worst} ns");
 }
 
+pub(crate) fn connections_head() {
+    let columns = ["bare", "core / bare", "limits / bare"];
+    println!("\n{:<24}{:>12}   {:<26}{:<26}", "handshakes in memory", columns[0], columns[1], columns[2]);
+}
+
+pub(crate) fn registry(entries: usize, insert: f64, remove: f64, iterate: f64) {
+    println!("registry of {entries}: {insert:.0} ns to insert, {remove:.0} ns to remove, {iterate:.1} ms to list all");
+}
+
 pub(crate) fn tokens_head() {
     let columns = ["by hand", "guarded by hand / hand", "layer / by hand"];
     println!("\n{:<24}{:>12}   {:<26}{:<26}", "handshakes with tokens", columns[0], columns[1], columns[2]);

@@ -134,7 +134,8 @@ fn by_layer(signed: &Signed) -> io::Result<Router> {
     Ok(crate::server::router(Side::Bare).layer(JwtLayer::<Value>::new(verifier(signed)?)))
 }
 
-fn rounds(plan: &Plan, ways: &[Router; 3], token: &str, status: u16) -> io::Result<Vec<Round>> {
+/// Handshakes a second each way, interleaved.
+pub(crate) fn rounds(plan: &Plan, ways: &[Router; 3], token: &str, status: u16) -> io::Result<Vec<Round>> {
     (0..plan.rounds)
         .map(|round| {
             let mut rates = Round::default();

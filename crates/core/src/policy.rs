@@ -14,6 +14,9 @@ use crate::{
 
 /// Something that is enforced on one live connection.
 ///
+/// It is asked while the connection is locked: it must not wait, and must not call its own connection's handle. Return
+/// an [`Action`], or leave the call to a task.
+///
 /// ```
 /// use std::time::Instant;
 /// use portcullis_core::{CloseCode, CloseFrame, frame::{FrameHeader, Opcode}, policy::{Policy, Verdict}};

@@ -229,3 +229,46 @@ fn a_violation_that_comes_in_pieces_is_counted_once() {
     assert_eq!(guard.admit(&mut ping, Instant::now()).deliver, 4);
     assert_eq!(guard.counters().violations, 1);
 }
+
+/// Learns who the peer is, and then has a deadline, or asks for a ping.
+struct Learning {
+    log: Arc<Mutex<Vec<String>>>,
+    answer: Action,
+    deadline: Option<Instant>,
+}
+
+impl Policy for Learning {
+    fn on_authenticated(&mut self, subject: &portcullis_core::identity::Subject) -> Action {
+        self.log.lock().unwrap().push(subject.as_str().to_owned());
+        self.deadline = Some(tokio::time::Instant::now().into_std() + SECOND);
+        self.answer.clone()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    fn on_deadline(&mut self, _: Instant) -> Action {
+        Action::Close(CloseFrame::new(CloseCode::TIMEOUT, "late"))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_policy_learns_the_subject_and_a_nearer_deadline_counts() {
+    let (mut peer, io) = duplex(4096);
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let far = Some(tokio::time::Instant::now().into_std() + SECOND * 1000);
+    let policy = |answer| -> Box<dyn Policy> { Box::new(Learning { log: log.clone(), answer, deadline: far }) };
+    let policies = vec![policy(Action::Ping), policy(Action::None)];
+    let (guarded, connection) = GuardedIo::new(io, &Settings::default(), policies);
+    // Somebody keeps the far deadline already.
+    tokio::time::sleep(SECOND).await;
+    connection.authenticate(&portcullis_core::identity::Subject::new("alice"));
+    assert_eq!(*log.lock().unwrap(), ["alice", "alice"]);
+    let began = tokio::time::Instant::now();
+    let mut seen = [0; 18];
+    peer.read_exact(&mut seen).await.unwrap();
+    assert_eq!((seen[0], &seen[10..]), (0x89, &b"\x88\x06\x0b\xc0late"[..]), "a ping, and the close");
+    assert!(began.elapsed() < SECOND * 3, "{:?}", began.elapsed());
+    drop(guarded);
+}

@@ -93,6 +93,7 @@ impl Policy {
         if hosts.iter().any(|(listed, at)| *listed == host && (at.is_none() || *at == port)) {
             return Ok(());
         }
+        let host = port.map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
         let host = printable(host.as_bytes());
         let sentence =
             format!("The handshake was refused: host \"{host}\" is not allowed. Allow it with hosts([\"{host}\"]).");

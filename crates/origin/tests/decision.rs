@@ -316,8 +316,7 @@ fn wrong_hosts_and_schemes_say_what_is_wrong() {
 fn a_refused_host_is_named_and_how_to_allow_it() {
     let layer = OriginLayer::same_origin().hosts(["a.example"]).unwrap();
     let refusal = layer.admit(&parts("/", &[("host", b"evil.example:81")], false)).unwrap_err();
-    let sentence =
-        "The handshake was refused: host \"evil.example\" is not allowed. Allow it with hosts([\"evil.example\"]).";
+    let sentence = "The handshake was refused: host \"evil.example:81\" is not allowed. Allow it with hosts([\"evil.example:81\"]).";
     assert_eq!(refusal.text(), sentence);
 }
 

@@ -9,6 +9,8 @@
 
 #[cfg(feature = "close")]
 pub use portcullis_close::CloseLayer;
+#[cfg(feature = "connections")]
+pub use portcullis_connections as connections;
 pub use portcullis_core::*;
 #[cfg(feature = "derive")]
 pub use portcullis_derive::IntoCloseOfFacade as IntoClose;
@@ -24,6 +26,7 @@ pub use portcullis_rate_limit as rate_limit;
     doctest,
     feature = "axum",
     feature = "close",
+    feature = "connections",
     feature = "derive",
     feature = "jwt",
     feature = "origin",

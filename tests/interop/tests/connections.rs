@@ -190,7 +190,7 @@ impl Verify<()> for Anybody {
 async fn a_subject_that_is_known_late_takes_its_permit_then() {
     let limit = ConnectionLimitLayer::new().unauthenticated(2).per_subject(1);
     let jwt = JwtLayer::new(Anybody).first_message(First::raw());
-    let app = routes().layer(limit).layer(jwt);
+    let app = routes().layer(limit.clone()).layer(jwt);
     let mut pipes = [open(&app, "").await, open(&app, "").await];
     refused(&app, "", 503).await;
     for pipe in &mut pipes {
@@ -203,6 +203,9 @@ async fn a_subject_that_is_known_late_takes_its_permit_then() {
     let mut bob = open(&app, "").await;
     bob.text("bob").await;
     echoes(&mut bob).await;
+    let gone_before_it_said_anything = open(&app, "").await;
+    drop((pipes, bob, gone_before_it_said_anything));
+    freed(&limit).await;
 }
 
 #[tokio::test(start_paused = true)]

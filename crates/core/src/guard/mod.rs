@@ -134,9 +134,15 @@ impl Guard {
 
     /// Tells the policies who the peer is. Stops at the first that ends the connection.
     pub fn on_authenticated(&mut self, subject: &Subject) -> Action {
-        let answers = self.policies.iter_mut().map(|policy| policy.on_authenticated(subject));
-        let mut answers = answers.filter(|answer| *answer != Action::None);
-        answers.next().unwrap_or(Action::None)
+        let mut result = Action::None;
+        for policy in &mut self.policies {
+            match policy.on_authenticated(subject) {
+                Action::None => {}
+                Action::Ping => result = Action::Ping,
+                end => return end,
+            }
+        }
+        result
     }
 
     /// The payload of a new ping; its answer is taken out of the stream. A ping that is still unanswered is forgotten.

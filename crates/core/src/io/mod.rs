@@ -130,6 +130,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Control for Shared<T> {
         self.with(|state| {
             let action = state.guard.on_authenticated(subject);
             state.act(action);
+            // A policy's deadline may have come nearer.
+            state.wake_keeper();
         });
     }
 
