@@ -1,8 +1,10 @@
 //! What the guarded server has and the bare one has not: these layers.
 
+use std::time::Duration;
+
 use axum::{Router, extract::Request, middleware::map_request};
 use portcullis_connections::{ClientIpLayer, ConnectionLimitLayer, Limit};
-use portcullis_core::{GuardLayer, identity::Subject};
+use portcullis_core::{GuardLayer, identity::Subject, upgrade::Closing};
 use portcullis_origin::OriginLayer;
 use portcullis_rate_limit::{ByteQuota, MessageRateLayer};
 
@@ -14,7 +16,9 @@ pub(crate) fn guard(routes: Routes) -> Result<Router> {
     let app = routes.open.merge(tokens::guarded(routes.private, routes.first)?).layer(rate.clone());
     let user = routes.user.layer(rate.per_subject().byte_quota(ByteQuota::per_second(250_000).allow_burst(500_000)));
     let app = app.merge(user.layer(map_request(identify))).merge(few(routes.seat, routes.proxied, routes.session)?);
-    Ok(app.layer(OriginLayer::new(["https://chat.example"])?).layer(GuardLayer::new()))
+    // Scaled down from five seconds, as all times are here.
+    let closing = Closing { time: Duration::from_secs(1), ..Closing::default() };
+    Ok(app.layer(OriginLayer::new(["https://chat.example"])?).layer(GuardLayer::new().closing(closing)))
 }
 
 /// Routes with a few seats for each client, or each user.

@@ -160,6 +160,21 @@ impl Raw {
         Ok(saw)
     }
 
+    /// Sends bytes, and says how the connection ended only once the server has let go of it.
+    pub(crate) fn linger(mut self, bytes: &[u8]) -> Result<Saw> {
+        self.stream.write_all(bytes)?;
+        let saw = self.end();
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            match self.read() {
+                Ok(1..) => {}
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => break,
+                Ok(0) | Err(_) => return Ok(saw),
+            }
+        }
+        Ok(Saw::Open { messages: 0 })
+    }
+
     /// Reads up to a close frame, the end, or the end of patience.
     fn end(&mut self) -> Saw {
         let (mut messages, mut seen) = (0, 0);

@@ -3,14 +3,7 @@
 
 mod pipe;
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
 use axum::{
     Router,
@@ -24,7 +17,10 @@ use axum::{
 };
 use pipe::{Pipe, Seen, ask, closed, text};
 use portcullis_connections::{ClientIpLayer, ConnectionLimitLayer, Connections, Limit};
-use portcullis_core::{CloseCode, CloseFrame, Connection, identity::Subject};
+use portcullis_core::{
+    CloseCode, CloseFrame, Connection,
+    identity::{ClientAddr, Subject},
+};
 use portcullis_jwt::{First, JwtLayer, TokenError, Verification, Verified, Verify};
 
 async fn echo(mut socket: WebSocket) {
@@ -46,14 +42,18 @@ fn routes() -> Router {
     Router::new().route("/ws", upgrade).route("/slow", slow)
 }
 
-/// Who is who comes in headers, and where the peer is.
+/// Who is who comes in headers, and where the peer is, or the client.
 async fn identify(mut request: Request, next: Next) -> axum::response::Response {
-    let [user, peer] = ["user", "peer"].map(|name| Some(request.headers().get(name)?.to_str().unwrap().to_owned()));
+    let [user, peer, address] =
+        ["user", "peer", "address"].map(|name| Some(request.headers().get(name)?.to_str().unwrap().to_owned()));
     if let Some(user) = user {
         request.extensions_mut().insert(Subject::new(user));
     }
     if let Some(peer) = peer {
         request.extensions_mut().insert(SocketAddr::new(peer.parse().unwrap(), 4711));
+    }
+    if let Some(address) = address {
+        request.extensions_mut().insert(ClientAddr(address.parse().unwrap()));
     }
     next.run(request).await
 }
@@ -221,22 +221,15 @@ async fn a_late_subject_evicts_the_oldest() {
     echoes(&mut pipes[1]).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn five_thousand_handshakes_at_once_are_admitted_exactly() {
-    let layer = ConnectionLimitLayer::new().global(100).per_key(1000, |_| Some("everybody".to_owned()));
-    let app = app(&layer);
-    let admitted = Arc::new(AtomicUsize::new(0));
+/// How many of five thousand handshakes at once are admitted. They are held until all are answered.
+async fn admitted_at_once(layer: &ConnectionLimitLayer) -> usize {
+    let app = app(layer);
     let tasks: Vec<_> = (0..5000)
         .map(|_| {
-            let (app, admitted) = (app.clone(), admitted.clone());
+            let app = app.clone();
             tokio::spawn(async move {
-                let (head, pipe) = ask(&app, "/ws", "").await;
-                if head.starts_with("http/1.1 101") {
-                    admitted.fetch_add(1, Ordering::Relaxed);
-                    return Some(pipe);
-                }
-                assert!(head.starts_with("http/1.1 503"), "{head}");
-                None
+                let (head, pipe) = ask(&app, "/ws", "user: alice\r\naddress: 192.0.2.1\r\n").await;
+                head.starts_with("http/1.1 101").then_some(pipe)
             })
         })
         .collect();
@@ -244,9 +237,75 @@ async fn five_thousand_handshakes_at_once_are_admitted_exactly() {
     for task in tasks {
         held.extend(task.await.unwrap());
     }
-    assert_eq!((admitted.load(Ordering::Relaxed), layer.live()), (100, 100));
-    drop(held);
-    freed(&layer).await;
+    assert_eq!(held.len(), layer.live());
+    held.len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_thousand_handshakes_at_once_are_admitted_exactly() {
+    let new = ConnectionLimitLayer::new;
+    let everybody = |_: &http::request::Parts| Some("everybody".to_owned());
+    for layer in [
+        new().global(100),
+        new().per_client_ip(100),
+        new().per_subject(100),
+        new().per_key(100, everybody),
+        new().global(1000).per_client_ip(300).per_subject(200).per_key(100, everybody),
+        new().global(100).per_key(1000, everybody),
+    ] {
+        assert_eq!(admitted_at_once(&layer).await, 100, "{layer:?}");
+        freed(&layer).await;
+    }
+}
+
+/// A generator of numbers that are the same in every run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, most: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % most
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_happens_nothing_is_left() {
+    for seed in 0..40 {
+        let (mut numbers, connections) = (Numbers(seed), Connections::new());
+        let layer = ConnectionLimitLayer::new().global(8).per_subject(Limit::new(3).evict_oldest());
+        let app = routes().layer(layer.clone()).layer(connections.layer()).layer(from_fn(identify));
+        let mut pipes: Vec<Pipe> = Vec::new();
+        for _ in 0..60 {
+            let which = numbers.below(pipes.len().max(1));
+            match numbers.below(8) {
+                0..=2 => {
+                    let (head, pipe) = ask(&app, "/ws", &format!("user: {}\r\n", numbers.below(4))).await;
+                    pipes.extend(head.starts_with("http/1.1 101").then_some(pipe));
+                }
+                3 => drop(ask(&app, "/nowhere", "").await),
+                4 => {
+                    let given_up = tokio::time::timeout(Duration::from_millis(5), ask(&app, "/slow", "")).await;
+                    assert!(given_up.is_err() || layer.live() >= 8, "refused at once, or given up");
+                }
+                5 if !pipes.is_empty() => drop(pipes.swap_remove(which)),
+                6 => {
+                    let victim = connections.all().into_iter().nth(which);
+                    victim.inspect(|victim| victim.close(CloseFrame::new(CloseCode::FORBIDDEN, "kicked")));
+                }
+                _ => {
+                    if let Some(pipe) = pipes.get_mut(which) {
+                        // It may have been closed before.
+                        pipe.try_text(["panic", "leave", "hello"][numbers.below(3)]).await;
+                    }
+                }
+            }
+            assert!(layer.live() <= 8, "seed {seed}");
+        }
+        drop(pipes);
+        freed(&layer).await;
+        tokio::time::timeout(Duration::from_mins(1), connections.emptied()).await.unwrap();
+        assert_eq!(connections.all().len(), 0, "seed {seed}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,6 +18,7 @@ pub(super) const ALL: &[Attack] = &[
     Attack { name: "addresses of one /64", run: network, want: Want::Status(429) },
     Attack { name: "sockets that say nothing", run: silent, want: Want::Status(503) },
     Attack { name: "too many sessions", run: sessions, want: Want::Close(1008) },
+    Attack { name: "zombie after the close", run: zombie, want: Want::Close(1002) },
     Attack { name: "another address's seat", run: neighbour, want: Want::Echoed },
 ];
 
@@ -67,6 +68,11 @@ fn sessions(address: SocketAddr) -> Result<Saw> {
     let saw = oldest.storm(Vec::new());
     drop(newer);
     saw
+}
+
+/// Breaks a rule, and neither answers the close nor leaves.
+fn zombie(address: SocketAddr) -> Result<Saw> {
+    open(address, "/ws", "")?.linger(b"\x81\x05hello")
 }
 
 /// A client whose neighbour holds all seats that are his.

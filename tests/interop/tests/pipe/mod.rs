@@ -45,6 +45,11 @@ impl Pipe {
     }
 
     pub async fn text(&mut self, text: &str) {
+        assert!(self.try_text(text).await, "the server has closed");
+    }
+
+    /// Says whether there is somebody to send to.
+    pub async fn try_text(&mut self, text: &str) -> bool {
         let mut frame = vec![0x81];
         match text.len() {
             len @ 0..=125 => frame.push(0x80 | u8::try_from(len).unwrap()),
@@ -55,7 +60,7 @@ impl Pipe {
         }
         frame.extend([0; 4]);
         frame.extend(text.as_bytes());
-        self.0.write_all(&frame).await.unwrap();
+        self.0.write_all(&frame).await.is_ok()
     }
 
     pub async fn next(&mut self) -> Seen {
