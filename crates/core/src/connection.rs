@@ -5,7 +5,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -86,7 +86,7 @@ impl Connection {
     }
 
     /// Says where the client is, for a layer that finds out inside of the one that set the guard up. The first counts.
-    pub(crate) fn locate(&self, client: IpAddr) {
+    pub fn locate(&self, client: IpAddr) {
         self.about.client.get_or_init(|| client);
     }
 
@@ -116,6 +116,24 @@ impl Connection {
     /// Closes the connection, and leaves the handler so long to finish what it is sending.
     pub fn close_within(&self, frame: CloseFrame, grace: Duration) {
         self.control.clone().close(frame, Some(grace));
+    }
+
+    /// Closes the connection from a task of its own: for policies, which are asked while a connection is locked.
+    pub fn close_soon(&self, frame: CloseFrame) {
+        let connection = self.clone();
+        self.about.runtime.spawn(async move { connection.close(frame) });
+    }
+
+    /// Ends the connection without a close frame, and a closing handshake that is under way: what is left is dropped.
+    pub fn abort(&self) {
+        self.about.abort();
+        self.control.clone().abort();
+    }
+
+    /// [`abort`](Self::abort), from a task of its own.
+    pub fn abort_soon(&self) {
+        let connection = self.clone();
+        self.about.runtime.spawn(async move { connection.abort() });
     }
 
     /// Says who the peer is, where that became known after the handshake. The first subject counts.
@@ -167,6 +185,7 @@ impl fmt::Debug for Connection {
 /// What a handle may ask of a connection, whatever its transport.
 pub(crate) trait Control: Send + Sync {
     fn close(self: Arc<Self>, frame: CloseFrame, grace: Option<Duration>);
+    fn abort(self: Arc<Self>);
     fn finish(self: Arc<Self>, frame: CloseFrame);
     /// A handler that drops its socket has yet to say what that means.
     fn supervised(&self);
@@ -189,6 +208,8 @@ pub(crate) struct About {
     pub(crate) runtime: Handle,
     ended: OnceLock<Ended>,
     over: Notify,
+    aborted: AtomicBool,
+    abort: Notify,
     held: Mutex<Vec<Held>>,
 }
 
@@ -212,6 +233,8 @@ impl About {
             runtime,
             ended: OnceLock::new(),
             over: Notify::new(),
+            aborted: AtomicBool::new(false),
+            abort: Notify::new(),
             held: Mutex::new(Vec::new()),
         }
     }
@@ -223,6 +246,19 @@ impl About {
         }
         drop(held);
         drop(value);
+    }
+
+    fn abort(&self) {
+        self.aborted.store(true, Ordering::Release);
+        self.abort.notify_waiters();
+    }
+
+    /// Waits until the connection is aborted.
+    pub(crate) async fn aborted(&self) {
+        let notified = self.abort.notified();
+        if !self.aborted.load(Ordering::Acquire) {
+            notified.await;
+        }
     }
 
     pub(crate) fn end(&self, ended: Ended) {

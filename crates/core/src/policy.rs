@@ -56,7 +56,7 @@ pub trait Policy: Send + 'static {
         let _ = batch;
     }
 
-    /// The subject became known after the handshake.
+    /// The subject became known after this policy was made, by the time it is installed or later.
     fn on_authenticated(&mut self, subject: &Subject) -> Action {
         let _ = subject;
         Action::None

@@ -174,6 +174,45 @@ async fn report_only_refuses_and_evicts_nobody() {
     echoes(&mut second).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_success_that_is_no_upgrade_evicts_nobody() {
+    let layer = ConnectionLimitLayer::new().per_subject(Limit::new(1).evict_oldest());
+    let fine = any(async || StatusCode::OK);
+    let app = routes().route("/fine", fine).layer(layer.clone()).layer(from_fn(identify));
+    let mut first = open(&app, "user: alice\r\n").await;
+    let (head, _) = ask(&app, "/fine", "user: alice\r\n").await;
+    assert!(head.starts_with("http/1.1 200"), "{head}");
+    echoes(&mut first).await;
+    assert_eq!(layer.live(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storm_of_one_users_zombies_is_bounded() {
+    let layer = ConnectionLimitLayer::new().per_subject(Limit::new(1).evict_oldest());
+    let app = app(&layer);
+    let mut zombies = Vec::new();
+    for _ in 0..100 {
+        // None of them answers its close.
+        zombies.push(open(&app, "user: alice\r\n").await);
+    }
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(layer.live() <= 1 + 8, "{}", layer.live());
+    echoes(zombies.last_mut().unwrap()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_outside_of_what_finds_the_subject_holds_too() {
+    let limit = ConnectionLimitLayer::new().per_subject(1);
+    let app = routes().layer(JwtLayer::new(Anybody)).layer(limit);
+    let mut first = open(&app, "authorization: Bearer alice\r\n").await;
+    echoes(&mut first).await;
+    let mut second = open(&app, "authorization: Bearer alice\r\n").await;
+    assert_eq!(second.next().await, closed(1008, "too many connections"));
+    echoes(&mut open(&app, "authorization: Bearer bob\r\n").await).await;
+}
+
 /// Whoever says who he is, is.
 struct Anybody;
 

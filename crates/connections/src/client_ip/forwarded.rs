@@ -1,6 +1,9 @@
 //! What proxies say of whom they forward, nearest first.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    borrow::Cow,
+    net::{IpAddr, SocketAddr},
+};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -9,48 +12,50 @@ const MOST: usize = 32;
 
 /// Addresses of a header of comma-separated ones, such as `X-Forwarded-For`, from the right over all its lines. `None`
 /// for a hop that is no address.
-pub(super) fn listed<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = Option<IpAddr>> + use<'a> {
-    let lines: Vec<&HeaderValue> = headers.get_all(name).iter().collect();
-    lines.into_iter().rev().flat_map(|line| hops(line, ',')).take(MOST).map(|hop| address(hop?))
+pub(super) fn listed(headers: &HeaderMap, name: &HeaderName) -> Vec<Option<IpAddr>> {
+    let lines: Vec<_> = headers.get_all(name).iter().map(text).collect();
+    let hops = lines.iter().rev().flat_map(|line| line.rsplit(','));
+    hops.take(MOST).map(|hop| address(hop.trim())).collect()
 }
 
 /// Addresses of `Forwarded` (RFC 7239), from the right over all its lines.
-pub(super) fn forwarded(headers: &HeaderMap) -> impl Iterator<Item = Option<IpAddr>> + use<'_> {
-    let lines: Vec<&HeaderValue> = headers.get_all(http::header::FORWARDED).iter().collect();
-    lines.into_iter().rev().flat_map(|line| hops(line, ',')).take(MOST).map(|hop| element(hop?))
+pub(super) fn forwarded(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
+    let lines: Vec<_> = headers.get_all(http::header::FORWARDED).iter().map(text).collect();
+    lines.iter().rev().flat_map(|line| hops(line, ',')).take(MOST).map(element).collect()
 }
 
-/// What stands between separators outside of quotes, from the right. `None` where a line is not text.
-fn hops(line: &HeaderValue, separator: char) -> Vec<Option<&str>> {
-    let Ok(text) = line.to_str() else { return vec![None] };
-    let (mut hops, mut start, mut quoted, mut escaped) = (Vec::new(), 0, false, false);
-    for (at, character) in text.char_indices() {
+/// What is not text is no address, and what stands beside it may be one.
+fn text(line: &HeaderValue) -> Cow<'_, str> {
+    String::from_utf8_lossy(line.as_bytes())
+}
+
+/// What stands between separators outside of quotes, from the right: a client chooses how a line begins, and a quote of
+/// his that never ends must not hide what a proxy has put behind it.
+fn hops(line: &str, separator: char) -> Vec<&str> {
+    let (mut hops, mut end, mut quoted) = (Vec::new(), line.len(), false);
+    for (at, character) in line.char_indices().rev() {
         match character {
-            _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
             '"' => quoted = !quoted,
             _ if character == separator && !quoted => {
-                hops.push(Some(text[start..at].trim()));
-                start = at + 1;
+                hops.push(line[at + 1..end].trim());
+                end = at;
             }
             _ => {}
         }
     }
-    // A quote that never ends may hide anything: nothing of such a line is believed.
-    if quoted {
-        return vec![None];
-    }
-    hops.push(Some(text[start..].trim()));
-    hops.reverse();
+    hops.push(line[..end].trim());
     hops
 }
 
 /// `for=192.0.2.1;proto=https`: exactly one `for`.
 fn element(text: &str) -> Option<IpAddr> {
-    let line = HeaderValue::from_str(text).ok()?;
+    // An escaped quote reads otherwise from the other side.
+    if text.contains('\\') || text.matches('"').count() % 2 == 1 {
+        return None;
+    }
     let mut found = None;
-    for pair in hops(&line, ';') {
-        let (name, value) = pair?.split_once('=')?;
+    for pair in hops(text, ';') {
+        let (name, value) = pair.split_once('=')?;
         if name.trim().eq_ignore_ascii_case("for") && found.replace(address(unquoted(value.trim())?)?).is_some() {
             return None;
         }
@@ -81,8 +86,8 @@ mod tests {
         lines.iter().map(|line| (HeaderName::from_static(name), line.parse().unwrap())).collect()
     }
 
-    fn shown(found: impl Iterator<Item = Option<IpAddr>>) -> String {
-        found.map(|hop| hop.map_or("?".to_owned(), |hop| hop.to_string())).collect::<Vec<_>>().join(" ")
+    fn shown(found: Vec<Option<IpAddr>>) -> String {
+        found.into_iter().map(|hop| hop.map_or("?".to_owned(), |hop| hop.to_string())).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
@@ -102,13 +107,17 @@ mod tests {
             (&["192.0.2.256"], "?"),
             (&["192.0.2.1 192.0.2.2"], "?"),
             (&["01.2.3.4"], "?"),
+            (&["\", 198.51.100.7"], "198.51.100.7 ?"),
             (&[], ""),
         ] {
             let headers = headers("x-forwarded-for", lines);
             assert_eq!(shown(listed(&headers, &HeaderName::from_static("x-forwarded-for"))), expected, "{lines:?}");
         }
+        let mut bytes = HeaderMap::new();
+        bytes.insert("x-forwarded-for", HeaderValue::from_bytes(b"\xff, 198.51.100.7").unwrap());
+        assert_eq!(shown(listed(&bytes, &HeaderName::from_static("x-forwarded-for"))), "198.51.100.7 ?");
         let long = headers("x-forwarded-for", &[&"192.0.2.1,".repeat(10_000)]);
-        assert_eq!(listed(&long, &HeaderName::from_static("x-forwarded-for")).count(), MOST);
+        assert_eq!(listed(&long, &HeaderName::from_static("x-forwarded-for")).len(), MOST);
     }
 
     #[test]
@@ -125,9 +134,11 @@ mod tests {
             (&["for=_hidden, for=192.0.2.1"], "192.0.2.1 ?"),
             (&["for=192.0.2.1;for=192.0.2.2"], "?"),
             (&["proto=https"], "?"),
-            (&["for=\"192.0.2.1, for=192.0.2.2"], "?"),
+            (&["for=\"192.0.2.1, for=192.0.2.2"], "192.0.2.2 ?"),
             (&["by=\"a,b;for=192.0.2.9\";for=192.0.2.1"], "192.0.2.1"),
-            (&["by=\"\\\",for=192.0.2.9\";for=192.0.2.1"], "192.0.2.1"),
+            (&["by=\"\\\",for=192.0.2.9\";for=192.0.2.1"], "?"),
+            (&["\", for=198.51.100.7"], "198.51.100.7 ?"),
+            (&["for=\"1.1.1.1, for=198.51.100.7"], "198.51.100.7 ?"),
             (&["for"], "?"),
         ] {
             assert_eq!(shown(forwarded(&headers("forwarded", lines))), expected, "{lines:?}");

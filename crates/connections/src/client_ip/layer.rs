@@ -11,7 +11,7 @@ use std::{
 use http::{Extensions, HeaderMap, HeaderName, Request, Response};
 use ipnet::IpNet;
 use portcullis_core::{
-    handshake,
+    Connection, handshake,
     identity::{ClientAddr, TrustedPeer},
     refusal::Refusal,
     upgrade::ResponseFuture,
@@ -78,7 +78,7 @@ impl ClientIpLayer {
     pub fn trust(self, networks: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, InvalidNetwork> {
         let parse = |text: &str| {
             let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
-            text.parse().ok().or_else(address).ok_or_else(|| InvalidNetwork(text.to_owned()))
+            text.parse().ok().or_else(address).map(canonical).ok_or_else(|| InvalidNetwork(text.to_owned()))
         };
         let networks = networks.into_iter().map(|text| parse(text.as_ref())).collect::<Result<Vec<IpNet>, _>>()?;
         Ok(self.set(|settings| settings.trusted.extend(networks)))
@@ -101,15 +101,15 @@ impl ClientIpLayer {
             return peer;
         }
         match &self.settings.source {
-            Source::Forwarded => self.walk(peer, forwarded::forwarded(headers)),
-            Source::List(name) => self.walk(peer, forwarded::listed(headers, name)),
+            Source::Forwarded => self.walk(peer, &forwarded::forwarded(headers)),
+            Source::List(name) => self.walk(peer, &forwarded::listed(headers, name)),
         }
     }
 
-    fn walk(&self, peer: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>) -> IpAddr {
+    fn walk(&self, peer: IpAddr, hops: &[Option<IpAddr>]) -> IpAddr {
         let mut client = peer;
         for hop in hops {
-            let Some(hop) = hop else { break };
+            let Some(hop) = *hop else { break };
             client = hop;
             if !self.trusts(hop) {
                 break;
@@ -172,11 +172,21 @@ where
         };
         let client = self.layer.client(peer, request.headers());
         request.extensions_mut().insert(ClientAddr(client));
+        if let Some(connection) = request.extensions().get::<Connection>() {
+            connection.locate(client);
+        }
         if self.layer.trusts(peer.to_canonical()) {
             request.extensions_mut().insert(TrustedPeer);
         }
         ResponseFuture::inner(self.inner.call(request))
     }
+}
+
+/// A network of IPv4 addresses that come as IPv6 ones is the IPv4 network.
+fn canonical(network: IpNet) -> IpNet {
+    let IpNet::V6(mapped) = network else { return network };
+    let v4 = mapped.network().to_ipv4_mapped().zip(mapped.prefix_len().checked_sub(96));
+    v4.and_then(|(address, prefix)| IpNet::new(address.into(), prefix).ok()).unwrap_or(network)
 }
 
 fn peer(extensions: &Extensions) -> Option<IpAddr> {
@@ -193,7 +203,9 @@ mod tests {
 
     #[test]
     fn the_client_is_the_first_whom_nobody_trusts() {
-        let layer = ClientIpLayer::new().trust(["10.0.0.0/8", "2001:db8:f::/48", "192.0.2.250"]).unwrap();
+        let layer = ClientIpLayer::new()
+            .trust(["10.0.0.0/8", "2001:db8:f::/48", "192.0.2.250", "::ffff:172.16.0.0/108"])
+            .unwrap();
         for (peer, header, client) in [
             ("203.0.113.1", "198.51.100.1", "203.0.113.1"),
             ("10.0.0.1", "198.51.100.1", "198.51.100.1"),
@@ -207,6 +219,8 @@ mod tests {
             ("192.0.2.250", "198.51.100.1", "198.51.100.1"),
             ("192.0.2.251", "198.51.100.1", "192.0.2.251"),
             ("2001:db8:f::1", "2001:db8::7", "2001:db8::7"),
+            ("172.16.9.9", "198.51.100.1", "198.51.100.1"),
+            ("10.0.0.1", "\", 198.51.100.1", "198.51.100.1"),
         ] {
             let headers = HeaderMap::from_iter([(HeaderName::from_static("x-forwarded-for"), header.parse().unwrap())]);
             let found = layer.client(peer.parse().unwrap(), &headers);

@@ -18,6 +18,7 @@ use super::{policy::evict, pool::Permit};
 pub(crate) struct Newcomer {
     pub(crate) permit: Arc<Permit<Connection>>,
     pub(crate) connection: Connection,
+    pub(crate) method: Method,
     pub(crate) report_only: bool,
 }
 
@@ -47,12 +48,12 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let response = ready!(this.future.poll(cx))?;
-        if let Some(Newcomer { permit, connection, report_only }) = this.newcomer.take()
-            && handshake::is_upgrade(&Method::CONNECT, response.status())
+        if let Some(Newcomer { permit, connection, method, report_only }) = this.newcomer.take()
+            && handshake::is_upgrade(&method, response.status())
         {
             let evicted = permit.settle(&connection);
             if !report_only {
-                evict(&evicted);
+                evict(evicted);
             }
         }
         Poll::Ready(Ok(response))

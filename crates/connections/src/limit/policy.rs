@@ -7,11 +7,10 @@ use portcullis_core::{
     identity::Subject,
     policy::{Action, Batch, BatchVerdict, Policy},
 };
-use tokio::runtime::Handle;
 
 use super::{
     layer::Limit,
-    pool::{Key, Permit},
+    pool::{Evicted, Key, Permit},
 };
 
 /// Waits for the subject of a connection that came in without one.
@@ -32,9 +31,8 @@ impl Policy for Late {
         let Some(limit) = self.limit else { return Action::None };
         match self.permit.join(Key::Subject(subject.clone()), limit, &self.connection) {
             Ok(evicted) => {
-                // This is asked while the connection is locked: two that evict each other must not wait for each other.
-                if let (Ok(runtime), false) = (Handle::try_current(), self.report_only) {
-                    runtime.spawn(async move { evict(&evicted) });
+                if !self.report_only {
+                    evict(evicted);
                 }
                 Action::None
             }
@@ -44,9 +42,13 @@ impl Policy for Late {
     }
 }
 
-/// A code that clients do not retry: two tabs would evict each other for ever.
-pub(crate) fn evict(connections: &[Connection]) {
-    for connection in connections {
-        connection.close(CloseFrame::new(CloseCode::POLICY_VIOLATION, "replaced by a newer connection"));
+/// With a code that clients do not retry: two tabs would evict each other for ever. From tasks: who asks may be locked,
+/// and of two that evict each other neither must wait.
+pub(crate) fn evict(evicted: Evicted<Connection>) {
+    for connection in evicted.closing {
+        connection.close_soon(CloseFrame::new(CloseCode::POLICY_VIOLATION, "replaced by a newer connection"));
+    }
+    for connection in evicted.aborted {
+        connection.abort_soon();
     }
 }

@@ -44,9 +44,28 @@ pub(crate) struct Pool<C> {
 struct State<C> {
     total: usize,
     keys: HashMap<Key, VecDeque<(Seat, Option<C>)>>,
+    /// Those who gave up their seat and have not ended yet, oldest first.
+    closing: HashMap<Key, VecDeque<(Seat, C)>>,
     /// The high-water mark was crossed, and announced.
     high: bool,
 }
+
+/// Those who make room.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Evicted<C> {
+    pub(crate) closing: Vec<C>,
+    /// They were closing, and there are too many of them.
+    pub(crate) aborted: Vec<C>,
+}
+
+impl<C> Default for Evicted<C> {
+    fn default() -> Self {
+        Self { closing: Vec::new(), aborted: Vec::new() }
+    }
+}
+
+/// Of one key so many may be closing at once, or as many as may live.
+const CLOSING: usize = 8;
 
 /// What was crossed by a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +76,7 @@ pub(crate) struct Crossed {
 
 impl<C: Clone> Pool<C> {
     pub(crate) fn new(most: Option<usize>) -> Self {
-        Self { state: Mutex::new(State { total: 0, keys: HashMap::new(), high: false }), most }
+        Self { state: Mutex::new(State { total: 0, keys: HashMap::new(), closing: HashMap::new(), high: false }), most }
     }
 
     /// Takes a permit for the server and for all keys, or none.
@@ -86,7 +105,13 @@ impl<C: Clone> Pool<C> {
 
     #[cfg(test)]
     fn keys(&self) -> usize {
-        self.lock().keys.len()
+        let state = self.lock();
+        state.keys.len() + state.closing.len()
+    }
+
+    #[cfg(test)]
+    fn seats(&self, key: &Key) -> usize {
+        self.lock().keys.get(key).map_or(0, VecDeque::len)
     }
 
     fn lock(&self) -> MutexGuard<'_, State<C>> {
@@ -113,29 +138,42 @@ impl<C> State<C> {
                 self.keys.remove(key);
             }
         }
+        if let Some(closing) = self.closing.get_mut(key) {
+            closing.retain(|(taken, _)| *taken != seat);
+            if closing.is_empty() {
+                self.closing.remove(key);
+            }
+        }
     }
 
     /// The oldest that are beyond a limit give up their seats.
-    fn evict(&mut self, key: &Key, limit: Limit, but: Seat) -> Vec<C> {
-        let Some(seats) = self.keys.get_mut(key).filter(|_| limit.evict) else { return Vec::new() };
-        let mut evicted = Vec::new();
+    fn evict(&mut self, key: &Key, limit: Limit, but: Seat, evicted: &mut Evicted<C>)
+    where
+        C: Clone,
+    {
+        let Some(seats) = self.keys.get_mut(key).filter(|_| limit.evict) else { return };
         let mut seated = seats.iter().filter(|(_, seated)| seated.is_some()).count();
         while seated > limit.most {
             let oldest = seats.iter().position(|(seat, seated)| seated.is_some() && *seat != but);
-            let Some((_, Some(connection))) = oldest.and_then(|oldest| seats.remove(oldest)) else { break };
-            evicted.push(connection);
+            let Some((seat, Some(connection))) = oldest.and_then(|oldest| seats.remove(oldest)) else { break };
+            evicted.closing.push(connection.clone());
+            self.closing.entry(key.clone()).or_default().push_back((seat, connection));
             seated -= 1;
         }
-        evicted
+        let Some(closing) = self.closing.get_mut(key) else { return };
+        while closing.len() > limit.most.max(CLOSING) {
+            evicted.aborted.extend(closing.pop_front().map(|(_, connection)| connection));
+        }
     }
 
     /// At nine tenths, and not again before it was below eight.
     fn crossed(&mut self, most: Option<usize>) -> Option<Crossed> {
         let most = most?;
-        if self.total * 10 < most * 8 {
+        let (live, eight, nine) = (self.total.saturating_mul(10), most.saturating_mul(8), most.saturating_mul(9));
+        if live < eight {
             self.high = false;
         }
-        let crosses = !self.high && self.total * 10 >= most * 9;
+        let crosses = !self.high && live >= nine;
         self.high |= crosses;
         crosses.then_some(Crossed { live: self.total, most })
     }
@@ -150,20 +188,24 @@ pub(crate) struct Permit<C: Clone> {
 
 impl<C: Clone> Permit<C> {
     /// The handshake was accepted. Returns those who make room for the connection.
-    pub(crate) fn settle(&self, connection: &C) -> Vec<C> {
-        let keys = self.keys().clone();
+    pub(crate) fn settle(&self, connection: &C) -> Evicted<C> {
+        let (keys, mut evicted) = (self.keys().clone(), Evicted::default());
         let mut state = self.pool.lock();
-        keys.iter().flat_map(|(key, limit)| self.seat(&mut state, key, *limit, connection)).collect()
+        for (key, limit) in &keys {
+            self.seat(&mut state, key, *limit, connection, &mut evicted);
+        }
+        evicted
     }
 
     /// Takes a place for one more key, once it is known. Returns those who make room.
-    pub(crate) fn join(&self, key: Key, limit: Limit, connection: &C) -> Result<Vec<C>, Full> {
+    pub(crate) fn join(&self, key: Key, limit: Limit, connection: &C) -> Result<Evicted<C>, Full> {
         let mut state = self.pool.lock();
         if !state.has_room(&key, limit) {
             return Err(Full::Of(key));
         }
         state.keys.entry(key.clone()).or_default().push_back((self.seat, None));
-        let evicted = self.seat(&mut state, &key, limit, connection);
+        let mut evicted = Evicted::default();
+        self.seat(&mut state, &key, limit, connection, &mut evicted);
         drop(state);
         self.keys().push((key, limit));
         Ok(evicted)
@@ -175,12 +217,12 @@ impl<C: Clone> Permit<C> {
         self.pool.lock().leave(key, self.seat);
     }
 
-    fn seat(&self, state: &mut State<C>, key: &Key, limit: Limit, connection: &C) -> Vec<C> {
+    fn seat(&self, state: &mut State<C>, key: &Key, limit: Limit, connection: &C, evicted: &mut Evicted<C>) {
         let seats = state.keys.get_mut(key).into_iter().flatten();
         for (_, seated) in seats.filter(|(seat, _)| *seat == self.seat) {
             *seated = Some(connection.clone());
         }
-        state.evict(key, limit, self.seat)
+        state.evict(key, limit, self.seat, evicted);
     }
 
     fn keys(&self) -> MutexGuard<'_, Vec<(Key, Limit)>> {
@@ -234,15 +276,15 @@ mod tests {
         let pool = Arc::new(Pool::<u32>::new(None));
         let one = || vec![(key("alice"), Limit::new(1).evict_oldest())];
         let (first, _) = pool.take(one()).unwrap();
-        assert!(first.settle(&1).is_empty());
+        assert_eq!(first.settle(&1), Evicted::default());
         let (failed, _) = pool.take(one()).unwrap();
         drop(failed);
         let (second, _) = pool.take(one()).unwrap();
-        assert_eq!(second.settle(&2), [1]);
+        assert_eq!(second.settle(&2).closing, [1]);
         // The first one's permit moved: its end frees nothing twice.
         drop(first);
         let (third, _) = pool.take(one()).unwrap();
-        assert_eq!(third.settle(&3), [2]);
+        assert_eq!(third.settle(&3).closing, [2]);
         drop((second, third));
         assert_eq!((pool.total(), pool.keys()), (0, 0));
     }
@@ -253,6 +295,28 @@ mod tests {
         let one = || vec![(key("alice"), Limit::new(1).evict_oldest())];
         let pending: Vec<_> = (0..100).filter_map(|_| pool.take(one()).ok()).collect();
         assert_eq!(pending.len(), 8);
+    }
+
+    #[test]
+    fn those_who_close_are_bounded_too() {
+        let pool = Arc::new(Pool::<u32>::new(None));
+        let one = || vec![(key("alice"), Limit::new(1).evict_oldest())];
+        let mut permits = Vec::new();
+        let mut aborted = Vec::new();
+        for number in 0..20 {
+            let (permit, _) = pool.take(one()).unwrap();
+            aborted.extend(permit.settle(&number).aborted);
+            permits.push(permit);
+        }
+        assert_eq!(aborted, (0..11).collect::<Vec<_>>(), "one lives, and eight are closing");
+        drop(permits);
+        assert_eq!((pool.total(), pool.keys()), (0, 0));
+    }
+
+    #[test]
+    fn a_limit_that_is_none_is_one() {
+        let pool = Arc::new(Pool::<u32>::new(Some(usize::MAX)));
+        assert_eq!(pool.take(Vec::new()).unwrap().1, None);
     }
 
     #[test]
@@ -306,7 +370,11 @@ mod tests {
             for (number, step) in (0_u32..).zip(steps) {
                 let at = |at: usize, len: usize| at % len.max(1);
                 match step {
-                    Step::Take(name, evict) => permits.extend(pool.take(vec![(named(name), limit(evict))]).ok()),
+                    Step::Take(name, evict) => {
+                        let taken = pool.take(vec![(named(name), limit(evict))]);
+                        prop_assert!(evict || taken.is_err() || pool.seats(&named(name)) <= 2);
+                        permits.extend(taken.ok());
+                    }
                     Step::Settle(which) => {
                         let len = permits.len();
                         if let Some((permit, _)) = permits.get(at(which, len)) { permit.settle(&number); }

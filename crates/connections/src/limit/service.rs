@@ -49,11 +49,12 @@ impl<S> ConnectionLimit<S> {
         let (permit, connection) = (Arc::new(permit), guarded.connection().clone());
         connection.hold(permit.clone());
         let report_only = self.settings.report_only;
-        Ok(Some(Newcomer { permit, connection, report_only }))
+        Ok(Some(Newcomer { permit, connection, method: parts.method.clone(), report_only }))
     }
 
     fn policy(&self, parts: &Parts, newcomer: Option<&Newcomer>) -> Option<Box<dyn Policy>> {
-        let Newcomer { permit, connection, report_only } = newcomer.filter(|_| self.settings.awaits_subject(parts))?;
+        let Newcomer { permit, connection, report_only, .. } =
+            newcomer.filter(|_| self.settings.awaits_subject(parts))?;
         Some(Box::new(Late {
             permit: permit.clone(),
             connection: connection.clone(),

@@ -3,8 +3,8 @@
 //! It is spawned when there is something to wait for, and leaves when there is nothing.
 
 use std::{
-    future::Future,
-    pin::Pin,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
     time::Instant,
@@ -24,12 +24,17 @@ use crate::{
     connection::{About, Ended, EndedBy, lock},
 };
 
-pub(super) async fn keep<T>(shared: Arc<Shared<T>>)
+/// Made where the keeper is spawned: a runtime that shuts down drops it before it was polled.
+pub(super) fn keep<T>(shared: Arc<Shared<T>>) -> impl Future<Output = ()> + Send
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let about = shared.about.clone();
-    if let Some(farewell) = (Keeper { shared, sleep: None }).await {
+    run(about, Keeper { shared, sleep: None, left: false })
+}
+
+async fn run<T: AsyncRead + AsyncWrite + Unpin>(about: Arc<About>, keeper: Keeper<T>) {
+    if let Some(farewell) = keeper.await {
         let over = OnDrop(about, farewell.ended.clone());
         take_leave(over, farewell).await;
     }
@@ -52,7 +57,13 @@ where
 
 /// The handle learns of the end on every path: a runtime that shuts down drops this before it has begun.
 async fn take_leave<T: AsyncRead + AsyncWrite + Unpin>(over: OnDrop, farewell: Box<Farewell<T>>) {
-    closing::close(farewell).await;
+    let about = over.0.clone();
+    let (mut closing, mut aborted) = (pin!(closing::close(farewell)), pin!(about.aborted()));
+    poll_fn(|cx| match aborted.as_mut().poll(cx) {
+        Poll::Ready(()) => Poll::Ready(()),
+        Poll::Pending => closing.as_mut().poll(cx),
+    })
+    .await;
     drop(over);
 }
 
@@ -67,6 +78,25 @@ impl Drop for OnDrop {
 struct Keeper<T> {
     shared: Arc<Shared<T>>,
     sleep: Option<Pin<Box<Sleep>>>,
+    /// It has nothing more to do.
+    left: bool,
+}
+
+/// A keeper that is dropped before it was done goes with its runtime: there is nobody left to end the connection.
+impl<T> Drop for Keeper<T> {
+    fn drop(&mut self) {
+        if self.left {
+            return;
+        }
+        let mut state = lock(&self.shared.state);
+        if !matches!(state.phase, Phase::Ending(_) | Phase::Aborted) {
+            return state.keeper_leaves();
+        }
+        let (_io, _retired, ended) = (state.io.take(), state.retire(), state.ended());
+        state.phase = Phase::Over;
+        drop(state);
+        self.shared.about.end(ended);
+    }
 }
 
 enum Next<T> {
@@ -83,9 +113,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Keeper<T> {
         loop {
             let next = lock(&self.shared.state).tend(cx);
             match next {
-                Next::Close(farewell) => return Poll::Ready(Some(farewell)),
-                Next::Leave => return Poll::Ready(None),
+                Next::Close(farewell) => {
+                    self.left = true;
+                    return Poll::Ready(Some(farewell));
+                }
+                Next::Leave => {
+                    self.left = true;
+                    return Poll::Ready(None);
+                }
                 Next::Aborted(retired) => {
+                    self.left = true;
                     drop(retired);
                     self.shared.about.end(Ended { by: EndedBy::Guard, frame: None, cut_short: true });
                     return Poll::Ready(None);

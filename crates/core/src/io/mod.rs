@@ -116,6 +116,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Control for Shared<T> {
         self.with(|state| state.begin_close(Some(frame), EndedBy::Guard, grace));
     }
 
+    fn abort(self: Arc<Self>) {
+        self.with(State::abort);
+    }
+
     fn finish(self: Arc<Self>, frame: CloseFrame) {
         let mut state = lock(&self.state);
         state.finish(frame);
@@ -143,8 +147,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Control for Shared<T> {
         lock(&self.state).guard.round_trip()
     }
 
-    fn install_outermost(&self, policy: Box<dyn Policy>) {
-        lock(&self.state).guard.install_outermost(policy);
+    fn install_outermost(&self, mut policy: Box<dyn Policy>) {
+        let mut state = lock(&self.state);
+        // A layer inside may have found out meanwhile who the peer is.
+        let action = self.about.subject.get().map_or(Action::None, |subject| policy.on_authenticated(subject));
+        state.guard.install_outermost(policy);
+        state.act(action);
     }
 
     fn hold(&self, gate: Gate) -> bool {
@@ -217,7 +225,15 @@ impl<T> State<T> {
             Action::None => {}
             Action::Ping => self.send_ping(),
             Action::Close(frame) => self.begin_close(Some(frame), EndedBy::Guard, None),
-            Action::Abort => self.phase = Phase::Aborted,
+            Action::Abort => self.abort(),
+        }
+    }
+
+    /// What has been taken from here is its taker's to end.
+    fn abort(&mut self) {
+        if matches!(self.phase, Phase::Open | Phase::Ending(_)) {
+            self.phase = Phase::Aborted;
+            self.wake_keeper();
         }
     }
 }
