@@ -242,3 +242,22 @@ async fn keys_are_used_as_they_say() {
         assert_eq!(verify(&issuer.verifier(), &token("any", algorithm)).await.err(), natural);
     }
 }
+
+#[test]
+fn a_fetch_that_its_runtime_never_ran_is_begun_anew() {
+    let issuer = Issuer::default();
+    issuer.publish(&[jwk("a", Algorithm::ES256)]);
+    let (verifier, token) = (issuer.verifier(), token("a", Algorithm::ES256));
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let first = runtime();
+    let entered = first.enter();
+    drop(Verify::<Value>::verify(&verifier, &token));
+    drop(entered);
+    drop(first);
+    assert_eq!(issuer.fetches(), 0, "its task was never polled");
+    runtime().block_on(async {
+        pass(Duration::from_secs(2)).await;
+        verify(&verifier, &token).await.unwrap();
+    });
+    assert_eq!(issuer.fetches(), 1);
+}

@@ -57,7 +57,7 @@ struct State {
     /// What was fetched last, and when.
     keys: Option<(Arc<Named>, Instant)>,
     attempted: Option<Instant>,
-    /// Closes when the fetch that is under way has ended.
+    /// Closes when the fetch that is under way has ended, however it did.
     fetching: Option<watch::Receiver<()>>,
 }
 
@@ -138,7 +138,8 @@ impl Jwks {
 
     /// Joins the fetch that is under way, or begins one. `None` if it is too early for another.
     fn refresh(&self, state: &mut State, now: Instant) -> Option<watch::Receiver<()>> {
-        if let Some(fetching) = &state.fetching {
+        // A runtime that shuts down drops tasks that never ran: only the sender's end says that a fetch is over.
+        if let Some(fetching) = state.fetching.as_ref().filter(|fetching| fetching.has_changed().is_ok()) {
             return Some(fetching.clone());
         }
         // Without any key there is more to gain: every second.
@@ -157,8 +158,7 @@ impl Jwks {
         Some(fetching)
     }
 
-    async fn fetch(self, ended: watch::Sender<()>) {
-        let _ended = Ended(&self.0, ended);
+    async fn fetch(self, _ended: watch::Sender<()>) {
         let Settings { patience, max_bytes, .. } = self.0.settings;
         let fetched = timeout(patience, self.0.fetch.fetch(max_bytes)).await.unwrap_or(Err(FetchError::Timeout));
         let read = |json: Vec<u8>| {
@@ -181,15 +181,6 @@ impl Jwks {
             let keys = shared.lock().keys.as_ref().map(|(keys, _)| keys.clone());
             keys.ok_or(TokenError::Unavailable)?.find(kid.as_deref(), algorithm)
         }))
-    }
-}
-
-/// Ends a fetch on every path, a panic of the user's own included.
-struct Ended<'a>(&'a Shared, #[expect(dead_code, reason = "dropped behind the state's own end")] watch::Sender<()>);
-
-impl Drop for Ended<'_> {
-    fn drop(&mut self) {
-        self.0.lock().fetching = None;
     }
 }
 
