@@ -92,7 +92,6 @@ async fn a_certificate_that_nobody_vouches_for_is_refused() {
 fn keys_come_from_https_and_nowhere_else() {
     for url in [
         "http://id.example/keys",
-        "https://user:password@id.example/keys",
         "https://id.example:99999/keys",
         "https:///keys",
         "id.example/keys",
@@ -102,6 +101,11 @@ fn keys_come_from_https_and_nowhere_else() {
     ] {
         let error = Https::new(url).unwrap_err().to_string();
         assert_eq!(error, format!("invalid URL {url:?}: keys come from https://host[:port]/path"));
+    }
+    let error = Https::new("https://user:p@ssword@id.example/keys").unwrap_err();
+    for shown in [error.to_string(), format!("{error:?}")] {
+        assert!(shown.contains("..@id.example/keys"), "{shown}");
+        assert!(!shown.contains("ssword") && !shown.contains("user"), "{shown}");
     }
     for url in ["https://id.example", "https://id.example:8443/a?b", "https://192.0.2.1/"] {
         assert!(Https::new(url).is_ok(), "{url}");

@@ -44,6 +44,13 @@ impl fmt::Display for InvalidUrl {
 
 impl Error for InvalidUrl {}
 
+impl InvalidUrl {
+    /// What stands before an `@` may be a password, which no log is to keep.
+    fn of(url: &str) -> Self {
+        Self(url.rsplit_once('@').map_or_else(|| url.to_owned(), |(_, rest)| format!("..@{rest}")))
+    }
+}
+
 impl Https {
     /// A URL of which the server's certificate is signed by a root that Mozilla trusts.
     ///
@@ -55,7 +62,7 @@ impl Https {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let config = config.map_err(|_| InvalidUrl(url.to_owned()))?.with_root_certificates(roots);
+        let config = config.map_err(|_| InvalidUrl::of(url))?.with_root_certificates(roots);
         Self::with_config(url, Arc::new(config.with_no_client_auth()))
     }
 
@@ -65,7 +72,7 @@ impl Https {
     ///
     /// As [`new`](Self::new).
     pub fn with_config(url: &str, tls: Arc<ClientConfig>) -> Result<Self, InvalidUrl> {
-        let invalid = || InvalidUrl(url.to_owned());
+        let invalid = || InvalidUrl::of(url);
         let uri: Uri = url.parse().map_err(|_| invalid())?;
         let authority = uri.authority().filter(|authority| !authority.as_str().contains('@')).ok_or_else(invalid)?;
         if uri.scheme_str() != Some("https") || ServerName::try_from(authority.host().to_owned()).is_err() {
