@@ -8,11 +8,11 @@ use std::{
 };
 
 use portcullis_core::{CloseCode, CloseFrame, IntoClose};
-use portcullis_quota::{ByteQuota, Meter, Quota};
+use portcullis_quota::{ByteQuota, Meter, Quota, sixty_four_times};
 
 use crate::{
     account::Account,
-    cells::{BYTES, Demand, MESSAGES},
+    cells::{BYTES, CONTINUATIONS, Demand, MESSAGES},
 };
 
 /// What a connection may still send, as its handler sees it. In the request's extensions, and an extractor for axum
@@ -46,7 +46,11 @@ impl Allowance {
         let mut demand = Demand::default();
         demand[MESSAGES] = messages.into();
         let now = (self.clock)();
-        self.account.take(&demand, now).map_err(|over| {
+        let taken = self.account.take(&demand, now).or_else(|over| {
+            self.account.violated();
+            if self.account.shared.answer.report_only { Ok(()) } else { Err(over) }
+        });
+        taken.map_err(|over| {
             let ready = self.account.shared.epoch.instant(over.ready, now);
             let wait = ready.saturating_duration_since(now);
             let frame = || CloseFrame::new(CloseCode::POLICY_VIOLATION, "message rate exceeded");
@@ -82,10 +86,13 @@ impl Allowance {
         }
     }
 
-    /// Gives this connection another quota of messages, from now on. Of a quota that is shared, others' part stays as it
+    /// Gives this connection another quota of messages, from now on, and 64 times as many continuation frames. Of a quota that is shared, others' part stays as it
     /// is. Where several layers limit messages, the innermost one's is changed.
     pub fn set_quota(&self, quota: Quota) {
-        self.account.change(|meters| meters.0[MESSAGES] = Some(Meter::from(quota)));
+        self.account.change(|meters| {
+            meters.0[MESSAGES] = Some(Meter::from(quota));
+            meters.0[CONTINUATIONS] = Some(Meter::from(sixty_four_times(quota)));
+        });
     }
 
     /// Gives this connection another quota of bytes, from now on.

@@ -30,8 +30,10 @@ pub(crate) struct Over {
     pub(crate) kind: usize,
     /// When there would be enough of all.
     pub(crate) ready: u64,
-    /// More was asked for than there ever is.
+    /// More was asked for than there ever is, of any kind.
     pub(crate) never: bool,
+    /// More bytes were.
+    pub(crate) too_big: bool,
 }
 
 pub(crate) fn of_batch(batch: &Batch) -> Demand {
@@ -80,9 +82,10 @@ impl Meters {
             after[kind] = meter.after(cells[kind], asked, now);
             let ready = meter.ready(after[kind]);
             if ready > now {
-                let over = over.get_or_insert(Over { kind, ready, never: false });
+                let over = over.get_or_insert(Over { kind, ready, never: false, too_big: false });
                 over.ready = over.ready.max(ready);
                 over.never |= meter.never(asked);
+                over.too_big |= kind == BYTES && meter.never(asked);
             }
         }
         (after, over)

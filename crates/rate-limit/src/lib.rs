@@ -10,7 +10,8 @@
 //! - What exceeds a quota closes the connection (1008), is delayed (the socket is not read, so TCP tells the client to
 //!   slow down, and nothing is lost), or is dropped. What was admitted before is delivered, and answered.
 //! - Layers compose. The outermost is charged first; what an inner one delays or drops is given back by those outside of
-//!   it, so that a client whom one quota stops does not drain another. On a close nothing is given back.
+//!   it, so that a client whom one quota stops does not drain another. Fragments of a dropped message that come in a
+//!   later read are charged: they would be free to send else. On a close nothing is given back.
 //! - A frame with more bytes than a byte quota's burst could never be admitted: it closes with 1009.
 //! - An [`Allowance`] lets a handler charge by what a message asks for, and change a connection's quota.
 //!

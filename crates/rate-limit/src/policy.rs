@@ -62,6 +62,7 @@ impl Limiter {
             return Verdict::Close(CloseFrame::new(CloseCode::UNAUTHORIZED, "nobody is signed in"));
         }
         if self.has_too_many_empty(frame) {
+            self.account.violated();
             return Verdict::Close(self.close("too many empty fragments"));
         }
         let demand = of_frame(frame);
@@ -85,7 +86,7 @@ impl Limiter {
         if self.answer().report_only {
             return Verdict::Pass;
         }
-        if over.never && over.kind == BYTES {
+        if over.too_big {
             return Verdict::Close(CloseFrame::new(CloseCode::MESSAGE_TOO_BIG, "more bytes than may be sent at once"));
         }
         let frame = self.close(reason(over.kind));

@@ -80,6 +80,22 @@ fn a_frame_that_never_fits_is_too_big() {
 }
 
 #[test]
+fn a_frame_that_never_fits_is_too_big_whatever_else_there_is_not_enough_of() {
+    let layer = MessageRateLayer::per_second(1).byte_quota(ByteQuota::per_second(99)).on_excess(Excess::Delay);
+    let (mut limiter, now) = (limiter(&layer), now());
+    assert!(matches!(passes(&mut limiter, &TEXT, now), (1, Verdict::Delay(_))));
+    let close = CloseFrame::new(CloseCode::MESSAGE_TOO_BIG, "more bytes than may be sent at once");
+    assert_eq!(passes(&mut limiter, &HUNDRED, now), (0, Verdict::Close(close)));
+}
+
+#[test]
+fn report_only_counts_empty_fragments_too() {
+    let mut limiter = limiter(&layer().continuation_quota(quota(1_000_000)).report_only());
+    assert_eq!(passes(&mut limiter, &EMPTY, now()), (1000, Verdict::Pass));
+    assert_eq!(limiter.account.violations(), 996);
+}
+
+#[test]
 fn empty_fragments_are_counted_by_message() {
     let layer = layer().continuation_quota(quota(1000));
     let (mut limiter, now) = (limiter(&layer), now());
