@@ -23,17 +23,24 @@ struct Set {
 pub(crate) fn read(json: &[u8]) -> Option<Named> {
     let set: Set = serde_json::from_slice(json).ok()?;
     let (mut named, mut nameless) = (HashMap::new(), Vec::new());
+    if set.keys.len() > MOST {
+        skipped(MOST, "it, and those behind it, are too many");
+    }
     for (at, value) in set.keys.into_iter().take(MOST).enumerate() {
         match key(value) {
             Ok((Some(kid), key)) => {
                 named.insert(kid, Arc::new(key));
             }
-            Ok((None, key)) => nameless.push(Arc::new(key)),
+            Ok((None, key)) => nameless.push((at, Arc::new(key))),
             Err(why) => skipped(at, why),
         }
     }
     // A key without a name serves where it is the only one: of several, nobody knows which is meant.
-    let only = nameless.pop().filter(|_| nameless.is_empty() && named.is_empty());
+    let alone = nameless.len() == 1 && named.is_empty();
+    let only = nameless.pop_if(|_| alone).map(|(_, key)| key);
+    for (at, _) in nameless {
+        skipped(at, "it has no name (kid), and is not the only one");
+    }
     (only.is_some() || !named.is_empty()).then(|| Named::new(named, only))
 }
 
