@@ -6,6 +6,7 @@ use super::Token;
 use crate::error::TokenError;
 
 pub(super) fn take(name: &str, parts: &mut Parts) -> Result<Option<Token>, TokenError> {
+    super::hide(&mut parts.headers, COOKIE);
     let mut found = None;
     for value in parts.headers.get_all(COOKIE) {
         let Ok(cookies) = value.to_str() else {
@@ -16,11 +17,6 @@ pub(super) fn take(name: &str, parts: &mut Parts) -> Result<Option<Token>, Token
             if found.replace(Token(unquoted(value.trim()).to_owned())).is_some() {
                 return Err(TokenError::Malformed("the cookie is there twice"));
             }
-        }
-    }
-    if let http::header::Entry::Occupied(mut cookies) = parts.headers.entry(COOKIE) {
-        for value in cookies.iter_mut() {
-            value.set_sensitive(true);
         }
     }
     Ok(found)

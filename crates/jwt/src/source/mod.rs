@@ -6,7 +6,11 @@ mod query;
 
 use std::fmt;
 
-use http::{HeaderValue, header::AUTHORIZATION, request::Parts};
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{AUTHORIZATION, Entry},
+    request::Parts,
+};
 
 use crate::error::TokenError;
 
@@ -79,20 +83,26 @@ impl Source {
 
 /// `Authorization: Bearer <token>` (RFC 6750, section 2.1). Other schemes are somebody else's.
 fn bearer(parts: &mut Parts) -> Result<Option<Token>, TokenError> {
+    hide(&mut parts.headers, AUTHORIZATION);
     let mut values = parts.headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
         return Err(TokenError::Malformed("more than one Authorization header"));
     }
-    let text = value.to_str().map_err(|_| TokenError::Malformed("Authorization is not text"));
-    let token = text.map(|text| match text.split_once(' ') {
+    let text = value.to_str().map_err(|_| TokenError::Malformed("Authorization is not text"))?;
+    Ok(match text.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Some(Token(token.trim().to_owned())),
         _ => None,
-    });
-    if let Some(value) = parts.headers.get_mut(AUTHORIZATION) {
-        value.set_sensitive(true);
+    })
+}
+
+/// Before a header is read: one that is no token's may be let in all the same, behind a source that decided.
+fn hide(headers: &mut HeaderMap, name: HeaderName) {
+    if let Entry::Occupied(mut values) = headers.entry(name) {
+        for value in values.iter_mut() {
+            value.set_sensitive(true);
+        }
     }
-    token
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::error::TokenError;
 
 /// `marker, <token>`.
 pub(super) fn take_pair(marker: &str, parts: &mut Parts, haul: &mut Taken) -> Result<Option<Token>, TokenError> {
-    let mut offered = offered(&parts.headers)?;
+    let mut offered = offered(&mut parts.headers)?;
     let Some(at) = offered.iter().position(|name| name == marker) else { return Ok(None) };
     offered.remove(at);
     let token = (at < offered.len()).then(|| offered.remove(at));
@@ -26,7 +26,7 @@ pub(super) fn take_pair(marker: &str, parts: &mut Parts, haul: &mut Taken) -> Re
 /// `<prefix><base64url(token)>`, beside a subprotocol that can be selected.
 pub(super) fn take_prefixed(prefix: &str, parts: &mut Parts, haul: &mut Taken) -> Result<Option<Token>, TokenError> {
     let (ours, others): (Vec<String>, Vec<String>) =
-        offered(&parts.headers)?.into_iter().partition(|name| name.starts_with(prefix));
+        offered(&mut parts.headers)?.into_iter().partition(|name| name.starts_with(prefix));
     if ours.is_empty() {
         return Ok(None);
     }
@@ -44,7 +44,16 @@ pub(super) fn take_prefixed(prefix: &str, parts: &mut Parts, haul: &mut Taken) -
     token.map(|token| Some(Token(token))).ok_or(TokenError::Malformed("the token in the subprotocol is not base64url"))
 }
 
-fn offered(headers: &HeaderMap) -> Result<Vec<String>, TokenError> {
+/// Of an offer that cannot be read nobody inside is shown anything: a token may stand in any of it.
+fn offered(headers: &mut HeaderMap) -> Result<Vec<String>, TokenError> {
+    let names = read(headers);
+    if names.is_err() {
+        headers.remove(SEC_WEBSOCKET_PROTOCOL);
+    }
+    names
+}
+
+fn read(headers: &HeaderMap) -> Result<Vec<String>, TokenError> {
     let mut names = Vec::new();
     for value in headers.get_all(SEC_WEBSOCKET_PROTOCOL) {
         let text = value.to_str().map_err(|_| TokenError::Malformed("a subprotocol is not text"))?;

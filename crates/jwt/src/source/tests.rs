@@ -161,6 +161,21 @@ fn the_first_source_that_has_a_token_decides_and_all_are_taken_out() {
 }
 
 #[test]
+fn what_is_no_tokens_is_not_shown_either_behind_a_source_that_decided() {
+    for (source, name, values) in [
+        (Source::Bearer, "authorization", ["Bearer secret", "Bearer secret"]),
+        (cookie(), "cookie", ["session=secret", "session=secret"]),
+        (cookie(), "cookie", ["session=secret", "\u{e9}"]),
+        (Source::Subprotocol("bearer".into()), "sec-websocket-protocol", ["bearer, secret", "\u{e9}"]),
+        (Source::SubprotocolPrefix("jwt.".into()), "sec-websocket-protocol", ["jwt.secret", "\u{e9}"]),
+    ] {
+        let mut parts = parts("/ws?token=abc", &values.map(|value| (name, value)));
+        assert_eq!(ask(&[Source::Query("token".into()), source.clone()], &mut parts), some("abc"), "{source:?}");
+        assert!(!format!("{parts:?}").contains("secret"), "{source:?} {parts:?}");
+    }
+}
+
+#[test]
 fn a_browser_is_told_a_subprotocol_that_is_no_token() {
     let protocol = |offer| parts("/", &[("sec-websocket-protocol", offer)]);
     let pair = take(&[Source::Subprotocol("bearer".into())], &mut protocol("bearer, abc, chat")).0;
