@@ -33,7 +33,7 @@ where
     }
     let Taken { token, marker, fallback, .. } = haul;
     let verifying = |token: &Token| Verifying {
-        verification: settings.verifier.verify(&token.0),
+        verification: settings.verify(&token.0),
         settings: settings.clone(),
         marker: marker.clone(),
         fallback: fallback.clone(),
@@ -147,7 +147,7 @@ fn gate<T: Send + Sync + 'static>(settings: &Arc<Settings<T>>, session: Session<
     let (within, at_most) = (first.within, first.at_most);
     let judge = async move |message: FirstMessage| -> Result<Option<String>, CloseFrame> {
         let open = async {
-            let verified = settings.verifier.verify(&first.token(&message)?).await?;
+            let verified = settings.verify(&first.token(&message)?).await?;
             session.open(verified)
         };
         match open.await {

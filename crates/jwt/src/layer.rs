@@ -19,7 +19,7 @@ use crate::{
     service::Jwt,
     source::Source,
     tickets::Tickets,
-    verify::{Verified, Verify},
+    verify::{Verification, Verified, Verify},
 };
 
 /// Authenticates WebSocket handshakes, and closes a connection when its session ends. The crate's page has the rules.
@@ -140,6 +140,14 @@ impl<T: 'static> Settings<T> {
     pub(crate) fn sources(&self) -> &[Source] {
         let named = !self.sources.is_empty() || self.first.is_some();
         if named { &self.sources } else { &[Source::Bearer] }
+    }
+
+    /// Asks the verifier, unless the token is longer than it wants to see.
+    pub(crate) fn verify(&self, token: &str) -> Verification<T> {
+        if token.len() > self.verifier.max_len() {
+            return Verification::ready(Err(TokenError::Invalid("too long")));
+        }
+        self.verifier.verify(token)
     }
 
     pub(crate) fn authorize(&self, verified: &Verified<T>) -> Result<(), TokenError> {

@@ -96,7 +96,7 @@ impl<T: Send + Sync + 'static> Session<T> {
     /// Why the token is not accepted. The session goes on as before.
     pub async fn renew(&self, token: &str) -> Result<Option<SystemTime>, TokenError> {
         let settings = &self.0.settings;
-        let verified = settings.verifier.verify(token).await?;
+        let verified = settings.verify(token).await?;
         settings.authorize(&verified)?;
         let held = self.0.token().as_ref().map(|held| (held.subject.clone(), held.expires_at));
         let Some((subject, _)) = held else { return Err(TokenError::Forbidden("there is no session to renew")) };

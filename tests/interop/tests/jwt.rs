@@ -222,6 +222,33 @@ async fn each_failure_has_its_status_and_its_challenge() {
     }
 }
 
+/// Accepts anything but a token longer than it was promised.
+struct Short;
+
+impl Verify<String> for Short {
+    fn verify(&self, token: &str) -> Verification<String> {
+        assert!(token.len() <= 8 * 1024, "{} bytes", token.len());
+        let mut verified = Verified::new(String::new());
+        verified.subject = Some(Subject::new("anybody"));
+        Verification::ready(Ok(verified))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_token_never_reaches_the_verifier() {
+    let first = First::raw().at_most(64 * 1024);
+    let app = app(JwtLayer::new(Short).bearer().first_message(first));
+    let (fine, long) = ("a".repeat(8 * 1024), "a".repeat(8 * 1024 + 1));
+    let refused = status(&app, &format!("authorization: Bearer {long}\r\n")).await;
+    assert!(refused.starts_with("http/1.1 401"), "{refused}");
+    let mut pipe = open(&app, &fine).await;
+    pipe.text(&format!("renew {long}")).await;
+    assert_eq!(pipe.next().await, text("invalid token: too long"));
+    let (_, mut pipe) = ask(&app, "/ws", "").await;
+    pipe.text(&long).await;
+    assert_eq!(pipe.next().await, closed(3000, "invalid token: too long"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_page_reads_why_in_a_close_frame() {
     let app = app(layer().subprotocol("bearer").authorize(|name| name != "mallory")).layer(CloseLayer::new());

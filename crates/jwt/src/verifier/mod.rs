@@ -115,6 +115,10 @@ impl<T: DeserializeOwned + Send + 'static> Verify<T> for Verifier {
         }
     }
 
+    fn max_len(&self) -> usize {
+        self.0.max_len
+    }
+
     fn now(&self) -> SystemTime {
         (self.0.clock)()
     }
