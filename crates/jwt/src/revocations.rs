@@ -36,6 +36,8 @@ struct State {
     swept: Option<SystemTime>,
     by_id: HashMap<Box<str>, Sessions>,
     by_subject: HashMap<Subject, Sessions>,
+    /// Every session, and when its token was issued.
+    all: HashMap<u64, (Weak<Revocable>, Option<SystemTime>)>,
 }
 
 type Sessions = HashMap<u64, Weak<Revocable>>;
@@ -108,11 +110,15 @@ impl Revocations {
         revoke(&sessions)
     }
 
-    /// Revokes every token that was issued before a time: a key was stolen, or all must sign in again. Live sessions go
-    /// on; close them through the registry of connections.
-    pub fn revoke_issued_before(&self, time: SystemTime) {
+    /// Revokes every token that was issued before a time, or does not say when it was: a key was stolen, or all must
+    /// sign in again. Returns how many live sessions that closes.
+    pub fn revoke_issued_before(&self, time: SystemTime) -> usize {
         let mut state = self.0.lock();
         state.everybody = state.everybody.max(Some(time));
+        let older = state.all.values().filter(|(_, issued)| is_before(*issued, time));
+        let sessions: Vec<_> = older.filter_map(|(session, _)| session.upgrade()).collect();
+        drop(state);
+        revoke(&sessions)
     }
 
     pub(crate) fn is_revoked(&self, subject: Option<&Subject>, id: Option<&str>, issued: Option<SystemTime>) -> bool {
@@ -121,13 +127,20 @@ impl Revocations {
         let subject = subject.and_then(|subject| state.subjects.get(subject)).map(|(before, _)| *before);
         // Who does not say when it was issued may have been issued before.
         let before = |time: SystemTime| issued.is_none_or(|issued| issued <= time);
-        by_id || subject.is_some_and(before) || state.everybody.is_some_and(|time| issued.is_none_or(|at| at < time))
+        by_id || subject.is_some_and(before) || state.everybody.is_some_and(|time| is_before(issued, time))
     }
 
-    pub(crate) fn register(&self, of: &Arc<Revocable>, subject: Option<&Subject>, id: Option<&str>) -> Registration {
+    pub(crate) fn register(
+        &self,
+        of: &Arc<Revocable>,
+        subject: Option<&Subject>,
+        id: Option<&str>,
+        issued: Option<SystemTime>,
+    ) -> Registration {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let mut state = self.0.lock();
+        state.all.insert(number, (Arc::downgrade(of), issued));
         if let Some(id) = id {
             state.by_id.entry(id.into()).or_default().insert(number, Arc::downgrade(of));
         }
@@ -155,6 +168,11 @@ impl Revocations {
     }
 }
 
+/// Who does not say when it was issued may have been issued before.
+fn is_before(issued: Option<SystemTime>, time: SystemTime) -> bool {
+    issued.is_none_or(|issued| issued < time)
+}
+
 fn alive(sessions: &Sessions) -> Vec<Arc<Revocable>> {
     sessions.values().filter_map(Weak::upgrade).collect()
 }
@@ -175,6 +193,7 @@ impl Shared {
 impl Drop for Registration {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
+        state.all.remove(&self.number);
         if let Some(id) = &self.id {
             leave(&mut state.by_id, id, self.number);
         }
@@ -233,14 +252,15 @@ mod tests {
     fn a_session_that_ends_leaves_nothing_behind() {
         let revocations = Revocations::new();
         let (alice, session) = (Subject::new("alice"), Arc::default());
-        let first = revocations.register(&session, Some(&alice), Some("7"));
-        let second = revocations.register(&session, Some(&alice), None);
+        let first = revocations.register(&session, Some(&alice), Some("7"), None);
+        let second = revocations.register(&session, Some(&alice), None, None);
         drop(first);
         assert_eq!(revocations.0.lock().by_id.len(), 0);
         assert_eq!(revocations.revoke_subject(&alice), 1);
         assert!(session.is_revoked());
         drop(second);
         assert_eq!(revocations.0.lock().by_subject.len(), 0);
+        assert_eq!(revocations.0.lock().all.len(), 0);
         assert_eq!(revocations.revoke_subject(&alice), 0);
     }
 

@@ -140,8 +140,9 @@ impl<T: 'static> Live<T> {
     /// Registers first and checks then, so that a revocation in between is not lost.
     fn hold(&self, verified: Verified<T>) -> Result<(), TokenError> {
         let revocations = &self.settings.revocations;
-        let registered = revocations.register(&self.revocable, verified.subject.as_ref(), verified.id.as_deref());
-        let revoked = revocations.is_revoked(verified.subject.as_ref(), verified.id.as_deref(), verified.issued_at);
+        let (subject, id) = (verified.subject.as_ref(), verified.id.as_deref());
+        let registered = revocations.register(&self.revocable, subject, id, verified.issued_at);
+        let revoked = revocations.is_revoked(subject, id, verified.issued_at);
         if revoked || self.revocable.is_revoked() {
             return Err(TokenError::Revoked);
         }

@@ -207,6 +207,23 @@ async fn what_is_revoked_is_closed_and_does_not_come_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_issued_before_is_closed_and_what_was_issued_since_is_not() {
+    let revocations = Revocations::new();
+    let app = app(layer().optional().revocations(revocations.clone()));
+    let (mut nameless, mut alice) = (open(&app, "alice/100").await, open(&app, "alice/100/7").await);
+    let (_, mut anonymous) = ask(&app, "/ws", "").await;
+    assert_eq!(revocations.revoke_issued_before(SystemTime::now() - Duration::from_secs(100)), 0);
+    assert_eq!(revocations.revoke_issued_before(SystemTime::now()), 2);
+    assert_eq!(nameless.next().await, closed(3000, "token revoked"));
+    assert_eq!(alice.next().await, closed(3000, "token revoked"));
+    let mut since = open(&app, "alice/100").await;
+    for pipe in [&mut anonymous, &mut since] {
+        pipe.text("still here").await;
+        assert_eq!(pipe.next().await, text("still here"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn each_failure_has_its_status_and_its_challenge() {
     let app = app(layer().authorize(|name| name != "mallory"));
     let challenge = |error| format!("www-authenticate: bearer error=\"{error}\"\r\n");
