@@ -87,7 +87,8 @@ impl<T: Send + Sync + 'static> Session<T> {
     }
 
     /// Goes on with a newer token of the same subject. Returns when the session ends now: a token may only move that
-    /// forward, and of several at once the latest end stands.
+    /// forward, and of several at once the latest end stands. Tokens that name no subject cannot be told to be of the
+    /// same one: such a session cannot be renewed.
     ///
     /// Cancel safe: a cancelled call changes nothing.
     ///
@@ -100,8 +101,8 @@ impl<T: Send + Sync + 'static> Session<T> {
         settings.authorize(&verified)?;
         let held = self.0.token().as_ref().map(|held| (held.subject.clone(), held.expires_at));
         let Some((subject, _)) = held else { return Err(TokenError::Forbidden("there is no session to renew")) };
-        if subject != verified.subject {
-            return Err(TokenError::Forbidden("a token of another subject"));
+        if subject.is_none() || subject != verified.subject {
+            return Err(TokenError::Forbidden("not a token of the same subject"));
         }
         if self.revoked() {
             return Err(TokenError::Revoked);

@@ -44,7 +44,7 @@ impl Names {
         let mut parts = token.split('/');
         let (name, expiry) = (parts.next().ok_or(invalid)?, parts.next().ok_or(invalid)?);
         let mut verified = Verified::new(name.to_owned());
-        verified.subject = Some(Subject::new(name));
+        verified.subject = (!name.is_empty()).then(|| Subject::new(name));
         verified.issued_at = Some(SystemTime::now());
         if expiry != "never" {
             let expires_at = BEGINNING + Duration::from_secs(expiry.parse().map_err(|_| invalid)?);
@@ -176,9 +176,9 @@ async fn a_session_is_renewed_for_the_same_subject_and_only_forward() {
     for (token, answer) in [
         ("alice/200", "200"),
         ("alice/150", "200"),
-        ("bob/900", "forbidden: a token of another subject"),
+        ("bob/900", "forbidden: not a token of the same subject"),
         ("nonsense", "invalid token: not a name"),
-        ("slow/300", "forbidden: a token of another subject"),
+        ("slow/300", "forbidden: not a token of the same subject"),
     ] {
         pipe.text(&format!("renew {token}")).await;
         assert_eq!(pipe.next().await, text(answer), "{token}");
@@ -186,6 +186,14 @@ async fn a_session_is_renewed_for_the_same_subject_and_only_forward() {
     let began = Instant::now();
     assert_eq!(pipe.next().await, closed(3000, "token expired"));
     assert!(began.elapsed() > Duration::from_secs(190));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_of_nobody_in_particular_is_not_renewed() {
+    let mut pipe = open(&app(layer()), "/100").await;
+    pipe.text("renew /900").await;
+    assert_eq!(pipe.next().await, text("forbidden: not a token of the same subject"));
+    assert_eq!(pipe.next().await, closed(3000, "token expired"));
 }
 
 #[tokio::test(start_paused = true)]
