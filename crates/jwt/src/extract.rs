@@ -5,14 +5,14 @@ use axum_core::{
     extract::{FromRequestParts, OptionalFromRequestParts},
     response::{IntoResponse, Response},
 };
-use http::request::Parts;
-use portcullis_core::refusal::Refusal;
+use http::{Request, StatusCode, request::Parts};
+use portcullis_core::{handshake, refusal::Refusal};
 
 use crate::{Claims, Session, error::TokenError};
 
 /// Refused with a 500 where no `JwtLayer` of these claims stands outside, or where the token comes with the first
 /// message: then [`Session`] has the claims. With [`optional`](crate::JwtLayer::optional), an anonymous client is
-/// refused with a 401; `Option<Claims<T>>` lets it in.
+/// refused with a 401; `Option<Claims<T>>` lets it in. A request that is no handshake is refused with a 400.
 impl<S, T> FromRequestParts<S> for Claims<T>
 where
     S: Sync,
@@ -25,7 +25,7 @@ where
     }
 }
 
-/// `None` for an anonymous client. A bad token was refused before.
+/// `None` for an anonymous client. A bad token was refused before; a request that is no handshake is refused with a 400.
 impl<S, T> OptionalFromRequestParts<S> for Claims<T>
 where
     S: Sync,
@@ -38,7 +38,8 @@ where
     }
 }
 
-/// Refused with a 500 where no `JwtLayer` of these claims stands outside.
+/// Refused with a 500 where no `JwtLayer` of these claims stands outside, and with a 400 where a request is no
+/// handshake.
 impl<S, T> FromRequestParts<S> for Session<T>
 where
     S: Sync,
@@ -48,14 +49,14 @@ where
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let missing = "`Session` was extracted where no `JwtLayer` with these claims stands outside of the handler";
-        parts.extensions.get().cloned().ok_or_else(|| wiring(missing))
+        parts.extensions.get().cloned().ok_or_else(|| absent(parts, missing))
     }
 }
 
 #[expect(clippy::result_large_err, reason = "an extractor's rejection is a response")]
 fn claims<T: Clone + Send + Sync + 'static>(parts: &Parts) -> Result<Option<Claims<T>>, Response> {
     let missing = "`Claims` was extracted where no `JwtLayer` with these claims stands outside of the handler";
-    let session = parts.extensions.get::<Session<T>>().ok_or_else(|| wiring(missing))?;
+    let session = parts.extensions.get::<Session<T>>().ok_or_else(|| absent(parts, missing))?;
     if session.is_yet_to_begin() {
         return Err(wiring(
             "`Claims` was extracted where the token comes with the first message: extract `Session`, which has the \
@@ -63,6 +64,19 @@ fn claims<T: Clone + Send + Sync + 'static>(parts: &Parts) -> Result<Option<Clai
         ));
     }
     Ok(session.claims().map(|claims| Claims(T::clone(&claims))))
+}
+
+/// The layer leaves requests alone that are no handshakes: those say nothing of who stands where, and to answer them with
+/// an error of ours would let anybody fill the log.
+fn absent(parts: &Parts, missing: &'static str) -> Response {
+    let mut request = Request::new(());
+    (*request.method_mut(), *request.version_mut()) = (parts.method.clone(), parts.version);
+    request.headers_mut().clone_from(&parts.headers);
+    if handshake::is_handshake(&request) {
+        return wiring(missing);
+    }
+    let refusal = Refusal::new("no_handshake", StatusCode::BAD_REQUEST);
+    rendered(refusal.sentence("a WebSocket handshake is needed here"))
 }
 
 fn wiring(sentence: &'static str) -> Response {

@@ -10,6 +10,7 @@ use std::{
 
 use axum::{
     Router,
+    body::Body,
     extract::{
         OriginalUri, Request,
         ws::{Message, WebSocket, WebSocketUpgrade},
@@ -23,6 +24,7 @@ use portcullis_core::{Connection, identity::Subject};
 use portcullis_jwt::{Claims, First, JwtLayer, Revocations, Session, TokenError, Verification, Verified, Verify};
 use portcullis_origin::OriginLayer;
 use tokio::time::{Instant, sleep};
+use tower::ServiceExt;
 
 /// Tokens such as `alice/60/7`: a name, when they expire in seconds from the beginning, and their own name.
 #[derive(Clone)]
@@ -367,6 +369,18 @@ async fn a_missing_layer_is_said_to_the_log_and_not_to_the_client() {
     for path in ["/session", "/claims"] {
         let (head, _) = ask(&app, path, "").await;
         assert!(head.starts_with("http/1.1 500") && head.contains("content-length: 0"), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_no_handshake_is_the_clients_fault() {
+    let session = any(async |_: Session<String>| "never");
+    let claims = any(async |_: Claims<String>| "never");
+    let maybe = any(async |_: Option<Claims<String>>| "never");
+    let app = Router::new().route("/session", session).route("/claims", claims).route("/maybe", maybe).layer(layer());
+    for path in ["/session", "/claims", "/maybe"] {
+        let response = app.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), 400, "{path}");
     }
 }
 
