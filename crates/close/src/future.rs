@@ -11,7 +11,7 @@ use http::{HeaderValue, Response, StatusCode, header::SEC_WEBSOCKET_VERSION};
 use pin_project_lite::pin_project;
 use portcullis_core::{
     CloseFrame,
-    refusal::Refusal,
+    refusal::{self, Refusal},
     upgrade::{Gate, Guarded},
 };
 
@@ -25,15 +25,8 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F> {
         #[pin]
-        kind: Kind<F>,
-    }
-}
-
-pin_project! {
-    #[project = KindProjection]
-    enum Kind<F> {
-        Inner { #[pin] future: F, door: Option<Box<Door>> },
-        Refused { refusal: Option<Refusal> },
+        future: refusal::ResponseFuture<F>,
+        door: Option<Box<Door>>,
     }
 }
 
@@ -47,15 +40,16 @@ struct Door {
 
 impl<F> ResponseFuture<F> {
     pub(crate) fn inner(future: F) -> Self {
-        Self { kind: Kind::Inner { future, door: None } }
+        Self { future: refusal::ResponseFuture::inner(future), door: None }
     }
 
     pub(crate) fn refused(refusal: Refusal) -> Self {
-        Self { kind: Kind::Refused { refusal: Some(refusal) } }
+        Self { future: refusal::ResponseFuture::refused(refusal), door: None }
     }
 
     pub(crate) fn handshake(future: F, handshake: Handshake, guarded: Option<Guarded>, layer: CloseLayer) -> Self {
-        Self { kind: Kind::Inner { future, door: Some(Box::new(Door { handshake, guarded, layer })) } }
+        let door = Some(Box::new(Door { handshake, guarded, layer }));
+        Self { future: refusal::ResponseFuture::inner(future), door }
     }
 }
 
@@ -67,19 +61,12 @@ where
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().kind.project() {
-            KindProjection::Inner { future, door } => {
-                let response = ready!(future.poll(cx))?;
-                Poll::Ready(Ok(match door.take() {
-                    Some(door) => door.answer(response),
-                    None => response,
-                }))
-            }
-            KindProjection::Refused { refusal } => {
-                let refusal = refusal.take().expect("a future is not polled after it is ready");
-                Poll::Ready(Ok(refusal.into_response()))
-            }
-        }
+        let this = self.project();
+        let response = ready!(this.future.poll(cx))?;
+        Poll::Ready(Ok(match this.door.take() {
+            Some(door) => door.answer(response),
+            None => response,
+        }))
     }
 }
 

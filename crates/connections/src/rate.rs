@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     num::NonZeroU32,
     sync::Arc,
     task::{Context, Poll},
@@ -145,19 +145,13 @@ impl HandshakeRateLayer {
 
 /// IPv4 exactly; of IPv6 the network, of which one client has all addresses.
 pub(crate) fn client(parts: &Parts, ipv6_prefix: u8) -> Result<IpAddr, Refusal> {
-    let ClientAddr(address) = parts.extensions.get().ok_or_else(|| {
+    let client: &ClientAddr = parts.extensions.get().ok_or_else(|| {
         Refusal::wiring(
             "a limit per client address stands where no layer outside says what that is: put a `ClientIpLayer` \
              outside of it",
         )
     })?;
-    Ok(match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let mask = u128::MAX.checked_shl(128 - u32::from(ipv6_prefix.min(128))).unwrap_or(0);
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & mask))
-        }
-        v4 @ IpAddr::V4(_) => v4,
-    })
+    Ok(client.network(ipv6_prefix))
 }
 
 impl Shared {

@@ -4,10 +4,13 @@
 //! extensions, so that an outer layer can render it otherwise, for instance as a close frame for a browser, which sees
 //! no status.
 
+mod future;
+
 use std::{borrow::Cow, time::Duration};
 
 use http::{HeaderName, HeaderValue, Response, StatusCode, header::RETRY_AFTER};
 
+pub use self::future::ResponseFuture;
 use crate::close::CloseFrame;
 
 /// Why a handshake was refused. Travels in the response's extensions.

@@ -65,13 +65,13 @@ impl<T> JwtLayer<T> {
 
     /// Takes the token from a cookie, behind a layer that checks origins: a browser sends cookies along for any page.
     pub fn cookie(self, name: impl Into<String>, _checked_by: &impl ChecksOrigin) -> Self {
-        self.source(Source::Cookie { name: name.into(), checked: true })
+        self.source(Source::Cookie(name.into()))
     }
 
     /// Takes the token from a cookie, whatever page opened the connection. Without an origin check any page may act for
     /// a user who has signed in; a warning is logged once where there is none.
     pub fn danger_cookie_of_any_page(self, name: impl Into<String>) -> Self {
-        self.source(Source::Cookie { name: name.into(), checked: false })
+        self.source(Source::Cookie(name.into()))
     }
 
     /// Takes the token from a parameter of the query, which nobody inside sees any more. What stands outside, proxies

@@ -36,7 +36,6 @@
 //! # Ok::<_, portcullis_origin::InvalidOrigin>(())
 //! ```
 
-mod future;
 mod layer;
 #[cfg(feature = "tracing")]
 mod log;
@@ -45,8 +44,9 @@ mod pattern;
 mod policy;
 mod service;
 
+pub use portcullis_core::refusal::ResponseFuture;
+
 pub use crate::{
-    future::ResponseFuture,
     layer::OriginLayer,
     origin::{InvalidOrigin, Origin},
     pattern::Origins,

@@ -3,10 +3,10 @@
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use portcullis_core::{handshake, identity::OriginChecked};
+use portcullis_core::{handshake, identity::OriginChecked, refusal::ResponseFuture};
 use tower_service::Service;
 
-use crate::{future::ResponseFuture, layer::OriginLayer};
+use crate::layer::OriginLayer;
 
 /// The service of [`OriginLayer`].
 #[derive(Debug, Clone)]

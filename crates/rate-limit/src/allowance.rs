@@ -1,11 +1,6 @@
 //! What a handler may charge, ask and change.
 
-use std::{
-    error::Error,
-    fmt,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use portcullis_core::{CloseCode, CloseFrame, IntoClose};
 use portcullis_quota::{ByteQuota, Meter, Quota, sixty_four_times};
@@ -21,7 +16,6 @@ use crate::{
 pub struct Allowance {
     account: Arc<Account>,
     outer: Option<Arc<Allowance>>,
-    clock: fn() -> Instant,
 }
 
 /// A charge that the quota does not allow. Closes with 1008, or with the layer's own close frame.
@@ -34,7 +28,7 @@ pub struct Exceeded {
 
 impl Allowance {
     pub(crate) fn new(account: Arc<Account>, outer: Option<Allowance>) -> Self {
-        Self { account, outer: outer.map(Arc::new), clock: crate::layer::now }
+        Self { account, outer: outer.map(Arc::new) }
     }
 
     /// Charges so many messages more, for one that asks for much. All or nothing.
@@ -45,7 +39,7 @@ impl Allowance {
     pub fn charge(&self, messages: u32) -> Result<(), Exceeded> {
         let mut demand = Demand::default();
         demand[MESSAGES] = messages.into();
-        let now = (self.clock)();
+        let now = crate::layer::now();
         let taken = self.account.take(&demand, now).or_else(|over| {
             self.account.violated();
             if self.account.shared.answer.report_only { Ok(()) } else { Err(over) }
@@ -66,14 +60,14 @@ impl Allowance {
         let left = |meters: &crate::cells::Meters, cells: &mut crate::cells::Cells, now| {
             meters.0[MESSAGES].map(|meter| meter.left(cells[MESSAGES], now))
         };
-        let ours = self.account.with((self.clock)(), left);
+        let ours = self.account.with(crate::layer::now(), left);
         let theirs = self.outer.as_ref().and_then(|outer| outer.remaining());
         ours.into_iter().chain(theirs).min()
     }
 
     /// How long until so many messages could be sent; `None` if that is never.
     pub fn wait_for(&self, messages: u32) -> Option<Duration> {
-        let now = (self.clock)();
+        let now = crate::layer::now();
         let ready = self.account.with(now, |meters, cells, at| match meters.0[MESSAGES] {
             None => Some(at),
             Some(meter) if meter.never(messages.into()) => None,

@@ -10,39 +10,35 @@ use http::Response;
 use pin_project_lite::pin_project;
 
 use super::Guarded;
-use crate::{policy::Policy, refusal::Refusal};
+use crate::{
+    policy::Policy,
+    refusal::{self, Refusal},
+};
 
 pin_project! {
     /// The response of a service whose connection is guarded, or a refusal.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F> {
         #[pin]
-        kind: Kind<F>,
-    }
-}
-
-pin_project! {
-    #[project = KindProjection]
-    enum Kind<F> {
-        Inner { #[pin] future: F, guarded: Option<(Guarded, Option<Box<dyn Policy>>)> },
-        Refused { refusal: Option<Refusal> },
+        future: refusal::ResponseFuture<F>,
+        guarded: Option<(Guarded, Option<Box<dyn Policy>>)>,
     }
 }
 
 impl<F> ResponseFuture<F> {
     /// The inner service's response as it is.
     pub fn inner(future: F) -> Self {
-        Self { kind: Kind::Inner { future, guarded: None } }
+        Self { future: refusal::ResponseFuture::inner(future), guarded: None }
     }
 
     /// The inner service's response; if it is an upgrade, the policy is installed on the connection.
     pub fn guarded(future: F, guarded: Guarded, policy: impl Into<Option<Box<dyn Policy>>>) -> Self {
-        Self { kind: Kind::Inner { future, guarded: Some((guarded, policy.into())) } }
+        Self { future: refusal::ResponseFuture::inner(future), guarded: Some((guarded, policy.into())) }
     }
 
     /// A refusal; the inner service was not called.
     pub fn refused(refusal: Refusal) -> Self {
-        Self { kind: Kind::Refused { refusal: Some(refusal) } }
+        Self { future: refusal::ResponseFuture::refused(refusal), guarded: None }
     }
 }
 
@@ -54,19 +50,12 @@ where
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().kind.project() {
-            KindProjection::Inner { future, guarded } => {
-                let response = ready!(future.poll(cx))?;
-                if let Some((guarded, policy)) = guarded.take() {
-                    guarded.complete(&response, policy);
-                }
-                Poll::Ready(Ok(response))
-            }
-            KindProjection::Refused { refusal } => {
-                let refusal = refusal.take().expect("a future is not polled after it is ready");
-                Poll::Ready(Ok(refusal.into_response()))
-            }
+        let this = self.project();
+        let response = ready!(this.future.poll(cx))?;
+        if let Some((guarded, policy)) = this.guarded.take() {
+            guarded.complete(&response, policy);
         }
+        Poll::Ready(Ok(response))
     }
 }
 

@@ -28,7 +28,7 @@ impl fmt::Debug for Token {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Source {
     Bearer,
-    Cookie { name: String, checked: bool },
+    Cookie(String),
     Query(String),
     Subprotocol(String),
     SubprotocolPrefix(String),
@@ -62,7 +62,7 @@ pub(crate) fn take(sources: &[Source], parts: &mut Parts) -> (Taken, Result<(), 
                     continue;
                 }
             }
-            haul.ambient = matches!(source, Source::Cookie { .. });
+            haul.ambient = matches!(source, Source::Cookie(_));
             outcome = Some(Ok(()));
         }
     }
@@ -73,7 +73,7 @@ impl Source {
     fn take(&self, parts: &mut Parts, haul: &mut Taken) -> Result<Option<Token>, TokenError> {
         match self {
             Self::Bearer => bearer(parts),
-            Self::Cookie { name, .. } => cookie::take(name, parts),
+            Self::Cookie(name) => cookie::take(name, parts),
             Self::Query(name) => query::take(name, parts),
             Self::Subprotocol(marker) => protocol::take_pair(marker, parts, haul),
             Self::SubprotocolPrefix(prefix) => protocol::take_prefixed(prefix, parts, haul),

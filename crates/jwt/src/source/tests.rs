@@ -21,7 +21,7 @@ fn some(token: &str) -> Result<Option<String>, TokenError> {
 }
 
 fn cookie() -> Source {
-    Source::Cookie { name: "session".into(), checked: true }
+    Source::Cookie("session".into())
 }
 
 #[test]

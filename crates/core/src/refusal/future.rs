@@ -1,4 +1,4 @@
-//! The future.
+//! The future of a layer that refuses.
 
 use std::{
     fmt,
@@ -9,7 +9,8 @@ use std::{
 
 use http::Response;
 use pin_project_lite::pin_project;
-use portcullis_core::refusal::Refusal;
+
+use super::Refusal;
 
 pin_project! {
     /// The inner service's response, or a refusal.
@@ -29,11 +30,13 @@ pin_project! {
 }
 
 impl<F> ResponseFuture<F> {
-    pub(crate) fn inner(future: F) -> Self {
+    /// The inner service's response as it is.
+    pub fn inner(future: F) -> Self {
         Self { kind: Kind::Inner { future } }
     }
 
-    pub(crate) fn refused(refusal: Refusal) -> Self {
+    /// A refusal; the inner service was not called.
+    pub fn refused(refusal: Refusal) -> Self {
         Self { kind: Kind::Refused { refusal: Some(refusal) } }
     }
 }
