@@ -6,6 +6,7 @@
 //! Without features: vocabulary and decisions, no runtime.
 //!
 //! - [`close`]: close codes, close reasons and [`IntoClose`].
+//! - [`errors`]: what the errors of WebSocket libraries mean as close codes.
 //! - [`frame`]: frame headers (RFC 6455, section 5.2), and the few control frames that a guard sends.
 //! - [`handshake`]: which requests are WebSocket handshakes.
 //! - [`identity`]: the client's address and the authenticated subject, carried in request extensions.
@@ -17,6 +18,7 @@
 )]
 
 pub mod close;
+pub mod errors;
 pub mod frame;
 pub mod handshake;
 pub mod identity;

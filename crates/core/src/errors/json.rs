@@ -1,0 +1,46 @@
+//! serde_json.
+
+use std::error::Error;
+
+use crate::close::{CloseCode, CloseFrame, IntoClose};
+
+/// 1007 and where the text stopped to be what was expected, but not what serde says of it: that may quote the
+/// application's own types. An error of the reader or writer is 1011.
+impl IntoClose for serde_json::Error {
+    fn into_close(self) -> CloseFrame {
+        if self.is_io() {
+            return CloseFrame::new(CloseCode::INTERNAL_ERROR, "internal error");
+        }
+        let reason = format!("invalid JSON at line {} column {}", self.line(), self.column());
+        CloseFrame::new(CloseCode::INVALID_PAYLOAD, reason)
+    }
+
+    fn internal(&self) -> Option<&(dyn Error + 'static)> {
+        self.is_io().then_some(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_text_is_invalid_data_and_says_where() {
+        for (text, reason) in [
+            ("[1,", "invalid JSON at line 1 column 3"),
+            ("[1,\n\"a\"]", "invalid JSON at line 2 column 3"),
+            ("{}", "invalid JSON at line 1 column 0"),
+        ] {
+            let error = serde_json::from_str::<Vec<u8>>(text).unwrap_err();
+            assert!(error.internal().is_none());
+            assert_eq!(error.into_close(), CloseFrame::new(CloseCode::INVALID_PAYLOAD, reason.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_reader_that_fails_is_ours() {
+        let error = serde_json::Error::io(std::io::ErrorKind::NotFound.into());
+        assert!(error.internal().is_some());
+        assert_eq!(error.into_close().code(), Some(CloseCode::INTERNAL_ERROR));
+    }
+}

@@ -1,0 +1,68 @@
+//! tungstenite, in the version that axum stands on and in the newest.
+
+use crate::errors::{Class, sorted};
+
+macro_rules! version {
+    ($tungstenite:ident) => {
+        mod $tungstenite {
+            use $tungstenite::error::{CapacityError, Error, ProtocolError};
+
+            use super::{Class, sorted};
+
+            fn class(error: &Error) -> Class {
+                match error {
+                    Error::ConnectionClosed | Error::AlreadyClosed | Error::Io(_) => Class::Gone,
+                    // What is behind these is a peer that left, and a handler that sent after its own close.
+                    Error::Protocol(ProtocolError::ResetWithoutClosingHandshake | ProtocolError::SendAfterClosing) => {
+                        Class::Gone
+                    }
+                    Error::Capacity(CapacityError::MessageTooLong { .. }) => Class::TooBig,
+                    Error::Utf8(_) => Class::BadData,
+                    Error::Protocol(_) | Error::AttackAttempt => Class::Protocol,
+                    Error::WriteBufferFull(_) => Class::SlowConsumer,
+                    _ => Class::Internal,
+                }
+            }
+
+            sorted!(Error, class);
+        }
+    };
+}
+
+#[cfg(feature = "tungstenite-0-29")]
+version!(tungstenite_0_29);
+#[cfg(feature = "tungstenite-0-30")]
+version!(tungstenite_0_30);
+
+#[cfg(all(test, feature = "tungstenite-0-29"))]
+mod tests {
+    use std::io;
+
+    use tungstenite_0_29::{
+        Message,
+        error::{CapacityError, Error, ProtocolError, UrlError},
+    };
+
+    use crate::close::{CloseCode, IntoClose};
+
+    #[test]
+    fn each_class_has_its_code() {
+        for (error, code) in [
+            (Error::ConnectionClosed, None),
+            (Error::AlreadyClosed, None),
+            (Error::Io(io::ErrorKind::ConnectionReset.into()), None),
+            (Error::Protocol(ProtocolError::ResetWithoutClosingHandshake), None),
+            (Error::Protocol(ProtocolError::SendAfterClosing), None),
+            (Error::Capacity(CapacityError::MessageTooLong { size: 2, max_size: 1 }), Some(1009)),
+            (Error::Utf8(String::new()), Some(1007)),
+            (Error::Protocol(ProtocolError::NonZeroReservedBits), Some(1002)),
+            (Error::Protocol(ProtocolError::InvalidOpcode(3)), Some(1002)),
+            (Error::WriteBufferFull(Box::new(Message::text("late"))), Some(1013)),
+            (Error::Url(UrlError::NoHostName), Some(1011)),
+        ] {
+            let name = error.to_string();
+            assert_eq!(error.internal().is_some(), code == Some(1011), "{name}");
+            assert_eq!(error.into_close().code().map(CloseCode::as_u16), code, "{name}");
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! yawc 0.5.
+
+use ::yawc::WebSocketError as Error;
+
+use crate::errors::{Class, sorted};
+
+fn class(error: &Error) -> Class {
+    match error {
+        Error::ConnectionClosed | Error::IoError(_) => Class::Gone,
+        Error::FrameTooLarge => Class::TooBig,
+        Error::InvalidUTF8 => Class::BadData,
+        error if error.is_protocol_error() => Class::Protocol,
+        _ => Class::Internal,
+    }
+}
+
+sorted!(Error, class);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::close::{CloseCode, IntoClose};
+
+    #[test]
+    fn each_class_has_its_code() {
+        for (error, code) in [
+            (Error::ConnectionClosed, None),
+            (Error::IoError(std::io::ErrorKind::BrokenPipe.into()), None),
+            (Error::FrameTooLarge, Some(1009)),
+            (Error::InvalidUTF8, Some(1007)),
+            (Error::InvalidFragment, Some(1002)),
+            (Error::CompressionNotSupported, Some(1002)),
+            (Error::TlsDisabled, Some(1011)),
+        ] {
+            let name = error.to_string();
+            assert_eq!(error.internal().is_some(), code == Some(1011), "{name}");
+            assert_eq!(error.into_close().code().map(CloseCode::as_u16), code, "{name}");
+        }
+    }
+}
