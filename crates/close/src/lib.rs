@@ -41,6 +41,8 @@
 mod accept;
 mod future;
 mod layer;
+#[cfg(feature = "json")]
+pub mod messages;
 mod service;
 mod table;
 

@@ -1,0 +1,59 @@
+//! What libraries call a message, in one form.
+
+/// What a message holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Payload<'a> {
+    /// A whole text message.
+    Text(&'a [u8]),
+    /// A whole binary message.
+    Binary(&'a [u8]),
+    /// A ping, a pong or a close, which the library sees to.
+    Control,
+    /// A part of a message: the library's socket was asked for frames, not for messages.
+    Fragment,
+}
+
+/// A library's message. Implemented for those of axum, tungstenite, fastwebsockets, tokio-websockets and yawc, each
+/// behind the feature of that name.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not known as a WebSocket library's message",
+    note = "switch on the feature of `portcullis-close` that is named after the library, or implement `Message`"
+)]
+pub trait Message {
+    /// What it holds.
+    fn payload(&self) -> Payload<'_>;
+}
+
+impl Message for Payload<'_> {
+    fn payload(&self) -> Payload<'_> {
+        *self
+    }
+}
+
+/// What the stream of a library's socket yields: a message, or a result of one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not known as what a WebSocket library's socket yields",
+    note = "switch on the feature of `portcullis-close` that is named after the library"
+)]
+pub trait Received {
+    /// The library's message.
+    type Message: Message;
+    /// The library's error.
+    type Error;
+
+    /// The message, or why there is none.
+    ///
+    /// # Errors
+    ///
+    /// The library's own.
+    fn received(self) -> Result<Self::Message, Self::Error>;
+}
+
+impl<M: Message, E> Received for Result<M, E> {
+    type Message = M;
+    type Error = E;
+
+    fn received(self) -> Self {
+        self
+    }
+}

@@ -1,0 +1,70 @@
+//! Why a message is not what was expected.
+
+use std::{error::Error, fmt};
+
+use portcullis_core::{CloseCode, CloseFrame, IntoClose};
+
+/// Why a message is not what was expected.
+///
+/// As text, for a log, it says all that is known; the close reason says no more than where the message went wrong.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum WrongMessage {
+    /// More bytes than allowed: 1009.
+    TooBig {
+        /// The message's bytes.
+        size: usize,
+        /// The most that are read.
+        max_size: usize,
+    },
+    /// A binary message where only text is read: 1003.
+    Binary,
+    /// No JSON, or of another shape: 1007.
+    Invalid {
+        /// Where in the value, such as `rooms[1].name`; empty if the value as a whole is wrong, or no JSON.
+        path: String,
+        /// What serde says, which may quote the application's types: not for the peer.
+        error: serde_json::Error,
+    },
+    /// The application's own check refused it: as that says.
+    Refused(CloseFrame),
+    /// A part of a message: the handler reads frames where it should read messages. 1011.
+    Fragment,
+}
+
+impl IntoClose for WrongMessage {
+    fn into_close(self) -> CloseFrame {
+        match self {
+            Self::TooBig { max_size, .. } => {
+                CloseFrame::new(CloseCode::MESSAGE_TOO_BIG, format!("more than {max_size} bytes"))
+            }
+            Self::Binary => CloseFrame::new(CloseCode::UNSUPPORTED_DATA, "binary message where text is read"),
+            Self::Invalid { path, .. } if !path.is_empty() => {
+                CloseFrame::new(CloseCode::INVALID_PAYLOAD, format!("invalid message: {path}"))
+            }
+            Self::Invalid { error, .. } => error.into_close(),
+            Self::Refused(frame) => frame,
+            Self::Fragment => CloseFrame::new(CloseCode::INTERNAL_ERROR, "internal error"),
+        }
+    }
+
+    fn internal(&self) -> Option<&(dyn Error + 'static)> {
+        matches!(self, Self::Fragment).then_some(self)
+    }
+}
+
+impl fmt::Display for WrongMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooBig { size, max_size } => write!(f, "a message of {size} bytes, of which {max_size} are allowed"),
+            Self::Binary => f.write_str("a binary message where text is read"),
+            Self::Invalid { path, error } if path.is_empty() => write!(f, "invalid message: {error}"),
+            Self::Invalid { path, error } => write!(f, "invalid message at {path}: {error}"),
+            Self::Refused(frame) => write!(f, "refused message: {frame}"),
+            Self::Fragment => f.write_str("read a fragment: wrap the socket in what collects whole messages"),
+        }
+    }
+}
+
+// serde's error is part of the text, and so no source.
+impl Error for WrongMessage {}
