@@ -40,10 +40,7 @@ async fn serve(router: Router) -> SocketAddr {
 }
 
 /// Runs a handler of an upgraded connection under supervision.
-async fn upgraded<R, E>(
-    request: &mut Request,
-    handler: impl FnOnce(TokioIo<Upgraded>) -> R + Send + 'static,
-) -> Response
+fn upgraded<R, E>(request: &mut Request, handler: impl FnOnce(TokioIo<Upgraded>) -> R + Send + 'static) -> Response
 where
     R: Future<Output = Result<(), E>> + Send + 'static,
     E: IntoClose + 'static,
@@ -77,12 +74,12 @@ fn libraries() -> Router {
                 up.on_upgrade(connection.supervise(axum_json))
             }),
         )
-        .route("/tungstenite", any(async |mut request: Request| upgraded(&mut request, tungstenite_errors).await))
-        .route("/tungstenite/json", any(async |mut request: Request| upgraded(&mut request, tungstenite_json).await))
-        .route("/fastwebsockets", any(async |mut request: Request| upgraded(&mut request, fast_errors).await))
-        .route("/fastwebsockets/json", any(async |mut request: Request| upgraded(&mut request, fast_json).await))
-        .route("/tokio-websockets", any(async |mut request: Request| upgraded(&mut request, tokio_errors).await))
-        .route("/tokio-websockets/json", any(async |mut request: Request| upgraded(&mut request, tokio_json).await))
+        .route("/tungstenite", any(async |mut request: Request| upgraded(&mut request, tungstenite_errors)))
+        .route("/tungstenite/json", any(async |mut request: Request| upgraded(&mut request, tungstenite_json)))
+        .route("/fastwebsockets", any(async |mut request: Request| upgraded(&mut request, fast_errors)))
+        .route("/fastwebsockets/json", any(async |mut request: Request| upgraded(&mut request, fast_json)))
+        .route("/tokio-websockets", any(async |mut request: Request| upgraded(&mut request, tokio_errors)))
+        .route("/tokio-websockets/json", any(async |mut request: Request| upgraded(&mut request, tokio_json)))
         .route("/yawc", any(async |mut request: Request| yawc_upgrade(&mut request, yawc_errors)))
         .route("/yawc/json", any(async |mut request: Request| yawc_upgrade(&mut request, yawc_json)))
 }
