@@ -68,15 +68,49 @@ pub trait Policy: Send + 'static {
     }
 
     /// When [`on_deadline`](Self::on_deadline) is due. May move; a deadline that moves later costs nothing.
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self, standing: &Standing) -> Option<Instant> {
+        let _ = standing;
         None
     }
 
     /// The deadline has passed. The policy must move it, or it is due again at once.
-    fn on_deadline(&mut self, now: Instant) -> Action {
-        let _ = now;
+    fn on_deadline(&mut self, standing: &Standing, now: Instant) -> Action {
+        let _ = (standing, now);
         Action::None
     }
+
+    /// Whether the policy judges by what is sent: [`Standing::last_message_out`] and [`Standing::stalled_since`] are
+    /// kept only where one does, because that costs a look at the clock for each write. Asked once, when the policy is
+    /// installed.
+    fn watches_output(&self) -> bool {
+        false
+    }
+}
+
+/// How a connection stands, for policies that judge a peer by time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Standing {
+    /// When the upgrade had completed; `None` before.
+    pub opened: Option<Instant>,
+    /// Bytes that came in, whatever they were, and whether or not the handler has read them.
+    pub received: u64,
+    /// When a data frame, or a part of one, was last delivered or dropped.
+    pub last_message_in: Option<Instant>,
+    /// When the handler last sent a part of a data message. Kept where a policy
+    /// [watches the output](Policy::watches_output).
+    pub last_message_out: Option<Instant>,
+    /// When the message began of which more is to come: a part of a frame, or another fragment.
+    pub unfinished_since: Option<Instant>,
+    /// Since when the transport has taken nothing of what is to be sent: the peer does not read, or not fast enough.
+    /// Kept where a policy [watches the output](Policy::watches_output).
+    pub stalled_since: Option<Instant>,
+    /// Input waits that the handler has not read. Looked for when a deadline is due.
+    pub unread: bool,
+    /// It cannot be known whether the peer has answered: its input is delayed, or there is more of it than is looked
+    /// at (4 KiB) before the handler has read it; or a ping waits behind half a frame of the handler's. Looked for when
+    /// a deadline is due.
+    pub hidden: bool,
 }
 
 /// What a policy says about a batch.
@@ -145,6 +179,8 @@ pub struct Batch {
     pub continuations: Tally,
     /// Continuation frames without a payload, also counted among the continuations.
     pub empty_continuations: u32,
+    /// Data frames that do not end their message.
+    pub unfinished: u32,
     /// Pings.
     pub pings: Tally,
     /// Pongs that answer no ping of the guard's.
@@ -174,6 +210,7 @@ impl Batch {
             }
             _ => self.messages.add(bytes),
         }
+        self.unfinished = self.unfinished.saturating_add(u32::from(!frame.fin()));
         self.longest = self.longest.max(bytes);
     }
 
@@ -214,6 +251,7 @@ impl Batch {
             messages: self.messages.minus(other.messages),
             continuations: self.continuations.minus(other.continuations),
             empty_continuations: self.empty_continuations.saturating_sub(other.empty_continuations),
+            unfinished: self.unfinished.saturating_sub(other.unfinished),
             pings: self.pings.minus(other.pings),
             pongs: self.pongs.minus(other.pongs),
             longest: self.longest,

@@ -8,7 +8,7 @@ use std::{
 
 use portcullis_core::{
     CloseCode, CloseFrame, Connection, GuardedIo,
-    policy::{Action, Policy},
+    policy::{Action, Policy, Standing},
     upgrade::Settings,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
@@ -21,11 +21,11 @@ struct Holding {
 }
 
 impl Policy for Holding {
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self, _: &Standing) -> Option<Instant> {
         self.abort_at
     }
 
-    fn on_deadline(&mut self, _: Instant) -> Action {
+    fn on_deadline(&mut self, _: &Standing, _: Instant) -> Action {
         Action::Abort
     }
 }

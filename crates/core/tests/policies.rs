@@ -10,7 +10,7 @@ use portcullis_core::{
     CloseCode, CloseFrame, GuardedIo,
     frame::{FrameHeader, Opcode},
     guard::{Framing, Guard, Then},
-    policy::{Action, Batch, BatchVerdict, Policy, Verdict},
+    policy::{Action, Batch, BatchVerdict, Policy, Standing, Verdict},
     upgrade::Settings,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -57,11 +57,11 @@ impl Policy for Scripted {
         self.log.lock().unwrap().pongs += 1;
     }
 
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self, _: &Standing) -> Option<Instant> {
         self.deadline.as_ref().map(|(at, _)| *at)
     }
 
-    fn on_deadline(&mut self, _: Instant) -> Action {
+    fn on_deadline(&mut self, _: &Standing, _: Instant) -> Action {
         self.deadline.take().map_or(Action::None, |(_, action)| action)
     }
 }
@@ -244,11 +244,11 @@ impl Policy for Learning {
         self.answer.clone()
     }
 
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self, _: &Standing) -> Option<Instant> {
         self.deadline
     }
 
-    fn on_deadline(&mut self, _: Instant) -> Action {
+    fn on_deadline(&mut self, _: &Standing, _: Instant) -> Action {
         Action::Close(CloseFrame::new(CloseCode::TIMEOUT, "late"))
     }
 }

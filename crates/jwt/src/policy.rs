@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use portcullis_core::policy::{Action, Policy};
+use portcullis_core::policy::{Action, Policy, Standing};
 
 use crate::{error::TokenError, session::Live};
 
@@ -14,11 +14,11 @@ impl<T: Send + Sync + 'static> Policy for Expiry<T> {
         portcullis_core::policy::BatchVerdict::Pass
     }
 
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self, _: &Standing) -> Option<Instant> {
         self.0.look_at()
     }
 
-    fn on_deadline(&mut self, now: Instant) -> Action {
+    fn on_deadline(&mut self, _: &Standing, now: Instant) -> Action {
         if self.0.is_over(now) { Action::Close(TokenError::Expired.close_frame()) } else { Action::None }
     }
 }

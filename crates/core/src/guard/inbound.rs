@@ -34,6 +34,11 @@ impl Stream {
         self.payload_left
     }
 
+    /// Whether more is to come of a message. A control frame is judged whole, and so never the payload that is left.
+    fn in_message(&self) -> bool {
+        self.payload_left > 0 || self.open.is_some()
+    }
+
     /// Steps over payload, and returns where it lies.
     #[inline]
     fn skip(&mut self, at: &mut usize, end: usize) -> Range<usize> {
@@ -89,7 +94,7 @@ enum Unit {
     Incomplete,
     Violation(CloseFrame),
     Close(usize, Result<CloseFrame, MalformedClose>),
-    OwnPong(usize),
+    OwnPong(usize, u32),
     Frame(FrameHeader),
 }
 
@@ -107,9 +112,26 @@ impl Guard {
     /// again as [`Then`] says. An incomplete header, or an incomplete control frame, is never admitted.
     pub fn admit(&mut self, data: &mut [u8], now: Instant) -> Admission {
         let piecemeal = self.stream.discarding || self.resumed.is_some();
+        let payload_came = self.stream.payload_left > 0 && !data.is_empty();
+        if payload_came {
+            self.standing.last_message_in = Some(now);
+        }
         let admission = if piecemeal { self.walk(data, 0, Batch::default(), now) } else { self.scan(data, now) };
         self.counters.bytes_in += admission.deliver as u64;
+        if !self.stream.in_message() {
+            self.standing.unfinished_since = None;
+        }
         admission
+    }
+
+    /// Data frames were delivered or dropped, a message's first among them or not.
+    #[inline]
+    fn data_came(&mut self, first: bool, now: Instant) {
+        self.standing.last_message_in = Some(now);
+        // If a message is unfinished after this read, it is the last that began.
+        if first || self.standing.unfinished_since.is_none() {
+            self.standing.unfinished_since = Some(now);
+        }
     }
 
     /// One pass over the headers; most reads need no other.
@@ -133,7 +155,7 @@ impl Guard {
                     at = end;
                     break Then::PeerClosed(result);
                 }
-                Unit::OwnPong(_) => return self.walk(data, 0, Batch::default(), now),
+                Unit::OwnPong(..) => return self.walk(data, 0, Batch::default(), now),
                 Unit::Frame(_) if stream.open == Some(Open::Dropped) => {
                     return self.walk(data, 0, Batch::default(), now);
                 }
@@ -153,6 +175,9 @@ impl Guard {
             }
         }
         self.stream = stream;
+        if batch.messages.frames > 0 || batch.continuations.frames > 0 {
+            self.data_came(batch.messages.frames > 0, now);
+        }
         self.compressed = compressed;
         self.counters.messages_in += u64::from(batch.messages.frames);
         self.counters.violations += violations;
@@ -178,9 +203,9 @@ impl Guard {
                     at = end;
                     break Then::PeerClosed(result);
                 }
-                Unit::OwnPong(end) => {
+                Unit::OwnPong(end, ping) => {
                     at = end;
-                    self.answered(now);
+                    self.answered(ping, now);
                 }
                 Unit::Frame(header) => match self.judge(&header, charged, now) {
                     Judged::Keep => {
@@ -190,11 +215,13 @@ impl Guard {
                         self.counters.messages_in += u64::from(header.starts_message());
                         self.compressed |= header.rsv1();
                         self.stream.begin(&header, false);
+                        self.walked(&header, now);
                     }
                     Judged::Drop => {
                         at += header.len();
                         self.counters.dropped += u64::from(header.opcode() != Opcode::CONTINUATION);
                         self.stream.begin(&header, true);
+                        self.walked(&header, now);
                     }
                     Judged::Delay(until) => {
                         done.add(&header);
@@ -209,6 +236,12 @@ impl Guard {
             self.refund(0..charged, &batch.minus(&done));
         }
         Admission { deliver: kept, rest: at, then }
+    }
+
+    fn walked(&mut self, header: &FrameHeader, now: Instant) {
+        if !header.opcode().is_control() {
+            self.data_came(header.starts_message(), now);
+        }
     }
 
     /// Asks the policies about one frame, from the first that has not yet charged for it.
@@ -289,14 +322,18 @@ impl Guard {
         apply_mask(payload, header.mask().unwrap_or_default());
         match header.opcode() {
             Opcode::CLOSE => Unit::Close(start + len, CloseFrame::parse(payload)),
-            Opcode::PONG if self.ping.is_some_and(|ping| ping.payload == payload) => Unit::OwnPong(start + len),
+            Opcode::PONG => match self.pings.answered_by(payload) {
+                Some(ping) => Unit::OwnPong(start + len, ping),
+                None => Unit::Frame(*header),
+            },
             _ => Unit::Frame(*header),
         }
     }
 
-    fn answered(&mut self, now: Instant) {
-        let Some(ping) = self.ping.take() else { return };
-        let round_trip = now.saturating_duration_since(ping.sent);
+    fn answered(&mut self, ping: u32, now: Instant) {
+        self.pings.answered = ping;
+        let Some(sent) = self.pings.last.filter(|_| ping == self.pings.sent) else { return };
+        let round_trip = now.saturating_duration_since(sent);
         self.round_trip = Some(round_trip);
         for policy in &mut self.policies {
             policy.on_pong(round_trip, now);

@@ -20,7 +20,7 @@ use self::{inbound::Stream, outbound::Outbound};
 use crate::{
     close::CloseFrame,
     identity::Subject,
-    policy::{Action, Policy},
+    policy::{Action, Policy, Standing},
 };
 
 /// What is done about frames that break RFC 6455's framing rules.
@@ -50,11 +50,25 @@ pub struct Counters {
     pub violations: u64,
 }
 
-/// A ping of the guard's own that waits for its answer.
-#[derive(Debug, Clone, Copy)]
-struct Ping {
-    payload: [u8; 8],
-    sent: Instant,
+/// The pings of the guard's own, told apart from others by what they carry.
+#[derive(Debug, Default)]
+struct Pings {
+    /// What all of a connection begin with.
+    prefix: [u8; 4],
+    sent: u32,
+    /// The last that was answered: no pong answers twice, nor an older ping after a newer one.
+    answered: u32,
+    /// When the last one was made.
+    last: Option<Instant>,
+}
+
+impl Pings {
+    /// The ping that a pong answers.
+    fn answered_by(&self, pong: &[u8]) -> Option<u32> {
+        let (prefix, number) = pong.split_at_checked(4)?;
+        let number = u32::from_be_bytes(number.try_into().ok()?);
+        (prefix == self.prefix && number > self.answered && number <= self.sent).then_some(number)
+    }
 }
 
 /// The state of one guarded connection.
@@ -68,8 +82,9 @@ pub struct Guard {
     /// The first policy that has yet to judge the frame that a delay held back.
     resumed: Option<usize>,
     outbound: Outbound,
-    ping: Option<Ping>,
-    pings: u64,
+    pings: Pings,
+    watches_output: bool,
+    pub(crate) standing: Standing,
     round_trip: Option<Duration>,
     counters: Counters,
 }
@@ -82,7 +97,13 @@ impl Guard {
 
     /// Puts a policy outside of those that are installed already.
     pub fn install_outermost(&mut self, policy: Box<dyn Policy>) {
+        self.watches_output |= policy.watches_output();
         self.policies.insert(0, policy);
+    }
+
+    /// Whether any policy judges by what is sent.
+    pub(crate) fn watches_output(&self) -> bool {
+        self.watches_output
     }
 
     /// Takes the policies out: nobody asks them any more. They may hold on to the connection, as it does to them.
@@ -112,18 +133,19 @@ impl Guard {
 
     /// The earliest deadline of any policy.
     pub fn deadline(&self) -> Option<Instant> {
-        self.policies.iter().filter_map(|policy| policy.deadline()).min()
+        self.policies.iter().filter_map(|policy| policy.deadline(&self.standing)).min()
     }
 
     /// Asks every policy whose deadline has passed. Stops at the first that ends the connection.
     pub fn on_deadline(&mut self, now: Instant) -> Action {
-        let due = |policy: &dyn Policy| policy.deadline().is_some_and(|deadline| deadline <= now);
+        let standing = &self.standing;
+        let due = |policy: &dyn Policy| policy.deadline(standing).is_some_and(|deadline| deadline <= now);
         let mut result = Action::None;
         for policy in &mut self.policies {
             if !due(policy.as_ref()) {
                 continue;
             }
-            match policy.on_deadline(now) {
+            match policy.on_deadline(standing, now) {
                 Action::None => {}
                 Action::Ping => result = Action::Ping,
                 end => return end,
@@ -145,11 +167,17 @@ impl Guard {
         result
     }
 
-    /// The payload of a new ping; its answer is taken out of the stream. A ping that is still unanswered is forgotten.
-    pub fn begin_ping(&mut self, salt: u64, now: Instant) -> [u8; 8] {
-        self.pings += 1;
-        let payload = salt.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(self.pings).to_be_bytes();
-        self.ping = Some(Ping { payload, sent: now });
+    /// The payload of a new ping; its answer is taken out of the stream. The first ping's salt, a number that others
+    /// cannot guess, tells the connection's own pings from those of its handler.
+    pub fn begin_ping(&mut self, salt: u32, now: Instant) -> [u8; 8] {
+        if self.pings.sent == 0 {
+            self.pings.prefix = salt.to_be_bytes();
+        }
+        self.pings.sent = self.pings.sent.wrapping_add(1);
+        self.pings.last = Some(now);
+        let mut payload = [0; 8];
+        payload[..4].copy_from_slice(&self.pings.prefix);
+        payload[4..].copy_from_slice(&self.pings.sent.to_be_bytes());
         payload
     }
 

@@ -45,6 +45,11 @@ impl Guard {
         measure
     }
 
+    /// Whether a data message is in what was measured: it begins there, or more of what had begun is.
+    pub(crate) fn is_message(&self, measure: &Measure) -> bool {
+        measure.messages > 0 || (measure.pass > 0 && !self.outbound_at_boundary())
+    }
+
     /// Says that what was measured went out, all of it.
     #[inline]
     pub fn wrote(&mut self, measure: Measure) {

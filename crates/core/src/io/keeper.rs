@@ -155,7 +155,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         park(&mut self.keeper, cx);
         let now = now();
         if matches!(self.phase, Phase::Open) {
-            self.deadlines(now);
+            self.deadlines(cx, now);
         }
         let pending = self.send_waiting(cx);
         let next = match &mut self.phase {
@@ -176,7 +176,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         next
     }
 
-    fn deadlines(&mut self, now: Instant) {
+    fn deadlines(&mut self, cx: &mut Context<'_>, now: Instant) {
         if self.delayed.is_some_and(|until| until <= now) {
             self.delayed = None;
             self.resumed = true;
@@ -185,6 +185,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
             }
         }
         if self.guard.deadline().is_some_and(|deadline| deadline <= now) {
+            self.look(cx);
+            self.look_for_room();
             let action = self.guard.on_deadline(now);
             self.act(action);
         }

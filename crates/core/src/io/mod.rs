@@ -3,6 +3,7 @@
 mod held;
 mod keeper;
 mod read;
+mod stall;
 mod state;
 mod write;
 
@@ -224,6 +225,11 @@ impl<T> State<T> {
         match action {
             Action::None => {}
             Action::Ping => self.send_ping(),
+            // A peer that has closed is told what it said.
+            Action::Close(_) if self.peer_close.is_some() => {
+                let answer = self.parting();
+                self.begin_close(Some(answer), EndedBy::Guard, None);
+            }
             Action::Close(frame) => self.begin_close(Some(frame), EndedBy::Guard, None),
             Action::Abort => self.abort(),
         }

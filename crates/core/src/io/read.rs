@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::state::{Phase, State, now, park};
 use crate::{
@@ -20,10 +20,13 @@ use crate::{
 const SMALL: usize = 256;
 const _: () = assert!(SMALL > MAX_HEADER + MAX_CONTROL);
 
+/// The most that is read for a handler that does not read, to see whether its peer is there.
+const SIDE: usize = 4 * 1024;
+
 /// The most that is read at once on a connection that was ever delayed.
 const CAP: usize = 16 * 1024;
 
-impl<T: AsyncRead + Unpin> State<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if buf.remaining() == 0 {
             return Poll::Ready(Ok(()));
@@ -138,12 +141,49 @@ impl<T: AsyncRead + Unpin> State<T> {
             }
         }
         self.backlog.clear();
-        let eof = buf.filled().len() == before;
+        let came = buf.filled().len() - before;
+        self.guard.standing.received += came as u64;
+        let eof = came == 0;
         if eof {
             self.transport_ended(false);
         }
         // At the end, half a header is all there will ever be of it: the library may see it.
         Poll::Ready(Ok(eof))
+    }
+
+    /// Looks at what the transport holds that the handler has not read, for policies that are about to judge the peer.
+    pub(super) fn look(&mut self, cx: &mut Context<'_>) {
+        if self.delayed.is_none() && !self.drain.closed {
+            self.peek(cx);
+        }
+        let stuck_ping = !self.outbox.is_empty() && !self.guard.outbound_at_boundary();
+        let waiting = self.resumed && !self.backlog.is_empty();
+        let standing = &mut self.guard.standing;
+        standing.unread = waiting || self.delayed.is_some() || !self.admitted.is_empty();
+        standing.hidden = self.delayed.is_some() || (waiting && self.backlog.len() >= SIDE) || stuck_ping;
+    }
+
+    /// Reads into the side buffer, from where it is presented to the handler's next read.
+    fn peek(&mut self, cx: &mut Context<'_>) {
+        let waker = self.with_reader(cx);
+        let cx = &mut Context::from_waker(&waker);
+        let mut side = [0; 1024];
+        while self.backlog.len() < SIDE {
+            let Some(io) = &mut self.io else { return };
+            let mut side = ReadBuf::new(&mut side);
+            match Pin::new(io).poll_read(cx, &mut side) {
+                Poll::Ready(Ok(())) if !side.filled().is_empty() => {}
+                Poll::Ready(Err(_)) => return self.transport_ended(true),
+                // The end of the stream is there to be found again.
+                Poll::Ready(Ok(())) | Poll::Pending => return,
+            }
+            self.guard.standing.received += side.filled().len() as u64;
+            self.backlog.extend_from_slice(side.filled());
+            self.resumed = true;
+            if let Some(reader) = &self.reader {
+                reader.wake_by_ref();
+            }
+        }
     }
 
     fn judge(&mut self, buf: &mut ReadBuf<'_>, start: usize) {
@@ -176,17 +216,6 @@ impl<T: AsyncRead + Unpin> State<T> {
         }
         buf.set_filled(start + admission.deliver);
         self.rearm();
-    }
-
-    /// Tells the keeper of a deadline that has come nearer.
-    fn rearm(&mut self) {
-        if !self.guard.has_policies() && self.delayed.is_none() {
-            return;
-        }
-        let next = [self.guard.deadline(), self.delayed].into_iter().flatten().min();
-        if next.is_some_and(|next| self.armed.is_none_or(|armed| next < armed)) {
-            self.wake_keeper();
-        }
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
+    sync::Arc,
     task::{Context, Waker},
     time::{Duration, Instant},
 };
 
+use super::stall::Stall;
 use crate::{
     close::{CloseFrame, MalformedClose},
     closing::{Drain, Farewell, Retired},
@@ -43,6 +45,8 @@ pub(crate) struct State<T> {
     pub(super) outbox_unflushed: bool,
     pub(super) reader: Option<Waker>,
     pub(super) writer: Option<Waker>,
+    /// While the transport takes nothing, for policies that watch what is sent.
+    pub(super) stall: Option<Arc<Stall>>,
     pub(super) keeper: Option<Waker>,
     keeping: bool,
     /// The keeper has the earliest deadline that it was last told of.
@@ -117,6 +121,7 @@ impl<T> State<T> {
             outbox_unflushed: false,
             reader: None,
             writer: None,
+            stall: None,
             keeper: None,
             keeping: false,
             armed: None,
@@ -137,6 +142,8 @@ impl<T> State<T> {
         let Phase::Upgrading(close) = &mut self.phase else { return };
         let close = close.take();
         self.io = Some(io);
+        self.guard.standing.opened = Some(now());
+        self.guard.standing.received = inbox.len() as u64;
         self.resumed = !inbox.is_empty();
         self.backlog = inbox;
         self.shutdown_first = shutdown_first;
@@ -280,7 +287,8 @@ impl<T> State<T> {
         if !matches!(self.phase, Phase::Open) || self.handler_close.is_some() || self.outbox.len() > 512 {
             return;
         }
-        let payload = self.guard.begin_ping(RandomState::new().hash_one(()), now());
+        let salt = RandomState::new().hash_one(()) >> 32;
+        let payload = self.guard.begin_ping(u32::try_from(salt).unwrap_or_default(), now());
         put_control(&mut self.outbox, Opcode::PING, &payload);
     }
 
@@ -331,6 +339,17 @@ impl<T> State<T> {
             !open || deadline.is_some() || self.delayed.is_some() || self.outbox_unflushed || !self.outbox.is_empty();
         self.keeping = wanted;
         wanted
+    }
+
+    /// Tells the keeper of a deadline that has come nearer.
+    pub(super) fn rearm(&mut self) {
+        if !self.guard.has_policies() && self.delayed.is_none() {
+            return;
+        }
+        let next = [self.guard.deadline(), self.delayed].into_iter().flatten().min();
+        if next.is_some_and(|next| self.armed.is_none_or(|armed| next < armed)) {
+            self.wake_keeper();
+        }
     }
 
     pub(super) fn keeper_leaves(&mut self) {

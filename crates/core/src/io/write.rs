@@ -68,10 +68,9 @@ impl<T: AsyncWrite + Unpin> State<T> {
         whole: Measure,
     ) -> Poll<io::Result<usize>> {
         park(&mut self.writer, cx);
-        let Some(io) = &mut self.io else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
-        let written = ready!(Pin::new(io).poll_write_vectored(cx, slices))?;
+        let written = ready!(self.poll_transport(cx, |io, cx| io.poll_write_vectored(cx, slices)))?;
         if written == whole.pass {
-            self.guard.wrote(whole);
+            self.wrote(whole);
             return Poll::Ready(Ok(written));
         }
         let mut part = self.guard.measure_start();
@@ -81,7 +80,7 @@ impl<T: AsyncWrite + Unpin> State<T> {
             part.extend(&slice[..some], false);
             left -= some;
         }
-        self.guard.wrote(part);
+        self.wrote(part);
         Poll::Ready(Ok(written))
     }
 
@@ -143,13 +142,12 @@ impl<T: AsyncWrite + Unpin> State<T> {
         if measure.pass == 0 {
             return Poll::Ready(Ok(self.capture(data)));
         }
-        let Some(io) = &mut self.io else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
-        let written = ready!(Pin::new(io).poll_write(cx, &data[..measure.pass]))?;
+        let written = ready!(self.poll_transport(cx, |io, cx| io.poll_write(cx, &data[..measure.pass])))?;
         if written == measure.pass {
-            self.guard.wrote(measure);
+            self.wrote(measure);
         } else {
             let part = self.guard.measure(&data[..written], false);
-            self.guard.wrote(part);
+            self.wrote(part);
         }
         if !self.outbox.is_empty() && self.guard.outbound_at_boundary() {
             // A handler that does not flush would leave a ping waiting for its next write.
@@ -173,9 +171,14 @@ impl<T: AsyncWrite + Unpin> State<T> {
         }
         let both = self.both(cx);
         let cx = &mut Context::from_waker(&both);
-        let Some(io) = &mut self.io else { return Poll::Ready(Ok(())) };
+        if self.io.is_none() {
+            return Poll::Ready(Ok(()));
+        }
         while self.outbox_sent < self.outbox.len() {
-            let sent = ready!(Pin::new(&mut *io).poll_write(cx, &self.outbox[self.outbox_sent..]))?;
+            let (outbox, from) = (std::mem::take(&mut self.outbox), self.outbox_sent);
+            let polled = self.poll_transport(cx, |io, cx| io.poll_write(cx, &outbox[from..]));
+            self.outbox = outbox;
+            let sent = ready!(polled)?;
             if sent == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -188,7 +191,16 @@ impl<T: AsyncWrite + Unpin> State<T> {
     }
 
     fn both(&self, cx: &Context<'_>) -> Waker {
-        let mut others = [&self.keeper, &self.writer].into_iter().flatten();
+        Self::with_others([&self.keeper, &self.writer], cx)
+    }
+
+    /// For the keeper's look at what the handler may be waiting to read.
+    pub(super) fn with_reader(&self, cx: &Context<'_>) -> Waker {
+        Self::with_others([&self.reader, &None], cx)
+    }
+
+    fn with_others(others: [&Option<Waker>; 2], cx: &Context<'_>) -> Waker {
+        let mut others = others.into_iter().flatten();
         match others.find(|other| !other.will_wake(cx.waker())) {
             Some(other) => Arc::new(Both(cx.waker().clone(), other.clone())).into(),
             None => cx.waker().clone(),

@@ -1,0 +1,90 @@
+//! Whether the transport takes what is sent, for policies that watch it.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+};
+
+use tokio::io::AsyncWrite;
+
+use super::state::{State, now};
+use crate::guard::Measure;
+
+/// A write that found no room, and whether there was room since: a handler that gave the write up does not ask again.
+pub(super) struct Stall {
+    writer: Waker,
+    room: AtomicBool,
+}
+
+impl Wake for Stall {
+    fn wake(self: Arc<Self>) {
+        self.room.store(true, Ordering::Release);
+        self.writer.wake_by_ref();
+    }
+}
+
+impl<T: AsyncWrite + Unpin> State<T> {
+    /// Writes to the transport, and keeps since when that takes nothing.
+    #[inline]
+    pub(super) fn poll_transport(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl Fn(Pin<&mut T>, &mut Context<'_>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let Some(io) = &mut self.io else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
+        let polled = write(Pin::new(io), cx);
+        if self.guard.watches_output() { self.follow(cx, polled, write) } else { polled }
+    }
+
+    fn follow(
+        &mut self,
+        cx: &mut Context<'_>,
+        polled: Poll<io::Result<usize>>,
+        write: impl Fn(Pin<&mut T>, &mut Context<'_>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let Some(io) = &mut self.io else { return polled };
+        if polled.is_ready() {
+            self.flows();
+            return polled;
+        }
+        // Again, with a waker that remembers that it was woken.
+        let stall = Arc::new(Stall { writer: cx.waker().clone(), room: AtomicBool::new(false) });
+        let waker = stall.clone().into();
+        let polled = write(Pin::new(io), &mut Context::from_waker(&waker));
+        self.look_for_room();
+        if polled.is_ready() {
+            self.flows();
+        } else {
+            self.stall = Some(stall);
+            self.guard.standing.stalled_since.get_or_insert_with(now);
+            self.rearm();
+        }
+        polled
+    }
+
+    fn flows(&mut self) {
+        self.stall = None;
+        self.guard.standing.stalled_since = None;
+    }
+
+    /// Forgets a stall after which there was room.
+    pub(super) fn look_for_room(&mut self) {
+        if self.stall.as_ref().is_some_and(|stall| stall.room.load(Ordering::Acquire)) {
+            self.flows();
+        }
+    }
+
+    /// Says that what was measured went out, all of it.
+    #[inline]
+    pub(super) fn wrote(&mut self, measure: Measure) {
+        if self.guard.watches_output() && self.guard.is_message(&measure) {
+            self.guard.standing.last_message_out = Some(now());
+        }
+        self.guard.wrote(measure);
+    }
+}
