@@ -95,6 +95,8 @@ pub struct Standing {
     pub opened: Option<Instant>,
     /// Bytes that came in, whatever they were, and whether or not the handler has read them.
     pub received: u64,
+    /// How many of these the handler's library had been given when a deadline was last due.
+    pub read: u64,
     /// When a data frame, or a part of one, was last delivered or dropped.
     pub last_message_in: Option<Instant>,
     /// When the handler last sent a part of a data message. Kept where a policy

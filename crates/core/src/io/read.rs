@@ -158,7 +158,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         }
         let stuck_ping = !self.outbox.is_empty() && !self.guard.outbound_at_boundary();
         let waiting = self.resumed && !self.backlog.is_empty();
+        let kept = self.backlog.len() + self.admitted.len();
         let standing = &mut self.guard.standing;
+        standing.read = standing.received.saturating_sub(kept as u64);
         standing.unread = waiting || self.delayed.is_some() || !self.admitted.is_empty();
         standing.hidden = self.delayed.is_some() || (waiting && self.backlog.len() >= SIDE) || stuck_ping;
     }

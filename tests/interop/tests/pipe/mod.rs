@@ -50,8 +50,16 @@ impl Pipe {
 
     /// Says whether there is somebody to send to.
     pub async fn try_text(&mut self, text: &str) -> bool {
-        let mut frame = vec![0x81];
-        match text.len() {
+        self.try_frame(0x81, text.as_bytes()).await
+    }
+
+    pub async fn frame(&mut self, first: u8, payload: &[u8]) {
+        assert!(self.try_frame(first, payload).await, "the server has closed");
+    }
+
+    async fn try_frame(&mut self, first: u8, payload: &[u8]) -> bool {
+        let mut frame = vec![first];
+        match payload.len() {
             len @ 0..=125 => frame.push(0x80 | u8::try_from(len).unwrap()),
             len => {
                 frame.push(0xfe);
@@ -59,8 +67,12 @@ impl Pipe {
             }
         }
         frame.extend([0; 4]);
-        frame.extend(text.as_bytes());
-        self.0.write_all(&frame).await.is_ok()
+        frame.extend(payload);
+        self.try_bytes(&frame).await
+    }
+
+    pub async fn try_bytes(&mut self, bytes: &[u8]) -> bool {
+        self.0.write_all(bytes).await.is_ok()
     }
 
     pub async fn next(&mut self) -> Seen {

@@ -1,0 +1,83 @@
+//! Long enough.
+
+use std::time::{Duration, Instant};
+
+use portcullis_core::{
+    CloseCode, CloseFrame,
+    policy::{Action, Batch, BatchVerdict, Policy, Standing},
+};
+
+use crate::{
+    service::{Watch, layer},
+    time::later,
+};
+
+/// Closes a connection that has lived long enough, so that clients come back and are spread anew over the servers
+/// behind a balancer, and so that nothing that was checked at the handshake holds for ever.
+///
+/// # Defaults
+///
+/// 1001, `maximum age reached`: a client comes back at once. Connections close in the last tenth of their time, each at
+/// a moment of its own, so that those that came together do not come back together.
+///
+/// ```
+/// use std::time::Duration;
+/// use portcullis_liveness::MaxAgeLayer;
+///
+/// let hour = Duration::from_secs(3600);
+/// let layer = MaxAgeLayer::new(hour).spread(hour / 4);
+/// # let _ = tower_layer::Layer::<()>::layer(&layer, ());
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct MaxAgeLayer {
+    age: Duration,
+    spread: Duration,
+    frame: CloseFrame,
+}
+
+impl MaxAgeLayer {
+    /// Closes a connection that is so old, or a little earlier.
+    pub fn new(age: Duration) -> Self {
+        Self { age, spread: age / 10, frame: CloseFrame::new(CloseCode::GOING_AWAY, "maximum age reached") }
+    }
+
+    /// How much earlier a connection may be closed; zero to close each at its very age. A tenth of the age unless told
+    /// otherwise.
+    pub fn spread(self, spread: Duration) -> Self {
+        Self { spread, ..self }
+    }
+
+    /// What closes the connection. 1001 by default.
+    pub fn frame(self, frame: CloseFrame) -> Self {
+        Self { frame, ..self }
+    }
+}
+
+layer!(MaxAgeLayer);
+
+impl Watch for MaxAgeLayer {
+    fn policy(&self) -> Box<dyn Policy> {
+        let age = self.age.saturating_sub(self.spread.mul_f64(fastrand::f64()));
+        Box::new(MaxAge { age, frame: self.frame.clone() })
+    }
+}
+
+struct MaxAge {
+    age: Duration,
+    frame: CloseFrame,
+}
+
+impl Policy for MaxAge {
+    fn on_batch(&mut self, _: &Batch, _: Instant) -> BatchVerdict {
+        BatchVerdict::Pass
+    }
+
+    fn deadline(&self, standing: &Standing) -> Option<Instant> {
+        later(standing.opened?, self.age)
+    }
+
+    fn on_deadline(&mut self, _: &Standing, _: Instant) -> Action {
+        Action::Close(self.frame.clone())
+    }
+}

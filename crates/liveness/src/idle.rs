@@ -1,0 +1,104 @@
+//! Nobody says anything.
+
+use std::time::{Duration, Instant};
+
+use portcullis_core::{
+    CloseCode, CloseFrame,
+    policy::{Action, Batch, BatchVerdict, Policy, Standing},
+};
+
+use crate::{
+    service::{Watch, layer},
+    time::{Doubt, later},
+};
+
+/// Closes a connection on which no data message was sent for a time, in either direction.
+///
+/// A client that opens sockets and says nothing costs memory for each, and answers every ping. Pings and pongs do not
+/// count here; a part of a message does.
+///
+/// **What this does not do**: close a connection whose handler has input to read, and is busy.
+///
+/// # Defaults
+///
+/// Messages of both sides count; 3008, `idle for too long`.
+///
+/// ```
+/// use std::time::Duration;
+/// use portcullis_liveness::IdleTimeoutLayer;
+///
+/// // A feed that the client never answers would keep itself alive.
+/// let layer = IdleTimeoutLayer::new(Duration::from_secs(600)).inbound_only();
+/// # let _ = tower_layer::Layer::<()>::layer(&layer, ());
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct IdleTimeoutLayer {
+    timeout: Duration,
+    both: bool,
+    frame: CloseFrame,
+}
+
+impl IdleTimeoutLayer {
+    /// Closes after so long without a message.
+    ///
+    /// # Panics
+    ///
+    /// If it is shorter than a millisecond.
+    pub fn new(timeout: Duration) -> Self {
+        assert!(timeout >= Duration::from_millis(1), "nobody says something every millisecond");
+        Self { timeout, both: true, frame: CloseFrame::new(CloseCode::TIMEOUT, "idle for too long") }
+    }
+
+    /// Only messages of the client count.
+    pub fn inbound_only(self) -> Self {
+        Self { both: false, ..self }
+    }
+
+    /// What closes the connection. 3008 by default.
+    pub fn frame(self, frame: CloseFrame) -> Self {
+        Self { frame, ..self }
+    }
+}
+
+layer!(IdleTimeoutLayer);
+
+impl Watch for IdleTimeoutLayer {
+    fn policy(&self) -> Box<dyn Policy> {
+        Box::new(Idle { layer: self.clone(), doubt: Doubt::default() })
+    }
+}
+
+struct Idle {
+    layer: IdleTimeoutLayer,
+    doubt: Doubt,
+}
+
+impl Idle {
+    /// When something was said last.
+    fn last(&self, standing: &Standing) -> Option<Instant> {
+        let sent = standing.last_message_out.filter(|_| self.layer.both);
+        standing.opened.max(standing.last_message_in).max(sent)
+    }
+}
+
+impl Policy for Idle {
+    fn on_batch(&mut self, _: &Batch, _: Instant) -> BatchVerdict {
+        BatchVerdict::Pass
+    }
+
+    fn watches_output(&self) -> bool {
+        self.layer.both
+    }
+
+    fn deadline(&self, standing: &Standing) -> Option<Instant> {
+        later(self.last(standing)?, self.layer.timeout).max(self.doubt.again())
+    }
+
+    fn on_deadline(&mut self, standing: &Standing, now: Instant) -> Action {
+        if self.doubt.holds(self.last(standing), standing, now) {
+            return Action::None;
+        }
+        Action::Close(self.layer.frame.clone())
+    }
+}

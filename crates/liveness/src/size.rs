@@ -1,0 +1,148 @@
+//! The size of a message.
+
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, header::SEC_WEBSOCKET_EXTENSIONS};
+use portcullis_core::{
+    CloseCode, CloseFrame,
+    frame::FrameHeader,
+    policy::{Action, Batch, BatchVerdict, Policy, Standing, Verdict},
+};
+
+use crate::{
+    service::{Watch, layer},
+    time::{Doubt, later},
+};
+
+/// Bounds a message: its bytes, its fragments, and the time from its first byte to its last.
+///
+/// Fourteen bytes can declare a message of an exabyte, for which a library may make room. What cannot be declared can be
+/// sent in fragments: each is small, and the library collects them all. A message that is sent a byte a minute holds its
+/// memory for a day.
+///
+/// - A frame's length is judged by its header, before any of it is delivered; fragments are added up.
+/// - A started message must be finished in time. A handler that has not read what waits is not the peer's fault.
+/// - permessage-deflate is taken out of the handshake: 64 KiB on the wire can be 64 MiB in the handler. Say
+///   [`allow_compression`](Self::allow_compression) where the library bounds what it inflates.
+///
+/// # Defaults
+///
+/// 4,096 fragments and 30 s a message; 1009, with the limit in its reason.
+///
+/// ```
+/// use portcullis_liveness::MessageSizeLayer;
+///
+/// let layer = MessageSizeLayer::new(64 * 1024).fragments(16);
+/// # let _ = tower_layer::Layer::<()>::layer(&layer, ());
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct MessageSizeLayer {
+    bytes: u64,
+    fragments: u32,
+    within: Duration,
+    compression: bool,
+}
+
+impl MessageSizeLayer {
+    /// Messages of at most so many bytes of payload, as they are on the wire.
+    pub fn new(bytes: u64) -> Self {
+        Self { bytes, fragments: 4096, within: Duration::from_secs(30), compression: false }
+    }
+
+    /// The most fragments of a message, 4,096 unless told otherwise; one forbids fragmentation.
+    ///
+    /// # Panics
+    ///
+    /// If that is none.
+    pub fn fragments(self, most: u32) -> Self {
+        assert!(most > 0, "a message has one fragment at least");
+        Self { fragments: most, ..self }
+    }
+
+    /// The longest time from the first byte of a message to its last, 30 s unless told otherwise.
+    pub fn within(self, time: Duration) -> Self {
+        Self { within: time, ..self }
+    }
+
+    /// Lets client and handler agree to compress messages. Their size is then that of the compressed message.
+    pub fn allow_compression(self) -> Self {
+        Self { compression: true, ..self }
+    }
+}
+
+layer!(MessageSizeLayer);
+
+impl Watch for MessageSizeLayer {
+    fn prepare(&self, headers: &mut HeaderMap) {
+        if !self.compression {
+            headers.remove(SEC_WEBSOCKET_EXTENSIONS);
+        }
+    }
+
+    fn policy(&self) -> Box<dyn Policy> {
+        Box::new(MessageSize { limits: self.clone(), open: None, doubt: Doubt::default() })
+    }
+}
+
+/// What is there of a message whose last fragment is to come.
+#[derive(Clone, Copy)]
+struct Open {
+    bytes: u64,
+    fragments: u32,
+}
+
+struct MessageSize {
+    limits: MessageSizeLayer,
+    open: Option<Open>,
+    doubt: Doubt,
+}
+
+impl MessageSize {
+    fn too_big(&self, message: Open) -> Option<CloseFrame> {
+        let Self { limits, .. } = self;
+        let reason = match message {
+            Open { bytes, .. } if bytes > limits.bytes => format!("message over {} bytes", limits.bytes),
+            Open { fragments, .. } if fragments > limits.fragments => {
+                format!("message in more than {} fragments", limits.fragments)
+            }
+            _ => return None,
+        };
+        Some(CloseFrame::new(CloseCode::MESSAGE_TOO_BIG, reason))
+    }
+}
+
+impl Policy for MessageSize {
+    fn on_batch(&mut self, batch: &Batch, _: Instant) -> BatchVerdict {
+        let whole = self.open.is_none() && batch.unfinished == 0 && batch.continuations.frames == 0;
+        if whole && batch.longest <= self.limits.bytes { BatchVerdict::Pass } else { BatchVerdict::OneByOne }
+    }
+
+    fn on_frame(&mut self, frame: &FrameHeader, _: Instant) -> Verdict {
+        if frame.opcode().is_control() {
+            return Verdict::Pass;
+        }
+        let before = self.open.take().filter(|_| !frame.starts_message()).unwrap_or(Open { bytes: 0, fragments: 0 });
+        let message = Open {
+            bytes: before.bytes.saturating_add(frame.payload_len()),
+            fragments: before.fragments.saturating_add(1),
+        };
+        if let Some(frame) = self.too_big(message) {
+            return Verdict::Close(frame);
+        }
+        self.open = (!frame.fin()).then_some(message);
+        Verdict::Pass
+    }
+
+    fn deadline(&self, standing: &Standing) -> Option<Instant> {
+        later(standing.unfinished_since?, self.limits.within).max(self.doubt.again())
+    }
+
+    fn on_deadline(&mut self, standing: &Standing, now: Instant) -> Action {
+        if self.doubt.holds(standing.unfinished_since, standing, now) {
+            return Action::None;
+        }
+        let reason = format!("message not finished within {:?}", self.limits.within);
+        Action::Close(CloseFrame::new(CloseCode::MESSAGE_TOO_BIG, reason))
+    }
+}

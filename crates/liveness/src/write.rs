@@ -1,0 +1,99 @@
+//! The peer does not read.
+
+use std::time::{Duration, Instant};
+
+use portcullis_core::{
+    CloseCode, CloseFrame,
+    policy::{Action, Batch, BatchVerdict, Policy, Standing},
+};
+
+use crate::{
+    service::{Watch, layer},
+    time::later,
+};
+
+/// Closes a connection whose peer takes nothing of what is sent to it for a time.
+///
+/// A client that asks and does not read makes the handler wait in a write for ever, and whatever is sent to it wait in
+/// memory.
+///
+/// - Time runs while a write of the handler's, or a frame of the guard's, finds no room; it starts anew with each part
+///   that is taken, and ends when there is room again, even if nobody uses it.
+/// - A close frame is tried, for as long as a closing handshake may take, and the connection dropped then. Where the
+///   handler was stopped in the middle of a frame there is no place for one, and the connection just ends.
+///
+/// **What this does not do**: bound how slowly a peer may read, nor what a library buffers for it: give tungstenite a
+/// `max_write_buffer_size`.
+///
+/// # Defaults
+///
+/// 10 s; 1013, `reads too slowly`.
+///
+/// ```
+/// use std::time::Duration;
+/// use portcullis_liveness::WriteTimeoutLayer;
+///
+/// let layer = WriteTimeoutLayer::new(Duration::from_secs(5));
+/// # let _ = tower_layer::Layer::<()>::layer(&layer, ());
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct WriteTimeoutLayer {
+    timeout: Duration,
+    frame: CloseFrame,
+}
+
+impl WriteTimeoutLayer {
+    /// Closes a connection that has taken nothing for so long.
+    ///
+    /// # Panics
+    ///
+    /// If it is shorter than a millisecond.
+    pub fn new(timeout: Duration) -> Self {
+        assert!(timeout >= Duration::from_millis(1), "a peer must have a millisecond to read at least");
+        Self { timeout, frame: CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "reads too slowly") }
+    }
+
+    /// What closes the connection. 1013 by default.
+    pub fn frame(self, frame: CloseFrame) -> Self {
+        Self { frame, ..self }
+    }
+}
+
+impl Default for WriteTimeoutLayer {
+    fn default() -> Self {
+        Self::new(Duration::from_secs(10))
+    }
+}
+
+layer!(WriteTimeoutLayer);
+
+impl Watch for WriteTimeoutLayer {
+    fn policy(&self) -> Box<dyn Policy> {
+        Box::new(WriteTimeout(self.clone()))
+    }
+}
+
+struct WriteTimeout(WriteTimeoutLayer);
+
+impl Policy for WriteTimeout {
+    fn on_batch(&mut self, _: &Batch, _: Instant) -> BatchVerdict {
+        BatchVerdict::Pass
+    }
+
+    fn watches_output(&self) -> bool {
+        true
+    }
+
+    fn deadline(&self, standing: &Standing) -> Option<Instant> {
+        later(standing.stalled_since?, self.0.timeout)
+    }
+
+    fn on_deadline(&mut self, standing: &Standing, now: Instant) -> Action {
+        // There may have been room since, unnoticed until somebody looked.
+        match self.deadline(standing) {
+            Some(deadline) if deadline <= now => Action::Close(self.0.frame.clone()),
+            _ => Action::None,
+        }
+    }
+}
