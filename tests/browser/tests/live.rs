@@ -1,0 +1,75 @@
+//! What a page learns of the end of a connection that was open.
+
+use browser::{Closed, Page, Result, Site, Socket, over_both, tokens};
+use portcullis::{CloseCode, CloseFrame, identity::Subject};
+
+/// An open socket, which has been answered.
+async fn open<'a>(page: &Page<'a>, site: &Site, seconds: i64) -> Result<Socket<'a>> {
+    let socket = page.connect(&site.socket(), &["bearer", &tokens::expiring(seconds)?]).await?;
+    socket.send("hello", 1).await?;
+    assert_eq!(socket.message().await?, "hello");
+    Ok(socket)
+}
+
+#[tokio::test]
+async fn a_token_among_the_subprotocols_opens() -> Result<()> {
+    over_both(async |page, site| {
+        let socket = page.connect(&site.socket(), &["bearer", &tokens::expiring(60)?]).await?;
+        assert_eq!(socket.opened().await?.as_deref(), Some("bearer"));
+        assert_eq!(site.answers()?, [site.http().accepted()]);
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_flood_ends_with_the_name_of_the_quota() -> Result<()> {
+    over_both(async |page, site| {
+        let socket = open(page, site, 60).await?;
+        socket.send("more", 100).await?;
+        assert_eq!(socket.closed().await?, Closed::cleanly(1008, "message rate exceeded"));
+        let messages = socket.messages().await?;
+        assert!((5..100).contains(&messages), "what was admitted was answered: {messages}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_session_ends_with_its_token() -> Result<()> {
+    over_both(async |page, site| {
+        let socket = open(page, site, 3).await?;
+        assert_eq!(socket.closed().await?, Closed::cleanly(3000, "token expired"));
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_end_of_the_handler_decides() -> Result<()> {
+    over_both(async |page, site| {
+        for (command, code, reason) in
+            [("leave", 1000, ""), ("fail", 1003, "no such command"), ("panic", 1011, "internal error")]
+        {
+            let socket = open(page, site, 60).await?;
+            socket.send(command, 1).await?;
+            assert_eq!(socket.closed().await?, Closed::cleanly(code, reason), "{command}");
+        }
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_kick_tells_why() -> Result<()> {
+    over_both(async |page, site| {
+        let socket = open(page, site, 60).await?;
+        let frame = CloseFrame::new(CloseCode::new(4000)?, "signed in elsewhere");
+        let alice = Subject::new(tokens::SUBJECT);
+        let kicked = site.connections().close_where(&frame, |connection| connection.subject().as_ref() == Some(&alice));
+        assert_eq!(kicked, 1);
+        assert_eq!(socket.closed().await?, Closed::cleanly(4000, "signed in elsewhere"));
+        Ok(())
+    })
+    .await
+}
