@@ -1,4 +1,4 @@
-//! One run of cargo, with the name that a failure is reported under.
+//! One run of a program, with the name that a failure is reported under.
 
 use std::env;
 use std::ffi::OsString;
@@ -6,17 +6,27 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A run of cargo in the root of the workspace.
+const CARGO: &str = "cargo";
+
+/// A run of a program in the root of the workspace.
 pub(crate) struct Step {
     name: &'static str,
+    program: &'static str,
     arguments: Vec<&'static str>,
     variables: Vec<(&'static str, OsString)>,
+    remedy: Option<&'static str>,
 }
 
 impl Step {
     /// A step that runs cargo with the words of `line` as arguments.
     pub(crate) fn cargo(name: &'static str, line: &'static str) -> Self {
-        Self { name, arguments: line.split_whitespace().collect(), variables: Vec::new() }
+        Self::program(name, CARGO, line)
+    }
+
+    /// A step that runs any program with the words of `line` as arguments.
+    pub(crate) fn program(name: &'static str, program: &'static str, line: &'static str) -> Self {
+        let arguments = line.split_whitespace().collect();
+        Self { name, program, arguments, variables: Vec::new(), remedy: None }
     }
 
     pub(crate) fn env(mut self, key: &'static str, value: impl Into<OsString>) -> Self {
@@ -24,17 +34,30 @@ impl Step {
         self
     }
 
+    /// What to do by hand where the step fails.
+    pub(crate) fn remedy(mut self, sentence: &'static str) -> Self {
+        self.remedy = Some(sentence);
+        self
+    }
+
     pub(crate) fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Waits for the command; an error says how it ended.
+    /// Waits for the command; an error says how it ended, and the remedy if there is one.
     pub(crate) fn run(&self) -> Result<(), String> {
-        let status = cargo()
+        self.wait().map_err(|failure| match self.remedy {
+            Some(remedy) => format!("{failure}; {remedy}"),
+            None => failure,
+        })
+    }
+
+    fn wait(&self) -> Result<(), String> {
+        let status = command(self.program)
             .args(&self.arguments)
             .envs(self.variables.iter().map(|(key, value)| (key, value)))
             .status()
-            .map_err(|error| format!("cargo could not be started: {error}"))?;
+            .map_err(|error| format!("{} could not be started: {error}", self.program))?;
         if status.success() { Ok(()) } else { Err(format!("`{self}` ended with {status}")) }
     }
 }
@@ -44,14 +67,18 @@ impl fmt::Display for Step {
         for (key, value) in &self.variables {
             write!(f, "{key}={} ", value.display())?;
         }
-        write!(f, "cargo {}", self.arguments.join(" "))
+        write!(f, "{} {}", self.program, self.arguments.join(" "))
     }
 }
 
 /// The cargo that runs this program, in the root of the workspace.
 pub(crate) fn cargo() -> Command {
-    let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(program);
+    command(CARGO)
+}
+
+fn command(program: &str) -> Command {
+    let same_cargo = env::var_os("CARGO").filter(|_| program == CARGO);
+    let mut command = Command::new(same_cargo.unwrap_or_else(|| program.into()));
     command.current_dir(root());
     command
 }

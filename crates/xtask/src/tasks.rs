@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::Stdio;
 
 use crate::step::{Step, cargo, root};
@@ -14,7 +15,25 @@ pub(crate) fn test() -> Vec<Step> {
         "test --workspace --all-features --tests"
     };
     let examples = Step::cargo("documentation examples", "test --workspace --all-features --doc");
-    [Step::cargo("tests", tests), examples].into_iter().chain(providers()).collect()
+    let mut steps = chromium();
+    steps.extend([Step::cargo("tests", tests), examples]);
+    steps.extend(providers());
+    steps
+}
+
+/// What tests/browser opens its pages in, where it is missing.
+fn chromium() -> Vec<Step> {
+    if ["/usr/bin/chromium", "/usr/bin/chromedriver"].iter().all(|program| Path::new(program).is_file()) {
+        return Vec::new();
+    }
+    let install = "-o DPkg::Lock::Timeout=300 install -y --no-install-recommends chromium chromium-driver";
+    [("the list of packages", "update"), ("Chromium and its driver", install)]
+        .map(|(name, line)| {
+            Step::program(name, "apt-get", line)
+                .env("DEBIAN_FRONTEND", "noninteractive")
+                .remedy("tests/browser needs Debian's packages chromium and chromium-driver: install them as root")
+        })
+        .into()
 }
 
 /// jsonwebtoken panics with both or neither of its providers; a verifier must not, whoever asked for which.
