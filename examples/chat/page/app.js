@@ -1,0 +1,141 @@
+// Forms, buttons, and what the client tells.
+
+import { Client } from './client.js';
+import { meaning, tone } from './codes.js';
+import { ALL } from './mischief.js';
+import { watch } from './panel.js';
+import * as view from './view.js';
+
+const at = (id) => document.getElementById(id);
+
+const STATES = {
+  out: 'not signed in', connecting: 'connecting', open: 'connected', waiting: 'waiting', stopped: 'stopped',
+};
+
+let countdown = 0;
+
+/** What was pressed last, to see whether it led to what it says. */
+let pressed = null;
+
+function state(now, detail) {
+  clearInterval(countdown);
+  const status = at('status');
+  status.dataset.state = now;
+  status.textContent = STATES[now];
+  at('door').hidden = now !== 'out';
+  at('hall').hidden = at('leave').hidden = now === 'out';
+  at('say-text').disabled = at('say').querySelector('button').disabled = now !== 'open';
+  at('back').hidden = now !== 'stopped';
+  if (now === 'open' || now === 'out') at('status-code').textContent = '';
+  if (now === 'open') {
+    at('ended').hidden = true;
+    // What was said before is said again to whoever comes in.
+    at('messages').replaceChildren();
+  } else {
+    at('members').replaceChildren();
+  }
+  if (now === 'waiting') count(status, detail);
+  if (now === 'stopped') {
+    if (at('ended').hidden) ended(null, detail, 'not coming back by itself');
+    at('back').focus();
+  }
+}
+
+function count(status, until) {
+  const tick = () => {
+    status.textContent = `back in ${Math.max(0, Math.ceil((until - Date.now()) / 1000))} s`;
+  };
+  tick();
+  countdown = setInterval(tick, 250);
+}
+
+function ended(code, reason, then) {
+  at('ended').hidden = false;
+  for (const id of ['ended-code', 'status-code']) {
+    at(id).textContent = code ?? '';
+    at(id).dataset.tone = code === null ? 'stop' : tone(code);
+  }
+  at('ended-meaning').textContent = code === null ? 'the server gave no token' : meaning(code);
+  at('ended-reason').textContent = reason ? `“${reason}”` : 'no reason given';
+  at('ended-then').textContent = `The client is ${then}.`;
+}
+
+function event(heard) {
+  if (heard.type === 'said') view.said(at('messages'), heard, heard.name === client.name);
+  if (heard.type === 'members') view.members(at('members'), heard.names, client.name, kick);
+}
+
+/** One more end of a connection of this page. */
+function log(who, code, reason, then = '') {
+  view.closed(at('closes'), who, code, reason, then);
+  if (pressed?.code === code) pressed.button.dataset.seen = 'true';
+}
+
+const client = new Client({
+  event,
+  state,
+  closed(code, reason, then) {
+    ended(code, reason, then);
+    log('chat', code, reason, then);
+  },
+});
+
+function kick(name) {
+  client.send({ type: 'kick', name });
+}
+
+function enter(name, room) {
+  at('ended').hidden = true;
+  at('room-title').textContent = room;
+  client.enter(name, room);
+}
+
+/** A form's fields, when it is sent. */
+function onSubmit(id, take) {
+  at(id).addEventListener('submit', (submitted) => {
+    submitted.preventDefault();
+    take(Object.fromEntries(new FormData(submitted.target)), submitted.target);
+  });
+}
+
+onSubmit('sign-in', ({ name, room }) => {
+  enter(name, room);
+  at('say-text').focus();
+});
+onSubmit('move', ({ room }, form) => {
+  form.reset();
+  enter(client.name, room);
+});
+onSubmit('say', ({ text }, form) => {
+  if (client.send({ type: 'say', text })) form.reset();
+});
+at('back').addEventListener('click', () => enter(client.name, client.room));
+at('leave').addEventListener('click', () => client.leave());
+
+for (const { id, title, text, code, act } of ALL) {
+  const button = view.element(
+    'button',
+    { type: 'button', id, class: 'deed' },
+    view.element('span', {}, view.element('strong', {}, title), view.element('small', {}, text)),
+    view.badge(code),
+  );
+  button.addEventListener('click', async () => {
+    if (button.ariaBusy === 'true') return;
+    button.ariaBusy = 'true';
+    pressed = { code, button };
+    delete button.dataset.seen;
+    try {
+      await act({ client, closed: log });
+    } catch (error) {
+      console.warn(title, error);
+    } finally {
+      button.ariaBusy = 'false';
+    }
+  });
+  at('mischief').append(view.element('li', {}, button));
+}
+
+view.keepAtEnd(at('messages'));
+view.keepAtEnd(at('closes'));
+state('out');
+watch();

@@ -1,0 +1,47 @@
+// What a close code means, and what a client should do about it.
+
+const MEANINGS = new Map([
+  [1000, 'normal closure'],
+  [1001, 'going away'],
+  [1002, 'protocol error'],
+  [1003, 'unsupported data'],
+  [1005, 'no code given'],
+  [1006, 'abnormal closure, never sent: the browser says no more'],
+  [1007, 'invalid payload'],
+  [1008, 'policy violation'],
+  [1009, 'message too big'],
+  [1011, 'internal error'],
+  [1012, 'service restart'],
+  [1013, 'try again later'],
+  [1014, 'bad gateway'],
+  [3000, 'unauthorized'],
+  [3003, 'forbidden'],
+  [3008, 'timeout'],
+]);
+
+/** The registered meaning of a close code. */
+export function meaning(code) {
+  return MEANINGS.get(code) ?? (code >= 4000 ? 'private use: the application’s own' : 'not registered');
+}
+
+/** A word for style sheets: what kind of end it is. */
+export function tone(code) {
+  if (code === 1000) return 'calm';
+  if (code === 3000) return 'token';
+  return advise(code, '').act === 'retry' ? 'later' : 'stop';
+}
+
+const RETRY = new Set([1001, 1005, 1006, 1011, 1012, 1013, 1014, 3008]);
+
+/** What to do: `refresh` the token, `retry` after at least `wait` seconds, or `stop` until the user asks. */
+export function advise(code, reason) {
+  if (code === 3000 && reason === 'token expired') {
+    return { act: 'refresh', wait: 0, then: 'asking for a new token' };
+  }
+  if (RETRY.has(code)) {
+    // A browser shows no header to its page: the reason says how long to wait.
+    const seconds = /retry after (\d{1,4}) s$/.exec(reason);
+    return { act: 'retry', wait: seconds ? Number(seconds[1]) : 0, then: 'waiting, then trying again' };
+  }
+  return { act: 'stop', wait: 0, then: 'not coming back by itself' };
+}

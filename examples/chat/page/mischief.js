@@ -1,0 +1,117 @@
+// What a client may do wrong, and the code that it should read then.
+
+import { issue, open } from './client.js';
+
+const HOLD = 4_000;
+
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** Another connection than the chat's own: `settled` when it has come in or was closed, `done` when it was closed. */
+function beside(who, room, token, closed) {
+  const socket = open(room, token);
+  const done = new Promise((resolve) => {
+    socket.addEventListener('close', ({ code, reason }) => {
+      closed(who, code, reason);
+      resolve();
+    });
+  });
+  const welcome = new Promise((resolve) => {
+    socket.addEventListener('message', resolve, { once: true });
+  });
+  return { socket, done, settled: Promise.race([welcome, done]) };
+}
+
+/** Lets go of them, after a while in which they can be seen. */
+async function hold(held) {
+  await pause(HOLD);
+  for (const { socket } of held) socket.close(1000);
+  await Promise.all(held.map(({ done }) => done));
+}
+
+async function flood({ client }) {
+  for (let number = 1; number <= 50; number += 1) client.send({ type: 'say', text: `flood ${number} of 50` });
+}
+
+async function oversize({ client }) {
+  client.send({ type: 'say', text: 'x'.repeat(6000) });
+}
+
+async function expire({ client }) {
+  client.again(4);
+}
+
+async function forge({ client, closed }) {
+  const [head, claims, signature] = (await issue(client.name)).split('.');
+  const other = (signature.startsWith('A') ? 'B' : 'A') + signature.slice(1);
+  await beside('forger', client.room, [head, claims, other].join('.'), closed).done;
+}
+
+async function tabs({ client, closed }) {
+  const token = await issue(client.name);
+  const held = [];
+  for (let number = 1; number <= 20; number += 1) {
+    const tab = beside('tab', 'tabs', token, closed);
+    held.push(tab);
+    await tab.settled;
+    // Of those that are closing at the same time, more than a few are cut off without a code.
+    await pause(80);
+  }
+  await hold(held);
+}
+
+async function crowd({ closed }) {
+  const held = [];
+  for (let number = 1; number <= 18; number += 1) {
+    const guest = beside('guest', 'crowd', await issue(`guest-${number}`), closed);
+    held.push(guest);
+    await guest.settled;
+  }
+  await hold(held);
+}
+
+async function hammer({ client, closed }) {
+  const token = await issue('hammer');
+  for (let number = 1; number <= 80; number += 1) {
+    // Your own comes when nothing is left of what this address may ask for.
+    if (number === 50) client.again();
+    const blow = beside('hammer', 'tabs', token, closed);
+    blow.socket.addEventListener('open', () => blow.socket.close(1000));
+    await blow.done;
+  }
+}
+
+async function crash({ client }) {
+  client.send({ type: 'crash' });
+}
+
+/** A frame without an origin stands in for a page of another site. */
+async function elsewhere({ closed }) {
+  const frame = document.createElement('iframe');
+  frame.sandbox = 'allow-scripts';
+  frame.hidden = true;
+  frame.src = '/elsewhere';
+  const answer = new Promise((resolve) => {
+    addEventListener('message', function listen({ source, data }) {
+      if (source !== frame.contentWindow) return;
+      removeEventListener('message', listen);
+      resolve(data);
+    });
+  });
+  document.body.append(frame);
+  const { code, reason } = await Promise.race([answer, pause(5_000).then(() => ({ code: 1006, reason: '' }))]);
+  frame.remove();
+  closed('foreign page', Number(code), String(reason));
+}
+
+/** Each with a name, what it does, and the code that it leads to. */
+export const ALL = [
+  { id: 'flood', title: 'Flood', text: '50 messages at once', code: 1008, act: flood },
+  { id: 'oversize', title: 'Oversized message', text: '6,000 bytes of 4,096', code: 1009, act: oversize },
+  { id: 'expire', title: 'Let the token expire', text: 'after 4 s, not renewed', code: 3000, act: expire },
+  { id: 'forge', title: 'Forge a token', text: 'with another signature', code: 3000, act: forge },
+  { id: 'tabs', title: 'Open twenty tabs', text: 'four stay, the oldest go', code: 1008, act: tabs },
+  { id: 'crowd', title: 'Bring a crowd', text: '18 from an address of 16', code: 1013, act: crowd },
+  { id: 'hammer', title: 'Hammer at the door', text: '80 handshakes, one yours', code: 1013, act: hammer },
+  { id: 'elsewhere', title: 'Foreign page', text: 'a 403 that no page sees', code: 1006, act: elsewhere },
+  { id: 'crash', title: 'Crash the handler', text: 'a panic, of yours alone', code: 1011, act: crash },
+];

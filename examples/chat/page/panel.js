@@ -1,0 +1,54 @@
+// What the server sees, asked for each second.
+
+import { badge, element } from './view.js';
+
+const EVERY = 1_000;
+
+const at = (id) => document.getElementById(id);
+
+function age(seconds) {
+  return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`;
+}
+
+function table(id, columns, rows, empty) {
+  const cells = (kind, values) => values.map((value) => element(kind, kind === 'th' ? { scope: 'col' } : {}, value));
+  const head = element('thead', {}, element('tr', {}, ...cells('th', columns)));
+  const none = [element('tr', {}, element('td', { colspan: String(columns.length), class: 'hint' }, empty))];
+  const body = rows.map((row) => element('tr', {}, ...cells('td', row)));
+  at(id).replaceChildren(head, element('tbody', {}, ...(body.length ? body : none)));
+}
+
+function show({ count, live, refusals, ends }) {
+  at('live-count').textContent = String(count);
+  const own = live.map(({ id, subject, seconds, messages_in: received, messages_out: sent }) => [
+    `#${id}`, subject ?? '–', age(seconds), `${received} / ${sent}`,
+  ]);
+  table('live', ['id', 'subject', 'age', 'in / out'], own, 'nobody is connected');
+  const refused = refusals.map(({ kind, status, code, count: times }) => [
+    kind.replaceAll('_', ' '), String(status), badge(code), String(times),
+  ]);
+  table('refusals', ['why', 'status', 'code', 'times'], refused, 'nobody was refused');
+  const ended = ends.map(({ subject, by, code, reason, count: times, seconds }) => [
+    `${subject ?? '–'}${times > 1 ? ` × ${times}` : ''}`, badge(code), reason || '–', by, age(seconds),
+  ]);
+  table('ends', ['whose', 'code', 'reason', 'by', 'ago'], ended, 'no connection has ended');
+}
+
+async function ask() {
+  try {
+    const answer = await fetch('/panel');
+    if (!answer.ok) throw new Error(`status ${answer.status}`);
+    show(await answer.json());
+    at('panel-state').textContent = 'each second';
+  } catch {
+    at('panel-state').textContent = 'the server does not answer';
+  }
+}
+
+/** Asks for as long as somebody looks. */
+export async function watch() {
+  for (;;) {
+    if (!document.hidden) await ask();
+    await new Promise((done) => setTimeout(done, EVERY));
+  }
+}

@@ -1,0 +1,61 @@
+//! The server: which layers stand around the chat, in the order in which a handshake meets them.
+
+use axum::{
+    Router,
+    extract::{Path, State, ws::WebSocketUpgrade},
+    middleware::{from_fn, from_fn_with_state},
+    response::Response,
+    routing::any,
+};
+use portcullis::{
+    CloseLayer, Connection, Connections,
+    connections::{ClientIpLayer, ConnectionLimitLayer, HandshakeRateLayer, Limit},
+    jwt::{JwtLayer, Session},
+    origin::OriginLayer,
+    rate_limit::MessageRateLayer,
+};
+use tower::ServiceBuilder;
+
+use crate::{
+    Result,
+    page::{self, HOSTS},
+    panel::{self, Panel},
+    rooms::Rooms,
+    session::{self, Tokens, User},
+    talk::{MAX_MESSAGE, Visitor, talk},
+};
+
+/// The whole application: the guarded chat, and the pages around it.
+pub(crate) fn app() -> Result<Router> {
+    let tokens = Tokens::new()?;
+    let connections = Connections::new();
+    let panel = Panel::new(connections.clone());
+    let chat = Router::new().route("/ws/{room}", any(upgrade)).with_state(Rooms::default()).layer(
+        ServiceBuilder::new()
+            .layer(CloseLayer::new()) // a page reads why it was refused
+            .layer(from_fn_with_state(panel.clone(), panel::watch)) // what the panel counts
+            .layer(connections.layer()) // whom a kick finds
+            .layer(ClientIpLayer::new()) // behind no proxy: the peer is the client
+            .layer(OriginLayer::same_origin().hosts(HOSTS)?) // only our own page may connect
+            .layer(HandshakeRateLayer::per_second(4).burst(40).per_client_ip()) // attempts, refused ones too
+            .layer(ConnectionLimitLayer::new().global(1000).per_client_ip(16)) // live ones
+            .layer(JwtLayer::<User>::new(tokens.verifier()?).subprotocol("bearer")) // closes at `exp`
+            .layer(ConnectionLimitLayer::new().per_subject(Limit::new(4).evict_oldest())) // tabs of one user
+            .layer(MessageRateLayer::per_second(5).burst(10).per_subject()), // of all his tabs together
+    );
+    Ok(chat.merge(session::routes(tokens)).merge(panel.routes()).merge(page::routes()).layer(from_fn(page::local_only)))
+}
+
+/// What comes here has passed every layer: the session proves who it is.
+async fn upgrade(
+    upgrade: WebSocketUpgrade,
+    Path(room): Path<String>,
+    session: Session<User>,
+    connection: Connection,
+    connections: Connections,
+    State(rooms): State<Rooms>,
+) -> Response {
+    let visitor = Visitor { session, rooms, connections };
+    let upgrade = upgrade.read_buffer_size(16 * 1024).max_message_size(MAX_MESSAGE);
+    upgrade.on_upgrade(connection.supervise(move |socket| talk(socket, room, visitor)))
+}

@@ -1,0 +1,138 @@
+//! The talk of one connection, and what ends it.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::extract::ws::{Message, WebSocket};
+use portcullis::{
+    CloseCode, CloseFrame, Connections, IntoClose,
+    identity::Subject,
+    jwt::{Session, TokenError},
+};
+use serde::Deserialize;
+use tokio::{sync::broadcast::error::RecvError, time::timeout};
+use tungstenite_of_axum::Error as SocketError;
+
+use crate::{
+    name::{InvalidName, Name},
+    rooms::{Full, Rooms, Seat},
+    session::User,
+};
+
+/// The longest message, in bytes.
+pub(crate) const MAX_MESSAGE: usize = 4 * 1024;
+
+/// How long a client may take to read one message.
+const MAX_SEND: Duration = Duration::from_secs(10);
+
+/// The chat's own code, of those that are for private use (RFC 6455, section 7.4.2).
+const KICKED: CloseCode = match CloseCode::new(4001) {
+    Ok(code) => code,
+    Err(_) => unreachable!(),
+};
+
+/// What ends a talk, and what the client reads then.
+#[derive(Debug, thiserror::Error, IntoClose)]
+pub(crate) enum TalkError {
+    #[error("no such room: {0}")]
+    #[close(code = 4404, display)]
+    NoSuchRoom(#[from] InvalidName),
+    #[error("no seat is free")]
+    #[close(try_again_later, display)]
+    Full,
+    #[error("you read too slowly")]
+    #[close(try_again_later, display)]
+    Slow,
+    #[error("a message has at most {MAX_MESSAGE} bytes")]
+    #[close(message_too_big, display)]
+    TooLong,
+    #[error("not a message of this chat")]
+    #[close(unsupported_data, display)]
+    Unreadable(#[from] serde_json::Error),
+    #[error("{0}")]
+    #[close(unauthorized, display)]
+    Token(#[from] TokenError),
+    #[error("the socket failed")]
+    Socket(#[source] axum::Error), // 1011, and its text stays here
+}
+
+impl From<axum::Error> for TalkError {
+    fn from(error: axum::Error) -> Self {
+        let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref());
+        if matches!(cause, Some(SocketError::Capacity(_))) { Self::TooLong } else { Self::Socket(error) }
+    }
+}
+
+impl From<Full> for TalkError {
+    fn from(_: Full) -> Self {
+        Self::Full
+    }
+}
+
+impl From<RecvError> for TalkError {
+    fn from(_: RecvError) -> Self {
+        Self::Slow
+    }
+}
+
+/// What a client may say.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Request {
+    Say { text: String },
+    Kick { name: Name },
+    Renew { token: String },
+    Crash,
+}
+
+/// Whoever has come in.
+pub(crate) struct Visitor {
+    pub(crate) session: Session<User>,
+    pub(crate) rooms: Rooms,
+    pub(crate) connections: Connections,
+}
+
+/// Talks until the client goes, the connection is closed from elsewhere, or an error says how it ends.
+pub(crate) async fn talk(mut socket: WebSocket, room: String, visitor: Visitor) -> Result<(), TalkError> {
+    let user = visitor.session.claims().ok_or(TokenError::Missing)?;
+    let mut seat = visitor.rooms.enter(Name::try_from(room)?, user.sub.clone())?;
+    for event in std::mem::take(&mut seat.history) {
+        send(&mut socket, event).await?;
+    }
+    loop {
+        tokio::select! {
+            message = socket.recv() => match message.transpose()? {
+                Some(Message::Text(text)) => visitor.answer(&seat, serde_json::from_str(&text)?).await?,
+                Some(Message::Close(_)) | None => return Ok(()),
+                Some(_) => {}
+            },
+            event = seat.hear() => send(&mut socket, event?).await?,
+        }
+    }
+}
+
+impl Visitor {
+    async fn answer(&self, seat: &Seat, request: Request) -> Result<(), TalkError> {
+        match request {
+            Request::Say { text } => seat.say(&text),
+            Request::Kick { name } => self.kick(seat, &name),
+            Request::Renew { token } => drop(self.session.renew(&token).await?),
+            Request::Crash => panic!("somebody pressed the button that crashes a handler"),
+        }
+        Ok(())
+    }
+
+    /// Closes all connections of somebody in the same room. A real chat would ask who may.
+    fn kick(&self, seat: &Seat, name: &Name) {
+        if seat.is_with(name) {
+            let subject = Subject::new(name.as_str());
+            let frame = CloseFrame::new(KICKED, format!("kicked by {}", seat.who()));
+            self.connections.close_where(&frame, |connection| connection.subject().as_ref() == Some(&subject));
+        }
+    }
+}
+
+/// A client that does not read must not hold on to what it does not read.
+async fn send(socket: &mut WebSocket, event: Arc<str>) -> Result<(), TalkError> {
+    let sent = timeout(MAX_SEND, socket.send(Message::text(&*event))).await;
+    Ok(sent.map_err(|_| TalkError::Slow)??)
+}
