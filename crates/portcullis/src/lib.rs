@@ -9,6 +9,8 @@
 
 #[cfg(feature = "close")]
 pub use portcullis_close::CloseLayer;
+#[cfg(feature = "json")]
+pub use portcullis_close::messages;
 #[cfg(feature = "connections")]
 pub use portcullis_connections as connections;
 pub use portcullis_core::*;
@@ -16,6 +18,8 @@ pub use portcullis_core::*;
 pub use portcullis_derive::IntoCloseOfFacade as IntoClose;
 #[cfg(feature = "jwt")]
 pub use portcullis_jwt as jwt;
+#[cfg(feature = "liveness")]
+pub use portcullis_liveness as liveness;
 #[cfg(feature = "origin")]
 pub use portcullis_origin as origin;
 #[cfg(feature = "rate-limit")]
