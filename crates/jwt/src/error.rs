@@ -3,7 +3,7 @@
 use std::{error::Error, fmt};
 
 use http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE};
-use portcullis_core::{CloseCode, CloseFrame, refusal::Refusal};
+use portcullis_core::{CloseCode, CloseFrame, IntoClose, refusal::Refusal};
 
 /// Why a token was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -89,3 +89,10 @@ impl fmt::Display for TokenError {
 }
 
 impl Error for TokenError {}
+
+/// [`TokenError::close_frame`], for handlers that pass on why a session was not renewed.
+impl IntoClose for TokenError {
+    fn into_close(self) -> CloseFrame {
+        self.close_frame()
+    }
+}

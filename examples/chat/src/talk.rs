@@ -48,8 +48,8 @@ pub(crate) enum TalkError {
     #[error("not a message of this chat")]
     #[close(unsupported_data, display)]
     Unreadable(#[from] serde_json::Error),
-    #[error("{0}")]
-    #[close(unauthorized, display)]
+    #[error(transparent)]
+    #[close(transparent)]
     Token(#[from] TokenError),
     #[error("the socket failed")]
     Socket(#[source] axum::Error), // 1011, and its text stays here

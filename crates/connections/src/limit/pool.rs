@@ -64,8 +64,9 @@ impl<C> Default for Evicted<C> {
     }
 }
 
-/// Of one key so many may be closing at once, or as many as may live.
-const CLOSING: usize = 8;
+/// Of one key so many may be closing at once, or as many as may live. Each takes the moment that its handler has for its
+/// last answers, in which a browser opens all the tabs of its last session: those must read why they were closed.
+const CLOSING: usize = 32;
 
 /// What was crossed by a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -303,12 +304,12 @@ mod tests {
         let one = || vec![(key("alice"), Limit::new(1).evict_oldest())];
         let mut permits = Vec::new();
         let mut aborted = Vec::new();
-        for number in 0..20 {
+        for number in 0..50 {
             let (permit, _) = pool.take(one()).unwrap();
             aborted.extend(permit.settle(&number).aborted);
             permits.push(permit);
         }
-        assert_eq!(aborted, (0..11).collect::<Vec<_>>(), "one lives, and eight are closing");
+        assert_eq!(aborted, (0..17).collect::<Vec<_>>(), "one lives, and 32 are closing");
         drop(permits);
         assert_eq!((pool.total(), pool.keys()), (0, 0));
     }
