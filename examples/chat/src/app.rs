@@ -11,6 +11,7 @@ use portcullis::{
     CloseLayer, Connection, Connections,
     connections::{ClientIpLayer, ConnectionLimitLayer, HandshakeRateLayer, Limit},
     jwt::{JwtLayer, Session},
+    liveness::{KeepAliveLayer, MessageSizeLayer, WriteTimeoutLayer},
     origin::OriginLayer,
     rate_limit::MessageRateLayer,
 };
@@ -41,7 +42,10 @@ pub(crate) fn app() -> Result<Router> {
             .layer(ConnectionLimitLayer::new().global(1000).per_client_ip(16)) // live ones
             .layer(JwtLayer::<User>::new(tokens.verifier()?).subprotocol("bearer")) // closes at `exp`
             .layer(ConnectionLimitLayer::new().per_subject(Limit::new(4).evict_oldest())) // tabs of one user
-            .layer(MessageRateLayer::per_second(5).burst(10).per_subject()), // of all his tabs together
+            .layer(MessageRateLayer::per_second(5).burst(10).per_subject()) // of all his tabs together
+            .layer(MessageSizeLayer::new(MAX_MESSAGE)) // before any of it is read
+            .layer(WriteTimeoutLayer::default()) // who does not read
+            .layer(KeepAliveLayer::new()), // who is gone
     );
     Ok(chat.merge(session::routes(tokens)).merge(panel.routes()).merge(page::routes()).layer(from_fn(page::local_only)))
 }
@@ -56,6 +60,6 @@ async fn upgrade(
     State(rooms): State<Rooms>,
 ) -> Response {
     let visitor = Visitor { session, rooms, connections };
-    let upgrade = upgrade.read_buffer_size(16 * 1024).max_message_size(MAX_MESSAGE);
+    let upgrade = upgrade.read_buffer_size(16 * 1024);
     upgrade.on_upgrade(connection.supervise(move |socket| talk(socket, room, visitor)))
 }

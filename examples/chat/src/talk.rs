@@ -1,16 +1,15 @@
 //! The talk of one connection, and what ends it.
 
-use std::{sync::Arc, time::Duration};
-
 use axum::extract::ws::{Message, WebSocket};
+use futures_util::{SinkExt, StreamExt};
 use portcullis::{
     CloseCode, CloseFrame, Connections, IntoClose,
     identity::Subject,
     jwt::{Session, TokenError},
+    messages::{JsonMessages, ReadError},
 };
 use serde::Deserialize;
-use tokio::{sync::broadcast::error::RecvError, time::timeout};
-use tungstenite_of_axum::Error as SocketError;
+use tokio::sync::broadcast::error::RecvError;
 
 use crate::{
     name::{InvalidName, Name},
@@ -19,10 +18,7 @@ use crate::{
 };
 
 /// The longest message, in bytes.
-pub(crate) const MAX_MESSAGE: usize = 4 * 1024;
-
-/// How long a client may take to read one message.
-const MAX_SEND: Duration = Duration::from_secs(10);
+pub(crate) const MAX_MESSAGE: u64 = 4 * 1024;
 
 /// The chat's own code, of those that are for private use (RFC 6455, section 7.4.2).
 const KICKED: CloseCode = match CloseCode::new(4001) {
@@ -42,24 +38,15 @@ pub(crate) enum TalkError {
     #[error("you read too slowly")]
     #[close(try_again_later, display)]
     Slow,
-    #[error("a message has at most {MAX_MESSAGE} bytes")]
-    #[close(message_too_big, display)]
-    TooLong,
-    #[error("not a message of this chat")]
-    #[close(unsupported_data, display)]
-    Unreadable(#[from] serde_json::Error),
+    #[error(transparent)]
+    #[close(transparent)]
+    Unreadable(#[from] ReadError<axum::Error>),
     #[error(transparent)]
     #[close(transparent)]
     Token(#[from] TokenError),
-    #[error("the socket failed")]
-    Socket(#[source] axum::Error), // 1011, and its text stays here
-}
-
-impl From<axum::Error> for TalkError {
-    fn from(error: axum::Error) -> Self {
-        let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref());
-        if matches!(cause, Some(SocketError::Capacity(_))) { Self::TooLong } else { Self::Socket(error) }
-    }
+    #[error(transparent)]
+    #[close(transparent)]
+    Socket(#[from] axum::Error),
 }
 
 impl From<Full> for TalkError {
@@ -92,20 +79,20 @@ pub(crate) struct Visitor {
 }
 
 /// Talks until the client goes, the connection is closed from elsewhere, or an error says how it ends.
-pub(crate) async fn talk(mut socket: WebSocket, room: String, visitor: Visitor) -> Result<(), TalkError> {
+pub(crate) async fn talk(socket: WebSocket, room: String, visitor: Visitor) -> Result<(), TalkError> {
     let user = visitor.session.claims().ok_or(TokenError::Missing)?;
     let mut seat = visitor.rooms.enter(Name::try_from(room)?, user.sub.clone())?;
+    let mut socket = JsonMessages::<Request>::new().over(socket);
     for event in std::mem::take(&mut seat.history) {
-        send(&mut socket, event).await?;
+        socket.send(Message::text(&*event)).await?;
     }
     loop {
         tokio::select! {
-            message = socket.recv() => match message.transpose()? {
-                Some(Message::Text(text)) => visitor.answer(&seat, serde_json::from_str(&text)?).await?,
-                Some(Message::Close(_)) | None => return Ok(()),
-                Some(_) => {}
+            request = socket.next() => match request.transpose()? {
+                Some(request) => visitor.answer(&seat, request).await?,
+                None => return Ok(()),
             },
-            event = seat.hear() => send(&mut socket, event?).await?,
+            event = seat.hear() => socket.send(Message::text(&*event?)).await?,
         }
     }
 }
@@ -129,10 +116,4 @@ impl Visitor {
             self.connections.close_where(&frame, |connection| connection.subject().as_ref() == Some(&subject));
         }
     }
-}
-
-/// A client that does not read must not hold on to what it does not read.
-async fn send(socket: &mut WebSocket, event: Arc<str>) -> Result<(), TalkError> {
-    let sent = timeout(MAX_SEND, socket.send(Message::text(&*event))).await;
-    Ok(sent.map_err(|_| TalkError::Slow)??)
 }

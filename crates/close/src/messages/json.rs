@@ -143,8 +143,8 @@ mod tests {
             (r#"{"rooms": [{"name": 5}]}"#, 1007, "invalid message: rooms[0].name"),
             (r#"{"rooms": [{"name": "a"}, {}]}"#, 1007, "invalid message: rooms[1]"),
             (r#"{"rooms": 1}"#, 1007, "invalid message: rooms"),
-            ("[]", 1007, "invalid JSON at line 1 column 2"),
-            ("{}", 1007, "invalid JSON at line 1 column 2"),
+            ("[]", 1007, "invalid message at line 1 column 2"),
+            ("{}", 1007, "invalid message at line 1 column 2"),
             ("", 1007, "invalid JSON at line 1 column 0"),
             (r#"{"rooms": [{"name": "a"#, 1007, "invalid JSON at line 1 column 22"),
             (r#"{"rooms": []} x"#, 1007, "invalid JSON at line 1 column 15"),
@@ -186,6 +186,6 @@ mod tests {
     fn the_peer_is_not_told_what_serde_says() {
         let wrong = JsonMessages::<String>::new().read(&Payload::Text(b"5")).unwrap_err();
         assert!(wrong.to_string().contains("invalid type: integer"), "{wrong}");
-        assert_eq!(wrong.into_close().reason(), "invalid JSON at line 1 column 1");
+        assert_eq!(wrong.into_close().reason(), "invalid message at line 1 column 1");
     }
 }

@@ -42,6 +42,10 @@ impl IntoClose for WrongMessage {
             Self::Invalid { path, .. } if !path.is_empty() => {
                 CloseFrame::new(CloseCode::INVALID_PAYLOAD, format!("invalid message: {path}"))
             }
+            Self::Invalid { error, .. } if error.is_data() => {
+                let reason = format!("invalid message at line {} column {}", error.line(), error.column());
+                CloseFrame::new(CloseCode::INVALID_PAYLOAD, reason)
+            }
             Self::Invalid { error, .. } => error.into_close(),
             Self::Refused(frame) => frame,
             Self::Fragment => CloseFrame::new(CloseCode::INTERNAL_ERROR, "internal error"),

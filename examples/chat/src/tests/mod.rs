@@ -42,7 +42,7 @@ async fn a_long_message_is_closed_with_1009() {
     let server = Server::start().await;
     let mut alice = server.enter("alice").await;
     alice.say(&said(&"a".repeat(5000))).await;
-    assert_eq!(alice.closed().await, (1009, "a message has at most 4096 bytes".into()));
+    assert_eq!(alice.closed().await, (1009, "message over 4096 bytes".into()));
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn another_users_token_renews_nothing() {
     let server = Server::start().await;
     let mut alice = server.enter("alice").await;
     alice.say(&json!({"type": "renew", "token": server.token("bob", 60).await}).to_string()).await;
-    assert_eq!(alice.closed().await, (3000, "forbidden: not a token of the same subject".into()));
+    assert_eq!(alice.closed().await, (3003, "forbidden: not a token of the same subject".into()));
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn what_is_no_message_or_no_room_says_so() {
     let server = Server::start().await;
     let mut alice = server.enter("alice").await;
     alice.say("{}").await;
-    assert_eq!(alice.closed().await, (1003, "not a message of this chat".into()));
+    assert_eq!(alice.closed().await, (1007, "invalid message at line 1 column 2".into()));
     let mut lost = server.open("no%20room", &server.token("alice", 60).await).await;
     assert_eq!(lost.closed().await.0, 4404);
 }
@@ -168,7 +168,7 @@ async fn the_panel_shows_who_lives_and_how_others_ended() {
     alice.closed().await;
     let panel = server.until(|panel| panel["count"] == 1 && panel["ends"][0].is_object()).await;
     assert_eq!(panel["live"][0]["subject"], "bob");
-    assert_eq!((&panel["ends"][0]["code"], &panel["ends"][0]["by"]), (&json!(1003), &json!("handler")));
+    assert_eq!((&panel["ends"][0]["code"], &panel["ends"][0]["by"]), (&json!(1007), &json!("handler")));
 }
 
 #[tokio::test]
