@@ -431,6 +431,28 @@ mod size {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_message_that_is_finished_is_not_timed_any_more() {
+        let mut pipe = open(&echo().layer(MessageSizeLayer::new(1000).within(10 * SECOND))).await;
+        for message in ["one", "two"] {
+            pipe.text(message).await;
+            assert_eq!(pipe.next().await, text(message));
+            sleep(HOUR).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_message_has_its_own_time_wherever_reads_end() {
+        let mut pipe = open(&echo().layer(MessageSizeLayer::new(1000).within(10 * SECOND))).await;
+        let head = [0x81, 0x84, 0, 0, 0, 0, b'h', b'a'];
+        assert!(pipe.try_bytes(&head).await);
+        for _ in 0..10 {
+            sleep(6 * SECOND).await;
+            assert!(pipe.try_bytes(&[b"lf", &head[..]].concat()).await);
+            assert_eq!(pipe.next().await, text("half"));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn fragments_that_drip_are_one_message() {
         let mut pipe = open(&echo().layer(MessageSizeLayer::new(1000).within(10 * SECOND))).await;
         pipe.text("before").await;
@@ -522,6 +544,17 @@ mod write {
         let took = opened.elapsed();
         assert!(took >= 10 * SECOND && took < 20 * SECOND, "{took:?}");
         assert_eq!(ended.by, EndedBy::Guard);
+        drop(pipe);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn its_time_does_not_wait_for_a_later_deadline() {
+        let (app, handles) = sender(1000, false);
+        let keepalive = KeepAliveLayer::new().interval(HOUR);
+        let pipe = open(&app.layer(WriteTimeoutLayer::new(10 * SECOND)).layer(keepalive)).await;
+        let opened = Instant::now();
+        handles.recv().unwrap().closed().await;
+        assert!(opened.elapsed() < 20 * SECOND, "{:?}", opened.elapsed());
         drop(pipe);
     }
 
