@@ -8,7 +8,7 @@ use portcullis_core::{
 };
 
 use crate::{
-    service::{Watch, layer},
+    service::{Watch, layer, reported},
     time::later,
 };
 
@@ -34,12 +34,18 @@ pub struct MaxAgeLayer {
     age: Duration,
     spread: Duration,
     frame: CloseFrame,
+    report_only: bool,
 }
 
 impl MaxAgeLayer {
     /// Closes a connection that is so old, or a little earlier.
     pub fn new(age: Duration) -> Self {
-        Self { age, spread: age / 10, frame: CloseFrame::new(CloseCode::GOING_AWAY, "maximum age reached") }
+        Self {
+            age,
+            spread: age / 10,
+            frame: CloseFrame::new(CloseCode::GOING_AWAY, "maximum age reached"),
+            report_only: false,
+        }
     }
 
     /// How much earlier a connection may be closed; zero to close each at its very age. A tenth of the age unless told
@@ -52,6 +58,11 @@ impl MaxAgeLayer {
     pub fn frame(self, frame: CloseFrame) -> Self {
         Self { frame, ..self }
     }
+
+    /// Closes nothing: what would have been closed is counted and told, once a connection.
+    pub fn report_only(self) -> Self {
+        Self { report_only: true, ..self }
+    }
 }
 
 layer!(MaxAgeLayer);
@@ -59,7 +70,7 @@ layer!(MaxAgeLayer);
 impl Watch for MaxAgeLayer {
     fn policy(&self) -> Box<dyn Policy> {
         let age = self.age.saturating_sub(self.spread.mul_f64(fastrand::f64()));
-        Box::new(MaxAge { age, frame: self.frame.clone() })
+        reported(MaxAge { age, frame: self.frame.clone() }, self.report_only)
     }
 }
 

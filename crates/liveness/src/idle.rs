@@ -8,7 +8,7 @@ use portcullis_core::{
 };
 
 use crate::{
-    service::{Watch, layer},
+    service::{Watch, layer, reported},
     time::{Doubt, later},
 };
 
@@ -37,6 +37,7 @@ pub struct IdleTimeoutLayer {
     timeout: Duration,
     both: bool,
     frame: CloseFrame,
+    report_only: bool,
 }
 
 impl IdleTimeoutLayer {
@@ -47,7 +48,12 @@ impl IdleTimeoutLayer {
     /// If it is shorter than a millisecond.
     pub fn new(timeout: Duration) -> Self {
         assert!(timeout >= Duration::from_millis(1), "nobody says something every millisecond");
-        Self { timeout, both: true, frame: CloseFrame::new(CloseCode::TIMEOUT, "idle for too long") }
+        Self {
+            timeout,
+            both: true,
+            frame: CloseFrame::new(CloseCode::TIMEOUT, "idle for too long"),
+            report_only: false,
+        }
     }
 
     /// Only messages of the client count.
@@ -59,13 +65,18 @@ impl IdleTimeoutLayer {
     pub fn frame(self, frame: CloseFrame) -> Self {
         Self { frame, ..self }
     }
+
+    /// Closes nothing: what would have been closed is counted and told, once a connection.
+    pub fn report_only(self) -> Self {
+        Self { report_only: true, ..self }
+    }
 }
 
 layer!(IdleTimeoutLayer);
 
 impl Watch for IdleTimeoutLayer {
     fn policy(&self) -> Box<dyn Policy> {
-        Box::new(Idle { layer: self.clone(), doubt: Doubt::default() })
+        reported(Idle { layer: self.clone(), doubt: Doubt::default() }, self.report_only)
     }
 }
 

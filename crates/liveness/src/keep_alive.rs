@@ -8,7 +8,7 @@ use portcullis_core::{
 };
 
 use crate::{
-    service::{Watch, layer},
+    service::{Watch, layer, reported},
     time::later,
 };
 
@@ -45,6 +45,7 @@ pub struct KeepAliveLayer {
     interval: Duration,
     timeout: Duration,
     frame: CloseFrame,
+    report_only: bool,
 }
 
 impl KeepAliveLayer {
@@ -54,6 +55,7 @@ impl KeepAliveLayer {
             interval: Duration::from_secs(25),
             timeout: Duration::from_secs(20),
             frame: CloseFrame::new(CloseCode::TIMEOUT, "no answer to a ping"),
+            report_only: false,
         }
     }
 
@@ -81,6 +83,11 @@ impl KeepAliveLayer {
     pub fn frame(self, frame: CloseFrame) -> Self {
         Self { frame, ..self }
     }
+
+    /// Closes nothing: what would have been closed is counted and told, once a connection.
+    pub fn report_only(self) -> Self {
+        Self { report_only: true, ..self }
+    }
 }
 
 impl Default for KeepAliveLayer {
@@ -94,7 +101,7 @@ layer!(KeepAliveLayer);
 impl Watch for KeepAliveLayer {
     fn policy(&self) -> Box<dyn Policy> {
         let period = self.interval.mul_f64(1.0 - fastrand::f64() / 4.0);
-        Box::new(KeepAlive { layer: self.clone(), period, last: None, asked: None })
+        reported(KeepAlive { layer: self.clone(), period, last: None, asked: None }, self.report_only)
     }
 }
 

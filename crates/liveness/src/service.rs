@@ -1,10 +1,14 @@
 //! The service of all layers here.
 
-use std::task::{Context, Poll};
+use std::{
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
 
 use http::{HeaderMap, Request, Response};
 use portcullis_core::{
-    policy::Policy,
+    frame::FrameHeader,
+    policy::{Action, Batch, BatchVerdict, Policy, Standing, Verdict},
     upgrade::{self, ResponseFuture},
 };
 use tower_service::Service;
@@ -18,6 +22,52 @@ pub trait Watch {
 
     /// What is enforced on the connection.
     fn policy(&self) -> Box<dyn Policy>;
+}
+
+/// A policy, or one that only reports.
+pub(crate) fn reported(policy: impl Policy, report_only: bool) -> Box<dyn Policy> {
+    if report_only { Box::new(ReportOnly { policy, reported: false }) } else { Box::new(policy) }
+}
+
+/// Asks a policy until it would have closed the connection, and closes nothing.
+struct ReportOnly<P> {
+    policy: P,
+    reported: bool,
+}
+
+impl<P: Policy> Policy for ReportOnly<P> {
+    fn on_batch(&mut self, batch: &Batch, now: Instant) -> BatchVerdict {
+        if self.reported { BatchVerdict::Pass } else { self.policy.on_batch(batch, now) }
+    }
+
+    fn on_frame(&mut self, frame: &FrameHeader, now: Instant) -> Verdict {
+        if !self.reported {
+            self.reported = matches!(self.policy.on_frame(frame, now), Verdict::Close(_));
+        }
+        Verdict::Pass
+    }
+
+    fn on_pong(&mut self, round_trip: Duration, now: Instant) {
+        self.policy.on_pong(round_trip, now);
+    }
+
+    fn watches_output(&self) -> bool {
+        self.policy.watches_output()
+    }
+
+    fn deadline(&self, standing: &Standing) -> Option<Instant> {
+        if self.reported { None } else { self.policy.deadline(standing) }
+    }
+
+    fn on_deadline(&mut self, standing: &Standing, now: Instant) -> Action {
+        match self.policy.on_deadline(standing, now) {
+            Action::Close(_) => {
+                self.reported = true;
+                Action::None
+            }
+            action => action,
+        }
+    }
 }
 
 /// The service of this crate's layers.

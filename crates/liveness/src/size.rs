@@ -10,7 +10,7 @@ use portcullis_core::{
 };
 
 use crate::{
-    service::{Watch, layer},
+    service::{Watch, layer, reported},
     time::{Doubt, later},
 };
 
@@ -42,12 +42,13 @@ pub struct MessageSizeLayer {
     fragments: u32,
     within: Duration,
     compression: bool,
+    report_only: bool,
 }
 
 impl MessageSizeLayer {
     /// Messages of at most so many bytes of payload, as they are on the wire.
     pub fn new(bytes: u64) -> Self {
-        Self { bytes, fragments: 4096, within: Duration::from_secs(30), compression: false }
+        Self { bytes, fragments: 4096, within: Duration::from_secs(30), compression: false, report_only: false }
     }
 
     /// The most fragments of a message, 4,096 unless told otherwise; one forbids fragmentation.
@@ -69,19 +70,24 @@ impl MessageSizeLayer {
     pub fn allow_compression(self) -> Self {
         Self { compression: true, ..self }
     }
+
+    /// Closes nothing: what would have been closed is counted and told, once a connection.
+    pub fn report_only(self) -> Self {
+        Self { report_only: true, ..self }
+    }
 }
 
 layer!(MessageSizeLayer);
 
 impl Watch for MessageSizeLayer {
     fn prepare(&self, headers: &mut HeaderMap) {
-        if !self.compression {
+        if !self.compression && !self.report_only {
             headers.remove(SEC_WEBSOCKET_EXTENSIONS);
         }
     }
 
     fn policy(&self) -> Box<dyn Policy> {
-        Box::new(MessageSize { limits: self.clone(), open: None, doubt: Doubt::default() })
+        reported(MessageSize { limits: self.clone(), open: None, doubt: Doubt::default() }, self.report_only)
     }
 }
 

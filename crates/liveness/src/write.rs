@@ -8,7 +8,7 @@ use portcullis_core::{
 };
 
 use crate::{
-    service::{Watch, layer},
+    service::{Watch, layer, reported},
     time::later,
 };
 
@@ -41,6 +41,7 @@ use crate::{
 pub struct WriteTimeoutLayer {
     timeout: Duration,
     frame: CloseFrame,
+    report_only: bool,
 }
 
 impl WriteTimeoutLayer {
@@ -51,12 +52,17 @@ impl WriteTimeoutLayer {
     /// If it is shorter than a millisecond.
     pub fn new(timeout: Duration) -> Self {
         assert!(timeout >= Duration::from_millis(1), "a peer must have a millisecond to read at least");
-        Self { timeout, frame: CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "reads too slowly") }
+        Self { timeout, frame: CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "reads too slowly"), report_only: false }
     }
 
     /// What closes the connection. 1013 by default.
     pub fn frame(self, frame: CloseFrame) -> Self {
         Self { frame, ..self }
+    }
+
+    /// Closes nothing: what would have been closed is counted and told, once a connection.
+    pub fn report_only(self) -> Self {
+        Self { report_only: true, ..self }
     }
 }
 
@@ -70,7 +76,7 @@ layer!(WriteTimeoutLayer);
 
 impl Watch for WriteTimeoutLayer {
     fn policy(&self) -> Box<dyn Policy> {
-        Box::new(WriteTimeout(self.clone()))
+        reported(WriteTimeout(self.clone()), self.report_only)
     }
 }
 

@@ -68,6 +68,27 @@ async fn ping(pipe: &mut Pipe) -> Vec<u8> {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_only_reports_closes_nothing() {
+    let app = echo()
+        .layer(KeepAliveLayer::new().report_only())
+        .layer(IdleTimeoutLayer::new(10 * SECOND).report_only())
+        .layer(MaxAgeLayer::new(HOUR).report_only())
+        .layer(MessageSizeLayer::new(10).report_only())
+        .layer(WriteTimeoutLayer::new(10 * SECOND).report_only());
+    let mut pipe = open(&app).await;
+    pipe.frame(0x82, &[7; 1000]).await;
+    assert_eq!(pipe.next().await, Seen::Other(0x82, vec![7; 1000]));
+    sleep(2 * HOUR).await;
+    pipe.text("still there").await;
+    loop {
+        match pipe.next().await {
+            Seen::Other(0x89, _) => {}
+            seen => break assert_eq!(seen, text("still there")),
+        }
+    }
+}
+
 mod keep_alive {
     use super::*;
 
