@@ -8,12 +8,14 @@
 //!
 //! - goes out as the HTTP status to clients that can read it: those that send neither `Origin` nor
 //!   `Sec-WebSocket-Protocol`;
-//! - is accepted and closed with the code it maps to for others. The handler never gets that socket.
+//! - is accepted and closed with the code it maps to for others. The handler never gets that socket. A page sees `open`
+//!   before `close`.
 //! - A refused origin always goes out as HTTP: a page of another site learns nothing.
 //! - So does what is no error (2xx and 3xx), and a handshake that RFC 6455, section 4.2.1, does not allow to be accepted.
 //!
 //! **What this does not do**: close connections that were accepted. Their handlers do, see
-//! [`Connection::supervise`](portcullis_core::Connection::supervise).
+//! [`Connection::supervise`](portcullis_core::Connection::supervise), and what the errors of WebSocket libraries mean
+//! there is in [`portcullis_core::errors`]: a feature of this crate for each library.
 //!
 //! # Defaults
 //!
@@ -37,6 +39,11 @@
 //! assert_eq!(CloseLayer::new().layer(full).oneshot(request).await.unwrap().status(), 503);
 //! # }
 //! ```
+
+#![cfg_attr(
+    feature = "json",
+    doc = "\n# Messages\n\n[`messages`] reads JSON messages of one type from any library's socket."
+)]
 
 mod accept;
 mod future;
