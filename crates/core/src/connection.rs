@@ -118,6 +118,12 @@ impl Connection {
         self.control.clone().close(frame, Some(grace));
     }
 
+    /// [`close`](Self::close), with at least these times where the connection's own are shorter: it is taken from the
+    /// handler once that has sent nothing for `quiet`, and after `grace` at the latest.
+    pub fn close_patiently(&self, frame: CloseFrame, quiet: Duration, grace: Duration) {
+        self.control.clone().close_patiently(frame, quiet, grace);
+    }
+
     /// Closes the connection from a task of its own: for policies, which are asked while a connection is locked.
     pub fn close_soon(&self, frame: CloseFrame) {
         let connection = self.clone();
@@ -147,6 +153,13 @@ impl Connection {
     /// handshake included, or when the handshake came to nothing. At once if it has ended already.
     pub fn hold(&self, value: impl Send + 'static) {
         self.about.hold(Box::new(value));
+    }
+
+    /// Keeps a value for as long as a handler is at work on the connection, and drops it exactly once when the handler
+    /// has dropped its socket and, if it is [supervised](Self::supervise), has ended. That may be before the connection
+    /// ends or after. At once if it is so already, or if the handshake came to nothing.
+    pub fn hold_for_handler(&self, value: impl Send + 'static) {
+        self.about.hold_for_handler(Box::new(value));
     }
 
     /// Waits until the connection has ended, its closing handshake included. Cancel safe.
@@ -185,6 +198,7 @@ impl fmt::Debug for Connection {
 /// What a handle may ask of a connection, whatever its transport.
 pub(crate) trait Control: Send + Sync {
     fn close(self: Arc<Self>, frame: CloseFrame, grace: Option<Duration>);
+    fn close_patiently(self: Arc<Self>, frame: CloseFrame, quiet: Duration, grace: Duration);
     fn abort(self: Arc<Self>);
     fn finish(self: Arc<Self>, frame: CloseFrame);
     /// A handler that drops its socket has yet to say what that means.
@@ -211,9 +225,11 @@ pub(crate) struct About {
     aborted: AtomicBool,
     abort: Notify,
     held: Mutex<Vec<Held>>,
+    /// `None` once the handler is done.
+    held_for_handler: Mutex<Option<Vec<Held>>>,
 }
 
-/// What is dropped when the connection has ended.
+/// What is dropped when the connection has ended, or its handler.
 struct Held(#[expect(dead_code, reason = "only its end matters")] Box<dyn std::any::Any + Send>);
 
 impl fmt::Debug for Held {
@@ -236,6 +252,7 @@ impl About {
             aborted: AtomicBool::new(false),
             abort: Notify::new(),
             held: Mutex::new(Vec::new()),
+            held_for_handler: Mutex::new(Some(Vec::new())),
         }
     }
 
@@ -246,6 +263,21 @@ impl About {
         }
         drop(held);
         drop(value);
+    }
+
+    fn hold_for_handler(&self, value: Box<dyn std::any::Any + Send>) {
+        let mut held = lock(&self.held_for_handler);
+        if let Some(held) = held.as_mut() {
+            return held.push(Held(value));
+        }
+        drop(held);
+        drop(value);
+    }
+
+    /// The handler is done with the connection. To be called while that is not locked: what is dropped may ask it.
+    pub(crate) fn handled(&self) {
+        let held = lock(&self.held_for_handler).take();
+        drop(held);
     }
 
     fn abort(&self) {

@@ -91,10 +91,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
     fn settle(self: &Arc<Self>, mut state: MutexGuard<'_, State<T>>) {
         // While the thread unwinds, a transport that panics too would end the process.
         let farewell = if std::thread::panicking() { None } else { state.leave() };
+        let handled = state.is_handled();
         drop(state);
         match farewell {
             Some(farewell) => keeper::part(&self.about, farewell),
             None => self.with(|_| ()),
+        }
+        if handled {
+            self.about.handled();
         }
     }
 
@@ -115,6 +119,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Control for Shared<T> {
     fn close(self: Arc<Self>, frame: CloseFrame, grace: Option<Duration>) {
         self.with(|state| state.begin_close(Some(frame), EndedBy::Guard, grace));
+    }
+
+    fn close_patiently(self: Arc<Self>, frame: CloseFrame, quiet: Duration, grace: Duration) {
+        self.with(|state| state.begin_patient_close(frame, quiet, grace));
     }
 
     fn abort(self: Arc<Self>) {
@@ -210,6 +218,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for GuardedIo<T> {
         // What the connection held is dropped by its end, and may ask it something.
         drop(state);
         self.shared.about.end(ended);
+        self.shared.about.handled();
     }
 }
 

@@ -180,6 +180,20 @@ impl<T> State<T> {
         }
     }
 
+    /// Decides a close with more patience than is set, if none is decided yet.
+    pub(super) fn begin_patient_close(&mut self, frame: CloseFrame, quiet: Duration, grace: Duration) {
+        if matches!(self.phase, Phase::Upgrading(None) | Phase::Open) {
+            self.settings.quiet = self.settings.quiet.max(quiet);
+            let grace = self.settings.grace.max(grace);
+            self.begin_close(Some(frame), EndedBy::Guard, Some(grace));
+        }
+    }
+
+    /// The handler's half is gone, and nobody has yet to say what that means.
+    pub(super) fn is_handled(&self) -> bool {
+        self.abandoned && !self.supervised
+    }
+
     /// The handler's half is gone: there is nobody to wait for. Says whether that was the connection's end.
     pub(super) fn abandon(&mut self, panicking: bool) -> bool {
         self.abandoned = true;

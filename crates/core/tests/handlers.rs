@@ -1,0 +1,105 @@
+//! What a connection owes its handler: time for what it is sending, and somebody who waits until it is done.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use portcullis_core::{CloseCode, CloseFrame, Connection, GuardedIo, upgrade::Settings};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+    time::{Instant, sleep},
+};
+
+const MS: Duration = Duration::from_millis(1);
+
+fn guarded(settings: &Settings) -> (DuplexStream, GuardedIo<DuplexStream>, Connection) {
+    let (peer, io) = duplex(4096);
+    let (guarded, connection) = GuardedIo::new(io, settings, Vec::new());
+    (peer, guarded, connection)
+}
+
+fn bye() -> CloseFrame {
+    CloseFrame::new(CloseCode::GOING_AWAY, "")
+}
+
+fn held(connection: &Connection) -> Weak<()> {
+    let value = Arc::new(());
+    let weak = Arc::downgrade(&value);
+    connection.hold_for_handler(value);
+    weak
+}
+
+/// After how many milliseconds the peer reads a close frame, and how many messages before it.
+async fn closed_after(mut peer: DuplexStream) -> (u128, usize) {
+    let (began, mut messages) = (Instant::now(), 0);
+    loop {
+        let mut frame = [0; 2];
+        peer.read_exact(&mut frame).await.unwrap();
+        match frame {
+            [0x88, _] => return (began.elapsed().as_millis(), messages),
+            _ => messages += 1,
+        }
+    }
+}
+
+/// Sends a message without a payload at these times.
+async fn send_at(mut guarded: GuardedIo<DuplexStream>, times: &[u32]) {
+    let began = Instant::now();
+    for at in times {
+        tokio::time::sleep_until(began + MS * *at).await;
+        let _closed_meanwhile = guarded.write_all(&[0x82, 0]).await;
+    }
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_patient_close_waits_longer_and_never_less_long() {
+    let own = |quiet: u32, grace: u32| Settings { quiet: MS * quiet, grace: MS * grace, ..Settings::default() };
+    for (settings, sends, expected) in [
+        // Whether something was sent is looked at each time that 500 ms are over.
+        (own(50, 1000), &[][..], (500, 0)),
+        (own(50, 1000), &[400], (1000, 1)),
+        (own(50, 1000), &[400, 1100], (1000, 1)),
+        (own(50, 1000), &[400, 800, 1200, 1600], (1500, 3)),
+        (own(700, 1000), &[600], (1400, 1)),
+        (own(50, 4000), &[400, 800, 1200, 1600, 1900], (2500, 5)),
+    ] {
+        let (peer, guarded, connection) = guarded(&settings);
+        let sending = tokio::spawn(send_at(guarded, sends));
+        connection.close_patiently(bye(), MS * 500, MS * 2000);
+        connection.close_patiently(bye(), MS * 9000, MS * 9000);
+        assert_eq!(closed_after(peer).await, expected, "{settings:?} {sends:?}");
+        sending.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_is_done_when_its_socket_is_dropped() {
+    let (peer, guarded, connection) = guarded(&Settings::default());
+    let held_by_it = held(&connection);
+    connection.close(bye());
+    drop(peer);
+    connection.closed().await;
+    assert!(held_by_it.upgrade().is_some(), "the connection has ended, its handler has not");
+    drop(guarded);
+    assert!(held_by_it.upgrade().is_none());
+    assert!(held(&connection).upgrade().is_none(), "at once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_supervised_handler_is_done_when_it_has_ended() {
+    let (_peer, guarded, connection) = guarded(&Settings::default());
+    let held = held(&connection);
+    let handler = connection.supervise(async |socket: GuardedIo<DuplexStream>| {
+        drop(socket);
+        sleep(MS * 1000).await;
+        Ok::<(), CloseCode>(())
+    });
+    let handler = tokio::spawn(handler(guarded));
+    sleep(MS * 999).await;
+    assert!(held.upgrade().is_some(), "it is cleaning up");
+    handler.await.unwrap();
+    assert!(held.upgrade().is_none());
+}
