@@ -9,6 +9,7 @@
 //! - [`MaxAgeLayer`] closes a connection that has lived long enough.
 //! - [`MessageSizeLayer`] bounds a message: its bytes, its fragments, and the time it takes.
 //! - [`WriteTimeoutLayer`] closes a connection whose peer does not read.
+//! - [`Drain`] ends all connections of a server that stops, and waits for their handlers.
 //!
 //! A busy handler is not a silent peer: input that waits unread is looked at before anybody is judged by it.
 //!
@@ -20,6 +21,7 @@
 //! (`tap_io` is a method of `axum::serve::ListenerExt`); with hyper: `stream.set_nodelay(true)?` behind `accept`.
 
 mod age;
+pub mod drain;
 mod idle;
 mod keep_alive;
 mod service;
@@ -28,6 +30,11 @@ mod time;
 mod write;
 
 pub use crate::{
-    age::MaxAgeLayer, idle::IdleTimeoutLayer, keep_alive::KeepAliveLayer, service::Watched, size::MessageSizeLayer,
+    age::MaxAgeLayer,
+    drain::{Drain, DrainLayer, Drained},
+    idle::IdleTimeoutLayer,
+    keep_alive::KeepAliveLayer,
+    service::Watched,
+    size::MessageSizeLayer,
     write::WriteTimeoutLayer,
 };

@@ -1,0 +1,236 @@
+//! The handle, and its settings.
+
+use std::{
+    fmt,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use http::{Request, StatusCode};
+use portcullis_core::{CloseCode, CloseFrame, Connection, Connections, refusal::Refusal};
+use tokio::sync::{Notify, futures::OwnedNotified, watch};
+
+use super::{DrainLayer, Drained, count::Count, run};
+
+/// Stops the WebSockets of a server, in an orderly way. Clones are handles of the same drain.
+///
+/// The [module's page](super) has the rules and the defaults.
+#[derive(Clone)]
+#[must_use]
+pub struct Drain {
+    pub(super) settings: Arc<Settings>,
+    pub(super) state: Arc<State>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    pub(super) frame: CloseFrame,
+    pub(super) window: Duration,
+    pub(super) quiet: Duration,
+    pub(super) grace: Duration,
+    pub(super) deadline: Duration,
+    retry_after: Duration,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) connections: Connections,
+    stage: watch::Sender<Stage>,
+    refused: AtomicU64,
+    /// Refused handshakes whose clients are being told why.
+    pub(super) turned_away: Count,
+    /// Ends the handshakes that are still under way at the deadline.
+    pub(super) cut: Arc<Notify>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Open,
+    Draining,
+    Drained(Drained),
+}
+
+/// No time is longer, so that none overflows.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Drain {
+    /// A drain of the connections that come through its [`layer`](Self::layer).
+    pub fn new() -> Self {
+        Self::of(Connections::new())
+    }
+
+    /// A drain of all connections in a registry, and of those that come through the drain's layer, which puts them there.
+    /// A route of the registry's that has not got that layer admits handshakes to the end.
+    pub fn of(connections: Connections) -> Self {
+        let settings = Settings {
+            frame: CloseFrame::new(CloseCode::SERVICE_RESTART, "service restarts"),
+            window: Duration::from_secs(5),
+            quiet: Duration::from_millis(500),
+            grace: Duration::from_secs(5),
+            deadline: Duration::from_secs(25),
+            retry_after: Duration::from_secs(5),
+        };
+        Self { settings: Arc::new(settings), state: Arc::new(State { connections, ..State::default() }) }
+    }
+
+    /// What the clients read. 1012, "service restarts", by default. It should be one that they retry on, such as 1001,
+    /// 1012 or 1013.
+    pub fn frame(self, frame: CloseFrame) -> Self {
+        self.set(|settings| settings.frame = frame)
+    }
+
+    /// 1001, "going away": the server does not come back.
+    pub fn going_away(self) -> Self {
+        self.frame(CloseFrame::new(CloseCode::GOING_AWAY, "going away"))
+    }
+
+    /// The time over which the closes are spread. 5 s by default; at most half of the deadline.
+    pub fn window(self, time: Duration) -> Self {
+        self.set(|settings| settings.window = time.min(LONGEST))
+    }
+
+    /// How long a handler must have sent nothing before its connection is closed: longer than it needs for an answer.
+    /// 500 ms by default. Meanwhile it is not given what its client sends.
+    pub fn quiet(self, time: Duration) -> Self {
+        self.set(|settings| settings.quiet = time.min(LONGEST))
+    }
+
+    /// How long a handler that goes on sending may do so, and how long handlers may clean up when all connections have
+    /// ended. 5 s by default.
+    pub fn grace(self, time: Duration) -> Self {
+        self.set(|settings| settings.grace = time.min(LONGEST))
+    }
+
+    /// When the connections that are left are aborted, from the beginning on, and the drain is over. 25 s by default;
+    /// at most a day. Keep it below the time after which your supervisor kills the process: 10 s for Docker, 30 s for
+    /// Kubernetes, 90 s for systemd.
+    pub fn deadline(self, time: Duration) -> Self {
+        self.set(|settings| settings.deadline = time.min(LONGEST))
+    }
+
+    /// How long refused clients are asked to wait, rounded up to whole seconds (RFC 9110, section 10.2.3). 5 s by
+    /// default.
+    pub fn retry_after(self, time: Duration) -> Self {
+        self.set(|settings| settings.retry_after = time)
+    }
+
+    fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(Arc::make_mut(&mut self.settings));
+        self
+    }
+
+    /// The layer. It has the settings of this handle: make it when they are complete.
+    pub fn layer(&self) -> DrainLayer {
+        DrainLayer::new(self.clone())
+    }
+
+    /// The connections that are, or would be, drained.
+    pub fn connections(&self) -> &Connections {
+        &self.state.connections
+    }
+
+    /// Whether the drain has begun, for whoever answers a load balancer's question for readiness.
+    pub fn has_begun(&self) -> bool {
+        *self.state.stage.borrow() != Stage::Open
+    }
+
+    /// Waits until the drain has begun. Cancel safe.
+    pub async fn begun(&self) {
+        self.reached(|stage| stage != Stage::Open).await;
+    }
+
+    /// Waits until the drain is over, whoever runs it, and says what it came to. Cancel safe.
+    pub async fn drained(&self) -> Drained {
+        match self.reached(|stage| matches!(stage, Stage::Drained(_))).await {
+            Stage::Drained(drained) => drained,
+            Stage::Open | Stage::Draining => unreachable!("another stage was waited for"),
+        }
+    }
+
+    async fn reached(&self, wanted: impl Fn(Stage) -> bool) -> Stage {
+        let mut stages = self.state.stage.subscribe();
+        *stages.wait_for(|stage| wanted(*stage)).await.expect("the sender is borrowed here")
+    }
+
+    /// Begins the drain: from this call on handshakes are refused. The future closes the connections, and is ready when
+    /// none is left, or the deadline has passed.
+    ///
+    /// If it is dropped midway, handshakes stay refused and those that were not closed yet stay open; another call goes
+    /// on with them.
+    #[must_use = "connections are closed only while the future is polled"]
+    pub fn start(&self) -> impl Future<Output = Drained> + Send + use<> {
+        self.state.stage.send_if_modified(|stage| {
+            let first = *stage == Stage::Open;
+            if first {
+                *stage = Stage::Draining;
+            }
+            first
+        });
+        run::run(self.clone())
+    }
+
+    /// Waits for a signal, and drains: what `with_graceful_shutdown` of axum's wants.
+    ///
+    /// ```no_run
+    /// # async fn serve(app: axum::Router, listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    /// # let drain = portcullis_liveness::Drain::new();
+    /// axum::serve(listener, app).with_graceful_shutdown(drain.on(tokio::signal::ctrl_c())).await?;
+    /// println!("{}", drain.drained().await);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on<F: Future>(&self, signal: F) -> impl Future<Output = ()> + use<F> {
+        let drain = self.clone();
+        async move {
+            signal.await;
+            drain.start().await;
+        }
+    }
+
+    /// Takes a connection in, unless the drain has begun. What is returned wakes when its handshake has run out of time.
+    pub(super) fn admit(&self, connection: &Connection) -> Option<OwnedNotified> {
+        let cut = self.state.cut.clone().notified_owned();
+        self.state.connections.insert(connection);
+        // A drain first says that it has begun, and then lists the connections. So either it is seen here, or it has
+        // seen this one.
+        (!self.has_begun()).then_some(cut)
+    }
+
+    /// Why a handshake is refused. What an outer layer still tells its client is waited for.
+    pub(super) fn refuse<B>(&self, request: &Request<B>) -> Refusal {
+        self.state.refused.fetch_add(1, Ordering::Relaxed);
+        if let Some(connection) = request.extensions().get::<Connection>() {
+            connection.hold(self.state.turned_away.token());
+        }
+        self.refusal()
+    }
+
+    pub(super) fn refusal(&self) -> Refusal {
+        let Settings { frame, retry_after, .. } = &*self.settings;
+        let refusal = Refusal::new("draining", StatusCode::SERVICE_UNAVAILABLE).close(frame.clone());
+        refusal.retry_after(*retry_after).sentence("this server is shutting down")
+    }
+
+    pub(super) fn finish(&self, mut drained: Drained) -> Drained {
+        drained.refused = self.state.refused.load(Ordering::Relaxed);
+        self.state.stage.send_replace(Stage::Drained(drained));
+        drained
+    }
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Drain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Drain").field("stage", &*self.state.stage.borrow()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,99 @@
+//! The drain itself: one task that walks a list.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    time::Duration,
+};
+
+use portcullis_core::{Connection, Ended};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::{Drain, Drained, count::Count, handle::Settings, spread::spread};
+
+/// Aborted connections are let go of by tasks of their own, which need a moment.
+const MOMENT: Duration = Duration::from_secs(1);
+
+pub(super) async fn run(drain: Drain) -> Drained {
+    let (settings, began) = (&*drain.settings, Instant::now());
+    let connections = drain.connections().all();
+    note_begin(connections.len());
+    let (live, busy) = watch(&connections);
+    let in_time = timeout(settings.deadline, async {
+        tell(&connections, settings).await;
+        live.none_left().await;
+    });
+    let mut drained = match in_time.await {
+        Ok(()) => tally(&connections),
+        Err(_elapsed) => cut_off(&drain, &connections, &live).await,
+    };
+    let left = settings.deadline.saturating_sub(began.elapsed());
+    // Whoever does not finish in time is counted.
+    let _elapsed = timeout(left.min(settings.grace), async {
+        busy.none_left().await;
+        drain.state.turned_away.none_left().await;
+    })
+    .await;
+    drained.busy = busy.left();
+    let drained = drain.finish(drained);
+    note_end(drained);
+    drained
+}
+
+/// How many connections have not ended, and how many handlers are not done.
+fn watch(connections: &[Connection]) -> (Count, Count) {
+    let (live, busy) = (Count::default(), Count::default());
+    for connection in connections {
+        connection.hold(live.token());
+        connection.hold_for_handler(busy.token());
+    }
+    (live, busy)
+}
+
+/// Closes them, one after another.
+async fn tell(connections: &[Connection], settings: &Settings) {
+    let (random, began) = (RandomState::new(), Instant::now());
+    let window = settings.window.min(settings.deadline / 2);
+    let draw = |connection: &&Connection| random.hash_one(connection.id());
+    for (moment, connection) in spread(connections.iter().collect(), window, draw) {
+        sleep_until(began + moment).await;
+        connection.close_patiently(settings.frame.clone(), settings.quiet, settings.grace);
+    }
+}
+
+/// The deadline has passed.
+async fn cut_off(drain: &Drain, connections: &[Connection], live: &Count) -> Drained {
+    let drained = tally(connections);
+    drain.state.cut.notify_waiters();
+    for connection in connections {
+        connection.abort();
+    }
+    let _elapsed = timeout(MOMENT, live.none_left()).await;
+    drained
+}
+
+fn tally(connections: &[Connection]) -> Drained {
+    let mut drained = Drained::default();
+    for connection in connections {
+        match connection.close_reason() {
+            Some(Ended { frame: Some(_), cut_short: false, .. }) => drained.closed += 1,
+            Some(_) => drained.gone += 1,
+            None => drained.aborted += 1,
+        }
+    }
+    drained
+}
+
+fn note_begin(connections: usize) {
+    #[cfg(feature = "tracing")]
+    tracing::info!(connections, "draining WebSockets");
+    let _ = connections;
+}
+
+fn note_end(drained: Drained) {
+    #[cfg(feature = "tracing")]
+    {
+        let Drained { closed, gone, aborted, busy, refused } = drained;
+        tracing::info!(closed, gone, aborted, busy, refused, "drained WebSockets");
+    }
+    let _ = drained;
+}

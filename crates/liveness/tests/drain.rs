@@ -1,0 +1,62 @@
+//! The drain among other services of Tower's.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{convert::Infallible, time::Duration};
+
+use http::{Request, Response, StatusCode};
+use portcullis_core::refusal::Refusal;
+use portcullis_liveness::Drain;
+use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimitLayer, service_fn};
+use tower_test::mock;
+
+fn handshake() -> Request<()> {
+    Request::get("/").header("upgrade", "websocket").body(()).unwrap()
+}
+
+#[tokio::test]
+async fn the_service_that_was_ready_is_the_one_that_is_called() {
+    // A concurrency limit panics if it is called without being ready.
+    let fine = service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(())));
+    let mut service = Drain::new().layer().layer(ConcurrencyLimitLayer::new(1).layer(fine));
+    for upgrade in ["websocket", "h2c", "websocket"] {
+        let request = Request::get("/").header("upgrade", upgrade).body(()).unwrap();
+        assert_eq!(service.ready().await.unwrap().call(request).await.unwrap().status(), StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn a_refused_handshake_never_reaches_the_inner_service() {
+    let (inner, mut handle) = mock::pair::<Request<()>, Response<()>>();
+    handle.allow(1);
+    let drain = Drain::new().going_away().retry_after(Duration::from_millis(1500));
+    let mut service = drain.layer().layer(inner);
+    let drained = drain.start().await;
+    assert_eq!(drained.to_string(), "0 closed, 0 gone, 0 aborted, 0 handlers busy, 0 refused");
+    let response = service.ready().await.unwrap().call(handshake()).await.unwrap();
+    let refusal: &Refusal = response.extensions().get().unwrap();
+    assert_eq!((refusal.kind(), response.status()), ("draining", StatusCode::SERVICE_UNAVAILABLE));
+    assert_eq!(response.headers()["retry-after"], "2");
+    assert_eq!(refusal.close_frame().unwrap().to_string(), "1001 going away");
+    let plain = tokio::spawn(service.call(Request::new(())));
+    let (request, answer) = handle.next_request().await.unwrap();
+    assert_eq!(request.headers().len(), 0, "the plain request, and none before");
+    answer.send_response(Response::new(()));
+    assert_eq!(plain.await.unwrap().unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn everybody_who_waits_learns_of_the_drain() {
+    let drain = Drain::new();
+    let waiting = tokio::spawn({
+        let drain = drain.clone();
+        async move {
+            drain.begun().await;
+            drain.drained().await
+        }
+    });
+    tokio::task::yield_now().await;
+    assert!(!drain.has_begun() && !waiting.is_finished());
+    drain.on(std::future::ready("any signal")).await;
+    assert!(drain.has_begun());
+    assert!(waiting.await.unwrap().is_clean());
+}
