@@ -194,11 +194,13 @@ impl Drain {
 
     /// Takes a connection in, unless the drain has begun. What is returned wakes when its handshake has run out of time.
     pub(super) fn admit(&self, connection: &Connection) -> Option<OwnedNotified> {
+        // Held while the connection enters the registry: a drain that begins meanwhile waits, and then finds it there.
+        let stage = self.state.stage.borrow();
         let cut = self.state.cut.clone().notified_owned();
-        self.state.connections.insert(connection);
-        // A drain first says that it has begun, and then lists the connections. So either it is seen here, or it has
-        // seen this one.
-        (!self.has_begun()).then_some(cut)
+        (*stage == Stage::Open).then(|| {
+            self.state.connections.insert(connection);
+            cut
+        })
     }
 
     /// Why a handshake is refused. What an outer layer still tells its client is waited for.

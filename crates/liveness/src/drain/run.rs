@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use portcullis_core::{Connection, Ended};
+use portcullis_core::{Connection, Ended, EndedBy};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{Drain, Drained, count::Count, handle::Settings, spread::spread};
@@ -75,9 +75,9 @@ fn tally(connections: &[Connection]) -> Drained {
     let mut drained = Drained::default();
     for connection in connections {
         match connection.close_reason() {
-            Some(Ended { frame: Some(_), cut_short: false, .. }) => drained.closed += 1,
-            Some(_) => drained.gone += 1,
             None => drained.aborted += 1,
+            Some(Ended { by: EndedBy::Transport, .. } | Ended { cut_short: true, .. }) => drained.gone += 1,
+            Some(_) => drained.closed += 1,
         }
     }
     drained

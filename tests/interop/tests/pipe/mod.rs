@@ -75,6 +75,11 @@ impl Pipe {
         self.0.write_all(bytes).await.is_ok()
     }
 
+    /// Answers a close.
+    pub async fn close(&mut self) {
+        let _server_may_be_gone = self.0.write_all(&[0x88, 0x80, 0, 0, 0, 0]).await;
+    }
+
     pub async fn next(&mut self) -> Seen {
         let mut bytes = Vec::new();
         let header = loop {
