@@ -43,7 +43,13 @@ fn routes() -> Router {
     let echo = any(async |upgrade: WebSocketUpgrade| upgrade.on_upgrade(slow_echo));
     let stuck = any(async |_: WebSocketUpgrade| std::future::pending::<()>().await);
     let busy = any(async |upgrade: WebSocketUpgrade| upgrade.on_upgrade(async |_socket| std::future::pending().await));
-    Router::new().route("/echo", echo).route("/stuck", stuck).route("/busy", busy).route("/plain", get(async || "fine"))
+    let late = any(async || sleep(SECOND).await);
+    Router::new()
+        .route("/late", late)
+        .route("/echo", echo)
+        .route("/stuck", stuck)
+        .route("/busy", busy)
+        .route("/plain", get(async || "fine"))
 }
 
 async fn open(app: &Router, path: &str) -> Pipe {
@@ -155,21 +161,21 @@ async fn a_handshake_that_completes_late_is_closed_then() {
 async fn what_is_left_at_the_deadline_is_aborted() {
     let drain = Drain::new().deadline(SECOND * 4);
     let app = routes().layer(drain.layer());
-    let asking = tokio::spawn({
+    let [stuck, late] = ["/stuck", "/late"].map(|path| {
         let app = app.clone();
-        async move { ask(&app, "/stuck", "").await.0 }
+        tokio::spawn(async move { ask(&app, path, "").await.0 })
     });
     // Its closing handshake would be waited for for 5 s.
     let mut deaf = open(&app, "/echo").await;
-    let (gone, polite) = (open(&app, "/echo").await, open(&app, "/echo").await);
+    let polite = open(&app, "/echo").await;
     let began = Instant::now();
     let draining = start(&drain);
-    drop(gone);
     assert_eq!(obey(polite).await, restarts());
     assert_eq!(deaf.next().await, restarts());
     assert_eq!(deaf.next().await, Seen::End);
     assert_eq!(began.elapsed().as_secs(), 4);
-    assert!(asking.await.unwrap().starts_with("http/1.1 503"));
+    assert!(stuck.await.unwrap().starts_with("http/1.1 503"));
+    assert!(late.await.unwrap().starts_with("http/1.1 200"), "it comes to nothing");
     assert_eq!(counts(draining.await.unwrap()), [1, 1, 2, 0]);
     assert!(began.elapsed() < SECOND * 5);
 }
@@ -224,6 +230,7 @@ async fn a_drain_that_is_given_up_goes_on_when_it_is_started_again() {
         assert_eq!(client.await.unwrap(), closed(1013, "later"));
     }
     assert_eq!(drain.drained().await.refused, 1);
+    assert_eq!(drain.start().await, again, "it is over");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,20 +1,14 @@
 //! The handle, and its settings.
 
-use std::{
-    fmt,
-    future::Future,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
+use std::{fmt, future::Future, sync::Arc, time::Duration};
+
+use http::StatusCode;
+use portcullis_core::{CloseCode, CloseFrame, Connections, refusal::Refusal};
+
+use super::{
+    DrainLayer, Drained, run,
+    state::{Stage, State},
 };
-
-use http::{Request, StatusCode};
-use portcullis_core::{CloseCode, CloseFrame, Connection, Connections, refusal::Refusal};
-use tokio::sync::{Notify, futures::OwnedNotified, watch};
-
-use super::{DrainLayer, Drained, count::Count, run};
 
 /// Stops the WebSockets of a server, in an orderly way. Clones are handles of the same drain.
 ///
@@ -34,25 +28,6 @@ pub(super) struct Settings {
     pub(super) grace: Duration,
     pub(super) deadline: Duration,
     retry_after: Duration,
-}
-
-#[derive(Default)]
-pub(super) struct State {
-    pub(super) connections: Connections,
-    stage: watch::Sender<Stage>,
-    refused: AtomicU64,
-    /// Refused handshakes whose clients are being told why.
-    pub(super) turned_away: Count,
-    /// Ends the handshakes that are still under way at the deadline.
-    pub(super) cut: Arc<Notify>,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Stage {
-    #[default]
-    Open,
-    Draining,
-    Drained(Drained),
 }
 
 /// No time is longer, so that none overflows.
@@ -75,7 +50,7 @@ impl Drain {
             deadline: Duration::from_secs(25),
             retry_after: Duration::from_secs(5),
         };
-        Self { settings: Arc::new(settings), state: Arc::new(State { connections, ..State::default() }) }
+        Self { settings: Arc::new(settings), state: Arc::new(State::new(connections)) }
     }
 
     /// What the clients read. 1012, "service restarts", by default. It should be one that they retry on, such as 1001,
@@ -136,42 +111,32 @@ impl Drain {
 
     /// Whether the drain has begun, for whoever answers a load balancer's question for readiness.
     pub fn has_begun(&self) -> bool {
-        *self.state.stage.borrow() != Stage::Open
+        self.state.has_begun()
     }
 
     /// Waits until the drain has begun. Cancel safe.
     pub async fn begun(&self) {
-        self.reached(|stage| stage != Stage::Open).await;
+        self.state.reached(|stage| stage != Stage::Open).await;
     }
 
     /// Waits until the drain is over, whoever runs it, and says what it came to. Cancel safe.
     pub async fn drained(&self) -> Drained {
-        match self.reached(|stage| matches!(stage, Stage::Drained(_))).await {
+        match self.state.reached(|stage| matches!(stage, Stage::Drained(_))).await {
             Stage::Drained(drained) => drained,
             Stage::Open | Stage::Draining => unreachable!("another stage was waited for"),
         }
-    }
-
-    async fn reached(&self, wanted: impl Fn(Stage) -> bool) -> Stage {
-        let mut stages = self.state.stage.subscribe();
-        *stages.wait_for(|stage| wanted(*stage)).await.expect("the sender is borrowed here")
     }
 
     /// Begins the drain: from this call on handshakes are refused. The future closes the connections, and is ready when
     /// none is left, or the deadline has passed.
     ///
     /// If it is dropped midway, handshakes stay refused and those that were not closed yet stay open; another call goes
-    /// on with them.
+    /// on with them, and counts only them. Once a drain is over, it stays so.
     #[must_use = "connections are closed only while the future is polled"]
     pub fn start(&self) -> impl Future<Output = Drained> + Send + use<> {
-        self.state.stage.send_if_modified(|stage| {
-            let first = *stage == Stage::Open;
-            if first {
-                *stage = Stage::Draining;
-            }
-            first
-        });
-        run::run(self.clone())
+        self.state.begin();
+        let drain = self.clone();
+        async move { if drain.state.is_over() { drain.drained().await } else { run::run(drain).await } }
     }
 
     /// Waits for a signal, and drains: what `with_graceful_shutdown` of axum's wants.
@@ -192,36 +157,11 @@ impl Drain {
         }
     }
 
-    /// Takes a connection in, unless the drain has begun. What is returned wakes when its handshake has run out of time.
-    pub(super) fn admit(&self, connection: &Connection) -> Option<OwnedNotified> {
-        // Held while the connection enters the registry: a drain that begins meanwhile waits, and then finds it there.
-        let stage = self.state.stage.borrow();
-        let cut = self.state.cut.clone().notified_owned();
-        (*stage == Stage::Open).then(|| {
-            self.state.connections.insert(connection);
-            cut
-        })
-    }
-
-    /// Why a handshake is refused. What an outer layer still tells its client is waited for.
-    pub(super) fn refuse<B>(&self, request: &Request<B>) -> Refusal {
-        self.state.refused.fetch_add(1, Ordering::Relaxed);
-        if let Some(connection) = request.extensions().get::<Connection>() {
-            connection.hold(self.state.turned_away.token());
-        }
-        self.refusal()
-    }
-
+    /// Why a handshake is refused.
     pub(super) fn refusal(&self) -> Refusal {
         let Settings { frame, retry_after, .. } = &*self.settings;
         let refusal = Refusal::new("draining", StatusCode::SERVICE_UNAVAILABLE).close(frame.clone());
         refusal.retry_after(*retry_after).sentence("this server is shutting down")
-    }
-
-    pub(super) fn finish(&self, mut drained: Drained) -> Drained {
-        drained.refused = self.state.refused.load(Ordering::Relaxed);
-        self.state.stage.send_replace(Stage::Drained(drained));
-        drained
     }
 }
 

@@ -59,5 +59,6 @@ mod layer;
 mod run;
 mod service;
 mod spread;
+mod state;
 
 pub use self::{drained::Drained, future::ResponseFuture, handle::Drain, layer::DrainLayer, service::DrainService};

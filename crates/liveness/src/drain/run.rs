@@ -34,7 +34,7 @@ pub(super) async fn run(drain: Drain) -> Drained {
     })
     .await;
     drained.busy = busy.left();
-    let drained = drain.finish(drained);
+    let drained = drain.state.finish(drained);
     note_end(drained);
     drained
 }
@@ -63,7 +63,7 @@ async fn tell(connections: &[Connection], settings: &Settings) {
 /// The deadline has passed.
 async fn cut_off(drain: &Drain, connections: &[Connection], live: &Count) -> Drained {
     let drained = tally(connections);
-    drain.state.cut.notify_waiters();
+    drain.state.cut_handshakes();
     for connection in connections {
         connection.abort();
     }

@@ -35,18 +35,21 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let drain = &self.drain;
+        let Self { inner, drain } = self;
         // Before anything is set up for it, as many may be refused.
         if handshake::is_handshake(&request) && drain.has_begun() {
-            return ResponseFuture::refused(drain.refuse(&request));
+            drain.state.turn_away(&request);
+            return ResponseFuture::refused(drain.refusal());
         }
-        match upgrade::enter(&mut request) {
-            Ok(Some(guarded)) => match drain.admit(guarded.connection()) {
-                Some(cut) => ResponseFuture::admitted(self.inner.call(request), guarded, cut, drain.clone()),
-                None => ResponseFuture::refused(drain.refuse(&request)),
-            },
-            Ok(None) => ResponseFuture::inner(self.inner.call(request)),
-            Err(refusal) => ResponseFuture::refused(refusal),
-        }
+        let guarded = match upgrade::enter(&mut request) {
+            Ok(Some(guarded)) => guarded,
+            Ok(None) => return ResponseFuture::inner(inner.call(request)),
+            Err(refusal) => return ResponseFuture::refused(refusal),
+        };
+        let Some(cut) = drain.state.admit(guarded.connection()) else {
+            drain.state.turn_away(&request);
+            return ResponseFuture::refused(drain.refusal());
+        };
+        ResponseFuture::admitted(inner.call(request), guarded, cut, drain.clone())
     }
 }

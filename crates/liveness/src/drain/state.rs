@@ -1,0 +1,92 @@
+//! What the handles and layers of a drain share.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use http::Request;
+use portcullis_core::{Connection, Connections};
+use tokio::sync::{Notify, futures::OwnedNotified, watch};
+
+use super::{Drained, count::Count};
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) connections: Connections,
+    pub(super) stage: watch::Sender<Stage>,
+    refused: AtomicU64,
+    /// Refused handshakes whose clients are being told why.
+    pub(super) turned_away: Count,
+    /// Ends the handshakes that are still under way at the deadline.
+    cut: Arc<Notify>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Stage {
+    #[default]
+    Open,
+    Draining,
+    Drained(Drained),
+}
+
+impl State {
+    pub(super) fn new(connections: Connections) -> Self {
+        Self { connections, ..Self::default() }
+    }
+
+    pub(super) fn has_begun(&self) -> bool {
+        *self.stage.borrow() != Stage::Open
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        matches!(*self.stage.borrow(), Stage::Drained(_))
+    }
+
+    /// From here on nobody is admitted.
+    pub(super) fn begin(&self) {
+        self.stage.send_if_modified(|stage| {
+            let first = *stage == Stage::Open;
+            if first {
+                *stage = Stage::Draining;
+            }
+            first
+        });
+    }
+
+    /// Takes a connection in, unless the drain has begun. What is returned wakes when its handshake has run out of time.
+    pub(super) fn admit(&self, connection: &Connection) -> Option<OwnedNotified> {
+        // Held while the connection enters the registry: a drain that begins meanwhile waits, and then finds it there.
+        let stage = self.stage.borrow();
+        let cut = self.cut.clone().notified_owned();
+        (*stage == Stage::Open).then(|| {
+            self.connections.insert(connection);
+            cut
+        })
+    }
+
+    /// Counts a refusal. What an outer layer still tells the client is waited for.
+    pub(super) fn turn_away<B>(&self, request: &Request<B>) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        if let Some(connection) = request.extensions().get::<Connection>() {
+            connection.hold(self.turned_away.token());
+        }
+    }
+
+    pub(super) fn cut_handshakes(&self) {
+        self.cut.notify_waiters();
+    }
+
+    /// The drain is over, but for the number of those who were refused.
+    pub(super) fn finish(&self, drained: Drained) -> Drained {
+        let drained = Drained { refused: self.refused.load(Ordering::Relaxed), ..drained };
+        self.stage.send_replace(Stage::Drained(drained));
+        drained
+    }
+
+    /// Waits for a stage.
+    pub(super) async fn reached(&self, wanted: impl Fn(Stage) -> bool) -> Stage {
+        let mut stages = self.stage.subscribe();
+        *stages.wait_for(|stage| wanted(*stage)).await.expect("the sender is borrowed here")
+    }
+}
