@@ -29,10 +29,12 @@ pub use portcullis_rate_limit as rate_limit;
 #[cfg(all(
     doctest,
     feature = "axum",
+    feature = "axum-ws",
     feature = "close",
     feature = "connections",
     feature = "derive",
     feature = "jwt",
+    feature = "liveness",
     feature = "origin",
     feature = "rate-limit"
 ))]

@@ -11,7 +11,7 @@ use portcullis::{
     CloseLayer, Connection, Connections,
     connections::{ClientIpLayer, ConnectionLimitLayer, HandshakeRateLayer, Limit},
     jwt::{JwtLayer, Session},
-    liveness::{KeepAliveLayer, MessageSizeLayer, WriteTimeoutLayer},
+    liveness::{Drain, KeepAliveLayer, MessageSizeLayer, WriteTimeoutLayer},
     origin::OriginLayer,
     rate_limit::MessageRateLayer,
 };
@@ -27,13 +27,14 @@ use crate::{
 };
 
 /// The whole application: the guarded chat, and the pages around it.
-pub(crate) fn app() -> Result<Router> {
+pub(crate) fn app(drain: &Drain) -> Result<Router> {
     let tokens = Tokens::new()?;
     let connections = Connections::new();
     let panel = Panel::new(connections.clone());
     let chat = Router::new().route("/ws/{room}", any(upgrade)).with_state(Rooms::default()).layer(
         ServiceBuilder::new()
             .layer(CloseLayer::new()) // a page reads why it was refused
+            .layer(drain.layer()) // and when to come back, as the server stops
             .layer(from_fn_with_state(panel.clone(), panel::watch)) // what the panel counts
             .layer(connections.layer()) // whom a kick finds
             .layer(ClientIpLayer::new()) // behind no proxy: the peer is the client

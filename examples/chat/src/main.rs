@@ -13,9 +13,10 @@ mod talk;
 #[cfg(test)]
 mod tests;
 
-use std::{env, error::Error, net::SocketAddr};
+use std::{env, error::Error, net::SocketAddr, time::Duration};
 
 use axum::serve::ListenerExt;
+use portcullis::liveness::Drain;
 use tokio::net::TcpListener;
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
@@ -29,11 +30,14 @@ async fn main() -> Result<()> {
     serve(listener).await
 }
 
-/// Serves for as long as the process lives.
+/// Serves until somebody presses Ctrl-C, and everybody has been told.
 async fn serve(listener: TcpListener) -> Result<()> {
+    let drain = Drain::new().window(Duration::from_secs(1));
+    let app = app::app(&drain)?.into_make_service_with_connect_info::<SocketAddr>();
     // Nagle's algorithm would hold answers back; a failure to switch it off changes nothing else.
     let listener = listener.tap_io(|io| drop(io.set_nodelay(true)));
-    axum::serve(listener, app::app()?.into_make_service_with_connect_info::<SocketAddr>()).await?;
+    axum::serve(listener, app).with_graceful_shutdown(drain.on(tokio::signal::ctrl_c())).await?;
+    println!("{}", drain.drained().await);
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use axum::{
 };
 use portcullis::{
     CloseCode, CloseLayer, Connection, Connections, GuardLayer, connections::ConnectionLimitLayer, jwt::JwtLayer,
-    origin::OriginLayer, rate_limit::MessageRateLayer,
+    liveness::Drain, origin::OriginLayer, rate_limit::MessageRateLayer,
 };
 use serde_json::Value;
 use tower::ServiceBuilder;
@@ -19,9 +19,10 @@ use crate::{Result, page::PAGE, tokens};
 pub const SEATS: usize = 8;
 
 /// A page, and behind `/ws` an echo for its own script.
-pub(crate) fn app(connections: &Connections) -> Result<Router> {
+pub(crate) fn app(connections: &Connections, drain: &Drain) -> Result<Router> {
     let layers = ServiceBuilder::new()
         .layer(CloseLayer::new())
+        .layer(drain.layer())
         .layer(GuardLayer::new())
         .layer(connections.layer())
         .layer(OriginLayer::same_origin())

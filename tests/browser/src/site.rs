@@ -4,6 +4,7 @@ use std::{
     fmt,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use axum::{
@@ -12,7 +13,7 @@ use axum::{
     middleware::{Next, from_fn_with_state},
     response::Response,
 };
-use portcullis::{Connections, handshake::is_handshake};
+use portcullis::{Connections, handshake::is_handshake, liveness::Drain};
 use tokio::net::TcpListener;
 
 use crate::{Result, guarded, server, tls};
@@ -72,6 +73,7 @@ pub struct Site {
     address: SocketAddr,
     http: Http,
     connections: Connections,
+    drain: Drain,
     log: Log,
 }
 
@@ -83,12 +85,13 @@ impl Site {
     /// If there is no port, or no certificate.
     pub async fn start(http: Http) -> Result<Self> {
         let (connections, log) = (Connections::new(), Log::default());
-        let app = guarded::app(&connections)?.layer(from_fn_with_state(log.clone(), record));
+        let drain = Drain::new().window(Duration::ZERO);
+        let app = guarded::app(&connections, &drain)?.layer(from_fn_with_state(log.clone(), record));
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let tls = if http == Http::Two { Some(tls::acceptor()?) } else { None };
         tokio::spawn(server::run(listener, tls, app));
-        Ok(Self { address, http, connections, log })
+        Ok(Self { address, http, connections, drain, log })
     }
 
     /// The URL of its page.
@@ -111,6 +114,11 @@ impl Site {
     /// Its live connections.
     pub fn connections(&self) -> &Connections {
         &self.connections
+    }
+
+    /// What stops it.
+    pub fn drain(&self) -> &Drain {
+        &self.drain
     }
 
     /// What its handshakes were answered, in order.

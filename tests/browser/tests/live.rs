@@ -73,3 +73,17 @@ async fn a_kick_tells_why() -> Result<()> {
     })
     .await
 }
+
+#[tokio::test]
+async fn a_drain_tells_when_to_come_back() -> Result<()> {
+    over_both(async |page, site| {
+        let live = open(page, site, 60).await?;
+        let drained = site.drain().start().await;
+        assert_eq!((drained.closed, drained.is_clean()), (1, true), "{drained}");
+        assert_eq!(live.closed().await?, Closed::cleanly(1012, "service restarts"));
+        let late = page.connect(&site.socket(), &["bearer", &tokens::expiring(60)?]).await?;
+        assert_eq!(late.closed().await?, Closed::cleanly(1012, "service restarts; retry after 5 s"));
+        Ok(())
+    })
+    .await
+}
