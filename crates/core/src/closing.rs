@@ -21,6 +21,7 @@ use tokio::{
 use crate::{
     connection::Ended,
     frame::{Decoder, Opcode},
+    observe,
     policy::Policy,
     upgrade::Gate,
 };
@@ -105,14 +106,17 @@ struct Slot;
 
 impl Slot {
     fn take(at_once: usize) -> Option<Self> {
-        let slot = Self;
-        (UNDER_WAY.fetch_add(1, Ordering::Relaxed) < at_once).then_some(slot)
+        let under_way = UNDER_WAY.fetch_add(1, Ordering::Relaxed);
+        observe::closing_task(true);
+        // A slot that is too many is given back at once.
+        Some(Self).filter(|_| under_way < at_once)
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
         UNDER_WAY.fetch_sub(1, Ordering::Relaxed);
+        observe::closing_task(false);
     }
 }
 

@@ -12,7 +12,14 @@ use std::{
 
 use tokio::{runtime::Handle, sync::Notify};
 
-use crate::{close::CloseFrame, guard::Counters, identity::Subject, policy::Policy, upgrade::Gate};
+use crate::{
+    close::CloseFrame,
+    guard::Counters,
+    identity::Subject,
+    observe::{Life, Report, Scope},
+    policy::Policy,
+    upgrade::Gate,
+};
 
 /// Names a connection in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +50,18 @@ pub enum EndedBy {
     Guard,
     /// Nobody: the transport ended without a close frame.
     Transport,
+}
+
+impl EndedBy {
+    /// A label, in lower case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Peer => "peer",
+            Self::Handler => "handler",
+            Self::Guard => "guard",
+            Self::Transport => "transport",
+        }
+    }
 }
 
 /// How a connection ended.
@@ -87,7 +106,7 @@ impl Connection {
 
     /// Says where the client is, for a layer that finds out inside of the one that set the guard up. The first counts.
     pub fn locate(&self, client: IpAddr) {
-        self.about.client.get_or_init(|| client);
+        self.about.locate(client);
     }
 
     /// The authenticated subject, if there is one.
@@ -144,7 +163,7 @@ impl Connection {
 
     /// Says who the peer is, where that became known after the handshake. The first subject counts.
     pub fn authenticate(&self, subject: &Subject) {
-        if self.about.subject.set(subject.clone()).is_ok() {
+        if self.about.identify(subject) {
             self.control.clone().authenticated(subject);
         }
     }
@@ -178,9 +197,20 @@ impl Connection {
         self.about.ended.get().cloned()
     }
 
+    /// The span of the connection, for whatever a task of its own does for it. What [`supervise`](Self::supervise) runs
+    /// is in it already.
+    #[cfg(feature = "tracing")]
+    pub fn span(&self) -> &tracing::Span {
+        self.about.scope.span()
+    }
+
     /// The handler has ended, and this is what its end means.
     pub(crate) fn finish(&self, frame: CloseFrame) {
         self.control.clone().finish(frame);
+    }
+
+    pub(crate) fn about(&self) -> &About {
+        &self.about
     }
 
     pub(crate) fn control(&self) -> &dyn Control {
@@ -217,7 +247,9 @@ pub(crate) trait Control: Send + Sync {
 pub(crate) struct About {
     pub(crate) id: ConnectionId,
     pub(crate) started: Instant,
-    pub(crate) client: OnceLock<IpAddr>,
+    pub(crate) life: Life,
+    pub(crate) scope: Scope,
+    client: OnceLock<IpAddr>,
     pub(crate) subject: OnceLock<Subject>,
     pub(crate) runtime: Handle,
     ended: OnceLock<Ended>,
@@ -241,10 +273,13 @@ impl fmt::Debug for Held {
 impl About {
     pub(crate) fn new(client: Option<IpAddr>, runtime: Handle) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        Self {
-            id: ConnectionId(NEXT.fetch_add(1, Ordering::Relaxed)),
-            started: tokio::time::Instant::now().into_std(),
-            client: client.map_or_else(OnceLock::new, OnceLock::from),
+        let id = ConnectionId(NEXT.fetch_add(1, Ordering::Relaxed));
+        let about = Self {
+            id,
+            started: now(),
+            life: Life::default(),
+            scope: Scope::new(id),
+            client: OnceLock::new(),
             subject: OnceLock::new(),
             runtime,
             ended: OnceLock::new(),
@@ -253,7 +288,34 @@ impl About {
             abort: Notify::new(),
             held: Mutex::new(Vec::new()),
             held_for_handler: Mutex::new(Some(Vec::new())),
+        };
+        if let Some(client) = client {
+            about.locate(client);
         }
+        about
+    }
+
+    /// To be called where nothing is locked.
+    #[inline]
+    pub(crate) fn tell(&self, report: Option<Box<Report>>) {
+        if let Some(report) = report {
+            report.tell(&self.scope);
+        }
+    }
+
+    fn locate(&self, client: IpAddr) {
+        if self.client.set(client).is_ok() {
+            self.scope.located(client);
+        }
+    }
+
+    /// Says whether that was not known.
+    pub(crate) fn identify(&self, subject: &Subject) -> bool {
+        let first = self.subject.set(subject.clone()).is_ok();
+        if first {
+            self.scope.authenticated(subject);
+        }
+        first
     }
 
     fn hold(&self, value: Box<dyn std::any::Any + Send>) {
@@ -293,6 +355,7 @@ impl About {
         }
     }
 
+    /// To be called where nothing is locked.
     pub(crate) fn end(&self, ended: Ended) {
         // Whoever holds something from here on finds that it has ended, or is found.
         let held = {
@@ -302,10 +365,17 @@ impl About {
             }
             std::mem::take(&mut *held)
         };
+        if let Some(ended) = self.ended.get() {
+            self.life.ended(ended, &self.scope, now());
+        }
         // What is dropped may ask the connection, or others.
         drop(held);
         self.over.notify_waiters();
     }
+}
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
 
 /// A mutex whose data stays true when a holder panics: nothing is left half done across a call that may.

@@ -94,7 +94,7 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         match upgrade::enter_with(&mut request, &self.settings) {
-            Ok(Some(guarded)) => ResponseFuture::guarded(self.inner.call(request), guarded, None),
+            Ok(Some(guarded)) => ResponseFuture::guarded(guarded.run(|| self.inner.call(request)), guarded, None),
             Ok(None) => ResponseFuture::inner(self.inner.call(request)),
             Err(refusal) => ResponseFuture::refused(refusal),
         }
@@ -179,7 +179,7 @@ where
                 let (parts, body) = request.into_parts();
                 let policy: Box<dyn Policy> = Box::new((self.policy)(&parts, guarded.connection()));
                 let request = Request::from_parts(parts, body);
-                ResponseFuture::guarded(self.inner.call(request), guarded, policy)
+                ResponseFuture::guarded(guarded.run(|| self.inner.call(request)), guarded, policy)
             }
             Ok(None) => ResponseFuture::inner(self.inner.call(request)),
             Err(refusal) => ResponseFuture::refused(refusal),

@@ -10,6 +10,7 @@
 //! - [`frame`]: frame headers (RFC 6455, section 5.2), and the few control frames that a guard sends.
 //! - [`handshake`]: which requests are WebSocket handshakes.
 //! - [`identity`]: the client's address and the authenticated subject, carried in request extensions.
+//! - [`observe`]: metrics, spans and events, for all layers.
 //! - [`policy`]: what a layer implements to enforce something on a live connection.
 //! - [`refusal`]: why a handshake was refused.
 #![cfg_attr(
@@ -22,6 +23,7 @@ pub mod errors;
 pub mod frame;
 pub mod handshake;
 pub mod identity;
+pub mod observe;
 pub mod policy;
 pub mod refusal;
 

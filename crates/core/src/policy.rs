@@ -37,6 +37,11 @@ use crate::{
 /// assert_ne!(TextOnly.on_frame(&binary, Instant::now()), Verdict::Pass);
 /// ```
 pub trait Policy: Send + 'static {
+    /// Names the policy in metrics and events. A label: of a closed set, in snake case.
+    fn name(&self) -> &'static str {
+        "policy"
+    }
+
     /// All frames of one read at once. [`BatchVerdict::OneByOne`], the default, charges nothing and asks for them one
     /// by one.
     fn on_batch(&mut self, batch: &Batch, now: Instant) -> BatchVerdict {
@@ -84,6 +89,11 @@ pub trait Policy: Send + 'static {
     /// installed.
     fn watches_output(&self) -> bool {
         false
+    }
+
+    /// How many violations this policy let pass, because it is on report only, since it was last asked.
+    fn take_reported(&mut self) -> u64 {
+        0
     }
 }
 

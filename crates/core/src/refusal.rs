@@ -11,7 +11,7 @@ use std::{borrow::Cow, time::Duration};
 use http::{HeaderName, HeaderValue, Response, StatusCode, header::RETRY_AFTER};
 
 pub use self::future::ResponseFuture;
-use crate::close::CloseFrame;
+use crate::{close::CloseFrame, observe};
 
 /// Why a handshake was refused. Travels in the response's extensions.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct Refusal {
     http_only: bool,
     header: Option<Box<(HeaderName, HeaderValue)>>,
     sentence: Cow<'static, str>,
+    /// It was counted and logged, or is not to be.
+    told: bool,
 }
 
 impl Refusal {
@@ -36,14 +38,18 @@ impl Refusal {
             http_only: false,
             header: None,
             sentence: Cow::Borrowed(""),
+            told: false,
         }
+    }
+
+    /// The request asks for no WebSocket: a 400 that counts as no refused handshake.
+    pub fn no_handshake() -> Self {
+        Self { told: true, ..Self::new("no_handshake", StatusCode::BAD_REQUEST) }
     }
 
     /// A layer was composed wrongly: a 500 that tells the log what to mend, and the client nothing.
     pub fn wiring(sentence: &'static str) -> Self {
-        #[cfg(feature = "tracing")]
-        tracing::error!("{sentence}");
-        let _ = sentence;
+        observe::wiring(sentence);
         Self::new("wiring", StatusCode::INTERNAL_SERVER_ERROR)
     }
 
@@ -107,8 +113,18 @@ impl Refusal {
         &self.sentence
     }
 
+    /// Counts and logs what a layer on report only lets pass, with features `metrics` and `tracing`.
+    pub fn report(&self) {
+        observe::would_refuse(self);
+    }
+
     /// The response: the status, `Retry-After` and the header, and a body that is empty, or the sentence where the body is axum's.
-    pub fn into_response<B: Default + 'static>(self) -> Response<B> {
+    ///
+    /// It is counted and logged here, once, with features `metrics` and `tracing`.
+    pub fn into_response<B: Default + 'static>(mut self) -> Response<B> {
+        if !std::mem::replace(&mut self.told, true) {
+            observe::refused(&self);
+        }
         let mut response = Response::new(self.body());
         *response.status_mut() = self.status;
         if let Some(wait) = self.retry_after {

@@ -177,7 +177,7 @@ where
         match upgrade::enter(&mut request) {
             Ok(Some(guarded)) => {
                 self.connections.insert(guarded.connection());
-                ResponseFuture::guarded(self.inner.call(request), guarded, None)
+                ResponseFuture::guarded(guarded.run(|| self.inner.call(request)), guarded, None)
             }
             Ok(None) => ResponseFuture::inner(self.inner.call(request)),
             Err(refusal) => ResponseFuture::refused(refusal),

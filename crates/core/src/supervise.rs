@@ -12,6 +12,7 @@ use pin_project_lite::pin_project;
 use crate::{
     close::{CloseCode, CloseFrame, IntoClose},
     connection::Connection,
+    observe::Scope,
 };
 
 impl Connection {
@@ -19,8 +20,8 @@ impl Connection {
     /// the error's close frame for `Err`, 1011 for a panic. What axum's `on_upgrade` wants is what this returns.
     ///
     /// A close of the peer's is answered, whatever the result. An error that is the application's own fault
-    /// ([`IntoClose::internal`]) is logged with its sources, with feature `tracing`, in the span that is current where
-    /// this is called. A handler that is cancelled closes without saying why.
+    /// ([`IntoClose::internal`]) is logged with its sources, with feature `tracing`. The handler runs in the span that is
+    /// current where this is called, which is the connection's or one inside of it, and else in the connection's. A handler that is cancelled closes without saying why.
     ///
     /// ```
     /// use portcullis_core::{CloseCode, Connection};
@@ -42,10 +43,10 @@ impl Connection {
         R: Future<Output = Result<(), E>>,
         E: IntoClose,
     {
-        let verdict = Verdict::new(self.clone());
+        let (scope, verdict) = (self.about().scope.or_current(), Verdict::new(self.clone()));
         move |socket| {
             verdict.connection.control().supervised();
-            Supervised { handler: handler(socket), verdict }
+            Supervised { handler: scope.run(|| handler(socket)), scope, verdict }
         }
     }
 
@@ -89,6 +90,7 @@ pin_project! {
     pub struct Supervised<R> {
         #[pin]
         handler: R,
+        scope: Scope,
         // Dropped behind the handler, and the socket that it holds.
         verdict: Verdict,
     }
@@ -103,14 +105,12 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
-        #[cfg(feature = "tracing")]
-        let _entered = this.verdict.span.clone().entered();
         this.verdict.unwinding = true;
-        let polled = this.handler.poll(cx);
+        let polled = this.scope.run(|| this.handler.poll(cx));
         this.verdict.unwinding = false;
         let result = ready!(polled);
         if let Err(error) = &result {
-            report(error);
+            this.scope.run(|| report(error));
         }
         let frame = result.map_or_else(IntoClose::into_close, |()| CloseFrame::new(CloseCode::NORMAL, ""));
         this.verdict.give(frame);
@@ -130,19 +130,11 @@ struct Verdict {
     given: bool,
     /// The handler is being polled: whoever drops this now has panicked.
     unwinding: bool,
-    #[cfg(feature = "tracing")]
-    span: tracing::Span,
 }
 
 impl Verdict {
     fn new(connection: Connection) -> Self {
-        Self {
-            connection,
-            given: false,
-            unwinding: false,
-            #[cfg(feature = "tracing")]
-            span: tracing::Span::current(),
-        }
+        Self { connection, given: false, unwinding: false }
     }
 
     fn give(&mut self, frame: CloseFrame) {

@@ -119,7 +119,7 @@ fn intercept<B>(
     let client = request.extensions().get::<ClientAddr>().map(|client| client.0);
     let about = Arc::new(About::new(client, runtime));
     if let Some(subject) = request.extensions().get::<Subject>() {
-        about.subject.get_or_init(|| subject.clone());
+        about.identify(subject);
     }
     let shutdown_first = request.version() >= Version::HTTP_2;
     let (ours, connection, inner) = inner::open(about, real, settings, shutdown_first)
@@ -156,14 +156,34 @@ impl Guarded {
         if only { Ok(()) } else { Err(Refusal::wiring("two layers wait for a connection's first message")) }
     }
 
+    /// Runs what belongs to the handshake in the connection's span: the call of the inner service, and its future's polls.
+    /// Whoever drops this before has refused the handshake.
+    pub fn run<R>(&self, run: impl FnOnce() -> R) -> R {
+        if self.inner.is_none() {
+            return run();
+        }
+        let about = self.connection.about();
+        about.life.asked();
+        about.scope.run(run)
+    }
+
+    /// The inner service failed: there is no response.
+    pub fn failed(self) {
+        if self.inner.is_some() {
+            self.connection.about().life.failed();
+        }
+    }
+
     /// Whether a response completes the upgrade.
     pub fn is_upgrade<B>(&self, response: &Response<B>) -> bool {
         handshake::is_upgrade(&self.method, response.status())
     }
 
     /// Completes a handshake of which nobody shall get the connection: it is closed at once. The gate stays shut, and is
-    /// dropped when the connection has come or failed to.
+    /// dropped when the connection has come or failed to. If the response has no [`Refusal`] in its extensions, it counts
+    /// as the handler's.
     pub fn turn_away<B>(self, response: &Response<B>, frame: CloseFrame, gate: Gate) {
+        self.connection.about().life.refused(response);
         self.connection.control().hold(gate);
         self.connection.close(frame);
         self.complete(response, None);
@@ -172,6 +192,9 @@ impl Guarded {
     /// Completes the handshake: if the response is an upgrade, the policy is installed, and the connection begins.
     pub fn complete<B>(self, response: &Response<B>, policy: Option<Box<dyn Policy>>) {
         if !self.is_upgrade(response) {
+            if self.inner.is_some() {
+                self.connection.about().life.refused(response);
+            }
             return;
         }
         if let Some(policy) = policy {
@@ -181,6 +204,7 @@ impl Guarded {
             if agreed_to_compress(response.headers()) {
                 self.connection.control().allow_compression();
             }
+            self.connection.about().life.granted();
             inner.run();
         }
     }

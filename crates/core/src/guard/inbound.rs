@@ -6,6 +6,7 @@ use super::{Framing, Guard, rules};
 use crate::{
     close::{CloseCode, CloseFrame, MalformedClose},
     frame::{FrameHeader, MAX_CONTROL, Opcode, apply_mask},
+    observe::{Answer, FRAMING},
     policy::{Batch, BatchVerdict, Verdict},
 };
 
@@ -150,7 +151,10 @@ impl Guard {
             }
             match self.unit(&stream, data, at, &mut violations) {
                 Unit::End | Unit::Incomplete => break Then::Continue,
-                Unit::Violation(frame) => break Then::Close(frame),
+                Unit::Violation(frame) => {
+                    self.notes.violated(FRAMING, Answer::Close);
+                    break Then::Close(frame);
+                }
                 Unit::Close(end, result) => {
                     at = end;
                     break Then::PeerClosed(result);
@@ -197,7 +201,10 @@ impl Guard {
             let stream = self.stream;
             match self.unit(&stream, data, at, &mut violations) {
                 Unit::End | Unit::Incomplete => break Then::Continue,
-                Unit::Violation(frame) => break Then::Close(frame),
+                Unit::Violation(frame) => {
+                    self.notes.violated(FRAMING, Answer::Close);
+                    break Then::Close(frame);
+                }
                 Unit::Close(end, result) => {
                     keep(data, at..end, &mut kept);
                     at = end;
@@ -252,20 +259,22 @@ impl Guard {
         let owed = if resumed.is_some() { 0 } else { charged };
         let dropping = self.stream.open == Some(Open::Dropped) && header.opcode() == Opcode::CONTINUATION;
         for index in first..self.policies.len() {
-            match self.policies[index].on_frame(header, now) {
-                Verdict::Pass => {}
-                Verdict::Drop if dropping => {}
+            let (answer, judged) = match self.policies[index].on_frame(header, now) {
+                Verdict::Pass => continue,
+                Verdict::Drop if dropping => continue,
                 Verdict::Drop if self.droppable(header) => {
                     self.refund(owed..index, &Batch::of(header));
-                    return Judged::Drop;
+                    (Answer::Drop, Judged::Drop)
                 }
-                Verdict::Drop => return Judged::Close(undroppable()),
+                Verdict::Drop => (Answer::Close, Judged::Close(undroppable())),
                 Verdict::Delay(until) => {
                     self.resumed = Some(index + 1);
-                    return Judged::Delay(until);
+                    (Answer::Delay, Judged::Delay(until))
                 }
-                Verdict::Close(frame) => return Judged::Close(frame),
-            }
+                Verdict::Close(frame) => (Answer::Close, Judged::Close(frame)),
+            };
+            self.notes.violated(self.policies[index].name(), answer);
+            return judged;
         }
         if dropping { Judged::Drop } else { Judged::Keep }
     }
@@ -335,6 +344,7 @@ impl Guard {
         let Some(sent) = self.pings.last.filter(|_| ping == self.pings.sent) else { return };
         let round_trip = now.saturating_duration_since(sent);
         self.round_trip = Some(round_trip);
+        self.notes.answered(round_trip);
         for policy in &mut self.policies {
             policy.on_pong(round_trip, now);
         }

@@ -20,6 +20,7 @@ use self::{inbound::Stream, outbound::Outbound};
 use crate::{
     close::CloseFrame,
     identity::Subject,
+    observe::{Answer, Notes, Report},
     policy::{Action, Policy, Standing},
 };
 
@@ -87,6 +88,7 @@ pub struct Guard {
     pub(crate) standing: Standing,
     round_trip: Option<Duration>,
     counters: Counters,
+    pub(crate) notes: Notes,
 }
 
 impl Guard {
@@ -108,7 +110,14 @@ impl Guard {
 
     /// Takes the policies out: nobody asks them any more. They may hold on to the connection, as it does to them.
     pub(crate) fn retire(&mut self) -> Vec<Box<dyn Policy>> {
+        self.notes.finish(&mut self.policies);
         std::mem::take(&mut self.policies)
+    }
+
+    /// What there is to tell, for whoever unlocks the connection.
+    #[inline]
+    pub(crate) fn report(&mut self) -> Option<Box<Report>> {
+        if self.notes.are_due() { Some(self.notes.take(self.counters, &mut self.policies)) } else { None }
     }
 
     /// Allows RSV1: the handshake agreed to permessage-deflate (RFC 7692).
@@ -148,7 +157,10 @@ impl Guard {
             match policy.on_deadline(standing, now) {
                 Action::None => {}
                 Action::Ping => result = Action::Ping,
-                end => return end,
+                end => {
+                    note(&mut self.notes, policy.as_ref(), &end);
+                    return end;
+                }
             }
         }
         result
@@ -161,7 +173,10 @@ impl Guard {
             match policy.on_authenticated(subject) {
                 Action::None => {}
                 Action::Ping => result = Action::Ping,
-                end => return end,
+                end => {
+                    note(&mut self.notes, policy.as_ref(), &end);
+                    return end;
+                }
             }
         }
         result
@@ -194,6 +209,15 @@ impl Guard {
     /// The close frame that answers a framing violation.
     fn violation(violation: Violation) -> CloseFrame {
         CloseFrame::new(crate::close::CloseCode::PROTOCOL_ERROR, violation.as_str())
+    }
+}
+
+/// Notes that a policy ended the connection.
+fn note(notes: &mut Notes, policy: &dyn Policy, end: &Action) {
+    match end {
+        Action::Close(_) => notes.violated(policy.name(), Answer::Close),
+        Action::Abort => notes.violated(policy.name(), Answer::Abort),
+        Action::None | Action::Ping => {}
     }
 }
 

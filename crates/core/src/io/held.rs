@@ -138,7 +138,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Held<T> {
 
     fn turn_away(mut self, shared: &Shared<T>, turned: Turned, shutdown_first: bool) {
         let (by, frame, closed) = match turned {
-            Turned::Guard(frame) => (EndedBy::Guard, frame, false),
+            Turned::Guard(frame) => {
+                shared.about.life.turned_away(&shared.about.scope);
+                (EndedBy::Guard, frame, false)
+            }
             Turned::Peer(result) => (EndedBy::Peer, result.unwrap_or_else(MalformedClose::answer), true),
             Turned::Gone => {
                 let _retired = shared.retire();

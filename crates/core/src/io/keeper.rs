@@ -94,7 +94,9 @@ impl<T> Drop for Keeper<T> {
         }
         let (_io, _retired, ended) = (state.io.take(), state.retire(), state.ended());
         state.phase = Phase::Over;
+        let report = state.guard.report();
         drop(state);
+        self.shared.about.tell(report);
         self.shared.about.end(ended);
     }
 }
@@ -111,7 +113,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Keeper<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
-            let next = lock(&self.shared.state).tend(cx);
+            let (next, report) = {
+                let mut state = lock(&self.shared.state);
+                (state.tend(cx), state.guard.report())
+            };
+            self.shared.about.tell(report);
             match next {
                 Next::Close(farewell) => {
                     self.left = true;
@@ -155,6 +161,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         park(&mut self.keeper, cx);
         let now = now();
         if matches!(self.phase, Phase::Open) {
+            self.guard.notes.tick(now);
             self.deadlines(cx, now);
         }
         let pending = self.send_waiting(cx);

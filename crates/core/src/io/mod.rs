@@ -22,7 +22,7 @@ use tokio::{
 
 pub(crate) use self::held::pass;
 use self::state::Phase;
-pub(crate) use self::state::State;
+pub(crate) use self::state::{State, now};
 use crate::{
     close::{CloseCode, CloseFrame},
     connection::{About, Connection, Control, EndedBy, lock},
@@ -60,6 +60,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuardedIo<T> {
         for policy in policies.into_iter().rev() {
             connection.control().install_outermost(policy);
         }
+        guarded.shared.about.life.adopted(now());
         guarded.shared.activate(io, false);
         (guarded, connection)
     }
@@ -92,7 +93,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
         // While the thread unwinds, a transport that panics too would end the process.
         let farewell = if std::thread::panicking() { None } else { state.leave() };
         let handled = state.is_handled();
-        drop(state);
+        self.unlock(state);
         match farewell {
             Some(farewell) => keeper::part(&self.about, farewell),
             None => self.with(|_| ()),
@@ -102,13 +103,21 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
         }
     }
 
+    /// Tells what there is to tell. Where nothing is locked: whoever records it may ask the connection something.
+    fn unlock(&self, mut state: MutexGuard<'_, State<T>>) {
+        let report = state.guard.report();
+        drop(state);
+        self.about.tell(report);
+    }
+
     /// Changes the state, then sees that somebody keeps the connection if it needs that.
     fn with<R>(self: &Arc<Self>, change: impl FnOnce(&mut State<T>) -> R) -> R {
-        let (result, spawn) = {
+        let (result, spawn, report) = {
             let mut state = lock(&self.state);
             let result = change(&mut state);
-            (result, state.wants_keeper())
+            (result, state.wants_keeper(), state.guard.report())
         };
+        self.about.tell(report);
         if spawn {
             self.about.runtime.spawn(keeper::keep(self.clone()));
         }
@@ -216,7 +225,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for GuardedIo<T> {
         }
         let (ended, _retired) = (state.ended(), state.retire());
         // What the connection held is dropped by its end, and may ask it something.
-        drop(state);
+        self.shared.unlock(state);
         self.shared.about.end(ended);
         self.shared.about.handled();
     }

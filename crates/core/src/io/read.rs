@@ -196,7 +196,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
             buf.set_filled(start);
             return;
         }
-        let now = if self.guard.has_policies() { now() } else { self.created };
+        let looks = self.guard.has_policies() || self.guard.notes.counts_read();
+        let now = if looks { now() } else { self.created };
+        self.guard.notes.tick(now);
         let admission = self.guard.admit(data, now);
         let rest = &data[admission.rest..];
         match admission.then {

@@ -14,6 +14,7 @@ use crate::{
     connection::{Ended, EndedBy},
     frame::{Opcode, put_close, put_close_masked, put_control},
     guard::Guard,
+    observe::{Answer, FRAMING},
     upgrade::{Gate, Settings},
 };
 
@@ -98,7 +99,7 @@ pub(super) struct Ending {
     pub(super) seen: u64,
 }
 
-pub(super) fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
@@ -249,6 +250,7 @@ impl<T> State<T> {
         match result {
             Ok(frame) => self.peer_close = Some(frame),
             Err(malformed) => {
+                self.guard.notes.violated(FRAMING, Answer::Close);
                 self.reply = Some(malformed.answer());
                 self.peer_close = Some(malformed.answer());
             }

@@ -51,11 +51,17 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let response = ready!(this.future.poll(cx))?;
+        let response = match this.guarded {
+            Some((guarded, _)) => ready!(guarded.run(|| this.future.poll(cx))),
+            None => ready!(this.future.poll(cx)),
+        };
         if let Some((guarded, policy)) = this.guarded.take() {
-            guarded.complete(&response, policy);
+            match &response {
+                Ok(response) => guarded.complete(response, policy),
+                Err(_) => guarded.failed(),
+            }
         }
-        Poll::Ready(Ok(response))
+        Poll::Ready(response)
     }
 }
 

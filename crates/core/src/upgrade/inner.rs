@@ -26,7 +26,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::Settings;
 use crate::{
     connection::{About, Connection, lock},
-    io::{GuardedIo, Shared, pass},
+    io::{GuardedIo, Shared, now, pass},
 };
 
 /// A CONNECT needs no header to be an upgrade, and headers cost.
@@ -139,6 +139,7 @@ impl Future for Awaiting {
         };
         let upgraded = std::task::ready!(Pin::new(real).poll(cx))?;
         this.real = None;
+        this.shared.about.life.opened(now());
         let io = TokioIo::new(upgraded);
         let Some(gate) = this.shared.take_gate() else {
             this.shared.activate(io, this.shutdown_first);

@@ -1,0 +1,83 @@
+//! What is logged: of each kind a few lines a minute.
+
+use std::time::Instant;
+
+use http::StatusCode;
+use tracing::{Level, enabled, error, info};
+
+use super::throttle::Throttle;
+
+const TARGET: &str = "portcullis";
+
+static REFUSALS: Throttle = Throttle::new();
+static WIRING: Throttle = Throttle::new();
+
+#[cfg(feature = "guard")]
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+#[cfg(not(feature = "guard"))]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// What is wired wrongly is said where it is found.
+pub(super) fn refused(kind: &'static str, status: StatusCode, sentence: &str, report_only: bool) {
+    if kind == "wiring" || !enabled!(target: TARGET, Level::INFO) {
+        return;
+    }
+    let Some(suppressed) = REFUSALS.due((kind, if report_only { "report" } else { "" }), now()) else { return };
+    let status = status.as_u16();
+    info!(target: TARGET, kind, status, report_only, suppressed, sentence, "a WebSocket handshake was refused");
+}
+
+pub(super) fn wiring(sentence: &'static str) {
+    if let Some(suppressed) = WIRING.due((sentence, ""), now()) {
+        error!(target: TARGET, suppressed, "{sentence}");
+    }
+}
+
+#[cfg(feature = "guard")]
+pub(super) use live::{closed, span, violated};
+
+/// Of live connections.
+#[cfg(feature = "guard")]
+mod live {
+    use std::time::Duration;
+
+    use tracing::{Span, debug, field::Empty, info_span};
+
+    use super::{Level, TARGET, Throttle, enabled, info, now};
+    use crate::connection::{ConnectionId, Ended};
+
+    static CLOSES: Throttle = Throttle::new();
+    static VIOLATIONS: Throttle = Throttle::new();
+
+    pub(in crate::observe) fn span(id: ConnectionId) -> Span {
+        info_span!(target: TARGET, "websocket", %id, client = Empty, subject = Empty)
+    }
+
+    pub(in crate::observe) fn closed(span: &Span, code: &'static str, ended: &Ended, lived: Duration) {
+        if !enabled!(target: TARGET, Level::DEBUG) {
+            return;
+        }
+        let by = ended.by.as_str();
+        let Some(suppressed) = CLOSES.due((code, by), now()) else { return };
+        // The peer may have written it: control characters are escaped.
+        let reason = ended.frame.as_ref().map(|frame| frame.reason().to_owned()).unwrap_or_default();
+        let cut_short = ended.cut_short;
+        debug!(
+            target: TARGET, parent: span, code, by, ?reason, duration = ?lived, cut_short, suppressed,
+            "a WebSocket closed"
+        );
+    }
+
+    pub(in crate::observe) fn violated(span: &Span, policy: &'static str, action: &'static str, times: u64) {
+        if !enabled!(target: TARGET, Level::INFO) {
+            return;
+        }
+        let Some(suppressed) = VIOLATIONS.due((policy, action), now()) else { return };
+        info!(target: TARGET, parent: span, policy, action, times, suppressed, "a WebSocket violated a policy");
+    }
+}

@@ -1,0 +1,183 @@
+//! What became of a handshake, and of its connection. Each is said once, on whatever path it ended.
+
+use std::{
+    sync::{
+        OnceLock,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Instant,
+};
+
+use http::{Response, StatusCode};
+
+use super::{Report, Scope};
+use crate::{connection::Ended, refusal::Refusal};
+
+/// The name of the judgement of a connection's first message, where policies have theirs.
+const FIRST_MESSAGE: &str = "first_message";
+
+/// How far a handshake has come.
+#[derive(Debug, Default)]
+pub(crate) struct Life {
+    stage: AtomicU8,
+    opened: OnceLock<Instant>,
+}
+
+/// The layer that set it up has yet to call the service inside: if it does not, it refuses.
+const NEW: u8 = 0;
+/// The service inside was asked.
+const ASKED: u8 = 1;
+/// The answer was an upgrade.
+const GRANTED: u8 = 2;
+/// It is said what became of it.
+const SETTLED: u8 = 3;
+
+impl Life {
+    /// The service inside is being asked.
+    pub(crate) fn asked(&self) {
+        self.advance(NEW, ASKED);
+    }
+
+    /// The response is an upgrade, and nobody has decided otherwise.
+    pub(crate) fn granted(&self) {
+        self.advance(NEW, ASKED);
+        self.advance(ASKED, GRANTED);
+    }
+
+    /// The response is none. A refusal of a layer's was counted when it became a response.
+    pub(crate) fn refused<B>(&self, response: &Response<B>) {
+        if self.settle() != SETTLED && response.extensions().get::<Refusal>().is_none() {
+            refused_inside(response.status());
+        }
+    }
+
+    /// There is no response.
+    pub(crate) fn failed(&self) {
+        self.fail("error");
+    }
+
+    /// The upgraded connection has come. One that is there only to be closed is none.
+    pub(crate) fn opened(&self, now: Instant) {
+        if self.settle() != SETTLED {
+            handshake("upgraded", "none");
+            self.adopted(now);
+        }
+    }
+
+    /// A connection whose handshake was somebody else's.
+    pub(crate) fn adopted(&self, now: Instant) {
+        self.stage.store(SETTLED, Ordering::Release);
+        if self.opened.set(now).is_ok() {
+            #[cfg(feature = "metrics")]
+            super::metrics::opened();
+        }
+    }
+
+    /// The connection was closed for what it said first, or for what it did not.
+    pub(crate) fn turned_away(&self, scope: &Scope) {
+        if self.opened.get().is_some() {
+            violated(scope, FIRST_MESSAGE, "close", 1);
+        }
+    }
+
+    /// The connection has ended, or the handshake came to nothing.
+    pub(crate) fn ended(&self, ended: &Ended, scope: &Scope, now: Instant) {
+        match self.stage.load(Ordering::Acquire) {
+            GRANTED => self.fail("upgrade"),
+            ASKED if std::thread::panicking() => self.fail("panic"),
+            ASKED => self.fail("cancelled"),
+            _ => {}
+        }
+        let Some(opened) = self.opened.get() else { return };
+        let (code, lived) = (code(ended), now.saturating_duration_since(*opened));
+        #[cfg(feature = "metrics")]
+        super::metrics::closed(code, ended.by.as_str(), lived);
+        #[cfg(feature = "tracing")]
+        super::events::closed(scope.span(), code, ended, lived);
+        let _ = (code, lived, scope);
+    }
+
+    fn fail(&self, reason: &'static str) {
+        if self.settle() != SETTLED {
+            handshake("failed", reason);
+        }
+    }
+
+    fn advance(&self, from: u8, to: u8) {
+        // It has come further, or is settled.
+        let _already = self.stage.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// Says how far it had come.
+    fn settle(&self) -> u8 {
+        self.stage.swap(SETTLED, Ordering::AcqRel)
+    }
+}
+
+fn handshake(outcome: &'static str, reason: &'static str) {
+    #[cfg(feature = "metrics")]
+    super::metrics::handshake(outcome, reason);
+    let _ = (outcome, reason);
+}
+
+fn refused_inside(status: StatusCode) {
+    handshake("refused", "handler");
+    #[cfg(feature = "tracing")]
+    super::events::refused("handler", status, "", false);
+    let _ = status;
+}
+
+impl Report {
+    /// To be called where nothing is locked: who records may be anybody.
+    #[cold]
+    pub(crate) fn tell(self, scope: &Scope) {
+        let Self { went_through, round_trip, violations } = self;
+        #[cfg(feature = "metrics")]
+        super::metrics::went_through(&went_through);
+        #[cfg(feature = "metrics")]
+        if let Some(round_trip) = round_trip {
+            super::metrics::answered(round_trip);
+        }
+        let _ = (went_through, round_trip);
+        for ((policy, action), times) in violations {
+            violated(scope, policy, action, times);
+        }
+    }
+}
+
+fn violated(scope: &Scope, policy: &'static str, action: &'static str, times: u64) {
+    #[cfg(feature = "metrics")]
+    super::metrics::violated(policy, action, times);
+    #[cfg(feature = "tracing")]
+    super::events::violated(scope.span(), policy, action, times);
+    let _ = (scope, policy, action, times);
+}
+
+/// Of a closed set: a peer chooses the code.
+fn code(ended: &Ended) -> &'static str {
+    // What could not be sent is no close that anybody saw.
+    let Some(frame) = ended.frame.as_ref().filter(|_| !ended.cut_short) else { return "1006" };
+    frame.code().map_or("1005", |code| label(code.as_u16()))
+}
+
+fn label(code: u16) -> &'static str {
+    match code {
+        1000 => "1000",
+        1001 => "1001",
+        1002 => "1002",
+        1003 => "1003",
+        1007 => "1007",
+        1008 => "1008",
+        1009 => "1009",
+        1010 => "1010",
+        1011 => "1011",
+        1012 => "1012",
+        1013 => "1013",
+        1014 => "1014",
+        3000 => "3000",
+        3003 => "3003",
+        3008 => "3008",
+        ..4000 => "3xxx",
+        _ => "4xxx",
+    }
+}

@@ -1,0 +1,121 @@
+//! What a server says of its WebSockets: metrics with feature `metrics`, spans and events with feature `tracing`.
+//!
+//! Without these features nothing here is compiled into a connection.
+//!
+//! # Metrics
+//!
+//! They go to whatever recorder the application has installed for the [`metrics`](https://docs.rs/metrics) crate. With
+//! feature `metrics`, `describe()` tells that recorder what they mean, and `METRICS` is this table as data.
+//!
+//! | Name | Kind | Unit | Labels |
+//! | --- | --- | --- | --- |
+//! | `portcullis_handshakes_total` | counter | count | `outcome`, `reason` |
+//! | `portcullis_connections` | gauge | count | |
+//! | `portcullis_closes_total` | counter | count | `code`, `by` |
+//! | `portcullis_connection_duration_seconds` | histogram | seconds | |
+//! | `portcullis_messages_total` | counter | count | `direction` |
+//! | `portcullis_bytes_total` | counter | bytes | `direction` |
+//! | `portcullis_violations_total` | counter | count | `policy`, `action` |
+//! | `portcullis_round_trip_seconds` | histogram | seconds | |
+//! | `portcullis_closing_tasks` | gauge | count | |
+//!
+//! - **Handshakes** count once each, however many layers they pass. `upgraded`: the connection came. `refused`: the
+//!   reason is the refusal's kind, or `handler` where the response was not of these layers' making; what was accepted
+//!   only to be closed is refused too, and appears nowhere else. `failed`: `error` and `panic` of the service inside,
+//!   `cancelled` before it had answered, `upgrade` where the connection did not come after the answer. `would_refuse`
+//!   counts beside one of these: a layer on report only let it pass. What no layer guards counts where it is refused.
+//! - **Connections** live from the upgrade to the end of the closing handshake; so long is their duration.
+//! - **Closes** fold codes that are not registered into `3xxx` and `4xxx`, so that no peer fills a set of labels. `1005`
+//!   is a close without a code, `1006` an end without a close frame. `by` is who was first: see `EndedBy`.
+//! - **Messages and bytes** are what was delivered and sent. They are added when a connection ends, and every 15 s
+//!   where a policy looks at the clock anyhow; on a connection without policies, at every 32nd read at most. Nothing is
+//!   recorded for a message.
+//! - **Violations** are what policies did. `close`, `abort`, `drop` (one for each message or control frame), `delay`,
+//!   and `report` for what was let pass on report only. The policy is its [`name`](crate::policy::Policy::name),
+//!   `framing` for the rules of RFC 6455, or `first_message` for a connection that was turned away by what it said first.
+//! - **Round trips** are those of the guard's own pings.
+//! - **Closing tasks** are the closing handshakes that are being waited for, of which there may be a bounded number.
+//!
+//! # Spans and events
+//!
+//! The outermost layer that guards a connection opens a span `websocket` with the fields `id`, `client` and `subject`, in
+//! which the services inside run, and with [`Connection::supervise`](crate::Connection) the handler. Of handshakes that
+//! are refused, of violations (both at level INFO) and of closes (DEBUG) there is an event each: ten a minute of each
+//! kind, and the next says how many were `suppressed`. Their target is `portcullis`.
+
+#[cfg(feature = "tracing")]
+mod events;
+#[cfg(all(feature = "guard", any(feature = "metrics", feature = "tracing")))]
+mod life;
+#[cfg(feature = "metrics")]
+mod metrics;
+#[cfg(all(feature = "guard", any(feature = "metrics", feature = "tracing")))]
+mod notes;
+#[cfg(feature = "guard")]
+mod scope;
+#[cfg(all(feature = "guard", not(any(feature = "metrics", feature = "tracing"))))]
+mod silent;
+#[cfg(feature = "metrics")]
+mod table;
+#[cfg(feature = "tracing")]
+mod throttle;
+
+#[cfg(feature = "guard")]
+pub(crate) use self::scope::Scope;
+#[cfg(all(feature = "guard", not(any(feature = "metrics", feature = "tracing"))))]
+pub(crate) use self::silent::{Life, Notes, Report};
+#[cfg(feature = "metrics")]
+pub use self::table::{Kind, Label, METRICS, Metric, describe};
+#[cfg(all(feature = "guard", any(feature = "metrics", feature = "tracing")))]
+pub(crate) use self::{
+    life::Life,
+    notes::{Notes, Report},
+};
+use crate::refusal::Refusal;
+
+/// A handshake is refused.
+pub(crate) fn refused(refusal: &Refusal) {
+    #[cfg(feature = "metrics")]
+    metrics::handshake("refused", refusal.kind());
+    #[cfg(feature = "tracing")]
+    events::refused(refusal.kind(), refusal.status(), refusal.text(), false);
+    let _ = refusal;
+}
+
+/// A handshake would be refused if its layer were not on report only.
+pub(crate) fn would_refuse(refusal: &Refusal) {
+    #[cfg(feature = "metrics")]
+    metrics::handshake("would_refuse", refusal.kind());
+    #[cfg(feature = "tracing")]
+    events::refused(refusal.kind(), refusal.status(), refusal.text(), true);
+    let _ = refusal;
+}
+
+/// A layer was composed wrongly.
+pub(crate) fn wiring(sentence: &'static str) {
+    #[cfg(feature = "tracing")]
+    events::wiring(sentence);
+    let _ = sentence;
+}
+
+/// A task waits for a closing handshake, or has ended.
+#[cfg(feature = "guard")]
+pub(crate) fn closing_task(begins: bool) {
+    #[cfg(feature = "metrics")]
+    metrics::closing_task(begins);
+    let _ = begins;
+}
+
+/// What was done about a violation.
+#[cfg(feature = "guard")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Close,
+    Abort,
+    Drop,
+    Delay,
+}
+
+/// The name of the framing rules where policies have theirs.
+#[cfg(feature = "guard")]
+pub(crate) const FRAMING: &str = "framing";

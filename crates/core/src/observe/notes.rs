@@ -1,0 +1,120 @@
+//! What a connection has to say, kept until it is unlocked.
+
+use std::time::{Duration, Instant};
+
+use super::{Answer, FRAMING};
+use crate::{guard::Counters, policy::Policy};
+
+/// Counters are told so often at most.
+const EVERY: Duration = Duration::from_secs(15);
+/// Where nobody else looks at the clock, every so many reads do.
+const READS: u8 = 32;
+
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    /// There is something to tell.
+    due: bool,
+    reads: u8,
+    tell_at: Option<Instant>,
+    told: Counters,
+    report: Report,
+}
+
+/// A policy, and what it did.
+type Deed = (&'static str, &'static str);
+
+/// What is told of a connection.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    pub(super) went_through: Counters,
+    pub(super) round_trip: Option<Duration>,
+    pub(super) violations: Vec<(Deed, u64)>,
+}
+
+impl Notes {
+    /// Whether this read should look at the clock.
+    #[inline]
+    pub(crate) fn counts_read(&mut self) -> bool {
+        self.reads = (self.reads + 1) % READS;
+        cfg!(feature = "metrics") && self.reads == 0
+    }
+
+    /// The clock was looked at.
+    #[inline]
+    pub(crate) fn tick(&mut self, now: Instant) {
+        if cfg!(feature = "metrics") && self.tell_at.is_none_or(|at| at <= now) {
+            self.due = self.tell_at.is_some();
+            self.tell_at = Some(now + EVERY);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn are_due(&self) -> bool {
+        self.due
+    }
+
+    #[cold]
+    pub(crate) fn violated(&mut self, policy: &'static str, answer: Answer) {
+        self.add(policy, answer.as_str(), 1);
+    }
+
+    #[cold]
+    pub(crate) fn answered(&mut self, round_trip: Duration) {
+        self.report.round_trip = Some(round_trip);
+        self.due = true;
+    }
+
+    /// There is no later: policies are about to go.
+    pub(crate) fn finish(&mut self, policies: &mut [Box<dyn Policy>]) {
+        self.ask(policies);
+        self.due = true;
+    }
+
+    /// Takes what is to be told.
+    #[cold]
+    pub(crate) fn take(&mut self, counters: Counters, policies: &mut [Box<dyn Policy>]) -> Box<Report> {
+        self.ask(policies);
+        let told = std::mem::replace(&mut self.told, counters);
+        self.add(FRAMING, "report", counters.violations - told.violations);
+        self.due = false;
+        let went_through = Counters {
+            messages_in: counters.messages_in - told.messages_in,
+            bytes_in: counters.bytes_in - told.bytes_in,
+            messages_out: counters.messages_out - told.messages_out,
+            bytes_out: counters.bytes_out - told.bytes_out,
+            ..Counters::default()
+        };
+        Box::new(Report { went_through, ..std::mem::take(&mut self.report) })
+    }
+
+    /// What policies let pass on report only they count themselves.
+    fn ask(&mut self, policies: &mut [Box<dyn Policy>]) {
+        for policy in policies {
+            let passed = policy.take_reported();
+            self.add(policy.name(), "report", passed);
+        }
+    }
+
+    fn add(&mut self, policy: &'static str, action: &'static str, times: u64) {
+        if times == 0 {
+            return;
+        }
+        self.due = true;
+        let violations = &mut self.report.violations;
+        match violations.iter_mut().find(|(deed, _)| *deed == (policy, action)) {
+            Some((_, counted)) => *counted += times,
+            None => violations.push(((policy, action), times)),
+        }
+    }
+}
+
+impl Answer {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Close => "close",
+            Self::Abort => "abort",
+            Self::Drop => "drop",
+            Self::Delay => "delay",
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What is left of observing without the features: nothing.
+#![expect(clippy::unused_self, reason = "it has the shape of what there is with a feature")]
+
+use std::time::{Duration, Instant};
+
+use http::Response;
+
+use super::{Answer, Scope};
+use crate::{connection::Ended, guard::Counters, policy::Policy};
+
+#[derive(Debug, Default)]
+pub(crate) struct Life;
+
+impl Life {
+    pub(crate) fn asked(&self) {}
+
+    pub(crate) fn granted(&self) {}
+
+    pub(crate) fn refused<B>(&self, _: &Response<B>) {}
+
+    pub(crate) fn failed(&self) {}
+
+    pub(crate) fn opened(&self, _: Instant) {}
+
+    pub(crate) fn adopted(&self, _: Instant) {}
+
+    pub(crate) fn turned_away(&self, _: &Scope) {}
+
+    pub(crate) fn ended(&self, _: &Ended, _: &Scope, _: Instant) {}
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Notes;
+
+impl Notes {
+    pub(crate) fn counts_read(&mut self) -> bool {
+        false
+    }
+
+    pub(crate) fn tick(&mut self, _: Instant) {}
+
+    pub(crate) fn are_due(&self) -> bool {
+        false
+    }
+
+    pub(crate) fn violated(&mut self, _: &'static str, _: Answer) {}
+
+    pub(crate) fn answered(&mut self, _: Duration) {}
+
+    pub(crate) fn finish(&mut self, _: &mut [Box<dyn Policy>]) {}
+
+    pub(crate) fn take(&mut self, _: Counters, _: &mut [Box<dyn Policy>]) -> Box<Report> {
+        Box::new(Report)
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Report;
+
+impl Report {
+    pub(crate) fn tell(self, _: &Scope) {}
+}

@@ -1,0 +1,179 @@
+//! The table of metrics, as data.
+
+use metrics::Unit;
+
+/// What a metric is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// A distribution.
+    Histogram,
+}
+
+/// A label of a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Label {
+    /// Its name.
+    pub name: &'static str,
+    /// What it may be. The kinds of one's own refusals, and the names of one's own policies, come on top.
+    pub values: &'static [&'static str],
+}
+
+/// A metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Metric {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: Kind,
+    /// What it is measured in.
+    pub unit: Unit,
+    /// Its labels, all of which every sample has.
+    pub labels: &'static [Label],
+    /// One sentence.
+    pub help: &'static str,
+}
+
+pub(super) const HANDSHAKES: &str = "portcullis_handshakes_total";
+pub(super) const CONNECTIONS: &str = "portcullis_connections";
+pub(super) const CLOSES: &str = "portcullis_closes_total";
+pub(super) const DURATION: &str = "portcullis_connection_duration_seconds";
+pub(super) const MESSAGES: &str = "portcullis_messages_total";
+pub(super) const BYTES: &str = "portcullis_bytes_total";
+pub(super) const VIOLATIONS: &str = "portcullis_violations_total";
+pub(super) const ROUND_TRIP: &str = "portcullis_round_trip_seconds";
+pub(super) const CLOSING_TASKS: &str = "portcullis_closing_tasks";
+
+/// Every metric that there is.
+pub const METRICS: &[Metric] = &[
+    Metric {
+        name: HANDSHAKES,
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &[Label { name: "outcome", values: OUTCOMES }, Label { name: "reason", values: REASONS }],
+        help: "WebSocket handshakes, by what became of them and why.",
+    },
+    Metric {
+        name: CONNECTIONS,
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        labels: &[],
+        help: "Live WebSocket connections, their closing handshakes included.",
+    },
+    Metric {
+        name: CLOSES,
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &[Label { name: "code", values: CODES }, Label { name: "by", values: BY }],
+        help: "Ends of WebSocket connections, by close code and by who closed first.",
+    },
+    Metric {
+        name: DURATION,
+        kind: Kind::Histogram,
+        unit: Unit::Seconds,
+        labels: &[],
+        help: "How long WebSocket connections lived.",
+    },
+    Metric {
+        name: MESSAGES,
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: DIRECTION,
+        help: "WebSocket messages that were delivered (in) and sent (out).",
+    },
+    Metric {
+        name: BYTES,
+        kind: Kind::Counter,
+        unit: Unit::Bytes,
+        labels: DIRECTION,
+        help: "Bytes of WebSocket frames that were delivered (in) and sent (out), headers included.",
+    },
+    Metric {
+        name: VIOLATIONS,
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &[Label { name: "policy", values: POLICIES }, Label { name: "action", values: ACTIONS }],
+        help: "What policies did to frames and connections.",
+    },
+    Metric {
+        name: ROUND_TRIP,
+        kind: Kind::Histogram,
+        unit: Unit::Seconds,
+        labels: &[],
+        help: "How long peers took to answer a ping.",
+    },
+    Metric {
+        name: CLOSING_TASKS,
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        labels: &[],
+        help: "Closing handshakes that are being waited for.",
+    },
+];
+
+const OUTCOMES: &[&str] = &["upgraded", "refused", "failed", "would_refuse"];
+
+#[rustfmt::skip]
+const REASONS: &[&str] = &[
+    "none", "handler", "error", "panic", "cancelled", "upgrade", "wiring",
+    "absent_origin", "host_not_allowed", "invalid_origin", "null_origin", "origin_not_allowed", "repeated_origin",
+    "handshake_rate", "server_full", "server_handshake_rate", "too_many_connections", "too_many_unauthenticated",
+    "issuer_unavailable", "token_expired", "token_forbidden", "token_invalid", "token_malformed", "token_missing",
+    "token_not_yet_valid", "token_revoked", "token_used",
+];
+
+#[rustfmt::skip]
+const CODES: &[&str] = &[
+    "1000", "1001", "1002", "1003", "1005", "1006", "1007", "1008", "1009", "1010", "1011", "1012", "1013", "1014",
+    "3000", "3003", "3008", "3xxx", "4xxx",
+];
+
+const BY: &[&str] = &["peer", "handler", "guard", "transport"];
+const DIRECTION: &[Label] = &[Label { name: "direction", values: &["in", "out"] }];
+const POLICIES: &[&str] = &["framing", "first_message", "connection_limit", "message_rate", "policy", "session"];
+const ACTIONS: &[&str] = &["close", "abort", "drop", "delay", "report"];
+
+/// Tells the installed recorder what each metric is and what it is measured in. To be called once, behind that.
+pub fn describe() {
+    for metric in METRICS {
+        let Metric { name, unit, help, .. } = *metric;
+        match metric.kind {
+            Kind::Counter => metrics::describe_counter!(name, unit, help),
+            Kind::Gauge => metrics::describe_gauge!(name, unit, help),
+            Kind::Histogram => metrics::describe_histogram!(name, unit, help),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A row of the documentation.
+    fn row(metric: &Metric) -> String {
+        let kind = format!("{:?}", metric.kind).to_lowercase();
+        let labels: Vec<_> = metric.labels.iter().map(|label| format!("`{}`", label.name)).collect();
+        let labels = if labels.is_empty() { String::new() } else { format!("{} ", labels.join(", ")) };
+        format!("//! | `{}` | {kind} | {} | {labels}|", metric.name, metric.unit.as_str())
+    }
+
+    #[test]
+    fn the_documented_table_is_this_one() {
+        let documented: Vec<_> = include_str!("mod.rs").lines().filter(|line| line.starts_with("//! | `")).collect();
+        let rows: Vec<_> = METRICS.iter().map(row).collect();
+        assert_eq!(documented, rows);
+    }
+
+    #[test]
+    fn no_value_is_listed_twice() {
+        for label in METRICS.iter().flat_map(|metric| metric.labels) {
+            for (at, value) in label.values.iter().enumerate() {
+                assert!(!label.values[..at].contains(value), "{} {value}", label.name);
+            }
+        }
+    }
+}
