@@ -152,11 +152,8 @@ fn gate<T: Send + Sync + 'static>(settings: &Arc<Settings<T>>, session: Session<
         };
         match open.await {
             Ok(()) => {}
-            Err(error) if settings.report_only => report(error, true),
-            Err(error) => {
-                report(error, false);
-                return Err(error.close_frame());
-            }
+            Err(error) if settings.report_only => error.refusal().report(),
+            Err(error) => return Err(error.close_frame()),
         }
         if let Some(subject) = session.subject() {
             connection.authenticate(&subject);
@@ -176,15 +173,9 @@ fn refuse<T, B>(
 where
     T: Send + Sync + 'static,
 {
-    report(error, settings.report_only);
     if settings.report_only {
+        error.refusal().report();
         return entered(settings, Entry::Anonymous, request, marker, fallback);
     }
     Next::Refused(Box::new(error.refusal()), fallback)
-}
-
-fn report(error: TokenError, report_only: bool) {
-    #[cfg(feature = "tracing")]
-    crate::log::LOG.refused(error, report_only);
-    let _ = (error, report_only);
 }

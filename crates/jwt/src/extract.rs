@@ -5,7 +5,7 @@ use axum_core::{
     extract::{FromRequestParts, OptionalFromRequestParts},
     response::{IntoResponse, Response},
 };
-use http::{Request, StatusCode, request::Parts};
+use http::{Request, request::Parts};
 use portcullis_core::{handshake, refusal::Refusal};
 
 use crate::{Claims, Session, error::TokenError};
@@ -75,8 +75,7 @@ fn absent(parts: &Parts, missing: &'static str) -> Response {
     if handshake::is_handshake(&request) {
         return wiring(missing);
     }
-    let refusal = Refusal::new("no_handshake", StatusCode::BAD_REQUEST);
-    rendered(refusal.sentence("a WebSocket handshake is needed here"))
+    rendered(Refusal::no_handshake().sentence("a WebSocket handshake is needed here"))
 }
 
 fn wiring(sentence: &'static str) -> Response {

@@ -86,8 +86,8 @@ impl<S: Service<Request<B>>, T, B> ResponseFuture<S, T, B> {
         Self { kind: Kind::Inner { future, marker: None, fallback: None } }
     }
 
-    pub(crate) fn admitted(future: S::Future, admitted: Admitted) -> Self {
-        Self { kind: Kind::admitted(future, admitted) }
+    pub(crate) fn admitted(call: impl FnOnce() -> S::Future, admitted: Admitted) -> Self {
+        Self { kind: Kind::admitted(call, admitted) }
     }
 
     pub(crate) fn refused(refusal: Refusal, fallback: Option<HeaderValue>) -> Self {
@@ -100,11 +100,11 @@ impl<S: Service<Request<B>>, T, B> ResponseFuture<S, T, B> {
 }
 
 impl<S, F, T, B> Kind<S, F, T, B> {
-    fn admitted(future: F, admitted: Admitted) -> Self {
+    fn admitted(call: impl FnOnce() -> F, admitted: Admitted) -> Self {
         let Admitted { guarded, policy, marker, fallback } = admitted;
         let future = match guarded {
-            Some(guarded) => upgrade::ResponseFuture::guarded(future, guarded, policy),
-            None => upgrade::ResponseFuture::inner(future),
+            Some(guarded) => upgrade::ResponseFuture::guarded(guarded.run(call), guarded, policy),
+            None => upgrade::ResponseFuture::inner(call()),
         };
         Self::Inner { future, marker, fallback }
     }
@@ -127,7 +127,7 @@ where
                     let next = ready!(verifying.poll(cx, request));
                     let (mut service, request) = ready.take().expect("it was there a line above");
                     match next {
-                        Next::Inner(admitted) => Kind::admitted(service.call(request), *admitted),
+                        Next::Inner(admitted) => Kind::admitted(|| service.call(request), *admitted),
                         Next::Refused(refusal, fallback) => Kind::Refused { refusal: Some(*refusal), fallback },
                         Next::Verify(_) => unreachable!("a token is verified once"),
                     }

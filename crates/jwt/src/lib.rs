@@ -34,8 +34,6 @@ mod future;
 #[cfg(feature = "jwks")]
 pub mod jwks;
 mod layer;
-#[cfg(feature = "tracing")]
-mod log;
 mod policy;
 mod revocations;
 mod service;

@@ -10,6 +10,10 @@ use crate::{error::TokenError, session::Live};
 pub(crate) struct Expiry<T>(pub(crate) Arc<Live<T>>);
 
 impl<T: Send + Sync + 'static> Policy for Expiry<T> {
+    fn name(&self) -> &'static str {
+        "session"
+    }
+
     fn on_batch(&mut self, _: &portcullis_core::policy::Batch, _: Instant) -> portcullis_core::policy::BatchVerdict {
         portcullis_core::policy::BatchVerdict::Pass
     }

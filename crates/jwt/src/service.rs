@@ -68,7 +68,7 @@ where
                 let ready = std::mem::replace(&mut self.inner, next);
                 ResponseFuture::verifying(verifying, ready, request)
             }
-            Next::Inner(admitted) => ResponseFuture::admitted(self.inner.call(request), *admitted),
+            Next::Inner(admitted) => ResponseFuture::admitted(|| self.inner.call(request), *admitted),
             Next::Refused(refusal, fallback) => ResponseFuture::refused(*refusal, fallback),
         }
     }

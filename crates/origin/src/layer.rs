@@ -6,8 +6,6 @@ use http::request::Parts;
 use portcullis_core::{identity::ChecksOrigin, refusal::Refusal};
 use tower_layer::Layer;
 
-#[cfg(feature = "tracing")]
-use crate::log::Log;
 use crate::{
     origin::{InvalidOrigin, Origin, parse_authority},
     pattern::Origins,
@@ -21,8 +19,6 @@ use crate::{
 pub struct OriginLayer {
     policy: Arc<Policy>,
     report_only: bool,
-    #[cfg(feature = "tracing")]
-    log: Arc<Log>,
 }
 
 impl OriginLayer {
@@ -47,12 +43,7 @@ impl OriginLayer {
     }
 
     fn with(policy: Policy) -> Self {
-        Self {
-            policy: Arc::new(policy),
-            report_only: false,
-            #[cfg(feature = "tracing")]
-            log: Arc::default(),
-        }
+        Self { policy: Arc::new(policy), report_only: false }
     }
 
     /// Allows the server's own origin too, beside a list.
@@ -104,7 +95,7 @@ impl OriginLayer {
         self.set(|policy| policy.closure = Some(Arc::new(allow)))
     }
 
-    /// Refuses nothing. What would be refused is still logged, with feature `tracing`.
+    /// Refuses nothing. What would be refused is still counted and logged, with features `metrics` and `tracing`.
     pub fn report_only(mut self) -> Self {
         self.report_only = true;
         self
@@ -120,10 +111,13 @@ impl OriginLayer {
     }
 
     pub(crate) fn check(&self, parts: &Parts) -> Result<(), Refusal> {
-        let Err(refusal) = self.policy.admit(parts) else { return Ok(()) };
-        #[cfg(feature = "tracing")]
-        self.log.refused(&refusal, self.report_only);
-        if self.report_only { Ok(()) } else { Err(refusal) }
+        match self.policy.admit(parts) {
+            Err(refusal) if self.report_only => {
+                refusal.report();
+                Ok(())
+            }
+            decided => decided,
+        }
     }
 
     pub(crate) fn is_enforced(&self) -> bool {

@@ -37,8 +37,6 @@
 //! ```
 
 mod layer;
-#[cfg(feature = "tracing")]
-mod log;
 mod origin;
 mod pattern;
 mod policy;
