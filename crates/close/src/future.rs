@@ -62,15 +62,26 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let response = ready!(this.future.poll(cx))?;
-        Poll::Ready(Ok(match this.door.take() {
-            Some(door) => door.answer(response),
-            None => response,
-        }))
+        let response = match this.door.as_ref().and_then(|door| door.guarded.as_ref()) {
+            Some(guarded) => ready!(guarded.run(|| this.future.poll(cx))),
+            None => ready!(this.future.poll(cx)),
+        };
+        Poll::Ready(match (this.door.take(), response) {
+            (Some(door), Ok(response)) => Ok(door.answer(response)),
+            (Some(door), Err(error)) => Err(door.failed(error)),
+            (None, response) => response,
+        })
     }
 }
 
 impl Door {
+    fn failed<E>(self, error: E) -> E {
+        if let Some(guarded) = self.guarded {
+            guarded.failed();
+        }
+        error
+    }
+
     fn answer<B: Default>(self, response: Response<B>) -> Response<B> {
         let Self { handshake, guarded, layer } = self;
         let Some(guarded) = guarded else { return with_version(response) };
@@ -85,14 +96,17 @@ impl Door {
         };
         let frame = wanted.then(|| frame(&layer, &response)).flatten();
         let accepted = frame.and_then(|frame| Some((frame, handshake.accept(&response)?, layer.slot()?)));
-        let Some((frame, mut accepted, slot)) = accepted else { return with_version(response) };
+        let Some((frame, mut accepted, slot)) = accepted else {
+            guarded.complete(&response, None);
+            return with_version(response);
+        };
         // Nobody opens it: the connection is closed already when it comes, and the place is free when that is known.
         let gate = Gate::new(move |_| {
             drop(slot);
             std::future::pending()
         });
-        guarded.turn_away(&accepted, frame, gate);
         *accepted.extensions_mut() = response.extensions().clone();
+        guarded.turn_away(&accepted, frame, gate);
         accepted
     }
 }

@@ -44,7 +44,13 @@ where
         }
         let handshake = Handshake::of(&request);
         match upgrade::enter(&mut request) {
-            Ok(guarded) => ResponseFuture::handshake(self.inner.call(request), handshake, guarded, self.layer.clone()),
+            Ok(guarded) => {
+                let future = match &guarded {
+                    Some(guarded) => guarded.run(|| self.inner.call(request)),
+                    None => self.inner.call(request),
+                };
+                ResponseFuture::handshake(future, handshake, guarded, self.layer.clone())
+            }
             Err(refusal) => ResponseFuture::refused(refusal),
         }
     }

@@ -118,9 +118,17 @@ impl HandshakeRateLayer {
         let at = epoch.units(now);
         match table.with(key, at, |[full_at]| meter.take(full_at, 1, at)) {
             Ok(()) => Ok(()),
-            Err(_) if self.report_only => Ok(()),
-            Err(ready) => Err(self.refusal(epoch.instant(ready, now).saturating_duration_since(now))),
+            Err(ready) => self.exceeded(epoch.instant(ready, now).saturating_duration_since(now)),
         }
+    }
+
+    fn exceeded(&self, wait: Duration) -> Result<(), Refusal> {
+        let refusal = self.refusal(wait);
+        if self.report_only {
+            refusal.report();
+            return Ok(());
+        }
+        Err(refusal)
     }
 
     fn key(&self, parts: &Parts) -> Result<Option<Key>, Refusal> {

@@ -50,11 +50,13 @@ pub(crate) struct Limiter {
     empty: u32,
     /// When the window of patience began, and the violations in it.
     window: Option<(Instant, u32)>,
+    /// On report only, so many violations were told of.
+    reported: u64,
 }
 
 impl Limiter {
     pub(crate) fn new(account: Arc<Account>) -> Self {
-        Self { account, empty: 0, window: None }
+        Self { account, empty: 0, window: None, reported: 0 }
     }
 
     fn judge(&mut self, frame: &FrameHeader, now: Instant) -> Verdict {
@@ -137,6 +139,10 @@ fn reason(kind: usize) -> &'static str {
 }
 
 impl Policy for Limiter {
+    fn name(&self) -> &'static str {
+        "message_rate"
+    }
+
     fn on_batch(&mut self, batch: &Batch, now: Instant) -> BatchVerdict {
         // Counting empty fragments by message needs them one by one.
         if batch.empty_continuations > 0 || self.account.is_unknown() {
@@ -166,6 +172,14 @@ impl Policy for Limiter {
             self.account.belongs_to(Owner::Shared(of_subject(&self.account.shared.secret, subject)));
         }
         Action::None
+    }
+
+    fn take_reported(&mut self) -> u64 {
+        if !self.answer().report_only {
+            return 0;
+        }
+        let violations = self.account.violations();
+        violations - std::mem::replace(&mut self.reported, violations)
     }
 }
 

@@ -62,7 +62,8 @@ where
         let outer = parts.extensions.get::<Allowance>().cloned();
         parts.extensions.insert(Allowance::new(account.clone(), outer));
         let policy: Box<dyn Policy> = Box::new(Limiter::new(account));
-        ResponseFuture::guarded(self.inner.call(Request::from_parts(parts, body)), guarded, policy)
+        let future = guarded.run(|| self.inner.call(Request::from_parts(parts, body)));
+        ResponseFuture::guarded(future, guarded, policy)
     }
 }
 

@@ -22,6 +22,10 @@ pub(crate) struct Late {
 }
 
 impl Policy for Late {
+    fn name(&self) -> &'static str {
+        "connection_limit"
+    }
+
     fn on_batch(&mut self, _: &Batch, _: std::time::Instant) -> BatchVerdict {
         BatchVerdict::Pass
     }

@@ -39,7 +39,10 @@ impl<S> ConnectionLimit<S> {
     fn admit(&self, parts: &Parts, guarded: &Guarded) -> Result<Option<Newcomer>, Refusal> {
         let taken = match self.pool.take(self.settings.keys(parts)?) {
             Ok(taken) => taken,
-            Err(_) if self.settings.report_only => return Ok(None),
+            Err(full) if self.settings.report_only => {
+                self.settings.refusal(&full).report();
+                return Ok(None);
+            }
             Err(full) => return Err(self.settings.refusal(&full)),
         };
         let (permit, crossed) = taken;
@@ -95,7 +98,7 @@ where
             Err(refusal) => return ResponseFuture::new(upgrade::ResponseFuture::refused(refusal), None),
         };
         let policy = self.policy(&parts, newcomer.as_ref());
-        let future = self.inner.call(Request::from_parts(parts, body));
+        let future = guarded.run(|| self.inner.call(Request::from_parts(parts, body)));
         ResponseFuture::new(upgrade::ResponseFuture::guarded(future, guarded, policy), newcomer)
     }
 }
