@@ -80,6 +80,10 @@ struct MaxAge {
 }
 
 impl Policy for MaxAge {
+    fn name(&self) -> &'static str {
+        "max_age"
+    }
+
     fn on_batch(&mut self, _: &Batch, _: Instant) -> BatchVerdict {
         BatchVerdict::Pass
     }

@@ -94,6 +94,10 @@ impl Idle {
 }
 
 impl Policy for Idle {
+    fn name(&self) -> &'static str {
+        "idle_timeout"
+    }
+
     fn on_batch(&mut self, _: &Batch, _: Instant) -> BatchVerdict {
         BatchVerdict::Pass
     }

@@ -132,6 +132,10 @@ impl KeepAlive {
 }
 
 impl Policy for KeepAlive {
+    fn name(&self) -> &'static str {
+        "keep_alive"
+    }
+
     fn on_batch(&mut self, _: &Batch, _: Instant) -> BatchVerdict {
         BatchVerdict::Pass
     }

@@ -101,7 +101,8 @@ where
         match upgrade::enter(&mut request) {
             Ok(Some(guarded)) => {
                 self.layer.prepare(request.headers_mut());
-                ResponseFuture::guarded(self.inner.call(request), guarded, self.layer.policy())
+                let future = guarded.run(|| self.inner.call(request));
+                ResponseFuture::guarded(future, guarded, self.layer.policy())
             }
             Ok(None) => ResponseFuture::inner(self.inner.call(request)),
             Err(refusal) => ResponseFuture::refused(refusal),

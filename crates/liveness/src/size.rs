@@ -119,6 +119,10 @@ impl MessageSize {
 }
 
 impl Policy for MessageSize {
+    fn name(&self) -> &'static str {
+        "message_size"
+    }
+
     fn on_batch(&mut self, batch: &Batch, _: Instant) -> BatchVerdict {
         let whole = self.open.is_none() && batch.unfinished == 0 && batch.continuations.frames == 0;
         if whole && batch.longest <= self.limits.bytes { BatchVerdict::Pass } else { BatchVerdict::OneByOne }

@@ -83,6 +83,10 @@ impl Watch for WriteTimeoutLayer {
 struct WriteTimeout(WriteTimeoutLayer);
 
 impl Policy for WriteTimeout {
+    fn name(&self) -> &'static str {
+        "write_timeout"
+    }
+
     fn on_batch(&mut self, _: &Batch, _: Instant) -> BatchVerdict {
         BatchVerdict::Pass
     }

@@ -134,7 +134,14 @@ const CODES: &[&str] = &[
 
 const BY: &[&str] = &["peer", "handler", "guard", "transport"];
 const DIRECTION: &[Label] = &[Label { name: "direction", values: &["in", "out"] }];
-const POLICIES: &[&str] = &["framing", "first_message", "connection_limit", "message_rate", "policy", "session"];
+
+#[rustfmt::skip]
+const POLICIES: &[&str] = &[
+    "framing", "first_message", "policy",
+    "connection_limit", "idle_timeout", "keep_alive", "max_age", "message_rate", "message_size", "session",
+    "write_timeout",
+];
+
 const ACTIONS: &[&str] = &["close", "abort", "drop", "delay", "report"];
 
 /// Tells the installed recorder what each metric is and what it is measured in. To be called once, behind that.
