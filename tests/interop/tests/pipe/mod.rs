@@ -48,6 +48,11 @@ impl Pipe {
         assert!(self.try_text(text).await, "the server has closed");
     }
 
+    /// Bytes as they are.
+    pub async fn raw(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).await.unwrap();
+    }
+
     /// Says whether there is somebody to send to.
     pub async fn try_text(&mut self, text: &str) -> bool {
         self.try_frame(0x81, text.as_bytes()).await

@@ -1,0 +1,124 @@
+//! Every way that a handshake, a connection and a frame can end.
+
+use std::time::Duration;
+
+use axum::Router;
+use portcullis_connections::{ConnectionLimitLayer, HandshakeRateLayer};
+use portcullis_core::{CloseCode, CloseFrame, Connection, GuardLayer, PolicyLayer, policy::Action};
+use portcullis_origin::OriginLayer;
+use portcullis_rate_limit::{Excess, MessageRateLayer};
+use tokio::time::sleep;
+use tower::service_fn;
+use tower_layer::Layer;
+
+use super::{Later, ask_in_vain, gated, open, registered, routes, talk};
+use crate::pipe::{Pipe, Seen, ask, closed, text};
+
+pub const EVIL: &str = "origin: https://evil.example\r\n";
+
+pub fn ours() -> OriginLayer {
+    OriginLayer::new(["https://ours.example"]).unwrap()
+}
+
+/// Two messages at once, and one a second.
+pub fn rate(excess: Excess) -> MessageRateLayer {
+    MessageRateLayer::per_second(1).burst(2).on_excess(excess)
+}
+
+/// Runs a client against routes, and waits until their connections have ended.
+pub async fn with(routes: Router, client: impl AsyncFnOnce(&Router)) {
+    let (app, connections) = registered(routes);
+    client(&app).await;
+    connections.emptied().await;
+}
+
+/// Says something to routes, and returns how that ended.
+pub async fn last(routes: Router, words: &[&str]) -> Seen {
+    let mut seen = Vec::new();
+    with(routes, async |app| seen = talk(app, words).await).await;
+    seen.pop().unwrap()
+}
+
+/// Does something to a connection after five seconds.
+fn later(action: Action) -> PolicyLayer<impl Fn(&http::request::Parts, &Connection) -> Later> {
+    PolicyLayer::new(move |_: &http::request::Parts, _: &Connection| Later::new(Duration::from_secs(5), action.clone()))
+}
+
+pub async fn handshakes() {
+    for origins in [ours(), ours().report_only()] {
+        with(routes().layer(origins), async |app| drop(ask(app, "/", EVIL).await)).await;
+    }
+    with(routes().layer(ConnectionLimitLayer::new().global(1)), async |app| {
+        let _first = open(app).await;
+        assert!(ask(app, "/", "").await.0.starts_with("http/1.1 503"));
+    })
+    .await;
+    let once = HandshakeRateLayer::per_second(1);
+    for layer in [once.clone(), once.report_only()] {
+        with(routes().layer(layer), async |app| {
+            drop(ask(app, "/", "").await);
+            drop(ask(app, "/", "").await);
+        })
+        .await;
+    }
+    with(routes(), async |app| assert!(ask(app, "/missing", "").await.0.starts_with("http/1.1 404"))).await;
+    for target in ["/never", "/panic", "/"] {
+        with(routes(), async |app| drop(ask_in_vain(app.clone(), target).await)).await;
+    }
+    let failing = service_fn(async |_| Err::<http::Response<String>, _>(std::io::Error::other("as asked")));
+    assert_eq!(ask_in_vain(GuardLayer::new().layer(failing), "/").await, "");
+}
+
+pub async fn connections() {
+    with(routes(), async |app| drop(open(app).await)).await;
+    with(routes(), async |app| {
+        let mut peer = open(app).await;
+        peer.raw(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]).await;
+        assert_eq!(peer.next().await, closed(1000, ""));
+    })
+    .await;
+    assert_eq!(last(routes(), &["bye"]).await, closed(1000, ""));
+    assert_eq!(last(routes(), &["err"]).await, closed(4321, "as asked"));
+    assert_eq!(last(routes(), &["panic"]).await, closed(1011, "internal error"));
+    assert_eq!(last(gated(), &["sesame"]).await, closed(3000, "wrong word"));
+    assert_eq!(last(routes().layer(later(Action::Abort)), &[]).await, Seen::End);
+    let enough = CloseFrame::new(CloseCode::new(3999).unwrap(), "enough");
+    assert_eq!(last(routes().layer(later(Action::Close(enough))), &[]).await, closed(3999, "enough"));
+}
+
+pub async fn frames() {
+    with(routes(), async |app| {
+        let mut peer = open(app).await;
+        peer.raw(&[0x81, 0x00]).await;
+        assert_eq!(peer.next().await, closed(1002, "client frame is not masked"));
+    })
+    .await;
+    let excess = closed(1008, "message rate exceeded");
+    assert_eq!(last(routes().layer(rate(Excess::Close)), &["1", "2", "3"]).await, excess);
+    with(routes().layer(rate(Excess::Drop)), async |app| {
+        let mut peer = open(app).await;
+        for word in ["1", "2", "dropped", "dropped", "dropped"] {
+            peer.text(word).await;
+        }
+        sleep(Duration::from_secs(5)).await;
+        peer.text("bye").await;
+        for seen in [text("1"), text("2"), closed(1000, "")] {
+            assert_eq!(peer.next().await, seen);
+        }
+    })
+    .await;
+    for layer in [rate(Excess::Delay), rate(Excess::Close).report_only()] {
+        assert_eq!(last(routes().layer(layer), &["1", "2", "3", "4", "bye"]).await, closed(1000, ""));
+    }
+    with(routes().layer(later(Action::Ping)), ping).await;
+}
+
+async fn ping(app: &Router) {
+    let mut peer: Pipe = open(app).await;
+    let Seen::Other(0x89, payload) = peer.next().await else { panic!("it pings") };
+    sleep(Duration::from_millis(20)).await;
+    let length = u8::try_from(payload.len()).unwrap();
+    peer.raw(&[&[0x8a, 0x80 | length, 0, 0, 0, 0], payload.as_slice()].concat()).await;
+    peer.text("bye").await;
+    assert_eq!(peer.next().await, closed(1000, ""));
+}
