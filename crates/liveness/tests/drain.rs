@@ -32,7 +32,8 @@ async fn a_refused_handshake_never_reaches_the_inner_service() {
     let mut service = drain.layer().layer(inner);
     let drained = drain.start().await;
     assert_eq!(drained.to_string(), "0 closed, 0 gone, 0 aborted, 0 handlers busy, 0 refused");
-    let response = service.ready().await.unwrap().call(handshake()).await.unwrap();
+    let response = tokio::time::timeout(Duration::from_secs(5), service.ready().await.unwrap().call(handshake()));
+    let response = response.await.expect("nobody inside answers").unwrap();
     let refusal: &Refusal = response.extensions().get().unwrap();
     assert_eq!((refusal.kind(), response.status()), ("draining", StatusCode::SERVICE_UNAVAILABLE));
     assert_eq!(response.headers()["retry-after"], "2");

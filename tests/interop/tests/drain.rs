@@ -61,6 +61,16 @@ async fn drained(drain: &Drain) -> (SocketAddr, JoinHandle<()>, oneshot::Sender<
     (address, server, signal)
 }
 
+/// Waits until so many handshakes were admitted.
+async fn admitted(drain: &Drain, count: usize) {
+    let all = async {
+        while drain.connections().count() < count {
+            sleep(MS).await;
+        }
+    };
+    timeout(MS * 10_000, all).await.expect("10 s passed");
+}
+
 #[tokio::test]
 async fn alone_a_graceful_shutdown_leaves_sockets_behind_or_waits_for_them() {
     for (http, returns) in [(Http::One, true), (Http::Two, false)] {
@@ -105,16 +115,15 @@ async fn a_server_returns_at_the_deadline_whatever_its_clients_and_handlers_do()
         let (address, server, signal) = drained(&drain).await;
         let mut deaf = [Socket::open(address, "/", http).await, Socket::open(address, "/busy", http).await];
         let stuck = tokio::spawn(ask(address, "/stuck", http));
-        while drain.connections().count() < 3 {
-            sleep(MS).await;
-        }
+        admitted(&drain, 3).await;
         signal.send(()).unwrap();
         drain.begun().await;
         let began = Instant::now();
         for client in &mut deaf {
             assert_eq!(client.frame().await, RESTARTS, "{http:?}");
         }
-        assert_eq!(stuck.await.unwrap(), StatusCode::SERVICE_UNAVAILABLE, "{http:?}");
+        let stuck = timeout(MS * 3000, stuck).await.expect("it is answered");
+        assert_eq!(stuck.unwrap(), StatusCode::SERVICE_UNAVAILABLE, "{http:?}");
         timeout(MS * 3000, server).await.expect("it returns").unwrap();
         assert!(began.elapsed() >= MS * 1000, "{http:?}");
         assert_eq!(drain.drained().await.to_string(), "0 closed, 0 gone, 3 aborted, 1 handlers busy, 0 refused");
@@ -150,9 +159,10 @@ async fn no_handshake_slips_through_while_the_drain_begins() {
             .map(|_| {
                 let closed = closed.clone();
                 tokio::spawn(async move {
-                    // Each comes back until it is refused.
                     let mut admitted = Vec::new();
+                    // Each comes back until it is refused.
                     while let Some(mut client) = Socket::try_open(address).await {
+                        assert!(admitted.len() < 10_000, "it never is");
                         admitted.push(tokio::spawn(async move {
                             assert_eq!(client.frame().await, RESTARTS);
                             client.close().await;
@@ -165,9 +175,7 @@ async fn no_handshake_slips_through_while_the_drain_begins() {
                 })
             })
             .collect();
-        while drain.connections().count() < 8 {
-            sleep(MS).await;
-        }
+        admitted(&drain, 8).await;
         signal.send(()).unwrap();
         for client in clients {
             client.await.unwrap();

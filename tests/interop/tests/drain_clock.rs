@@ -58,16 +58,21 @@ async fn open(app: &Router, path: &str) -> Pipe {
     pipe
 }
 
-/// A drain under way.
+/// A drain under way, which is over in any case some day.
 fn start(drain: &Drain) -> JoinHandle<Drained> {
-    tokio::spawn(drain.start())
+    let draining = drain.start();
+    tokio::spawn(async { timeout(SECOND * 60, draining).await.expect("a minute passed") })
+}
+
+async fn next(pipe: &mut Pipe) -> Seen {
+    timeout(SECOND * 60, pipe.next()).await.expect("a minute passed")
 }
 
 /// Waits for the close, answers it, and says what it was.
 async fn obey(mut pipe: Pipe) -> Seen {
-    let seen = pipe.next().await;
+    let seen = next(&mut pipe).await;
     pipe.close().await;
-    assert_eq!(pipe.next().await, Seen::End);
+    assert_eq!(next(&mut pipe).await, Seen::End);
     seen
 }
 
@@ -109,7 +114,7 @@ async fn each_is_told_at_its_own_time_within_the_window() {
         }));
     }
     let began = Instant::now();
-    assert_eq!(counts(drain.start().await), [50, 0, 0, 0]);
+    assert_eq!(counts(start(&drain).await.unwrap()), [50, 0, 0, 0]);
     let mut moments = Vec::new();
     for moment in told {
         moments.push(moment.await.unwrap() - began);
@@ -131,7 +136,7 @@ async fn last_answers_are_delivered() {
     pipe.text("last words").await;
     sleep(SECOND / 10).await;
     let draining = start(&drain);
-    assert_eq!(pipe.next().await, text("last words"));
+    assert_eq!(next(&mut pipe).await, text("last words"));
     assert_eq!(obey(pipe).await, restarts());
     assert_eq!(counts(draining.await.unwrap()), [1, 0, 0, 0]);
 }
@@ -163,7 +168,7 @@ async fn what_is_left_at_the_deadline_is_aborted() {
     let app = routes().layer(drain.layer());
     let [stuck, late] = ["/stuck", "/late"].map(|path| {
         let app = app.clone();
-        tokio::spawn(async move { ask(&app, path, "").await.0 })
+        tokio::spawn(async move { timeout(SECOND * 60, ask(&app, path, "")).await.expect("a minute passed").0 })
     });
     // Its closing handshake would be waited for for 5 s.
     let mut deaf = open(&app, "/echo").await;
@@ -171,8 +176,8 @@ async fn what_is_left_at_the_deadline_is_aborted() {
     let began = Instant::now();
     let draining = start(&drain);
     assert_eq!(obey(polite).await, restarts());
-    assert_eq!(deaf.next().await, restarts());
-    assert_eq!(deaf.next().await, Seen::End);
+    assert_eq!(next(&mut deaf).await, restarts());
+    assert_eq!(next(&mut deaf).await, Seen::End);
     assert_eq!(began.elapsed().as_secs(), 4);
     assert!(stuck.await.unwrap().starts_with("http/1.1 503"));
     assert!(late.await.unwrap().starts_with("http/1.1 200"), "it comes to nothing");
@@ -241,7 +246,7 @@ async fn a_page_is_told_why_and_that_is_waited_for() {
     let draining = start(&drain);
     let (head, mut page) = ask(&app, "/echo", "origin: https://page.example\r\n").await;
     assert!(head.starts_with("http/1.1 101"), "{head}");
-    assert_eq!(page.next().await, closed(1012, "service restarts; retry after 5 s"));
+    assert_eq!(next(&mut page).await, closed(1012, "service restarts; retry after 5 s"));
     obey(admitted).await;
     sleep(SECOND).await;
     assert!(!draining.is_finished(), "the page has not answered");
