@@ -31,7 +31,7 @@ mod write;
 
 pub use crate::{
     age::MaxAgeLayer,
-    drain::{Drain, DrainLayer, Drained},
+    drain::{drained::Drained, handle::Drain, layer::DrainLayer},
     idle::IdleTimeoutLayer,
     keep_alive::KeepAliveLayer,
     service::Watched,

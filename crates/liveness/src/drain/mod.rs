@@ -52,13 +52,14 @@
 //! ```
 
 mod count;
-mod drained;
+pub(crate) mod drained;
 mod future;
-mod handle;
-mod layer;
+pub(crate) mod handle;
+pub(crate) mod layer;
 mod run;
 mod service;
 mod spread;
 mod state;
 
-pub use self::{drained::Drained, future::ResponseFuture, handle::Drain, layer::DrainLayer, service::DrainService};
+use self::{drained::Drained, handle::Drain, layer::DrainLayer};
+pub use self::{future::ResponseFuture, service::DrainService};
