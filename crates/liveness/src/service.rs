@@ -26,23 +26,39 @@ pub trait Watch {
 
 /// A policy, or one that only reports.
 pub(crate) fn reported(policy: impl Policy, report_only: bool) -> Box<dyn Policy> {
-    if report_only { Box::new(ReportOnly { policy, reported: false }) } else { Box::new(policy) }
+    if report_only { Box::new(ReportOnly { policy, reported: false, untold: 0 }) } else { Box::new(policy) }
 }
 
 /// Asks a policy until it would have closed the connection, and closes nothing.
 struct ReportOnly<P> {
     policy: P,
     reported: bool,
+    untold: u64,
+}
+
+impl<P> ReportOnly<P> {
+    fn report(&mut self) {
+        self.reported = true;
+        self.untold = 1;
+    }
 }
 
 impl<P: Policy> Policy for ReportOnly<P> {
+    fn name(&self) -> &'static str {
+        self.policy.name()
+    }
+
+    fn take_reported(&mut self) -> u64 {
+        std::mem::take(&mut self.untold)
+    }
+
     fn on_batch(&mut self, batch: &Batch, now: Instant) -> BatchVerdict {
         if self.reported { BatchVerdict::Pass } else { self.policy.on_batch(batch, now) }
     }
 
     fn on_frame(&mut self, frame: &FrameHeader, now: Instant) -> Verdict {
-        if !self.reported {
-            self.reported = matches!(self.policy.on_frame(frame, now), Verdict::Close(_));
+        if !self.reported && matches!(self.policy.on_frame(frame, now), Verdict::Close(_)) {
+            self.report();
         }
         Verdict::Pass
     }
@@ -62,7 +78,7 @@ impl<P: Policy> Policy for ReportOnly<P> {
     fn on_deadline(&mut self, standing: &Standing, now: Instant) -> Action {
         match self.policy.on_deadline(standing, now) {
             Action::Close(_) => {
-                self.reported = true;
+                self.report();
                 Action::None
             }
             action => action,

@@ -40,6 +40,11 @@ impl<F> ResponseFuture<F> {
     pub fn refused(refusal: Refusal) -> Self {
         Self { future: refusal::ResponseFuture::refused(refusal), guarded: None }
     }
+
+    /// Refuses what the inner service has not answered yet.
+    pub fn refuse(self: Pin<&mut Self>, refusal: Refusal) {
+        self.project().future.set(refusal::ResponseFuture::refused(refusal));
+    }
 }
 
 impl<F, B, E> Future for ResponseFuture<F>

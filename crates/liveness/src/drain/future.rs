@@ -64,7 +64,7 @@ where
         if cut.poll(cx).is_pending() {
             return Poll::Pending;
         }
-        this.future.set(upgrade::ResponseFuture::refused(drain.refusal()));
+        this.future.as_mut().refuse(drain.refusal());
         this.cut.set(None);
         this.future.poll(cx)
     }

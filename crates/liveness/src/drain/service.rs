@@ -50,6 +50,6 @@ where
             drain.state.turn_away(&request);
             return ResponseFuture::refused(drain.refusal());
         };
-        ResponseFuture::admitted(inner.call(request), guarded, cut, drain.clone())
+        ResponseFuture::admitted(guarded.run(|| inner.call(request)), guarded, cut, drain.clone())
     }
 }
