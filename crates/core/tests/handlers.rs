@@ -58,13 +58,12 @@ async fn send_at(mut guarded: GuardedIo<DuplexStream>, times: &[u32]) {
 async fn a_patient_close_waits_longer_and_never_less_long() {
     let own = |quiet: u32, grace: u32| Settings { quiet: MS * quiet, grace: MS * grace, ..Settings::default() };
     for (settings, sends, expected) in [
-        // Whether something was sent is looked at each time that 500 ms are over.
         (own(50, 1000), &[][..], (500, 0)),
-        (own(50, 1000), &[400], (1000, 1)),
-        (own(50, 1000), &[400, 1100], (1000, 1)),
+        (own(50, 1000), &[400], (900, 1)),
+        (own(50, 1000), &[400, 1000], (900, 1)),
         (own(50, 1000), &[400, 800, 1200, 1600], (1500, 3)),
-        (own(700, 1000), &[600], (1400, 1)),
-        (own(50, 4000), &[400, 800, 1200, 1600, 1900], (2500, 5)),
+        (own(700, 1000), &[600], (1300, 1)),
+        (own(50, 4000), &[400, 800, 1200, 1600, 1900], (2400, 5)),
     ] {
         let (peer, guarded, connection) = guarded(&settings);
         let sending = tokio::spawn(send_at(guarded, sends));

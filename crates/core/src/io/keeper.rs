@@ -230,14 +230,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
     }
 
     fn ending(&mut self, now: Instant) -> Next<T> {
-        let sent = self.guard.counters().bytes_out;
         let settled = self.guard.outbound_at_boundary() && !self.guard.is_capturing();
-        let pause = self.settings.quiet;
         let Phase::Ending(ending) = &mut self.phase else { return Next::Leave };
-        if sent != ending.seen {
-            ending.seen = sent;
-            ending.quiet_at = (now + pause).min(ending.deadline);
-        }
         let quiet = now >= ending.quiet_at || now >= ending.last_frame;
         if now < ending.deadline && !(quiet && settled) {
             let times = [ending.quiet_at, ending.last_frame, ending.deadline];

@@ -12,7 +12,7 @@ use std::{
 
 use tokio::io::AsyncWrite;
 
-use super::state::{State, now};
+use super::state::{Phase, State, now};
 use crate::guard::Measure;
 
 /// A write that found no room, and whether there was room since: a handler that gave the write up does not ask again.
@@ -82,6 +82,9 @@ impl<T: AsyncWrite + Unpin> State<T> {
     /// Says that what was measured went out, all of it.
     #[inline]
     pub(super) fn wrote(&mut self, measure: Measure) {
+        if let Phase::Ending(ending) = &mut self.phase {
+            ending.quiet_at = (now() + self.settings.quiet).min(ending.deadline);
+        }
         if self.guard.watches_output() && self.guard.is_message(&measure) {
             self.guard.standing.last_message_out = Some(now());
         }

@@ -94,9 +94,8 @@ pub(super) struct Ending {
     pub(super) deadline: Instant,
     /// From then on a handler that never pauses is stopped at the end of the frame it is in.
     pub(super) last_frame: Instant,
-    /// And when nothing was sent until then, since so many bytes were.
+    /// And when nothing was sent until then; each write moves it.
     pub(super) quiet_at: Instant,
-    pub(super) seen: u64,
 }
 
 pub(crate) fn now() -> Instant {
@@ -172,7 +171,6 @@ impl<T> State<T> {
                     deadline: now + grace,
                     last_frame: now + grace / 4 * 3,
                     quiet_at: now + settings.quiet.min(grace),
-                    seen: self.guard.counters().bytes_out,
                 });
                 self.delayed = None;
                 self.wake_keeper();
