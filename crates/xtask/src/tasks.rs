@@ -17,6 +17,7 @@ pub(crate) fn test() -> Vec<Step> {
     let examples = Step::cargo("documentation examples", "test --workspace --all-features --doc");
     let mut steps = chromium();
     steps.extend([Step::cargo("tests", tests), examples]);
+    steps.push(Step::cargo("a deploy under a hundred clients", "run -q -p deploy"));
     steps.extend(providers());
     steps
 }
@@ -62,6 +63,10 @@ pub(crate) fn ci() -> Vec<Step> {
 fn without_features() -> impl Iterator<Item = Step> {
     [
         ("crates/core", Step::cargo("core without features", "check -p portcullis-core")),
+        ("crates/core", Step::cargo("core that counts", "check -p portcullis-core --features guard,metrics")),
+        ("crates/core", Step::cargo("core that logs", "check -p portcullis-core --features guard,tracing")),
+        ("crates/close", Step::cargo("close with messages alone", "check -p portcullis-close --features json")),
+        ("crates/liveness", Step::cargo("liveness without features", "check -p portcullis-liveness")),
         ("crates/rate-limit", Step::cargo("rate limit without features", "check -p portcullis-rate-limit")),
         ("crates/origin", Step::cargo("origin without features", "check -p portcullis-origin")),
         ("crates/jwt", Step::cargo("jwt without features", "check -p portcullis-jwt")),

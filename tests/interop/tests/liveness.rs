@@ -259,6 +259,20 @@ mod keep_alive {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_clock_that_jumps_ends_nobody_who_answered() {
+        let mut pipe = open(&echo().layer(KeepAliveLayer::new())).await;
+        for _ in 0..10 {
+            let payload = ping(&mut pipe).await;
+            pipe.frame(0x8a, &payload).await;
+            // A machine that sleeps: everything is late at once, and the answer is there.
+            tokio::time::advance(10 * HOUR).await;
+        }
+        ping(&mut pipe).await;
+        tokio::time::advance(10 * HOUR).await;
+        assert_eq!(pipe.next().await, closed(3008, "no answer to a ping"));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn an_interval_of_any_length_is_fine() {
         for interval in [10 * YEAR, Duration::MAX] {
             let mut pipe = open(&echo().layer(KeepAliveLayer::new().interval(interval).timeout(interval))).await;
