@@ -11,7 +11,10 @@ use std::{
 use http::{Response, StatusCode};
 
 use super::{Report, Scope};
-use crate::{connection::Ended, refusal::Refusal};
+use crate::{
+    connection::{Ended, EndedBy},
+    refusal::Refusal,
+};
 
 /// The name of the judgement of a connection's first message, where policies have theirs.
 const FIRST_MESSAGE: &str = "first_message";
@@ -155,8 +158,9 @@ fn violated(scope: &Scope, policy: &'static str, action: &'static str, times: u6
 
 /// Of a closed set: a peer chooses the code.
 fn code(ended: &Ended) -> &'static str {
-    // What could not be sent is no close that anybody saw.
-    let Some(frame) = ended.frame.as_ref().filter(|_| !ended.cut_short) else { return "1006" };
+    // What could not be sent, or was sent to nobody, is no close that anybody saw.
+    let seen = !ended.cut_short && ended.by != EndedBy::Transport;
+    let Some(frame) = ended.frame.as_ref().filter(|_| seen) else { return "1006" };
     frame.code().map_or("1005", |code| label(code.as_u16()))
 }
 

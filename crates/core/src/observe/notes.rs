@@ -72,7 +72,7 @@ impl Notes {
 
     /// Takes what is to be told.
     #[cold]
-    pub(crate) fn take(&mut self, counters: Counters, policies: &mut [Box<dyn Policy>]) -> Box<Report> {
+    pub(crate) fn take(&mut self, counters: Counters, policies: &mut [Box<dyn Policy>]) -> Report {
         self.ask(policies);
         let told = std::mem::replace(&mut self.told, counters);
         self.add(FRAMING, "report", counters.violations - told.violations);
@@ -84,7 +84,7 @@ impl Notes {
             bytes_out: counters.bytes_out - told.bytes_out,
             ..Counters::default()
         };
-        Box::new(Report { went_through, ..std::mem::take(&mut self.report) })
+        Report { went_through, ..std::mem::take(&mut self.report) }
     }
 
     /// What policies let pass on report only they count themselves.
