@@ -1,0 +1,39 @@
+//! A guarded echo server, what it counts in the format of Prometheus, and a page of graphs of it.
+//!
+//! What a server of one's own needs of this stands in [`record`]: a recorder is installed, told what the metrics mean,
+//! and rendered at `/metrics`. The [`app`] knows nothing of it. The page draws what it reads there, and its buttons
+//! send [`traffic`].
+
+mod app;
+mod page;
+mod record;
+mod traffic;
+
+use std::{env, error::Error, net::SocketAddr};
+
+use tokio::net::TcpListener;
+
+type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
+
+const USAGE: &str = "usage: metrics-example [--port N]  (3000 by default; 0 takes any that is free)";
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let prometheus = record::install()?;
+    let listener = TcpListener::bind(("127.0.0.1", port()?)).await?;
+    let address = listener.local_addr()?;
+    println!("http://{address}");
+    let app = app::guarded()?.merge(record::routes(prometheus)).merge(traffic::routes(address)).merge(page::routes());
+    let app = app.layer(axum::middleware::from_fn(page::local_only));
+    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
+    Ok(())
+}
+
+fn port() -> Result<u16> {
+    let mut arguments = env::args().skip(1);
+    match arguments.next().as_deref() {
+        None => Ok(3000),
+        Some("--port") => Ok(arguments.next().ok_or(USAGE)?.parse()?),
+        Some(_) => Err(USAGE.into()),
+    }
+}
