@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::{Router, extract::Request, middleware::map_request};
 use portcullis_connections::{ClientIpLayer, ConnectionLimitLayer, Limit};
 use portcullis_core::{GuardLayer, identity::Subject, upgrade::Closing};
+use portcullis_liveness::{IdleTimeoutLayer, KeepAliveLayer, MessageSizeLayer, WriteTimeoutLayer};
 use portcullis_origin::OriginLayer;
 use portcullis_rate_limit::{ByteQuota, MessageRateLayer};
 
@@ -16,6 +17,7 @@ pub(crate) fn guard(routes: Routes) -> Result<Router> {
     let app = routes.open.merge(tokens::guarded(routes.private, routes.first)?).layer(rate.clone());
     let user = routes.user.layer(rate.per_subject().byte_quota(ByteQuota::per_second(250_000).allow_burst(500_000)));
     let app = app.merge(user.layer(map_request(identify))).merge(few(routes.seat, routes.proxied, routes.session)?);
+    let app = app.merge(live(routes.alive, routes.idle, routes.feed, routes.sized));
     // Scaled down from five seconds, as all times are here.
     let closing = Closing { time: Duration::from_secs(1), ..Closing::default() };
     Ok(app.layer(OriginLayer::new(["https://chat.example"])?).layer(GuardLayer::new().closing(closing)))
@@ -28,6 +30,16 @@ fn few(seat: Router, proxied: Router, session: Router) -> Result<Router> {
     let direct = seat.layer(seats()).layer(ClientIpLayer::new());
     let proxied = proxied.layer(seats()).layer(ClientIpLayer::new().trust(["127.0.0.1"])?);
     Ok(direct.merge(proxied).merge(session.layer(sessions).layer(map_request(identify))))
+}
+
+/// Routes whose clients must show that they are there, say something, read, and come to the end of their messages.
+fn live(alive: Router, idle: Router, feed: Router, sized: Router) -> Router {
+    let pings = KeepAliveLayer::new().interval(Duration::from_millis(400)).timeout(Duration::from_millis(800));
+    alive
+        .merge(idle.layer(IdleTimeoutLayer::new(Duration::from_secs(1))))
+        .layer(pings)
+        .merge(feed.layer(WriteTimeoutLayer::new(Duration::from_millis(500))))
+        .merge(sized.layer(MessageSizeLayer::new(64 * 1024).within(Duration::from_secs(1))))
 }
 
 /// A session cookie or a token would say; here the query does.

@@ -6,6 +6,7 @@
 
 mod attacks;
 mod guarded;
+mod handlers;
 mod raw;
 mod server;
 mod side;
@@ -13,6 +14,8 @@ mod table;
 mod tokens;
 
 use std::{env, error::Error, process::ExitCode};
+
+use axum::Router;
 
 use crate::{server::Routes, side::Side};
 
@@ -41,9 +44,10 @@ fn main() -> ExitCode {
 }
 
 /// What applications write by hand, if anything.
-fn bare(routes: Routes) -> axum::Router {
-    let Routes { open, user, seat, proxied, session, private, first } = routes;
-    open.merge(user).merge(seat).merge(proxied).merge(session).merge(tokens::bare(private, first))
+fn bare(routes: Routes) -> Router {
+    let Routes { open, user, seat, proxied, session, private, first, alive, idle, feed, sized } = routes;
+    let plain = [user, seat, proxied, session, alive, idle, feed, sized].into_iter().fold(open, Router::merge);
+    plain.merge(tokens::bare(private, first))
 }
 
 fn siege(json: bool) -> Result<bool> {

@@ -3,33 +3,22 @@
 use std::{
     io::Read,
     net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     thread,
 };
 
 use axum::{
     Router,
-    extract::{
-        State,
-        ws::{Message, WebSocket, WebSocketUpgrade},
-    },
-    response::Response,
+    extract::{State, ws::WebSocketUpgrade},
     routing::{any, get},
     serve::ListenerExt,
 };
 use tokio::net::TcpListener;
 
-use crate::Result;
-
-/// What the handlers saw.
-#[derive(Default)]
-struct Seen {
-    messages: AtomicU64,
-    bytes: AtomicU64,
-}
+use crate::{
+    Result,
+    handlers::{Seen, freed, panics, returns, upgrade, upgrade_busy, upgrade_feed, upgrade_large},
+};
 
 /// The application's routes, by how they are to be protected.
 pub(crate) struct Routes {
@@ -44,12 +33,21 @@ pub(crate) struct Routes {
     pub(crate) session: Router,
     /// `/first`, for those who say who they are in their first message.
     pub(crate) first: Router,
+    /// `/alive`, whose handler echoes, and `/busy`, whose handler does something else at first.
+    pub(crate) alive: Router,
+    /// `/idle`, where something is to be said.
+    pub(crate) idle: Router,
+    /// `/feed`, where there is more to read than a client has room for.
+    pub(crate) feed: Router,
+    /// `/sized`, where no message is to be large.
+    pub(crate) sized: Router,
 }
 
 impl Routes {
     pub(crate) fn new() -> Self {
         let seen = Arc::new(Seen::default());
-        let echo = |path| Router::new().route(path, any(upgrade)).with_state(seen.clone());
+        let app = |routes: Router<Arc<Seen>>| routes.with_state(seen.clone());
+        let echo = |path| app(Router::new().route(path, any(upgrade)));
         Self {
             open: open(seen.clone()),
             private: echo("/private"),
@@ -58,6 +56,10 @@ impl Routes {
             seat: echo("/seat"),
             proxied: echo("/proxied"),
             session: echo("/session"),
+            alive: echo("/alive").merge(app(Router::new().route("/busy", any(upgrade_busy)))),
+            idle: echo("/idle"),
+            feed: app(Router::new().route("/feed", any(upgrade_feed))),
+            sized: app(Router::new().route("/sized", any(upgrade_large))),
         }
     }
 }
@@ -67,6 +69,8 @@ fn open(seen: Arc<Seen>) -> Router {
         .route("/ws", any(upgrade))
         .route("/panic", any(async |socket: WebSocketUpgrade| socket.on_upgrade(panics)))
         .route("/drop", any(async |socket: WebSocketUpgrade| socket.on_upgrade(returns)))
+        .route("/large", any(upgrade_large))
+        .route("/freed", get(freed))
         .route("/stats", get(stats))
         .with_state(seen)
 }
@@ -84,32 +88,6 @@ pub(crate) async fn run(app: Router) -> Result<()> {
     let listener = listener.tap_io(|io| drop(io.set_nodelay(true)));
     axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
     Ok(())
-}
-
-async fn upgrade(State(seen): State<Arc<Seen>>, socket: WebSocketUpgrade) -> Response {
-    let socket = socket.read_buffer_size(16 * 1024).max_write_buffer_size(1024 * 1024);
-    socket.on_upgrade(move |socket| echo(socket, seen))
-}
-
-async fn echo(mut socket: WebSocket, seen: Arc<Seen>) {
-    while let Some(Ok(message)) = socket.recv().await {
-        let (Message::Text(_) | Message::Binary(_)) = message else { continue };
-        seen.messages.fetch_add(1, Ordering::Relaxed);
-        seen.bytes.fetch_add(message.clone().into_data().len() as u64, Ordering::Relaxed);
-        if socket.send(message).await.is_err() {
-            return;
-        }
-    }
-}
-
-async fn panics(mut socket: WebSocket) {
-    let _first = socket.recv().await;
-    // The default hook would print a backtrace in the middle of the table.
-    std::panic::resume_unwind(Box::new("a bug in the handler"));
-}
-
-async fn returns(mut socket: WebSocket) {
-    let _first = socket.recv().await;
 }
 
 /// `messages bytes cpu-milliseconds`

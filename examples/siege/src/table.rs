@@ -21,7 +21,7 @@ impl Row {
 
 pub(crate) fn print(rows: &[Row]) {
     println!("{:<24} {:<37} guarded", "", "bare axum");
-    let heads = format!("{:<17} {:>6} {:>7} {:>4}", "saw", "msgs", "bytes", "ms");
+    let heads = format!("{:<17} {:>5} {:>8} {:>4}", "saw", "msgs", "bytes", "ms");
     println!("{:<24} {heads} {heads}", "attack");
     for Row { attack, bare, guarded } in rows {
         println!("{:<24} {} {}", attack.name, cells(bare), cells(guarded));
@@ -44,7 +44,7 @@ fn cells(Suffered { saw, messages, bytes, cpu_ms }: &Suffered) -> String {
         other => other.to_string(),
     };
     // The table keeps to 100 columns.
-    format!("{saw:<17.17} {messages:>6} {bytes:>7} {cpu_ms:>4}")
+    format!("{saw:<17.17} {messages:>5} {bytes:>8} {cpu_ms:>4}")
 }
 
 /// The reason of a close, on a line of its own.

@@ -2,16 +2,18 @@
 
 mod connections;
 mod frames;
+mod liveness;
 mod pages;
 mod polite;
 mod rates;
+mod sizes;
 mod tokens;
 
 use std::{fmt, net::SocketAddr};
 
 use crate::{
     Result,
-    raw::{self, Opened},
+    raw::{self, Opened, Raw},
 };
 
 /// One thing that is done to both servers.
@@ -26,7 +28,10 @@ pub(crate) struct Attack {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Want {
     Close(u16),
+    /// A close code and its reason, where several layers could have sent the code.
+    Because(u16, &'static str),
     EmptyClose,
+    Lost,
     Status(u16),
     Echoed,
     Answered(u16),
@@ -43,13 +48,24 @@ impl Want {
 /// What the client saw.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Saw {
-    Closed { code: Option<u16>, reason: String, messages: u64 },
-    Lost { reset: bool, messages: u64 },
-    Open { messages: u64 },
+    Closed {
+        code: Option<u16>,
+        reason: String,
+        messages: u64,
+    },
+    Lost {
+        reset: bool,
+        messages: u64,
+    },
+    Open {
+        messages: u64,
+    },
     Status(u16),
     Echoed(u64),
     Failed(String),
     Logged(bool),
+    /// The connection is over, or was left, but its handler is not.
+    Held,
 }
 
 impl Saw {
@@ -64,9 +80,12 @@ impl Saw {
     pub(crate) fn is(&self, want: Want) -> bool {
         match (self, want) {
             (Self::Closed { code, .. }, Want::Close(wanted)) => *code == Some(wanted),
+            (Self::Closed { code, reason, .. }, Want::Because(wanted, why)) => *code == Some(wanted) && reason == why,
             (Self::Closed { code, .. }, Want::EmptyClose) => code.is_none(),
             (Self::Status(status), Want::Status(wanted) | Want::Answered(wanted)) => *status == wanted,
-            (Self::Echoed(_), Want::Echoed) | (Self::Logged(false), Want::NotLogged) => true,
+            (Self::Echoed(_), Want::Echoed)
+            | (Self::Logged(false), Want::NotLogged)
+            | (Self::Lost { .. }, Want::Lost) => true,
             _ => false,
         }
     }
@@ -84,6 +103,7 @@ impl fmt::Display for Saw {
             Self::Echoed(messages) => write!(f, "{messages} echoed"),
             Self::Logged(true) => f.write_str("in the log"),
             Self::Logged(false) => f.write_str("not in the log"),
+            Self::Held => f.write_str("handler held"),
             Self::Failed(error) => write!(f, "failed: {error}"),
         }
     }
@@ -91,7 +111,16 @@ impl fmt::Display for Saw {
 
 /// Every attack, and the legitimate clients behind them.
 pub(crate) fn all() -> impl Iterator<Item = &'static Attack> {
-    [pages::ALL, frames::ALL, rates::ALL, connections::ALL, tokens::ALL, polite::ALL].into_iter().flatten()
+    [pages::ALL, frames::ALL, rates::ALL, connections::ALL, tokens::ALL, liveness::ALL, sizes::ALL, polite::ALL]
+        .into_iter()
+        .flatten()
+}
+
+fn open(address: SocketAddr, path: &str) -> Result<Raw> {
+    match raw::open(address, path, None)? {
+        Opened::Socket(socket) => Ok(socket),
+        Opened::Status(status) => Err(format!("HTTP {status}").into()),
+    }
 }
 
 /// The page's own origin.

@@ -2,11 +2,8 @@
 
 use std::{net::SocketAddr, thread, time::Duration};
 
-use super::{Attack, Saw, Want, frames};
-use crate::{
-    Result,
-    raw::{self, Opened, Raw},
-};
+use super::{Attack, Saw, Want, frames, open};
+use crate::Result;
 
 pub(super) const ALL: &[Attack] = &[
     Attack { name: "flood over many sockets", run: many_sockets, want: Want::Close(1008) },
@@ -17,13 +14,6 @@ pub(super) const ALL: &[Attack] = &[
 
 /// Messages that a user may have sent at once.
 const BURST: usize = 40;
-
-fn open(address: SocketAddr, path: &str) -> Result<Raw> {
-    match raw::open(address, path, None)? {
-        Opened::Socket(socket) => Ok(socket),
-        Opened::Status(status) => Err(format!("HTTP {status}").into()),
-    }
-}
 
 /// Ten sockets of one user, each of which stays within the limit.
 fn many_sockets(address: SocketAddr) -> Result<Saw> {

@@ -1,0 +1,82 @@
+//! Messages that are too large, in too many pieces, or never done.
+
+use std::{net::SocketAddr, time::Duration};
+
+use super::{Attack, Saw, Want, frames, open, storm};
+use crate::Result;
+
+pub(super) const ALL: &[Attack] = &[
+    Attack { name: "message byte by byte", run: drip, want: Want::Because(1009, "message not finished within 1s") },
+    Attack { name: "message over the limit", run: oversize, want: TOO_LARGE },
+    Attack { name: "2^62 bytes declared", run: declared, want: TOO_LARGE },
+    Attack { name: "too large in fragments", run: fragments, want: TOO_LARGE },
+    Attack {
+        name: "ten thousand fragments",
+        run: many_fragments,
+        want: Want::Because(1009, "message in more than 4096 fragments"),
+    },
+    Attack { name: "message at the limit", run: at_the_limit, want: Want::Echoed },
+    Attack { name: "slow writer within limit", run: in_time, want: Want::Echoed },
+];
+
+/// The largest message on this route of the guarded server's.
+const LIMIT: usize = 64 * 1024;
+
+const TOO_LARGE: Want = Want::Because(1009, "message over 65536 bytes");
+
+/// Between the bytes of those that write slowly.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Begins a message, and would need three seconds for it.
+fn drip(address: SocketAddr) -> Result<Saw> {
+    Ok(open(address, "/sized")?.drip(&frames(1, 0x81, &[b'a'; 54]), PAUSE))
+}
+
+/// As much as the library takes: sixteen mebibytes.
+fn oversize(address: SocketAddr) -> Result<Saw> {
+    storm(address, "/sized", frames(1, 0x82, &vec![0; 16 * 1024 * 1024]))
+}
+
+/// A header, and nothing of what it declares.
+fn declared(address: SocketAddr) -> Result<Saw> {
+    let mut bytes = vec![0x82, 0xff];
+    bytes.extend((1_u64 << 62).to_be_bytes());
+    bytes.extend([0; 4]);
+    storm(address, "/sized", bytes)
+}
+
+/// Sixteen fragments that are all there may be, and one more byte.
+fn fragments(address: SocketAddr) -> Result<Saw> {
+    let mut bytes = frames(1, 0x02, &[0; LIMIT / 16]);
+    bytes.extend(frames(15, 0x00, &[0; LIMIT / 16]));
+    bytes.extend(frames(1, 0x80, b"x"));
+    storm(address, "/sized", bytes)
+}
+
+/// Small ones, which together are not large.
+fn many_fragments(address: SocketAddr) -> Result<Saw> {
+    let mut bytes = frames(1, 0x02, b"x");
+    bytes.extend(frames(9_998, 0x00, b"x"));
+    bytes.extend(frames(1, 0x80, b"x"));
+    storm(address, "/sized", bytes)
+}
+
+/// As large as may be, in one piece, and in as many as may be.
+fn at_the_limit(address: SocketAddr) -> Result<Saw> {
+    let mut bytes = frames(1, 0x82, &vec![0; LIMIT]);
+    bytes.extend(frames(1, 0x02, &[0; 16]));
+    bytes.extend(frames(4094, 0x00, &[0; 16]));
+    bytes.extend(frames(1, 0x80, &[0; 16]));
+    open(address, "/sized")?.converse(&bytes, 2)
+}
+
+/// A message that takes most of the time that it may.
+fn in_time(address: SocketAddr) -> Result<Saw> {
+    let mut socket = open(address, "/sized")?;
+    let bytes = frames(1, 0x81, b"slow");
+    let (last, most) = bytes.split_last().ok_or("a frame has bytes")?;
+    match socket.drip(most, PAUSE) {
+        Saw::Open { .. } => socket.converse(&[*last], 1),
+        ended => Ok(ended),
+    }
+}
