@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use axum::{Router, extract::Request, middleware::map_request};
+use portcullis_close::CloseLayer;
 use portcullis_connections::{ClientIpLayer, ConnectionLimitLayer, Limit};
 use portcullis_core::{GuardLayer, identity::Subject, upgrade::Closing};
 use portcullis_liveness::{IdleTimeoutLayer, KeepAliveLayer, MessageSizeLayer, WriteTimeoutLayer};
 use portcullis_origin::OriginLayer;
 use portcullis_rate_limit::{ByteQuota, MessageRateLayer};
 
-use crate::{Result, server::Routes, tokens};
+use crate::{Result, page::OWN, server::Routes, tokens};
 
 /// Puts the layers around an application. A layer added later is further out.
 pub(crate) fn guard(routes: Routes) -> Result<Router> {
@@ -20,7 +21,8 @@ pub(crate) fn guard(routes: Routes) -> Result<Router> {
     let app = app.merge(live(routes.alive, routes.idle, routes.feed, routes.sized));
     // Scaled down from five seconds, as all times are here.
     let closing = Closing { time: Duration::from_secs(1), ..Closing::default() };
-    Ok(app.layer(OriginLayer::new(["https://chat.example"])?).layer(GuardLayer::new().closing(closing)))
+    // The guard's settings count only where it is the outermost of those that guard.
+    Ok(app.layer(OriginLayer::new([OWN])?).layer(CloseLayer::new()).layer(GuardLayer::new().closing(closing)))
 }
 
 /// Routes with a few seats for each client, or each user.

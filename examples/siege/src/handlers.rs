@@ -66,7 +66,7 @@ const FEED_MESSAGES: usize = 1024;
 const FEED_BYTES: usize = 64 * 1024;
 
 pub(crate) async fn upgrade(State(seen): State<Arc<Seen>>, socket: WebSocketUpgrade) -> Response {
-    let socket = socket.read_buffer_size(16 * 1024).max_write_buffer_size(1024 * 1024);
+    let socket = socket.protocols(["bearer"]).read_buffer_size(16 * 1024).max_write_buffer_size(1024 * 1024);
     socket.on_upgrade(move |socket| echo(socket, seen))
 }
 

@@ -7,7 +7,9 @@
 mod attacks;
 mod guarded;
 mod handlers;
+mod page;
 mod raw;
+mod saw;
 mod server;
 mod side;
 mod table;

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-pub(crate) use self::socket::Raw;
+pub(crate) use self::socket::{Raw, is_timeout};
 use crate::Result;
 
 /// The longest that any attack waits for its server.
@@ -57,7 +57,7 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> Result<String> {
     Ok(answer)
 }
 
-fn connect(address: SocketAddr) -> Result<TcpStream> {
+pub(crate) fn connect(address: SocketAddr) -> Result<TcpStream> {
     let stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;

@@ -8,11 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{
-    Result,
-    attacks::{Attack, Saw},
-    raw,
-};
+use crate::{Result, attacks::Attack, raw, saw::Saw};
 
 pub(crate) struct Side {
     child: Child,

@@ -11,7 +11,7 @@ use std::{
 use axum::{
     Router,
     extract::{OriginalUri, Path, Request},
-    http::StatusCode,
+    http::{StatusCode, header::SEC_WEBSOCKET_PROTOCOL},
     middleware::{Next, from_fn},
     response::{IntoResponse, Response},
     routing::get,
@@ -61,15 +61,16 @@ pub(crate) fn install() {
     let _installed_before = crypto::rust_crypto::DEFAULT_PROVIDER.install_default();
 }
 
-/// The guarded server's routes: `/private` takes a token from the query, `/first` from the first message.
+/// The guarded server's routes: `/private` takes a token from the query or a subprotocol, `/first` from the first message.
 pub(crate) fn guarded(private: Router, first: Router) -> Result<Router> {
     let keys =
         Keys::new([("hmac", Key::hmac(Algorithm::HS256, SECRET)?), ("rsa", Key::pem(Algorithm::RS256, PUBLIC)?)]);
     let by_name = Verifier::keys(keys).issuer(ISSUER).audience("chat").leeway(Duration::ZERO).build()?;
     let plain = Verifier::hs256(SECRET).issuer(ISSUER).audience("chat").leeway(Duration::ZERO).build()?;
     let revocations = Revocations::new();
-    let layer = JwtLayer::<Value>::new(plain.clone()).query("token").revocations(revocations.clone());
-    let named = JwtLayer::<Value>::new(by_name).query("token");
+    let sources = |verifier| JwtLayer::<Value>::new(verifier).query("token").subprotocol("bearer");
+    let layer = sources(plain.clone()).revocations(revocations.clone());
+    let named = sources(by_name);
     let log = AccessLog::default();
     let private = Router::new()
         .nest("/named", log.around(private.clone()).layer(named))
@@ -95,12 +96,17 @@ pub(crate) fn bare(private: Router, first: Router) -> Router {
 }
 
 async fn checked(request: Request, next: Next) -> Response {
-    let query = request.uri().query().unwrap_or_default();
-    let token = query.split('&').find_map(|pair| pair.strip_prefix("token=")).unwrap_or_default();
+    let token = brought(&request).unwrap_or_default();
     let mut validation = Validation::new(Algorithm::HS256);
     validation.validate_aud = false;
     let decoded = jsonwebtoken::decode::<Value>(token, &DecodingKey::from_secret(SECRET), &validation);
     if decoded.is_ok() { next.run(request).await } else { StatusCode::UNAUTHORIZED.into_response() }
+}
+
+fn brought(request: &Request) -> Option<&str> {
+    let query = request.uri().query().unwrap_or_default();
+    let offered = || request.headers().get(SEC_WEBSOCKET_PROTOCOL)?.to_str().ok()?.strip_prefix("bearer, ");
+    query.split('&').find_map(|pair| pair.strip_prefix("token=")).or_else(offered)
 }
 
 /// What an application's own log would keep: the URI of each request.

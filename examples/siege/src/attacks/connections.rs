@@ -2,60 +2,57 @@
 
 use std::net::SocketAddr;
 
-use super::{Attack, Saw, Want};
+use super::{Attack, Want, open, open_with};
 use crate::{
     Result,
-    raw::{self, Opened, Raw},
+    page::{OWN, Visit},
+    raw::{self, Opened},
+    saw::Saw,
 };
 
 pub(super) const ALL: &[Attack] = &[
-    Attack {
-        name: "seats of one address",
-        run: |address| sixth(address, "/seat", |_| String::new()),
-        want: Want::Status(429),
-    },
-    Attack { name: "forged X-Forwarded-For", run: forged, want: Want::Status(429) },
-    Attack { name: "addresses of one /64", run: network, want: Want::Status(429) },
-    Attack { name: "sockets that say nothing", run: silent, want: Want::Status(503) },
+    Attack { name: "seats of one address", run: seats, want: Want::Refused(429, 1013) },
+    Attack { name: "forged X-Forwarded-For", run: forged, want: Want::Refused(429, 1013) },
+    Attack { name: "addresses of one /64", run: network, want: Want::Refused(429, 1013) },
+    Attack { name: "sockets that say nothing", run: silent, want: Want::Refused(503, 1013) },
     Attack { name: "too many sessions", run: sessions, want: Want::Close(1008) },
     Attack { name: "zombie after the close", run: zombie, want: Want::Close(1002) },
     Attack { name: "another address's seat", run: neighbour, want: Want::Echoed },
 ];
 
-fn open(address: SocketAddr, path: &str, headers: &str) -> Result<Raw> {
-    match raw::open_with(address, path, headers)? {
-        Opened::Socket(socket) => Ok(socket),
-        Opened::Status(status) => Err(format!("HTTP {status}").into()),
-    }
-}
-
-/// Holds five seats, and asks for another.
-fn sixth(address: SocketAddr, path: &str, headers: fn(u8) -> String) -> Result<Saw> {
-    let held = (0..5).map(|at| open(address, path, &headers(at))).collect::<Result<Vec<_>>>()?;
+/// Holds five seats, and asks for another. A page asks for one, too.
+fn sixth(address: SocketAddr, path: &str, headers: fn(u8) -> String, visit: Visit) -> Result<Saw> {
+    let held = (0..5).map(|at| open_with(address, path, &headers(at))).collect::<Result<Vec<_>>>()?;
     let saw = match raw::open_with(address, path, &headers(5))? {
         Opened::Socket(socket) => socket.greet()?,
-        Opened::Status(status) => Saw::Status(status),
+        Opened::Status(status) => Saw::Refused { status, page: visit.see()? },
     };
     drop(held);
     Ok(saw)
 }
 
-/// Another address in every handshake, which nobody but the client vouches for.
+fn seats(address: SocketAddr) -> Result<Saw> {
+    sixth(address, "/seat", |_| String::new(), Visit::new(address, "/seat", OWN)?)
+}
+
+/// Another address in every handshake, which nobody but the client vouches for. A script sets no headers.
 fn forged(address: SocketAddr) -> Result<Saw> {
-    sixth(address, "/seat", |at| format!("x-forwarded-for: 192.0.2.{at}\r\n"))
+    let headers = |at| format!("x-forwarded-for: 192.0.2.{at}\r\n");
+    sixth(address, "/seat", headers, Visit::new(address, "/seat", OWN)?)
 }
 
 /// Another address in every handshake, all of which one client has.
 fn network(address: SocketAddr) -> Result<Saw> {
-    sixth(address, "/proxied", |at| format!("x-forwarded-for: 2001:db8::{at}\r\n"))
+    let visit = Visit::new(address, "/proxied", OWN)?.of_client("2001:db8::6");
+    sixth(address, "/proxied", |at| format!("x-forwarded-for: 2001:db8::{at}\r\n"), visit)
 }
 
 /// Three may say nothing yet; they are given half a second.
 fn silent(address: SocketAddr) -> Result<Saw> {
-    let held = (0..3).map(|_| open(address, "/first", "")).collect::<Result<Vec<_>>>()?;
+    let held = (0..3).map(|_| open(address, "/first")).collect::<Result<Vec<_>>>()?;
     let saw = match raw::open(address, "/first", None)? {
         Opened::Socket(_) => Saw::Open { messages: 0 },
-        Opened::Status(status) => Saw::Status(status),
+        Opened::Status(status) => Saw::Refused { status, page: Visit::new(address, "/first", OWN)?.see()? },
     };
     drop(held);
     Ok(saw)
@@ -63,8 +60,8 @@ fn silent(address: SocketAddr) -> Result<Saw> {
 
 /// What the oldest of three sessions sees.
 fn sessions(address: SocketAddr) -> Result<Saw> {
-    let oldest = open(address, "/session?name=alice", "")?;
-    let newer = (0..2).map(|_| open(address, "/session?name=alice", "")).collect::<Result<Vec<_>>>()?;
+    let oldest = open(address, "/session?name=alice")?;
+    let newer = (0..2).map(|_| open(address, "/session?name=alice")).collect::<Result<Vec<_>>>()?;
     let saw = oldest.storm(Vec::new());
     drop(newer);
     saw
@@ -72,14 +69,14 @@ fn sessions(address: SocketAddr) -> Result<Saw> {
 
 /// Breaks a rule, and neither answers the close nor leaves.
 fn zombie(address: SocketAddr) -> Result<Saw> {
-    open(address, "/ws", "")?.linger(b"\x81\x05hello")
+    open(address, "/ws")?.linger(b"\x81\x05hello")
 }
 
 /// A client whose neighbour holds all seats that are his.
 fn neighbour(address: SocketAddr) -> Result<Saw> {
     let greedy = "x-forwarded-for: 198.51.100.1\r\n";
-    let held = (0..5).map(|_| open(address, "/proxied", greedy)).collect::<Result<Vec<_>>>()?;
-    let saw = open(address, "/proxied", "x-forwarded-for: 198.51.100.2\r\n")?.greet();
+    let held = (0..5).map(|_| open_with(address, "/proxied", greedy)).collect::<Result<Vec<_>>>()?;
+    let saw = open_with(address, "/proxied", "x-forwarded-for: 198.51.100.2\r\n")?.greet();
     drop(held);
     saw
 }

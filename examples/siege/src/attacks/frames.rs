@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::{Attack, Saw, Want, frames, storm};
-use crate::Result;
+use super::{Attack, Want, frames, storm};
+use crate::{Result, saw::Saw};
 
 pub(super) const ALL: &[Attack] = &[
     Attack { name: "message flood", run: message_flood, want: Want::Close(1008) },

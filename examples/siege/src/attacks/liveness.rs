@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 
-use super::{Attack, Saw, Want, frames, open, storm};
+use super::{Attack, Want, frames, open, storm};
 use crate::{
     Result,
     raw::{self, PATIENCE},
+    saw::Saw,
 };
 
 pub(super) const ALL: &[Attack] = &[

@@ -9,11 +9,12 @@ mod rates;
 mod sizes;
 mod tokens;
 
-use std::{fmt, net::SocketAddr};
+use std::net::SocketAddr;
 
 use crate::{
     Result,
     raw::{self, Opened, Raw},
+    saw::Saw,
 };
 
 /// One thing that is done to both servers.
@@ -32,7 +33,8 @@ pub(crate) enum Want {
     Because(u16, &'static str),
     EmptyClose,
     Lost,
-    Status(u16),
+    /// A status, and the close code that a page sees instead.
+    Refused(u16, u16),
     Echoed,
     Answered(u16),
     NotLogged,
@@ -43,93 +45,44 @@ impl Want {
     pub(crate) fn is_legitimate(self) -> bool {
         matches!(self, Self::Echoed | Self::Answered(_))
     }
-}
 
-/// What the client saw.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Saw {
-    Closed {
-        code: Option<u16>,
-        reason: String,
-        messages: u64,
-    },
-    Lost {
-        reset: bool,
-        messages: u64,
-    },
-    Open {
-        messages: u64,
-    },
-    Status(u16),
-    Echoed(u64),
-    Failed(String),
-    Logged(bool),
-    /// The connection is over, or was left, but its handler is not.
-    Held,
-}
-
-impl Saw {
-    pub(crate) fn closed(payload: &[u8], messages: u64) -> Self {
-        let (code, reason) = match payload {
-            [high, low, reason @ ..] => (Some(u16::from_be_bytes([*high, *low])), reason),
-            _ => (None, &[][..]),
-        };
-        Self::Closed { code, reason: String::from_utf8_lossy(reason).into_owned(), messages }
-    }
-
-    pub(crate) fn is(&self, want: Want) -> bool {
-        match (self, want) {
-            (Self::Closed { code, .. }, Want::Close(wanted)) => *code == Some(wanted),
-            (Self::Closed { code, reason, .. }, Want::Because(wanted, why)) => *code == Some(wanted) && reason == why,
-            (Self::Closed { code, .. }, Want::EmptyClose) => code.is_none(),
-            (Self::Status(status), Want::Status(wanted) | Want::Answered(wanted)) => *status == wanted,
-            (Self::Echoed(_), Want::Echoed)
-            | (Self::Logged(false), Want::NotLogged)
-            | (Self::Lost { .. }, Want::Lost) => true,
+    pub(crate) fn is_met(self, saw: &Saw) -> bool {
+        match (self, saw) {
+            (Self::Close(wanted), Saw::Closed { code, .. }) => *code == Some(wanted),
+            (Self::Because(wanted, why), Saw::Closed { code, reason, .. }) => *code == Some(wanted) && reason == why,
+            (Self::EmptyClose, Saw::Closed { code, .. }) => code.is_none(),
+            (Self::Refused(wanted, code), Saw::Refused { status, page }) => {
+                *status == wanted && page.code() == Some(code)
+            }
+            (Self::Answered(wanted), Saw::Answered(status)) => *status == wanted,
+            (Self::Echoed, Saw::Echoed(_)) | (Self::NotLogged, Saw::Logged(false)) | (Self::Lost, Saw::Lost { .. }) => {
+                true
+            }
             _ => false,
-        }
-    }
-}
-
-impl fmt::Display for Saw {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Closed { code: Some(code), reason, .. } => write!(f, "{code} {reason}"),
-            Self::Closed { code: None, .. } => f.write_str("1005 (empty)"),
-            Self::Lost { reset: true, .. } => f.write_str("1006 (reset)"),
-            Self::Lost { .. } => f.write_str("1006 (eof)"),
-            Self::Open { .. } => f.write_str("still open"),
-            Self::Status(status) => write!(f, "HTTP {status}"),
-            Self::Echoed(messages) => write!(f, "{messages} echoed"),
-            Self::Logged(true) => f.write_str("in the log"),
-            Self::Logged(false) => f.write_str("not in the log"),
-            Self::Held => f.write_str("handler held"),
-            Self::Failed(error) => write!(f, "failed: {error}"),
         }
     }
 }
 
 /// Every attack, and the legitimate clients behind them.
 pub(crate) fn all() -> impl Iterator<Item = &'static Attack> {
-    [pages::ALL, frames::ALL, rates::ALL, connections::ALL, tokens::ALL, liveness::ALL, sizes::ALL, polite::ALL]
-        .into_iter()
-        .flatten()
+    let attacks =
+        [pages::ALL, frames::ALL, rates::ALL, connections::ALL, tokens::ALL, liveness::ALL, sizes::ALL, polite::ALL];
+    attacks.into_iter().flatten()
 }
-
-fn open(address: SocketAddr, path: &str) -> Result<Raw> {
-    match raw::open(address, path, None)? {
-        Opened::Socket(socket) => Ok(socket),
-        Opened::Status(status) => Err(format!("HTTP {status}").into()),
-    }
-}
-
-/// The page's own origin.
-const OWN: &str = "https://chat.example";
 
 fn storm(address: SocketAddr, path: &str, bytes: Vec<u8>) -> Result<Saw> {
-    match raw::open(address, path, None)? {
-        Opened::Socket(socket) => socket.storm(bytes),
-        Opened::Status(status) => Ok(Saw::Status(status)),
+    open(address, path)?.storm(bytes)
+}
+
+/// A socket where nobody is to be refused.
+fn open(address: SocketAddr, path: &str) -> Result<Raw> {
+    open_with(address, path, "")
+}
+
+fn open_with(address: SocketAddr, path: &str, headers: &str) -> Result<Raw> {
+    match raw::open_with(address, path, headers)? {
+        Opened::Socket(socket) => Ok(socket),
+        Opened::Status(status) => Err(format!("HTTP {status}").into()),
     }
 }
 

@@ -2,17 +2,22 @@
 
 use std::net::SocketAddr;
 
-use super::{Attack, Saw, Want};
+use super::{Attack, Want};
 use crate::{
     Result,
+    page::Visit,
     raw::{self, Opened},
+    saw::Saw,
 };
 
 pub(super) const ALL: &[Attack] = &[
-    Attack { name: "cross-site page", run: |address| page(address, "https://evil.example"), want: Want::Status(403) },
-    Attack { name: "look-alike origin", run: |address| page(address, LOOK_ALIKE), want: Want::Status(403) },
-    Attack { name: "null origin", run: |address| page(address, "null"), want: Want::Status(403) },
+    Attack { name: "cross-site page", run: |address| page(address, "https://evil.example"), want: NOTHING },
+    Attack { name: "look-alike origin", run: |address| page(address, LOOK_ALIKE), want: NOTHING },
+    Attack { name: "null origin", run: |address| page(address, "null"), want: NOTHING },
 ];
+
+/// A page of another site is not told why, not even by a close code.
+const NOTHING: Want = Want::Refused(403, 1006);
 
 const LOOK_ALIKE: &str = "https://chat.example.evil.net";
 
@@ -20,6 +25,6 @@ const LOOK_ALIKE: &str = "https://chat.example.evil.net";
 fn page(address: SocketAddr, origin: &str) -> Result<Saw> {
     match raw::open(address, "/ws", Some(origin))? {
         Opened::Socket(socket) => socket.greet(),
-        Opened::Status(status) => Ok(Saw::Status(status)),
+        Opened::Status(status) => Ok(Saw::Refused { status, page: Visit::new(address, "/ws", origin)?.see()? }),
     }
 }

@@ -4,10 +4,12 @@ use std::net::{SocketAddr, TcpStream};
 
 use tungstenite::{ClientRequestBuilder, Message, WebSocket};
 
-use super::{Attack, OWN, Saw, Want};
+use super::{Attack, Want};
 use crate::{
     Result,
+    page::OWN,
     raw::{self, PATIENCE},
+    saw::Saw,
 };
 
 pub(super) const ALL: &[Attack] = &[
@@ -20,7 +22,7 @@ pub(super) const ALL: &[Attack] = &[
 
 /// What `curl --http2` sends: an offer to upgrade that the server may ignore.
 fn plain_get(address: SocketAddr) -> Result<Saw> {
-    Ok(Saw::Status(raw::offer_h2c(address, "/stats")?))
+    Ok(Saw::Answered(raw::offer_h2c(address, "/stats")?))
 }
 
 /// Sends thirty messages, so many at once, and checks every answer.

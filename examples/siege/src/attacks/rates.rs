@@ -2,8 +2,8 @@
 
 use std::{net::SocketAddr, thread, time::Duration};
 
-use super::{Attack, Saw, Want, frames, open};
-use crate::Result;
+use super::{Attack, Want, frames, open};
+use crate::{Result, saw::Saw};
 
 pub(super) const ALL: &[Attack] = &[
     Attack { name: "flood over many sockets", run: many_sockets, want: Want::Close(1008) },

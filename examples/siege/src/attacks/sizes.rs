@@ -2,8 +2,8 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use super::{Attack, Saw, Want, frames, open, storm};
-use crate::Result;
+use super::{Attack, Want, frames, open, storm};
+use crate::{Result, saw::Saw};
 
 pub(super) const ALL: &[Attack] = &[
     Attack { name: "message byte by byte", run: drip, want: Want::Because(1009, "message not finished within 1s") },

@@ -2,20 +2,22 @@
 
 use std::net::SocketAddr;
 
-use super::{Attack, Saw, Want, storm};
+use super::{Attack, Want, frames, open, storm};
 use crate::{
     Result,
+    page::{OWN, Visit},
     raw::{self, Opened},
+    saw::Saw,
     tokens,
 };
 
 pub(super) const ALL: &[Attack] = &[
-    Attack { name: "no token", run: |address| private(address, None), want: Want::Status(401) },
-    Attack { name: "garbage for a token", run: |address| private(address, Some("eyJ.e30.x")), want: Want::Status(401) },
-    Attack { name: "expired token", run: |address| with(address, tokens::expiring(-30)), want: Want::Status(401) },
-    Attack { name: "another audience's token", run: wrong_audience, want: Want::Status(401) },
-    Attack { name: "unsigned token", run: unsigned, want: Want::Status(401) },
-    Attack { name: "public key as secret", run: confused, want: Want::Status(401) },
+    Attack { name: "no token", run: |address| private(address, None), want: UNAUTHORIZED },
+    Attack { name: "garbage for a token", run: |address| private(address, Some("eyJ.e30.x")), want: UNAUTHORIZED },
+    Attack { name: "expired token", run: |address| with(address, tokens::expiring(-30)), want: UNAUTHORIZED },
+    Attack { name: "another audience's token", run: wrong_audience, want: UNAUTHORIZED },
+    Attack { name: "unsigned token", run: unsigned, want: UNAUTHORIZED },
+    Attack { name: "public key as secret", run: confused, want: UNAUTHORIZED },
     Attack { name: "token in the log", run: logged, want: Want::NotLogged },
     Attack { name: "outlived token", run: |address| with(address, tokens::expiring(1)), want: Want::Close(3000) },
     Attack { name: "revoked session", run: revoked, want: Want::Close(3000) },
@@ -28,8 +30,23 @@ pub(super) const ALL: &[Attack] = &[
     Attack { name: "own token", run: own, want: Want::Echoed },
 ];
 
+const UNAUTHORIZED: Want = Want::Refused(401, 3000);
+
 fn private(address: SocketAddr, token: Option<&str>) -> Result<Saw> {
-    storm(address, &token.map_or("/private".to_owned(), |token| format!("/private?token={token}")), Vec::new())
+    bring(address, "/private", token)
+}
+
+/// Brings a token in the query, a page as a subprotocol.
+fn bring(address: SocketAddr, path: &str, token: Option<&str>) -> Result<Saw> {
+    let query = token.map(|token| format!("?token={token}")).unwrap_or_default();
+    match raw::open(address, &format!("{path}{query}"), None)? {
+        Opened::Socket(socket) => socket.storm(Vec::new()),
+        Opened::Status(status) => {
+            let visit = Visit::new(address, path, OWN)?;
+            let visit = token.into_iter().fold(visit, Visit::bearer);
+            Ok(Saw::Refused { status, page: visit.see()? })
+        }
+    }
 }
 
 fn with(address: SocketAddr, token: Result<String>) -> Result<Saw> {
@@ -48,7 +65,7 @@ fn unsigned(address: SocketAddr) -> Result<Saw> {
 }
 
 fn confused(address: SocketAddr) -> Result<Saw> {
-    storm(address, &format!("/named/private?token={}", tokens::confused()?), Vec::new())
+    bring(address, "/named/private", Some(&tokens::confused()?))
 }
 
 fn logged(address: SocketAddr) -> Result<Saw> {
@@ -58,24 +75,15 @@ fn logged(address: SocketAddr) -> Result<Saw> {
 
 fn revoked(address: SocketAddr) -> Result<Saw> {
     let token = tokens::token(|claims| claims["sub"] = "mallory".into())?;
-    match raw::open(address, &format!("/private?token={token}"), None)? {
-        Opened::Socket(socket) => {
-            raw::get(address, "/revoke/mallory")?;
-            socket.storm(Vec::new())
-        }
-        Opened::Status(status) => Ok(Saw::Status(status)),
-    }
+    let socket = open(address, &format!("/private?token={token}"))?;
+    raw::get(address, "/revoke/mallory")?;
+    socket.storm(Vec::new())
 }
 
 fn garbage_first(address: SocketAddr) -> Result<Saw> {
-    let mut bytes = Vec::new();
-    raw::frame(&mut bytes, 0x81, b"let me in");
-    storm(address, "/first", bytes)
+    storm(address, "/first", frames(1, 0x81, b"let me in"))
 }
 
 fn own(address: SocketAddr) -> Result<Saw> {
-    match raw::open(address, &format!("/private?token={}", tokens::token(|_| ())?), None)? {
-        Opened::Socket(socket) => socket.greet(),
-        Opened::Status(status) => Ok(Saw::Status(status)),
-    }
+    open(address, &format!("/private?token={}", tokens::token(|_| ())?))?.greet()
 }

@@ -9,7 +9,7 @@ use std::{
 use portcullis_core::frame::{FrameHeader, Opcode};
 
 use super::{PATIENCE, frame};
-use crate::{Result, attacks::Saw};
+use crate::{Result, saw::Saw};
 
 /// The most an attacker reads.
 const MOST: usize = 64 * 1024 * 1024;
@@ -191,7 +191,8 @@ impl Raw {
     }
 }
 
-fn is_timeout(error: &std::io::Error) -> bool {
+/// Whether patience ended, and not the connection.
+pub(crate) fn is_timeout(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 

@@ -1,0 +1,91 @@
+//! What a page sees of servers that answer in one way each.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    thread,
+};
+
+use tungstenite::{
+    accept_hdr,
+    handshake::server::{Request, Response},
+};
+
+use super::*;
+
+/// What a page sees that brings a token, of a server that does so with its connection.
+fn seen(serve: impl FnOnce(TcpStream) + Send + 'static) -> Page {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = thread::spawn(move || serve(listener.accept().unwrap().0));
+    let page = Visit::new(address, "/", OWN).unwrap().bearer("token").see().unwrap();
+    server.join().unwrap();
+    page
+}
+
+fn accept(stream: TcpStream, selected: Option<&str>) -> WebSocket<TcpStream> {
+    #[allow(clippy::result_large_err, reason = "tungstenite's own type")]
+    let select = |request: &Request, mut response: Response| {
+        assert_eq!(request.headers()["origin"], OWN);
+        assert_eq!(request.headers()["sec-websocket-protocol"], "bearer, token");
+        if let Some(selected) = selected {
+            response.headers_mut().insert("sec-websocket-protocol", selected.parse().unwrap());
+        }
+        Ok(response)
+    };
+    accept_hdr(stream, select).unwrap()
+}
+
+/// Accepts and closes.
+fn close(stream: TcpStream, selected: Option<&str>, frame: Option<CloseFrame>) {
+    let mut socket = accept(stream, selected);
+    socket.close(frame).unwrap();
+    // A page that took the frame answers it, another leaves.
+    let _answer = socket.read();
+}
+
+fn missing() -> CloseFrame {
+    CloseFrame { code: 3000.into(), reason: "token missing".into() }
+}
+
+#[test]
+fn every_answer_that_accepts_nothing_is_1006() {
+    for status in ["200 OK", "301 Moved Permanently", "401 Unauthorized", "403 Forbidden", "503 Service Unavailable"] {
+        let page = seen(move |mut stream| {
+            let _request = stream.read(&mut [0; 4096]).unwrap();
+            write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 3\r\n\r\nwhy").unwrap();
+        });
+        assert_eq!(page, Page::failed(), "{status}");
+    }
+}
+
+#[test]
+fn an_accepted_handshake_that_is_closed_says_why() {
+    let page = seen(|stream| close(stream, Some("bearer"), Some(missing())));
+    assert_eq!(page, Page::Closed { code: 3000, reason: "token missing".to_owned(), clean: true });
+    let page = seen(|stream| close(stream, Some("bearer"), None));
+    assert_eq!(page, Page::Closed { code: 1005, reason: String::new(), clean: true });
+}
+
+#[test]
+fn a_handshake_that_selects_another_subprotocol_or_none_fails() {
+    for selected in [None, Some("chat")] {
+        let page = seen(move |stream| close(stream, selected, Some(missing())));
+        assert_eq!(page, Page::failed(), "{selected:?}");
+    }
+}
+
+#[test]
+fn a_connection_that_ends_without_a_close_frame_is_1006() {
+    let page = seen(|stream| drop(accept(stream, Some("bearer"))));
+    assert_eq!(page, Page::failed());
+}
+
+#[test]
+fn scripts_names_are_kept() {
+    let json = Page::closed(Some(1013), "server full").to_json();
+    assert_eq!(json, json!({"event": "close", "code": 1013, "reason": "server full", "wasClean": true}));
+    assert_eq!(Page::failed().to_json(), json!({"event": "close", "code": 1006, "reason": "", "wasClean": false}));
+    assert_eq!(Page::Open.to_json(), json!({"event": "open"}));
+}
