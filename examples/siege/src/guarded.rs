@@ -10,7 +10,7 @@ use portcullis_liveness::{IdleTimeoutLayer, KeepAliveLayer, MessageSizeLayer, Wr
 use portcullis_origin::OriginLayer;
 use portcullis_rate_limit::{ByteQuota, MessageRateLayer};
 
-use crate::{Result, page::OWN, server::Routes, tokens};
+use crate::{Result, deploy, page::OWN, server::Routes, tokens};
 
 /// Puts the layers around an application. A layer added later is further out.
 pub(crate) fn guard(routes: Routes) -> Result<Router> {
@@ -19,10 +19,16 @@ pub(crate) fn guard(routes: Routes) -> Result<Router> {
     let user = routes.user.layer(rate.per_subject().byte_quota(ByteQuota::per_second(250_000).allow_burst(500_000)));
     let app = app.merge(user.layer(map_request(identify))).merge(few(routes.seat, routes.proxied, routes.session)?);
     let app = app.merge(live(routes.alive, routes.idle, routes.feed, routes.sized));
+    let drain = deploy::drain();
+    let deployed = outermost(routes.deployed.layer(drain.layer()));
+    Ok(outermost(app.layer(OriginLayer::new([OWN])?)).merge(deploy::routes(deployed, Some(drain))))
+}
+
+/// What stands around all other layers. The guard's settings count only where it is the outermost of those that guard.
+fn outermost(app: Router) -> Router {
     // Scaled down from five seconds, as all times are here.
     let closing = Closing { time: Duration::from_secs(1), ..Closing::default() };
-    // The guard's settings count only where it is the outermost of those that guard.
-    Ok(app.layer(OriginLayer::new([OWN])?).layer(CloseLayer::new()).layer(GuardLayer::new().closing(closing)))
+    app.layer(CloseLayer::new()).layer(GuardLayer::new().closing(closing))
 }
 
 /// Routes with a few seats for each client, or each user.

@@ -5,6 +5,7 @@
 //! client got through to both.
 
 mod attacks;
+mod deploy;
 mod guarded;
 mod handlers;
 mod page;
@@ -47,9 +48,9 @@ fn main() -> ExitCode {
 
 /// What applications write by hand, if anything.
 fn bare(routes: Routes) -> Router {
-    let Routes { open, user, seat, proxied, session, private, first, alive, idle, feed, sized } = routes;
+    let Routes { open, user, seat, proxied, session, private, first, alive, idle, feed, sized, deployed } = routes;
     let plain = [user, seat, proxied, session, alive, idle, feed, sized].into_iter().fold(open, Router::merge);
-    plain.merge(tokens::bare(private, first))
+    plain.merge(tokens::bare(private, first)).merge(deploy::routes(deployed, None))
 }
 
 fn siege(json: bool) -> Result<bool> {

@@ -1,6 +1,6 @@
 //! What a client saw of an attack.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use portcullis_core::CloseCode;
 
@@ -35,6 +35,11 @@ pub(crate) enum Saw {
     Logged(bool),
     /// The connection was left, and its handler never came to an end.
     Held,
+    /// How each client of a server saw it end, and how many of them are back on another.
+    Replaced {
+        ends: Vec<Saw>,
+        back: usize,
+    },
 }
 
 impl Saw {
@@ -61,6 +66,7 @@ impl Saw {
             Self::BrokenClose | Self::Lost { .. } => Page::failed(),
             Self::Open { .. } | Self::Echoed(_) | Self::Logged(_) | Self::Held => Page::Open,
             Self::Refused { page, .. } => page.clone(),
+            Self::Replaced { ends, .. } => return unluckiest(ends),
             Self::Answered(_) | Self::Failed(_) => return None,
         })
     }
@@ -80,9 +86,32 @@ impl fmt::Display for Saw {
             Self::Logged(true) => f.write_str("in the log"),
             Self::Logged(false) => f.write_str("not in the log"),
             Self::Held => f.write_str("handler held"),
+            Self::Replaced { ends, back } => write!(f, "{}, {back} back", counted(ends)),
             Self::Failed(error) => write!(f, "failed: {error}"),
         }
     }
+}
+
+/// What the page saw that learned least.
+fn unluckiest(ends: &[Saw]) -> Option<Page> {
+    ends.iter().filter_map(Saw::page).max_by_key(|page| match page {
+        Page::Closed { clean, .. } => u8::from(!clean),
+        Page::Open => 2,
+    })
+}
+
+/// How many saw which code.
+fn counted(ends: &[Saw]) -> String {
+    let mut counts = BTreeMap::<_, usize>::new();
+    for end in ends {
+        let code = end.page().and_then(|page| page.code());
+        *counts.entry(code).or_default() += 1;
+    }
+    let each = |(code, count): (Option<u16>, usize)| match code {
+        Some(code) => format!("{count}×{code}"),
+        None => format!("{count}×open"),
+    };
+    counts.into_iter().map(each).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -130,6 +159,21 @@ mod tests {
         }
         for saw in [Saw::Answered(200), Saw::Failed("no server".to_owned())] {
             assert_eq!(saw.page(), None, "{saw}");
+        }
+    }
+
+    #[test]
+    fn of_many_clients_each_is_counted_and_the_unluckiest_shown() {
+        let told = || Saw::Closed { code: Some(1012), reason: "service restarts".to_owned(), messages: 0 };
+        let lost = || Saw::Lost { reset: true, messages: 0 };
+        let open = || Saw::Open { messages: 0 };
+        for (ends, shown, page) in [
+            (vec![told(), told()], "2×1012, 1 back", "1012 service restarts"),
+            (vec![told(), lost(), told()], "1×1006 2×1012, 1 back", "1006"),
+            (vec![open(), lost(), told()], "1×open 1×1006 1×1012, 1 back", "open"),
+        ] {
+            let saw = Saw::Replaced { ends, back: 1 };
+            assert_eq!((saw.to_string().as_str(), saw.page().unwrap().to_string().as_str()), (shown, page));
         }
     }
 }

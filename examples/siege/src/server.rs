@@ -41,6 +41,8 @@ pub(crate) struct Routes {
     pub(crate) feed: Router,
     /// `/sized`, where no message is to be large.
     pub(crate) sized: Router,
+    /// The `/ws` of the server that is replaced, which is none of this one's.
+    pub(crate) deployed: Router,
 }
 
 impl Routes {
@@ -59,6 +61,7 @@ impl Routes {
             alive: echo("/alive").merge(app(Router::new().route("/busy", any(upgrade_busy)))),
             idle: echo("/idle"),
             feed: app(Router::new().route("/feed", any(upgrade_feed))),
+            deployed: echo("/ws"),
             sized: app(Router::new().route("/sized", any(upgrade_large))),
         }
     }

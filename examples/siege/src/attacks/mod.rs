@@ -1,6 +1,7 @@
 //! The attacks, and the clients that must get through.
 
 mod connections;
+mod deploy;
 mod frames;
 mod liveness;
 mod pages;
@@ -38,6 +39,8 @@ pub(crate) enum Want {
     Echoed,
     Answered(u16),
     NotLogged,
+    /// Everybody sees this code, and is back.
+    Replaced(u16),
 }
 
 impl Want {
@@ -54,6 +57,9 @@ impl Want {
             (Self::Refused(wanted, code), Saw::Refused { status, page }) => {
                 *status == wanted && page.code() == Some(code)
             }
+            (Self::Replaced(wanted), Saw::Replaced { ends, back }) => {
+                *back == ends.len() && ends.iter().all(|end| Self::Close(wanted).is_met(end))
+            }
             (Self::Answered(wanted), Saw::Answered(status)) => *status == wanted,
             (Self::Echoed, Saw::Echoed(_)) | (Self::NotLogged, Saw::Logged(false)) | (Self::Lost, Saw::Lost { .. }) => {
                 true
@@ -65,9 +71,9 @@ impl Want {
 
 /// Every attack, and the legitimate clients behind them.
 pub(crate) fn all() -> impl Iterator<Item = &'static Attack> {
-    let attacks =
-        [pages::ALL, frames::ALL, rates::ALL, connections::ALL, tokens::ALL, liveness::ALL, sizes::ALL, polite::ALL];
-    attacks.into_iter().flatten()
+    let connected = [pages::ALL, frames::ALL, rates::ALL, connections::ALL, tokens::ALL];
+    let living = [liveness::ALL, sizes::ALL, deploy::ALL, polite::ALL];
+    connected.into_iter().chain(living).flatten()
 }
 
 fn storm(address: SocketAddr, path: &str, bytes: Vec<u8>) -> Result<Saw> {
