@@ -186,7 +186,8 @@ impl MessageRateLayer {
         self.set(|settings| settings.answer.close = Some(frame))
     }
 
-    /// Nothing is closed, delayed or dropped. [`Allowance::violations`](crate::Allowance::violations) says what would be.
+    /// Nothing is closed, delayed or dropped. [`Allowance::violations`](crate::Allowance::violations) says what would be,
+    /// and so do metrics and events.
     pub fn report_only(self) -> Self {
         self.set(|settings| settings.answer.report_only = true)
     }

@@ -39,7 +39,8 @@
 //! # Spans and events
 //!
 //! The outermost layer that guards a connection opens a span `websocket` with the fields `id`, `client` and `subject`, in
-//! which the services inside run, and with [`Connection::supervise`](crate::Connection) the handler. Of handshakes that
+//! which the services inside run, and with `Connection::supervise` the handler. A span that is current around that layer
+//! is its parent, and so stays open for as long. Of handshakes that
 //! are refused, of violations (both at level INFO) and of closes (DEBUG) there is an event each: ten a minute of each
 //! kind, and the next says how many were `suppressed`. Their target is `portcullis`.
 

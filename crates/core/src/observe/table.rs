@@ -120,6 +120,7 @@ const OUTCOMES: &[&str] = &["upgraded", "refused", "failed", "would_refuse"];
 #[rustfmt::skip]
 const REASONS: &[&str] = &[
     "none", "handler", "error", "panic", "cancelled", "upgrade", "wiring",
+    "draining",
     "absent_origin", "host_not_allowed", "invalid_origin", "null_origin", "origin_not_allowed", "repeated_origin",
     "handshake_rate", "server_full", "server_handshake_rate", "too_many_connections", "too_many_unauthenticated",
     "issuer_unavailable", "token_expired", "token_forbidden", "token_invalid", "token_malformed", "token_missing",
