@@ -11,16 +11,17 @@ use metrics_util::{
     debugging::{DebugValue, DebuggingRecorder, Snapshotter},
 };
 use observed::{
-    open, routes,
+    open, registered, routes,
     ways::{self, EVIL, last, ours, rate, with},
 };
 use pipe::{ask, closed, text};
 use portcullis_close::CloseLayer;
 use portcullis_connections::ConnectionLimitLayer;
 use portcullis_core::{
-    GuardLayer,
+    CloseFrame, GuardLayer,
     observe::{Kind, METRICS, describe},
 };
+use portcullis_jwt::TokenError;
 use portcullis_rate_limit::Excess;
 use tokio::time::sleep;
 
@@ -178,6 +179,47 @@ async fn what_goes_through_a_long_connection_is_told_meanwhile() {
     .await;
     let lines = ["messages_total direction=in 5", "messages_total direction=out 5", "bytes_total direction=out 15"];
     assert!(recorded.lines().is_superset(&set(lines)), "the rest");
+}
+
+#[test]
+fn what_lives_falls_with_its_runtime() {
+    let recorded = Recorded::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let left = runtime.block_on(async {
+        let (app, connections) = registered(routes());
+        let pipes = [open(&app).await, open(&app).await, open(&app).await];
+        // One is in its closing handshake, which the peer does not finish, and of one nobody is left to ask.
+        let [closing, aborted, _] = connections.all().try_into().unwrap();
+        closing.close_within(CloseFrame::empty(), Duration::ZERO);
+        sleep(Duration::from_millis(50)).await;
+        aborted.abort();
+        (pipes, connections)
+    });
+    drop(runtime);
+    assert_eq!(left.1.count(), 0);
+    let samples = recorded.samples();
+    for sample in &samples {
+        check(sample);
+    }
+    assert!(samples.iter().any(|(key, ..)| key.key().name() == "portcullis_closing_tasks"), "one was closing");
+}
+
+#[test]
+fn every_way_to_fail_with_a_token_is_a_listed_reason() {
+    let reasons = METRICS.iter().flat_map(|metric| metric.labels).find(|label| label.name == "reason").unwrap();
+    for error in [
+        TokenError::Missing,
+        TokenError::Malformed(""),
+        TokenError::Invalid(""),
+        TokenError::Expired,
+        TokenError::NotYetValid,
+        TokenError::Revoked,
+        TokenError::Used,
+        TokenError::Forbidden(""),
+        TokenError::Unavailable,
+    ] {
+        assert!(reasons.values.contains(&error.kind()), "{}", error.kind());
+    }
 }
 
 #[tokio::test(start_paused = true)]
