@@ -44,7 +44,7 @@ const CHARTS = [
     read: () => history.rates("portcullis_bytes_total", (labels) => labels.direction),
   },
   {
-    title: "Connection duration", unit: "of those that ended in the last minute", format: seconds, least: 1,
+    title: "Connection duration", unit: "ended in the last minute", format: seconds, least: 1,
     read: () => history.quantiles("portcullis_connection_duration_seconds", [0.5, 0.95]),
   },
   {

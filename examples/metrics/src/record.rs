@@ -11,7 +11,7 @@ use crate::Result;
 /// From a glance to a working day.
 const LIVES: [f64; 10] = [0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 600.0, 3600.0, 28_800.0];
 /// From the same machine to the moon.
-const ROUND_TRIPS: [f64; 8] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 2.5];
+const ROUND_TRIPS: [f64; 10] = [0.0001, 0.0003, 0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 2.5];
 
 /// Installs the recorder of this process, and tells it what there will be to record.
 pub(crate) fn install() -> Result<PrometheusHandle> {
