@@ -5,7 +5,7 @@
 //! - Of a close frame it reads code and reason, and 1005 if there is none. Its browser answers the frame: it is clean.
 //!
 //! So a refused handshake is made again, as a browser makes it: it never goes without an `Origin`, which decides how a
-//! server may answer. `tests/browser` holds a real Chromium to these rules.
+//! server may answer. What a real Chromium sees of refusals and of close codes, `tests/browser` shows.
 
 use std::{fmt, net::SocketAddr};
 

@@ -34,8 +34,8 @@ fn deploy(address: SocketAddr) -> Result<Saw> {
 fn connect(address: SocketAddr) -> Result<Raw> {
     let mut socket = open(address, "/ws")?;
     socket.send(&frames(1, 0x81, b"hello"))?;
-    if socket.read_messages(1) == 0 {
-        return Err("the server that is to be replaced does not answer".into());
+    match socket.read_messages(1) {
+        Saw::Open { messages: 1 } => Ok(socket),
+        saw => Err(format!("the server that is to be replaced does not answer: {saw}").into()),
     }
-    Ok(socket)
 }

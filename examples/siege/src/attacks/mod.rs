@@ -100,3 +100,44 @@ fn frames(count: usize, first: u8, payload: &[u8]) -> Vec<u8> {
     }
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::Page;
+
+    fn told(code: u16, reason: &str) -> Saw {
+        Saw::Closed { code: Some(code), reason: reason.to_owned(), messages: 0 }
+    }
+
+    #[test]
+    fn a_refusal_is_well_only_if_a_page_learns_what_it_should() {
+        let refused = |page| Saw::Refused { status: 401, page };
+        let want = Want::Refused(401, 3000);
+        assert!(want.is_met(&refused(Page::closed(Some(3000), "token missing"))));
+        for page in [Page::failed(), Page::Open, Page::closed(Some(1008), "")] {
+            assert!(!want.is_met(&refused(page.clone())), "{page}");
+        }
+    }
+
+    #[test]
+    fn another_layers_reason_will_not_do() {
+        let want = Want::Because(3008, "idle for too long");
+        assert!(want.is_met(&told(3008, "idle for too long")));
+        assert!(!want.is_met(&told(3008, "no answer to a ping")));
+    }
+
+    #[test]
+    fn a_deploy_is_well_only_if_everybody_was_told_and_is_back() {
+        let want = Want::Replaced(1012);
+        let lost = Saw::Lost { reset: false, messages: 0 };
+        for (ends, back, well) in [
+            (vec![told(1012, ""), told(1012, "")], 2, true),
+            (vec![told(1012, ""), told(1012, "")], 1, false),
+            (vec![told(1012, ""), lost], 2, false),
+        ] {
+            let saw = Saw::Replaced { ends, back };
+            assert_eq!(want.is_met(&saw), well, "{saw}");
+        }
+    }
+}

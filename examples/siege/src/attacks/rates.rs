@@ -24,7 +24,7 @@ fn many_sockets(address: SocketAddr) -> Result<Saw> {
     }
     // What they are answered, or how they end, has come when the last one begins.
     for socket in &mut sockets {
-        socket.read_messages(BURST / 2);
+        socket.read_messages(BURST as u64 / 2);
     }
     last.storm(frames(BURST / 2, 0x81, b"spam"))
 }
@@ -34,7 +34,7 @@ fn reconnect(address: SocketAddr) -> Result<Saw> {
     for _ in 0..4 {
         let mut socket = open(address, "/user?name=again")?;
         socket.send(&frames(BURST / 2, 0x81, b"spam"))?;
-        socket.read_messages(BURST / 2);
+        socket.read_messages(BURST as u64 / 2);
     }
     open(address, "/user?name=again")?.storm(frames(BURST / 2, 0x81, b"spam"))
 }
@@ -49,8 +49,9 @@ fn drip(address: SocketAddr) -> Result<Saw> {
     let mut socket = open(address, "/user?name=drip")?;
     for _ in 0..60 {
         socket.send(&frames(1, 0x81, b"drip"))?;
-        if socket.read_messages(1) == 0 {
-            return Ok(socket.storm(Vec::new()).unwrap_or(Saw::Open { messages: 0 }));
+        let saw = socket.read_messages(1);
+        if saw != (Saw::Open { messages: 1 }) {
+            return Ok(saw);
         }
         thread::sleep(Duration::from_millis(55));
     }

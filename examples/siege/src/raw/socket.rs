@@ -50,51 +50,25 @@ impl Raw {
         Ok(self.stream.write_all(bytes)?)
     }
 
-    /// Reads up to so many messages. Returns how many there were before the connection closed, or patience ended.
-    pub(crate) fn read_messages(&mut self, most: usize) -> usize {
-        let mut messages = 0;
-        while messages < most {
-            match self.take() {
-                Some((header, _)) if header.opcode() == Opcode::CLOSE => break,
-                Some((header, _)) => messages += usize::from(header.starts_message()),
-                None => match self.read() {
-                    Ok(1..) => {}
-                    _ => break,
-                },
-            }
-        }
-        messages
+    /// Reads up to so many messages, or says how the connection ended.
+    pub(crate) fn read_messages(&mut self, most: u64) -> Saw {
+        self.read_up_to(most, PATIENCE)
     }
 
     /// Sends bytes that are so many messages, and leaves with their echoes, or says how the connection ended.
-    pub(crate) fn converse(mut self, bytes: &[u8], messages: u32) -> Result<Saw> {
+    pub(crate) fn converse(mut self, bytes: &[u8], messages: u64) -> Result<Saw> {
         self.send(bytes)?;
-        for _ in 0..messages {
-            if self.read_messages(1) == 0 {
-                return Ok(self.end(PATIENCE));
-            }
-        }
-        Ok(Saw::Echoed(messages.into()))
+        Ok(match self.read_messages(messages) {
+            Saw::Open { messages: echoed } if echoed == messages => Saw::Echoed(echoed),
+            ended => ended,
+        })
     }
 
     /// Sends one message, and leaves with its echo.
-    pub(crate) fn greet(mut self) -> Result<Saw> {
+    pub(crate) fn greet(self) -> Result<Saw> {
         let mut bytes = Vec::new();
         frame(&mut bytes, 0x81, b"hello");
-        self.send(&bytes)?;
-        loop {
-            let Some((header, payload)) = self.take() else {
-                if self.read()? == 0 {
-                    return Ok(Saw::Lost { reset: false, messages: 0 });
-                }
-                continue;
-            };
-            match header.opcode() {
-                Opcode::TEXT => return Ok(Saw::Echoed(1)),
-                Opcode::CLOSE => return Ok(Saw::closed(&payload, 0)),
-                _ => {}
-            }
-        }
+        self.converse(&bytes, 1)
     }
 
     /// Sends bytes while what comes back is read, and says how the connection ended.
@@ -140,17 +114,23 @@ impl Raw {
 
     /// Reads up to a close frame, the end, or the end of that time.
     pub(crate) fn end(&mut self, patience: Duration) -> Saw {
+        self.read_up_to(u64::MAX, patience)
+    }
+
+    fn read_up_to(&mut self, most: u64, patience: Duration) -> Saw {
         let (mut messages, mut seen) = (0, 0);
         let deadline = Instant::now() + patience;
         loop {
-            while let Some((header, payload)) = self.take() {
+            while messages < most {
+                let Some((header, payload)) = self.take() else { break };
                 match header.opcode() {
                     Opcode::CLOSE => return Saw::closed(&payload, messages),
                     Opcode::TEXT | Opcode::BINARY => messages += 1,
                     _ => {}
                 }
             }
-            let Some(left) = left(deadline).filter(|_| seen <= MOST) else { return Saw::Open { messages } };
+            let goes_on = messages < most && seen <= MOST;
+            let Some(left) = left(deadline).filter(|_| goes_on) else { return Saw::Open { messages } };
             match self.read_within(left) {
                 Ok(0) => return Saw::Lost { reset: false, messages },
                 Ok(read) => seen += read,
