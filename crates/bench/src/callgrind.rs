@@ -24,7 +24,8 @@ pub(crate) fn per_message(plan: &Plan, side: Side, shape: Shape) -> io::Result<O
 
 fn instructions(side: Side, shape: Shape, messages: u64) -> io::Result<Option<u64>> {
     match valgrind(side, shape, messages) {
-        Ok(output) => collected(&String::from_utf8_lossy(&output.stderr)).map(Some),
+        Ok(output) if !output.status.success() => Err(io::Error::other(log(&output))),
+        Ok(output) => collected(&log(&output)).map(Some),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
@@ -35,6 +36,10 @@ fn valgrind(side: Side, shape: Shape, messages: u64) -> io::Result<Output> {
     command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
     command.arg(std::env::current_exe()?);
     command.args(["echo", side.name(), shape.path()]).arg(messages.to_string()).output()
+}
+
+fn log(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 fn collected(log: &str) -> io::Result<u64> {

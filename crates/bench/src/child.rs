@@ -5,6 +5,7 @@ use std::{
     io::{self, BufRead, BufReader},
     net::SocketAddr,
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use crate::side::Side;
@@ -17,8 +18,17 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(side: Side) -> io::Result<Self> {
+        Self::spawn(&["serve", side.name()])
+    }
+
+    /// A server that leaves `TCP_NODELAY` as a socket has it.
+    pub(crate) fn start_with_nagle(side: Side) -> io::Result<Self> {
+        Self::spawn(&["serve", side.name(), "nagle"])
+    }
+
+    fn spawn(args: &[&str]) -> io::Result<Self> {
         let program = std::env::current_exe()?;
-        let mut process = Command::new(program).args(["serve", side.name()]).stdout(Stdio::piped()).spawn()?;
+        let mut process = Command::new(program).args(args).stdout(Stdio::piped()).spawn()?;
         let addr = read_addr(&mut process);
         // Made before the address is known, so that a failure ends the process too.
         let mut server = Self { process, addr: SocketAddr::from(([0; 4], 0)) };
@@ -33,6 +43,13 @@ impl Server {
         let kib = line.and_then(|rest| rest.trim().strip_suffix(" kB"));
         let kib = kib.and_then(|kib| kib.trim().parse::<u64>().ok());
         kib.map(|kib| kib * 1024).ok_or_else(|| io::Error::other("no VmRSS in /proc"))
+    }
+
+    /// How long its thread has run so far.
+    pub(crate) fn cpu(&self) -> io::Result<Duration> {
+        let stat = fs::read_to_string(format!("/proc/{}/schedstat", self.process.id()))?;
+        let nanos = stat.split(' ').next().and_then(|nanos| nanos.parse().ok());
+        nanos.map(Duration::from_nanos).ok_or_else(|| io::Error::other("no time in /proc"))
     }
 }
 

@@ -7,7 +7,10 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::load::Load;
+use crate::{
+    load::{Load, MASK},
+    passport,
+};
 
 /// An upgraded connection.
 pub(crate) struct Client<S> {
@@ -26,7 +29,12 @@ pub(crate) async fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
 
 /// Shakes hands for a path.
 pub(crate) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, path: &str) -> io::Result<()> {
-    match answer(stream, path, "").await? {
+    upgrade_as(stream, path, passport::anybody()).await
+}
+
+/// The same, with headers of somebody.
+async fn upgrade_as<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, path: &str, headers: &str) -> io::Result<()> {
+    match answer(stream, path, headers).await? {
         101 => Ok(()),
         _ => Err(io::Error::other("the server refused to upgrade")),
     }
@@ -55,15 +63,39 @@ fn request(path: &str, headers: &str) -> String {
     )
 }
 
+/// What answers a ping of less than 126 bytes.
+pub(crate) fn pong(payload: &[u8]) -> Vec<u8> {
+    let len = u8::try_from(payload.len()).unwrap_or_default();
+    let mut frame = vec![0x8a, 0x80 | len];
+    frame.extend(MASK);
+    frame.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    frame
+}
+
 fn at_least_one(read: usize) -> io::Result<usize> {
     if read == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(read) }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
-    pub(crate) async fn new(mut stream: S, path: &str, scratch: usize) -> io::Result<Self> {
-        upgrade(&mut stream, path).await?;
+    pub(crate) async fn new(stream: S, path: &str, scratch: usize) -> io::Result<Self> {
+        Self::of(stream, path, scratch, passport::anybody()).await
+    }
+
+    /// A client with headers of somebody.
+    pub(crate) async fn of(mut stream: S, path: &str, scratch: usize, headers: &str) -> io::Result<Self> {
+        upgrade_as(&mut stream, path, headers).await?;
         let (reader, writer) = tokio::io::split(stream);
         Ok(Self { reader, writer, scratch: vec![0; scratch] })
+    }
+
+    /// Waits for a ping of so many bytes, and answers it.
+    pub(crate) async fn answer_ping(&mut self, len: usize) -> io::Result<()> {
+        let ping = &mut self.scratch[..len];
+        self.reader.read_exact(ping).await?;
+        if ping[0] != 0x89 {
+            return Err(io::Error::other("the server sent something else than a ping"));
+        }
+        self.writer.write_all(&pong(&ping[2..])).await
     }
 
     /// Sends all messages of a load while it reads all of their echoes.

@@ -1,6 +1,6 @@
 //! A whole server in this process, over a pipe in memory: everything it does can be counted.
 
-use std::io;
+use std::{io, time::Duration};
 
 use axum::Router;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
@@ -9,14 +9,22 @@ use tokio::io::DuplexStream;
 use crate::{
     client::{self, Client},
     exact::Shape,
+    idle::PING,
     load::Load,
-    runtime, server,
+    passport, runtime, server,
     side::Side,
 };
 
+/// A ping is counted, not waited for.
+const AT_ONCE: Duration = Duration::from_millis(20);
+
 /// Does so much of a shape, and returns what was allocated meanwhile.
 pub(crate) fn run(side: Side, shape: Shape, count: u64) -> io::Result<usize> {
-    if shape == Shape::Handshake { shake(side, count) } else { echo(side, shape, count) }
+    match shape {
+        Shape::Handshake => shake(side, count),
+        Shape::Ping => ping(side, count),
+        Shape::Batch | Shape::Flush => echo(side, shape, count),
+    }
 }
 
 /// Echoes so many messages, a multiple of the shape's window, and returns what was allocated in them.
@@ -34,6 +42,48 @@ fn echo(side: Side, shape: Shape, messages: u64) -> io::Result<usize> {
             Ok(())
         })
         .await
+    })
+}
+
+/// Answers so many pings of one connection, and returns what was allocated meanwhile.
+fn ping(side: Side, pings: u64) -> io::Result<usize> {
+    runtime()?.block_on(async {
+        let path = if side == Side::Bare { "kept" } else { "flush" };
+        let mut client = serve(server::pinging(side, AT_ONCE), path).await?;
+        client.answer_ping(PING).await?;
+        crate::allocations::during(async {
+            for _ in 0..pings {
+                client.answer_ping(PING).await?;
+            }
+            Ok(())
+        })
+        .await
+    })
+}
+
+/// Bytes on the heap that live as long as a connection that is idle, of so many.
+pub(crate) fn weigh(side: Side, connections: u32) -> io::Result<f64> {
+    runtime()?.block_on(async {
+        let service = server::router(side);
+        let load = Load::new(16, 1);
+        let mut clients = Vec::with_capacity(2 * connections as usize);
+        let mut open = async |user: u32| {
+            let headers = passport::headers(&format!("user {user}"));
+            let mut client = serve_as(service.clone(), "flush", 64, &headers).await?;
+            client.round(&load).await?;
+            clients.push(client);
+            Ok::<_, io::Error>(())
+        };
+        for user in 0..connections {
+            open(user).await?;
+        }
+        let region = stats_alloc::Region::new(crate::ALLOCATOR);
+        for user in connections..2 * connections {
+            open(user).await?;
+        }
+        let change = region.change();
+        let bytes = change.bytes_allocated.saturating_sub(change.bytes_deallocated);
+        Ok(f64::from(u32::try_from(bytes).map_err(io::Error::other)?) / f64::from(connections))
     })
 }
 
@@ -56,7 +106,7 @@ fn shake(side: Side, handshakes: u64) -> io::Result<usize> {
 
 /// One connection from its handshake to the end of its handler.
 async fn open(service: Router) -> io::Result<()> {
-    handshake(service, "").await.map(drop)
+    handshake(service, passport::anybody()).await.map(drop)
 }
 
 /// The same with more headers; the status of the answer.
@@ -76,9 +126,17 @@ pub(crate) async fn handshake(service: Router, headers: &str) -> io::Result<u16>
 }
 
 async fn connect(side: Side, shape: Shape) -> io::Result<Client<DuplexStream>> {
+    serve(server::router(side), shape.path()).await
+}
+
+async fn serve(service: Router, path: &str) -> io::Result<Client<DuplexStream>> {
+    serve_as(service, path, 64 * 1024, passport::anybody()).await
+}
+
+async fn serve_as(service: Router, path: &str, scratch: usize, headers: &str) -> io::Result<Client<DuplexStream>> {
     let (ours, theirs) = tokio::io::duplex(64 * 1024);
-    let service = TowerToHyperService::new(server::router(side));
+    let service = TowerToHyperService::new(service);
     let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(theirs), service);
     tokio::spawn(connection.with_upgrades());
-    Client::new(ours, shape.path(), 64 * 1024).await
+    Client::of(ours, path, scratch, headers).await
 }

@@ -13,13 +13,16 @@ pub(crate) enum Shape {
     Batch,
     /// No message: a connection from its handshake to its end.
     Handshake,
+    /// None either: the server pings, and the client answers.
+    Ping,
 }
 
 impl Shape {
-    pub(crate) const ALL: [Self; 3] = [Self::Batch, Self::Flush, Self::Handshake];
+    /// Of which every side of the gates is counted.
+    const GATED: [Self; 3] = [Self::Batch, Self::Flush, Self::Handshake];
 
     pub(crate) fn parse(path: &str) -> io::Result<Self> {
-        let found = Self::ALL.into_iter().find(|shape| shape.path() == path);
+        let found = Self::GATED.into_iter().chain([Self::Ping]).find(|shape| shape.path() == path);
         found.ok_or_else(|| io::Error::other(format!("no such shape: {path}")))
     }
 
@@ -28,13 +31,14 @@ impl Shape {
             Self::Flush => "flush",
             Self::Batch => "batch",
             Self::Handshake => "handshake",
+            Self::Ping => "ping",
         }
     }
 
     /// Messages in a round.
     pub(crate) fn window(self) -> usize {
         match self {
-            Self::Flush | Self::Handshake => 1,
+            Self::Flush | Self::Handshake | Self::Ping => 1,
             Self::Batch => 64,
         }
     }
@@ -51,12 +55,12 @@ pub(crate) fn each(once: u64, twice: u64, messages: u64) -> io::Result<f64> {
 pub(crate) fn gates(plan: &Plan) -> io::Result<bool> {
     report::exact_head();
     let mut passed = true;
-    for shape in Shape::ALL {
+    for shape in Shape::GATED {
         let counted = each_side(|side| allocations::per_message(plan, side, shape).map(Some))?;
         let bounds = (shape != Shape::Handshake).then_some([0.0, 0.0]);
         passed &= report::exact("allocations", shape, counted, bounds);
     }
-    for shape in Shape::ALL {
+    for shape in Shape::GATED {
         let counted = each_side(|side| callgrind::per_message(plan, side, shape))?;
         // One message a read costs a wake of the task, not a message: printed beside, and no gate.
         let bounds = (shape == Shape::Batch).then_some([150.0, 250.0]);
@@ -68,7 +72,7 @@ pub(crate) fn gates(plan: &Plan) -> io::Result<bool> {
 /// `None` where it could not be counted.
 fn each_side(count: impl Fn(Side) -> io::Result<Option<f64>>) -> io::Result<Option<Round>> {
     let mut counted = Round::default();
-    for (index, side) in Side::ALL.into_iter().enumerate() {
+    for (index, side) in Side::RATES.into_iter().enumerate() {
         let Some(cost) = count(side)? else {
             return Ok(None);
         };

@@ -1,6 +1,6 @@
 //! What a client sends, encoded once.
 
-const MASK: [u8; 4] = [0x5a, 0xc3, 0x0f, 0x96];
+pub(crate) const MASK: [u8; 4] = [0x5a, 0xc3, 0x0f, 0x96];
 
 /// So many messages, sent together.
 #[derive(Debug, Clone)]

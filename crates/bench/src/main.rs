@@ -9,11 +9,17 @@ mod callgrind;
 mod child;
 mod client;
 mod connections;
+mod costs;
 mod duplex;
 mod exact;
+mod idle;
+mod kept;
 mod load;
 mod measure;
 mod memory;
+mod nagle;
+mod parts;
+mod passport;
 mod plan;
 mod rates;
 mod report;
@@ -45,7 +51,8 @@ fn dispatch(args: &[&str]) -> io::Result<ExitCode> {
     match args {
         [] => compare(&Plan::full()),
         ["--quick"] => compare(&Plan::quick()),
-        ["serve", side] => server::run(Side::parse(side)?).map(|()| ExitCode::SUCCESS),
+        ["serve", side] => server::run(Side::parse(side)?, true).map(|()| ExitCode::SUCCESS),
+        ["serve", side, "nagle"] => server::run(Side::parse(side)?, false).map(|()| ExitCode::SUCCESS),
         ["echo", side, path, messages] => echo(side, path, messages),
         _ => Err(io::Error::other("usage: bench [--quick]")),
     }
@@ -66,6 +73,9 @@ fn compare(plan: &Plan) -> io::Result<ExitCode> {
     connections::compare(plan)?;
     tokens::compare(plan)?;
     memory::compare(plan)?;
+    idle::compare(plan)?;
+    nagle::compare(plan)?;
+    costs::compare(plan)?;
     let passed = exact::gates(plan)?;
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -28,9 +28,14 @@ enum Use {
 
 /// Measures and prints, one use after the other.
 pub(crate) fn all(plan: &Plan) -> io::Result<()> {
-    report::speed_head();
+    report::speed_head(["core / bare", "rate / bare"]);
     for (name, what) in uses() {
-        report::speed(name, &rounds(plan, &what)?);
+        report::speed(name, &rounds(plan, &what, Side::RATES)?);
+    }
+    report::speed_head(["core / bare", "every / bare"]);
+    let [one, hundred, batched, _, handshakes] = uses();
+    for (name, what) in [batched, one, hundred, handshakes] {
+        report::speed(name, &rounds(plan, &what, Side::LAYERS)?);
     }
     Ok(())
 }
@@ -46,8 +51,9 @@ fn uses() -> [(&'static str, Use); 5] {
     ]
 }
 
-fn rounds(plan: &Plan, what: &Use) -> io::Result<Vec<Round>> {
-    let servers = [Server::start(Side::Bare)?, Server::start(Side::Core)?, Server::start(Side::Rate)?];
+fn rounds(plan: &Plan, what: &Use, sides: [Side; 3]) -> io::Result<Vec<Round>> {
+    let [bare, second, third] = sides.map(Server::start);
+    let servers = [bare?, second?, third?];
     for server in &servers {
         what.rate(server.addr, plan.span / 4)?;
     }

@@ -15,13 +15,13 @@ use crate::{
 /// Weighs and prints.
 pub(crate) fn compare(plan: &Plan) -> io::Result<()> {
     let rounds = (0..plan.idle_rounds).map(|_| one_round(plan.idle)).collect::<io::Result<Vec<_>>>()?;
-    report::memory(plan, &rounds);
+    report::weight(plan.idle, ["core - bare", "rate - bare"], &rounds);
     Ok(())
 }
 
 fn one_round(connections: u32) -> io::Result<Round> {
     let mut bytes = Round::default();
-    for (index, side) in Side::ALL.into_iter().enumerate() {
+    for (index, side) in Side::RATES.into_iter().enumerate() {
         bytes[index] = runtime()?.block_on(weigh(side, connections))?;
     }
     Ok(bytes)

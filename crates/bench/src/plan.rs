@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::parts::INTERVAL;
+
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan {
@@ -13,16 +15,42 @@ pub(crate) struct Plan {
     pub(crate) idle: u32,
     /// Rounds of the memory measurement: servers start anew in each.
     pub(crate) idle_rounds: usize,
+    /// Connections that are pinged, in how many rounds, and how long each side is measured in one.
+    pub(crate) pinged: u32,
+    pub(crate) pinged_rounds: usize,
+    pub(crate) pinged_span: Duration,
+    /// How often one waits for pipelined answers.
+    pub(crate) waits: u32,
     /// Messages that are counted exactly under valgrind; allocations are counted over more.
     pub(crate) exact: u64,
 }
 
 impl Plan {
     pub(crate) fn full() -> Self {
-        Self { rounds: 7, span: Duration::from_millis(600), idle: 5_000, idle_rounds: 7, exact: 4096 }
+        Self {
+            rounds: 7,
+            span: Duration::from_millis(600),
+            idle: 5_000,
+            idle_rounds: 7,
+            pinged: 10_000,
+            pinged_rounds: 3,
+            pinged_span: 2 * INTERVAL,
+            waits: 20,
+            exact: 4096,
+        }
     }
 
     pub(crate) fn quick() -> Self {
-        Self { rounds: 3, span: Duration::from_millis(60), idle: 500, idle_rounds: 1, exact: 512 }
+        Self {
+            rounds: 3,
+            span: Duration::from_millis(60),
+            idle: 500,
+            idle_rounds: 1,
+            pinged: 500,
+            pinged_rounds: 1,
+            pinged_span: INTERVAL,
+            waits: 5,
+            exact: 512,
+        }
     }
 }

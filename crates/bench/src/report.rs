@@ -2,17 +2,19 @@
 
 use crate::{
     exact::Shape,
+    parts::FASTER,
     plan::Plan,
     stats::{Round, Spread, added, column, ratio},
 };
 
 pub(crate) fn title(plan: &Plan) {
     println!("Guarded against bare axum: medians of {} interleaved rounds (lowest - highest).", plan.rounds);
-    println!("core: GuardLayer. rate: three quotas, one of them keyed. Server and client: a thread each.");
+    println!("core: GuardLayer. rate: three quotas, one of them keyed. every: each layer of the workspace.");
+    println!("Server and client: a thread each.");
 }
 
-pub(crate) fn speed_head() {
-    println!("\n{:<24}{:>12}   {:<26}{:<26}", "per second", "bare", "core / bare", "rate / bare");
+pub(crate) fn speed_head([second, third]: [&str; 2]) {
+    println!("\n{:<24}{:>12}   {second:<26}{third:<26}", "per second", "bare");
 }
 
 pub(crate) fn speed(name: &str, rounds: &[Round]) {
@@ -65,15 +67,54 @@ pub(crate) fn refusal([verified, refused]: [Spread; 2]) {
     println!("RS256: {verified:.1} us to verify, {refused:.2} us to refuse early: {share:.4} of it");
 }
 
-pub(crate) fn memory(plan: &Plan, rounds: &[Round]) {
-    println!("\n{:<24}{:>12}   {:<26}{:<26}", "resident bytes", "bare", "core - bare", "rate - bare");
-    let name = format!("per idle of {}", plan.idle);
+/// Pings come in a tenth of the time that users would set, for a tenth of a minute.
+pub(crate) fn pinged(plan: &Plan, rounds: &[Round]) {
+    let columns = ["by hand", "keepalive / by hand", "every / by hand"];
+    println!("\n{:<24}{:>12}   {:<26}{:<26}", "server's CPU, us", columns[0], columns[1], columns[2]);
+    let (name, by_hand) = (format!("a minute, 1 of {}", plan.pinged), column(rounds, 0).median);
+    println!("{name:<24}{by_hand:>12.1}   {:<26}{:<26}", times(ratio(rounds, 1)), times(ratio(rounds, 2)));
+    println!("pings every 25 s and their answers, all of it {FASTER} times as fast");
+}
+
+pub(crate) fn weight(connections: u32, [second, third]: [&str; 2], rounds: &[Round]) {
+    println!("\n{:<24}{:>12}   {second:<26}{third:<26}", "resident bytes", "bare");
+    let name = format!("per idle of {connections}");
     let bare = column(rounds, 0).median;
     println!("{name:<24}{bare:>12.0}   {:<26}{:<26}", bytes(added(rounds, 1)), bytes(added(rounds, 2)));
 }
 
 fn bytes(Spread { median, low, high }: Spread) -> String {
     format!("{median:+.0} ({low:+.0} - {high:+.0})")
+}
+
+pub(crate) fn nagle_head(answers: usize) {
+    let name = format!("ms for {answers} answers");
+    println!("\n{name:<24}{:<26}{:<26}{:<26}", "bare", "core", "every");
+}
+
+pub(crate) fn nagle(name: &str, rounds: &[Round]) {
+    let [bare, core, every] = [0, 1, 2].map(|side| times(column(rounds, side)));
+    println!("{name:<24}{bare:<26}{core:<26}{every:<26}");
+}
+
+pub(crate) fn uncounted() {
+    println!("\nwhat each layer costs was not counted: valgrind is not installed");
+}
+
+pub(crate) fn costs_head() {
+    println!("\n{:<24}{:>12}{:>16}{:>16}", "exactly", "batched", "one at a time", "a connection");
+    println!("{:<24}{:>12}{:>16}{:>16}", "", "instructions", "instructions", "heap bytes");
+}
+
+pub(crate) fn costs(name: &str, [batched, alone, bytes]: [f64; 3]) {
+    println!("{name:<24}{batched:>12.1}{alone:>16.1}{bytes:>16.0}");
+}
+
+pub(crate) fn rare(name: &str, sides: [&str; 3], [first, second, third]: Round) {
+    let (second, third) = (second - first, third - first);
+    let columns = [1, 2].map(|side| format!("{} - {}", sides[side], sides[0]));
+    println!("\n{:<24}{:>12}   {:<26}{:<26}", "instructions, about", sides[0], columns[0], columns[1]);
+    println!("{name:<24}{first:>12.0}   {:<26}{:<26}", format!("{second:+.0}"), format!("{third:+.0}"));
 }
 
 pub(crate) fn exact_head() {

@@ -1,6 +1,9 @@
 //! The servers: the same handlers behind every side.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -12,16 +15,16 @@ use axum::{
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::net::TcpListener;
 
-use crate::{runtime, side::Side};
+use crate::{kept, parts, runtime, side::Side};
 
 /// Serves until it is killed, and prints its address first.
-pub(crate) fn run(side: Side) -> io::Result<()> {
+pub(crate) fn run(side: Side, nodelay: bool) -> io::Result<()> {
     runtime()?.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         writeln!(io::stdout(), "{}", listener.local_addr()?)?;
-        let listener = listener.tap_io(|stream| {
+        let listener = listener.tap_io(move |stream| {
             // A peer that has left already has no use for it.
-            let _left = stream.set_nodelay(true);
+            let _left = stream.set_nodelay(nodelay);
         });
         axum::serve(listener, router(side)).await
     })
@@ -29,9 +32,17 @@ pub(crate) fn run(side: Side) -> io::Result<()> {
 
 /// The routes of a side.
 pub(crate) fn router(side: Side) -> Router {
+    pinging(side, parts::INTERVAL)
+}
+
+/// The routes of a side that pings, if it does, at that interval.
+pub(crate) fn pinging(side: Side, interval: Duration) -> Router {
     let flush = |upgrade: WebSocketUpgrade| async { accept(upgrade, flush) };
     let batch = |upgrade: WebSocketUpgrade| async { accept(upgrade, batch) };
-    side.guard(Router::new().route("/flush", any(flush)).route("/batch", any(batch)))
+    let kept =
+        move |upgrade: WebSocketUpgrade| async move { accept(upgrade, move |socket| kept::keep(socket, interval)) };
+    let routes = Router::new().route("/flush", any(flush)).route("/batch", any(batch)).route("/kept", any(kept));
+    side.guard(routes, interval)
 }
 
 fn accept<F, R>(upgrade: WebSocketUpgrade, handler: F) -> Response
@@ -70,6 +81,6 @@ async fn answer_all(socket: &mut WebSocket, first: Message) -> Result<(), axum::
     socket.flush().await
 }
 
-fn is_data(message: &Message) -> bool {
+pub(crate) fn is_data(message: &Message) -> bool {
     matches!(message, Message::Text(_) | Message::Binary(_))
 }

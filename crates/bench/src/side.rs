@@ -1,10 +1,12 @@
 //! What is compared.
 
-use std::io;
+use std::{io, time::Duration};
 
 use axum::Router;
 use portcullis_core::GuardLayer;
 use portcullis_rate_limit::{ByteQuota, MessageRateLayer};
+
+use crate::parts::{self, Part};
 
 /// A server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,13 +17,20 @@ pub(crate) enum Side {
     Core,
     /// The guard and three limits that are never reached: messages, bytes, and messages of a key.
     Rate,
+    /// The guard and one layer.
+    Alone(Part),
+    /// The guard and every layer of the workspace.
+    Every,
 }
 
 impl Side {
-    pub(crate) const ALL: [Self; 3] = [Self::Bare, Self::Core, Self::Rate];
+    pub(crate) const RATES: [Self; 3] = [Self::Bare, Self::Core, Self::Rate];
+    pub(crate) const LAYERS: [Self; 3] = [Self::Bare, Self::Core, Self::Every];
 
     pub(crate) fn parse(name: &str) -> io::Result<Self> {
-        let found = Self::ALL.into_iter().find(|side| side.name() == name);
+        let alone = Part::ALL.into_iter().map(Self::Alone);
+        let found = [Self::Bare, Self::Core, Self::Rate, Self::Every].into_iter().chain(alone);
+        let found = found.into_iter().find(|side| side.name() == name);
         found.ok_or_else(|| io::Error::other(format!("no such side: {name}")))
     }
 
@@ -30,19 +39,25 @@ impl Side {
             Self::Bare => "bare",
             Self::Core => "core",
             Self::Rate => "rate",
+            Self::Alone(part) => part.name(),
+            Self::Every => "every",
         }
     }
 
-    /// Puts its guard around the routes.
-    pub(crate) fn guard(self, routes: Router) -> Router {
+    /// Puts its guard around the routes. Whatever pings does so at that interval.
+    pub(crate) fn guard(self, routes: Router, interval: Duration) -> Router {
         match self {
             Self::Bare => routes,
             Self::Core => routes.layer(GuardLayer::new()),
-            Self::Rate => {
-                let messages = || MessageRateLayer::per_second(1_000_000_000);
-                let bytes = MessageRateLayer::bytes(ByteQuota::per_second(1_000_000_000_000));
-                routes.layer(messages()).layer(bytes).layer(messages().per_key(|_| Some("a key")))
-            }
+            Self::Rate => rates(routes),
+            Self::Alone(part) => part.alone(routes, interval),
+            Self::Every => parts::every(routes, interval),
         }
     }
+}
+
+fn rates(routes: Router) -> Router {
+    let messages = || MessageRateLayer::per_second(1_000_000_000);
+    let bytes = MessageRateLayer::bytes(ByteQuota::per_second(1_000_000_000_000));
+    routes.layer(messages()).layer(bytes).layer(messages().per_key(|_| Some("a key")))
 }

@@ -17,7 +17,7 @@ impl Spread {
     }
 }
 
-/// What one round measured: bare, core, rate.
+/// What one round measured: what is compared with, and two others.
 pub(crate) type Round = [f64; 3];
 
 /// One side over the rounds.

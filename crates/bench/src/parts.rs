@@ -1,0 +1,179 @@
+//! Every layer of the workspace, alone and all of them on one route, with limits that nobody reaches.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use axum::{Router, extract::Request, middleware::map_request};
+use portcullis_close::CloseLayer;
+use portcullis_connections::{ClientIpLayer, ConnectionLimitLayer, Connections, HandshakeRateLayer};
+use portcullis_core::{
+    GuardLayer,
+    identity::{ClientAddr, Subject},
+};
+use portcullis_jwt::JwtLayer;
+use portcullis_liveness::{IdleTimeoutLayer, KeepAliveLayer, MaxAgeLayer, MessageSizeLayer, WriteTimeoutLayer};
+use portcullis_origin::OriginLayer;
+use portcullis_rate_limit::MessageRateLayer;
+use tower::ServiceBuilder;
+
+use crate::passport::{self, User};
+
+const PLENTY: u32 = 1_000_000_000;
+const HOUR: Duration = Duration::from_secs(3600);
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// Times of the liveness layers are those that users would set, divided by so much.
+pub(crate) const FASTER: u32 = 10;
+
+/// A ping every 25 s.
+pub(crate) const INTERVAL: Duration = Duration::from_millis(25_000 / FASTER as u64);
+
+/// A layer, outermost first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Close,
+    Registry,
+    ClientIp,
+    Origin,
+    HandshakeRate,
+    Limit,
+    Jwt,
+    LimitOfSubject,
+    RateOfSubject,
+    Size,
+    KeepAlive,
+    Idle,
+    MaxAge,
+    WriteTimeout,
+}
+
+impl Part {
+    pub(crate) const ALL: [Self; 14] = [
+        Self::Close,
+        Self::Registry,
+        Self::ClientIp,
+        Self::Origin,
+        Self::HandshakeRate,
+        Self::Limit,
+        Self::Jwt,
+        Self::LimitOfSubject,
+        Self::RateOfSubject,
+        Self::Size,
+        Self::KeepAlive,
+        Self::Idle,
+        Self::MaxAge,
+        Self::WriteTimeout,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Close => "close",
+            Self::Registry => "registry",
+            Self::ClientIp => "client-ip",
+            Self::Origin => "origin",
+            Self::HandshakeRate => "handshake-rate",
+            Self::Limit => "limit",
+            Self::Jwt => "jwt",
+            Self::LimitOfSubject => "limit-of-subject",
+            Self::RateOfSubject => "rate-of-subject",
+            Self::Size => "size",
+            Self::KeepAlive => "keepalive",
+            Self::Idle => "idle",
+            Self::MaxAge => "max-age",
+            Self::WriteTimeout => "write-timeout",
+        }
+    }
+
+    /// The layer within the guard's, behind something that knows where the peer is, and who.
+    pub(crate) fn alone(self, routes: Router, interval: Duration) -> Router {
+        self.add(routes, interval).layer(GuardLayer::new()).layer(map_request(identify))
+    }
+
+    fn add(self, routes: Router, interval: Duration) -> Router {
+        match self {
+            Self::Close => routes.layer(CloseLayer::new()),
+            Self::Registry => routes.layer(Connections::new().layer()),
+            Self::ClientIp => routes.layer(ClientIpLayer::new()),
+            Self::Origin => routes.layer(origins()),
+            Self::HandshakeRate => routes.layer(handshakes()),
+            Self::Limit => routes.layer(limit()),
+            Self::Jwt => routes.layer(tokens()),
+            Self::LimitOfSubject => routes.layer(limit_of_subject()),
+            Self::RateOfSubject => routes.layer(rate()),
+            Self::Size => routes.layer(size()),
+            Self::KeepAlive => routes.layer(keep_alive(interval)),
+            Self::Idle => routes.layer(IdleTimeoutLayer::new(HOUR)),
+            Self::MaxAge => routes.layer(MaxAgeLayer::new(24 * HOUR)),
+            Self::WriteTimeout => routes.layer(WriteTimeoutLayer::default()),
+        }
+    }
+}
+
+/// All of them.
+pub(crate) fn every(routes: Router, interval: Duration) -> Router {
+    let layers = ServiceBuilder::new()
+        .layer(CloseLayer::new())
+        .layer(GuardLayer::new())
+        .layer(Connections::new().layer())
+        .layer(ClientIpLayer::new())
+        .layer(origins())
+        .layer(handshakes())
+        .layer(limit())
+        .layer(tokens())
+        .layer(limit_of_subject())
+        .layer(rate())
+        .layer(size())
+        .layer(keep_alive(interval))
+        .layer(IdleTimeoutLayer::new(HOUR))
+        .layer(MaxAgeLayer::new(24 * HOUR))
+        .layer(WriteTimeoutLayer::default());
+    routes.layer(layers).layer(map_request(locate))
+}
+
+fn origins() -> OriginLayer {
+    OriginLayer::new([passport::ORIGIN]).expect("it is an origin")
+}
+
+fn handshakes() -> HandshakeRateLayer {
+    HandshakeRateLayer::per_second(PLENTY).per_client_ip()
+}
+
+fn limit() -> ConnectionLimitLayer {
+    ConnectionLimitLayer::new().global(1_000_000).per_client_ip(1_000_000)
+}
+
+fn limit_of_subject() -> ConnectionLimitLayer {
+    ConnectionLimitLayer::new().per_subject(1_000_000)
+}
+
+fn tokens() -> JwtLayer<User> {
+    JwtLayer::new(passport::verifier())
+}
+
+fn rate() -> MessageRateLayer {
+    MessageRateLayer::per_second(PLENTY).per_subject()
+}
+
+fn size() -> MessageSizeLayer {
+    MessageSizeLayer::new(1024 * 1024)
+}
+
+fn keep_alive(interval: Duration) -> KeepAliveLayer {
+    KeepAliveLayer::new().interval(interval).timeout(interval / 5 * 4)
+}
+
+/// Where the peer is, as a server says for whom it accepts connections.
+async fn locate(mut request: Request) -> Request {
+    request.extensions_mut().insert(SocketAddr::new(HERE, 4711));
+    request
+}
+
+/// And who, for layers that would be told by others.
+async fn identify(mut request: Request) -> Request {
+    request.extensions_mut().insert(SocketAddr::new(HERE, 4711));
+    request.extensions_mut().insert(ClientAddr(HERE));
+    request.extensions_mut().insert(Subject::new("alice"));
+    request
+}

@@ -1,0 +1,43 @@
+//! What every client shows: an origin and a token. Servers without the layers for these do not look.
+
+use std::sync::LazyLock;
+
+use jsonwebtoken::{EncodingKey, Header, crypto, encode};
+use portcullis_jwt::Verifier;
+use serde_json::json;
+
+const SECRET: &[u8; 32] = b"thirty-two bytes for this alone!";
+
+pub(crate) const ORIGIN: &str = "https://app.example.com";
+
+/// What a server keeps of a token.
+#[derive(Debug, Clone, serde::Deserialize)]
+pub(crate) struct User {
+    #[expect(dead_code, reason = "only its weight matters")]
+    sub: String,
+}
+
+pub(crate) fn verifier() -> Verifier {
+    choose_provider();
+    Verifier::hs256(SECRET).issuer("bench").audience("bench").build().expect("it knows its key, issuer and audience")
+}
+
+/// Headers of those who are nobody in particular.
+pub(crate) fn anybody() -> &'static str {
+    static ANYBODY: LazyLock<String> = LazyLock::new(|| headers("alice"));
+    &ANYBODY
+}
+
+/// Headers of a handshake of that user.
+pub(crate) fn headers(user: &str) -> String {
+    choose_provider();
+    let claims = json!({"iss": "bench", "aud": "bench", "sub": user, "exp": 4_102_444_800_u64});
+    let token = encode(&Header::default(), &claims, &EncodingKey::from_secret(SECRET));
+    let token = token.expect("claims are signed with a secret");
+    format!("Origin: {ORIGIN}\r\nAuthorization: Bearer {token}\r\n")
+}
+
+/// With more than one provider in the build, jsonwebtoken wants to be told; a second call changes nothing.
+fn choose_provider() {
+    let _installed_before = crypto::rust_crypto::DEFAULT_PROVIDER.install_default();
+}
