@@ -162,7 +162,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         let now = now();
         if matches!(self.phase, Phase::Open) {
             self.guard.notes.tick(now);
-            self.deadlines(cx, now);
+            self.deadlines(now);
         }
         let pending = self.send_waiting(cx);
         let next = match &mut self.phase {
@@ -183,7 +183,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         next
     }
 
-    fn deadlines(&mut self, cx: &mut Context<'_>, now: Instant) {
+    fn deadlines(&mut self, now: Instant) {
         if self.delayed.is_some_and(|until| until <= now) {
             self.delayed = None;
             self.resumed = true;
@@ -192,7 +192,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
             }
         }
         if self.guard.deadline().is_some_and(|deadline| deadline <= now) {
-            self.look(cx);
+            self.look();
             self.look_for_room();
             let action = self.guard.on_deadline(now);
             self.act(action);

@@ -3,7 +3,7 @@
 use std::{
     io,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -152,9 +152,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
     }
 
     /// Looks at what the transport holds that the handler has not read, for policies that are about to judge the peer.
-    pub(super) fn look(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn look(&mut self) {
         if self.delayed.is_none() && !self.drain.closed {
-            self.peek(cx);
+            self.peek();
         }
         let stuck_ping = !self.outbox.is_empty() && !self.guard.outbound_at_boundary();
         let waiting = self.resumed && !self.backlog.is_empty();
@@ -166,8 +166,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
     }
 
     /// Reads into the side buffer, from where it is presented to the handler's next read.
-    fn peek(&mut self, cx: &mut Context<'_>) {
-        let waker = self.with_reader(cx);
+    fn peek(&mut self) {
+        // What comes later is the handler's to read, if it waits for it, and nobody's business else.
+        let waker = self.reader.clone().unwrap_or_else(|| Waker::noop().clone());
         let cx = &mut Context::from_waker(&waker);
         let mut side = [0; 1024];
         while self.backlog.len() < SIDE {

@@ -191,16 +191,7 @@ impl<T: AsyncWrite + Unpin> State<T> {
     }
 
     fn both(&self, cx: &Context<'_>) -> Waker {
-        Self::with_others([&self.keeper, &self.writer], cx)
-    }
-
-    /// For the keeper's look at what the handler may be waiting to read.
-    pub(super) fn with_reader(&self, cx: &Context<'_>) -> Waker {
-        Self::with_others([&self.reader, &None], cx)
-    }
-
-    fn with_others(others: [&Option<Waker>; 2], cx: &Context<'_>) -> Waker {
-        let mut others = others.into_iter().flatten();
+        let mut others = [&self.keeper, &self.writer].into_iter().flatten();
         match others.find(|other| !other.will_wake(cx.waker())) {
             Some(other) => Arc::new(Both(cx.waker().clone(), other.clone())).into(),
             None => cx.waker().clone(),
