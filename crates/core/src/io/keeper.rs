@@ -6,10 +6,11 @@ use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Instant,
 };
 
+use pin_project_lite::pin_project;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::{Sleep, sleep_until},
@@ -29,15 +30,7 @@ pub(super) fn keep<T>(shared: Arc<Shared<T>>) -> impl Future<Output = ()> + Send
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let about = shared.about.clone();
-    run(about, Keeper { shared, sleep: None, left: false })
-}
-
-async fn run<T: AsyncRead + AsyncWrite + Unpin>(about: Arc<About>, keeper: Keeper<T>) {
-    if let Some(farewell) = keeper.await {
-        let over = OnDrop(about, farewell.ended.clone());
-        take_leave(over, farewell).await;
-    }
+    Keeper { shared, sleep: None, leaving: None, left: false }
 }
 
 /// Ends a connection that is nobody's any more, at once if that can be, else in a task.
@@ -75,20 +68,30 @@ impl Drop for OnDrop {
     }
 }
 
-struct Keeper<T> {
-    shared: Arc<Shared<T>>,
-    sleep: Option<Pin<Box<Sleep>>>,
-    /// It has nothing more to do.
-    left: bool,
+pin_project! {
+    /// There is one for each connection with a deadline, and so it is small.
+    struct Keeper<T> {
+        shared: Arc<Shared<T>>,
+        #[pin]
+        sleep: Option<Sleep>,
+        leaving: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+        // The connection is no longer its own.
+        left: bool,
+    }
+
+    impl<T> PinnedDrop for Keeper<T> {
+        fn drop(this: Pin<&mut Self>) {
+            if !this.left {
+                this.shared.forsake();
+            }
+        }
+    }
 }
 
-/// A keeper that is dropped before it was done goes with its runtime: there is nobody left to end the connection.
-impl<T> Drop for Keeper<T> {
-    fn drop(&mut self) {
-        if self.left {
-            return;
-        }
-        let mut state = lock(&self.shared.state);
+impl<T> Shared<T> {
+    /// A keeper that is dropped before it was done goes with its runtime: there is nobody left to end the connection.
+    fn forsake(&self) {
+        let mut state = lock(&self.state);
         if !matches!(state.phase, Phase::Ending(_) | Phase::Aborted) {
             return state.keeper_leaves();
         }
@@ -96,8 +99,8 @@ impl<T> Drop for Keeper<T> {
         state.phase = Phase::Over;
         let report = state.guard.report();
         drop(state);
-        self.shared.about.tell(report);
-        self.shared.about.end(ended);
+        self.about.tell(report);
+        self.about.end(ended);
     }
 }
 
@@ -108,51 +111,47 @@ enum Next<T> {
     Aborted(Retired),
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Future for Keeper<T> {
-    type Output = Option<Box<Farewell<T>>>;
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Keeper<T> {
+    type Output = ();
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
         loop {
+            if let Some(leaving) = this.leaving {
+                return leaving.as_mut().poll(cx);
+            }
             let (next, report) = {
-                let mut state = lock(&self.shared.state);
+                let mut state = lock(&this.shared.state);
                 (state.tend(cx), state.guard.report())
             };
-            self.shared.about.tell(report);
+            *this.left = !matches!(next, Next::Wait(_));
+            this.shared.about.tell(report);
             match next {
                 Next::Close(farewell) => {
-                    self.left = true;
-                    return Poll::Ready(Some(farewell));
+                    let over = OnDrop(this.shared.about.clone(), farewell.ended.clone());
+                    *this.leaving = Some(Box::pin(take_leave(over, farewell)));
                 }
-                Next::Leave => {
-                    self.left = true;
-                    return Poll::Ready(None);
-                }
+                Next::Leave => return Poll::Ready(()),
                 Next::Aborted(retired) => {
-                    self.left = true;
                     drop(retired);
-                    self.shared.about.end(Ended { by: EndedBy::Guard, frame: None, cut_short: true });
-                    return Poll::Ready(None);
+                    this.shared.about.end(Ended { by: EndedBy::Guard, frame: None, cut_short: true });
+                    return Poll::Ready(());
                 }
                 Next::Wait(None) => return Poll::Pending,
-                Next::Wait(Some(until)) => {
-                    if self.sleep(until).poll(cx).is_pending() {
-                        return Poll::Pending;
-                    }
-                }
+                Next::Wait(Some(until)) => ready!(poll_sleep(this.sleep.as_mut(), until, cx)),
             }
         }
     }
 }
 
-impl<T> Keeper<T> {
-    fn sleep(&mut self, until: Instant) -> Pin<&mut Sleep> {
-        let until = tokio::time::Instant::from_std(until);
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(until)));
-        if sleep.deadline() != until {
-            sleep.as_mut().reset(until);
-        }
-        sleep.as_mut()
+fn poll_sleep(mut sleep: Pin<&mut Option<Sleep>>, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
+    let until = tokio::time::Instant::from_std(until);
+    match sleep.as_mut().as_pin_mut() {
+        Some(sleep) if sleep.deadline() != until => sleep.reset(until),
+        Some(_) => {}
+        None => sleep.set(Some(sleep_until(until))),
     }
+    sleep.as_pin_mut().map_or(Poll::Pending, |sleep| sleep.poll(cx))
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
