@@ -84,6 +84,13 @@ pub trait Policy: Send + 'static {
         Action::None
     }
 
+    /// Whether the policy judges frames. One that does not is not asked about any, and its deadline is not asked for after
+    /// each read: it may come nearer when the policy is told of a pong, a subject or a deadline, or through
+    /// [`Standing::stalled_since`], and at no other time. Asked once, when the policy is installed.
+    fn watches_input(&self) -> bool {
+        true
+    }
+
     /// Whether the policy judges by what is sent: [`Standing::last_message_out`] and [`Standing::stalled_since`] are
     /// kept only where one does, because that costs a look at the clock for each write. Asked once, when the policy is
     /// installed.

@@ -175,6 +175,59 @@ async fn a_ping_waits_for_a_boundary_and_its_pong_is_not_shown() {
     assert_eq!((read, log.lock().unwrap().pongs), (kept, 1));
 }
 
+/// Pings after a second, and closes a second after the answer.
+struct Unseeing {
+    deadline: Instant,
+    asked: bool,
+}
+
+impl Policy for Unseeing {
+    fn watches_input(&self) -> bool {
+        false
+    }
+
+    fn on_frame(&mut self, _: &FrameHeader, _: Instant) -> Verdict {
+        panic!("it judges none")
+    }
+
+    fn on_pong(&mut self, _: Duration, now: Instant) {
+        self.deadline = now + SECOND;
+    }
+
+    fn deadline(&self, _: &Standing) -> Option<Instant> {
+        Some(self.deadline)
+    }
+
+    fn on_deadline(&mut self, _: &Standing, now: Instant) -> Action {
+        if self.asked {
+            return Action::Close(CloseFrame::empty());
+        }
+        *self = Self { deadline: now + SECOND * 1000, asked: true };
+        Action::Ping
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_judges_no_frame_is_asked_about_none_and_minds_a_pong() {
+    let (io, mut far) = duplex(4096);
+    let policies: Vec<Box<dyn Policy>> = vec![
+        Box::new(Unseeing { deadline: now() + SECOND, asked: false }),
+        Box::new(judged(drop_text)),
+        Box::new(Unseeing { deadline: now() + SECOND * 5000, asked: true }),
+    ];
+    let (mut io, _connection) = GuardedIo::new(io, &Settings::default(), policies);
+    let mut heard = [0; 10];
+    far.read_exact(&mut heard).await.unwrap();
+    let kept = frame(0x82, b"kept");
+    far.write_all(&[frame(0x81, b"no"), kept.clone(), frame(0x8a, &heard[2..])].concat()).await.unwrap();
+    let mut read = vec![0; kept.len()];
+    io.read_exact(&mut read).await.unwrap();
+    assert_eq!(read, kept);
+    let asked = now();
+    far.read_exact(&mut [0; 2]).await.unwrap();
+    assert!(now() - asked < SECOND * 3, "{:?}", now() - asked);
+}
+
 /// What the outer of two policies is left charged with, once the inner has judged two frames.
 fn left_charged(batches: bool, verdict: fn(&FrameHeader, Instant) -> Verdict) -> i64 {
     let outer = Scripted { batches, ..Scripted::default() };

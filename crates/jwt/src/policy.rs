@@ -14,8 +14,8 @@ impl<T: Send + Sync + 'static> Policy for Expiry<T> {
         "session"
     }
 
-    fn on_batch(&mut self, _: &portcullis_core::policy::Batch, _: Instant) -> portcullis_core::policy::BatchVerdict {
-        portcullis_core::policy::BatchVerdict::Pass
+    fn watches_input(&self) -> bool {
+        false
     }
 
     fn deadline(&self, _: &Standing) -> Option<Instant> {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use portcullis_core::{
     CloseCode, CloseFrame,
-    policy::{Action, Batch, BatchVerdict, Policy, Standing},
+    policy::{Action, Policy, Standing},
 };
 
 use crate::{
@@ -84,8 +84,8 @@ impl Policy for MaxAge {
         "max_age"
     }
 
-    fn on_batch(&mut self, _: &Batch, _: Instant) -> BatchVerdict {
-        BatchVerdict::Pass
+    fn watches_input(&self) -> bool {
+        false
     }
 
     fn deadline(&self, standing: &Standing) -> Option<Instant> {

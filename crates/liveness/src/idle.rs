@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use portcullis_core::{
     CloseCode, CloseFrame,
-    policy::{Action, Batch, BatchVerdict, Policy, Standing},
+    policy::{Action, Policy, Standing},
 };
 
 use crate::{
@@ -98,8 +98,8 @@ impl Policy for Idle {
         "idle_timeout"
     }
 
-    fn on_batch(&mut self, _: &Batch, _: Instant) -> BatchVerdict {
-        BatchVerdict::Pass
+    fn watches_input(&self) -> bool {
+        false
     }
 
     fn watches_output(&self) -> bool {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use portcullis_core::{
     CloseCode, CloseFrame,
-    policy::{Action, Batch, BatchVerdict, Policy, Standing},
+    policy::{Action, Policy, Standing},
 };
 
 use crate::{
@@ -136,8 +136,8 @@ impl Policy for KeepAlive {
         "keep_alive"
     }
 
-    fn on_batch(&mut self, _: &Batch, _: Instant) -> BatchVerdict {
-        BatchVerdict::Pass
+    fn watches_input(&self) -> bool {
+        false
     }
 
     fn on_pong(&mut self, _: Duration, _: Instant) {

@@ -67,6 +67,10 @@ impl<P: Policy> Policy for ReportOnly<P> {
         self.policy.on_pong(round_trip, now);
     }
 
+    fn watches_input(&self) -> bool {
+        self.policy.watches_input()
+    }
+
     fn watches_output(&self) -> bool {
         self.policy.watches_output()
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use portcullis_core::{
     CloseCode, CloseFrame, Connection,
     identity::Subject,
-    policy::{Action, Batch, BatchVerdict, Policy},
+    policy::{Action, Policy},
 };
 
 use super::{
@@ -26,8 +26,8 @@ impl Policy for Late {
         "connection_limit"
     }
 
-    fn on_batch(&mut self, _: &Batch, _: std::time::Instant) -> BatchVerdict {
-        BatchVerdict::Pass
+    fn watches_input(&self) -> bool {
+        false
     }
 
     fn on_authenticated(&mut self, subject: &Subject) -> Action {

@@ -172,7 +172,7 @@ impl Guard {
             }
         };
         if !batch.is_empty() {
-            for index in 0..self.policies.len() {
+            for index in self.judges.of(self.policies.len()) {
                 if self.policies[index].on_batch(&batch, now) == BatchVerdict::OneByOne {
                     return self.walk(data, index, batch, now);
                 }
@@ -258,7 +258,7 @@ impl Guard {
         // Those in front of it were not given back what they charged when the frame was delayed.
         let owed = if resumed.is_some() { 0 } else { charged };
         let dropping = self.stream.open == Some(Open::Dropped) && header.opcode() == Opcode::CONTINUATION;
-        for index in first..self.policies.len() {
+        for index in self.judges.of(self.policies.len()).filter(|index| *index >= first) {
             let (answer, judged) = match self.policies[index].on_frame(header, now) {
                 Verdict::Pass => continue,
                 Verdict::Drop if dropping => continue,
@@ -345,6 +345,7 @@ impl Guard {
         let round_trip = now.saturating_duration_since(sent);
         self.round_trip = Some(round_trip);
         self.notes.answered(round_trip);
+        self.judges.others_told = true;
         for policy in &mut self.policies {
             policy.on_pong(round_trip, now);
         }

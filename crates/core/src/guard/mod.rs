@@ -4,6 +4,7 @@
 //! nothing of the guard's own is ever put into the middle of a frame.
 
 mod inbound;
+mod judges;
 mod opening;
 mod outbound;
 mod rules;
@@ -16,7 +17,7 @@ pub(crate) use opening::{Found, Opening};
 pub use outbound::Measure;
 pub use rules::Violation;
 
-use self::{inbound::Stream, outbound::Outbound};
+use self::{inbound::Stream, judges::Judges, outbound::Outbound};
 use crate::{
     close::CloseFrame,
     identity::Subject,
@@ -76,6 +77,7 @@ impl Pings {
 #[derive(Default)]
 pub struct Guard {
     policies: Vec<Box<dyn Policy>>,
+    judges: Judges,
     framing: Framing,
     compression: bool,
     compressed: bool,
@@ -100,6 +102,7 @@ impl Guard {
     /// Puts a policy outside of those that are installed already.
     pub fn install_outermost(&mut self, policy: Box<dyn Policy>) {
         self.watches_output |= policy.watches_output();
+        self.judges.install_outermost(policy.watches_input());
         self.policies.insert(0, policy);
     }
 
@@ -144,6 +147,15 @@ impl Guard {
     /// The earliest deadline of any policy.
     pub fn deadline(&self) -> Option<Instant> {
         self.policies.iter().filter_map(|policy| policy.deadline(&self.standing)).min()
+    }
+
+    /// The earliest deadline of those that may have come nearer by what was read.
+    pub(crate) fn deadline_after_read(&mut self) -> Option<Instant> {
+        if std::mem::take(&mut self.judges.others_told) {
+            return self.deadline();
+        }
+        let judges = self.judges.of(self.policies.len());
+        judges.filter_map(|index| self.policies[index].deadline(&self.standing)).min()
     }
 
     /// Asks every policy whose deadline has passed. Stops at the first that ends the connection.

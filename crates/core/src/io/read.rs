@@ -220,7 +220,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
             }
         }
         buf.set_filled(start + admission.deliver);
-        self.rearm();
+        let deadline = self.guard.deadline_after_read();
+        self.rearm(deadline);
     }
 }
 

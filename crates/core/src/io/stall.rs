@@ -62,7 +62,8 @@ impl<T: AsyncWrite + Unpin> State<T> {
         } else {
             self.stall = Some(stall);
             self.guard.standing.stalled_since.get_or_insert_with(now);
-            self.rearm();
+            let deadline = self.guard.deadline();
+            self.rearm(deadline);
         }
         polled
     }

@@ -356,11 +356,8 @@ impl<T> State<T> {
     }
 
     /// Tells the keeper of a deadline that has come nearer.
-    pub(super) fn rearm(&mut self) {
-        if !self.guard.has_policies() && self.delayed.is_none() {
-            return;
-        }
-        let next = [self.guard.deadline(), self.delayed].into_iter().flatten().min();
+    pub(super) fn rearm(&mut self, deadline: Option<Instant>) {
+        let next = [deadline, self.delayed].into_iter().flatten().min();
         if next.is_some_and(|next| self.armed.is_none_or(|armed| next < armed)) {
             self.wake_keeper();
         }

@@ -1,0 +1,49 @@
+//! Which policies judge frames.
+
+/// Which policies judge frames, by their places. Those of which it is not known are asked: that is never wrong.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Judges {
+    /// A bit for each of the outermost.
+    known: u64,
+    /// The others were told something by which their deadlines may have come nearer.
+    pub(super) others_told: bool,
+}
+
+impl Judges {
+    /// All others move one place inwards.
+    pub(super) fn install_outermost(&mut self, judges: bool) {
+        self.known = self.known << 1 | u64::from(judges);
+    }
+
+    pub(super) fn has(self, place: usize) -> bool {
+        place >= 64 || self.known >> place & 1 == 1
+    }
+
+    /// The places of those that do, among so many policies.
+    pub(super) fn of(self, policies: usize) -> impl Iterator<Item = usize> {
+        (0..policies).filter(move |place| self.has(*place))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Judges;
+
+    #[test]
+    fn places_move_inwards() {
+        let mut judges = Judges::default();
+        for judge in [true, false, false, true] {
+            judges.install_outermost(judge);
+        }
+        assert_eq!(judges.of(4).collect::<Vec<_>>(), [0, 3]);
+    }
+
+    #[test]
+    fn whoever_finds_no_place_is_asked() {
+        let mut judges = Judges::default();
+        for _ in 0..70 {
+            judges.install_outermost(false);
+        }
+        assert_eq!(judges.of(70).collect::<Vec<_>>(), [64, 65, 66, 67, 68, 69]);
+    }
+}
