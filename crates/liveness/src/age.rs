@@ -1,6 +1,9 @@
 //! Long enough.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use portcullis_core::{
     CloseCode, CloseFrame,
@@ -68,15 +71,15 @@ impl MaxAgeLayer {
 layer!(MaxAgeLayer);
 
 impl Watch for MaxAgeLayer {
-    fn policy(&self) -> Box<dyn Policy> {
+    fn policy(self: &Arc<Self>) -> Box<dyn Policy> {
         let age = self.age.saturating_sub(self.spread.mul_f64(fastrand::f64()));
-        reported(MaxAge { age, frame: self.frame.clone() }, self.report_only)
+        reported(MaxAge { layer: self.clone(), age }, self.report_only)
     }
 }
 
 struct MaxAge {
+    layer: Arc<MaxAgeLayer>,
     age: Duration,
-    frame: CloseFrame,
 }
 
 impl Policy for MaxAge {
@@ -93,6 +96,6 @@ impl Policy for MaxAge {
     }
 
     fn on_deadline(&mut self, _: &Standing, _: Instant) -> Action {
-        Action::Close(self.frame.clone())
+        Action::Close(self.layer.frame.clone())
     }
 }

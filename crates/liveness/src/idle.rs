@@ -1,6 +1,9 @@
 //! Nobody says anything.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use portcullis_core::{
     CloseCode, CloseFrame,
@@ -75,13 +78,13 @@ impl IdleTimeoutLayer {
 layer!(IdleTimeoutLayer);
 
 impl Watch for IdleTimeoutLayer {
-    fn policy(&self) -> Box<dyn Policy> {
+    fn policy(self: &Arc<Self>) -> Box<dyn Policy> {
         reported(Idle { layer: self.clone(), doubt: Doubt::default() }, self.report_only)
     }
 }
 
 struct Idle {
-    layer: IdleTimeoutLayer,
+    layer: Arc<IdleTimeoutLayer>,
     doubt: Doubt,
 }
 

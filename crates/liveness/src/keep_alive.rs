@@ -1,6 +1,9 @@
 //! Pings, and a verdict on who does not answer.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use portcullis_core::{
     CloseCode, CloseFrame,
@@ -99,14 +102,14 @@ impl Default for KeepAliveLayer {
 layer!(KeepAliveLayer);
 
 impl Watch for KeepAliveLayer {
-    fn policy(&self) -> Box<dyn Policy> {
+    fn policy(self: &Arc<Self>) -> Box<dyn Policy> {
         let period = self.interval.mul_f64(1.0 - fastrand::f64() / 4.0);
         reported(KeepAlive { layer: self.clone(), period, last: None, asked: None }, self.report_only)
     }
 }
 
 struct KeepAlive {
-    layer: KeepAliveLayer,
+    layer: Arc<KeepAliveLayer>,
     /// Between pings.
     period: Duration,
     /// The last ping.

@@ -1,6 +1,7 @@
 //! The service of all layers here.
 
 use std::{
+    sync::Arc,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
@@ -20,8 +21,8 @@ pub trait Watch {
         let _ = headers;
     }
 
-    /// What is enforced on the connection.
-    fn policy(&self) -> Box<dyn Policy>;
+    /// What is enforced on the connection. It shares the layer with others: connections are many.
+    fn policy(self: &Arc<Self>) -> Box<dyn Policy>;
 }
 
 /// A policy, or one that only reports.
@@ -94,12 +95,12 @@ impl<P: Policy> Policy for ReportOnly<P> {
 #[derive(Debug, Clone)]
 pub struct Watched<S, L> {
     inner: S,
-    layer: L,
+    layer: Arc<L>,
 }
 
 impl<S, L> Watched<S, L> {
     pub(crate) fn new(inner: S, layer: L) -> Self {
-        Self { inner, layer }
+        Self { inner, layer: Arc::new(layer) }
     }
 }
 

@@ -1,6 +1,9 @@
 //! The size of a message.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use http::{HeaderMap, header::SEC_WEBSOCKET_EXTENSIONS};
 use portcullis_core::{
@@ -86,7 +89,7 @@ impl Watch for MessageSizeLayer {
         }
     }
 
-    fn policy(&self) -> Box<dyn Policy> {
+    fn policy(self: &Arc<Self>) -> Box<dyn Policy> {
         reported(MessageSize { limits: self.clone(), open: None, doubt: Doubt::default() }, self.report_only)
     }
 }
@@ -99,7 +102,7 @@ struct Open {
 }
 
 struct MessageSize {
-    limits: MessageSizeLayer,
+    limits: Arc<MessageSizeLayer>,
     open: Option<Open>,
     doubt: Doubt,
 }

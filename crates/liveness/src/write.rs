@@ -1,6 +1,9 @@
 //! The peer does not read.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use portcullis_core::{
     CloseCode, CloseFrame,
@@ -75,12 +78,12 @@ impl Default for WriteTimeoutLayer {
 layer!(WriteTimeoutLayer);
 
 impl Watch for WriteTimeoutLayer {
-    fn policy(&self) -> Box<dyn Policy> {
+    fn policy(self: &Arc<Self>) -> Box<dyn Policy> {
         reported(WriteTimeout(self.clone()), self.report_only)
     }
 }
 
-struct WriteTimeout(WriteTimeoutLayer);
+struct WriteTimeout(Arc<WriteTimeoutLayer>);
 
 impl Policy for WriteTimeout {
     fn name(&self) -> &'static str {
