@@ -170,6 +170,8 @@ impl Settings {
         if let Some((key, limit)) = self.key.as_ref().and_then(|(key, limit)| Some((key(parts)?, *limit))) {
             keys.push((Key::Custom(key.into()), limit));
         }
+        // Each connection keeps its own.
+        keys.shrink_to_fit();
         Ok(keys)
     }
 

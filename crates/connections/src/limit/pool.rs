@@ -93,7 +93,9 @@ impl<C: Clone> Pool<C> {
         let seat = NEXT.fetch_add(1, Ordering::Relaxed);
         state.total += 1;
         for (key, _) in &keys {
-            state.keys.entry(key.clone()).or_default().push_back((seat, None));
+            // Most keys have one connection.
+            let seats = state.keys.entry(key.clone()).or_insert_with(|| VecDeque::with_capacity(1));
+            seats.push_back((seat, None));
         }
         let crossed = state.crossed(self.most);
         drop(state);
