@@ -15,6 +15,9 @@ use crate::{
     side::Side,
 };
 
+/// What is counted must not depend on how long it takes.
+const NEVER: Duration = Duration::from_secs(3600);
+
 /// A ping is counted, not waited for.
 const AT_ONCE: Duration = Duration::from_millis(20);
 
@@ -64,7 +67,7 @@ fn ping(side: Side, pings: u64) -> io::Result<usize> {
 /// Bytes on the heap that live as long as a connection that is idle, of so many.
 pub(crate) fn weigh(side: Side, connections: u32) -> io::Result<f64> {
     runtime()?.block_on(async {
-        let service = server::router(side);
+        let service = server::pinging(side, NEVER);
         let load = Load::new(16, 1);
         let mut clients = Vec::with_capacity(2 * connections as usize);
         let mut open = async |user: u32| {
@@ -126,7 +129,7 @@ pub(crate) async fn handshake(service: Router, headers: &str) -> io::Result<u16>
 }
 
 async fn connect(side: Side, shape: Shape) -> io::Result<Client<DuplexStream>> {
-    serve(server::router(side), shape.path()).await
+    serve(server::pinging(side, NEVER), shape.path()).await
 }
 
 async fn serve(service: Router, path: &str) -> io::Result<Client<DuplexStream>> {

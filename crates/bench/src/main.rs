@@ -53,9 +53,15 @@ fn dispatch(args: &[&str]) -> io::Result<ExitCode> {
         ["--quick"] => compare(&Plan::quick()),
         ["serve", side] => server::run(Side::parse(side)?, true).map(|()| ExitCode::SUCCESS),
         ["serve", side, "nagle"] => server::run(Side::parse(side)?, false).map(|()| ExitCode::SUCCESS),
+        ["only", part] => only(part, &Plan::full()),
         ["echo", side, path, messages] => echo(side, path, messages),
-        _ => Err(io::Error::other("usage: bench [--quick]")),
+        _ => Err(usage()),
     }
+}
+
+fn usage() -> io::Error {
+    let parts = PARTS.map(|(name, _)| name).join(" | ");
+    io::Error::other(format!("usage: bench [--quick | only ({parts})]"))
 }
 
 /// What callgrind watches.
@@ -66,16 +72,29 @@ fn echo(side: &str, path: &str, messages: &str) -> io::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+type Compare = fn(&Plan) -> io::Result<()>;
+
+const PARTS: [(&str, Compare); 8] = [
+    ("speed", measure::all),
+    ("checks", |_| rates::compare()),
+    ("handshakes", connections::compare),
+    ("tokens", tokens::compare),
+    ("memory", memory::compare),
+    ("idle", idle::compare),
+    ("nagle", nagle::compare),
+    ("costs", costs::compare),
+];
+
+/// One part, without the gates.
+fn only(part: &str, plan: &Plan) -> io::Result<ExitCode> {
+    let (_, compare) = PARTS.iter().find(|(name, _)| *name == part).ok_or_else(usage)?;
+    report::title(plan);
+    compare(plan).map(|()| ExitCode::SUCCESS)
+}
+
 fn compare(plan: &Plan) -> io::Result<ExitCode> {
     report::title(plan);
-    measure::all(plan)?;
-    rates::compare()?;
-    connections::compare(plan)?;
-    tokens::compare(plan)?;
-    memory::compare(plan)?;
-    idle::compare(plan)?;
-    nagle::compare(plan)?;
-    costs::compare(plan)?;
+    PARTS.iter().try_for_each(|(_, compare)| compare(plan))?;
     let passed = exact::gates(plan)?;
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
