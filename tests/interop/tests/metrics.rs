@@ -11,6 +11,7 @@ use metrics_util::{
     debugging::{DebugValue, DebuggingRecorder, Snapshotter},
 };
 use observed::{
+    asks::Asks,
     open, registered, routes,
     ways::{self, EVIL, last, ours, rate, with},
 };
@@ -224,48 +225,14 @@ fn every_way_to_fail_with_a_token_is_a_listed_reason() {
 
 #[tokio::test(start_paused = true)]
 async fn a_recorder_may_ask_the_connection() {
-    /// Asks a connection whenever something is recorded.
-    struct Asks(std::sync::mpsc::Sender<u64>, std::sync::Mutex<Option<portcullis_core::Connection>>);
-
-    impl Asks {
-        fn ask(&self) {
-            if let Some(connection) = self.1.lock().unwrap().as_ref() {
-                self.0.send(connection.counters().messages_in).unwrap();
-            }
-        }
-    }
-
-    impl metrics::Recorder for Asks {
-        fn describe_counter(&self, _: metrics::KeyName, _: Option<metrics::Unit>, _: metrics::SharedString) {}
-
-        fn describe_gauge(&self, _: metrics::KeyName, _: Option<metrics::Unit>, _: metrics::SharedString) {}
-
-        fn describe_histogram(&self, _: metrics::KeyName, _: Option<metrics::Unit>, _: metrics::SharedString) {}
-
-        fn register_counter(&self, _: &metrics::Key, _: &metrics::Metadata<'_>) -> metrics::Counter {
-            self.ask();
-            metrics::Counter::noop()
-        }
-
-        fn register_gauge(&self, _: &metrics::Key, _: &metrics::Metadata<'_>) -> metrics::Gauge {
-            self.ask();
-            metrics::Gauge::noop()
-        }
-
-        fn register_histogram(&self, _: &metrics::Key, _: &metrics::Metadata<'_>) -> metrics::Histogram {
-            self.ask();
-            metrics::Histogram::noop()
-        }
-    }
-
     let (sender, asked) = std::sync::mpsc::channel();
-    let asks: &'static Asks = Box::leak(Box::new(Asks(sender, std::sync::Mutex::default())));
+    let asks: &'static Asks = Box::leak(Box::new(Asks::new(sender)));
     let _recorder = metrics::set_default_local_recorder(asks);
     with(routes().layer(rate(Excess::Close)), async |app| {
         let watch = portcullis_core::Connections::new();
         let app = app.clone().layer(watch.layer());
         let mut peer = open(&app).await;
-        *asks.1.lock().unwrap() = watch.all().pop();
+        asks.begin(watch.all().pop().unwrap());
         for word in ["1", "2", "3"] {
             peer.text(word).await;
         }

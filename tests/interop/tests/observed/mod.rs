@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "shared by test files, each of which uses its part")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+pub mod asks;
 pub mod log;
 pub mod ways;
 
