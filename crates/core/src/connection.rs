@@ -18,7 +18,7 @@ use crate::{
     identity::Subject,
     observe::{Life, Report, Scope},
     policy::Policy,
-    upgrade::Gate,
+    upgrade::{Gate, Settings},
 };
 
 /// Names a connection in this process.
@@ -238,6 +238,8 @@ pub(crate) trait Control: Send + Sync {
     fn round_trip(&self) -> Option<Duration>;
     fn install_outermost(&self, policy: Box<dyn Policy>);
     fn allow_compression(&self);
+    /// Sets what holds, unless that was set already.
+    fn configure(&self, settings: &Settings);
     /// Says whether it is the only one.
     fn hold(&self, gate: Gate) -> bool;
 }

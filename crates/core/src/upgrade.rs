@@ -67,17 +67,21 @@ impl Default for Settings {
 ///
 /// A refusal with status 500 outside of a tokio runtime.
 pub fn enter<B>(request: &mut Request<B>) -> Result<Option<Guarded>, Refusal> {
-    enter_with(request, &Settings::default())
+    enter_as(request, None)
 }
 
-/// [`enter`], with settings. They count where this call sets the connection up.
+/// [`enter`], with settings. Those of the outermost layer that has some count, whoever sets the connection up.
 ///
 /// # Errors
 ///
 /// As [`enter`].
 pub fn enter_with<B>(request: &mut Request<B>, settings: &Settings) -> Result<Option<Guarded>, Refusal> {
+    enter_as(request, Some(settings))
+}
+
+fn enter_as<B>(request: &mut Request<B>, settings: Option<&Settings>) -> Result<Option<Guarded>, Refusal> {
     if !handshake::is_handshake(request) {
-        leave_alone(request, settings);
+        leave_alone(request, settings.is_some_and(|settings| settings.other_upgrades));
         return Ok(None);
     }
     let method = request.method().clone();
@@ -85,12 +89,18 @@ pub fn enter_with<B>(request: &mut Request<B>, settings: &Settings) -> Result<Op
         if let Some(client) = request.extensions().get::<ClientAddr>() {
             connection.locate(client.0);
         }
+        if let Some(settings) = settings {
+            connection.control().configure(settings);
+        }
         return Ok(Some(Guarded { connection: connection.clone(), method, inner: None }));
     }
     let Some(real) = request.extensions_mut().remove::<OnUpgrade>() else {
         return Ok(None);
     };
-    let (connection, inner) = intercept(request, real, settings)?;
+    let (connection, inner) = intercept(request, real)?;
+    if let Some(settings) = settings {
+        connection.control().configure(settings);
+    }
     Ok(Some(Guarded { connection, method, inner: Some(inner) }))
 }
 
@@ -98,9 +108,9 @@ pub fn enter_with<B>(request: &mut Request<B>, settings: &Settings) -> Result<Op
 #[derive(Clone)]
 struct OtherUpgrades;
 
-fn leave_alone<B>(request: &mut Request<B>, settings: &Settings) {
+fn leave_alone<B>(request: &mut Request<B>, other_upgrades: bool) {
     let extensions = request.extensions_mut();
-    if settings.other_upgrades {
+    if other_upgrades {
         extensions.insert(OtherUpgrades);
     }
     if extensions.get::<OtherUpgrades>().is_none() {
@@ -108,11 +118,7 @@ fn leave_alone<B>(request: &mut Request<B>, settings: &Settings) {
     }
 }
 
-fn intercept<B>(
-    request: &mut Request<B>,
-    real: OnUpgrade,
-    settings: &Settings,
-) -> Result<(Connection, Inner), Refusal> {
+fn intercept<B>(request: &mut Request<B>, real: OnUpgrade) -> Result<(Connection, Inner), Refusal> {
     let Ok(runtime) = Handle::try_current() else {
         return Err(Refusal::wiring("a WebSocket can be guarded on a tokio runtime only"));
     };
@@ -122,7 +128,7 @@ fn intercept<B>(
         about.identify(subject);
     }
     let shutdown_first = request.version() >= Version::HTTP_2;
-    let (ours, connection, inner) = inner::open(about, real, settings, shutdown_first)
+    let (ours, connection, inner) = inner::open(about, real, shutdown_first)
         .ok_or_else(|| Refusal::wiring("hyper did not accept the guard's own handshake; please report this"))?;
     request.extensions_mut().insert(ours);
     request.extensions_mut().insert(connection.clone());

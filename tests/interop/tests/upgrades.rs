@@ -123,3 +123,21 @@ async fn a_handler_stalled_inside_a_frame_ends_without_a_close_frame() {
     assert_eq!(messages, 0);
     assert!(matches!(end, Seen::Eof | Seen::Reset), "{end:?}");
 }
+
+#[tokio::test]
+async fn settings_hold_wherever_their_layer_stands_and_the_outermost_count() {
+    let lax = || GuardLayer::new().framing_report_only();
+    let app = || Router::new().route("/", any(async |up: WebSocketUpgrade| handlers::upgrade(up, echo)));
+    let enforced = Seen::Close(1002, "client frame is not masked".into());
+    for (app, seen) in [
+        (app().layer(handlers::limited(9)), enforced.clone()),
+        (app().layer(lax()).layer(handlers::limited(9)), Seen::EmptyClose),
+        (app().layer(lax()).layer(GuardLayer::new()), enforced),
+        (app().layer(GuardLayer::new()).layer(lax()).layer(handlers::limited(9)), Seen::EmptyClose),
+    ] {
+        let mut wire = Wire::open(serve(app).await, "/").await;
+        // What is let pass is an error to tungstenite, for which the handler drops its socket.
+        wire.write(b"\x89\x00").await;
+        assert_eq!(wire.next().await, seen);
+    }
+}

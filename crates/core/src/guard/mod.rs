@@ -99,6 +99,11 @@ impl Guard {
         Self { framing, ..Self::default() }
     }
 
+    /// Says what is done about frames that break framing rules.
+    pub(crate) fn set_framing(&mut self, framing: Framing) {
+        self.framing = framing;
+    }
+
     /// Puts a policy outside of those that are installed already.
     pub fn install_outermost(&mut self, policy: Box<dyn Policy>) {
         self.watches_output |= policy.watches_output();

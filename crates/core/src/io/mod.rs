@@ -183,6 +183,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Control for Shared<T> {
     fn allow_compression(&self) {
         lock(&self.state).guard.allow_compression();
     }
+
+    fn configure(&self, settings: &Settings) {
+        lock(&self.state).configure(settings);
+    }
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncRead for GuardedIo<T> {

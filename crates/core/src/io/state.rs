@@ -26,6 +26,8 @@ pub(crate) struct State<T> {
     pub(super) io: Option<T>,
     pub(crate) guard: Guard,
     pub(super) settings: Settings,
+    /// Somebody has chosen these.
+    configured: bool,
     pub(super) phase: Phase,
     /// What the connection must say before its handler gets it.
     pub(super) gate: Option<Box<Gate>>,
@@ -108,6 +110,7 @@ impl<T> State<T> {
             io: None,
             guard: Guard::new(settings.framing),
             settings: settings.clone(),
+            configured: false,
             phase: Phase::Upgrading(None),
             gate: None,
             backlog: Vec::new(),
@@ -134,6 +137,14 @@ impl<T> State<T> {
             broken: false,
             abandoned: false,
             supervised: false,
+        }
+    }
+
+    /// The outermost layer that has settings decides.
+    pub(super) fn configure(&mut self, settings: &Settings) {
+        if !std::mem::replace(&mut self.configured, true) {
+            self.guard.set_framing(settings.framing);
+            self.settings = settings.clone();
         }
     }
 

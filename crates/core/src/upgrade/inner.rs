@@ -54,13 +54,8 @@ impl Inner {
 }
 
 /// Opens an inner connection, as far as the `OnUpgrade`. `None` if hyper behaves as it never did.
-pub(super) fn open(
-    about: Arc<About>,
-    real: OnUpgrade,
-    settings: &Settings,
-    shutdown_first: bool,
-) -> Option<(OnUpgrade, Connection, Inner)> {
-    let (guarded, connection) = GuardedIo::pending(about.clone(), settings);
+pub(super) fn open(about: Arc<About>, real: OnUpgrade, shutdown_first: bool) -> Option<(OnUpgrade, Connection, Inner)> {
+    let (guarded, connection) = GuardedIo::pending(about.clone(), &Settings::default());
     let exchange = Arc::new(Exchange { upgrade: Mutex::new(Some(real)), released: AtomicBool::new(false) });
     let relay = Relay { exchange: exchange.clone(), shared: guarded.shared(), shutdown_first };
     let tunnel = TokioIo::new(Tunnel { request: REQUEST, tail: [0; 4], live: false, guarded });
