@@ -1,22 +1,21 @@
 //! The handle of a live connection.
 
+mod about;
+#[cfg(feature = "axum")]
+mod extract;
+
 use std::{
     fmt,
     net::IpAddr,
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use tokio::{runtime::Handle, sync::Notify};
-
+pub(crate) use self::about::About;
 use crate::{
     close::CloseFrame,
     guard::Counters,
     identity::Subject,
-    observe::{Life, Report, Scope},
     policy::Policy,
     upgrade::{Gate, Settings},
 };
@@ -244,175 +243,7 @@ pub(crate) trait Control: Send + Sync {
     fn hold(&self, gate: Gate) -> bool;
 }
 
-/// What is known of a connection without its state.
-#[derive(Debug)]
-pub(crate) struct About {
-    pub(crate) id: ConnectionId,
-    pub(crate) started: Instant,
-    pub(crate) life: Life,
-    pub(crate) scope: Scope,
-    client: OnceLock<IpAddr>,
-    pub(crate) subject: OnceLock<Subject>,
-    pub(crate) runtime: Handle,
-    ended: OnceLock<Ended>,
-    over: Notify,
-    aborted: AtomicBool,
-    abort: Notify,
-    held: Mutex<Vec<Held>>,
-    /// `None` once the handler is done.
-    held_for_handler: Mutex<Option<Vec<Held>>>,
-}
-
-/// What is dropped when the connection has ended, or its handler.
-struct Held(#[expect(dead_code, reason = "only its end matters")] Box<dyn std::any::Any + Send>);
-
-impl fmt::Debug for Held {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Held")
-    }
-}
-
-impl About {
-    pub(crate) fn new(client: Option<IpAddr>, runtime: Handle) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let id = ConnectionId(NEXT.fetch_add(1, Ordering::Relaxed));
-        let about = Self {
-            id,
-            started: now(),
-            life: Life::default(),
-            scope: Scope::new(id),
-            client: OnceLock::new(),
-            subject: OnceLock::new(),
-            runtime,
-            ended: OnceLock::new(),
-            over: Notify::new(),
-            aborted: AtomicBool::new(false),
-            abort: Notify::new(),
-            held: Mutex::new(Vec::new()),
-            held_for_handler: Mutex::new(Some(Vec::new())),
-        };
-        if let Some(client) = client {
-            about.locate(client);
-        }
-        about
-    }
-
-    /// To be called where nothing is locked.
-    #[inline]
-    pub(crate) fn tell(&self, report: Option<Box<Report>>) {
-        if let Some(report) = report {
-            report.tell(&self.scope);
-        }
-    }
-
-    fn locate(&self, client: IpAddr) {
-        if self.client.set(client).is_ok() {
-            self.scope.located(client);
-        }
-    }
-
-    /// Says whether that was not known.
-    pub(crate) fn identify(&self, subject: &Subject) -> bool {
-        let first = self.subject.set(subject.clone()).is_ok();
-        if first {
-            self.scope.authenticated(subject);
-        }
-        first
-    }
-
-    fn hold(&self, value: Box<dyn std::any::Any + Send>) {
-        let mut held = lock(&self.held);
-        if self.ended.get().is_none() {
-            return held.push(Held(value));
-        }
-        drop(held);
-        drop(value);
-    }
-
-    fn hold_for_handler(&self, value: Box<dyn std::any::Any + Send>) {
-        let mut held = lock(&self.held_for_handler);
-        if let Some(held) = held.as_mut() {
-            return held.push(Held(value));
-        }
-        drop(held);
-        drop(value);
-    }
-
-    /// The handler is done with the connection. To be called while that is not locked: what is dropped may ask it.
-    pub(crate) fn handled(&self) {
-        let held = lock(&self.held_for_handler).take();
-        drop(held);
-    }
-
-    fn abort(&self) {
-        self.aborted.store(true, Ordering::Release);
-        self.abort.notify_waiters();
-    }
-
-    /// Waits until the connection is aborted.
-    pub(crate) async fn aborted(&self) {
-        let notified = self.abort.notified();
-        if !self.aborted.load(Ordering::Acquire) {
-            notified.await;
-        }
-    }
-
-    /// To be called where nothing is locked.
-    pub(crate) fn end(&self, ended: Ended) {
-        // Whoever holds something from here on finds that it has ended, or is found.
-        let held = {
-            let mut held = lock(&self.held);
-            if self.ended.set(ended).is_err() {
-                return;
-            }
-            std::mem::take(&mut *held)
-        };
-        if let Some(ended) = self.ended.get() {
-            self.life.ended(ended, &self.scope, now());
-        }
-        // What is dropped may ask the connection, or others.
-        drop(held);
-        self.over.notify_waiters();
-    }
-}
-
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
-}
-
 /// A mutex whose data stays true when a holder panics: nothing is left half done across a call that may.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(feature = "axum")]
-mod extract {
-    use axum_core::{
-        extract::{FromRequestParts, OptionalFromRequestParts},
-        response::{IntoResponse, Response},
-    };
-    use http::request::Parts;
-
-    use super::Connection;
-    use crate::refusal::Refusal;
-
-    /// Refused with a 500 where no layer guards the connection.
-    impl<S: Sync> FromRequestParts<S> for Connection {
-        type Rejection = Response;
-
-        async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-            parts.extensions.get().cloned().ok_or_else(|| {
-                let sentence = "`Connection` was extracted where no layer guards it: add a `GuardLayer` to the route";
-                Refusal::wiring(sentence).into_response::<axum_core::body::Body>().into_response()
-            })
-        }
-    }
-
-    impl<S: Sync> OptionalFromRequestParts<S> for Connection {
-        type Rejection = std::convert::Infallible;
-
-        async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
-            Ok(parts.extensions.get().cloned())
-        }
-    }
 }

@@ -1,0 +1,155 @@
+//! What is known of a connection without its state.
+
+use std::{
+    fmt,
+    net::IpAddr,
+    sync::{
+        Mutex, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use tokio::{runtime::Handle, sync::Notify};
+
+use super::{ConnectionId, Ended, lock};
+use crate::{
+    identity::Subject,
+    observe::{Life, Report, Scope},
+};
+
+/// What is known of a connection without its state.
+#[derive(Debug)]
+pub(crate) struct About {
+    pub(crate) id: ConnectionId,
+    pub(crate) started: Instant,
+    pub(crate) life: Life,
+    pub(crate) scope: Scope,
+    pub(super) client: OnceLock<IpAddr>,
+    pub(crate) subject: OnceLock<Subject>,
+    pub(crate) runtime: Handle,
+    pub(super) ended: OnceLock<Ended>,
+    pub(super) over: Notify,
+    aborted: AtomicBool,
+    abort: Notify,
+    held: Mutex<Vec<Held>>,
+    /// `None` once the handler is done.
+    held_for_handler: Mutex<Option<Vec<Held>>>,
+}
+
+/// What is dropped when the connection has ended, or its handler.
+struct Held(#[expect(dead_code, reason = "only its end matters")] Box<dyn std::any::Any + Send>);
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Held")
+    }
+}
+
+impl About {
+    pub(crate) fn new(client: Option<IpAddr>, runtime: Handle) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let id = ConnectionId(NEXT.fetch_add(1, Ordering::Relaxed));
+        let about = Self {
+            id,
+            started: now(),
+            life: Life::default(),
+            scope: Scope::new(id),
+            client: OnceLock::new(),
+            subject: OnceLock::new(),
+            runtime,
+            ended: OnceLock::new(),
+            over: Notify::new(),
+            aborted: AtomicBool::new(false),
+            abort: Notify::new(),
+            held: Mutex::new(Vec::new()),
+            held_for_handler: Mutex::new(Some(Vec::new())),
+        };
+        if let Some(client) = client {
+            about.locate(client);
+        }
+        about
+    }
+
+    /// To be called where nothing is locked.
+    #[inline]
+    pub(crate) fn tell(&self, report: Option<Box<Report>>) {
+        if let Some(report) = report {
+            report.tell(&self.scope);
+        }
+    }
+
+    pub(super) fn locate(&self, client: IpAddr) {
+        if self.client.set(client).is_ok() {
+            self.scope.located(client);
+        }
+    }
+
+    /// Says whether that was not known.
+    pub(crate) fn identify(&self, subject: &Subject) -> bool {
+        let first = self.subject.set(subject.clone()).is_ok();
+        if first {
+            self.scope.authenticated(subject);
+        }
+        first
+    }
+
+    pub(super) fn hold(&self, value: Box<dyn std::any::Any + Send>) {
+        let mut held = lock(&self.held);
+        if self.ended.get().is_none() {
+            return held.push(Held(value));
+        }
+        drop(held);
+        drop(value);
+    }
+
+    pub(super) fn hold_for_handler(&self, value: Box<dyn std::any::Any + Send>) {
+        let mut held = lock(&self.held_for_handler);
+        if let Some(held) = held.as_mut() {
+            return held.push(Held(value));
+        }
+        drop(held);
+        drop(value);
+    }
+
+    /// The handler is done with the connection. To be called while that is not locked: what is dropped may ask it.
+    pub(crate) fn handled(&self) {
+        let held = lock(&self.held_for_handler).take();
+        drop(held);
+    }
+
+    pub(super) fn abort(&self) {
+        self.aborted.store(true, Ordering::Release);
+        self.abort.notify_waiters();
+    }
+
+    /// Waits until the connection is aborted.
+    pub(crate) async fn aborted(&self) {
+        let notified = self.abort.notified();
+        if !self.aborted.load(Ordering::Acquire) {
+            notified.await;
+        }
+    }
+
+    /// To be called where nothing is locked.
+    pub(crate) fn end(&self, ended: Ended) {
+        // Whoever holds something from here on finds that it has ended, or is found.
+        let held = {
+            let mut held = lock(&self.held);
+            if self.ended.set(ended).is_err() {
+                return;
+            }
+            std::mem::take(&mut *held)
+        };
+        if let Some(ended) = self.ended.get() {
+            self.life.ended(ended, &self.scope, now());
+        }
+        // What is dropped may ask the connection, or others.
+        drop(held);
+        self.over.notify_waiters();
+    }
+}
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

@@ -1,0 +1,30 @@
+//! The handle as an extractor.
+
+use axum_core::{
+    extract::{FromRequestParts, OptionalFromRequestParts},
+    response::{IntoResponse, Response},
+};
+use http::request::Parts;
+
+use super::Connection;
+use crate::refusal::Refusal;
+
+/// Refused with a 500 where no layer guards the connection.
+impl<S: Sync> FromRequestParts<S> for Connection {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        parts.extensions.get().cloned().ok_or_else(|| {
+            let sentence = "`Connection` was extracted where no layer guards it: add a `GuardLayer` to the route";
+            Refusal::wiring(sentence).into_response::<axum_core::body::Body>().into_response()
+        })
+    }
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for Connection {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
+        Ok(parts.extensions.get().cloned())
+    }
+}
