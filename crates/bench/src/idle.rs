@@ -26,16 +26,9 @@ use crate::{
 /// A ping of the guard's, or of the loop by hand.
 pub(crate) const PING: usize = 10;
 
-/// A connection's share of a server.
-struct Share {
-    bytes: f64,
-    /// Microseconds a minute.
-    cpu: f64,
-}
-
 /// Weighs, and prints.
 pub(crate) fn compare(plan: &Plan) -> io::Result<()> {
-    let rounds = (0..plan.pinged_rounds).map(|_| one_round(plan)).collect::<io::Result<Vec<_>>>()?;
+    let rounds = (0..plan.slow_rounds).map(|_| one_round(plan)).collect::<io::Result<Vec<_>>>()?;
     let (bytes, cpu): (Vec<_>, Vec<_>) = rounds.into_iter().unzip();
     report::pinged(plan, &cpu);
     report::weight(plan.pinged, ["by hand - bare", "every - bare"], &bytes);
@@ -43,39 +36,56 @@ pub(crate) fn compare(plan: &Plan) -> io::Result<()> {
 }
 
 fn one_round(plan: &Plan) -> io::Result<(Round, Round)> {
-    let share = |side, path| runtime()?.block_on(share(side, path, plan));
-    let bare = share(Side::Bare, "flush")?;
-    let by_hand = share(Side::Bare, "kept")?;
-    let alone = share(Side::Alone(Part::KeepAlive), "flush")?;
-    let every = share(Side::Every, "flush")?;
-    Ok(([bare.bytes, by_hand.bytes, every.bytes], [by_hand.cpu, alone.cpu, every.cpu]))
+    let bare = run(Side::Bare, "flush", async |idle| Ok(idle.bytes), plan)?;
+    let ways = [(Side::Bare, "kept"), (Side::Alone(Part::KeepAlive), "flush"), (Side::Every, "flush")];
+    let (mut bytes, mut cpu) = (Round::default(), Round::default());
+    for (way, (side, path)) in ways.into_iter().enumerate() {
+        (bytes[way], cpu[way]) = run(side, path, async |idle| Ok((idle.bytes, idle.cpu(plan).await?)), plan)?;
+    }
+    Ok(([bare, bytes[0], bytes[2]], cpu))
 }
 
-async fn share(side: Side, path: &'static str, plan: &Plan) -> io::Result<Share> {
-    let (server, pings) = (Server::start(side)?, Arc::new(AtomicU32::new(0)));
-    let load = Load::new(16, 1);
-    let _first = open(&server, path, "first", &load).await?;
-    let before = server.resident()?;
-    for number in 0..plan.pinged {
-        let client = open(&server, path, &format!("user {number}"), &load).await?;
-        tokio::spawn(answer(client, pings.clone()));
-    }
-    tokio::time::sleep(INTERVAL).await;
-    let bytes = server.resident()?.saturating_sub(before);
-    let (cpu, pinged) = (server.cpu()?, pings.load(Ordering::Relaxed));
-    tokio::time::sleep(plan.pinged_span).await;
-    let cpu = server.cpu()?.saturating_sub(cpu);
-    if path == "kept" && pings.load(Ordering::Relaxed) == pinged {
-        return Err(io::Error::other("nobody was pinged"));
-    }
-    let bytes = u32::try_from(bytes / 1024).map_err(io::Error::other)?;
-    let connections = f64::from(plan.pinged);
-    let minutes = (plan.pinged_span * FASTER).as_secs_f64() / 60.0;
-    Ok(Share { bytes: f64::from(bytes) * 1024.0 / connections, cpu: micros(cpu) / minutes / connections })
+fn run<R>(side: Side, path: &str, look: impl AsyncFnOnce(Idle) -> io::Result<R>, plan: &Plan) -> io::Result<R> {
+    runtime()?.block_on(async { look(Idle::open(side, path, plan.pinged).await?).await })
 }
 
-fn micros(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e6
+/// A server and its idle connections.
+struct Idle {
+    server: Server,
+    pings: Arc<AtomicU32>,
+    /// Resident, of each connection.
+    bytes: f64,
+}
+
+impl Idle {
+    async fn open(side: Side, path: &str, connections: u32) -> io::Result<Self> {
+        let (server, pings) = (Server::start(side)?, Arc::new(AtomicU32::new(0)));
+        let load = Load::new(16, 1);
+        let _first = open(&server, path, "first", &load).await?;
+        let before = server.resident()?;
+        for number in 0..connections {
+            let client = open(&server, path, &format!("user {number}"), &load).await?;
+            tokio::spawn(answer(client, pings.clone()));
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let kib = server.resident()?.saturating_sub(before) / 1024;
+        let kib = u32::try_from(kib).map_err(io::Error::other)?;
+        Ok(Self { server, pings, bytes: f64::from(kib) * 1024.0 / f64::from(connections) })
+    }
+
+    /// Microseconds that a connection costs the server a minute.
+    async fn cpu(&self, plan: &Plan) -> io::Result<f64> {
+        // Until all have been pinged for the first time.
+        tokio::time::sleep(INTERVAL).await;
+        let (before, pinged) = (self.server.cpu()?, self.pings.load(Ordering::Relaxed));
+        tokio::time::sleep(plan.pinged_span).await;
+        let micros = self.server.cpu()?.saturating_sub(before).as_secs_f64() * 1e6;
+        if self.pings.load(Ordering::Relaxed) == pinged {
+            return Err(io::Error::other("nobody was pinged"));
+        }
+        let minutes = (plan.pinged_span * FASTER).as_secs_f64() / 60.0;
+        Ok(micros / minutes / f64::from(plan.pinged))
+    }
 }
 
 /// A connection of somebody, who has echoed a message.

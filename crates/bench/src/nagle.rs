@@ -30,7 +30,7 @@ pub(crate) fn compare(plan: &Plan) -> io::Result<()> {
 fn rounds(plan: &Plan, start: impl Fn(Side) -> io::Result<Server>) -> io::Result<Vec<Round>> {
     let [bare, core, every] = Side::LAYERS.map(start);
     let servers = [bare?, core?, every?];
-    (0..plan.rounds)
+    (0..plan.slow_rounds)
         .map(|_| {
             let mut millis = Round::default();
             for (millis, server) in millis.iter_mut().zip(&servers) {

@@ -15,9 +15,10 @@ pub(crate) struct Plan {
     pub(crate) idle: u32,
     /// Rounds of the memory measurement: servers start anew in each.
     pub(crate) idle_rounds: usize,
-    /// Connections that are pinged, in how many rounds, and how long each side is measured in one.
+    /// Rounds of what takes long.
+    pub(crate) slow_rounds: usize,
+    /// Connections that are pinged, and how long each side is measured in a round.
     pub(crate) pinged: u32,
-    pub(crate) pinged_rounds: usize,
     pub(crate) pinged_span: Duration,
     /// How often one waits for pipelined answers.
     pub(crate) waits: u32,
@@ -32,8 +33,8 @@ impl Plan {
             span: Duration::from_millis(600),
             idle: 5_000,
             idle_rounds: 7,
+            slow_rounds: 3,
             pinged: 10_000,
-            pinged_rounds: 3,
             pinged_span: 2 * INTERVAL,
             waits: 20,
             exact: 4096,
@@ -46,8 +47,8 @@ impl Plan {
             span: Duration::from_millis(60),
             idle: 500,
             idle_rounds: 1,
+            slow_rounds: 1,
             pinged: 500,
-            pinged_rounds: 1,
             pinged_span: INTERVAL,
             waits: 5,
             exact: 512,
