@@ -88,3 +88,16 @@ macro_rules! sorted {
 }
 #[allow(unused_imports, reason = "not every library sorts so")]
 use sorted;
+
+/// Checks which code each error closes with, and that those of 1011 are in the log.
+#[cfg(test)]
+#[cfg_attr(not(feature = "tungstenite-0-29"), allow(dead_code, reason = "not every library sorts so"))]
+fn have_their_codes<E: crate::close::IntoClose + std::fmt::Display>(
+    errors: impl IntoIterator<Item = (E, Option<u16>)>,
+) {
+    for (error, code) in errors {
+        let name = error.to_string();
+        assert_eq!(error.internal().is_some(), code == Some(1011), "{name}");
+        assert_eq!(error.into_close().code().map(CloseCode::as_u16), code, "{name}");
+    }
+}
