@@ -42,7 +42,8 @@ pub(crate) fn pinging(side: Side, interval: Duration) -> Router {
     let kept =
         move |upgrade: WebSocketUpgrade| async move { accept(upgrade, move |socket| kept::keep(socket, interval)) };
     let routes = Router::new().route("/flush", any(flush)).route("/batch", any(batch)).route("/kept", any(kept));
-    side.guard(routes, interval)
+    // As `axum::serve` does. Without it, layers are made anew for each request.
+    side.guard(routes.with_state(()), interval)
 }
 
 fn accept<F, R>(upgrade: WebSocketUpgrade, handler: F) -> Response
