@@ -21,8 +21,8 @@ pub(crate) fn compare(plan: &Plan) -> io::Result<()> {
     report::costs_head();
     report::costs("bare", bare);
     report::costs("core - bare", less(core, bare));
-    for parts in Part::ALL.chunks_exact(2) {
-        let costs = sides(&plan, [Side::Alone(parts[0]), Side::Alone(parts[1])])?;
+    for parts in Part::ALL.chunks_exact(3) {
+        let costs = sides(&plan, [Side::Alone(parts[0]), Side::Alone(parts[1]), Side::Alone(parts[2])])?;
         for (part, costs) in parts.iter().zip(costs) {
             report::costs(&format!("{} - core", part.name()), less(costs.unwrap_or_default(), core));
         }

@@ -13,7 +13,7 @@ use portcullis_core::{
     identity::{ClientAddr, Subject},
 };
 use portcullis_jwt::JwtLayer;
-use portcullis_liveness::{IdleTimeoutLayer, KeepAliveLayer, MaxAgeLayer, MessageSizeLayer, WriteTimeoutLayer};
+use portcullis_liveness::{Drain, IdleTimeoutLayer, KeepAliveLayer, MaxAgeLayer, MessageSizeLayer, WriteTimeoutLayer};
 use portcullis_origin::OriginLayer;
 use portcullis_rate_limit::MessageRateLayer;
 use tower::ServiceBuilder;
@@ -34,6 +34,7 @@ pub(crate) const INTERVAL: Duration = Duration::from_millis(25_000 / FASTER as u
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     Close,
+    Drain,
     Registry,
     ClientIp,
     Origin,
@@ -50,8 +51,9 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Close,
+        Self::Drain,
         Self::Registry,
         Self::ClientIp,
         Self::Origin,
@@ -70,6 +72,7 @@ impl Part {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Close => "close",
+            Self::Drain => "drain",
             Self::Registry => "registry",
             Self::ClientIp => "client-ip",
             Self::Origin => "origin",
@@ -94,6 +97,7 @@ impl Part {
     fn add(self, routes: Router, interval: Duration) -> Router {
         match self {
             Self::Close => routes.layer(CloseLayer::new()),
+            Self::Drain => routes.layer(Drain::new().layer()),
             Self::Registry => routes.layer(Connections::new().layer()),
             Self::ClientIp => routes.layer(ClientIpLayer::new()),
             Self::Origin => routes.layer(origins()),
@@ -116,6 +120,7 @@ pub(crate) fn every(routes: Router, interval: Duration) -> Router {
     let layers = ServiceBuilder::new()
         .layer(CloseLayer::new())
         .layer(GuardLayer::new())
+        .layer(Drain::new().layer())
         .layer(Connections::new().layer())
         .layer(ClientIpLayer::new())
         .layer(origins())
