@@ -23,10 +23,11 @@ use super::forwarded;
 
 /// Puts the client's address into the request, for the layers inside.
 ///
-/// The peer's address is axum's `ConnectInfo<SocketAddr>` (feature `axum`), or a `SocketAddr` that a user of hyper has
-/// put into the request's extensions. If the peer is a trusted proxy, what it says of whom it forwards is walked from the
-/// right, over all lines of the header: the first hop that is no trusted proxy is the client. A hop that is no address
-/// ends the walk, and the one before it is taken.
+/// The peer's address is axum's `ConnectInfo<SocketAddr>`, or in a test its `MockConnectInfo` (feature `axum`), or a
+/// `SocketAddr` that a user of hyper has put into the request's extensions. A handshake without any is answered with a
+/// 500. If the peer is a trusted proxy, what it says of whom it forwards is walked from the right, over all lines of the
+/// header: the first hop that is no trusted proxy is the client. A hop that is no address ends the walk, and the one
+/// before it is taken.
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct ClientIpLayer {
@@ -191,10 +192,18 @@ fn canonical(network: IpNet) -> IpNet {
 
 fn peer(extensions: &Extensions) -> Option<IpAddr> {
     #[cfg(feature = "axum")]
-    if let Some(axum::extract::ConnectInfo(address)) = extensions.get::<axum::extract::ConnectInfo<SocketAddr>>() {
+    if let Some(address) = connect_info(extensions) {
         return Some(address.ip());
     }
     extensions.get::<SocketAddr>().map(SocketAddr::ip)
+}
+
+/// As axum's own extractor finds it.
+#[cfg(feature = "axum")]
+fn connect_info(extensions: &Extensions) -> Option<SocketAddr> {
+    use axum::extract::connect_info::{ConnectInfo, MockConnectInfo};
+    let real = extensions.get().map(|ConnectInfo(address)| *address);
+    real.or_else(|| extensions.get().map(|MockConnectInfo(address)| *address))
 }
 
 #[cfg(test)]
@@ -241,6 +250,19 @@ mod tests {
         assert_eq!(found(layer()), "1.1.1.1");
         assert_eq!(found(layer().forwarded()), "2.2.2.2");
         assert_eq!(found(layer().header(HeaderName::from_static("cf-connecting-ip"))), "3.3.3.3");
+    }
+
+    #[cfg(feature = "axum")]
+    #[test]
+    fn a_mocked_peer_counts_where_there_is_no_real_one() {
+        use axum::extract::connect_info::{ConnectInfo, MockConnectInfo};
+        let (real, mocked) = (SocketAddr::from(([192, 0, 2, 1], 1)), SocketAddr::from(([192, 0, 2, 2], 1)));
+        let mut extensions = Extensions::new();
+        assert_eq!(peer(&extensions), None);
+        extensions.insert(MockConnectInfo(mocked));
+        assert_eq!(peer(&extensions), Some(mocked.ip()));
+        extensions.insert(ConnectInfo(real));
+        assert_eq!(peer(&extensions), Some(real.ip()));
     }
 
     #[test]
