@@ -163,11 +163,7 @@ where
         request.extensions_mut().remove::<TrustedPeer>();
         let Some(peer) = peer(request.extensions()) else {
             if handshake::is_handshake(&request) {
-                return ResponseFuture::refused(Refusal::wiring(
-                    "the peer's address is unknown: serve the router with \
-                     `into_make_service_with_connect_info::<SocketAddr>()`, or put a `SocketAddr` into each request's \
-                     extensions",
-                ));
+                return ResponseFuture::refused(Refusal::wiring(UNKNOWN_PEER));
             }
             return ResponseFuture::inner(self.inner.call(request));
         };
@@ -182,6 +178,14 @@ where
         ResponseFuture::inner(self.inner.call(request))
     }
 }
+
+#[cfg(feature = "axum")]
+const UNKNOWN_PEER: &str = "the peer's address is unknown: serve the router with \
+                            `into_make_service_with_connect_info::<SocketAddr>()`, or put a `SocketAddr` into each \
+                            request's extensions";
+#[cfg(not(feature = "axum"))]
+const UNKNOWN_PEER: &str = "the peer's address is unknown: put a `SocketAddr` into each request's extensions, or, for \
+                            axum's `ConnectInfo<SocketAddr>`, switch on feature `axum`";
 
 /// A network of IPv4 addresses that come as IPv6 ones is the IPv4 network.
 fn canonical(network: IpNet) -> IpNet {
