@@ -62,7 +62,7 @@ impl Connection {
 fn report(error: &impl IntoClose) {
     #[cfg(feature = "tracing")]
     if let Some(error) = error.internal() {
-        tracing::error!(error = %Chain(error), "a WebSocket handler failed");
+        tracing::error!(target: "portcullis", error = %Chain(error), "a WebSocket handler failed");
     }
     let _ = error;
 }

@@ -171,6 +171,7 @@ impl<T: 'static> Settings<T> {
         if !self.warned.swap(true, Ordering::Relaxed) {
             #[cfg(feature = "tracing")]
             tracing::warn!(
+                target: "portcullis",
                 "a cookie authenticated a WebSocket handshake whose origin nobody has checked: put an `OriginLayer` \
                  outside of the `JwtLayer`"
             );

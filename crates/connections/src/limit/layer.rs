@@ -198,7 +198,7 @@ impl Settings {
 
     pub(crate) fn announce(&self, Crossed { live, most }: Crossed) {
         #[cfg(feature = "tracing")]
-        tracing::warn!(live, most, "nine tenths of the connections that may live do");
+        tracing::warn!(target: "portcullis", live, most, "nine tenths of the connections that may live do");
         if let Some(announce) = &self.on_high_water {
             announce(live, most);
         }

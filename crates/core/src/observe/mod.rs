@@ -40,9 +40,16 @@
 //!
 //! The outermost layer that guards a connection opens a span `websocket` with the fields `id`, `client` and `subject`, in
 //! which the services inside run, and with `Connection::supervise` the handler. A span that is current around that layer
-//! is its parent, and so stays open for as long. Of handshakes that
-//! are refused, of violations (both at level INFO) and of closes (DEBUG) there is an event each: ten a minute of each
-//! kind, and the next says how many were `suppressed`. Their target is `portcullis`.
+//! is its parent, and so stays open for as long.
+//!
+//! - **INFO**: a handshake that is refused, a violation, the beginning and the end of a drain. **DEBUG**: a close.
+//! - **ERROR**: what is wired wrongly, such as a limit per client address where no layer has found one. It is said
+//!   nowhere else, for the client reads a bare 500: switch this feature on while you compose layers. And why a
+//!   supervised handler failed, where that is the application's own fault.
+//! - **WARN**: what an operator should know in time, such as a server that is nine tenths full.
+//!
+//! Of refusals, violations, closes and wrong wiring there are ten events a minute of each kind, and the next says how
+//! many were `suppressed`. The target of all events is `portcullis`.
 
 #[cfg(feature = "tracing")]
 mod events;

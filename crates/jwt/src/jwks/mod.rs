@@ -186,7 +186,7 @@ impl Jwks {
 
 fn report(error: &FetchError) {
     #[cfg(feature = "tracing")]
-    tracing::warn!(%error, "the keys of a token issuer could not be fetched");
+    tracing::warn!(target: "portcullis", %error, "the keys of a token issuer could not be fetched");
     let _ = error;
 }
 

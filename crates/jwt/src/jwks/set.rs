@@ -90,6 +90,6 @@ fn fits(algorithm: Algorithm, parameters: &AlgorithmParameters) -> Result<(), &'
 
 fn skipped(at: usize, why: &str) {
     #[cfg(feature = "tracing")]
-    tracing::warn!(key = at, "a key of a token issuer is left out: {why}");
+    tracing::warn!(target: "portcullis", key = at, "a key of a token issuer is left out: {why}");
     let _ = (at, why);
 }

@@ -85,7 +85,7 @@ fn tally(connections: &[Connection]) -> Drained {
 
 fn note_begin(connections: usize) {
     #[cfg(feature = "tracing")]
-    tracing::info!(connections, "draining WebSockets");
+    tracing::info!(target: "portcullis", connections, "draining WebSockets");
     let _ = connections;
 }
 
@@ -93,7 +93,7 @@ fn note_end(drained: Drained) {
     #[cfg(feature = "tracing")]
     {
         let Drained { closed, gone, aborted, busy, refused } = drained;
-        tracing::info!(closed, gone, aborted, busy, refused, "drained WebSockets");
+        tracing::info!(target: "portcullis", closed, gone, aborted, busy, refused, "drained WebSockets");
     }
     let _ = drained;
 }
