@@ -265,7 +265,8 @@ impl Error for MalformedClose {}
 /// What a value means as the end of a WebSocket: to it what `IntoResponse` is to HTTP.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say how a connection closes",
-    note = "derive `IntoClose` for it, or map it to a `CloseCode` or a `CloseFrame`"
+    note = "derive `IntoClose` for it, or map it to a `CloseCode` or a `CloseFrame`",
+    note = "for the error of a WebSocket library switch on the feature that is named after it: `axum-ws` for axum's"
 )]
 pub trait IntoClose {
     /// The close frame.

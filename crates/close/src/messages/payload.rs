@@ -13,11 +13,11 @@ pub enum Payload<'a> {
     Fragment,
 }
 
-/// A library's message. Implemented for those of axum, tungstenite, fastwebsockets, tokio-websockets and yawc, each
-/// behind the feature of that name.
+/// A library's message. Implemented for those of axum (feature `axum-ws`), tungstenite, fastwebsockets,
+/// tokio-websockets and yawc, each behind the feature of that name.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not known as a WebSocket library's message",
-    note = "switch on the feature of `portcullis-close` that is named after the library, or implement `Message`"
+    note = "switch on the feature that is named after the library, `axum-ws` for axum's, or implement `Message`"
 )]
 pub trait Message {
     /// What it holds.
@@ -33,7 +33,7 @@ impl Message for Payload<'_> {
 /// What the stream of a library's socket yields: a message, or a result of one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not known as what a WebSocket library's socket yields",
-    note = "switch on the feature of `portcullis-close` that is named after the library"
+    note = "switch on the feature that is named after the library: `axum-ws` for axum's"
 )]
 pub trait Received {
     /// The library's message.
