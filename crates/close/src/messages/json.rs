@@ -2,11 +2,12 @@
 
 use std::{fmt, sync::Arc};
 
+use futures_core::Stream;
 use portcullis_core::{CloseFrame, IntoClose};
 use serde::de::DeserializeOwned;
 
 use super::{
-    payload::{Message, Payload},
+    payload::{Message, Payload, Received},
     typed::Typed,
     wrong::WrongMessage,
 };
@@ -47,14 +48,17 @@ impl<T> JsonMessages<T> {
     pub fn validate<E: IntoClose>(self, check: impl Fn(&T) -> Result<(), E> + Send + Sync + 'static) -> Self {
         Self { check: Some(Arc::new(move |value| check(value).map_err(IntoClose::into_close))), ..self }
     }
-
-    /// Reads the messages of a socket that is a stream.
-    pub fn over<S>(&self, socket: S) -> Typed<S, T> {
-        Typed::new(socket, self.clone())
-    }
 }
 
 impl<T: DeserializeOwned> JsonMessages<T> {
+    /// Reads the messages of a socket that is a stream.
+    pub fn over<S>(&self, socket: S) -> Typed<S, T>
+    where
+        S: Stream<Item: Received>,
+    {
+        Typed::new(socket, self.clone())
+    }
+
     /// Reads a message; `None` for pings, pongs and closes.
     ///
     /// # Errors
