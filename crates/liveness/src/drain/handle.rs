@@ -149,6 +149,21 @@ impl Drain {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// Docker, Kubernetes and systemd send a SIGTERM, which ends a process that does not listen for it at once:
+    ///
+    /// ```no_run
+    /// # #[cfg(unix)]
+    /// # async fn serve(app: axum::Router, listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    /// # let drain = portcullis_liveness::Drain::new();
+    /// use tokio::signal::unix::{SignalKind, signal};
+    ///
+    /// let mut terminate = signal(SignalKind::terminate())?;
+    /// let drained = drain.on(async move { terminate.recv().await });
+    /// axum::serve(listener, app).with_graceful_shutdown(drained).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn on<F: Future>(&self, signal: F) -> impl Future<Output = ()> + use<F> {
         let drain = self.clone();
         async move {
