@@ -30,7 +30,7 @@ use crate::{
 ///
 /// # Defaults
 ///
-/// 10 s; 1013, `reads too slowly`.
+/// 10 s, by `WriteTimeoutLayer::default()`; 1013, `reads too slowly`.
 ///
 /// ```
 /// use std::time::Duration;
