@@ -7,6 +7,7 @@
 use http::{
     HeaderMap, Method, Request, Version,
     header::{SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE},
+    request::Parts,
 };
 
 /// Whether a request asks for a WebSocket: `websocket` in any `Upgrade` header, a `Sec-WebSocket-Key` or
@@ -20,8 +21,17 @@ use http::{
 /// assert!(!is_handshake(&Request::get("/").header("upgrade", "h2c").body(()).unwrap()));
 /// ```
 pub fn is_handshake<B>(request: &Request<B>) -> bool {
-    let extended_connect = request.method() == Method::CONNECT && request.version() >= Version::HTTP_2;
-    extended_connect || names_websocket(request.headers())
+    asks_for_websocket(request.method(), request.version(), request.headers())
+}
+
+/// The same, of a request's parts: for extractors.
+pub fn are_of_handshake(parts: &Parts) -> bool {
+    asks_for_websocket(&parts.method, parts.version, &parts.headers)
+}
+
+fn asks_for_websocket(method: &Method, version: Version, headers: &HeaderMap) -> bool {
+    let extended_connect = *method == Method::CONNECT && version >= Version::HTTP_2;
+    extended_connect || names_websocket(headers)
 }
 
 fn names_websocket(headers: &HeaderMap) -> bool {

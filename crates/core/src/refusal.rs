@@ -8,10 +8,10 @@ mod future;
 
 use std::{borrow::Cow, time::Duration};
 
-use http::{HeaderName, HeaderValue, Response, StatusCode, header::RETRY_AFTER};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header::RETRY_AFTER, request::Parts};
 
 pub use self::future::ResponseFuture;
-use crate::{close::CloseFrame, observe};
+use crate::{close::CloseFrame, handshake, observe};
 
 /// Why a handshake was refused. Travels in the response's extensions.
 #[derive(Debug, Clone)]
@@ -51,6 +51,16 @@ impl Refusal {
     pub fn wiring(sentence: &'static str) -> Self {
         observe::wiring(sentence);
         Self::new("wiring", StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// What an extractor answers whose value no layer has put into the request: [`wiring`](Self::wiring) for a
+    /// handshake. Layers leave other requests alone, which say nothing of who stands where: those are
+    /// [`no_handshake`](Self::no_handshake), or anybody could fill the log with mistakes that nobody made.
+    pub fn absent(parts: &Parts, sentence: &'static str) -> Self {
+        if handshake::are_of_handshake(parts) {
+            return Self::wiring(sentence);
+        }
+        Self::no_handshake().sentence("a WebSocket handshake is needed here")
     }
 
     /// The close frame for a client that cannot read a status.
@@ -158,6 +168,15 @@ impl Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_absent_is_a_wiring_error_of_a_handshake_alone() {
+        for (header, kind, status) in [("upgrade", "wiring", 500), ("accept", "no_handshake", 400)] {
+            let (parts, ()) = http::Request::get("/").header(header, "websocket").body(()).unwrap().into_parts();
+            let refusal = Refusal::absent(&parts, "no layer stands outside");
+            assert_eq!((refusal.kind(), refusal.status().as_u16()), (kind, status), "{header}");
+        }
+    }
 
     #[test]
     fn a_refusal_travels_in_its_response() {

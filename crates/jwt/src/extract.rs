@@ -5,8 +5,8 @@ use axum_core::{
     extract::{FromRequestParts, OptionalFromRequestParts},
     response::{IntoResponse, Response},
 };
-use http::{Request, request::Parts};
-use portcullis_core::{handshake, refusal::Refusal};
+use http::request::Parts;
+use portcullis_core::refusal::Refusal;
 
 use crate::{Claims, Session, error::TokenError};
 
@@ -66,16 +66,8 @@ fn claims<T: Clone + Send + Sync + 'static>(parts: &Parts) -> Result<Option<Clai
     Ok(session.claims().map(|claims| Claims(T::clone(&claims))))
 }
 
-/// The layer leaves requests alone that are no handshakes: those say nothing of who stands where, and to answer them with
-/// an error of ours would let anybody fill the log.
 fn absent(parts: &Parts, missing: &'static str) -> Response {
-    let mut request = Request::new(());
-    (*request.method_mut(), *request.version_mut()) = (parts.method.clone(), parts.version);
-    request.headers_mut().clone_from(&parts.headers);
-    if handshake::is_handshake(&request) {
-        return wiring(missing);
-    }
-    rendered(Refusal::no_handshake().sentence("a WebSocket handshake is needed here"))
+    rendered(Refusal::absent(parts, missing))
 }
 
 fn wiring(sentence: &'static str) -> Response {

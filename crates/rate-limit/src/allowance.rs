@@ -134,14 +134,14 @@ mod extract {
 
     use super::Allowance;
 
-    /// Refused with a 500 where no `MessageRateLayer` stands outside.
+    /// Refused with a 500 where no `MessageRateLayer` stands outside, and with a 400 where a request is no handshake.
     impl<S: Sync> FromRequestParts<S> for Allowance {
         type Rejection = Response;
 
         async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
             parts.extensions.get().cloned().ok_or_else(|| {
                 let sentence = "`Allowance` was extracted where no `MessageRateLayer` stands outside of the handler";
-                Refusal::wiring(sentence).into_response::<axum_core::body::Body>().into_response()
+                Refusal::absent(parts, sentence).into_response::<axum_core::body::Body>().into_response()
             })
         }
     }

@@ -6,12 +6,16 @@ mod wire;
 
 use axum::{
     Router,
+    body::Body,
     extract::ws::{Message, WebSocket, WebSocketUpgrade},
     routing::any,
 };
 use futures_util::{SinkExt, StreamExt};
 use handlers::{echo, limited, upgrade};
-use portcullis_core::GuardLayer;
+use http::Request;
+use portcullis_core::{Connection, GuardLayer};
+use portcullis_rate_limit::Allowance;
+use tower::ServiceExt;
 use wire::{Seen, Wire, serve};
 
 /// Feeds all that is ready, and flushes once.
@@ -106,6 +110,19 @@ async fn frames_behind_the_handshake_are_not_lost() {
     wire::put_frame(&mut frame, 0x81, b"early");
     let mut wire = Wire::open_with(serve(app).await, "/", &frame).await;
     assert_eq!(wire.next().await, Seen::Frame(0x81, b"early".to_vec()));
+}
+
+#[tokio::test]
+async fn extractors_tell_a_request_that_is_no_handshake_from_a_missing_layer() {
+    let connection = any(async |_: Connection| "never");
+    let allowance = any(async |_: Allowance| "never");
+    let app = Router::new().route("/connection", connection).route("/allowance", allowance);
+    for path in ["/connection", "/allowance"] {
+        for (header, status) in [("accept", 400), ("upgrade", 500)] {
+            let request = Request::get(path).header(header, "websocket").body(Body::empty()).unwrap();
+            assert_eq!(app.clone().oneshot(request).await.unwrap().status(), status, "{path} {header}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -9,14 +9,15 @@ use http::request::Parts;
 use super::Connection;
 use crate::refusal::Refusal;
 
-/// Refused with a 500 where no layer guards the connection.
+/// Refused with a 500 where no layer guards the connection, and with a 400 where a request is no handshake.
 impl<S: Sync> FromRequestParts<S> for Connection {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         parts.extensions.get().cloned().ok_or_else(|| {
-            let sentence = "`Connection` was extracted where no layer guards it: add a `GuardLayer` to the route";
-            Refusal::wiring(sentence).into_response::<axum_core::body::Body>().into_response()
+            let sentence = "`Connection` was extracted where no layer guards it: add a `GuardLayer` to the route. A \
+                            request that came over no connection, as in a test by `oneshot`, has none";
+            Refusal::absent(parts, sentence).into_response::<axum_core::body::Body>().into_response()
         })
     }
 }
