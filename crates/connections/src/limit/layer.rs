@@ -97,7 +97,8 @@ impl ConnectionLimitLayer {
     }
 
     /// How many of one subject. Of one that is known only after the first message, the permit is taken then; if there is
-    /// none, the connection is closed with 1008.
+    /// none, the connection is closed with 1008. Who stays anonymous does not count here: see
+    /// [`unauthenticated`](Self::unauthenticated).
     pub fn per_subject(self, limit: impl Into<Limit>) -> Self {
         let limit = limit.into();
         self.set(|settings| settings.subject = Some(limit))
@@ -113,7 +114,7 @@ impl ConnectionLimitLayer {
         self.set(|settings| settings.key = Some((Arc::new(key), limit)))
     }
 
-    /// How many of those of whom it is not known yet who they are.
+    /// How many of those of whom it is not known yet who they are, or never will be. No limit unless told otherwise.
     pub fn unauthenticated(self, most: usize) -> Self {
         self.set(|settings| settings.unauthenticated = Some(most))
     }
