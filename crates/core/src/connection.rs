@@ -74,7 +74,9 @@ pub struct Ended {
     pub cut_short: bool,
 }
 
-/// A cheap handle of a live connection, in the request's extensions from the first layer on that guards it.
+/// A cheap handle of a live connection, in the request's extensions from the first layer on that guards it. With axum it
+/// is an extractor (feature `axum`); without, `request.extensions().get::<Connection>()`, which is `None` for a request
+/// that is no handshake.
 ///
 /// A close asked for before the upgrade has completed is carried out as soon as it has.
 #[derive(Clone)]

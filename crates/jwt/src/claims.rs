@@ -1,6 +1,7 @@
 //! The claims of an authenticated client.
 
-/// The claims of an authenticated client, as an extractor for axum (feature `axum`).
+/// The claims of an authenticated client, as an extractor for axum (feature `axum`). It gives out a clone: the type of
+/// the claims must be `Clone`.
 ///
 /// A plain value, so that a handler that takes it can be tested without a token. What proves that there was one is
 /// [`Session`](crate::Session).
