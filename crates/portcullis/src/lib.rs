@@ -6,6 +6,15 @@
 //! This crate is the front door: it re-exports the crates of the workspace, each behind a feature of its name. The
 //! vocabulary and the guarded connection of `portcullis-core` are always here. A library that needs one layer should
 //! take that layer's crate.
+//!
+//! # Tests of one's own
+//!
+//! - What a handler means by an error is a value: `assert_eq!(error.into_close().to_string(), "1008 muted")`.
+//! - A refusal is a response: `oneshot` of tower's shows it, with axum's `MockConnectInfo` outside of a
+//!   `ClientIpLayer`. Why it is a 500 only the log says, with feature `tracing`.
+//! - A request of `oneshot` came over no connection. There is nothing to guard then: limits on live connections and on
+//!   messages let it pass, `Connection` cannot be extracted, and `WebSocketUpgrade` refuses it with 426. To see those, bind
+//!   a listener to port 0, and connect a client.
 
 #[cfg(feature = "close")]
 pub use portcullis_close::CloseLayer;
