@@ -49,17 +49,29 @@ fn arms(input: &DeriveInput, from: &Ident) -> Result<Vec<Arm>> {
             if data.variants.is_empty() {
                 return Err(Error::new_spanned(&input.ident, "an enum without variants never closes anything"));
             }
-            data.variants
-                .iter()
-                .map(|variant| {
-                    let name = &variant.ident;
-                    arm(&quote!(Self::#name), &variant.fields, &read(&variant.attrs)?, &variant.ident, from)
-                })
-                .collect()
+            all(data.variants.iter().map(|variant| {
+                let name = &variant.ident;
+                arm(&quote!(Self::#name), &variant.fields, &read(&variant.attrs)?, &variant.ident, from)
+            }))
         }
         Data::Struct(data) => Ok(vec![arm(&quote!(Self), &data.fields, &read(&input.attrs)?, &input.ident, from)?]),
         Data::Union(_) => Err(Error::new_spanned(&input.ident, "a union cannot say what it means")),
     }
+}
+
+/// All that is wrong at once, not the first alone.
+fn all(arms: impl Iterator<Item = Result<Arm>>) -> Result<Vec<Arm>> {
+    let (mut right, mut wrong) = (Vec::new(), None::<Error>);
+    for arm in arms {
+        match arm {
+            Ok(arm) => right.push(arm),
+            Err(error) => match &mut wrong {
+                Some(wrong) => wrong.combine(error),
+                None => wrong = Some(error),
+            },
+        }
+    }
+    wrong.map_or(Ok(right), Err)
 }
 
 fn arm(path: &TokenStream, fields: &Fields, close: &Close, name: &Ident, from: &Ident) -> Result<Arm> {

@@ -26,4 +26,12 @@ struct Two;
 #[close(code = "4404")]
 struct Text;
 
+#[derive(IntoClose)]
+enum Both {
+    #[close(code = 1005)]
+    One,
+    #[close(code = 5000)]
+    Other,
+}
+
 fn main() {}
