@@ -50,7 +50,8 @@ pub struct MessageSizeLayer {
 
 impl MessageSizeLayer {
     /// Messages of at most so many bytes of payload, as they are on the wire.
-    pub fn new(bytes: u64) -> Self {
+    pub fn new(bytes: usize) -> Self {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         Self { bytes, fragments: 4096, within: Duration::from_secs(30), compression: false, report_only: false }
     }
 

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The longest message, in bytes.
-pub(crate) const MAX_MESSAGE: u64 = 4 * 1024;
+pub(crate) const MAX_MESSAGE: usize = 4 * 1024;
 
 /// The chat's own code, of those that are for private use (RFC 6455, section 7.4.2).
 const KICKED: CloseCode = match CloseCode::new(4001) {
