@@ -210,6 +210,9 @@ impl<T: AsyncWrite + Unpin> State<T> {
     }
 
     pub(super) fn poll_flush_io(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // A transport wakes whoever asked last: the keeper must not take the handler's place, nor the handler the keeper's.
+        let both = self.outbox_unflushed.then(|| self.both(cx));
+        let cx = &mut Context::from_waker(both.as_ref().unwrap_or(cx.waker()));
         let Some(io) = &mut self.io else { return Poll::Ready(Ok(())) };
         let flushed = ready!(Pin::new(io).poll_flush(cx));
         self.outbox_unflushed = false;

@@ -1,0 +1,98 @@
+//! A transport that takes what is written, and sends it when it is flushed, as TLS does.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
+    time::{Duration, Instant},
+};
+
+use portcullis_core::{
+    GuardedIo,
+    policy::{Action, Policy, Standing},
+    upgrade::Settings,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    time::{sleep, timeout},
+};
+
+#[derive(Default)]
+struct Wire {
+    blocked: bool,
+    waker: Option<Waker>,
+}
+
+/// Nothing comes in. A flush waits while the wire is blocked, and wakes whoever asked last.
+#[derive(Clone, Default)]
+struct Buffered(Arc<Mutex<Wire>>);
+
+impl Buffered {
+    fn set_blocked(&self, blocked: bool) {
+        let mut wire = self.0.lock().unwrap();
+        wire.blocked = blocked;
+        if let Some(waker) = wire.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+impl AsyncRead for Buffered {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Buffered {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(data.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut wire = self.0.lock().unwrap();
+        if !wire.blocked {
+            return Poll::Ready(Ok(()));
+        }
+        wire.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Pings once, and has something due every second.
+struct Pings {
+    next: Option<Instant>,
+    pinged: bool,
+}
+
+impl Policy for Pings {
+    fn deadline(&self, standing: &Standing) -> Option<Instant> {
+        self.next.or(standing.opened).map(|last| last + SECOND)
+    }
+
+    fn on_deadline(&mut self, _: &Standing, now: Instant) -> Action {
+        self.next = Some(now);
+        if std::mem::replace(&mut self.pinged, true) { Action::None } else { Action::Ping }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flush_that_waits_is_woken_though_a_ping_waits_with_it() {
+    let wire = Buffered::default();
+    wire.set_blocked(true);
+    let pings = Box::new(Pings { next: None, pinged: false });
+    let (mut io, _connection) = GuardedIo::new(wire.clone(), &Settings::default(), vec![pings]);
+    io.write_all(b"\x82\x02hi").await.unwrap();
+    let flush = tokio::spawn(async move { io.flush().await.map(|()| io) });
+    sleep(10 * SECOND).await;
+    assert!(!flush.is_finished());
+    wire.set_blocked(false);
+    let _io = timeout(SECOND / 2, flush).await.expect("it is woken").unwrap().unwrap();
+}
