@@ -1,9 +1,10 @@
 //! A side that does not read stops the other, through the guard.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use portcullis_core::{
-    GuardedIo,
+    CloseFrame, GuardedIo,
+    policy::{Action, Policy, Standing},
     upgrade::{Closing, Settings},
 };
 use tokio::{
@@ -68,4 +69,36 @@ async fn a_peer_that_sends_on_after_its_close_is_not_read_for_ever() {
     drop(guarded);
     let sent = writer.await.expect("no panic").expect("its close went out");
     assert!((4 * PAYLOAD..16 * PAYLOAD).contains(&sent), "{sent}");
+}
+
+/// Pings, and closes when the ping was not taken for ten seconds.
+struct Impatient {
+    pinged: bool,
+}
+
+impl Policy for Impatient {
+    fn watches_output(&self) -> bool {
+        true
+    }
+
+    fn deadline(&self, standing: &Standing) -> Option<Instant> {
+        let since = if self.pinged { standing.stalled_since } else { standing.opened };
+        since.map(|since| since + Duration::from_secs(10))
+    }
+
+    fn on_deadline(&mut self, _: &Standing, _: Instant) -> Action {
+        if std::mem::replace(&mut self.pinged, true) { Action::Close(CloseFrame::empty()) } else { Action::Ping }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_keeper_whose_ping_waits_does_not_spin_when_the_connection_is_closed() {
+    let (_peer, io) = duplex(4096);
+    let policy = Impatient { pinged: false };
+    let (mut guarded, connection) = GuardedIo::new(io, &Settings::default(), vec![Box::new(policy)]);
+    // Whole frames: the ping waits for nothing but room.
+    guarded.write_all(&[0x82, 2, 7, 7].repeat(1024)).await.expect("it fits");
+    // On a held clock a keeper that spins goes on for ever.
+    let ended = timeout(Duration::from_secs(60), connection.closed()).await.expect("it is ended");
+    assert_eq!(ended.frame, Some(CloseFrame::empty()));
 }

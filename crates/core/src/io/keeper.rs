@@ -158,6 +158,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
     /// Does what is due, and says what comes next.
     fn tend(&mut self, cx: &mut Context<'_>) -> Next<T> {
         park(&mut self.keeper, cx);
+        // Whatever comes nearer meanwhile is asked for below: it must not wake itself.
+        self.armed = Some(self.created);
         let now = now();
         if matches!(self.phase, Phase::Open) {
             self.guard.notes.tick(now);

@@ -366,8 +366,11 @@ impl<T> State<T> {
         wanted
     }
 
-    /// Tells the keeper of a deadline that has come nearer.
+    /// Tells the keeper of a deadline that has come nearer. A close that is decided leaves none to keep.
     pub(super) fn rearm(&mut self, deadline: Option<Instant>) {
+        if !matches!(self.phase, Phase::Open) {
+            return;
+        }
         let next = [deadline, self.delayed].into_iter().flatten().min();
         if next.is_some_and(|next| self.armed.is_none_or(|armed| next < armed)) {
             self.wake_keeper();
