@@ -10,7 +10,7 @@ use std::{
 };
 
 use portcullis_core::{
-    GuardedIo,
+    CloseCode, CloseFrame, GuardedIo,
     policy::{Action, Policy, Standing},
     upgrade::Settings,
 };
@@ -66,10 +66,10 @@ impl AsyncWrite for Buffered {
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Pings once, and has something due every second.
+/// Has something due every second, and first so many pings.
 struct Pings {
     next: Option<Instant>,
-    pinged: bool,
+    left: u32,
 }
 
 impl Policy for Pings {
@@ -79,7 +79,9 @@ impl Policy for Pings {
 
     fn on_deadline(&mut self, _: &Standing, now: Instant) -> Action {
         self.next = Some(now);
-        if std::mem::replace(&mut self.pinged, true) { Action::None } else { Action::Ping }
+        let pings = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        if pings { Action::Ping } else { Action::None }
     }
 }
 
@@ -87,7 +89,7 @@ impl Policy for Pings {
 async fn a_flush_that_waits_is_woken_though_a_ping_waits_with_it() {
     let wire = Buffered::default();
     wire.set_blocked(true);
-    let pings = Box::new(Pings { next: None, pinged: false });
+    let pings = Box::new(Pings { next: None, left: 1 });
     let (mut io, _connection) = GuardedIo::new(wire.clone(), &Settings::default(), vec![pings]);
     io.write_all(b"\x82\x02hi").await.unwrap();
     let flush = tokio::spawn(async move { io.flush().await.map(|()| io) });
@@ -95,4 +97,54 @@ async fn a_flush_that_waits_is_woken_though_a_ping_waits_with_it() {
     assert!(!flush.is_finished());
     wire.set_blocked(false);
     let _io = timeout(SECOND / 2, flush).await.expect("it is woken").unwrap().unwrap();
+}
+
+/// Closes when nothing was taken for ten seconds.
+struct Impatient;
+
+impl Policy for Impatient {
+    fn watches_output(&self) -> bool {
+        true
+    }
+
+    fn deadline(&self, standing: &Standing) -> Option<Instant> {
+        standing.stalled_since.map(|since| since + 10 * SECOND)
+    }
+
+    fn on_deadline(&mut self, standing: &Standing, now: Instant) -> Action {
+        match self.deadline(standing) {
+            Some(deadline) if deadline <= now => Action::Close(CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "")),
+            _ => Action::None,
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_takes_nothing_of_what_is_flushed_stalls() {
+    let wire = Buffered::default();
+    // Pings that the transport takes are not taken by the peer.
+    let pings = Box::new(Pings { next: None, left: 1000 });
+    let (mut io, connection) = GuardedIo::new(wire.clone(), &Settings::default(), vec![Box::new(Impatient), pings]);
+    io.write_all(b"\x82\x02hi").await.unwrap();
+    io.flush().await.unwrap();
+    wire.set_blocked(true);
+    io.write_all(b"\x82\x02hi").await.unwrap();
+    let flush = tokio::spawn(async move { io.flush().await.map(|()| io) });
+    let ended = timeout(30 * SECOND, connection.closed()).await.expect("it is closed");
+    assert_eq!(ended.frame.unwrap().code(), Some(CloseCode::TRY_AGAIN_LATER));
+    drop(flush);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flush_that_was_given_up_is_not_the_peers_fault_once_there_is_room() {
+    let wire = Buffered::default();
+    wire.set_blocked(true);
+    let (mut io, connection) = GuardedIo::new(wire.clone(), &Settings::default(), vec![Box::new(Impatient)]);
+    io.write_all(b"\x82\x02hi").await.unwrap();
+    timeout(SECOND, io.flush()).await.unwrap_err();
+    sleep(5 * SECOND).await;
+    wire.set_blocked(false);
+    sleep(60 * SECOND).await;
+    assert_eq!(connection.close_reason(), None);
+    io.flush().await.unwrap();
 }

@@ -20,8 +20,8 @@ use crate::{
 /// A client that asks and does not read makes the handler wait in a write for ever, and whatever is sent to it wait in
 /// memory.
 ///
-/// - Time runs while a write of the handler's, or a frame of the guard's, finds no room; it starts anew with each part
-///   that is taken, and ends when there is room again, even if nobody uses it.
+/// - Time runs while a write of the handler's, its flush, or a frame of the guard's finds no room; it starts anew with
+///   each part that is taken, and ends when there is room again, even if nobody uses it.
 /// - A close frame is tried, for as long as a closing handshake may take, and the connection dropped then. Where the
 ///   handler was stopped in the middle of a frame there is no place for one, and the connection just ends.
 ///

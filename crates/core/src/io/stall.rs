@@ -15,9 +15,12 @@ use tokio::io::AsyncWrite;
 use super::state::{Phase, State, now};
 use crate::guard::Measure;
 
-/// A write that found no room, and whether there was room since: a handler that gave the write up does not ask again.
+/// A write or a flush that found no room, and whether there was room since: a handler that gave it up does not ask
+/// again.
 pub(super) struct Stall {
     writer: Waker,
+    /// It was a flush.
+    flush: bool,
     room: AtomicBool,
 }
 
@@ -38,27 +41,36 @@ impl<T: AsyncWrite + Unpin> State<T> {
     ) -> Poll<io::Result<usize>> {
         let Some(io) = &mut self.io else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
         let polled = write(Pin::new(io), cx);
-        if self.guard.watches_output() { self.follow(cx, polled, write) } else { polled }
+        if self.guard.watches_output() { self.follow(cx, polled, false, write) } else { polled }
     }
 
-    fn follow(
+    /// Flushes the transport: one that has a buffer of its own, such as TLS, takes what is written, and waits here.
+    #[inline]
+    pub(super) fn poll_transport_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(io) = &mut self.io else { return Poll::Ready(Ok(())) };
+        let polled = Pin::new(io).poll_flush(cx);
+        if self.guard.watches_output() { self.follow(cx, polled, true, |io, cx| io.poll_flush(cx)) } else { polled }
+    }
+
+    fn follow<R>(
         &mut self,
         cx: &mut Context<'_>,
-        polled: Poll<io::Result<usize>>,
-        write: impl Fn(Pin<&mut T>, &mut Context<'_>) -> Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
+        polled: Poll<io::Result<R>>,
+        flush: bool,
+        operate: impl Fn(Pin<&mut T>, &mut Context<'_>) -> Poll<io::Result<R>>,
+    ) -> Poll<io::Result<R>> {
         let Some(io) = &mut self.io else { return polled };
         if polled.is_ready() {
-            self.flows();
+            self.moved(cx, flush);
             return polled;
         }
         // Again, with a waker that remembers that it was woken.
-        let stall = Arc::new(Stall { writer: cx.waker().clone(), room: AtomicBool::new(false) });
+        let stall = Arc::new(Stall { writer: cx.waker().clone(), flush, room: AtomicBool::new(false) });
         let waker = stall.clone().into();
-        let polled = write(Pin::new(io), &mut Context::from_waker(&waker));
+        let polled = operate(Pin::new(io), &mut Context::from_waker(&waker));
         self.look_for_room();
         if polled.is_ready() {
-            self.flows();
+            self.moved(cx, flush);
         } else {
             self.stall = Some(stall);
             self.guard.standing.stalled_since.get_or_insert_with(now);
@@ -66,6 +78,16 @@ impl<T: AsyncWrite + Unpin> State<T> {
             self.rearm(deadline);
         }
         polled
+    }
+
+    /// Something went on. A flush says nothing of a write that found no room, as most transports have nothing to flush;
+    /// and one that buffers takes what is written though nothing of it goes out.
+    fn moved(&mut self, cx: &mut Context<'_>, flush: bool) {
+        match &self.stall {
+            Some(stall) if stall.flush && !flush => drop(self.poll_transport_flush(cx)),
+            Some(stall) if flush && !stall.flush => {}
+            _ => self.flows(),
+        }
     }
 
     fn flows(&mut self) {

@@ -213,8 +213,10 @@ impl<T: AsyncWrite + Unpin> State<T> {
         // A transport wakes whoever asked last: the keeper must not take the handler's place, nor the handler the keeper's.
         let both = self.outbox_unflushed.then(|| self.both(cx));
         let cx = &mut Context::from_waker(both.as_ref().unwrap_or(cx.waker()));
-        let Some(io) = &mut self.io else { return Poll::Ready(Ok(())) };
-        let flushed = ready!(Pin::new(io).poll_flush(cx));
+        if self.io.is_none() {
+            return Poll::Ready(Ok(()));
+        }
+        let flushed = ready!(self.poll_transport_flush(cx));
         self.outbox_unflushed = false;
         Poll::Ready(flushed)
     }
