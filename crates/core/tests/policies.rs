@@ -325,3 +325,47 @@ async fn every_policy_learns_the_subject_and_a_nearer_deadline_counts() {
     assert!(began.elapsed() < SECOND * 3, "{:?}", began.elapsed());
     drop(guarded);
 }
+
+/// Closes when the handler has said nothing for ten seconds.
+struct Listens;
+
+impl Policy for Listens {
+    fn watches_output(&self) -> bool {
+        true
+    }
+
+    fn deadline(&self, standing: &Standing) -> Option<Instant> {
+        standing.last_message_out.or(standing.opened).map(|last| last + SECOND * 10)
+    }
+
+    fn on_deadline(&mut self, _: &Standing, _: Instant) -> Action {
+        Action::Close(CloseFrame::new(CloseCode::TIMEOUT, ""))
+    }
+}
+
+/// Whether a handler that writes one of these after another, one a second, is heard.
+async fn is_heard(writes: &[&[u8]]) -> bool {
+    let (_peer, io) = duplex(4096);
+    let (mut guarded, _connection) = GuardedIo::new(io, &Settings::default(), vec![Box::new(Listens)]);
+    for write in writes.iter().cycle().take(30) {
+        if guarded.write_all(write).await.is_err() {
+            return false;
+        }
+        tokio::time::sleep(SECOND).await;
+    }
+    true
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_is_heard_by_any_part_of_a_message_and_by_no_part_of_a_pong() {
+    for (writes, heard) in [
+        (&[b"\x82\x02hi".as_slice()][..], true),
+        (&[b"\x82", b"\x02", b"hi"], true),
+        // Further fragments of a message, each whole.
+        (&[b"\x00\x02hi"], true),
+        (&[b"\x8a\x02hi"], false),
+        (&[b"\x8a\x02", b"hi"], false),
+    ] {
+        assert_eq!(is_heard(writes).await, heard, "{writes:?}");
+    }
+}

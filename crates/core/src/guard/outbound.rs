@@ -10,6 +10,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Outbound {
     decoder: Decoder,
+    /// The frame under way is a control frame.
+    control: bool,
     capture: Vec<u8>,
     /// Bytes of the close frame that were seen; an overlong one is not kept whole.
     captured: u64,
@@ -23,6 +25,9 @@ pub struct Measure {
     /// Behind them a close frame begins, which [`Guard::capture_close`] takes.
     pub close_follows: bool,
     decoder: Decoder,
+    control: bool,
+    /// Some of it is of a data message: a header, or payload.
+    data: bool,
     messages: u64,
 }
 
@@ -34,7 +39,9 @@ impl Guard {
 
     /// A measure of nothing, from where the handler's stream stands.
     pub fn measure_start(&self) -> Measure {
-        Measure { pass: 0, close_follows: false, decoder: self.outbound.decoder.clone(), messages: 0 }
+        let Outbound { decoder, control, .. } = &self.outbound;
+        let (decoder, control) = (decoder.clone(), *control);
+        Measure { pass: 0, close_follows: false, decoder, control, data: false, messages: 0 }
     }
 
     /// Measures a write: all of it, up to a close frame, or, with `one_frame`, up to the next boundary.
@@ -45,17 +52,13 @@ impl Guard {
         measure
     }
 
-    /// Whether a data message is in what was measured: it begins there, or more of what had begun is.
-    pub(crate) fn is_message(&self, measure: &Measure) -> bool {
-        measure.messages > 0 || (measure.pass > 0 && !self.outbound_at_boundary())
-    }
-
     /// Says that what was measured went out, all of it.
     #[inline]
     pub fn wrote(&mut self, measure: Measure) {
         self.counters.bytes_out += measure.pass as u64;
         self.counters.messages_out += measure.messages;
         self.outbound.decoder = measure.decoder;
+        self.outbound.control = measure.control;
     }
 
     /// Takes bytes of the handler's close frame. Returns how many, and the frame, mended, once it is whole.
@@ -75,16 +78,22 @@ impl Guard {
 }
 
 impl Measure {
+    /// Whether a part of a data message is in what was measured.
+    pub(crate) fn has_data(&self) -> bool {
+        self.data
+    }
+
     /// Measures on.
     #[inline]
     pub fn extend(&mut self, data: &[u8], one_frame: bool) {
         let mut rest = data;
         while !self.close_follows {
-            self.decoder.skip_payload(&mut rest);
+            self.data |= !self.decoder.skip_payload(&mut rest).is_empty() && !self.control;
             let Some(&first) = rest.first() else { break };
             if self.decoder.at_boundary() {
                 if let (false, Some(behind)) = (one_frame, behind_short_message(rest)) {
                     self.messages += 1;
+                    self.data = true;
                     rest = behind;
                     continue;
                 }
@@ -95,6 +104,8 @@ impl Measure {
             }
             let Some(header) = self.decoder.next(&mut rest) else { break };
             self.messages += u64::from(header.starts_message());
+            self.control = header.opcode().is_control();
+            self.data |= !self.control;
         }
         self.pass += data.len() - rest.len();
     }

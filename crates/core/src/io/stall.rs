@@ -108,7 +108,7 @@ impl<T: AsyncWrite + Unpin> State<T> {
         if let Phase::Ending(ending) = &mut self.phase {
             ending.quiet_at = (now() + self.settings.quiet).min(ending.deadline);
         }
-        if self.guard.watches_output() && self.guard.is_message(&measure) {
+        if self.guard.watches_output() && measure.has_data() {
             self.guard.standing.last_message_out = Some(now());
         }
         self.guard.wrote(measure);
