@@ -102,3 +102,18 @@ async fn a_supervised_handler_is_done_when_it_has_ended() {
     handler.await.unwrap();
     assert!(held.upgrade().is_none());
 }
+
+#[tokio::test(start_paused = true)]
+async fn patience_without_end_is_patience() {
+    let own = Settings { quiet: Duration::MAX, grace: Duration::MAX, ..Settings::default() };
+    for settings in [own, Settings::default()] {
+        let (peer, guarded, connection) = guarded(&settings);
+        connection.close_patiently(bye(), Duration::MAX, Duration::MAX);
+        connection.close_within(bye(), Duration::MAX);
+        let sending = tokio::spawn(send_at(guarded, &[1000, 60_000]));
+        sleep(MS * 70_000).await;
+        assert_eq!(connection.close_reason(), None);
+        sending.abort();
+        assert_eq!(closed_after(peer).await.1, 2);
+    }
+}

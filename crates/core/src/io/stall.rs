@@ -12,7 +12,7 @@ use std::{
 
 use tokio::io::AsyncWrite;
 
-use super::state::{Phase, State, now};
+use super::state::{LONGEST, Phase, State, now};
 use crate::guard::Measure;
 
 /// A write or a flush that found no room, and whether there was room since: a handler that gave it up does not ask
@@ -106,7 +106,7 @@ impl<T: AsyncWrite + Unpin> State<T> {
     #[inline]
     pub(super) fn wrote(&mut self, measure: Measure) {
         if let Phase::Ending(ending) = &mut self.phase {
-            ending.quiet_at = (now() + self.settings.quiet).min(ending.deadline);
+            ending.quiet_at = (now() + self.settings.quiet.min(LONGEST)).min(ending.deadline);
         }
         if self.guard.watches_output() && measure.has_data() {
             self.guard.standing.last_message_out = Some(now());

@@ -21,6 +21,9 @@ use crate::{
 /// What a handler writes after the connection was taken from it is swallowed for so long, then refused.
 pub(super) const SWALLOW: Duration = Duration::from_millis(100);
 
+/// No patience is longer, so that no time overflows.
+pub(super) const LONGEST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, not one state spelled out")]
 pub(crate) struct State<T> {
     pub(super) io: Option<T>,
@@ -175,7 +178,7 @@ impl<T> State<T> {
             }
             Phase::Open => {
                 let (now, settings) = (now(), &self.settings);
-                let grace = grace.unwrap_or(settings.grace);
+                let grace = grace.unwrap_or(settings.grace).min(LONGEST);
                 self.phase = Phase::Ending(Ending {
                     frame: frame.filter(|_| self.handler_close.is_none()),
                     by,
