@@ -172,3 +172,15 @@ async fn a_client_that_leaves_leaves_nothing_behind() {
     assert_eq!(events.recv().await, Some(Event::Failed));
     assert_eq!(connection.closed().await.by, EndedBy::Transport);
 }
+
+#[tokio::test]
+async fn a_connection_that_waits_can_be_aborted() {
+    let (address, mut events) = gated(open_sesame).await;
+    let mut wire = Wire::open(address, "/ws").await;
+    let connection = arrived(&mut events).await;
+    connection.abort();
+    assert_eq!(wire.next().await, Seen::Eof);
+    assert_eq!(events.recv().await, Some(Event::Failed));
+    let ended = connection.closed().await;
+    assert_eq!((ended.by, ended.frame, ended.cut_short), (EndedBy::Guard, None, true));
+}

@@ -141,3 +141,14 @@ async fn settings_hold_wherever_their_layer_stands_and_the_outermost_count() {
         assert_eq!(wire.next().await, seen);
     }
 }
+
+#[tokio::test]
+async fn a_connection_that_is_aborted_before_its_upgrade_ends_with_it() {
+    let handler = any(async |connection: Connection, upgrade: WebSocketUpgrade| {
+        connection.abort();
+        upgrade.on_upgrade(async |mut socket| while socket.recv().await.is_some() {})
+    });
+    let app = Router::new().route("/", handler).layer(GuardLayer::new());
+    let mut wire = Wire::open(serve(app).await, "/").await;
+    assert_eq!(wire.next().await, Seen::Eof);
+}

@@ -40,6 +40,7 @@ enum Turned {
     Guard(CloseFrame),
     Peer(Result<CloseFrame, MalformedClose>),
     Gone,
+    Aborted,
 }
 
 /// Runs a connection up to the judgement of its first message. Says whether its handler may have it.
@@ -57,7 +58,7 @@ where
         });
         let mut judged = pin!(judged);
         poll_fn(|cx| match shared.asked_to_close(cx) {
-            Some(frame) => Poll::Ready(Err(Turned::Guard(frame))),
+            Some(turned) => Poll::Ready(Err(turned)),
             None => judged.as_mut().poll(cx).map(|done| done.unwrap_or(Err(Turned::Guard(late.clone())))),
         })
         .await
@@ -81,11 +82,14 @@ impl<T> Shared<T> {
         state.retire()
     }
 
-    fn asked_to_close(&self, cx: &mut Context<'_>) -> Option<CloseFrame> {
+    fn asked_to_close(&self, cx: &mut Context<'_>) -> Option<Turned> {
         let mut state = lock(&self.state);
         park(&mut state.reader, cx);
+        if state.doomed {
+            return Some(Turned::Aborted);
+        }
         match &mut state.phase {
-            Phase::Upgrading(close) => close.take().map(|(frame, _)| frame),
+            Phase::Upgrading(close) => close.take().map(|(frame, _)| Turned::Guard(frame)),
             _ => None,
         }
     }
@@ -146,6 +150,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Held<T> {
             Turned::Gone => {
                 let _retired = shared.retire();
                 return shared.about.end(Ended { by: EndedBy::Transport, frame: None, cut_short: false });
+            }
+            Turned::Aborted => {
+                let (_retired, io) = (shared.retire(), self.io);
+                drop(io);
+                return shared.about.end(Ended { by: EndedBy::Guard, frame: None, cut_short: true });
             }
         };
         let retired = shared.retire();

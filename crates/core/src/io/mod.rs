@@ -257,11 +257,18 @@ impl<T> State<T> {
         }
     }
 
-    /// What has been taken from here is its taker's to end.
+    /// What has been taken from here is its taker's to end, and what has not come yet ends when it comes.
     fn abort(&mut self) {
-        if matches!(self.phase, Phase::Open | Phase::Ending(_)) {
-            self.phase = Phase::Aborted;
-            self.wake_keeper();
+        match self.phase {
+            Phase::Open | Phase::Ending(_) => {
+                self.phase = Phase::Aborted;
+                self.wake_keeper();
+            }
+            Phase::Upgrading(_) => {
+                self.doomed = true;
+                self.wake_all();
+            }
+            _ => {}
         }
     }
 }

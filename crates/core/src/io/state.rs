@@ -64,6 +64,8 @@ pub(crate) struct State<T> {
     closed_by: Option<EndedBy>,
     pub(super) drain: Drain,
     shutdown_first: bool,
+    /// It was aborted before the upgrade had completed.
+    pub(super) doomed: bool,
     /// Reading failed: nothing can be said to the peer any more.
     broken: bool,
     /// The handler's half is gone.
@@ -137,6 +139,7 @@ impl<T> State<T> {
             closed_by: None,
             drain: Drain::default(),
             shutdown_first: false,
+            doomed: false,
             broken: false,
             abandoned: false,
             supervised: false,
@@ -162,6 +165,9 @@ impl<T> State<T> {
         self.backlog = inbox;
         self.shutdown_first = shutdown_first;
         self.phase = Phase::Open;
+        if self.doomed {
+            self.abort();
+        }
         if let Some((frame, grace)) = close {
             self.begin_close(Some(frame), EndedBy::Guard, grace);
         }
