@@ -153,7 +153,7 @@ impl Policy for MessageSize {
     }
 
     fn on_deadline(&mut self, standing: &Standing, now: Instant) -> Action {
-        if self.doubt.holds(standing.unfinished_since, standing, now) {
+        if self.doubt.holds_hidden(standing.unfinished_since, standing, now) {
             return Action::None;
         }
         let reason = format!("message not finished within {:?}", self.limits.within);

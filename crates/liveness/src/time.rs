@@ -23,6 +23,8 @@ pub(crate) struct Doubt {
     since: Option<Instant>,
     /// What had come in when it was put off.
     received: u64,
+    /// There was more than one could see.
+    hidden: bool,
 }
 
 impl Doubt {
@@ -31,13 +33,24 @@ impl Doubt {
         self.again
     }
 
+    /// [`holds`](Self::holds), and also while more waits than is looked at, or did the last time, or input is delayed:
+    /// the handler may have read what was seen of it, and the rest have waited here. A peer cannot have that much wait
+    /// unless it is faster than the handler.
+    pub(crate) fn holds_hidden(&mut self, since: Option<Instant>, standing: &Standing, now: Instant) -> bool {
+        let hidden = standing.hidden || (self.hidden && self.since == since);
+        let holds = self.holds(since, standing, now) || (hidden && standing.unread && self.hold(since, standing, now));
+        self.hidden = standing.hidden;
+        holds
+    }
+
     /// Whether the verdict must wait.
     pub(crate) fn holds(&mut self, since: Option<Instant>, standing: &Standing, now: Instant) -> bool {
         let was_read = self.since == since && standing.read >= self.received;
-        if !standing.unread || was_read {
-            return false;
-        }
-        *self = Self { again: later(now, AGAIN), since, received: standing.received };
+        standing.unread && !was_read && self.hold(since, standing, now)
+    }
+
+    fn hold(&mut self, since: Option<Instant>, standing: &Standing, now: Instant) -> bool {
+        *self = Self { again: later(now, AGAIN), since, received: standing.received, hidden: self.hidden };
         true
     }
 }

@@ -155,3 +155,53 @@ async fn compression_is_not_offered_to_the_handler_unless_allowed() {
         assert_eq!(pipe.body(expected.len()).await, expected);
     }
 }
+
+/// A message of so many fragments of 500 bytes.
+async fn fragments(pipe: &mut Pipe, count: usize) {
+    for number in 1..=count {
+        let opcode = if number == 1 { 0x02 } else { 0x00 };
+        pipe.frame(if number == count { 0x80 | opcode } else { opcode }, &[7; 500]).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_delayed_here_is_not_late() {
+    let slow = MessageRateLayer::per_second(100)
+        .continuation_quota(portcullis_rate_limit::Quota::with_period(SECOND / 100).unwrap())
+        .on_excess(Excess::Delay);
+    let app = spied().0.layer(MessageSizeLayer::new(1_000_000).within(10 * SECOND)).layer(slow);
+    let mut pipe = open(&app).await;
+    let began = Instant::now();
+    fragments(&mut pipe, 2000).await;
+    pipe.frame(0x89, b"done").await;
+    assert_eq!(pipe.next().await, Seen::Other(0x8a, b"done".to_vec()));
+    assert!(began.elapsed() > 15 * SECOND, "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_read_slowly_here_is_not_late() {
+    const LENGTH: usize = 250 * 508;
+    let (told, mut tell) = tokio::sync::mpsc::unbounded_channel();
+    let route = any(async move |mut request: axum::extract::Request| {
+        let upgraded = hyper::upgrade::on(&mut request);
+        tokio::spawn(async move {
+            let mut io = hyper_util::rt::TokioIo::new(upgraded.await.unwrap());
+            let (mut buf, mut read) = (vec![0; 5000], 0);
+            while read < LENGTH {
+                let more = tokio::io::AsyncReadExt::read(&mut io, &mut buf).await.unwrap();
+                assert!(more > 0, "ended after {read} bytes");
+                read += more;
+                // What came is dealt with.
+                sleep(SECOND).await;
+            }
+            told.send(()).unwrap();
+        });
+        http::StatusCode::SWITCHING_PROTOCOLS
+    });
+    let app = Router::new().route("/", route).layer(MessageSizeLayer::new(200_000).within(10 * SECOND));
+    let mut pipe = open(&app).await;
+    let began = Instant::now();
+    fragments(&mut pipe, 250).await;
+    tokio::time::timeout(HOUR, tell.recv()).await.expect("all of it");
+    assert!(began.elapsed() > 15 * SECOND, "{:?}", began.elapsed());
+}
