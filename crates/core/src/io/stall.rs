@@ -49,7 +49,7 @@ impl<T: AsyncWrite + Unpin> State<T> {
     pub(super) fn poll_transport_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(io) = &mut self.io else { return Poll::Ready(Ok(())) };
         let polled = Pin::new(io).poll_flush(cx);
-        if self.guard.watches_output() { self.follow(cx, polled, true, |io, cx| io.poll_flush(cx)) } else { polled }
+        if self.guard.watches_output() { self.follow(cx, polled, true, AsyncWrite::poll_flush) } else { polled }
     }
 
     fn follow<R>(
