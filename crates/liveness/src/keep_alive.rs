@@ -11,7 +11,7 @@ use portcullis_core::{
 };
 
 use crate::{
-    service::{Watch, layer, reported},
+    service::{Watch, layer},
     time::later,
 };
 
@@ -28,7 +28,8 @@ use crate::{
 /// - The round trip of the last ping is [`Connection::round_trip`](portcullis_core::Connection::round_trip).
 ///
 /// **What this does not do**: notice a peer that answers pings and does not read; see
-/// [`WriteTimeoutLayer`](crate::WriteTimeoutLayer).
+/// [`WriteTimeoutLayer`](crate::WriteTimeoutLayer). Nor know how much a ping has to wait for: behind megabytes that a slow
+/// link takes longer for than the timeout, a peer that only reads is closed.
 ///
 /// # Defaults
 ///
@@ -87,7 +88,7 @@ impl KeepAliveLayer {
         Self { frame, ..self }
     }
 
-    /// Closes nothing: what would have been closed is counted and told, once a connection.
+    /// Closes nothing, and goes on pinging: pings without an answer are counted and told.
     pub fn report_only(self) -> Self {
         Self { report_only: true, ..self }
     }
@@ -103,8 +104,8 @@ layer!(KeepAliveLayer);
 
 impl Watch for KeepAliveLayer {
     fn policy(self: &Arc<Self>) -> Box<dyn Policy> {
-        let period = self.interval.mul_f64(1.0 - fastrand::f64() / 4.0);
-        reported(KeepAlive { layer: self.clone(), period, last: None, asked: None }, self.report_only)
+        let period = self.interval.saturating_sub(self.interval.mul_f64(fastrand::f64() / 4.0));
+        Box::new(KeepAlive { layer: self.clone(), period, last: None, asked: None, reported: 0 })
     }
 }
 
@@ -116,6 +117,8 @@ struct KeepAlive {
     last: Option<Instant>,
     /// It was not answered yet.
     asked: Option<Asked>,
+    /// On report only, so many times there was no answer.
+    reported: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -143,6 +146,10 @@ impl Policy for KeepAlive {
         false
     }
 
+    fn take_reported(&mut self) -> u64 {
+        std::mem::take(&mut self.reported)
+    }
+
     fn on_pong(&mut self, _: Duration, _: Instant) {
         self.asked = None;
     }
@@ -163,6 +170,12 @@ impl Policy for KeepAlive {
             }
             Some(asked) if standing.hidden => {
                 self.asked = Some(Asked { until: later(now, self.layer.timeout), ..asked });
+                Action::None
+            }
+            // It goes on pinging: the round trip is of use, and so is what proxies see.
+            Some(_) if self.layer.report_only => {
+                self.asked = None;
+                self.reported += 1;
                 Action::None
             }
             Some(_) => Action::Close(self.layer.frame.clone()),

@@ -79,8 +79,16 @@ impl State {
 
     /// The drain is over, but for the number of those who were refused.
     pub(super) fn finish(&self, drained: Drained) -> Drained {
-        let drained = Drained { refused: self.refused.load(Ordering::Relaxed), ..drained };
-        self.stage.send_replace(Stage::Drained(drained));
+        let mut drained = Drained { refused: self.refused.load(Ordering::Relaxed), ..drained };
+        self.stage.send_if_modified(|stage| {
+            // Of two that drained at once the first has said what came of it.
+            if let Stage::Drained(first) = stage {
+                drained = *first;
+                return false;
+            }
+            *stage = Stage::Drained(drained);
+            true
+        });
         drained
     }
 

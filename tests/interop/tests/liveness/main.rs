@@ -88,10 +88,12 @@ async fn what_only_reports_closes_nothing() {
     assert_eq!(pipe.next().await, Seen::Other(0x82, vec![7; 1000]));
     sleep(2 * HOUR).await;
     pipe.text("still there").await;
+    let mut pings = 0;
     loop {
         match pipe.next().await {
-            Seen::Other(0x89, _) => {}
+            Seen::Other(0x89, _) => pings += 1,
             seen => break assert_eq!(seen, text("still there")),
         }
     }
+    assert!(pings > 100, "{pings} pings that nobody answered");
 }
