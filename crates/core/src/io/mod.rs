@@ -1,5 +1,6 @@
 //! The guarded connection: a thin shell of I/O around [`Guard`](crate::guard::Guard).
 
+mod ending;
 mod held;
 mod keeper;
 mod read;
