@@ -1,7 +1,12 @@
 //! A keeper that looks at what its handler has not read, and pings between its writes, changes nothing of either.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::time::{Duration, Instant};
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
 
 use portcullis_core::{
     GuardedIo,
@@ -11,7 +16,7 @@ use portcullis_core::{
 };
 use proptest::prelude::*;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, duplex, split},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, duplex, split},
     time::{sleep, timeout},
 };
 
@@ -166,4 +171,45 @@ proptest! {
             assert!(without_pings(&heard)[..outbound.len()] == outbound);
         });
     }
+}
+
+/// Says one thing, then once that it is broken, and nothing from then on.
+struct Breaking(Vec<io::Result<&'static [u8]>>);
+
+impl AsyncRead for Breaking {
+    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let next = if self.0.is_empty() { Ok(&b""[..]) } else { self.0.remove(0) };
+        Poll::Ready(next.map(|bytes| buf.put_slice(bytes)))
+    }
+}
+
+impl AsyncWrite for Breaking {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_that_a_look_finds_is_the_handlers_to_read_behind_what_came_before() {
+    let frame = b"\x82\x81\0\0\0\0x";
+    let io = Breaking(vec![Ok(frame), Err(io::ErrorKind::ConnectionReset.into())]);
+    let policy = Restless { every: Duration::from_millis(10), next: None, pings: 0, delays: 0, frames: 0 };
+    let (mut guarded, connection) = GuardedIo::new(io, &Settings::default(), vec![Box::new(policy)]);
+    // The keeper begins with the first call that finds something to wait for.
+    guarded.flush().await.unwrap();
+    sleep(Duration::from_millis(100)).await;
+    let mut read = [0; 512];
+    assert_eq!(guarded.read(&mut read).await.unwrap(), frame.len());
+    assert_eq!(guarded.read(&mut read).await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+    assert_eq!(guarded.read(&mut read).await.unwrap(), 0);
+    drop(guarded);
+    assert_eq!(connection.closed().await.by, portcullis_core::EndedBy::Transport);
 }

@@ -117,7 +117,7 @@ impl<T> State<T> {
     /// The peer's side ended. Without a close frame before it, that is how the connection ended.
     pub(super) fn transport_ended(&mut self, broken: bool) {
         self.closed_by.get_or_insert(EndedBy::Transport);
-        self.broken = broken;
+        self.broken |= broken;
     }
 
     /// How a connection ended that nothing more can be said on.

@@ -110,6 +110,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         if self.drain.exceeds(self.settings.closing.bytes) {
             return Poll::Ready(Ok(true));
         }
+        if let Some(error) = self.failed.take() {
+            return Poll::Ready(Err(error));
+        }
         let Some(io) = &mut self.io else { return Poll::Ready(Ok(true)) };
         if self.backlog.len() >= buf.remaining() {
             // What a delay held back is more than the caller takes: it comes in parts.
@@ -171,12 +174,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         let waker = self.reader.clone().unwrap_or_else(|| Waker::noop().clone());
         let cx = &mut Context::from_waker(&waker);
         let mut side = [0; 1024];
-        while self.backlog.len() < SIDE {
+        while self.backlog.len() < SIDE && self.failed.is_none() {
             let Some(io) = &mut self.io else { return };
             let mut side = ReadBuf::new(&mut side);
             match Pin::new(io).poll_read(cx, &mut side) {
                 Poll::Ready(Ok(())) if !side.filled().is_empty() => {}
-                Poll::Ready(Err(_)) => return self.transport_ended(true),
+                // A transport may say it once; it is the handler's to read, behind what came before.
+                Poll::Ready(Err(error)) => {
+                    self.failed = Some(error);
+                    if let Some(reader) = &self.reader {
+                        reader.wake_by_ref();
+                    }
+                    return self.transport_ended(true);
+                }
                 // The end of the stream is there to be found again.
                 Poll::Ready(Ok(())) | Poll::Pending => return,
             }

@@ -2,6 +2,7 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
+    io,
     sync::Arc,
     task::{Context, Waker},
     time::{Duration, Instant},
@@ -39,6 +40,8 @@ pub(crate) struct State<T> {
     pub(super) admitted: Vec<u8>,
     /// Nothing is read before that time.
     pub(super) delayed: Option<Instant>,
+    /// Reading failed before the handler read.
+    pub(super) failed: Option<io::Error>,
     /// The delay is over, and what it held back is to be presented again.
     pub(super) resumed: bool,
     pub(super) created: Instant,
@@ -120,6 +123,7 @@ impl<T> State<T> {
             backlog: Vec::new(),
             admitted: Vec::new(),
             delayed: None,
+            failed: None,
             resumed: false,
             created: now(),
             capped: false,
