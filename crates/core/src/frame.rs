@@ -214,51 +214,67 @@ pub fn apply_mask(payload: &mut [u8], mask: [u8; 4]) {
     }
 }
 
+/// Writes a frame of any kind and length, legal or not. `first` is its first byte: FIN, the reserved bits and the opcode.
+/// The payload is masked with `mask`, as a client must, or sent as it is, as a server must (RFC 6455, section 5.1).
+///
+/// ```
+/// use portcullis_core::frame::{FrameHeader, Opcode, put_frame};
+///
+/// let mut out = Vec::new();
+/// put_frame(&mut out, 0x81, b"hello", Some([1, 2, 3, 4]));
+/// let header = FrameHeader::parse(&out).unwrap();
+/// assert_eq!((header.opcode(), header.payload_len(), header.mask()), (Opcode::TEXT, 5, Some([1, 2, 3, 4])));
+/// ```
+pub fn put_frame(out: &mut Vec<u8>, first: u8, payload: &[u8], mask: Option<[u8; 4]>) {
+    put_header(out, first, payload.len(), mask);
+    let start = out.len();
+    out.extend_from_slice(payload);
+    if let Some(mask) = mask {
+        apply_mask(&mut out[start..], mask);
+    }
+}
+
 /// Writes a control frame as a server sends it, unmasked.
 ///
 /// # Panics
 ///
 /// If the payload is longer than 125 bytes.
 pub fn put_control(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
-    put_header(out, opcode, payload.len(), 0);
-    out.extend_from_slice(payload);
+    assert!(payload.len() <= MAX_CONTROL, "a control frame carries at most 125 bytes");
+    put_frame(out, FIN | opcode.as_u8(), payload, None);
 }
 
 /// Writes a close frame as a server sends it, unmasked.
 pub fn put_close(out: &mut Vec<u8>, frame: &CloseFrame) {
-    put_header(out, Opcode::CLOSE, close_len(frame), 0);
+    put_header(out, FIN | Opcode::CLOSE.as_u8(), close_len(frame), None);
     put_close_payload(out, frame);
 }
 
 /// Writes a close frame as a client sends it, masked with a key of zeros.
 pub fn put_close_masked(out: &mut Vec<u8>, frame: &CloseFrame) {
-    put_header(out, Opcode::CLOSE, close_len(frame), 0x80);
-    out.extend_from_slice(&[0; 4]);
+    put_header(out, FIN | Opcode::CLOSE.as_u8(), close_len(frame), Some([0; 4]));
     put_close_payload(out, frame);
 }
 
-/// Writes a text message as a server sends it, in one unmasked frame.
-#[cfg(feature = "guard")]
-pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
-    out.push(0x80 | Opcode::TEXT.as_u8());
-    match (u8::try_from(text.len()), u16::try_from(text.len())) {
-        (Ok(len @ 0..=125), _) => out.push(len),
+/// The last frame of its message.
+const FIN: u8 = 0x80;
+
+/// The shortest form that holds the length (RFC 6455, section 5.2).
+fn put_header(out: &mut Vec<u8>, first: u8, len: usize, mask: Option<[u8; 4]>) {
+    let masked = u8::from(mask.is_some()) << 7;
+    out.push(first);
+    match (u8::try_from(len), u16::try_from(len)) {
+        (Ok(len @ 0..=125), _) => out.push(masked | len),
         (_, Ok(len)) => {
-            out.push(0x7e);
+            out.push(masked | 126);
             out.extend_from_slice(&len.to_be_bytes());
         }
         _ => {
-            out.push(0x7f);
-            out.extend_from_slice(&(text.len() as u64).to_be_bytes());
+            out.push(masked | 127);
+            out.extend_from_slice(&(len as u64).to_be_bytes());
         }
     }
-    out.extend_from_slice(text.as_bytes());
-}
-
-fn put_header(out: &mut Vec<u8>, opcode: Opcode, len: usize, mask_bit: u8) {
-    assert!(len <= MAX_CONTROL, "a control frame carries at most 125 bytes");
-    let len = u8::try_from(len).expect("125 fits a byte");
-    out.extend_from_slice(&[0x80 | opcode.as_u8(), mask_bit | len]);
+    out.extend(mask.into_iter().flatten());
 }
 
 fn close_len(frame: &CloseFrame) -> usize {
@@ -313,6 +329,24 @@ mod tests {
             assert_eq!((header.payload_len(), header.len()), (payload, len), "{bytes:?}");
             for cut in 0..bytes.len() {
                 assert_eq!(FrameHeader::parse(&bytes[..cut]), None, "{bytes:?} cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_length_is_written_in_its_shortest_form() {
+        for (len, header) in [(0, 2), (125, 2), (126, 4), (65_535, 4), (65_536, 10)] {
+            for mask in [None, Some([0x5a, 0, 0xff, 1])] {
+                let payload = vec![7; len];
+                let mut out = Vec::new();
+                put_frame(&mut out, 0x02, &payload, mask);
+                let parsed = FrameHeader::parse(&out).unwrap();
+                assert_eq!(parsed.len(), header + mask.map_or(0, |_| 4), "{len}");
+                assert_eq!((parsed.fin(), parsed.opcode(), parsed.mask()), (false, Opcode::BINARY, mask));
+                assert_eq!(parsed.payload_len(), len as u64);
+                let mut sent = out.split_off(parsed.len());
+                apply_mask(&mut sent, mask.unwrap_or_default());
+                assert_eq!(sent, payload, "{len}");
             }
         }
     }

@@ -20,7 +20,7 @@ use crate::{
     close::{CloseFrame, MalformedClose},
     closing::{Drain, Farewell, Retired},
     connection::{Ended, EndedBy, lock},
-    frame::{Opcode, put_close, put_control, put_text},
+    frame::{Opcode, put_close, put_control, put_frame},
     guard::{FirstMessage, Found, Opening},
     upgrade::Gate,
 };
@@ -114,7 +114,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Held<T> {
 
     async fn answer(&mut self, text: Option<String>) -> Result<(), Turned> {
         if let Some(text) = text {
-            put_text(&mut self.outbox, &text);
+            put_frame(&mut self.outbox, 0x81, text.as_bytes(), None);
         }
         self.send().await
     }
