@@ -10,7 +10,6 @@ use std::{
     pin::Pin,
     sync::atomic::{AtomicUsize, Ordering},
     task::{Context, Poll, Waker},
-    time::Duration,
 };
 
 use tokio::{
@@ -19,30 +18,13 @@ use tokio::{
 };
 
 use crate::{
-    connection::Ended,
+    ended::Ended,
     frame::{Decoder, Opcode},
     observe,
     policy::Policy,
+    settings::Closing,
     upgrade::Gate,
 };
-
-/// The bounds of closing handshakes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Closing {
-    /// How long the peer may take. 5 seconds by default.
-    pub time: Duration,
-    /// How many bytes the peer may still send. 8 MiB by default.
-    pub bytes: u64,
-    /// How many closing handshakes of this process may be under way at once; beyond that a socket is dropped when what
-    /// fits was sent. 10,000 by default.
-    pub at_once: usize,
-}
-
-impl Default for Closing {
-    fn default() -> Self {
-        Self { time: Duration::from_secs(5), bytes: 8 * 1024 * 1024, at_once: 10_000 }
-    }
-}
 
 /// Looks for the peer's close frame in what nobody reads any more.
 #[derive(Debug, Default)]

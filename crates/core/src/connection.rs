@@ -13,66 +13,9 @@ use std::{
 
 pub(crate) use self::about::About;
 use crate::{
-    close::CloseFrame,
-    guard::Counters,
-    identity::Subject,
-    policy::Policy,
-    upgrade::{Gate, Settings},
+    close::CloseFrame, counters::Counters, ended::Ended, id::ConnectionId, identity::Subject, policy::Policy,
+    settings::Settings, upgrade::Gate,
 };
-
-/// Names a connection in this process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnectionId(u64);
-
-impl ConnectionId {
-    /// One of so many parts: names are given out in turn.
-    pub(crate) fn shard(self, shards: usize) -> usize {
-        usize::try_from(self.0 % shards as u64).unwrap_or(0)
-    }
-}
-
-impl fmt::Display for ConnectionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// Who ended a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum EndedBy {
-    /// The peer sent the first close frame.
-    Peer,
-    /// The handler sent one, or dropped its socket.
-    Handler,
-    /// The guard: a policy, a framing rule, or [`Connection::close`].
-    Guard,
-    /// Nobody: the transport ended without a close frame.
-    Transport,
-}
-
-impl EndedBy {
-    /// A label, in lower case.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Peer => "peer",
-            Self::Handler => "handler",
-            Self::Guard => "guard",
-            Self::Transport => "transport",
-        }
-    }
-}
-
-/// How a connection ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ended {
-    /// Who ended it.
-    pub by: EndedBy,
-    /// The close frame that ended it, if there was one.
-    pub frame: Option<CloseFrame>,
-    /// Whether the frame could not be sent: a stalled handler had left half a frame of its own on the wire.
-    pub cut_short: bool,
-}
 
 /// A cheap handle of a live connection, in the request's extensions from the first layer on that guards it. With axum it
 /// is an extractor (feature `axum`); without, `request.extensions().get::<Connection>()`, which is `None` for a request

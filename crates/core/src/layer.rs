@@ -13,9 +13,9 @@ use tower_service::Service;
 
 use crate::{
     connection::Connection,
-    guard::Framing,
     policy::Policy,
-    upgrade::{self, Closing, ResponseFuture, Settings},
+    settings::{Closing, Framing, Settings},
+    upgrade::{self, ResponseFuture},
 };
 
 /// Guards the connection behind a handshake, without a policy: framing rules, and a close that always arrives.

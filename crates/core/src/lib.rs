@@ -32,7 +32,13 @@ mod closing;
 #[cfg(feature = "guard")]
 mod connection;
 #[cfg(feature = "guard")]
+mod counters;
+#[cfg(feature = "guard")]
+mod ended;
+#[cfg(feature = "guard")]
 pub mod guard;
+#[cfg(feature = "guard")]
+mod id;
 #[cfg(feature = "guard")]
 mod io;
 #[cfg(feature = "guard")]
@@ -40,13 +46,19 @@ mod layer;
 #[cfg(feature = "guard")]
 mod registry;
 #[cfg(feature = "guard")]
+pub mod settings;
+#[cfg(feature = "guard")]
 mod supervise;
 #[cfg(feature = "guard")]
 pub mod upgrade;
 
 pub use close::{CloseCode, CloseFrame, CloseReason, IntoClose};
 #[cfg(feature = "guard")]
-pub use connection::{Connection, ConnectionId, Ended, EndedBy};
+pub use connection::Connection;
+#[cfg(feature = "guard")]
+pub use ended::{Ended, EndedBy};
+#[cfg(feature = "guard")]
+pub use id::ConnectionId;
 #[cfg(feature = "guard")]
 pub use io::GuardedIo;
 #[cfg(feature = "guard")]

@@ -18,7 +18,8 @@ use tower_service::Service;
 
 use crate::{
     close::CloseFrame,
-    connection::{Connection, ConnectionId, lock},
+    connection::{Connection, lock},
+    id::ConnectionId,
     identity::Subject,
     upgrade::{self, ResponseFuture},
 };

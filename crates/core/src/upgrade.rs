@@ -11,7 +11,7 @@ mod future;
 mod gate;
 mod inner;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use http::{HeaderMap, Method, Request, Response, Version, header::SEC_WEBSOCKET_EXTENSIONS};
 use hyper::upgrade::OnUpgrade;
@@ -19,44 +19,15 @@ use tokio::runtime::Handle;
 
 use self::inner::Inner;
 pub use self::{future::ResponseFuture, gate::Gate};
-pub use crate::closing::Closing;
+pub use crate::settings::{Closing, Settings};
 use crate::{
     close::CloseFrame,
     connection::{About, Connection},
-    guard::Framing,
     handshake,
     identity::{ClientAddr, Subject},
     policy::Policy,
     refusal::Refusal,
 };
-
-/// What holds for a guarded connection, set by the outermost layer that guards it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
-    /// What is done about frames that break RFC 6455's framing rules. Enforced by default.
-    pub framing: Framing,
-    /// How long the outbound side must have been quiet before a closing connection is taken from its handler.
-    /// 50 ms by default.
-    pub quiet: Duration,
-    /// How long a handler may go on answering after a close was decided. 1 s by default.
-    pub grace: Duration,
-    /// The bounds of the closing handshake.
-    pub closing: Closing,
-    /// Whether a request that is no WebSocket handshake may be upgraded to something else, unguarded. Not by default.
-    pub other_upgrades: bool,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            framing: Framing::default(),
-            quiet: Duration::from_millis(50),
-            grace: Duration::from_secs(1),
-            closing: Closing::default(),
-            other_upgrades: false,
-        }
-    }
-}
 
 /// Sets up the guarded connection for a handshake, or joins the one that an outer layer has set up.
 ///

@@ -5,15 +5,17 @@ use std::{
     net::IpAddr,
     sync::{
         Mutex, OnceLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Instant,
 };
 
 use tokio::{runtime::Handle, sync::Notify};
 
-use super::{ConnectionId, Ended, lock};
+use super::lock;
 use crate::{
+    ended::Ended,
+    id::ConnectionId,
     identity::Subject,
     observe::{Life, Report, Scope},
 };
@@ -48,8 +50,7 @@ impl fmt::Debug for Held {
 
 impl About {
     pub(crate) fn new(client: Option<IpAddr>, runtime: Handle) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let id = ConnectionId(NEXT.fetch_add(1, Ordering::Relaxed));
+        let id = ConnectionId::next();
         let about = Self {
             id,
             started: now(),

@@ -24,33 +24,7 @@ use crate::{
     observe::{Answer, Notes, Report},
     policy::{Action, Policy, Standing},
 };
-
-/// What is done about frames that break RFC 6455's framing rules.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Framing {
-    /// The connection is closed with 1002 and a reason that names the rule.
-    #[default]
-    Enforce,
-    /// They are counted and passed on, so that a migration is safe.
-    ReportOnly,
-}
-
-/// What went through a connection so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Messages of the peer that were delivered, by their first frame.
-    pub messages_in: u64,
-    /// Bytes of the peer that were delivered, headers included.
-    pub bytes_in: u64,
-    /// Messages that the handler sent, by their first frame.
-    pub messages_out: u64,
-    /// Bytes that the handler sent, headers included.
-    pub bytes_out: u64,
-    /// Messages and control frames that a policy dropped.
-    pub dropped: u64,
-    /// Frames that broke a framing rule and were passed on, in [`Framing::ReportOnly`].
-    pub violations: u64,
-}
+pub use crate::{counters::Counters, settings::Framing};
 
 /// The pings of the guard's own, told apart from others by what they carry.
 #[derive(Debug, Default)]

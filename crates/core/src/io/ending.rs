@@ -6,7 +6,7 @@ use super::state::{Ending, LONGEST, Phase, SWALLOW, State, now};
 use crate::{
     close::{CloseFrame, MalformedClose},
     closing::{Farewell, Retired},
-    connection::{Ended, EndedBy},
+    ended::{Ended, EndedBy},
     frame::{put_close, put_close_masked},
     observe::{Answer, FRAMING},
 };

@@ -19,7 +19,8 @@ use super::{
 use crate::{
     close::{CloseFrame, MalformedClose},
     closing::{Drain, Farewell, Retired},
-    connection::{Ended, EndedBy, lock},
+    connection::lock,
+    ended::{Ended, EndedBy},
     frame::{Opcode, put_close, put_control, put_frame},
     guard::{FirstMessage, Found, Opening},
     upgrade::Gate,

@@ -22,7 +22,8 @@ use super::{
 };
 use crate::{
     closing::{self, Farewell, Retired},
-    connection::{About, Ended, EndedBy, lock},
+    connection::{About, lock},
+    ended::{Ended, EndedBy},
 };
 
 /// Made where the keeper is spawned: a runtime that shuts down drops it before it was polled.

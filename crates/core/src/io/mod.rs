@@ -26,11 +26,13 @@ use self::state::Phase;
 pub(crate) use self::state::{State, now};
 use crate::{
     close::{CloseCode, CloseFrame},
-    connection::{About, Connection, Control, EndedBy, lock},
-    guard::Counters,
+    connection::{About, Connection, Control, lock},
+    counters::Counters,
+    ended::EndedBy,
     identity::Subject,
     policy::{Action, Policy},
-    upgrade::{Gate, Settings},
+    settings::Settings,
+    upgrade::Gate,
 };
 
 /// What the handler's half, the handle and the keeper share.

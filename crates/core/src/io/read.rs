@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::state::{Phase, State, now, park};
 use crate::{
-    connection::EndedBy,
+    ended::EndedBy,
     frame::{MAX_CONTROL, MAX_HEADER},
     guard::Then,
 };

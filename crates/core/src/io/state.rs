@@ -12,10 +12,11 @@ use super::stall::Stall;
 use crate::{
     close::CloseFrame,
     closing::Drain,
-    connection::EndedBy,
+    ended::EndedBy,
     frame::{Opcode, put_control},
     guard::Guard,
-    upgrade::{Gate, Settings},
+    settings::Settings,
+    upgrade::Gate,
 };
 
 /// What a handler writes after the connection was taken from it is swallowed for so long, then refused.

@@ -49,7 +49,7 @@ mod live {
     use tracing::{Span, debug, field::Empty, info_span};
 
     use super::{Level, TARGET, Throttle, enabled, info, now};
-    use crate::connection::{ConnectionId, Ended};
+    use crate::{ended::Ended, id::ConnectionId};
 
     static CLOSES: Throttle = Throttle::new();
     static VIOLATIONS: Throttle = Throttle::new();

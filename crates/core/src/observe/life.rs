@@ -12,7 +12,7 @@ use http::{Response, StatusCode};
 
 use super::{Report, Scope};
 use crate::{
-    connection::{Ended, EndedBy},
+    ended::{Ended, EndedBy},
     refusal::Refusal,
 };
 

@@ -11,7 +11,7 @@ use super::table::HANDSHAKES;
 #[cfg(feature = "guard")]
 use super::table::{BYTES, CLOSES, CLOSING_TASKS, CONNECTIONS, DURATION, MESSAGES, ROUND_TRIP, VIOLATIONS};
 #[cfg(feature = "guard")]
-use crate::guard::Counters;
+use crate::counters::Counters;
 
 pub(super) fn handshake(outcome: &'static str, reason: &'static str) {
     counter!(HANDSHAKES, "outcome" => outcome, "reason" => reason).increment(1);

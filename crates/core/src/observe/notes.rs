@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Answer, FRAMING};
-use crate::{guard::Counters, policy::Policy};
+use crate::{counters::Counters, policy::Policy};
 
 /// Counters are told so often at most.
 const EVERY: Duration = Duration::from_secs(15);

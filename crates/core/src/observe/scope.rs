@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::{connection::ConnectionId, identity::Subject};
+use crate::{id::ConnectionId, identity::Subject};
 
 /// What a connection's services and its handler run in.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use http::Response;
 
 use super::{Answer, Scope};
-use crate::{connection::Ended, guard::Counters, policy::Policy};
+use crate::{counters::Counters, ended::Ended, policy::Policy};
 
 #[derive(Debug, Default)]
 pub(crate) struct Life(());

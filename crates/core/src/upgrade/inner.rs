@@ -23,10 +23,10 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::Settings;
 use crate::{
     connection::{About, Connection, lock},
     io::{GuardedIo, Shared, now, pass},
+    settings::Settings,
 };
 
 /// A CONNECT needs no header to be an upgrade, and headers cost.

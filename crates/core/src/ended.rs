@@ -1,0 +1,40 @@
+//! How a connection ended, and who ended it.
+
+use crate::close::CloseFrame;
+
+/// Who ended a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EndedBy {
+    /// The peer sent the first close frame.
+    Peer,
+    /// The handler sent one, or dropped its socket.
+    Handler,
+    /// The guard: a policy, a framing rule, or [`Connection::close`](crate::Connection::close).
+    Guard,
+    /// Nobody: the transport ended without a close frame.
+    Transport,
+}
+
+impl EndedBy {
+    /// A label, in lower case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Peer => "peer",
+            Self::Handler => "handler",
+            Self::Guard => "guard",
+            Self::Transport => "transport",
+        }
+    }
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// Who ended it.
+    pub by: EndedBy,
+    /// The close frame that ended it, if there was one.
+    pub frame: Option<CloseFrame>,
+    /// Whether the frame could not be sent: a stalled handler had left half a frame of its own on the wire.
+    pub cut_short: bool,
+}
