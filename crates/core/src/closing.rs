@@ -20,10 +20,10 @@ use tokio::{
 use crate::{
     ended::Ended,
     frame::{Decoder, Opcode},
+    gate::Gate,
     observe,
     policy::Policy,
     settings::Closing,
-    upgrade::Gate,
 };
 
 /// Looks for the peer's close frame in what nobody reads any more.

@@ -36,6 +36,8 @@ mod counters;
 #[cfg(feature = "guard")]
 mod ended;
 #[cfg(feature = "guard")]
+pub mod gate;
+#[cfg(feature = "guard")]
 pub mod guard;
 #[cfg(feature = "guard")]
 mod id;

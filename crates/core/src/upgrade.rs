@@ -8,7 +8,6 @@
 //! [`enter`] is for whoever writes a layer; `PolicyLayer` is made of it.
 
 mod future;
-mod gate;
 mod inner;
 
 use std::sync::Arc;
@@ -17,9 +16,8 @@ use http::{HeaderMap, Method, Request, Response, Version, header::SEC_WEBSOCKET_
 use hyper::upgrade::OnUpgrade;
 use tokio::runtime::Handle;
 
+pub use self::future::ResponseFuture;
 use self::inner::Inner;
-pub use self::{future::ResponseFuture, gate::Gate};
-pub use crate::settings::{Closing, Settings};
 use crate::{
     close::CloseFrame,
     connection::{About, Connection},
@@ -27,6 +25,10 @@ use crate::{
     identity::{ClientAddr, Subject},
     policy::Policy,
     refusal::Refusal,
+};
+pub use crate::{
+    gate::Gate,
+    settings::{Closing, Settings},
 };
 
 /// Sets up the guarded connection for a handshake, or joins the one that an outer layer has set up.

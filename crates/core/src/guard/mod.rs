@@ -12,7 +12,6 @@ mod rules;
 use std::time::{Duration, Instant};
 
 pub use inbound::{Admission, Then};
-pub use opening::FirstMessage;
 pub(crate) use opening::{Found, Opening};
 pub use outbound::Measure;
 pub use rules::Violation;
@@ -24,7 +23,7 @@ use crate::{
     observe::{Answer, Notes, Report},
     policy::{Action, Policy, Standing},
 };
-pub use crate::{counters::Counters, settings::Framing};
+pub use crate::{counters::Counters, gate::FirstMessage, settings::Framing};
 
 /// The pings of the guard's own, told apart from others by what they carry.
 #[derive(Debug, Default)]

@@ -4,36 +4,11 @@ use super::{Guard, rules};
 use crate::{
     close::{CloseCode, CloseFrame, MalformedClose},
     frame::{FrameHeader, Opcode, apply_mask},
+    gate::FirstMessage,
 };
 
 /// Control frames that a peer may send in front of its first message, and fragments that the message may have.
 const MOST_FRAMES: u8 = 64;
-
-/// The first message of a connection.
-#[derive(Clone, PartialEq, Eq)]
-pub struct FirstMessage {
-    text: bool,
-    payload: Vec<u8>,
-}
-
-impl FirstMessage {
-    /// Whether it was sent as text; it may be anything but UTF-8 even so.
-    pub fn is_text(&self) -> bool {
-        self.text
-    }
-
-    /// The payload, unmasked, its fragments joined.
-    pub fn payload(&self) -> &[u8] {
-        &self.payload
-    }
-}
-
-/// Says how much there is: what a client sends first is most often a secret.
-impl std::fmt::Debug for FirstMessage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FirstMessage").field("bytes", &self.payload.len()).finish_non_exhaustive()
-    }
-}
 
 /// What stands at the front of a peer's stream.
 #[derive(Debug, PartialEq, Eq)]

@@ -22,8 +22,9 @@ use crate::{
     connection::lock,
     ended::{Ended, EndedBy},
     frame::{Opcode, put_close, put_control, put_frame},
-    guard::{FirstMessage, Found, Opening},
-    upgrade::Gate,
+    gate::FirstMessage,
+    gate::Gate,
+    guard::{Found, Opening},
 };
 
 /// Frames that a peer sends unasked may not fill memory while it does not read the answers.

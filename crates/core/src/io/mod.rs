@@ -29,10 +29,10 @@ use crate::{
     connection::{About, Connection, Control, lock},
     counters::Counters,
     ended::EndedBy,
+    gate::Gate,
     identity::Subject,
     policy::{Action, Policy},
     settings::Settings,
-    upgrade::Gate,
 };
 
 /// What the handler's half, the handle and the keeper share.

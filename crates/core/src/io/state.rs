@@ -14,9 +14,9 @@ use crate::{
     closing::Drain,
     ended::EndedBy,
     frame::{Opcode, put_control},
+    gate::Gate,
     guard::Guard,
     settings::Settings,
-    upgrade::Gate,
 };
 
 /// What a handler writes after the connection was taken from it is swallowed for so long, then refused.

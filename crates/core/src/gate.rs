@@ -1,11 +1,34 @@
-//! What a connection must say first.
+//! What a connection must say first, and who judges it.
 
 use std::{fmt, future::Future, pin::Pin, time::Duration};
 
-use crate::{
-    close::{CloseCode, CloseFrame},
-    guard::FirstMessage,
-};
+use crate::close::{CloseCode, CloseFrame};
+
+/// The first message of a connection.
+#[derive(Clone, PartialEq, Eq)]
+pub struct FirstMessage {
+    pub(crate) text: bool,
+    pub(crate) payload: Vec<u8>,
+}
+
+impl FirstMessage {
+    /// Whether it was sent as text; it may be anything but UTF-8 even so.
+    pub fn is_text(&self) -> bool {
+        self.text
+    }
+
+    /// The payload, unmasked, its fragments joined.
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+}
+
+/// Says how much there is: what a client sends first is most often a secret.
+impl fmt::Debug for FirstMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FirstMessage").field("bytes", &self.payload.len()).finish_non_exhaustive()
+    }
+}
 
 pub(crate) type Judgement = Pin<Box<dyn Future<Output = Result<Option<String>, CloseFrame>> + Send>>;
 
