@@ -184,6 +184,11 @@ impl CloseFrame {
         Self(Some((code, reason.into())))
     }
 
+    /// 1011, and nothing of what went wrong: that is for the log.
+    pub fn internal_error() -> Self {
+        Self::new(CloseCode::INTERNAL_ERROR, "internal error")
+    }
+
     /// A frame without a code.
     pub const fn empty() -> Self {
         Self(None)
@@ -298,7 +303,7 @@ impl<T: IntoClose, E: IntoClose> IntoClose for Result<T, E> {
 /// 1011, and nothing of the error's text.
 impl IntoClose for Box<dyn Error + Send + Sync> {
     fn into_close(self) -> CloseFrame {
-        CloseFrame::new(CloseCode::INTERNAL_ERROR, "internal error")
+        CloseFrame::internal_error()
     }
 
     fn internal(&self) -> Option<&(dyn Error + 'static)> {
@@ -309,7 +314,7 @@ impl IntoClose for Box<dyn Error + Send + Sync> {
 /// 1011, and nothing of the error's text.
 impl IntoClose for Box<dyn Error> {
     fn into_close(self) -> CloseFrame {
-        CloseFrame::new(CloseCode::INTERNAL_ERROR, "internal error")
+        CloseFrame::internal_error()
     }
 
     fn internal(&self) -> Option<&(dyn Error + 'static)> {

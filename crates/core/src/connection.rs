@@ -7,7 +7,7 @@ mod extract;
 use std::{
     fmt,
     net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -186,9 +186,4 @@ pub(crate) trait Control: Send + Sync {
     fn configure(&self, settings: &Settings);
     /// Says whether it is the only one.
     fn hold(&self, gate: Gate) -> bool;
-}
-
-/// A mutex whose data stays true when a holder panics: nothing is left half done across a call that may.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

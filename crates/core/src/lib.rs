@@ -5,6 +5,7 @@
 //!
 //! Without features: vocabulary and decisions, no runtime.
 //!
+//! - [`clock`]: the time, which a test can hold.
 //! - [`close`]: close codes, close reasons and [`IntoClose`].
 //! - [`errors`]: what the errors of WebSocket libraries mean as close codes.
 //! - [`frame`]: frame headers (RFC 6455, section 5.2), and the few control frames that a guard sends.
@@ -18,6 +19,7 @@
     doc = "\nWith feature `guard`: [`PolicyLayer`] installs a policy, [`GuardLayer`] sets what holds for the connection, and\n[`Connection`] is the handle of the live connection."
 )]
 
+pub mod clock;
 pub mod close;
 pub mod errors;
 pub mod frame;
@@ -51,6 +53,8 @@ mod registry;
 pub mod settings;
 #[cfg(feature = "guard")]
 mod supervise;
+#[cfg(any(feature = "guard", feature = "tracing"))]
+mod sync;
 #[cfg(feature = "guard")]
 pub mod upgrade;
 

@@ -18,9 +18,10 @@ use tower_service::Service;
 
 use crate::{
     close::CloseFrame,
-    connection::{Connection, lock},
+    connection::Connection,
     id::ConnectionId,
     identity::Subject,
+    sync::lock,
     upgrade::{self, ResponseFuture},
 };
 

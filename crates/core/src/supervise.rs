@@ -146,6 +146,6 @@ impl Verdict {
 
 impl Drop for Verdict {
     fn drop(&mut self) {
-        self.give(if self.unwinding { crate::io::panicked() } else { CloseFrame::empty() });
+        self.give(if self.unwinding { CloseFrame::internal_error() } else { CloseFrame::empty() });
     }
 }

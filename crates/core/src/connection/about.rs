@@ -12,12 +12,13 @@ use std::{
 
 use tokio::{runtime::Handle, sync::Notify};
 
-use super::lock;
 use crate::{
+    clock::now,
     ended::Ended,
     id::ConnectionId,
     identity::Subject,
     observe::{Life, Report, Scope},
+    sync::lock,
 };
 
 /// What is known of a connection without its state.
@@ -149,8 +150,4 @@ impl About {
         drop(held);
         self.over.notify_waiters();
     }
-}
-
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }

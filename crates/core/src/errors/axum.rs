@@ -2,14 +2,14 @@
 
 use std::error::Error;
 
-use crate::close::{CloseCode, CloseFrame, IntoClose};
+use crate::close::{CloseFrame, IntoClose};
 
 /// What the error of axum's WebSocket means; any other error of axum's is 1011, without its text.
 impl IntoClose for axum_core::Error {
     fn into_close(self) -> CloseFrame {
         match self.into_inner().downcast::<tungstenite_0_29::Error>() {
             Ok(error) => error.into_close(),
-            Err(_) => CloseFrame::new(CloseCode::INTERNAL_ERROR, "internal error"),
+            Err(_) => CloseFrame::internal_error(),
         }
     }
 
@@ -24,6 +24,7 @@ impl IntoClose for axum_core::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::close::CloseCode;
 
     #[test]
     fn what_tungstenite_said_decides() {
@@ -39,6 +40,6 @@ mod tests {
     fn another_error_is_ours_and_stays_in_the_log() {
         let error = axum_core::Error::new("the database is away");
         assert_eq!(error.internal().map(ToString::to_string).as_deref(), Some("the database is away"));
-        assert_eq!(error.into_close(), CloseFrame::new(CloseCode::INTERNAL_ERROR, "internal error"));
+        assert_eq!(error.into_close(), CloseFrame::internal_error());
     }
 }

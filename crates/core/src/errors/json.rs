@@ -9,7 +9,7 @@ use crate::close::{CloseCode, CloseFrame, IntoClose};
 impl IntoClose for serde_json::Error {
     fn into_close(self) -> CloseFrame {
         if self.is_io() {
-            return CloseFrame::new(CloseCode::INTERNAL_ERROR, "internal error");
+            return CloseFrame::internal_error();
         }
         let reason = format!("invalid JSON at line {} column {}", self.line(), self.column());
         CloseFrame::new(CloseCode::INVALID_PAYLOAD, reason)

@@ -57,7 +57,7 @@ impl From<Class> for CloseFrame {
             Class::BadData => Self::new(CloseCode::INVALID_PAYLOAD, "invalid data"),
             Class::Protocol => Self::new(CloseCode::PROTOCOL_ERROR, "protocol error"),
             Class::SlowConsumer => Self::new(CloseCode::TRY_AGAIN_LATER, "reads too slowly"),
-            Class::Internal => Self::new(CloseCode::INTERNAL_ERROR, "internal error"),
+            Class::Internal => Self::internal_error(),
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::state::{Ending, LONGEST, Phase, SWALLOW, State, now};
+use super::state::{Ending, LONGEST, Phase, SWALLOW, State};
 use crate::{
+    clock::now,
     close::{CloseFrame, MalformedClose},
     closing::{Farewell, Retired},
     ended::{Ended, EndedBy},
@@ -69,7 +70,7 @@ impl<T> State<T> {
             // How it ended comes next.
             Phase::Open if self.supervised => {}
             Phase::Open => {
-                let frame = if panicking { super::panicked() } else { self.parting() };
+                let frame = if panicking { CloseFrame::internal_error() } else { self.parting() };
                 let by = self.closed_by.unwrap_or(EndedBy::Handler);
                 self.begin_close(Some(frame), by, Some(Duration::ZERO));
             }

@@ -19,12 +19,12 @@ use super::{
 use crate::{
     close::{CloseFrame, MalformedClose},
     closing::{Drain, Farewell, Retired},
-    connection::lock,
     ended::{Ended, EndedBy},
     frame::{Opcode, put_close, put_control, put_frame},
     gate::FirstMessage,
     gate::Gate,
     guard::{Found, Opening},
+    sync::lock,
 };
 
 /// Frames that a peer sends unasked may not fill memory while it does not read the answers.

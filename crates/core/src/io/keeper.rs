@@ -18,12 +18,14 @@ use tokio::{
 
 use super::{
     Shared,
-    state::{Phase, State, now, park},
+    state::{Phase, State, park},
 };
 use crate::{
+    clock::now,
     closing::{self, Farewell, Retired},
-    connection::{About, lock},
+    connection::About,
     ended::{Ended, EndedBy},
+    sync::lock,
 };
 
 /// Made where the keeper is spawned: a runtime that shuts down drops it before it was polled.

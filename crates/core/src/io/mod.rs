@@ -23,16 +23,18 @@ use tokio::{
 
 pub(crate) use self::held::pass;
 use self::state::Phase;
-pub(crate) use self::state::{State, now};
+pub(crate) use self::state::State;
 use crate::{
-    close::{CloseCode, CloseFrame},
-    connection::{About, Connection, Control, lock},
+    clock::now,
+    close::CloseFrame,
+    connection::{About, Connection, Control},
     counters::Counters,
     ended::EndedBy,
     gate::Gate,
     identity::Subject,
     policy::{Action, Policy},
     settings::Settings,
+    sync::lock,
 };
 
 /// What the handler's half, the handle and the keeper share.
@@ -274,8 +276,4 @@ impl<T> State<T> {
             _ => {}
         }
     }
-}
-
-pub(crate) fn panicked() -> CloseFrame {
-    CloseFrame::new(CloseCode::INTERNAL_ERROR, "internal error")
 }

@@ -8,8 +8,9 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::state::{Phase, State, now, park};
+use super::state::{Phase, State, park};
 use crate::{
+    clock::now,
     ended::EndedBy,
     frame::{MAX_CONTROL, MAX_HEADER},
     guard::Then,

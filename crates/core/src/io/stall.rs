@@ -12,8 +12,8 @@ use std::{
 
 use tokio::io::AsyncWrite;
 
-use super::state::{LONGEST, Phase, State, now};
-use crate::guard::Measure;
+use super::state::{LONGEST, Phase, State};
+use crate::{clock::now, guard::Measure};
 
 /// A write or a flush that found no room, and whether there was room since: a handler that gave it up does not ask
 /// again.

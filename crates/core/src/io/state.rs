@@ -10,6 +10,7 @@ use std::{
 
 use super::stall::Stall;
 use crate::{
+    clock::now,
     close::CloseFrame,
     closing::Drain,
     ended::EndedBy,
@@ -106,10 +107,6 @@ pub(super) struct Ending {
     pub(super) last_frame: Instant,
     /// And when nothing was sent until then; each write moves it.
     pub(super) quiet_at: Instant,
-}
-
-pub(crate) fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }
 
 impl<T> State<T> {

@@ -9,8 +9,8 @@ use std::{
 
 use tokio::io::AsyncWrite;
 
-use super::state::{Phase, State, now, park};
-use crate::guard::Measure;
+use super::state::{Phase, State, park};
+use crate::{clock::now, guard::Measure};
 
 /// Wakes the handler and the keeper: while a frame of the guard's own waits, either may be the one who sends it.
 struct Both(Waker, Waker);

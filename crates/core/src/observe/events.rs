@@ -1,26 +1,15 @@
 //! What is logged: of each kind a few lines a minute.
 
-use std::time::Instant;
-
 use http::StatusCode;
 use tracing::{Level, enabled, error, info};
 
 use super::throttle::Throttle;
+use crate::clock::now;
 
 const TARGET: &str = "portcullis";
 
 static REFUSALS: Throttle = Throttle::new();
 static WIRING: Throttle = Throttle::new();
-
-#[cfg(feature = "guard")]
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
-}
-
-#[cfg(not(feature = "guard"))]
-fn now() -> Instant {
-    Instant::now()
-}
 
 /// What is wired wrongly is said where it is found.
 pub(super) fn refused(kind: &'static str, status: StatusCode, sentence: &str, report_only: bool) {

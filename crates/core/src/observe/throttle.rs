@@ -2,9 +2,11 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
     time::{Duration, Instant},
 };
+
+use crate::sync::lock;
 
 const INTERVAL: Duration = Duration::from_secs(60);
 const LINES: u32 = 10;
@@ -32,7 +34,7 @@ impl Throttle {
 
     /// Whether a line is due; if so, how many were left out before it.
     pub(super) fn due(&self, kind: Kind, now: Instant) -> Option<u64> {
-        let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kinds = lock(&self.0);
         let kinds = kinds.get_or_insert_default();
         let kind = if kinds.len() < KINDS || kinds.contains_key(&kind) { kind } else { OTHERS };
         let lately = kinds.entry(kind).or_insert(Lately { since: now, lines: 0, suppressed: 0 });

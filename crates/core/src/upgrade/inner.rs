@@ -24,9 +24,11 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::{
-    connection::{About, Connection, lock},
-    io::{GuardedIo, Shared, now, pass},
+    clock::now,
+    connection::{About, Connection},
+    io::{GuardedIo, Shared, pass},
     settings::Settings,
+    sync::lock,
 };
 
 /// A CONNECT needs no header to be an upgrade, and headers cost.
