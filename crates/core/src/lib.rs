@@ -30,8 +30,6 @@ pub mod policy;
 pub mod refusal;
 
 #[cfg(feature = "guard")]
-mod closing;
-#[cfg(feature = "guard")]
 mod connection;
 #[cfg(feature = "guard")]
 mod counters;

@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::state::{Ending, LONGEST, Phase, SWALLOW, State};
+use super::{
+    closing::{Farewell, Retired},
+    state::{Ending, LONGEST, Phase, SWALLOW, State},
+};
 use crate::{
     clock::now,
     close::{CloseFrame, MalformedClose},
-    closing::{Farewell, Retired},
     ended::{Ended, EndedBy},
     frame::{put_close, put_close_masked},
     observe::{Answer, FRAMING},

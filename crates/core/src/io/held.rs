@@ -13,16 +13,15 @@ use tokio::{
 };
 
 use super::{
-    Shared, keeper,
+    Shared,
+    closing::{self, Drain, Farewell, Retired},
     state::{Phase, park},
 };
 use crate::{
     close::{CloseFrame, MalformedClose},
-    closing::{Drain, Farewell, Retired},
     ended::{Ended, EndedBy},
     frame::{Opcode, put_close, put_control, put_frame},
-    gate::FirstMessage,
-    gate::Gate,
+    gate::{FirstMessage, Gate},
     guard::{Found, Opening},
     sync::lock,
 };
@@ -168,6 +167,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Held<T> {
         let ended = Ended { by, frame: Some(frame), cut_short: false };
         let Self { io, outbox, sent, .. } = self;
         let farewell = Farewell { io, outbox, sent, shut: false, drain, ended, shutdown_first, limits, retired };
-        keeper::part(&shared.about, farewell);
+        closing::part(&shared.about, farewell);
     }
 }

@@ -3,8 +3,8 @@
 //! It is spawned when there is something to wait for, and leaves when there is nothing.
 
 use std::{
-    future::{Future, poll_fn},
-    pin::{Pin, pin},
+    future::Future,
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Instant,
@@ -18,12 +18,11 @@ use tokio::{
 
 use super::{
     Shared,
+    closing::{Farewell, OnDrop, Retired, take_leave},
     state::{Phase, State, park},
 };
 use crate::{
     clock::now,
-    closing::{self, Farewell, Retired},
-    connection::About,
     ended::{Ended, EndedBy},
     sync::lock,
 };
@@ -34,41 +33,6 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     Keeper { shared, sleep: None, leaving: None, left: false }
-}
-
-/// Ends a connection that is nobody's any more, at once if that can be, else in a task.
-pub(super) fn part<T>(about: &Arc<About>, mut farewell: Farewell<T>)
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    if farewell.at_once() {
-        let ended = farewell.ended.clone();
-        drop(farewell);
-        about.end(ended);
-    } else {
-        let over = OnDrop(about.clone(), farewell.ended.clone());
-        about.runtime.spawn(take_leave(over, Box::new(farewell)));
-    }
-}
-
-/// The handle learns of the end on every path: a runtime that shuts down drops this before it has begun.
-async fn take_leave<T: AsyncRead + AsyncWrite + Unpin>(over: OnDrop, farewell: Box<Farewell<T>>) {
-    let about = over.0.clone();
-    let (mut closing, mut aborted) = (pin!(closing::close(farewell)), pin!(about.aborted()));
-    poll_fn(|cx| match aborted.as_mut().poll(cx) {
-        Poll::Ready(()) => Poll::Ready(()),
-        Poll::Pending => closing.as_mut().poll(cx),
-    })
-    .await;
-    drop(over);
-}
-
-struct OnDrop(Arc<About>, Ended);
-
-impl Drop for OnDrop {
-    fn drop(&mut self) {
-        self.0.end(self.1.clone());
-    }
 }
 
 pin_project! {

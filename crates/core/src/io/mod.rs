@@ -1,5 +1,6 @@
 //! The guarded connection: a thin shell of I/O around [`Guard`](crate::guard::Guard).
 
+mod closing;
 mod ending;
 mod held;
 mod keeper;
@@ -100,7 +101,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
         let handled = state.is_handled();
         self.unlock(state);
         match farewell {
-            Some(farewell) => keeper::part(&self.about, farewell),
+            Some(farewell) => closing::part(&self.about, farewell),
             None => self.with(|_| ()),
         }
         if handled {

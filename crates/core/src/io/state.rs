@@ -8,11 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::stall::Stall;
+use super::{closing::Drain, stall::Stall};
 use crate::{
     clock::now,
     close::CloseFrame,
-    closing::Drain,
     ended::EndedBy,
     frame::{Opcode, put_control},
     gate::Gate,

@@ -4,11 +4,14 @@
 //! TCP socket with unread input makes the kernel reset the connection, and the close frame in flight is lost.
 
 use std::{
-    future::poll_fn,
+    future::{Future, poll_fn},
     io,
     mem::MaybeUninit,
-    pin::Pin,
-    sync::atomic::{AtomicUsize, Ordering},
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, Waker},
 };
 
@@ -18,6 +21,7 @@ use tokio::{
 };
 
 use crate::{
+    connection::About,
     ended::Ended,
     frame::{Decoder, Opcode},
     gate::Gate,
@@ -28,28 +32,28 @@ use crate::{
 
 /// Looks for the peer's close frame in what nobody reads any more.
 #[derive(Debug, Default)]
-pub(crate) struct Drain {
+pub(super) struct Drain {
     decoder: Decoder,
     /// The peer has closed.
-    pub(crate) closed: bool,
+    pub(super) closed: bool,
     seen: u64,
 }
 
 impl Drain {
     /// Whether a peer has sent more than that which nobody reads.
-    pub(crate) fn exceeds(&self, bytes: u64) -> bool {
+    pub(super) fn exceeds(&self, bytes: u64) -> bool {
         self.seen > bytes
     }
 
     /// Goes on where the guard stopped.
-    pub(crate) fn follow(&mut self, payload_left: u64, bytes: &[u8]) {
+    pub(super) fn follow(&mut self, payload_left: u64, bytes: &[u8]) {
         if payload_left > 0 {
             self.decoder = Decoder::inside(payload_left);
         }
         self.feed(bytes);
     }
 
-    pub(crate) fn feed(&mut self, mut bytes: &[u8]) {
+    pub(super) fn feed(&mut self, mut bytes: &[u8]) {
         self.seen += bytes.len() as u64;
         while let Some(header) = self.decoder.next(&mut bytes) {
             self.closed |= header.opcode() == Opcode::CLOSE;
@@ -58,29 +62,64 @@ impl Drain {
 }
 
 /// A connection that was taken from its handler.
-pub(crate) struct Farewell<T> {
-    pub(crate) io: T,
+pub(super) struct Farewell<T> {
+    pub(super) io: T,
     /// What is still to be sent, the close frame last.
-    pub(crate) outbox: Vec<u8>,
+    pub(super) outbox: Vec<u8>,
     /// So much of it is sent.
-    pub(crate) sent: usize,
-    pub(crate) shut: bool,
-    pub(crate) drain: Drain,
-    pub(crate) ended: Ended,
+    pub(super) sent: usize,
+    pub(super) shut: bool,
+    pub(super) drain: Drain,
+    pub(super) ended: Ended,
     /// Over HTTP/2 a ready write is not yet sent: the end of the stream is what pushes it out.
-    pub(crate) shutdown_first: bool,
-    pub(crate) limits: Closing,
+    pub(super) shutdown_first: bool,
+    pub(super) limits: Closing,
     /// What nobody asks any more.
     #[expect(dead_code, reason = "only its end matters")]
-    pub(crate) retired: Retired,
+    pub(super) retired: Retired,
 }
 
 /// What a connection kept that may hold on to the connection itself. Dropped outside of its lock.
 #[derive(Default)]
-pub(crate) struct Retired(
-    #[expect(dead_code, reason = "only its end matters")] pub(crate) Vec<Box<dyn Policy>>,
-    #[expect(dead_code, reason = "only its end matters")] pub(crate) Option<Box<Gate>>,
+pub(super) struct Retired(
+    #[expect(dead_code, reason = "only its end matters")] pub(super) Vec<Box<dyn Policy>>,
+    #[expect(dead_code, reason = "only its end matters")] pub(super) Option<Box<Gate>>,
 );
+
+/// Ends a connection that is nobody's any more, at once if that can be, else in a task.
+pub(super) fn part<T>(about: &Arc<About>, mut farewell: Farewell<T>)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    if farewell.at_once() {
+        let ended = farewell.ended.clone();
+        drop(farewell);
+        about.end(ended);
+    } else {
+        let over = OnDrop(about.clone(), farewell.ended.clone());
+        about.runtime.spawn(take_leave(over, Box::new(farewell)));
+    }
+}
+
+/// The handle learns of the end on every path: a runtime that shuts down drops this before it has begun.
+pub(super) async fn take_leave<T: AsyncRead + AsyncWrite + Unpin>(over: OnDrop, farewell: Box<Farewell<T>>) {
+    let about = over.0.clone();
+    let (mut closing, mut aborted) = (pin!(close(farewell)), pin!(about.aborted()));
+    poll_fn(|cx| match aborted.as_mut().poll(cx) {
+        Poll::Ready(()) => Poll::Ready(()),
+        Poll::Pending => closing.as_mut().poll(cx),
+    })
+    .await;
+    drop(over);
+}
+
+pub(super) struct OnDrop(pub(super) Arc<About>, pub(super) Ended);
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        self.0.end(self.1.clone());
+    }
+}
 
 static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
 
@@ -103,7 +142,7 @@ impl Drop for Slot {
 }
 
 /// Sends what is left, waits for the peer, and ends the connection.
-pub(crate) async fn close<T: AsyncRead + AsyncWrite + Unpin>(mut farewell: Box<Farewell<T>>) {
+async fn close<T: AsyncRead + AsyncWrite + Unpin>(mut farewell: Box<Farewell<T>>) {
     // Most often there is nothing to wait for.
     if farewell.at_once() {
         return;
@@ -119,7 +158,7 @@ const SCRATCH: usize = 8 * 1024;
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Farewell<T> {
     /// Goes as far as is possible without waiting. Says whether that was all of it.
-    pub(crate) fn at_once(&mut self) -> bool {
+    fn at_once(&mut self) -> bool {
         self.poll(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 
