@@ -125,7 +125,7 @@ impl Refusal {
 
     /// Counts and logs what a layer on report only lets pass, with features `metrics` and `tracing`.
     pub fn report(&self) {
-        observe::would_refuse(self);
+        observe::would_refuse(self.kind, self.status, &self.sentence);
     }
 
     /// The response: the status, `Retry-After` and the header, and a body that is empty, or the sentence where the body is axum's.
@@ -133,7 +133,7 @@ impl Refusal {
     /// It is counted and logged here, once, with features `metrics` and `tracing`.
     pub fn into_response<B: Default + 'static>(mut self) -> Response<B> {
         if !std::mem::replace(&mut self.told, true) {
-            observe::refused(&self);
+            observe::refused(self.kind, self.status, &self.sentence);
         }
         let mut response = Response::new(self.body());
         *response.status_mut() = self.status;

@@ -162,17 +162,23 @@ impl Guarded {
     /// dropped when the connection has come or failed to. If the response has no [`Refusal`] in its extensions, it counts
     /// as the handler's.
     pub fn turn_away<B>(self, response: &Response<B>, frame: CloseFrame, gate: Gate) {
-        self.connection.about().life.refused(response);
+        self.refused(response);
         self.connection.control().hold(gate);
         self.connection.close(frame);
         self.complete(response, None);
+    }
+
+    /// The response is not an upgrade, or is one that nobody gets.
+    fn refused<B>(&self, response: &Response<B>) {
+        let by_a_layer = response.extensions().get::<Refusal>().is_some();
+        self.connection.about().life.refused(response.status(), by_a_layer);
     }
 
     /// Completes the handshake: if the response is an upgrade, the policy is installed, and the connection begins.
     pub fn complete<B>(self, response: &Response<B>, policy: Option<Box<dyn Policy>>) {
         if !self.is_upgrade(response) {
             if self.inner.is_some() {
-                self.connection.about().life.refused(response);
+                self.refused(response);
             }
             return;
         }

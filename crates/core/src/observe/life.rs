@@ -8,13 +8,10 @@ use std::{
     time::Instant,
 };
 
-use http::{Response, StatusCode};
+use http::StatusCode;
 
 use super::{Report, Scope};
-use crate::{
-    ended::{Ended, EndedBy},
-    refusal::Refusal,
-};
+use crate::ended::{Ended, EndedBy};
 
 /// The name of the judgement of a connection's first message, where policies have theirs.
 const FIRST_MESSAGE: &str = "first_message";
@@ -48,9 +45,9 @@ impl Life {
     }
 
     /// The response is none. A refusal of a layer's was counted when it became a response.
-    pub(crate) fn refused<B>(&self, response: &Response<B>) {
-        if self.settle() != SETTLED && response.extensions().get::<Refusal>().is_none() {
-            refused_inside(response.status());
+    pub(crate) fn refused(&self, status: StatusCode, counted: bool) {
+        if self.settle() != SETTLED && !counted {
+            refused_inside(status);
         }
     }
 

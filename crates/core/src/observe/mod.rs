@@ -79,24 +79,24 @@ pub(crate) use self::{
     life::Life,
     notes::{Notes, Report},
 };
-use crate::refusal::Refusal;
+use http::StatusCode;
 
 /// A handshake is refused.
-pub(crate) fn refused(refusal: &Refusal) {
+pub(crate) fn refused(kind: &'static str, status: StatusCode, sentence: &str) {
     #[cfg(feature = "metrics")]
-    metrics::handshake("refused", refusal.kind());
+    metrics::handshake("refused", kind);
     #[cfg(feature = "tracing")]
-    events::refused(refusal.kind(), refusal.status(), refusal.text(), false);
-    let _ = refusal;
+    events::refused(kind, status, sentence, false);
+    let _ = (kind, status, sentence);
 }
 
 /// A handshake would be refused if its layer were not on report only.
-pub(crate) fn would_refuse(refusal: &Refusal) {
+pub(crate) fn would_refuse(kind: &'static str, status: StatusCode, sentence: &str) {
     #[cfg(feature = "metrics")]
-    metrics::handshake("would_refuse", refusal.kind());
+    metrics::handshake("would_refuse", kind);
     #[cfg(feature = "tracing")]
-    events::refused(refusal.kind(), refusal.status(), refusal.text(), true);
-    let _ = refusal;
+    events::refused(kind, status, sentence, true);
+    let _ = (kind, status, sentence);
 }
 
 /// A layer was composed wrongly.

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use http::Response;
+use http::StatusCode;
 
 use super::{Answer, Scope};
 use crate::{counters::Counters, ended::Ended, policy::Policy};
@@ -16,7 +16,7 @@ impl Life {
 
     pub(crate) fn granted(&self) {}
 
-    pub(crate) fn refused<B>(&self, _: &Response<B>) {}
+    pub(crate) fn refused(&self, _: StatusCode, _: bool) {}
 
     pub(crate) fn failed(&self) {}
 
