@@ -2,7 +2,7 @@
 
 use ::fastwebsockets::WebSocketError as Error;
 
-use crate::errors::{Class, sorted};
+use crate::errors::class::{Class, sorted};
 
 fn class(error: &Error) -> Class {
     match error {
@@ -26,7 +26,7 @@ sorted!(Error, class);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::errors::have_their_codes;
+    use crate::errors::class::have_their_codes;
 
     #[test]
     fn each_class_has_its_code() {

@@ -1,6 +1,6 @@
 //! tungstenite, in the version that axum stands on and in the newest.
 
-use crate::errors::{Class, sorted};
+use crate::errors::class::{Class, sorted};
 
 macro_rules! version {
     ($tungstenite:ident) => {
@@ -43,7 +43,7 @@ mod tests {
         error::{CapacityError, Error, ProtocolError, UrlError},
     };
 
-    use crate::errors::have_their_codes;
+    use crate::errors::class::have_their_codes;
 
     #[test]
     fn each_class_has_its_code() {

@@ -2,12 +2,13 @@
 
 use std::{ops::Range, time::Instant};
 
-use super::{Framing, Guard, rules};
+use super::{Guard, rules};
 use crate::{
     close::{CloseCode, CloseFrame, MalformedClose},
     frame::{FrameHeader, MAX_CONTROL, Opcode, apply_mask},
     observe::{Answer, FRAMING},
     policy::{Batch, BatchVerdict, Verdict},
+    settings::Framing,
 };
 
 /// Where the peer's stream stands.

@@ -12,6 +12,7 @@ use crate::{
     ended::{Ended, EndedBy},
     frame::{put_close, put_close_masked},
     observe::{Answer, FRAMING},
+    policy::Action,
 };
 
 impl<T> State<T> {
@@ -193,5 +194,37 @@ impl<T> State<T> {
             limits: self.settings.closing,
             retired: self.retire(),
         })
+    }
+}
+
+impl<T> State<T> {
+    /// Carries out what a policy asks for.
+    pub(super) fn act(&mut self, action: Action) {
+        match action {
+            Action::None => {}
+            Action::Ping => self.send_ping(),
+            // A peer that has closed is told what it said.
+            Action::Close(_) if self.peer_close.is_some() => {
+                let answer = self.parting();
+                self.begin_close(Some(answer), EndedBy::Guard, None);
+            }
+            Action::Close(frame) => self.begin_close(Some(frame), EndedBy::Guard, None),
+            Action::Abort => self.abort(),
+        }
+    }
+
+    /// What has been taken from here is its taker's to end, and what has not come yet ends when it comes.
+    pub(super) fn abort(&mut self) {
+        match self.phase {
+            Phase::Open | Phase::Ending(_) => {
+                self.phase = Phase::Aborted;
+                self.wake_keeper();
+            }
+            Phase::Upgrading(_) => {
+                self.doomed = true;
+                self.wake_all();
+            }
+            _ => {}
+        }
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use http::StatusCode;
 
-use super::{Report, Scope};
+use super::{Scope, report::violated};
 use crate::ended::{Ended, EndedBy};
 
 /// The name of the judgement of a connection's first message, where policies have theirs.
@@ -125,32 +125,6 @@ fn refused_inside(status: StatusCode) {
     #[cfg(feature = "tracing")]
     super::events::refused("handler", status, "", false);
     let _ = status;
-}
-
-impl Report {
-    /// To be called where nothing is locked: who records may be anybody.
-    #[cold]
-    pub(crate) fn tell(self, scope: &Scope) {
-        let Self { went_through, round_trip, violations } = self;
-        #[cfg(feature = "metrics")]
-        super::metrics::went_through(&went_through);
-        #[cfg(feature = "metrics")]
-        if let Some(round_trip) = round_trip {
-            super::metrics::answered(round_trip);
-        }
-        let _ = (went_through, round_trip);
-        for ((policy, action), times) in violations {
-            violated(scope, policy, action, times);
-        }
-    }
-}
-
-fn violated(scope: &Scope, policy: &'static str, action: &'static str, times: u64) {
-    #[cfg(feature = "metrics")]
-    super::metrics::violated(policy, action, times);
-    #[cfg(feature = "tracing")]
-    super::events::violated(scope.span(), policy, action, times);
-    let _ = (scope, policy, action, times);
 }
 
 /// Of a closed set: a peer chooses the code.

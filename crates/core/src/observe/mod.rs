@@ -51,6 +51,8 @@
 //! Of refusals, violations, closes and wrong wiring there are ten events a minute of each kind, and the next says how
 //! many were `suppressed`. The target of all events is `portcullis`.
 
+#[cfg(feature = "guard")]
+mod answer;
 #[cfg(feature = "tracing")]
 mod events;
 #[cfg(all(feature = "guard", any(feature = "metrics", feature = "tracing")))]
@@ -59,71 +61,28 @@ mod life;
 mod metrics;
 #[cfg(all(feature = "guard", any(feature = "metrics", feature = "tracing")))]
 mod notes;
+#[cfg(all(feature = "guard", any(feature = "metrics", feature = "tracing")))]
+mod report;
 #[cfg(feature = "guard")]
 mod scope;
 #[cfg(all(feature = "guard", not(any(feature = "metrics", feature = "tracing"))))]
 mod silent;
 #[cfg(feature = "metrics")]
 mod table;
+mod tell;
 #[cfg(feature = "tracing")]
 mod throttle;
 
-#[cfg(feature = "guard")]
-pub(crate) use self::scope::Scope;
 #[cfg(all(feature = "guard", not(any(feature = "metrics", feature = "tracing"))))]
 pub(crate) use self::silent::{Life, Notes, Report};
 #[cfg(feature = "metrics")]
 pub use self::table::{Kind, Label, METRICS, Metric, describe};
-#[cfg(all(feature = "guard", any(feature = "metrics", feature = "tracing")))]
+pub(crate) use self::tell::{refused, wiring, would_refuse};
+#[cfg(feature = "guard")]
 pub(crate) use self::{
-    life::Life,
-    notes::{Notes, Report},
+    answer::{Answer, FRAMING},
+    scope::Scope,
+    tell::closing_task,
 };
-use http::StatusCode;
-
-/// A handshake is refused.
-pub(crate) fn refused(kind: &'static str, status: StatusCode, sentence: &str) {
-    #[cfg(feature = "metrics")]
-    metrics::handshake("refused", kind);
-    #[cfg(feature = "tracing")]
-    events::refused(kind, status, sentence, false);
-    let _ = (kind, status, sentence);
-}
-
-/// A handshake would be refused if its layer were not on report only.
-pub(crate) fn would_refuse(kind: &'static str, status: StatusCode, sentence: &str) {
-    #[cfg(feature = "metrics")]
-    metrics::handshake("would_refuse", kind);
-    #[cfg(feature = "tracing")]
-    events::refused(kind, status, sentence, true);
-    let _ = (kind, status, sentence);
-}
-
-/// A layer was composed wrongly.
-pub(crate) fn wiring(sentence: &'static str) {
-    #[cfg(feature = "tracing")]
-    events::wiring(sentence);
-    let _ = sentence;
-}
-
-/// A task waits for a closing handshake, or has ended.
-#[cfg(feature = "guard")]
-pub(crate) fn closing_task(begins: bool) {
-    #[cfg(feature = "metrics")]
-    metrics::closing_task(begins);
-    let _ = begins;
-}
-
-/// What was done about a violation.
-#[cfg(feature = "guard")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Answer {
-    Close,
-    Abort,
-    Drop,
-    Delay,
-}
-
-/// The name of the framing rules where policies have theirs.
-#[cfg(feature = "guard")]
-pub(crate) const FRAMING: &str = "framing";
+#[cfg(all(feature = "guard", any(feature = "metrics", feature = "tracing")))]
+pub(crate) use self::{life::Life, notes::Notes, report::Report};

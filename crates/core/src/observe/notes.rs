@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Answer, FRAMING};
+use super::{Answer, FRAMING, Report};
 use crate::{counters::Counters, policy::Policy};
 
 /// Counters are told so often at most.
@@ -18,17 +18,6 @@ pub(crate) struct Notes {
     tell_at: Option<Instant>,
     told: Counters,
     report: Report,
-}
-
-/// A policy, and what it did.
-type Deed = (&'static str, &'static str);
-
-/// What is told of a connection.
-#[derive(Debug, Default)]
-pub(crate) struct Report {
-    pub(super) went_through: Counters,
-    pub(super) round_trip: Option<Duration>,
-    pub(super) violations: Vec<(Deed, u64)>,
 }
 
 impl Notes {
@@ -104,17 +93,6 @@ impl Notes {
         match violations.iter_mut().find(|(deed, _)| *deed == (policy, action)) {
             Some((_, counted)) => *counted += times,
             None => violations.push(((policy, action), times)),
-        }
-    }
-}
-
-impl Answer {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Close => "close",
-            Self::Abort => "abort",
-            Self::Drop => "drop",
-            Self::Delay => "delay",
         }
     }
 }

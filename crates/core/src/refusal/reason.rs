@@ -1,16 +1,9 @@
-//! Why a handshake was refused, as data.
-//!
-//! A refusal is a response with a status for clients that can read one, and carries itself in the response's
-//! extensions, so that an outer layer can render it otherwise, for instance as a close frame for a browser, which sees
-//! no status.
-
-mod future;
+//! The refusal itself: a status, a close frame and a kind, and the response that they make.
 
 use std::{borrow::Cow, time::Duration};
 
 use http::{HeaderName, HeaderValue, Response, StatusCode, header::RETRY_AFTER, request::Parts};
 
-pub use self::future::ResponseFuture;
 use crate::{close::CloseFrame, handshake, observe};
 
 /// Why a handshake was refused. Travels in the response's extensions.

@@ -1,4 +1,4 @@
-//! The live connections of a server: one registry for whoever lists, kicks, revokes or drains.
+//! The registry: sharded by id, so that no lock is held by all.
 
 use std::{
     collections::HashMap,
@@ -8,22 +8,12 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
 };
 
-use http::{Request, Response};
 use tokio::sync::Notify;
-use tower_layer::Layer;
-use tower_service::Service;
 
-use crate::{
-    close::CloseFrame,
-    connection::Connection,
-    id::ConnectionId,
-    identity::Subject,
-    sync::lock,
-    upgrade::{self, ResponseFuture},
-};
+use super::ConnectionsLayer;
+use crate::{close::CloseFrame, connection::Connection, id::ConnectionId, identity::Subject, sync::lock};
 
 const SHARDS: usize = 16;
 
@@ -48,7 +38,7 @@ impl Connections {
 
     /// A layer that puts every guarded connection into this registry.
     pub fn layer(&self) -> ConnectionsLayer {
-        ConnectionsLayer { connections: self.clone() }
+        ConnectionsLayer::new(self.clone())
     }
 
     /// How many there are, handshakes under way among them.
@@ -136,78 +126,5 @@ impl Drop for Entry {
 impl fmt::Debug for Connections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connections").field("count", &self.count()).finish_non_exhaustive()
-    }
-}
-
-/// The layer of [`Connections::layer`].
-#[derive(Debug, Clone)]
-#[must_use]
-pub struct ConnectionsLayer {
-    connections: Connections,
-}
-
-impl<S> Layer<S> for ConnectionsLayer {
-    type Service = ConnectionsService<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        ConnectionsService { inner, connections: self.connections.clone() }
-    }
-}
-
-/// The service of [`ConnectionsLayer`].
-#[derive(Debug, Clone)]
-pub struct ConnectionsService<S> {
-    inner: S,
-    connections: Connections,
-}
-
-impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for ConnectionsService<S>
-where
-    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
-    ResBody: Default + 'static,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        request.extensions_mut().insert(self.connections.clone());
-        match upgrade::enter(&mut request) {
-            Ok(Some(guarded)) => {
-                self.connections.insert(guarded.connection());
-                ResponseFuture::guarded(guarded.run(|| self.inner.call(request)), guarded, None)
-            }
-            Ok(None) => ResponseFuture::inner(self.inner.call(request)),
-            Err(refusal) => ResponseFuture::refused(refusal),
-        }
-    }
-}
-
-#[cfg(feature = "axum")]
-mod extract {
-    use axum_core::{
-        extract::FromRequestParts,
-        response::{IntoResponse, Response},
-    };
-    use http::request::Parts;
-
-    use super::Connections;
-    use crate::refusal::Refusal;
-
-    /// Refused with a 500 where no layer of a registry stands outside.
-    impl<S: Sync> FromRequestParts<S> for Connections {
-        type Rejection = Response;
-
-        async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-            parts.extensions.get().cloned().ok_or_else(|| {
-                let sentence =
-                    "`Connections` was extracted where no `connections.layer()` stands outside of the handler";
-                Refusal::wiring(sentence).into_response::<axum_core::body::Body>().into_response()
-            })
-        }
     }
 }

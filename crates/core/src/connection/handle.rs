@@ -1,8 +1,4 @@
-//! The handle of a live connection.
-
-mod about;
-#[cfg(feature = "axum")]
-mod extract;
+//! The handle: cheap to clone, of no type that names the transport.
 
 use std::{
     fmt,
@@ -11,11 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub(crate) use self::about::About;
-use crate::{
-    close::CloseFrame, counters::Counters, ended::Ended, id::ConnectionId, identity::Subject, policy::Policy,
-    settings::Settings, upgrade::Gate,
-};
+use super::{About, Control};
+use crate::{close::CloseFrame, counters::Counters, ended::Ended, id::ConnectionId, identity::Subject};
 
 /// A cheap handle of a live connection, in the request's extensions from the first layer on that guards it. With axum it
 /// is an extractor (feature `axum`); without, `request.extensions().get::<Connection>()`, which is `None` for a request
@@ -167,23 +160,4 @@ impl fmt::Debug for Connection {
         let about = &self.about;
         f.debug_struct("Connection").field("id", &about.id).field("client", &about.client.get()).finish_non_exhaustive()
     }
-}
-
-/// What a handle may ask of a connection, whatever its transport.
-pub(crate) trait Control: Send + Sync {
-    fn close(self: Arc<Self>, frame: CloseFrame, grace: Option<Duration>);
-    fn close_patiently(self: Arc<Self>, frame: CloseFrame, quiet: Duration, grace: Duration);
-    fn abort(self: Arc<Self>);
-    fn finish(self: Arc<Self>, frame: CloseFrame);
-    /// A handler that drops its socket has yet to say what that means.
-    fn supervised(&self);
-    fn authenticated(self: Arc<Self>, subject: &Subject);
-    fn counters(&self) -> Counters;
-    fn round_trip(&self) -> Option<Duration>;
-    fn install_outermost(&self, policy: Box<dyn Policy>);
-    fn allow_compression(&self);
-    /// Sets what holds, unless that was set already.
-    fn configure(&self, settings: &Settings);
-    /// Says whether it is the only one.
-    fn hold(&self, gate: Gate) -> bool;
 }

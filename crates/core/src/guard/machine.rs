@@ -1,0 +1,188 @@
+//! The state of the machine, its policies, and what it tells of them.
+
+use std::time::{Duration, Instant};
+
+use super::{inbound::Stream, judges::Judges, outbound::Outbound, pings::Pings, rules::Violation};
+use crate::{
+    close::{CloseCode, CloseFrame},
+    counters::Counters,
+    identity::Subject,
+    observe::{Answer, Notes, Report},
+    policy::{Action, Policy, Standing},
+    settings::Framing,
+};
+
+/// The state of one guarded connection.
+#[derive(Default)]
+pub struct Guard {
+    pub(super) policies: Vec<Box<dyn Policy>>,
+    pub(super) judges: Judges,
+    pub(super) framing: Framing,
+    pub(super) compression: bool,
+    pub(super) compressed: bool,
+    pub(super) stream: Stream,
+    /// The first policy that has yet to judge the frame that a delay held back.
+    pub(super) resumed: Option<usize>,
+    pub(super) outbound: Outbound,
+    pub(super) pings: Pings,
+    watches_output: bool,
+    pub(crate) standing: Standing,
+    pub(super) round_trip: Option<Duration>,
+    pub(super) counters: Counters,
+    pub(crate) notes: Notes,
+}
+
+impl Guard {
+    /// A guard without policies: every legal frame passes.
+    pub fn new(framing: Framing) -> Self {
+        Self { framing, ..Self::default() }
+    }
+
+    /// Says what is done about frames that break framing rules.
+    pub(crate) fn set_framing(&mut self, framing: Framing) {
+        self.framing = framing;
+    }
+
+    /// Puts a policy outside of those that are installed already.
+    pub fn install_outermost(&mut self, policy: Box<dyn Policy>) {
+        self.watches_output |= policy.watches_output();
+        self.judges.install_outermost(policy.watches_input());
+        self.policies.insert(0, policy);
+    }
+
+    /// Whether any policy judges by what is sent.
+    pub(crate) fn watches_output(&self) -> bool {
+        self.watches_output
+    }
+
+    /// Takes the policies out: nobody asks them any more. They may hold on to the connection, as it does to them.
+    pub(crate) fn retire(&mut self) -> Vec<Box<dyn Policy>> {
+        self.notes.finish(&mut self.policies);
+        std::mem::take(&mut self.policies)
+    }
+
+    /// What there is to tell, for whoever unlocks the connection.
+    #[inline]
+    pub(crate) fn report(&mut self) -> Option<Box<Report>> {
+        // Boxed: it passes through every call, and most often there is none.
+        self.notes.are_due().then(|| Box::new(self.notes.take(self.counters, &mut self.policies)))
+    }
+
+    /// Allows RSV1: the handshake agreed to permessage-deflate (RFC 7692).
+    pub fn allow_compression(&mut self) {
+        self.compression = true;
+    }
+
+    /// What went through so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// How long the peer took to answer the last ping of the guard's own that it did answer.
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
+    }
+
+    /// Whether any policy is installed.
+    pub fn has_policies(&self) -> bool {
+        !self.policies.is_empty()
+    }
+
+    /// The earliest deadline of any policy.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.policies.iter().filter_map(|policy| policy.deadline(&self.standing)).min()
+    }
+
+    /// The earliest deadline of those that may have come nearer by what was read.
+    pub(crate) fn deadline_after_read(&mut self) -> Option<Instant> {
+        if std::mem::take(&mut self.judges.others_told) {
+            return self.deadline();
+        }
+        let judges = self.judges.of(self.policies.len());
+        judges.filter_map(|index| self.policies[index].deadline(&self.standing)).min()
+    }
+
+    /// Asks every policy whose deadline has passed. Stops at the first that ends the connection.
+    pub fn on_deadline(&mut self, now: Instant) -> Action {
+        let standing = &self.standing;
+        let due = |policy: &dyn Policy| policy.deadline(standing).is_some_and(|deadline| deadline <= now);
+        let mut result = Action::None;
+        for policy in &mut self.policies {
+            if !due(policy.as_ref()) {
+                continue;
+            }
+            match policy.on_deadline(standing, now) {
+                Action::None => {}
+                Action::Ping => result = Action::Ping,
+                end => {
+                    note(&mut self.notes, policy.as_ref(), &end);
+                    return end;
+                }
+            }
+        }
+        result
+    }
+
+    /// Tells the policies who the peer is. Stops at the first that ends the connection.
+    pub fn on_authenticated(&mut self, subject: &Subject) -> Action {
+        let mut result = Action::None;
+        for policy in &mut self.policies {
+            match policy.on_authenticated(subject) {
+                Action::None => {}
+                Action::Ping => result = Action::Ping,
+                end => {
+                    note(&mut self.notes, policy.as_ref(), &end);
+                    return end;
+                }
+            }
+        }
+        result
+    }
+
+    /// The payload of a new ping; its answer is taken out of the stream. The first ping's salt, a number that others
+    /// cannot guess, tells the connection's own pings from those of its handler.
+    pub fn begin_ping(&mut self, salt: u32, now: Instant) -> [u8; 8] {
+        if self.pings.sent == 0 {
+            self.pings.prefix = salt.to_be_bytes();
+        }
+        self.pings.sent = self.pings.sent.wrapping_add(1);
+        self.pings.last = Some(now);
+        let mut payload = [0; 8];
+        payload[..4].copy_from_slice(&self.pings.prefix);
+        payload[4..].copy_from_slice(&self.pings.sent.to_be_bytes());
+        payload
+    }
+
+    /// Whether the next byte that would be delivered begins a frame.
+    pub fn inbound_at_boundary(&self) -> bool {
+        self.stream.at_boundary()
+    }
+
+    /// Bytes that the peer has still to send of a frame whose header was read.
+    pub fn inbound_payload_left(&self) -> u64 {
+        self.stream.payload_left()
+    }
+
+    /// The close frame that answers a framing violation.
+    pub(super) fn violation(violation: Violation) -> CloseFrame {
+        CloseFrame::new(CloseCode::PROTOCOL_ERROR, violation.as_str())
+    }
+}
+
+/// Notes that a policy ended the connection.
+fn note(notes: &mut Notes, policy: &dyn Policy, end: &Action) {
+    match end {
+        Action::Close(_) => notes.violated(policy.name(), Answer::Close),
+        Action::Abort => notes.violated(policy.name(), Answer::Abort),
+        Action::None | Action::Ping => {}
+    }
+}
+
+impl std::fmt::Debug for Guard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guard")
+            .field("policies", &self.policies.len())
+            .field("counters", &self.counters)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,113 @@
+//! The transport as the handler's library has it.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    runtime::Handle,
+};
+
+use super::{shared::Shared, state::State};
+use crate::{
+    clock::now,
+    connection::{About, Connection},
+    policy::Policy,
+    settings::Settings,
+    sync::lock,
+};
+
+/// A WebSocket's transport under guard. What reads and writes it is a WebSocket library, as a server.
+///
+/// Dropping it closes the connection as its handler would have: with an empty close frame, or with 1011 while the
+/// thread unwinds from a panic.
+pub struct GuardedIo<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
+    shared: Arc<Shared<T>>,
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuardedIo<T> {
+    /// Guards a transport over which the handshake is done already.
+    ///
+    /// Returns the handle too. Without policies every legal frame passes.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn new(io: T, settings: &Settings, policies: Vec<Box<dyn Policy>>) -> (Self, Connection) {
+        let about = Arc::new(About::new(None, Handle::current()));
+        let (guarded, connection) = Self::pending(about, settings);
+        for policy in policies.into_iter().rev() {
+            connection.control().install_outermost(policy);
+        }
+        guarded.shared.about.life.adopted(now());
+        guarded.shared.activate(io, false);
+        (guarded, connection)
+    }
+
+    /// A guard whose transport is yet to come.
+    pub(crate) fn pending(about: Arc<About>, settings: &Settings) -> (Self, Connection) {
+        let shared = Arc::new(Shared { about: about.clone(), state: Mutex::new(State::new(settings)) });
+        let connection = Connection::new(about, shared.clone());
+        (Self { shared }, connection)
+    }
+
+    pub(crate) fn shared(&self) -> Arc<Shared<T>> {
+        self.shared.clone()
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncRead for GuardedIo<T> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.shared.with(|state| state.poll_read(cx, buf))
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncWrite for GuardedIo<T> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        self.shared.with(|state| state.poll_write(cx, data))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.shared.with(|state| state.poll_write_vectored(cx, slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        lock(&self.shared.state).is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.shared.with(|state| state.poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.shared.with(|state| state.poll_shutdown(cx))
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for GuardedIo<T> {
+    fn drop(&mut self) {
+        let mut state = lock(&self.shared.state);
+        if !state.abandon(std::thread::panicking()) {
+            return self.shared.settle(state);
+        }
+        let (ended, _retired) = (state.ended(), state.retire());
+        // What the connection held is dropped by its end, and may ask it something.
+        self.shared.unlock(state);
+        self.shared.about.end(ended);
+        self.shared.about.handled();
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> std::fmt::Debug for GuardedIo<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GuardedIo").field("id", &self.shared.about.id).finish_non_exhaustive()
+    }
+}

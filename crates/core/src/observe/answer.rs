@@ -1,0 +1,25 @@
+//! What the guard does about a violation.
+
+/// What was done about a violation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Close,
+    Abort,
+    Drop,
+    Delay,
+}
+
+/// The name of the framing rules where policies have theirs.
+pub(crate) const FRAMING: &str = "framing";
+
+#[cfg(any(feature = "metrics", feature = "tracing"))]
+impl Answer {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Close => "close",
+            Self::Abort => "abort",
+            Self::Drop => "drop",
+            Self::Delay => "delay",
+        }
+    }
+}

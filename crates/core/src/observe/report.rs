@@ -1,0 +1,44 @@
+//! What is told of a connection, once nothing is locked.
+
+use std::time::Duration;
+
+use super::Scope;
+use crate::counters::Counters;
+
+/// A policy, and what it did.
+pub(super) type Deed = (&'static str, &'static str);
+
+/// What is told of a connection.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    pub(super) went_through: Counters,
+    pub(super) round_trip: Option<Duration>,
+    pub(super) violations: Vec<(Deed, u64)>,
+}
+
+impl Report {
+    /// To be called where nothing is locked: who records may be anybody.
+    #[cold]
+    pub(crate) fn tell(self, scope: &Scope) {
+        let Self { went_through, round_trip, violations } = self;
+        #[cfg(feature = "metrics")]
+        super::metrics::went_through(&went_through);
+        #[cfg(feature = "metrics")]
+        if let Some(round_trip) = round_trip {
+            super::metrics::answered(round_trip);
+        }
+        let _ = (went_through, round_trip);
+        for ((policy, action), times) in violations {
+            violated(scope, policy, action, times);
+        }
+    }
+}
+
+/// Says what was done about a violation, or several of one kind.
+pub(super) fn violated(scope: &Scope, policy: &'static str, action: &'static str, times: u64) {
+    #[cfg(feature = "metrics")]
+    super::metrics::violated(policy, action, times);
+    #[cfg(feature = "tracing")]
+    super::events::violated(scope.span(), policy, action, times);
+    let _ = (scope, policy, action, times);
+}

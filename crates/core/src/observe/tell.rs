@@ -1,0 +1,40 @@
+//! What is said of handshakes and closing tasks, wherever it happens.
+
+#[cfg(feature = "tracing")]
+use super::events;
+#[cfg(feature = "metrics")]
+use super::metrics;
+use http::StatusCode;
+
+/// A handshake is refused.
+pub(crate) fn refused(kind: &'static str, status: StatusCode, sentence: &str) {
+    #[cfg(feature = "metrics")]
+    metrics::handshake("refused", kind);
+    #[cfg(feature = "tracing")]
+    events::refused(kind, status, sentence, false);
+    let _ = (kind, status, sentence);
+}
+
+/// A handshake would be refused if its layer were not on report only.
+pub(crate) fn would_refuse(kind: &'static str, status: StatusCode, sentence: &str) {
+    #[cfg(feature = "metrics")]
+    metrics::handshake("would_refuse", kind);
+    #[cfg(feature = "tracing")]
+    events::refused(kind, status, sentence, true);
+    let _ = (kind, status, sentence);
+}
+
+/// A layer was composed wrongly.
+pub(crate) fn wiring(sentence: &'static str) {
+    #[cfg(feature = "tracing")]
+    events::wiring(sentence);
+    let _ = sentence;
+}
+
+/// A task waits for a closing handshake, or has ended.
+#[cfg(feature = "guard")]
+pub(crate) fn closing_task(begins: bool) {
+    #[cfg(feature = "metrics")]
+    metrics::closing_task(begins);
+    let _ = begins;
+}

@@ -1,0 +1,9 @@
+//! The live connections of a server: one registry for all who list, kick, revoke or drain.
+
+#[cfg(feature = "axum")]
+mod extract;
+mod layer;
+mod live;
+mod service;
+
+pub use self::{layer::ConnectionsLayer, live::Connections, service::ConnectionsService};

@@ -1,0 +1,48 @@
+//! The service that puts a handshake's connection into a registry.
+
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tower_service::Service;
+
+use super::Connections;
+use crate::upgrade::{self, ResponseFuture};
+
+/// The service of [`ConnectionsLayer`].
+#[derive(Debug, Clone)]
+pub struct ConnectionsService<S> {
+    inner: S,
+    connections: Connections,
+}
+
+impl<S> ConnectionsService<S> {
+    pub(super) fn new(inner: S, connections: Connections) -> Self {
+        Self { inner, connections }
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for ConnectionsService<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ResBody: Default + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        request.extensions_mut().insert(self.connections.clone());
+        match upgrade::enter(&mut request) {
+            Ok(Some(guarded)) => {
+                self.connections.insert(guarded.connection());
+                ResponseFuture::guarded(guarded.run(|| self.inner.call(request)), guarded, None)
+            }
+            Ok(None) => ResponseFuture::inner(self.inner.call(request)),
+            Err(refusal) => ResponseFuture::refused(refusal),
+        }
+    }
+}

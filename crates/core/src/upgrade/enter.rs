@@ -1,0 +1,96 @@
+//! How a layer comes by the guarded connection: the outermost sets it up, those inside of it join.
+
+use std::sync::Arc;
+
+use http::{Request, Version};
+use hyper::upgrade::OnUpgrade;
+use tokio::runtime::Handle;
+
+use super::{
+    Guarded,
+    inner::{self, Inner},
+};
+use crate::{
+    connection::{About, Connection},
+    handshake,
+    identity::{ClientAddr, Subject},
+    refusal::Refusal,
+    settings::Settings,
+};
+
+/// Sets up the guarded connection for a handshake, or joins the one that an outer layer has set up.
+///
+/// `None` for a request that is no handshake, or that cannot be upgraded. Such a request loses its `OnUpgrade`, so that
+/// nothing is upgraded unchecked.
+///
+/// # Errors
+///
+/// A refusal with status 500 outside of a tokio runtime.
+pub fn enter<B>(request: &mut Request<B>) -> Result<Option<Guarded>, Refusal> {
+    enter_as(request, None)
+}
+
+/// [`enter`], with settings. Those of the outermost layer that has some count, whoever sets the connection up.
+///
+/// # Errors
+///
+/// As [`enter`].
+pub fn enter_with<B>(request: &mut Request<B>, settings: &Settings) -> Result<Option<Guarded>, Refusal> {
+    enter_as(request, Some(settings))
+}
+
+fn enter_as<B>(request: &mut Request<B>, settings: Option<&Settings>) -> Result<Option<Guarded>, Refusal> {
+    if !handshake::is_handshake(request) {
+        leave_alone(request, settings.is_some_and(|settings| settings.other_upgrades));
+        return Ok(None);
+    }
+    let method = request.method().clone();
+    if let Some(connection) = request.extensions().get::<Connection>() {
+        if let Some(client) = request.extensions().get::<ClientAddr>() {
+            connection.locate(client.0);
+        }
+        if let Some(settings) = settings {
+            connection.control().configure(settings);
+        }
+        return Ok(Some(Guarded { connection: connection.clone(), method, inner: None }));
+    }
+    let Some(real) = request.extensions_mut().remove::<OnUpgrade>() else {
+        return Ok(None);
+    };
+    let (connection, inner) = intercept(request, real)?;
+    if let Some(settings) = settings {
+        connection.control().configure(settings);
+    }
+    Ok(Some(Guarded { connection, method, inner: Some(inner) }))
+}
+
+/// Marks a request for the layers inside: it may be upgraded to something else.
+#[derive(Clone)]
+struct OtherUpgrades;
+
+fn leave_alone<B>(request: &mut Request<B>, other_upgrades: bool) {
+    let extensions = request.extensions_mut();
+    if other_upgrades {
+        extensions.insert(OtherUpgrades);
+    }
+    if extensions.get::<OtherUpgrades>().is_none() {
+        extensions.remove::<OnUpgrade>();
+    }
+}
+
+fn intercept<B>(request: &mut Request<B>, real: OnUpgrade) -> Result<(Connection, Inner), Refusal> {
+    let Ok(runtime) = Handle::try_current() else {
+        return Err(Refusal::wiring("a WebSocket can be guarded on a tokio runtime only"));
+    };
+    let client = request.extensions().get::<ClientAddr>().map(|client| client.0);
+    let about = Arc::new(About::new(client, runtime));
+    if let Some(subject) = request.extensions().get::<Subject>() {
+        about.identify(subject);
+    }
+    let shutdown_first = request.version() >= Version::HTTP_2;
+    let (ours, connection, inner) = inner::open(about, real, shutdown_first)
+        .ok_or_else(|| Refusal::wiring("hyper did not accept the guard's own handshake; please report this"))?;
+    request.extensions_mut().insert(ours);
+    request.extensions_mut().insert(connection.clone());
+    Ok((connection, inner))
+}

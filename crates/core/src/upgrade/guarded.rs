@@ -1,0 +1,104 @@
+//! A handshake between its request and its response.
+
+use http::{HeaderMap, Method, Request, Response, header::SEC_WEBSOCKET_EXTENSIONS};
+
+use super::inner::Inner;
+use crate::{close::CloseFrame, connection::Connection, gate::Gate, handshake, policy::Policy, refusal::Refusal};
+
+/// A handshake whose connection will be guarded.
+#[must_use = "a guarded handshake must be completed with its response"]
+pub struct Guarded {
+    pub(super) connection: Connection,
+    pub(super) method: Method,
+    /// Where this layer set the connection up.
+    pub(super) inner: Option<Inner>,
+}
+
+impl Guarded {
+    /// The connection.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Holds the connection back from its handler until its first message was judged. To be called before the inner
+    /// service is: a message must be readable to be judged, so the request loses its offer of compression.
+    ///
+    /// # Errors
+    ///
+    /// A refusal with status 500 if another layer does that already.
+    pub fn gate<B>(&self, request: &mut Request<B>, gate: Gate) -> Result<(), Refusal> {
+        request.headers_mut().remove(SEC_WEBSOCKET_EXTENSIONS);
+        let only = self.connection.control().hold(gate);
+        if only { Ok(()) } else { Err(Refusal::wiring("two layers wait for a connection's first message")) }
+    }
+
+    /// Runs what belongs to the handshake in the connection's span: the call of the inner service, and its future's polls.
+    /// Whoever drops this before has refused the handshake.
+    pub fn run<R>(&self, run: impl FnOnce() -> R) -> R {
+        if self.inner.is_none() {
+            return run();
+        }
+        let about = self.connection.about();
+        about.life.asked();
+        about.scope.run(run)
+    }
+
+    /// The inner service failed: there is no response.
+    pub fn failed(self) {
+        if self.inner.is_some() {
+            self.connection.about().life.failed();
+        }
+    }
+
+    /// Whether a response completes the upgrade.
+    pub fn is_upgrade<B>(&self, response: &Response<B>) -> bool {
+        handshake::is_upgrade(&self.method, response.status())
+    }
+
+    /// Completes a handshake of which nobody shall get the connection: it is closed at once. The gate stays shut, and is
+    /// dropped when the connection has come or failed to. If the response has no [`Refusal`] in its extensions, it counts
+    /// as the handler's.
+    pub fn turn_away<B>(self, response: &Response<B>, frame: CloseFrame, gate: Gate) {
+        self.refused(response);
+        self.connection.control().hold(gate);
+        self.connection.close(frame);
+        self.complete(response, None);
+    }
+
+    /// The response is not an upgrade, or is one that nobody gets.
+    fn refused<B>(&self, response: &Response<B>) {
+        let by_a_layer = response.extensions().get::<Refusal>().is_some();
+        self.connection.about().life.refused(response.status(), by_a_layer);
+    }
+
+    /// Completes the handshake: if the response is an upgrade, the policy is installed, and the connection begins.
+    pub fn complete<B>(self, response: &Response<B>, policy: Option<Box<dyn Policy>>) {
+        if !self.is_upgrade(response) {
+            if self.inner.is_some() {
+                self.refused(response);
+            }
+            return;
+        }
+        if let Some(policy) = policy {
+            self.connection.control().install_outermost(policy);
+        }
+        if let Some(inner) = self.inner {
+            if agreed_to_compress(response.headers()) {
+                self.connection.control().allow_compression();
+            }
+            self.connection.about().life.granted();
+            inner.run();
+        }
+    }
+}
+
+impl std::fmt::Debug for Guarded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guarded").field("connection", &self.connection).finish_non_exhaustive()
+    }
+}
+
+fn agreed_to_compress(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(SEC_WEBSOCKET_EXTENSIONS).iter();
+    values.any(|value| value.as_bytes().windows(18).any(|part| part.eq_ignore_ascii_case(b"permessage-deflate")))
+}
