@@ -2,7 +2,20 @@
 
 use std::time::{Duration, Instant};
 
-use super::{inbound::Stream, judges::Judges, outbound::Outbound, pings::Pings, rules::Violation};
+use super::{
+    closes::Closes,
+    closing::Wakes,
+    discarded::Discarded,
+    inbound::Stream,
+    inbox::Inbox,
+    judges::Judges,
+    outbound::Outbound,
+    outbox::Outbox,
+    phase::{Patience, Phase},
+    pings::Pings,
+    rules::Violation,
+    schedule::Schedule,
+};
 use crate::{
     close::{CloseCode, CloseFrame},
     counters::Counters,
@@ -26,21 +39,27 @@ pub struct Guard {
     pub(super) outbound: Outbound,
     pub(super) pings: Pings,
     watches_output: bool,
-    pub(crate) standing: Standing,
+    pub(super) standing: Standing,
     pub(super) round_trip: Option<Duration>,
     pub(super) counters: Counters,
-    pub(crate) notes: Notes,
+    pub(super) notes: Notes,
+    pub(super) phase: Phase,
+    pub(super) patience: Patience,
+    pub(super) closes: Closes,
+    pub(super) schedule: Schedule,
+    pub(super) wakes: Wakes,
+    /// What the handler is to read.
+    pub(crate) inbox: Inbox,
+    /// What is to be sent beside what the handler sends.
+    pub(crate) outbox: Outbox,
+    /// What the peer sends behind its close, or behind what closed the connection.
+    pub(super) discarded: Discarded,
 }
 
 impl Guard {
     /// A guard without policies: every legal frame passes.
     pub fn new(framing: Framing) -> Self {
         Self { framing, ..Self::default() }
-    }
-
-    /// Says what is done about frames that break framing rules.
-    pub(crate) fn set_framing(&mut self, framing: Framing) {
-        self.framing = framing;
     }
 
     /// Puts a policy outside of those that are installed already.
@@ -56,7 +75,7 @@ impl Guard {
     }
 
     /// Takes the policies out: nobody asks them any more. They may hold on to the connection, as it does to them.
-    pub(crate) fn retire(&mut self) -> Vec<Box<dyn Policy>> {
+    pub(crate) fn take_policies(&mut self) -> Vec<Box<dyn Policy>> {
         self.notes.finish(&mut self.policies);
         std::mem::take(&mut self.policies)
     }

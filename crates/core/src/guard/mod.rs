@@ -3,15 +3,30 @@
 //! [`Guard::admit`] judges what the peer sent, in place; [`Guard::measure`] follows what the handler writes, so that
 //! nothing of the guard's own is ever put into the middle of a frame.
 
+mod closes;
+mod closing;
+mod discarded;
+mod driving;
 mod inbound;
+mod inbox;
 mod judges;
 mod machine;
 mod opening;
 mod outbound;
+mod outbox;
+mod phase;
 mod pings;
+mod reading;
 mod rules;
+mod schedule;
 
-pub(crate) use self::opening::{Found, Opening};
+pub(crate) use self::{
+    closing::{Reads, Taken, Wakes, Writes},
+    discarded::Discarded,
+    driving::Next,
+    opening::{Found, Opening},
+    phase::Requested,
+};
 pub use self::{
     inbound::{Admission, Then},
     machine::Guard,

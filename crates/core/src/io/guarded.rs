@@ -95,10 +95,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncWrite for GuardedI
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for GuardedIo<T> {
     fn drop(&mut self) {
         let mut state = lock(&self.shared.state);
-        if !state.abandon(std::thread::panicking()) {
+        if !state.guard.abandon(std::thread::panicking(), now()) {
             return self.shared.settle(state);
         }
-        let (ended, _retired) = (state.ended(), state.retire());
+        let (ended, io, _policies) = state.end();
+        drop(io);
         // What the connection held is dropped by its end, and may ask it something.
         self.shared.unlock(state);
         self.shared.about.end(ended);

@@ -13,16 +13,16 @@ use tokio::{
 };
 
 use super::{
-    Shared,
-    closing::{self, Drain, Farewell, Retired},
-    state::{Phase, park},
+    closing::{ClosingHandshake, spawn_closing},
+    shared::Shared,
 };
 use crate::{
+    clock::now,
     close::{CloseFrame, MalformedClose},
     ended::{Ended, EndedBy},
     frame::{Opcode, put_close, put_control, put_frame},
     gate::{FirstMessage, Gate},
-    guard::{Found, Opening},
+    guard::{Discarded, Found, Opening, Requested, Taken},
     sync::lock,
 };
 
@@ -66,7 +66,7 @@ where
     };
     match verdict {
         Ok(()) => {
-            shared.with(|state| state.activate(held.io, held.inbox, shutdown_first));
+            shared.with(|state| state.activate(held.io, held.inbox, shutdown_first, now()));
             true
         }
         Err(turned) => {
@@ -77,21 +77,13 @@ where
 }
 
 impl<T> Shared<T> {
-    fn retire(&self) -> Retired {
-        let mut state = lock(&self.state);
-        state.phase = Phase::Over;
-        state.retire()
-    }
-
     fn asked_to_close(&self, cx: &mut Context<'_>) -> Option<Turned> {
         let mut state = lock(&self.state);
-        park(&mut state.reader, cx);
-        if state.doomed {
-            return Some(Turned::Aborted);
-        }
-        match &mut state.phase {
-            Phase::Upgrading(close) => close.take().map(|(frame, _)| Turned::Guard(frame)),
-            _ => None,
+        state.wakers.park_reader(cx);
+        match state.guard.take_requested() {
+            Requested::Nothing => None,
+            Requested::Close(frame, _) => Some(Turned::Guard(frame)),
+            Requested::Abort => Some(Turned::Aborted),
         }
     }
 }
@@ -142,31 +134,33 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Held<T> {
     }
 
     fn turn_away(mut self, shared: &Shared<T>, turned: Turned, shutdown_first: bool) {
-        let (by, frame, closed) = match turned {
+        let cut_short = matches!(turned, Turned::Aborted);
+        let mut discarded = Discarded::default();
+        let (by, frame) = match turned {
             Turned::Guard(frame) => {
                 shared.about.life.turned_away(&shared.about.scope);
-                (EndedBy::Guard, frame, false)
+                (EndedBy::Guard, Some(frame))
             }
-            Turned::Peer(result) => (EndedBy::Peer, result.unwrap_or_else(MalformedClose::answer), true),
-            Turned::Gone => {
-                let _retired = shared.retire();
-                return shared.about.end(Ended { by: EndedBy::Transport, frame: None, cut_short: false });
+            Turned::Peer(result) => {
+                discarded.close();
+                (EndedBy::Peer, Some(result.unwrap_or_else(MalformedClose::answer)))
             }
-            Turned::Aborted => {
-                let (_retired, io) = (shared.retire(), self.io);
-                drop(io);
-                return shared.about.end(Ended { by: EndedBy::Guard, frame: None, cut_short: true });
-            }
+            Turned::Gone => (EndedBy::Transport, None),
+            Turned::Aborted => (EndedBy::Guard, None),
         };
-        let retired = shared.retire();
-        let limits = lock(&shared.state).settings.closing;
-        put_close(&mut self.outbox, &frame);
-        let mut drain = Drain::default();
-        drain.closed = closed;
-        drain.follow(0, &self.inbox);
-        let ended = Ended { by, frame: Some(frame), cut_short: false };
-        let Self { io, outbox, sent, .. } = self;
-        let farewell = Farewell { io, outbox, sent, shut: false, drain, ended, shutdown_first, limits, retired };
-        closing::part(&shared.about, farewell);
+        let (policies, bounds) = {
+            let mut state = lock(&shared.state);
+            let (_ended, _no_transport, policies) = state.end();
+            (policies, state.bounds)
+        };
+        let Some(frame) = frame else {
+            drop((policies, self.io));
+            return shared.about.end(Ended { by, frame, cut_short });
+        };
+        let mut unsent = self.outbox.split_off(self.sent);
+        put_close(&mut unsent, &frame);
+        discarded.follow(0, &self.inbox);
+        let taken = Taken { unsent, discarded, ended: Ended { by, frame: Some(frame), cut_short: false } };
+        spawn_closing(&shared.about, ClosingHandshake::new(self.io, taken, shutdown_first, bounds, policies));
     }
 }

@@ -1,14 +1,14 @@
 //! The guarded connection: a shell of I/O around [`Guard`](crate::guard::Guard).
 
 mod closing;
-mod ending;
+mod driver;
 mod guarded;
 mod held;
-mod keeper;
 mod read;
 mod shared;
-mod stall;
 mod state;
+mod transport;
+mod wakers;
 mod write;
 
 pub use self::guarded::GuardedIo;

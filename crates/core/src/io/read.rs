@@ -2,18 +2,16 @@
 
 use std::{
     io,
-    pin::Pin,
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
 };
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::state::{Phase, State, park};
+use super::state::State;
 use crate::{
     clock::now,
-    ended::EndedBy,
     frame::{MAX_CONTROL, MAX_HEADER},
-    guard::Then,
+    guard::Reads,
 };
 
 /// A caller with less room than this is served from a buffer of the guard's own: an incomplete unit, which is put in
@@ -21,43 +19,34 @@ use crate::{
 const SMALL: usize = 256;
 const _: () = assert!(SMALL > MAX_HEADER + MAX_CONTROL);
 
-/// The most that is read for a handler that does not read, to see whether its peer is there.
-const SIDE: usize = 4 * 1024;
-
 /// The most that is read at once on a connection that was ever delayed.
 const CAP: usize = 16 * 1024;
 
 impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if buf.remaining() == 0 {
+        if buf.remaining() == 0 || self.deliver(buf) {
             return Poll::Ready(Ok(()));
         }
-        if deliver(&mut self.admitted, buf) {
-            return Poll::Ready(Ok(()));
-        }
-        match &self.phase {
-            Phase::Open if self.delayed.is_none() => self.poll_admitted(cx, buf),
-            Phase::Open | Phase::Upgrading(_) | Phase::Ending(_) => {
-                park(&mut self.reader, cx);
+        match self.guard.reads() {
+            Reads::Open => self.poll_admitted(cx, buf),
+            Reads::Wait => {
+                self.wakers.park_reader(cx);
                 Poll::Pending
             }
-            Phase::Taken { .. } => self.poll_last(cx, buf),
-            Phase::Aborted | Phase::Over => Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into())),
+            Reads::End => {
+                // A handler that ignores the end and reads on must not starve its neighbours.
+                ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
+                Poll::Ready(Ok(()))
+            }
+            Reads::Aborted => Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into())),
         }
     }
 
-    /// The close frame that ends the connection, as if the peer had sent it; then the end of the stream.
-    fn poll_last(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        // A handler that ignores the end and reads on must not starve its neighbours.
-        let budget = ready!(tokio::task::coop::poll_proceed(cx));
-        budget.made_progress();
-        if let Phase::Taken { last, read, .. } = &mut self.phase {
-            let rest = &last[*read..];
-            let some = rest.len().min(buf.remaining());
-            buf.put_slice(&rest[..some]);
-            *read += some;
-        }
-        Poll::Ready(Ok(()))
+    /// Hands out what was admitted before. Says whether there was any.
+    #[inline]
+    fn deliver(&mut self, buf: &mut ReadBuf<'_>) -> bool {
+        let admitted = self.guard.inbox.deliver(buf.remaining());
+        admitted.map(|bytes| buf.put_slice(bytes.as_slice())).is_some()
     }
 
     fn poll_admitted(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -67,8 +56,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         let mut small = [0; 2 * SMALL];
         let mut small = ReadBuf::new(&mut small);
         ready!(self.poll_judged(cx, &mut small))?;
-        self.admitted.extend_from_slice(small.filled());
-        deliver(&mut self.admitted, buf);
+        self.guard.inbox.admit(small.filled());
+        self.deliver(buf);
         Poll::Ready(Ok(()))
     }
 
@@ -76,170 +65,101 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
     fn poll_judged(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let start = buf.filled().len();
         loop {
-            let resumed = std::mem::take(&mut self.resumed);
-            let eof = if resumed && !self.backlog.is_empty() {
-                self.present(buf);
-                false
-            } else {
-                ready!(self.poll_more(cx, buf, start))?
-            };
-            if eof {
+            let waited = self.guard.inbox.resume(buf.remaining()).map(|bytes| buf.put_slice(bytes.as_slice()));
+            if waited.is_none() && ready!(self.poll_more(cx, buf, start))? {
                 return Poll::Ready(Ok(()));
             }
-            self.judge(buf, start);
-            if buf.filled().len() > start {
+            let admitted = self.guard.read(&mut buf.filled_mut()[start..], now);
+            buf.set_filled(start + admitted);
+            if admitted > 0 {
                 return Poll::Ready(Ok(()));
             }
-            if !matches!(self.phase, Phase::Open) || self.delayed.is_some() {
-                park(&mut self.reader, cx);
+            if self.guard.reads() != Reads::Open {
+                self.wakers.park_reader(cx);
                 return Poll::Pending;
             }
         }
-    }
-
-    /// Puts what waited in front, as much as there is room for.
-    fn present(&mut self, buf: &mut ReadBuf<'_>) {
-        let some = self.backlog.len().min(buf.remaining());
-        buf.put_slice(&self.backlog[..some]);
-        self.backlog.drain(..some);
-        // What is left may hold whole frames: it must not wait for the peer to send more.
-        self.resumed = !self.backlog.is_empty();
     }
 
     /// Reads behind what waited. Says whether the stream has ended.
     fn poll_more(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>, start: usize) -> Poll<io::Result<bool>> {
-        if self.drain.exceeds(self.settings.closing.bytes) {
+        if self.guard.has_discarded_more_than(self.bounds.bytes) {
             return Poll::Ready(Ok(true));
         }
-        if let Some(error) = self.failed.take() {
+        if let Some(error) = self.transport.take_error() {
             return Poll::Ready(Err(error));
         }
-        let Some(io) = &mut self.io else { return Poll::Ready(Ok(true)) };
-        if self.backlog.len() >= buf.remaining() {
+        if !self.transport.is_open() {
+            return Poll::Ready(Ok(true));
+        }
+        if self.guard.inbox.backlog().len() >= buf.remaining() {
             // What a delay held back is more than the caller takes: it comes in parts.
-            self.present(buf);
+            buf.put_slice(self.guard.inbox.take_backlog(buf.remaining()).as_slice());
             return Poll::Ready(Ok(false));
         }
-        buf.put_slice(&self.backlog);
+        buf.put_slice(self.guard.inbox.backlog());
         let before = buf.filled().len();
-        let polled = if self.capped && buf.remaining() > CAP {
-            let mut part = ReadBuf::new(buf.initialize_unfilled_to(CAP));
-            let polled = Pin::new(io).poll_read(cx, &mut part);
-            let read = part.filled().len();
-            buf.advance(read);
-            polled
-        } else {
-            Pin::new(io).poll_read(cx, buf)
-        };
-        match polled {
-            Poll::Ready(Ok(())) => {}
+        let came = match self.poll_transport(cx, buf) {
+            Poll::Ready(Ok(())) => buf.filled().len() - before,
             Poll::Ready(Err(error)) => {
                 buf.set_filled(start);
-                self.transport_ended(true);
+                self.guard.transport_ended(true);
                 return Poll::Ready(Err(error));
             }
             Poll::Pending => {
                 buf.set_filled(start);
-                park(&mut self.reader, cx);
+                self.wakers.park_reader(cx);
                 return Poll::Pending;
             }
-        }
-        self.backlog.clear();
-        let came = buf.filled().len() - before;
-        self.guard.standing.received += came as u64;
-        let eof = came == 0;
-        if eof {
-            self.transport_ended(false);
+        };
+        self.guard.inbox.clear_backlog();
+        self.guard.received(came);
+        if came == 0 {
+            self.guard.transport_ended(false);
         }
         // At the end, half a header is all there will ever be of it: the library may see it.
-        Poll::Ready(Ok(eof))
+        Poll::Ready(Ok(came == 0))
+    }
+
+    fn poll_transport(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.guard.inbox.is_capped() && buf.remaining() > CAP {
+            let mut part = ReadBuf::new(buf.initialize_unfilled_to(CAP));
+            let polled = self.transport.poll_read(cx, &mut part);
+            let read = part.filled().len();
+            buf.advance(read);
+            polled
+        } else {
+            self.transport.poll_read(cx, buf)
+        }
     }
 
     /// Looks at what the transport holds that the handler has not read, for policies that are about to judge the peer.
     pub(super) fn look(&mut self) {
-        if self.delayed.is_none() && !self.drain.closed {
+        if self.guard.may_peek() {
             self.peek();
         }
-        let stuck_ping = !self.outbox.is_empty() && !self.guard.outbound_at_boundary();
-        let waiting = self.resumed && !self.backlog.is_empty();
-        let kept = self.backlog.len() + self.admitted.len();
-        let standing = &mut self.guard.standing;
-        standing.read = standing.received.saturating_sub(kept as u64);
-        standing.unread = waiting || self.delayed.is_some() || !self.admitted.is_empty();
-        standing.hidden = self.delayed.is_some() || (waiting && self.backlog.len() >= SIDE) || stuck_ping;
+        self.guard.looked();
     }
 
-    /// Reads into the side buffer, from where it is presented to the handler's next read.
+    /// Reads into the inbox, from where it is presented to the handler's next read.
     fn peek(&mut self) {
         // What comes later is the handler's to read, if it waits for it, and nobody's business else.
-        let waker = self.reader.clone().unwrap_or_else(|| Waker::noop().clone());
+        let waker = self.wakers.reader();
         let cx = &mut Context::from_waker(&waker);
         let mut side = [0; 1024];
-        while self.backlog.len() < SIDE && self.failed.is_none() {
-            let Some(io) = &mut self.io else { return };
+        while self.transport.is_open() && !self.guard.inbox.is_full() && !self.transport.has_failed() {
             let mut side = ReadBuf::new(&mut side);
-            match Pin::new(io).poll_read(cx, &mut side) {
-                Poll::Ready(Ok(())) if !side.filled().is_empty() => {}
+            match self.transport.poll_read(cx, &mut side) {
+                Poll::Ready(Ok(())) if !side.filled().is_empty() => self.guard.peeked(side.filled()),
                 // A transport may say it once; it is the handler's to read, behind what came before.
                 Poll::Ready(Err(error)) => {
-                    self.failed = Some(error);
-                    if let Some(reader) = &self.reader {
-                        reader.wake_by_ref();
-                    }
-                    return self.transport_ended(true);
+                    self.transport.fail(error);
+                    self.guard.transport_ended(true);
                 }
                 // The end of the stream is there to be found again.
                 Poll::Ready(Ok(())) | Poll::Pending => return,
             }
-            self.guard.standing.received += side.filled().len() as u64;
-            self.backlog.extend_from_slice(side.filled());
-            self.resumed = true;
-            if let Some(reader) = &self.reader {
-                reader.wake_by_ref();
-            }
+            self.wakers.nudge_reader();
         }
     }
-
-    fn judge(&mut self, buf: &mut ReadBuf<'_>, start: usize) {
-        let data = &mut buf.filled_mut()[start..];
-        if self.drain.closed {
-            // RFC 6455, section 5.5.1: nothing follows a close frame.
-            self.drain.feed(data);
-            buf.set_filled(start);
-            return;
-        }
-        let looks = self.guard.has_policies() || self.guard.notes.counts_read();
-        let now = if looks { now() } else { self.created };
-        self.guard.notes.tick(now);
-        let admission = self.guard.admit(data, now);
-        let rest = &data[admission.rest..];
-        match admission.then {
-            Then::Continue if rest.is_empty() => {}
-            Then::Continue => self.backlog.splice(0..0, rest.iter().copied()).for_each(drop),
-            Then::Delay(until) => {
-                self.backlog.splice(0..0, rest.iter().copied()).for_each(drop);
-                self.delayed = Some(until);
-                self.capped = true;
-            }
-            Then::Close(frame) => {
-                self.drain.follow(0, rest);
-                self.begin_close(Some(frame), EndedBy::Guard, None);
-            }
-            Then::PeerClosed(result) => {
-                self.peer_closed(result);
-                self.drain.feed(rest);
-            }
-        }
-        buf.set_filled(start + admission.deliver);
-        let deadline = self.guard.deadline_after_read();
-        self.rearm(deadline);
-    }
-}
-
-/// Moves what was admitted into a buffer. Says whether there was any.
-fn deliver(admitted: &mut Vec<u8>, buf: &mut ReadBuf<'_>) -> bool {
-    let some = admitted.len().min(buf.remaining());
-    buf.put_slice(&admitted[..some]);
-    admitted.drain(..some);
-    some > 0
 }

@@ -1,0 +1,100 @@
+//! Who has said what about the end of a connection.
+
+use crate::{
+    close::{CloseFrame, MalformedClose},
+    ended::{Ended, EndedBy},
+};
+
+/// The close frames of both sides, and what is known of the handler.
+#[derive(Debug, Default)]
+pub(super) struct Closes {
+    peer: Option<CloseFrame>,
+    handler: Option<CloseFrame>,
+    /// What the peer is sent instead of the library's answer to a malformed close.
+    correction: Option<CloseFrame>,
+    /// Who sent the first close frame, or that the transport ended without one.
+    first: Option<EndedBy>,
+    /// Reading failed: nothing can be said to the peer any more.
+    read_failed: bool,
+    /// The handler's half is gone.
+    abandoned: bool,
+    /// The handler will say what its end means.
+    supervised: bool,
+}
+
+impl Closes {
+    pub(super) fn by_peer(&mut self, result: Result<CloseFrame, MalformedClose>) {
+        self.first.get_or_insert(EndedBy::Peer);
+        self.correction = result.as_ref().err().map(|malformed| malformed.answer());
+        self.peer = Some(result.unwrap_or_else(MalformedClose::answer));
+    }
+
+    pub(super) fn peer_has_closed(&self) -> bool {
+        self.peer.is_some()
+    }
+
+    pub(super) fn by_handler(&mut self, frame: CloseFrame) {
+        self.first.get_or_insert(EndedBy::Handler);
+        self.handler = Some(frame);
+    }
+
+    pub(super) fn handler_has_closed(&self) -> bool {
+        self.handler.is_some()
+    }
+
+    /// Takes what the handler has closed with.
+    pub(super) fn take_handlers(&mut self) -> Option<CloseFrame> {
+        self.handler.take()
+    }
+
+    pub(super) fn handlers(&self) -> Option<&CloseFrame> {
+        self.handler.as_ref()
+    }
+
+    /// Takes what replaces the library's answer, if anything does.
+    pub(super) fn take_correction(&mut self) -> Option<CloseFrame> {
+        self.correction.take()
+    }
+
+    /// The peer's side of the transport ended. Without a close frame before it, that is how the connection ended.
+    pub(super) fn by_transport(&mut self, failed: bool) {
+        self.first.get_or_insert(EndedBy::Transport);
+        self.read_failed |= failed;
+    }
+
+    pub(super) fn read_failed(&self) -> bool {
+        self.read_failed
+    }
+
+    pub(super) fn abandon(&mut self) {
+        self.abandoned = true;
+    }
+
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.abandoned
+    }
+
+    pub(super) fn supervise(&mut self, supervised: bool) {
+        self.supervised = supervised;
+    }
+
+    pub(super) fn is_supervised(&self) -> bool {
+        self.supervised
+    }
+
+    /// The answer that the peer's close asks for, if it has closed.
+    pub(super) fn answer(&self) -> Option<CloseFrame> {
+        self.correction.as_ref().or(self.peer.as_ref()).cloned()
+    }
+
+    /// Who ended the connection, if it is `otherwise` where nobody closed before.
+    pub(super) fn ended_by(&self, otherwise: EndedBy) -> EndedBy {
+        self.first.unwrap_or(otherwise)
+    }
+
+    /// How a connection ended on which nothing more can be said.
+    pub(super) fn ended(&self) -> Ended {
+        let frame = self.peer.as_ref().or(self.handler.as_ref()).cloned();
+        Ended { by: self.ended_by(EndedBy::Transport), frame, cut_short: false }
+    }
+}

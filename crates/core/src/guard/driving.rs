@@ -1,0 +1,186 @@
+//! What is due when: deadlines of policies, the end of a delay, and the steps of a close.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    time::{Duration, Instant},
+};
+
+use super::{Guard, Measure, phase::Phase};
+use crate::{
+    identity::Subject,
+    policy::{Action, Policy},
+};
+
+/// What a connection needs next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Nothing before that time, or until something changes.
+    Wait(Option<Instant>),
+    /// To be taken from its handler.
+    Take,
+    /// To be dropped as it is.
+    Abort,
+    /// Nothing.
+    Nothing,
+}
+
+impl Guard {
+    /// Whether a driver must be spawned; if so, it is taken to be.
+    #[inline]
+    pub(crate) fn wants_driver(&mut self) -> bool {
+        !self.schedule.is_driven() && self.schedule.drive(self.has_something_due())
+    }
+
+    /// Whether something is to be done that the handler may not get to.
+    fn has_something_due(&self) -> bool {
+        match self.phase {
+            Phase::Upgrading(_) | Phase::Over | Phase::Taken { .. } => false,
+            Phase::Open => self.earliest(self.policy_deadline()).is_some() || self.outbox.is_pending(),
+            Phase::Ending(_) | Phase::Aborted => true,
+        }
+    }
+
+    pub(crate) fn is_driven(&self) -> bool {
+        self.schedule.is_driven()
+    }
+
+    /// The driver looks at the connection. What comes nearer meanwhile it asks for by itself.
+    pub(crate) fn driver_wakes(&mut self, now: Instant) {
+        self.schedule.awake();
+        if matches!(self.phase, Phase::Open) {
+            self.notes.tick(now);
+        }
+    }
+
+    /// There is no driver any more.
+    pub(crate) fn driver_ends(&mut self) {
+        self.schedule.drive(false);
+    }
+
+    /// What the connection needs next. If that is to wait, the driver sleeps.
+    pub(crate) fn next(&mut self, now: Instant) -> Next {
+        let next = self.upcoming(now);
+        if let Next::Wait(until) = next {
+            self.schedule.sleep(until);
+        }
+        next
+    }
+
+    fn upcoming(&self, now: Instant) -> Next {
+        match &self.phase {
+            Phase::Open => match self.earliest(self.policy_deadline()) {
+                // A policy that leaves its deadline in the past must not spin.
+                Some(next) if next <= now => Next::Wait(Some(now + Duration::from_millis(1))),
+                Some(next) => Next::Wait(Some(next)),
+                None if self.outbox.is_pending() => Next::Wait(None),
+                None => Next::Nothing,
+            },
+            Phase::Ending(ending) if ending.is_due(self.is_between_frames(), now) => Next::Take,
+            Phase::Ending(ending) => Next::Wait(ending.next(now)),
+            Phase::Aborted => Next::Abort,
+            Phase::Upgrading(_) | Phase::Taken { .. } | Phase::Over => Next::Nothing,
+        }
+    }
+
+    /// The earlier of a policy's deadline and the end of a delay.
+    fn earliest(&self, deadline: Option<Instant>) -> Option<Instant> {
+        [deadline, self.inbox.delayed()].into_iter().flatten().min()
+    }
+
+    /// Wakes the driver for a deadline that has come nearer. A close that is decided leaves none to wait for.
+    #[inline]
+    pub(super) fn rearm(&mut self, deadline: Option<Instant>) {
+        let open = matches!(self.phase, Phase::Open);
+        self.wakes.driver |= open && self.schedule.is_late_for(self.earliest(deadline));
+    }
+
+    fn policy_deadline(&self) -> Option<Instant> {
+        if self.has_policies() { self.deadline() } else { None }
+    }
+
+    /// Whether a policy's deadline has passed. What the transport holds unread must be looked at before it is judged.
+    pub(crate) fn is_judging(&self, now: Instant) -> bool {
+        matches!(self.phase, Phase::Open) && self.deadline().is_some_and(|deadline| deadline <= now)
+    }
+
+    /// Asks the policies whose deadlines have passed.
+    pub(crate) fn judge_peer(&mut self, now: Instant) {
+        let action = self.on_deadline(now);
+        self.act(action, now);
+    }
+
+    /// Ends a delay that is over. Says whether the handler may read again.
+    pub(crate) fn end_delay(&mut self, now: Instant) -> bool {
+        let over = matches!(self.phase, Phase::Open) && self.inbox.delayed().is_some_and(|until| until <= now);
+        if over {
+            self.inbox.end_delay();
+        }
+        over
+    }
+
+    /// Tells the policies who the peer is.
+    pub(crate) fn authenticated(&mut self, subject: &Subject, now: Instant) {
+        let action = self.on_authenticated(subject);
+        self.act(action, now);
+        // A policy's deadline may have come nearer.
+        self.wakes.driver = true;
+    }
+
+    /// Installs a policy outside of the others. If the subject is known, the policy learns of it.
+    pub(crate) fn install(
+        &mut self,
+        mut policy: Box<dyn Policy>,
+        subject: Option<&Subject>,
+        now: impl FnOnce() -> Instant,
+    ) {
+        let action = subject.map_or(Action::None, |subject| policy.on_authenticated(subject));
+        self.install_outermost(policy);
+        if action != Action::None {
+            self.act(action, now());
+        }
+    }
+
+    /// Carries out what a policy asks for.
+    fn act(&mut self, action: Action, now: Instant) {
+        match action {
+            Action::None => {}
+            Action::Ping => self.ping(now),
+            Action::Close(frame) => self.close_for_policy(frame, now),
+            Action::Abort => self.abort(),
+        }
+    }
+
+    fn ping(&mut self, now: Instant) {
+        let open = matches!(self.phase, Phase::Open) && !self.closes.handler_has_closed();
+        if open && self.outbox.takes_pings() {
+            let salt = RandomState::new().hash_one(()) >> 32;
+            let payload = self.begin_ping(u32::try_from(salt).unwrap_or_default(), now);
+            self.outbox.put_ping(&payload);
+        }
+    }
+
+    /// Whether the handler stands between two frames, so that one of the guard's own may go out.
+    pub(crate) fn is_between_frames(&self) -> bool {
+        self.outbound_at_boundary() && !self.is_capturing()
+    }
+
+    /// What was measured went out, all of it. The clock is asked only where it decides.
+    #[inline]
+    pub(crate) fn sent(&mut self, measure: Measure, now: impl Fn() -> Instant) {
+        if let Phase::Ending(ending) = &mut self.phase {
+            ending.wrote(self.patience, now());
+        }
+        if self.watches_output() && measure.has_data() {
+            self.standing.last_message_out = Some(now());
+        }
+        self.wrote(measure);
+    }
+
+    /// Since when the transport has taken nothing. A deadline may depend on it.
+    pub(crate) fn stalled(&mut self, since: Option<Instant>) {
+        self.standing.stalled_since = since;
+        if since.is_some() {
+            self.rearm(self.deadline());
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What was read of the transport and is not the handler's yet.
+
+use std::{time::Instant, vec::Drain};
+
+/// The most that is read for a handler that does not read, to see whether its peer is there.
+pub(crate) const SIDE: usize = 4 * 1024;
+
+/// Bytes on their way from the transport to the handler.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    /// Not admitted: an incomplete header or control frame, or what waits for a delay.
+    backlog: Vec<u8>,
+    /// Admitted, and not delivered yet for want of room.
+    admitted: Vec<u8>,
+    /// Nothing is read before that time.
+    delayed: Option<Instant>,
+    /// The backlog may hold whole frames: it is to be judged before more is read.
+    resumed: bool,
+    /// It was delayed once, and so no read is large again.
+    capped: bool,
+}
+
+impl Inbox {
+    /// What was read before there was anybody to read it.
+    pub(super) fn open(&mut self, bytes: Vec<u8>) {
+        self.resumed = !bytes.is_empty();
+        self.backlog = bytes;
+    }
+
+    /// Takes admitted bytes, `room` of them at most.
+    #[inline]
+    pub(crate) fn deliver(&mut self, room: usize) -> Option<Drain<'_, u8>> {
+        if self.admitted.is_empty() { None } else { Some(take(&mut self.admitted, room)) }
+    }
+
+    /// Keeps what was admitted and finds no room.
+    pub(crate) fn admit(&mut self, bytes: &[u8]) {
+        self.admitted.extend_from_slice(bytes);
+    }
+
+    /// The last that the handler reads: what was admitted, and `frame` behind it.
+    pub(super) fn finish(&mut self, frame: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+        frame(&mut self.admitted);
+        self.delayed = None;
+        std::mem::take(&mut self.backlog)
+    }
+
+    /// What waits, to be judged together with what comes behind it.
+    pub(crate) fn backlog(&self) -> &[u8] {
+        &self.backlog
+    }
+
+    /// Takes what waits for its turn, as much as there is `room` for. `None` if it waits for more input.
+    pub(crate) fn resume(&mut self, room: usize) -> Option<Drain<'_, u8>> {
+        let resumed = std::mem::take(&mut self.resumed);
+        if resumed && !self.backlog.is_empty() { Some(self.take_backlog(room)) } else { None }
+    }
+
+    /// Takes what waits, as much as there is `room` for. The rest may hold whole frames: it must not wait for more.
+    pub(crate) fn take_backlog(&mut self, room: usize) -> Drain<'_, u8> {
+        self.resumed = self.backlog.len() > room;
+        take(&mut self.backlog, room)
+    }
+
+    /// What waited was judged, together with what came behind it.
+    pub(crate) fn clear_backlog(&mut self) {
+        self.backlog.clear();
+    }
+
+    /// Puts what was not admitted in front of what comes next.
+    pub(super) fn put_back(&mut self, rest: &[u8]) {
+        if !rest.is_empty() {
+            self.backlog.splice(0..0, rest.iter().copied()).for_each(drop);
+        }
+    }
+
+    /// Keeps what was read for a handler that does not read.
+    pub(super) fn peeked(&mut self, bytes: &[u8]) {
+        self.backlog.extend_from_slice(bytes);
+        self.resumed = true;
+    }
+
+    pub(super) fn delay(&mut self, until: Instant) {
+        self.delayed = Some(until);
+        self.capped = true;
+    }
+
+    pub(super) fn delayed(&self) -> Option<Instant> {
+        self.delayed
+    }
+
+    /// Ends a delay.
+    pub(super) fn end_delay(&mut self) {
+        self.delayed = None;
+        self.resumed = true;
+    }
+
+    /// Ends a delay without another look at what it held back: a close is decided.
+    pub(super) fn forget_delay(&mut self) {
+        self.delayed = None;
+    }
+
+    /// Whether reads are to be small.
+    pub(crate) fn is_capped(&self) -> bool {
+        self.capped
+    }
+
+    /// Whether no more is read for a handler that does not read.
+    pub(crate) fn is_full(&self) -> bool {
+        self.backlog.len() >= SIDE
+    }
+
+    /// Bytes that came and that the handler has not been given.
+    pub(super) fn kept(&self) -> usize {
+        self.backlog.len() + self.admitted.len()
+    }
+
+    /// Whether whole frames may wait in the backlog.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.resumed && !self.backlog.is_empty()
+    }
+
+    pub(super) fn has_unread(&self) -> bool {
+        self.is_waiting() || self.delayed.is_some() || !self.admitted.is_empty()
+    }
+}
+
+fn take(bytes: &mut Vec<u8>, room: usize) -> Drain<'_, u8> {
+    let some = bytes.len().min(room);
+    bytes.drain(..some)
+}

@@ -1,0 +1,73 @@
+//! Frames of the guard's own, which go between two of the handler's.
+
+use crate::{
+    close::CloseFrame,
+    frame::{Opcode, put_close, put_control},
+};
+
+/// A peer that does not read gets no more pings than fit here, in bytes.
+const MOST_PINGS: usize = 512;
+
+/// What is to be sent at the next boundary: the guard's own frames, or a close of the handler's that was mended.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    bytes: Vec<u8>,
+    sent: usize,
+    /// Sent, and the transport was not flushed since.
+    unflushed: bool,
+}
+
+impl Outbox {
+    pub(super) fn put_close(&mut self, frame: &CloseFrame) {
+        put_close(&mut self.bytes, frame);
+    }
+
+    pub(super) fn put_ping(&mut self, payload: &[u8]) {
+        put_control(&mut self.bytes, Opcode::PING, payload);
+    }
+
+    /// Whether there is room for another ping.
+    pub(super) fn takes_pings(&self) -> bool {
+        self.bytes.len() <= MOST_PINGS
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// What is still to be sent.
+    pub(crate) fn unsent(&self) -> &[u8] {
+        &self.bytes[self.sent..]
+    }
+
+    /// So much of it was sent.
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        self.sent += bytes;
+        if self.sent == self.bytes.len() {
+            self.bytes.clear();
+            self.sent = 0;
+            self.unflushed = true;
+        }
+    }
+
+    pub(crate) fn is_unflushed(&self) -> bool {
+        self.unflushed
+    }
+
+    pub(crate) fn flushed(&mut self) {
+        self.unflushed = false;
+    }
+
+    /// Whether something of the guard's own waits for the transport.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.unflushed || !self.bytes.is_empty()
+    }
+
+    /// Takes what is left to send.
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.drain(..std::mem::take(&mut self.sent));
+        bytes
+    }
+}

@@ -1,0 +1,179 @@
+//! The task that does for a connection what its handler may not get to: deadlines, delays, pings, and the close.
+//!
+//! It is spawned when there is something to wait for, and ends when there is nothing. While it waits, the connection
+//! tells it of what comes nearer; a handler that reads and writes does most of the rest itself.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Instant,
+};
+
+use pin_project_lite::pin_project;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::{Sleep, sleep_until},
+};
+
+use super::{
+    closing::{ClosingHandshake, DropUnlocked, EndOnDrop, run_closing},
+    shared::Shared,
+    state::State,
+};
+use crate::{
+    clock::now,
+    ended::{Ended, EndedBy},
+    guard,
+    sync::lock,
+};
+
+/// Made where the driver is spawned: a runtime that shuts down drops it before it was polled.
+pub(super) fn drive<T>(shared: Arc<Shared<T>>) -> impl Future<Output = ()> + Send
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    Driver { shared, sleep: None, closing: None, done: false }
+}
+
+pin_project! {
+    /// There is one for each connection with a deadline, and so it is small.
+    struct Driver<T> {
+        shared: Arc<Shared<T>>,
+        #[pin]
+        sleep: Option<Sleep>,
+        closing: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+        // The connection is no longer its own.
+        done: bool,
+    }
+
+    impl<T> PinnedDrop for Driver<T> {
+        fn drop(this: Pin<&mut Self>) {
+            if !this.done {
+                this.shared.runtime_shut_down();
+            }
+        }
+    }
+}
+
+impl<T> Shared<T> {
+    /// A driver that is dropped before it was done goes with its runtime: there is nobody left to end the connection.
+    fn runtime_shut_down(&self) {
+        let mut state = lock(&self.state);
+        if !state.guard.is_ending() && !state.guard.is_aborted() {
+            return state.driver_ends();
+        }
+        let (ended, _io, _policies) = state.end();
+        let report = state.guard.report();
+        drop(state);
+        self.about.tell(report);
+        self.about.end(ended);
+    }
+}
+
+/// What follows a look at the connection.
+enum Next<T> {
+    Wait(Option<Instant>),
+    Close(Box<ClosingHandshake<T>>),
+    Done,
+    Aborted(DropUnlocked),
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Driver<T> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        loop {
+            if let Some(closing) = this.closing {
+                return closing.as_mut().poll(cx);
+            }
+            let (next, report) = {
+                let mut state = lock(&this.shared.state);
+                (state.drive(cx), state.guard.report())
+            };
+            *this.done = !matches!(next, Next::Wait(_));
+            this.shared.about.tell(report);
+            match next {
+                Next::Close(closing) => {
+                    let end = EndOnDrop::new(&this.shared.about, &closing);
+                    *this.closing = Some(Box::pin(run_closing(end, closing)));
+                }
+                Next::Done => return Poll::Ready(()),
+                Next::Aborted(policies) => {
+                    drop(policies);
+                    this.shared.about.end(Ended { by: EndedBy::Guard, frame: None, cut_short: true });
+                    return Poll::Ready(());
+                }
+                Next::Wait(None) => return Poll::Pending,
+                Next::Wait(Some(until)) => ready!(poll_sleep(this.sleep.as_mut(), until, cx)),
+            }
+        }
+    }
+}
+
+fn poll_sleep(mut sleep: Pin<&mut Option<Sleep>>, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
+    let until = tokio::time::Instant::from_std(until);
+    match sleep.as_mut().as_pin_mut() {
+        Some(sleep) if sleep.deadline() != until => sleep.reset(until),
+        Some(_) => {}
+        None => sleep.set(Some(sleep_until(until))),
+    }
+    sleep.as_pin_mut().map_or(Poll::Pending, |sleep| sleep.poll(cx))
+}
+
+impl<T> State<T> {
+    fn driver_ends(&mut self) {
+        self.guard.driver_ends();
+        self.wakers.forget_driver();
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
+    /// Does what is due, and says what comes next.
+    fn drive(&mut self, cx: &mut Context<'_>) -> Next<T> {
+        self.wakers.park_driver(cx);
+        let now = now();
+        self.guard.driver_wakes(now);
+        if self.guard.end_delay(now) {
+            self.wakers.wake_reader();
+        }
+        if self.guard.is_judging(now) {
+            self.look();
+            self.transport.look_for_room();
+            self.guard.stalled(self.transport.stalled_since());
+            self.guard.judge_peer(now);
+        }
+        self.send_own(cx);
+        let next = match self.guard.next(now) {
+            guard::Next::Wait(until) => Next::Wait(until),
+            guard::Next::Take => self.take_over(now).map_or(Next::Done, |closing| Next::Close(Box::new(closing))),
+            guard::Next::Abort => {
+                let (_ended, io, policies) = self.end();
+                drop(io);
+                self.wake_handler();
+                Next::Aborted(policies)
+            }
+            guard::Next::Nothing => Next::Done,
+        };
+        if !matches!(next, Next::Wait(_)) {
+            self.driver_ends();
+        }
+        if self.guard.take_wakes().handler {
+            self.wake_handler();
+        }
+        next
+    }
+
+    /// Sends frames of the guard's own that the handler has not taken along.
+    fn send_own(&mut self, cx: &mut Context<'_>) {
+        if !self.guard.outbox.is_empty() && self.guard.is_between_frames() && self.poll_outbox(cx).is_ready() {
+            // The handler's own write may have been waiting behind these, or its waker replaced by ours.
+            self.wakers.wake_writer();
+        }
+        if self.guard.outbox.is_unflushed() {
+            let _pending_or_broken = self.poll_flush_transport(cx);
+        }
+    }
+}

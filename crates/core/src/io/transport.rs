@@ -1,0 +1,168 @@
+//! The transport, and since when it takes nothing of what is sent.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+    time::Instant,
+};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::clock::now;
+
+/// A connection's transport, from the end of the upgrade until somebody takes it.
+pub(super) struct Transport<T> {
+    io: Option<T>,
+    /// Over HTTP/2 the end of the stream is what pushes out what was written.
+    shutdown_first: bool,
+    /// Reading failed before the handler read: a transport may say it once.
+    failed: Option<io::Error>,
+    /// Kept where somebody watches what is sent.
+    stall: Option<(Arc<Stall>, Instant)>,
+}
+
+/// A write or a flush that found no room, and whether there was room since: a handler that gave it up does not ask
+/// again.
+struct Stall {
+    writer: Waker,
+    /// It was a flush.
+    flush: bool,
+    room: AtomicBool,
+}
+
+impl Wake for Stall {
+    fn wake(self: Arc<Self>) {
+        self.room.store(true, Ordering::Release);
+        self.writer.wake_by_ref();
+    }
+}
+
+impl<T> Default for Transport<T> {
+    fn default() -> Self {
+        Self { io: None, shutdown_first: false, failed: None, stall: None }
+    }
+}
+
+impl<T> Transport<T> {
+    pub(super) fn open(&mut self, io: T, shutdown_first: bool) {
+        self.io = Some(io);
+        self.shutdown_first = shutdown_first;
+    }
+
+    pub(super) fn take(&mut self) -> Option<T> {
+        self.io.take()
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.io.is_some()
+    }
+
+    pub(super) fn shutdown_first(&self) -> bool {
+        self.shutdown_first
+    }
+
+    /// Keeps an error for the handler, which reads it behind what came before.
+    pub(super) fn fail(&mut self, error: io::Error) {
+        self.failed = Some(error);
+    }
+
+    pub(super) fn take_error(&mut self) -> Option<io::Error> {
+        self.failed.take()
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.is_some()
+    }
+
+    pub(super) fn stalled_since(&self) -> Option<Instant> {
+        self.stall.as_ref().map(|(_, since)| *since)
+    }
+
+    /// Forgets a stall after which there was room.
+    pub(super) fn look_for_room(&mut self) {
+        if self.stall.as_ref().is_some_and(|(stall, _)| stall.room.load(Ordering::Acquire)) {
+            self.stall = None;
+        }
+    }
+}
+
+impl<T: AsyncRead + Unpin> Transport<T> {
+    /// Reads. A transport that is gone has ended.
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let Some(io) = &mut self.io else { return Poll::Ready(Ok(())) };
+        Pin::new(io).poll_read(cx, buf)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> Transport<T> {
+    pub(super) fn is_write_vectored(&self) -> bool {
+        self.io.as_ref().is_some_and(AsyncWrite::is_write_vectored)
+    }
+
+    /// Writes, and keeps since when the transport takes nothing if that is `watched`.
+    #[inline]
+    pub(super) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        watched: bool,
+        write: impl Fn(Pin<&mut T>, &mut Context<'_>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let Some(io) = &mut self.io else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
+        let polled = write(Pin::new(io), cx);
+        if watched { self.follow(cx, polled, false, write) } else { polled }
+    }
+
+    /// Flushes: a transport that has a buffer of its own, such as TLS, takes what is written, and waits here.
+    #[inline]
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>, watched: bool) -> Poll<io::Result<()>> {
+        let Some(io) = &mut self.io else { return Poll::Ready(Ok(())) };
+        let polled = Pin::new(io).poll_flush(cx);
+        if watched { self.follow(cx, polled, true, AsyncWrite::poll_flush) } else { polled }
+    }
+
+    pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(io) = &mut self.io else { return Poll::Ready(Ok(())) };
+        Pin::new(io).poll_shutdown(cx)
+    }
+
+    fn follow<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        polled: Poll<io::Result<R>>,
+        flush: bool,
+        operate: impl Fn(Pin<&mut T>, &mut Context<'_>) -> Poll<io::Result<R>>,
+    ) -> Poll<io::Result<R>> {
+        let Some(io) = &mut self.io else { return polled };
+        if polled.is_ready() {
+            self.moved(cx, flush);
+            return polled;
+        }
+        // Again, with a waker that remembers that it was woken.
+        let stall = Arc::new(Stall { writer: cx.waker().clone(), flush, room: AtomicBool::new(false) });
+        let waker = stall.clone().into();
+        let polled = operate(Pin::new(io), &mut Context::from_waker(&waker));
+        self.look_for_room();
+        if polled.is_ready() {
+            self.moved(cx, flush);
+        } else {
+            let since = self.stalled_since().unwrap_or_else(now);
+            self.stall = Some((stall, since));
+        }
+        polled
+    }
+
+    /// Something went on. A flush says nothing of a write that found no room, as most transports have nothing to flush;
+    /// and one that buffers takes what is written though nothing of it goes out.
+    fn moved(&mut self, cx: &mut Context<'_>, flush: bool) {
+        match &self.stall {
+            Some((stall, _)) if stall.flush && !flush => drop(self.poll_flush(cx, true)),
+            Some((stall, _)) if flush && !stall.flush => {}
+            _ => self.stall = None,
+        }
+    }
+}
