@@ -38,3 +38,10 @@ pub struct Ended {
     /// Whether the frame could not be sent: a stalled handler had left half a frame of its own on the wire.
     pub cut_short: bool,
 }
+
+impl Ended {
+    /// The guard dropped the transport as it was.
+    pub(crate) fn aborted() -> Self {
+        Self { by: EndedBy::Guard, frame: None, cut_short: true }
+    }
+}

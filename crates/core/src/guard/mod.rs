@@ -19,6 +19,8 @@ mod pings;
 mod reading;
 mod rules;
 mod schedule;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::{
     closing::{Reads, Taken, Wakes, Writes},

@@ -22,12 +22,7 @@ use super::{
     shared::Shared,
     state::State,
 };
-use crate::{
-    clock::now,
-    ended::{Ended, EndedBy},
-    guard,
-    sync::lock,
-};
+use crate::{clock::now, ended::Ended, guard, sync::lock};
 
 /// Made where the driver is spawned: a runtime that shuts down drops it before it was polled.
 pub(super) fn drive<T>(shared: Arc<Shared<T>>) -> impl Future<Output = ()> + Send
@@ -103,7 +98,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Driver<T> {
                 Next::Done => return Poll::Ready(()),
                 Next::Aborted(policies) => {
                     drop(policies);
-                    this.shared.about.end(Ended { by: EndedBy::Guard, frame: None, cut_short: true });
+                    this.shared.about.end(Ended::aborted());
                     return Poll::Ready(());
                 }
                 Next::Wait(None) => return Poll::Pending,

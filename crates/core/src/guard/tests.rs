@@ -1,0 +1,780 @@
+//! How a connection closes, as a table: who begins, in which phase, what the other side and the handler do meanwhile, and
+//! which timers pass. The clock is an argument, and cranked by hand; the transport is two vectors.
+
+use std::time::{Duration, Instant};
+
+use super::{Guard, Next, Reads, Taken, Writes};
+use crate::{
+    close::{CloseCode, CloseFrame},
+    ended::Ended,
+    frame::{FrameHeader, apply_mask, put_frame},
+    policy::{Action, Policy, Standing, Verdict},
+    settings::{Framing, Settings},
+};
+
+const MASK: Option<[u8; 4]> = Some([7, 0, 99, 1]);
+
+/// What happens next.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    /// The upgrade completes.
+    Opens,
+    /// So many milliseconds pass, and the driver does what falls due.
+    Passes(u64),
+    /// The peer sends a frame, from its first byte and its payload.
+    Peer(u8, &'static [u8]),
+    /// The peer sends bytes that are not frames of its own, or not whole.
+    PeerRaw(&'static [u8]),
+    /// The peer's side ends.
+    PeerEnds,
+    /// The peer's side is reset.
+    PeerResets,
+    /// The handler does something else, and reads nothing.
+    HandlerIsBusy,
+    /// The handler writes a frame.
+    Handler(u8, &'static [u8]),
+    /// The handler writes some bytes.
+    HandlerRaw(&'static [u8]),
+    /// The handler's library ends its side.
+    HandlerShutsDown,
+    HandlerDrops,
+    HandlerPanics,
+    /// The handler is one that says what its end means.
+    Supervised,
+    /// And this is what it means.
+    Finishes(u16),
+    /// The guard closes, with a grace of so many milliseconds if not with the connection's.
+    Closes(u16, Option<u64>),
+    /// The guard closes with this quiet and grace at least.
+    ClosesPatiently(u16, u64, u64),
+    Aborts,
+}
+
+use Step::*;
+
+/// A connection, and what all sides have seen of it.
+struct Rig {
+    guard: Guard,
+    start: Instant,
+    now: Instant,
+    /// On its way from the peer.
+    coming: Vec<u8>,
+    /// How the peer's side has ended: whether by a reset.
+    gone: Option<bool>,
+    /// The handler reads.
+    reading: bool,
+    handler: Vec<u8>,
+    handler_saw: Vec<String>,
+    peer: Vec<u8>,
+    taken: Option<(u128, Taken)>,
+    ended: Option<(u128, Ended)>,
+}
+
+impl Rig {
+    fn new(policy: Option<Box<dyn Policy>>) -> Self {
+        let mut guard = Guard::new(Framing::Enforce);
+        guard.configure(&Settings::default());
+        let start = Instant::now();
+        if let Some(policy) = policy {
+            guard.install(policy, None, || start);
+        }
+        Self {
+            guard,
+            start,
+            now: start,
+            coming: Vec::new(),
+            gone: None,
+            reading: true,
+            handler: Vec::new(),
+            handler_saw: Vec::new(),
+            peer: Vec::new(),
+            taken: None,
+            ended: None,
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        let frame = |first: u8, payload: &[u8], mask| {
+            let mut frame = Vec::new();
+            put_frame(&mut frame, first, payload, mask);
+            frame
+        };
+        match *step {
+            Opens => {
+                if !self.guard.open(Vec::new(), self.now) {
+                    self.handler_saw.push("not opened".into());
+                }
+            }
+            Passes(time) => self.pass(Duration::from_millis(time)),
+            Peer(first, payload) => self.coming.extend(frame(first, payload, MASK)),
+            PeerRaw(bytes) => self.coming.extend(bytes),
+            PeerEnds => self.gone = Some(false),
+            PeerResets => self.gone = Some(true),
+            HandlerIsBusy => self.reading = false,
+            Handler(first, payload) => self.write(&frame(first, payload, None)),
+            HandlerRaw(bytes) => self.write(bytes),
+            HandlerShutsDown => drop(self.guard.handler_shut_down(self.now)),
+            HandlerDrops | HandlerPanics => {
+                self.reading = false;
+                if self.guard.abandon(matches!(step, HandlerPanics), self.now) {
+                    self.end();
+                }
+            }
+            Supervised => self.guard.supervise(),
+            Finishes(code) => self.guard.finish(close(code), self.now),
+            Closes(code, grace) => self.guard.close(close(code), grace.map(Duration::from_millis), self.now),
+            ClosesPatiently(code, quiet, grace) => {
+                let [quiet, grace] = [quiet, grace].map(Duration::from_millis);
+                self.guard.close_patiently(close(code), quiet, grace, self.now);
+            }
+            Aborts => self.guard.abort(),
+        }
+        self.settle();
+    }
+
+    /// What a runtime would do at once.
+    fn settle(&mut self) {
+        if self.reading {
+            self.read();
+        }
+        self.drive();
+        if self.reading {
+            self.read();
+        }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Next::Wait(Some(until)) = self.guard.next(self.now)
+            && until <= end
+        {
+            self.now = until;
+            self.settle();
+        }
+        self.now = end;
+    }
+
+    /// The driver's part.
+    fn drive(&mut self) {
+        self.guard.driver_wakes(self.now);
+        self.guard.end_delay(self.now);
+        if self.guard.is_judging(self.now) {
+            self.guard.looked();
+            self.guard.judge_peer(self.now);
+        }
+        if self.guard.is_between_frames() && self.guard.is_live() {
+            self.flush();
+        }
+        match self.guard.next(self.now) {
+            Next::Take => {
+                let taken = self.guard.take_over(self.now).expect("it is ending");
+                self.ended = Some((self.millis(), taken.ended.clone()));
+                self.taken = Some((self.millis(), taken));
+            }
+            Next::Abort => {
+                self.guard.end();
+                self.ended = Some((self.millis(), Ended::aborted()));
+            }
+            Next::Wait(_) | Next::Nothing => {}
+        }
+    }
+
+    fn end(&mut self) {
+        self.ended = Some((self.millis(), self.guard.end()));
+    }
+
+    fn flush(&mut self) {
+        let unsent = self.guard.outbox.unsent().to_vec();
+        self.guard.outbox.sent(unsent.len());
+        self.guard.outbox.flushed();
+        self.peer.extend(unsent);
+    }
+
+    fn read(&mut self) {
+        loop {
+            if let Some(bytes) = self.guard.inbox.deliver(usize::MAX) {
+                self.handler.extend(bytes);
+                continue;
+            }
+            match self.guard.reads() {
+                Reads::Open => {}
+                Reads::Wait => return,
+                Reads::End => return self.saw("end"),
+                Reads::Aborted => return self.saw("error"),
+            }
+            let waited = self.guard.inbox.resume(usize::MAX).map(Iterator::collect);
+            let Some(mut data) = waited.or_else(|| self.more()) else { return };
+            let admitted = self.guard.read(&mut data, || self.now);
+            self.handler.extend(&data[..admitted]);
+        }
+    }
+
+    /// What waited, and what came behind it.
+    fn more(&mut self) -> Option<Vec<u8>> {
+        let came = std::mem::take(&mut self.coming);
+        if came.is_empty() {
+            let reset = self.gone?;
+            self.guard.transport_ended(reset);
+            self.saw(if reset { "reset" } else { "end" });
+            return None;
+        }
+        self.guard.received(came.len());
+        let data = [self.guard.inbox.backlog(), &came].concat();
+        self.guard.inbox.clear_backlog();
+        Some(data)
+    }
+
+    fn saw(&mut self, what: &str) {
+        if self.handler_saw.iter().all(|seen| seen != what) {
+            self.handler_saw.push(what.into());
+        }
+    }
+
+    fn write(&mut self, mut data: &[u8]) {
+        while !data.is_empty() {
+            let now = self.now;
+            let taken = match self.guard.writes(|| now) {
+                Writes::Swallow => self.guard.swallow(data),
+                Writes::Broken => return self.handler_saw.push("broken".into()),
+                Writes::Open if self.guard.is_capturing() => self.guard.capture(data, || now),
+                Writes::Open => {
+                    let boundary = self.guard.outbound_at_boundary();
+                    let last = self.guard.is_last_frame(|| now);
+                    if boundary {
+                        self.flush();
+                    }
+                    if boundary && last {
+                        return self.handler_saw.push("blocked".into());
+                    }
+                    let measure = self.guard.measure(data, last);
+                    let pass = measure.pass;
+                    if pass > 0 {
+                        self.peer.extend(&data[..pass]);
+                        self.guard.sent(measure, || now);
+                        pass
+                    } else {
+                        self.guard.capture(data, || now)
+                    }
+                }
+            };
+            data = &data[taken..];
+        }
+    }
+
+    fn millis(&self) -> u128 {
+        (self.now - self.start).as_millis()
+    }
+
+    /// What each side has read, and how and when the connection ended.
+    fn told(mut self) -> [String; 3] {
+        let unsent = self.taken.take().map(|(_, taken)| taken.unsent).unwrap_or_default();
+        let peer = frames(&[self.peer, unsent].concat());
+        let handler = [frames(&self.handler), self.handler_saw].concat();
+        let ended = self.ended.map_or("no end".into(), |(at, ended)| {
+            let frame = ended.frame.map_or("no frame".into(), |frame| frame.to_string());
+            let cut = if ended.cut_short { ", cut short" } else { "" };
+            format!("{}: {frame}{cut}, after {at} ms", ended.by.as_str())
+        });
+        [peer.join(", "), handler.join(", "), ended]
+    }
+}
+
+fn close(code: u16) -> CloseFrame {
+    CloseFrame::new(CloseCode::new(code).unwrap(), "")
+}
+
+fn frames(mut bytes: &[u8]) -> Vec<String> {
+    let mut frames = Vec::new();
+    while let Some(header) = FrameHeader::parse(bytes) {
+        let Some(payload) = bytes.get(header.len()..header.len() + usize::try_from(header.payload_len()).unwrap())
+        else {
+            break;
+        };
+        let mut payload = payload.to_vec();
+        bytes = &bytes[header.len() + payload.len()..];
+        apply_mask(&mut payload, header.mask().unwrap_or_default());
+        frames.push(match header.opcode().as_u8() {
+            8 => match CloseFrame::parse(&payload) {
+                Ok(frame) => format!("close {frame}"),
+                Err(malformed) => malformed.to_string(),
+            },
+            9 => "ping".into(),
+            _ => String::from_utf8(payload).unwrap(),
+        });
+    }
+    if !bytes.is_empty() {
+        frames.push("half a frame".into());
+    }
+    frames
+}
+
+/// Delays every frame, or closes or pings at a time.
+struct Scripted {
+    delay: Option<Duration>,
+    due: Option<(Duration, Action)>,
+}
+
+impl Policy for Scripted {
+    fn on_frame(&mut self, _: &FrameHeader, now: Instant) -> Verdict {
+        self.delay.map_or(Verdict::Pass, |delay| Verdict::Delay(now + delay))
+    }
+
+    fn deadline(&self, standing: &Standing) -> Option<Instant> {
+        let (after, _) = self.due.as_ref()?;
+        Some(standing.opened? + *after)
+    }
+
+    fn on_deadline(&mut self, _: &Standing, _: Instant) -> Action {
+        self.due.take().map_or(Action::None, |(_, action)| action)
+    }
+}
+
+fn delays(millis: u64) -> Scripted {
+    Scripted { delay: Some(Duration::from_millis(millis)), due: None }
+}
+
+fn at(millis: u64, action: Action) -> Scripted {
+    Scripted { delay: None, due: Some((Duration::from_millis(millis), action)) }
+}
+
+/// A name, a policy, what happens, and what the peer reads, what the handler reads, and how it ended.
+type Row = (&'static str, Option<Scripted>, Vec<Step>, [&'static str; 3]);
+
+#[track_caller]
+fn check(rows: Vec<Row>) {
+    for (name, policy, steps, expected) in rows {
+        let mut rig = Rig::new(policy.map(|policy| -> Box<dyn Policy> { Box::new(policy) }));
+        for step in &steps {
+            rig.step(step);
+        }
+        assert_eq!(rig.told(), expected, "{name}: {steps:?}");
+    }
+}
+
+#[test]
+fn the_guard_closes() {
+    check(vec![
+        (
+            "an idle handler is waited for as long as it must be quiet",
+            None,
+            vec![Opens, Closes(1008, None), Passes(49)],
+            ["", "", "no end"],
+        ),
+        (
+            "then both sides read the close",
+            None,
+            vec![Opens, Closes(1008, None), Passes(50)],
+            ["close 1008", "close 1008, end", "guard: 1008, after 50 ms"],
+        ),
+        (
+            "an answer goes out first, and moves the end",
+            None,
+            vec![Opens, Peer(0x81, b"q"), Closes(1008, None), Passes(30), Handler(0x81, b"a"), Passes(50)],
+            ["a, close 1008", "q, close 1008, end", "guard: 1008, after 80 ms"],
+        ),
+        (
+            "a handler that never pauses is stopped between two frames, in time for the grace",
+            None,
+            [vec![Opens, Closes(1008, Some(100))], [Handler(0x81, b"a"), Passes(40)].repeat(3)].concat(),
+            ["a, a, close 1008", "close 1008, end", "guard: 1008, after 75 ms"],
+        ),
+        (
+            "half a frame is waited for",
+            None,
+            vec![Opens, HandlerRaw(b"\x81\x02a"), Closes(1008, None), Passes(500), HandlerRaw(b"b"), Passes(50)],
+            ["ab, close 1008", "close 1008, end", "guard: 1008, after 550 ms"],
+        ),
+        (
+            "but not for ever: there is no place for a close inside of it",
+            None,
+            vec![Opens, HandlerRaw(b"\x81\x02a"), Closes(1008, None), Passes(1000)],
+            ["half a frame", "close 1008, end", "guard: 1008, cut short, after 1000 ms"],
+        ),
+        (
+            "a handler in the middle of the peer's frame reads the end alone",
+            None,
+            vec![Opens, PeerRaw(b"\x81\x82\0\0\0\0q"), Closes(1008, None), Passes(50)],
+            ["close 1008", "half a frame, end", "guard: 1008, after 50 ms"],
+        ),
+        (
+            "the first close counts",
+            None,
+            vec![Opens, Closes(1008, None), Closes(1001, None), Passes(50)],
+            ["close 1008", "close 1008, end", "guard: 1008, after 50 ms"],
+        ),
+        (
+            "without grace it is taken at once",
+            None,
+            vec![Opens, Closes(1001, Some(0))],
+            ["close 1001", "close 1001, end", "guard: 1001, after 0 ms"],
+        ),
+        (
+            "with more patience it is taken later",
+            None,
+            vec![Opens, ClosesPatiently(1001, 400, 2000), Passes(399), Handler(0x81, b"a"), Passes(400)],
+            ["a, close 1001", "close 1001, end", "guard: 1001, after 799 ms"],
+        ),
+        (
+            "with less than is set, as set",
+            None,
+            vec![Opens, ClosesPatiently(1001, 1, 1), Passes(50)],
+            ["close 1001", "close 1001, end", "guard: 1001, after 50 ms"],
+        ),
+        (
+            "a handler that is busy is not waited for",
+            None,
+            vec![Opens, HandlerIsBusy, Peer(0x81, b"q"), Closes(1008, None), Passes(50)],
+            ["close 1008", "", "guard: 1008, after 50 ms"],
+        ),
+    ]);
+}
+
+#[test]
+fn the_guard_closes_for_what_the_peer_did() {
+    check(vec![
+        (
+            "what a broken rule follows is delivered, and the rest is not",
+            None,
+            vec![Opens, Peer(0x81, b"q"), PeerRaw(b"\x81\x01x"), Peer(0x81, b"never"), Passes(50)],
+            [
+                "close 1002 client frame is not masked",
+                "q, close 1002 client frame is not masked, end",
+                "guard: 1002 client frame is not masked, after 50 ms",
+            ],
+        ),
+        (
+            "a policy's deadline",
+            Some(at(700, Action::Close(close(3008)))),
+            vec![Opens, Passes(750)],
+            ["close 3008", "close 3008, end", "guard: 3008, after 750 ms"],
+        ),
+        (
+            "what is delayed is not waited for",
+            Some(delays(10_000)),
+            vec![Opens, Peer(0x81, b"q"), Closes(1001, None), Passes(50)],
+            ["close 1001", "close 1001, end", "guard: 1001, after 50 ms"],
+        ),
+        (
+            "a ping that waits behind half a frame goes out in front of the close",
+            Some(at(10, Action::Ping)),
+            vec![Opens, HandlerRaw(b"\x81\x02a"), Passes(10), Closes(1001, None), HandlerRaw(b"b"), Passes(50)],
+            ["ab, ping, close 1001", "close 1001, end", "guard: 1001, after 60 ms"],
+        ),
+    ]);
+}
+
+#[test]
+fn the_guard_aborts() {
+    check(vec![
+        ("an open connection", None, vec![Opens, Aborts], ["", "error", "guard: no frame, cut short, after 0 ms"]),
+        (
+            "one that is ending",
+            None,
+            vec![Opens, Closes(1008, None), Passes(10), Aborts],
+            ["", "error", "guard: no frame, cut short, after 10 ms"],
+        ),
+        (
+            "one that was taken is its taker's to end",
+            None,
+            vec![Opens, Closes(1008, Some(0)), Aborts],
+            ["close 1008", "close 1008, end", "guard: 1008, after 0 ms"],
+        ),
+        (
+            "a policy",
+            Some(at(5, Action::Abort)),
+            vec![Opens, Passes(5)],
+            ["", "error", "guard: no frame, cut short, after 5 ms"],
+        ),
+    ]);
+}
+
+#[test]
+fn an_end_is_asked_for_before_the_upgrade_has_completed() {
+    check(vec![
+        (
+            "a close is carried out as soon as it has",
+            None,
+            vec![Closes(1001, None), Passes(500), Opens, Passes(50)],
+            ["close 1001", "close 1001, end", "guard: 1001, after 550 ms"],
+        ),
+        (
+            "the first counts, with its own grace",
+            None,
+            vec![Closes(1001, Some(0)), Closes(1008, None), Opens],
+            ["close 1001", "close 1001, end", "guard: 1001, after 0 ms"],
+        ),
+        ("an abort, too", None, vec![Aborts, Opens], ["", "error", "guard: no frame, cut short, after 0 ms"]),
+        (
+            "an abort replaces a close",
+            None,
+            vec![Closes(1001, None), Aborts, Opens],
+            ["", "error", "guard: no frame, cut short, after 0 ms"],
+        ),
+        (
+            "a handler that is gone before gets nothing",
+            None,
+            vec![HandlerDrops, Opens],
+            ["", "not opened", "transport: no frame, after 0 ms"],
+        ),
+    ]);
+}
+
+#[test]
+fn the_handler_closes() {
+    check(vec![
+        (
+            "and drops its socket when the peer has answered",
+            None,
+            vec![Opens, Handler(0x88, b"\x0f\xa1bye"), Peer(0x88, b"\x0f\xa1"), HandlerDrops],
+            ["close 4001 bye", "close 4001", "handler: 4001 bye, after 0 ms"],
+        ),
+        (
+            "and writes on, which fails",
+            None,
+            vec![Opens, Handler(0x88, b"\x03\xe8"), Handler(0x81, b"a")],
+            ["close 1000", "broken", "no end"],
+        ),
+        (
+            "with a code that may not be sent",
+            None,
+            vec![Opens, Handler(0x88, b"\x03\xee"), HandlerDrops],
+            ["close 1011", "", "handler: 1011, after 0 ms"],
+        ),
+        (
+            "with the code that says that there is none",
+            None,
+            vec![Opens, Handler(0x88, b"\x03\xed"), HandlerDrops],
+            ["close no code", "", "handler: no code, after 0 ms"],
+        ),
+        (
+            "in pieces",
+            None,
+            vec![Opens, HandlerRaw(b"\x88"), HandlerRaw(b"\x02\x03"), HandlerRaw(b"\xe8"), HandlerDrops],
+            ["close 1000", "", "handler: 1000, after 0 ms"],
+        ),
+        (
+            "while the guard closes: the peer reads the guard's",
+            None,
+            vec![Opens, Closes(1008, None), Passes(10), Handler(0x88, b"\x03\xe8")],
+            ["close 1008", "close 1008, end", "guard: 1008, after 10 ms"],
+        ),
+        (
+            "before the guard does: the peer reads the handler's",
+            None,
+            vec![Opens, Handler(0x88, b"\x03\xe8"), Closes(1008, None), Passes(50)],
+            ["close 1000", "close 1000, end", "guard: 1000, after 50 ms"],
+        ),
+        (
+            "by dropping its socket, whatever that means",
+            None,
+            vec![Opens, HandlerDrops],
+            ["close no code", "", "handler: no code, after 0 ms"],
+        ),
+        (
+            "by dropping it while the guard closes",
+            None,
+            vec![Opens, Closes(1008, None), Passes(10), HandlerDrops],
+            ["close 1008", "", "guard: 1008, after 10 ms"],
+        ),
+        (
+            "by dropping it in the middle of a frame",
+            None,
+            vec![Opens, HandlerRaw(b"\x81\x02a"), HandlerDrops],
+            ["half a frame", "", "handler: no code, cut short, after 0 ms"],
+        ),
+        (
+            "by a panic",
+            None,
+            vec![Opens, HandlerPanics],
+            ["close 1011 internal error", "", "handler: 1011 internal error, after 0 ms"],
+        ),
+        (
+            "by ending its side",
+            None,
+            vec![Opens, HandlerShutsDown, HandlerDrops],
+            ["close no code", "", "handler: no code, after 0 ms"],
+        ),
+        (
+            "by ending its side in the middle of a frame",
+            None,
+            vec![Opens, HandlerRaw(b"\x81\x02a"), HandlerShutsDown, HandlerDrops],
+            ["half a frame", "", "handler: no code, cut short, after 0 ms"],
+        ),
+    ]);
+}
+
+#[test]
+fn a_supervised_handler_says_what_its_end_means() {
+    check(vec![
+        (
+            "behind its socket",
+            None,
+            vec![Opens, Supervised, HandlerDrops, Passes(500), Finishes(4404)],
+            ["close 4404", "", "handler: 4404, after 500 ms"],
+        ),
+        (
+            "in front of it: somebody else has the socket",
+            None,
+            vec![Opens, Supervised, Finishes(4404), Passes(50)],
+            ["close 4404", "close 4404, end", "handler: 4404, after 50 ms"],
+        ),
+        (
+            "a panic is for the supervisor to tell",
+            None,
+            vec![Opens, Supervised, HandlerPanics, Finishes(1011)],
+            ["close 1011", "", "handler: 1011, after 0 ms"],
+        ),
+        (
+            "the peer's close is answered all the same",
+            None,
+            vec![Opens, Supervised, Peer(0x88, b"\x03\xe9"), HandlerDrops, Finishes(4404)],
+            ["close 1001", "close 1001", "peer: 1001, after 0 ms"],
+        ),
+        (
+            "a close of its own stands",
+            None,
+            vec![Opens, Supervised, Handler(0x88, b"\x0f\xa1"), HandlerDrops, Finishes(1000)],
+            ["close 4001", "", "handler: 4001, after 0 ms"],
+        ),
+        (
+            "the guard was first",
+            None,
+            vec![Opens, Supervised, Closes(1008, None), Passes(50), HandlerDrops, Finishes(1000)],
+            ["close 1008", "close 1008, end", "guard: 1008, after 50 ms"],
+        ),
+    ]);
+}
+
+#[test]
+fn the_peer_closes() {
+    check(vec![
+        (
+            "and the library answers",
+            None,
+            vec![Opens, Peer(0x88, b"\x03\xe8done"), Handler(0x88, b"\x03\xe8"), HandlerDrops],
+            ["close 1000", "close 1000 done", "peer: 1000, after 0 ms"],
+        ),
+        (
+            "and the handler drops its socket without an answer",
+            None,
+            vec![Opens, Peer(0x88, b"\x03\xe8done"), HandlerDrops],
+            ["close 1000 done", "close 1000 done", "peer: 1000 done, after 0 ms"],
+        ),
+        (
+            "and the handler still answers a message",
+            None,
+            vec![Opens, Peer(0x81, b"q"), Peer(0x88, b""), Handler(0x81, b"a"), HandlerDrops],
+            ["a, close no code", "q, close no code", "peer: no code, after 0 ms"],
+        ),
+        (
+            "and sends on, which nobody reads",
+            None,
+            vec![Opens, Peer(0x88, b"\x03\xe8"), Peer(0x81, b"more"), HandlerDrops],
+            ["close 1000", "close 1000", "peer: 1000, after 0 ms"],
+        ),
+        (
+            "with one byte: the library's answer is replaced",
+            None,
+            vec![Opens, Peer(0x88, b"\x03"), Handler(0x88, b"\x03\xe8"), HandlerDrops],
+            [
+                "close 1002 close frame of one byte",
+                "malformed close: a payload of one byte",
+                "peer: 1002 close frame of one byte, after 0 ms",
+            ],
+        ),
+        (
+            "with a reason that is not UTF-8: the handler drops its socket",
+            None,
+            vec![Opens, Peer(0x88, b"\x03\xe8\xff"), HandlerDrops],
+            [
+                "close 1007 close reason is not UTF-8",
+                "malformed close: the reason is not UTF-8",
+                "peer: 1007 close reason is not UTF-8, after 0 ms",
+            ],
+        ),
+        (
+            "before a policy does: it is told what it said",
+            Some(at(10, Action::Close(close(3008)))),
+            vec![Opens, Peer(0x88, b"\x03\xe8"), Passes(60)],
+            ["close 1000", "close 1000, end", "guard: 1000, after 60 ms"],
+        ),
+        (
+            "while a busy handler is being closed: it is answered with the guard's",
+            None,
+            vec![Opens, HandlerIsBusy, Closes(1008, None), Peer(0x88, b"\x03\xe8"), Passes(50)],
+            ["close 1008", "", "guard: 1008, after 50 ms"],
+        ),
+    ]);
+}
+
+#[test]
+fn the_transport_ends() {
+    check(vec![
+        (
+            "without a close: the handler reads the end, and drops its socket",
+            None,
+            vec![Opens, Peer(0x81, b"q"), PeerEnds, HandlerDrops],
+            ["close no code", "q, end", "transport: no code, after 0 ms"],
+        ),
+        (
+            "in the middle of a header, which the library may see",
+            None,
+            vec![Opens, PeerRaw(b"\x81"), PeerEnds, HandlerDrops],
+            ["close no code", "end", "transport: no code, after 0 ms"],
+        ),
+        (
+            "behind the peer's close",
+            None,
+            vec![Opens, Peer(0x88, b"\x03\xe8"), PeerEnds, HandlerDrops],
+            ["close 1000", "close 1000, end", "peer: 1000, after 0 ms"],
+        ),
+        (
+            "by a reset: nothing can be said any more",
+            None,
+            vec![Opens, PeerResets, HandlerDrops],
+            ["", "reset", "transport: no frame, after 0 ms"],
+        ),
+        (
+            "by a reset, behind the peer's close",
+            None,
+            vec![Opens, Peer(0x88, b"\x03\xe8"), PeerResets, HandlerDrops],
+            ["", "close 1000, reset", "peer: 1000, after 0 ms"],
+        ),
+        (
+            "by a reset, and the guard closes before the handler has dropped its socket",
+            None,
+            vec![Opens, PeerResets, Closes(1008, None), Passes(10), HandlerDrops],
+            ["", "reset", "transport: no frame, after 10 ms"],
+        ),
+    ]);
+}
+
+#[test]
+fn a_handler_whose_connection_was_taken_writes_on() {
+    check(vec![
+        (
+            "for a while it is swallowed",
+            None,
+            vec![Opens, Closes(1008, Some(0)), Passes(99), Handler(0x81, b"a")],
+            ["close 1008", "close 1008, end", "guard: 1008, after 0 ms"],
+        ),
+        (
+            "then it fails",
+            None,
+            vec![Opens, Closes(1008, Some(0)), Passes(100), Handler(0x81, b"a")],
+            ["close 1008", "close 1008, end, broken", "guard: 1008, after 0 ms"],
+        ),
+        (
+            "or behind its own close frame",
+            None,
+            vec![Opens, Closes(1008, Some(0)), Handler(0x88, b"\x03\xe8"), Handler(0x81, b"a")],
+            ["close 1008", "close 1008, end, broken", "guard: 1008, after 0 ms"],
+        ),
+        (
+            "a frame that it was in the middle of is followed to its end",
+            None,
+            vec![Opens, HandlerRaw(b"\x81\x02a"), Closes(1008, Some(0)), HandlerRaw(b"\x88"), Handler(0x81, b"b")],
+            ["half a frame", "close 1008, end", "guard: 1008, cut short, after 0 ms"],
+        ),
+    ]);
+}
