@@ -53,6 +53,8 @@ pub mod settings;
 mod supervise;
 #[cfg(any(feature = "guard", feature = "tracing"))]
 mod sync;
+#[cfg(feature = "test-util")]
+pub mod testing;
 #[cfg(feature = "guard")]
 pub mod upgrade;
 
