@@ -129,6 +129,11 @@ impl<T> JwtLayer<T> {
         self.set(|settings| settings.allows.push(Arc::new(allow)))
     }
 
+    #[cfg(feature = "test-util")]
+    pub(crate) fn settings(self) -> Arc<Settings<T>> {
+        self.0
+    }
+
     fn source(self, source: Source) -> Self {
         self.set(|settings| settings.sources.push(source))
     }

@@ -39,6 +39,8 @@ mod revocations;
 mod service;
 mod session;
 mod source;
+#[cfg(feature = "test-util")]
+pub mod testing;
 mod tickets;
 pub mod verifier;
 mod verify;
