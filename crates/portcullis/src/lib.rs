@@ -7,14 +7,16 @@
 //! vocabulary and the guarded connection of `portcullis-core` are always here. A library that needs one layer should
 //! take that layer's crate.
 //!
-//! # Tests of one's own
+//! # Testing your application
 //!
 //! - What a handler means by an error is a value: `assert_eq!(error.into_close().to_string(), "1008 muted")`.
-//! - A refusal is a response: `oneshot` of tower's shows it, with axum's `MockConnectInfo` outside of a
-//!   `ClientIpLayer`. Why it is a 500 only the log says, with feature `tracing`.
-//! - A request of `oneshot` came over no connection. There is nothing to guard then: limits on live connections and on
-//!   messages let it pass, `Connection` cannot be extracted, and `WebSocketUpgrade` refuses it with 426. To see those, bind
-//!   a listener to port 0, and connect a client.
+//! - A refusal is a response. tower's `oneshot` shows it, with axum's `MockConnectInfo` outside of a `ClientIpLayer`.
+//!   Why a response is a 500 is written to the log only, with feature `tracing`.
+//! - A request of `oneshot` comes over no connection, so there is nothing to guard: limits on live connections and on
+//!   messages let it pass, `Connection` cannot be extracted, and `WebSocketUpgrade` refuses it with 426. Feature
+//!   `test-util` goes further: it opens WebSockets over a pipe in memory, makes connections and sessions from values,
+//!   and has a wall clock that pauses with tokio's.
+#![cfg_attr(feature = "test-util", doc = "  See [`testing`].")]
 
 #[cfg(feature = "close")]
 pub use portcullis_close::CloseLayer;
@@ -33,6 +35,9 @@ pub use portcullis_liveness as liveness;
 pub use portcullis_origin as origin;
 #[cfg(feature = "rate-limit")]
 pub use portcullis_rate_limit as rate_limit;
+
+#[cfg(feature = "test-util")]
+pub mod testing;
 
 /// The examples of the README, compiled.
 #[cfg(all(
