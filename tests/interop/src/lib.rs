@@ -1,1 +1,22 @@
-//! Tests that need several crates.
+//! What the tests of several crates at once have in common: servers to put behind a guard, and clients that write and
+//! read bytes, because a polite library cannot misbehave.
+//!
+//! - [`wire`]: a client over TCP.
+//! - [`socket`]: a client over TCP that speaks either version of HTTP.
+//! - [`pipe`]: a client and its server in one process, over a pipe in memory, so that the clock can be held.
+//! - [`handlers`]: handlers and policies.
+//! - [`observed`]: a server in every way that a handshake and a connection can end, for what is counted and logged.
+#![allow(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    clippy::new_without_default,
+    missing_debug_implementations,
+    missing_docs,
+    reason = "what tests call fails by panicking, is not printed, and has names that say what it does"
+)]
+
+pub mod handlers;
+pub mod observed;
+pub mod pipe;
+pub mod socket;
+pub mod wire;

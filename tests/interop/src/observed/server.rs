@@ -1,0 +1,133 @@
+//! The server, and clients of it.
+
+use std::time::{Duration, Instant};
+
+use axum::{
+    Router,
+    extract::{
+        Request,
+        ws::{Message, WebSocket, WebSocketUpgrade},
+    },
+    middleware::{Next, from_fn},
+    response::Response,
+    routing::any,
+};
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use portcullis_core::{
+    CloseCode, CloseFrame, Connection, Connections,
+    policy::{Action, Policy, Standing},
+    upgrade::{self, Gate},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, duplex},
+    time::timeout,
+};
+
+use crate::pipe::{Pipe, Seen, ask};
+
+/// Echoes, up to a word that ends it.
+async fn handle(mut socket: WebSocket) -> Result<(), (CloseCode, &'static str)> {
+    while let Some(Ok(message)) = socket.recv().await {
+        match message.to_text() {
+            Ok("panic") => panic!("as asked"),
+            Ok("bye") => return Ok(()),
+            Ok("err") => return Err((CloseCode::new(4321).unwrap(), "as asked")),
+            _ if matches!(message, Message::Text(_)) => drop(socket.send(message).await),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// `/` echoes, `/panic` and `/never` fail before they answer, `/quiet` answers and says nothing.
+pub fn routes() -> Router {
+    let echo = any(async |upgrade: WebSocketUpgrade, connection: Connection| -> Response {
+        upgrade.on_upgrade(connection.supervise(handle))
+    });
+    let panicking = any(async || -> Response { panic!("before the answer") });
+    Router::new().route("/", echo).route("/panic", panicking).route("/never", any(std::future::pending::<Response>))
+}
+
+/// The routes in a registry, by which one can wait for their end.
+pub fn registered(routes: Router) -> (Router, Connections) {
+    let connections = Connections::new();
+    (routes.layer(connections.layer()), connections)
+}
+
+/// Opens a connection to `/`.
+pub async fn open(app: &Router) -> Pipe {
+    let (head, pipe) = ask(app, "/", "").await;
+    assert!(head.starts_with("http/1.1 101"), "{head}");
+    pipe
+}
+
+/// Says something, and reads what comes up to the end.
+pub async fn talk(app: &Router, words: &[&str]) -> Vec<Seen> {
+    let mut pipe = open(app).await;
+    for word in words {
+        pipe.try_text(word).await;
+    }
+    let mut seen = Vec::new();
+    while !matches!(seen.last(), Some(Seen::Close(..) | Seen::End | Seen::Other(0x88, _))) {
+        seen.push(pipe.next().await);
+    }
+    seen
+}
+
+/// A handshake to which nobody upgrades. Returns the answer, as far as there is one.
+pub async fn ask_in_vain<S, B>(service: S, target: &str) -> String
+where
+    S: tower::Service<http::Request<hyper::body::Incoming>, Response = http::Response<B>> + Clone + Send + 'static,
+    S::Error: std::error::Error + Send + Sync + 'static,
+    S::Future: Send + 'static,
+    B: hyper::body::Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: std::error::Error + Send + Sync + 'static,
+{
+    let (mut ours, theirs) = duplex(64 * 1024);
+    let service = TowerToHyperService::new(service);
+    tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(theirs), service));
+    let request = format!(
+        "GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    ours.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    // A client that waits no longer drops its end here.
+    let _ended = timeout(Duration::from_secs(1), ours.read_to_end(&mut answer)).await;
+    String::from_utf8(answer).unwrap()
+}
+
+/// Does one thing after so long a time.
+pub struct Later(Option<Instant>, Action);
+
+impl Later {
+    pub fn new(after: Duration, action: Action) -> Self {
+        Self(Some((tokio::time::Instant::now() + after).into_std()), action)
+    }
+}
+
+impl Policy for Later {
+    fn deadline(&self, _: &Standing) -> Option<Instant> {
+        self.0
+    }
+
+    fn on_deadline(&mut self, _: &Standing, _: Instant) -> Action {
+        self.0 = None;
+        self.1.clone()
+    }
+}
+
+/// Turns everybody away by the first message.
+pub async fn behind_a_gate(mut request: Request, next: Next) -> Response {
+    let guarded = upgrade::enter(&mut request).unwrap().unwrap();
+    let gate = Gate::new(async |_| Err(CloseFrame::new(CloseCode::UNAUTHORIZED, "wrong word")));
+    guarded.gate(&mut request, gate).unwrap();
+    let response = next.run(request).await;
+    guarded.complete(&response, None);
+    response
+}
+
+/// The routes behind a gate.
+pub fn gated() -> Router {
+    routes().layer(from_fn(behind_a_gate))
+}

@@ -1,0 +1,484 @@
+//! Sessions over their whole life, on a paused clock.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{
+        OriginalUri, Request,
+        ws::{Message, WebSocket, WebSocketUpgrade},
+    },
+    response::Response,
+    routing::any,
+};
+use interop::pipe::{Pipe, ask, closed, text};
+use portcullis_close::CloseLayer;
+use portcullis_core::{Connection, identity::Subject};
+use portcullis_jwt::{Claims, First, JwtLayer, Revocations, Session, TokenError, Verification, Verified, Verify};
+use portcullis_origin::OriginLayer;
+use tokio::time::{Instant, sleep};
+use tower::ServiceExt;
+
+/// Tokens such as `alice/60/7`: a name, when they expire in seconds from the beginning, and their own name.
+#[derive(Clone)]
+struct Names {
+    began: Instant,
+    /// How far the wall clock was set forward.
+    set: Arc<Mutex<Duration>>,
+}
+
+const BEGINNING: SystemTime = UNIX_EPOCH;
+
+impl Names {
+    fn new() -> Self {
+        Self { began: Instant::now(), set: Arc::default() }
+    }
+
+    fn judge(&self, token: &str) -> Result<Verified<String>, TokenError> {
+        let invalid = TokenError::Invalid("not a name");
+        let mut parts = token.split('/');
+        let (name, expiry) = (parts.next().ok_or(invalid)?, parts.next().ok_or(invalid)?);
+        let mut verified = Verified::new(name.to_owned());
+        verified.subject = (!name.is_empty()).then(|| Subject::new(name));
+        verified.issued_at = Some(SystemTime::now());
+        if expiry != "never" {
+            let expires_at = BEGINNING + Duration::from_secs(expiry.parse().map_err(|_| invalid)?);
+            if expires_at <= self.wall() {
+                return Err(TokenError::Expired);
+            }
+            verified.expires_at = Some(expires_at);
+        }
+        verified.id = parts.next().map(Box::from);
+        Ok(verified)
+    }
+
+    fn wall(&self) -> SystemTime {
+        BEGINNING + self.began.elapsed() + *self.set.lock().unwrap()
+    }
+}
+
+impl Verify<String> for Names {
+    fn verify(&self, token: &str) -> Verification<String> {
+        let result = self.judge(token);
+        if !token.starts_with("slow") {
+            return Verification::ready(result);
+        }
+        Verification::wait(async move {
+            sleep(Duration::from_secs(1)).await;
+            result
+        })
+    }
+
+    fn now(&self) -> SystemTime {
+        self.wall()
+    }
+}
+
+/// Echoes; `renew <token>` goes on with another, `busy` does not touch the socket for an hour.
+async fn handle(mut socket: WebSocket, session: Session<String>) {
+    while let Some(Ok(message)) = socket.recv().await {
+        let Ok(text) = message.to_text() else { return };
+        let answer = match text.split_once(' ') {
+            Some(("renew", token)) => match session.renew(token).await {
+                Ok(ends) => format!("{:?}", ends.unwrap().duration_since(BEGINNING).unwrap().as_secs()),
+                Err(error) => error.to_string(),
+            },
+            Some(("who", _)) => format!("{:?}", session.claims()),
+            _ if text == "busy" => {
+                sleep(Duration::from_hours(1)).await;
+                return;
+            }
+            _ => text.to_owned(),
+        };
+        if socket.send(Message::text(answer)).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn app(layer: JwtLayer<String>) -> Router {
+    let upgrade = any(async |upgrade: WebSocketUpgrade, session: Session<String>| {
+        let response: Response = upgrade.protocols(["chat"]).on_upgrade(|socket| handle(socket, session));
+        response
+    });
+    let shown = any(async |uri: OriginalUri, request: Request| format!("{} {:?}", uri.0, request));
+    let claims = any(async |upgrade: WebSocketUpgrade, Claims(name): Claims<String>| {
+        upgrade.on_upgrade(async move |mut socket| drop(socket.send(Message::text(name)).await))
+    });
+    let maybe = any(async |upgrade: WebSocketUpgrade, name: Option<Claims<String>>| {
+        upgrade.on_upgrade(async move |mut socket| drop(socket.send(Message::text(format!("{name:?}"))).await))
+    });
+    let router = Router::new().route("/ws", upgrade).route("/shown", shown);
+    router.route("/claims", claims).route("/maybe", maybe).layer(layer)
+}
+
+fn layer() -> JwtLayer<String> {
+    JwtLayer::new(Names::new())
+}
+
+async fn open(app: &Router, token: &str) -> Pipe {
+    let (head, pipe) = ask(app, "/ws", &format!("authorization: Bearer {token}\r\n")).await;
+    assert!(head.starts_with("http/1.1 101"), "{head}");
+    pipe
+}
+
+async fn status(app: &Router, headers: &str) -> String {
+    ask(app, "/ws", headers).await.0
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_comes_when_it_is_due_and_a_busy_handler_does_not_keep_it() {
+    for (message, grace) in [("idle", 0), ("busy", 0), ("idle", 7)] {
+        let app = app(layer().grace(Duration::from_secs(grace)));
+        let mut pipe = open(&app, "alice/100").await;
+        let began = Instant::now();
+        pipe.text(message).await;
+        if message == "idle" {
+            assert_eq!(pipe.next().await, text(message));
+        }
+        assert_eq!(pipe.next().await, closed(3000, "token expired"));
+        let due = Duration::from_secs(100 + grace);
+        let took = began.elapsed();
+        assert!(took >= due && took < due + Duration::from_secs(2), "{message}: {took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_jumps_is_noticed_within_a_minute() {
+    let names = Names::new();
+    let app = app(JwtLayer::new(names.clone()));
+    let mut pipe = open(&app, "alice/86400").await;
+    sleep(Duration::from_secs(30)).await;
+    *names.set.lock().unwrap() = Duration::from_hours(24);
+    let began = Instant::now();
+    assert_eq!(pipe.next().await, closed(3000, "token expired"));
+    assert!(began.elapsed() < Duration::from_secs(62));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_far_future_is_far() {
+    for token in ["alice/never", "alice/253402300799"] {
+        let mut pipe = open(&app(layer()), token).await;
+        sleep(Duration::from_hours(7 * 24)).await;
+        pipe.text("still here").await;
+        assert_eq!(pipe.next().await, text("still here"), "{token}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_is_renewed_for_the_same_subject_and_only_forward() {
+    let mut pipe = open(&app(layer()), "alice/100").await;
+    for (token, answer) in [
+        ("alice/200", "200"),
+        ("alice/150", "200"),
+        ("bob/900", "forbidden: not a token of the same subject"),
+        ("nonsense", "invalid token: not a name"),
+        ("slow/300", "forbidden: not a token of the same subject"),
+    ] {
+        pipe.text(&format!("renew {token}")).await;
+        assert_eq!(pipe.next().await, text(answer), "{token}");
+    }
+    let began = Instant::now();
+    assert_eq!(pipe.next().await, closed(3000, "token expired"));
+    assert!(began.elapsed() > Duration::from_secs(190));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_of_nobody_in_particular_is_not_renewed() {
+    let mut pipe = open(&app(layer()), "/100").await;
+    pipe.text("renew /900").await;
+    assert_eq!(pipe.next().await, text("forbidden: not a token of the same subject"));
+    assert_eq!(pipe.next().await, closed(3000, "token expired"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_revoked_is_closed_and_does_not_come_back() {
+    let revocations = Revocations::new();
+    let app = app(layer().revocations(revocations.clone()));
+    let (mut alice, mut busy) = (open(&app, "alice/100/7").await, open(&app, "alice/100/8").await);
+    let mut bob = open(&app, "bob/100/9").await;
+    busy.text("busy").await;
+    assert_eq!(revocations.revoke_id("7"), 1);
+    assert_eq!(alice.next().await, closed(3000, "token revoked"));
+    drop(alice);
+    let refused = status(&app, "authorization: Bearer alice/100/7\r\n").await;
+    assert!(refused.starts_with("http/1.1 401"), "{refused}");
+    revocations.revoke_subject(&Subject::new("alice"));
+    assert_eq!(busy.next().await, closed(3000, "token revoked"), "a busy handler is no excuse");
+    bob.text("still here").await;
+    assert_eq!(bob.next().await, text("still here"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_issued_before_is_closed_and_what_was_issued_since_is_not() {
+    let revocations = Revocations::new();
+    let app = app(layer().optional().revocations(revocations.clone()));
+    let (mut nameless, mut alice) = (open(&app, "alice/100").await, open(&app, "alice/100/7").await);
+    let (_, mut anonymous) = ask(&app, "/ws", "").await;
+    assert_eq!(revocations.revoke_issued_before(SystemTime::now() - Duration::from_secs(100)), 0);
+    assert_eq!(revocations.revoke_issued_before(SystemTime::now()), 2);
+    assert_eq!(nameless.next().await, closed(3000, "token revoked"));
+    assert_eq!(alice.next().await, closed(3000, "token revoked"));
+    let mut since = open(&app, "alice/100").await;
+    for pipe in [&mut anonymous, &mut since] {
+        pipe.text("still here").await;
+        assert_eq!(pipe.next().await, text("still here"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_failure_has_its_status_and_its_challenge() {
+    let app = app(layer().authorize(|name| name != "mallory"));
+    let challenge = |error| format!("www-authenticate: bearer error=\"{error}\"\r\n");
+    for (headers, status_line, challenge) in [
+        ("", "401", "www-authenticate: bearer\r\n".to_owned()),
+        ("authorization: Bearer nonsense\r\n", "401", challenge("invalid_token")),
+        ("authorization: Bearer alice/0\r\n", "401", challenge("invalid_token")),
+        ("authorization: Bearer a\r\nauthorization: Bearer a\r\n", "401", challenge("invalid_request")),
+        ("authorization: Bearer mallory/100\r\n", "403", challenge("insufficient_scope")),
+    ] {
+        let head = status(&app, headers).await;
+        assert!(head.starts_with(&format!("http/1.1 {status_line}")) && head.contains(&challenge), "{headers}: {head}");
+    }
+}
+
+/// Accepts anything but a token longer than it was promised.
+struct Short;
+
+impl Verify<String> for Short {
+    fn verify(&self, token: &str) -> Verification<String> {
+        assert!(token.len() <= 8 * 1024, "{} bytes", token.len());
+        let mut verified = Verified::new(String::new());
+        verified.subject = Some(Subject::new("anybody"));
+        Verification::ready(Ok(verified))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_token_never_reaches_the_verifier() {
+    let first = First::raw().at_most(64 * 1024);
+    let app = app(JwtLayer::new(Short).bearer().first_message(first));
+    let (fine, long) = ("a".repeat(8 * 1024), "a".repeat(8 * 1024 + 1));
+    let refused = status(&app, &format!("authorization: Bearer {long}\r\n")).await;
+    assert!(refused.starts_with("http/1.1 401"), "{refused}");
+    let mut pipe = open(&app, &fine).await;
+    pipe.text(&format!("renew {long}")).await;
+    assert_eq!(pipe.next().await, text("invalid token: too long"));
+    let (_, mut pipe) = ask(&app, "/ws", "").await;
+    pipe.text(&long).await;
+    assert_eq!(pipe.next().await, closed(3000, "invalid token: too long"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_reads_why_in_a_close_frame() {
+    let app = app(layer().subprotocol("bearer").authorize(|name| name != "mallory")).layer(CloseLayer::new());
+    for (token, close) in [
+        ("nonsense", closed(3000, "invalid token: not a name")),
+        ("alice%2f0", closed(3000, "invalid token: not a name")),
+        ("mallory/100", closed(3003, "forbidden: the claims do not allow this")),
+        ("alice/0", closed(3000, "token expired")),
+    ] {
+        let (head, mut pipe) = ask(&app, "/ws", &format!("sec-websocket-protocol: bearer, {token}\r\n")).await;
+        assert!(head.contains("sec-websocket-protocol: bearer\r\n"), "{head}");
+        assert_eq!(pipe.next().await, close);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_handlers_choice_of_subprotocol_stands_and_else_the_marker_is_selected() {
+    let app = app(layer().subprotocol("bearer").subprotocol_prefix("jwt."));
+    for (offer, selected) in [
+        ("bearer, alice/100", "bearer"),
+        ("chat, bearer, alice/100", "chat"),
+        ("bearer, alice/100, other", "bearer"),
+        ("jwt.YWxpY2UvMTAw, chat", "chat"),
+    ] {
+        let (head, _pipe) = ask(&app, "/ws", &format!("sec-websocket-protocol: {offer}\r\n")).await;
+        assert!(head.contains(&format!("sec-websocket-protocol: {selected}\r\n")), "{offer}: {head}");
+        assert!(!head.contains("alice") && !head.contains("ywxp"), "never echoed: {head}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_inside_sees_the_token() {
+    let all = layer().query("token").subprotocol("bearer").bearer().danger_cookie_of_any_page("session");
+    let app = app(all);
+    let headers =
+        "sec-websocket-protocol: bearer, alice/101\r\nauthorization: Bearer alice/102\r\ncookie: session=alice/103\r\n";
+    let (head, pipe) = ask(&app, "/shown?a=b&token=alice%2f100", headers).await;
+    assert!(head.starts_with("http/1.1 200"), "{head}");
+    let length = head.split_once("content-length: ").unwrap().1.split_once('\r').unwrap().0.parse().unwrap();
+    let body = pipe.body(length).await;
+    assert!(body.starts_with("/shown?a=b "), "{body}");
+    for token in ["alice/100", "alice%2f100", "alice/101", "alice/102", "alice/103"] {
+        assert!(!body.contains(token), "{token} in {body}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ticket_is_good_for_one_handshake() {
+    let app = app(layer().single_use(100));
+    let ask = || status(&app, "authorization: Bearer slow/100/ticket\r\n");
+    let (one, other) = tokio::join!(ask(), ask());
+    let mut lines = [one.lines().next().unwrap(), other.lines().next().unwrap()];
+    lines.sort_unstable();
+    assert_eq!(lines, ["http/1.1 101 switching protocols", "http/1.1 401 unauthorized"]);
+    assert!(status(&app, "authorization: Bearer alice/100\r\n").await.starts_with("http/1.1 401"), "without a name");
+    assert!(
+        status(&app, "authorization: Bearer alice/never/1\r\n").await.starts_with("http/1.1 401"),
+        "without an end"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn optional_lets_anonymous_clients_in_and_bad_tokens_not() {
+    let app = app(layer().optional());
+    let (_, mut anonymous) = ask(&app, "/maybe", "").await;
+    assert_eq!(anonymous.next().await, text("None"));
+    let (_, mut alice) = ask(&app, "/maybe", "authorization: Bearer alice/9\r\n").await;
+    assert_eq!(alice.next().await, text("Some(Claims(\"alice\"))"));
+    let (head, _) = ask(&app, "/maybe", "authorization: Bearer nonsense\r\n").await;
+    assert!(head.starts_with("http/1.1 401"), "{head}");
+    let (head, _) = ask(&app, "/claims", "").await;
+    assert!(head.starts_with("http/1.1 401"), "{head}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn report_only_refuses_nobody_and_closes_nothing() {
+    let app = app(layer().report_only());
+    let (_, mut pipe) = ask(&app, "/maybe", "authorization: Bearer nonsense\r\n").await;
+    assert_eq!(pipe.next().await, text("None"));
+    let mut pipe = open(&app, "alice/100").await;
+    sleep(Duration::from_secs(1000)).await;
+    pipe.text("who are you").await;
+    assert_eq!(pipe.next().await, text("Some(\"alice\")"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_layer_is_said_to_the_log_and_not_to_the_client() {
+    let upgrade = any(async |_: WebSocketUpgrade, _: Session<String>| "never");
+    let claims = any(async |_: WebSocketUpgrade, _: Claims<String>| "never");
+    let app = Router::new().route("/session", upgrade).route("/claims", claims);
+    for path in ["/session", "/claims"] {
+        let (head, _) = ask(&app, path, "").await;
+        assert!(head.starts_with("http/1.1 500") && head.contains("content-length: 0"), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_no_handshake_is_the_clients_fault() {
+    let session = any(async |_: Session<String>| "never");
+    let claims = any(async |_: Claims<String>| "never");
+    let maybe = any(async |_: Option<Claims<String>>| "never");
+    let app = Router::new().route("/session", session).route("/claims", claims).route("/maybe", maybe).layer(layer());
+    for path in ["/session", "/claims", "/maybe"] {
+        let response = app.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), 400, "{path}");
+    }
+}
+
+mod first_message {
+    use super::*;
+
+    fn first() -> JwtLayer<String> {
+        layer().bearer().first_message(First::json("/payload/token").answer("welcome"))
+    }
+
+    async fn waiting(app: &Router) -> Pipe {
+        let (head, pipe) = ask(app, "/ws", "").await;
+        assert!(head.starts_with("http/1.1 101"), "{head}");
+        pipe
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn authenticates_and_what_follows_reaches_the_handler() {
+        for name in ["alice", "slow"] {
+            let mut pipe = waiting(&app(first())).await;
+            pipe.text(&format!(r#"{{"type":"init","payload":{{"token":"{name}/100"}}}}"#)).await;
+            pipe.text("who are you").await;
+            assert_eq!(pipe.next().await, text("welcome"));
+            assert_eq!(pipe.next().await, text(&format!("Some({name:?})")));
+            assert_eq!(pipe.next().await, closed(3000, "token expired"));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn refuses_with_a_close_frame() {
+        for (message, close) in [
+            ("{}", closed(3000, "malformed token: the first message has no token")),
+            ("token", closed(3000, "malformed token: the first message is not JSON")),
+            (r#"{"payload":{"token":7}}"#, closed(3000, "malformed token: the first message has no token")),
+            (r#"{"payload":{"token":"nonsense"}}"#, closed(3000, "invalid token: not a name")),
+            (r#"{"payload":{"token":"alice/0"}}"#, closed(3000, "token expired")),
+            (&*"x".repeat(8193), closed(1009, "first message too big")),
+        ] {
+            let mut pipe = waiting(&app(first())).await;
+            pipe.text(message).await;
+            assert_eq!(pipe.next().await, close, "{message}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_waited_for_ten_seconds() {
+        let mut pipe = waiting(&app(first())).await;
+        let began = Instant::now();
+        assert_eq!(pipe.next().await, closed(3000, "token missing"));
+        assert_eq!(began.elapsed().as_secs(), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_not_needed_by_those_who_bring_a_token() {
+        let mut pipe = open(&app(first()), "alice/100").await;
+        pipe.text("who are you").await;
+        assert_eq!(pipe.next().await, text("Some(\"alice\")"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_revoked_like_any_other() {
+        let revocations = Revocations::new();
+        let app = app(layer().first_message(First::raw()).revocations(revocations.clone()));
+        let mut pipe = waiting(&app).await;
+        pipe.text("alice/100/7").await;
+        pipe.text("hello").await;
+        assert_eq!(pipe.next().await, text("hello"));
+        assert_eq!(revocations.revoke_subject(&Subject::new("alice")), 1);
+        assert_eq!(pipe.next().await, closed(3000, "token revoked"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn leaves_no_claims_to_extractors() {
+        let (head, _) = ask(&app(first()), "/claims", "").await;
+        assert!(head.starts_with("http/1.1 500"), "{head}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_connected_is_known_to_the_connection() {
+    let upgrade = any(async |upgrade: WebSocketUpgrade, connection: Connection| {
+        upgrade.on_upgrade(async move |mut socket| {
+            let name = connection.subject().map(|subject| subject.as_str().to_owned());
+            drop(socket.send(Message::text(format!("{name:?}"))).await);
+        })
+    });
+    let app = Router::new().route("/ws", upgrade).layer(layer().bearer().first_message(First::raw()));
+    let (_, mut pipe) = ask(&app, "/ws", "authorization: Bearer alice/9\r\n").await;
+    assert_eq!(pipe.next().await, text("Some(\"alice\")"));
+    let (_, mut pipe) = ask(&app, "/ws", "").await;
+    pipe.text("bob/9").await;
+    assert_eq!(pipe.next().await, text("Some(\"bob\")"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cookie_stands_behind_an_origin_check() {
+    let origins = OriginLayer::new(["https://own.example"]).unwrap();
+    let app = app(layer().cookie("session", &origins)).layer(origins);
+    let cookie = "cookie: session=alice/9\r\n";
+    let own = status(&app, &format!("{cookie}origin: https://own.example\r\n")).await;
+    assert!(own.starts_with("http/1.1 101"), "{own}");
+    let foreign = status(&app, &format!("{cookie}origin: https://evil.example\r\n")).await;
+    assert!(foreign.starts_with("http/1.1 403"), "{foreign}");
+}

@@ -1,0 +1,18 @@
+//! The guarded connection under several layers and libraries, one module for each question.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod axum;
+mod close;
+mod closing;
+mod connections;
+mod drain;
+mod drain_clock;
+mod errors;
+mod gate;
+mod jwt;
+mod libraries;
+mod liveness;
+mod rate;
+mod supervise;
+mod upgrades;
+mod vanished;
