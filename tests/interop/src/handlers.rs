@@ -30,10 +30,12 @@ impl Policy for Limit {
     }
 }
 
+/// A layer that admits `limit` messages on each connection.
 pub fn limited(limit: u32) -> PolicyLayer<impl Fn(&http::request::Parts, &Connection) -> Limit> {
     PolicyLayer::new(move |_: &http::request::Parts, _: &Connection| Limit(limit))
 }
 
+/// Upgrades with a small read buffer, so that tests with many connections fit into memory.
 pub fn upgrade<F, R>(upgrade: WebSocketUpgrade, handler: F) -> Response
 where
     F: FnOnce(WebSocket) -> R + Send + 'static,
@@ -42,6 +44,7 @@ where
     upgrade.read_buffer_size(16 * 1024).on_upgrade(handler)
 }
 
+/// Echoes data messages.
 pub async fn echo(mut socket: WebSocket) {
     while let Some(Ok(message)) = socket.recv().await {
         if matches!(message, Message::Text(_) | Message::Binary(_)) && socket.send(message).await.is_err() {
@@ -50,6 +53,7 @@ pub async fn echo(mut socket: WebSocket) {
     }
 }
 
+/// The handles of connections, in the order in which they came.
 pub type Handles = mpsc::Receiver<Connection>;
 
 /// An app whose connections' handles come out of a channel.
@@ -67,6 +71,7 @@ where
     (Router::new().route("/", route).layer(GuardLayer::new()), receiver)
 }
 
+/// A close frame of the application.
 pub fn bye() -> CloseFrame {
     CloseFrame::new(CloseCode::SERVICE_RESTART, "back soon")
 }

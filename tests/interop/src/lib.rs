@@ -9,10 +9,8 @@
 #![allow(
     clippy::unwrap_used,
     clippy::missing_panics_doc,
-    clippy::new_without_default,
     missing_debug_implementations,
-    missing_docs,
-    reason = "what tests call fails by panicking, is not printed, and has names that say what it does"
+    reason = "what tests call fails by panicking, and is not printed"
 )]
 
 pub mod handlers;

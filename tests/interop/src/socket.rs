@@ -15,13 +15,16 @@ use tokio::{
 
 use crate::wire::put_frame;
 
+/// A version of HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Http {
+    /// A WebSocket is a connection of its own (RFC 6455).
     One,
     /// A WebSocket is a stream of a connection (RFC 8441).
     Two,
 }
 
+/// A WebSocket that was admitted.
 pub struct Socket(TokioIo<hyper::upgrade::Upgraded>);
 
 /// The status of a handshake.
@@ -58,6 +61,7 @@ async fn respond(address: SocketAddr, path: &str, http: Http) -> Option<Response
 }
 
 impl Socket {
+    /// Opens a WebSocket, which the server admits.
     pub async fn open(address: SocketAddr, path: &str, http: Http) -> Self {
         let response = respond(address, path, http).await.unwrap();
         assert!(matches!(response.status().as_u16(), 101 | 200), "{response:?}");
@@ -84,6 +88,7 @@ impl Socket {
         let _ended = self.0.shutdown().await;
     }
 
+    /// Says something, and reads it back.
     pub async fn echoes(&mut self) {
         self.send(0x81, b"echo").await;
         assert_eq!(self.frame().await, b"\x81\x04echo");

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use axum::Router;
-use portcullis_core::frame::FrameHeader;
+use portcullis_core::frame::{self, FrameHeader};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream, tcp},
@@ -13,13 +13,19 @@ use tokio::{
 /// What the client sees next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
+    /// A frame that is not a close, by its first byte and its payload.
     Frame(u8, Vec<u8>),
+    /// A close frame with a code and a reason.
     Close(u16, String),
+    /// A close frame without a code.
     EmptyClose,
+    /// The end of the stream.
     Eof,
+    /// The connection was reset.
     Reset,
 }
 
+/// Serves an application on a free port.
 pub async fn serve(app: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -27,6 +33,7 @@ pub async fn serve(app: Router) -> SocketAddr {
     address
 }
 
+/// A handshake as it stands on the wire.
 pub fn handshake(path: &str) -> String {
     format!(
         "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
@@ -45,22 +52,10 @@ pub async fn plain(address: SocketAddr, request: &str) -> String {
 
 /// Appends a frame as a client sends it, masked with zeros.
 pub fn put_frame(out: &mut Vec<u8>, first: u8, payload: &[u8]) {
-    out.push(first);
-    match payload.len() {
-        len @ 0..=125 => out.push(0x80 | u8::try_from(len).unwrap()),
-        len @ 126..=0xffff => {
-            out.push(0x80 | 0x7e);
-            out.extend(u16::try_from(len).unwrap().to_be_bytes());
-        }
-        len => {
-            out.push(0x80 | 0x7f);
-            out.extend((len as u64).to_be_bytes());
-        }
-    }
-    out.extend([0; 4]);
-    out.extend(payload);
+    frame::put_frame(out, first, payload, Some([0; 4]));
 }
 
+/// A WebSocket over TCP that was admitted.
 pub struct Wire {
     read: tcp::OwnedReadHalf,
     write: Option<tcp::OwnedWriteHalf>,
@@ -68,6 +63,7 @@ pub struct Wire {
 }
 
 impl Wire {
+    /// Opens a WebSocket, which the server admits.
     pub async fn open(address: SocketAddr, path: &str) -> Self {
         Self::open_with(address, path, &[]).await
     }
@@ -99,10 +95,12 @@ impl Wire {
         wire
     }
 
+    /// Sends bytes as they are.
     pub async fn write(&mut self, bytes: &[u8]) {
         self.write.as_mut().unwrap().write_all(bytes).await.unwrap();
     }
 
+    /// Sends a frame.
     pub async fn send(&mut self, first: u8, payload: &[u8]) {
         let mut frame = Vec::new();
         put_frame(&mut frame, first, payload);

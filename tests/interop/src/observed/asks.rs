@@ -12,10 +12,12 @@ pub struct Asks {
 }
 
 impl Asks {
+    /// A recorder that sends the answers to a channel.
     pub fn new(answers: Sender<u64>) -> Self {
         Self { answers, connection: Mutex::default() }
     }
 
+    /// Asks this connection from here on.
     pub fn begin(&self, connection: Connection) {
         *self.connection.lock().unwrap() = Some(connection);
     }

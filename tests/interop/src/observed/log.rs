@@ -18,14 +18,17 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
+/// The fields of an event or a span, as text.
 #[derive(Debug, Clone, Default)]
 pub struct Fields(BTreeMap<&'static str, String>);
 
 impl Fields {
+    /// A field; empty if there is none of that name.
     pub fn get(&self, name: &str) -> &str {
         self.0.get(name).map_or("", String::as_str)
     }
 
+    /// A field that is a number.
     pub fn number(&self, name: &str) -> u64 {
         self.get(name).parse().unwrap()
     }
@@ -41,9 +44,12 @@ impl Visit for Fields {
     }
 }
 
+/// An event.
 #[derive(Debug, Clone)]
 pub struct Line {
+    /// Its level.
     pub level: Level,
+    /// Its own fields.
     pub fields: Fields,
     /// The spans around it, the innermost first.
     pub spans: Vec<(&'static str, Fields)>,
@@ -66,6 +72,8 @@ impl Line {
 pub struct Log(Arc<Mutex<Vec<Line>>>, #[expect(dead_code, reason = "only its end matters")] DefaultGuard);
 
 impl Log {
+    /// Begins to collect what this thread logs.
+    #[expect(clippy::new_without_default, reason = "it changes the thread's subscriber")]
     pub fn new() -> Self {
         let lines = Arc::default();
         let subscriber = Registry::default().with(Collect(Arc::clone(&lines)));

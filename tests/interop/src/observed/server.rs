@@ -23,7 +23,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::pipe::{Pipe, Seen, ask};
+use crate::pipe::{self, Client, Seen};
 
 /// Echoes, up to a word that ends it.
 async fn handle(mut socket: WebSocket) -> Result<(), (CloseCode, &'static str)> {
@@ -55,20 +55,18 @@ pub fn registered(routes: Router) -> (Router, Connections) {
 }
 
 /// Opens a connection to `/`.
-pub async fn open(app: &Router) -> Pipe {
-    let (head, pipe) = ask(app, "/", "").await;
-    assert!(head.starts_with("http/1.1 101"), "{head}");
-    pipe
+pub async fn open(app: &Router) -> Client {
+    pipe::open(app, "/", "").await
 }
 
 /// Says something, and reads what comes up to the end.
-pub async fn talk(app: &Router, words: &[&str]) -> Vec<Seen> {
+pub async fn talk(app: &Router, words: &[&str]) -> Vec<Option<Seen>> {
     let mut pipe = open(app).await;
     for word in words {
-        pipe.try_text(word).await;
+        let _server_may_have_closed = pipe.send_text(word).await;
     }
     let mut seen = Vec::new();
-    while !matches!(seen.last(), Some(Seen::Close(..) | Seen::End | Seen::Other(0x88, _))) {
+    while !matches!(seen.last(), Some(None | Some(Seen::Close(_)))) {
         seen.push(pipe.next().await);
     }
     seen
@@ -101,6 +99,7 @@ where
 pub struct Later(Option<Instant>, Action);
 
 impl Later {
+    /// An action, and when it is due.
     pub fn new(after: Duration, action: Action) -> Self {
         Self(Some((tokio::time::Instant::now() + after).into_std()), action)
     }

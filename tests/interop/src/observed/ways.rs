@@ -12,10 +12,12 @@ use tower::service_fn;
 use tower_layer::Layer;
 
 use super::{Later, ask_in_vain, gated, open, registered, routes, talk};
-use crate::pipe::{Pipe, Seen, ask, closed, text};
+use crate::pipe::{Client, Seen, ask, closed, status, text};
 
+/// The header of a page that [`ours`] refuses.
 pub const EVIL: &str = "origin: https://evil.example\r\n";
 
+/// Admits the pages of one site.
 pub fn ours() -> OriginLayer {
     OriginLayer::new(["https://ours.example"]).unwrap()
 }
@@ -33,7 +35,7 @@ pub async fn with(routes: Router, client: impl AsyncFnOnce(&Router)) {
 }
 
 /// Says something to routes, and returns how that ended.
-pub async fn last(routes: Router, words: &[&str]) -> Seen {
+pub async fn last(routes: Router, words: &[&str]) -> Option<Seen> {
     let mut seen = Vec::new();
     with(routes, async |app| seen = talk(app, words).await).await;
     seen.pop().unwrap()
@@ -44,13 +46,14 @@ fn later(action: Action) -> PolicyLayer<impl Fn(&http::request::Parts, &Connecti
     PolicyLayer::new(move |_: &http::request::Parts, _: &Connection| Later::new(Duration::from_secs(5), action.clone()))
 }
 
+/// Every way that a handshake ends.
 pub async fn handshakes() {
     for origins in [ours(), ours().report_only()] {
         with(routes().layer(origins), async |app| drop(ask(app, "/", EVIL).await)).await;
     }
     with(routes().layer(ConnectionLimitLayer::new().global(1)), async |app| {
         let _first = open(app).await;
-        assert!(ask(app, "/", "").await.0.starts_with("http/1.1 503"));
+        assert_eq!(status(app, "/", "").await, 503);
     })
     .await;
     let once = HandshakeRateLayer::per_second(1);
@@ -61,7 +64,7 @@ pub async fn handshakes() {
         })
         .await;
     }
-    with(routes(), async |app| assert!(ask(app, "/missing", "").await.0.starts_with("http/1.1 404"))).await;
+    with(routes(), async |app| assert_eq!(status(app, "/missing", "").await, 404)).await;
     for target in ["/never", "/panic", "/"] {
         with(routes(), async |app| drop(ask_in_vain(app.clone(), target).await)).await;
     }
@@ -69,11 +72,12 @@ pub async fn handshakes() {
     assert_eq!(ask_in_vain(GuardLayer::new().layer(failing), "/").await, "");
 }
 
+/// Every way that a connection ends.
 pub async fn connections() {
     with(routes(), async |app| drop(open(app).await)).await;
     with(routes(), async |app| {
         let mut peer = open(app).await;
-        peer.raw(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]).await;
+        peer.send_bytes(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]).await.unwrap();
         assert_eq!(peer.next().await, closed(1000, ""));
     })
     .await;
@@ -81,15 +85,16 @@ pub async fn connections() {
     assert_eq!(last(routes(), &["err"]).await, closed(4321, "as asked"));
     assert_eq!(last(routes(), &["panic"]).await, closed(1011, "internal error"));
     assert_eq!(last(gated(), &["sesame"]).await, closed(3000, "wrong word"));
-    assert_eq!(last(routes().layer(later(Action::Abort)), &[]).await, Seen::End);
+    assert_eq!(last(routes().layer(later(Action::Abort)), &[]).await, None);
     let enough = CloseFrame::new(CloseCode::new(3999).unwrap(), "enough");
     assert_eq!(last(routes().layer(later(Action::Close(enough))), &[]).await, closed(3999, "enough"));
 }
 
+/// What is done about frames.
 pub async fn frames() {
     with(routes(), async |app| {
         let mut peer = open(app).await;
-        peer.raw(&[0x81, 0x00]).await;
+        peer.send_bytes(&[0x81, 0x00]).await.unwrap();
         assert_eq!(peer.next().await, closed(1002, "client frame is not masked"));
     })
     .await;
@@ -98,10 +103,10 @@ pub async fn frames() {
     with(routes().layer(rate(Excess::Drop)), async |app| {
         let mut peer = open(app).await;
         for word in ["1", "2", "dropped", "dropped", "dropped"] {
-            peer.text(word).await;
+            peer.send_text(word).await.unwrap();
         }
         sleep(Duration::from_secs(5)).await;
-        peer.text("bye").await;
+        peer.send_text("bye").await.unwrap();
         for seen in [text("1"), text("2"), closed(1000, "")] {
             assert_eq!(peer.next().await, seen);
         }
@@ -114,11 +119,11 @@ pub async fn frames() {
 }
 
 async fn ping(app: &Router) {
-    let mut peer: Pipe = open(app).await;
-    let Seen::Other(0x89, payload) = peer.next().await else { panic!("it pings") };
+    let mut peer: Client = open(app).await;
+    let Some(Seen::Ping(payload)) = peer.next().await else { panic!("it pings") };
     sleep(Duration::from_millis(20)).await;
     let length = u8::try_from(payload.len()).unwrap();
-    peer.raw(&[&[0x8a, 0x80 | length, 0, 0, 0, 0], payload.as_slice()].concat()).await;
-    peer.text("bye").await;
+    peer.send_bytes(&[&[0x8a, 0x80 | length, 0, 0, 0, 0], payload.as_slice()].concat()).await.unwrap();
+    peer.send_text("bye").await.unwrap();
     assert_eq!(peer.next().await, closed(1000, ""));
 }

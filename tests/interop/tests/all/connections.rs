@@ -12,7 +12,9 @@ use axum::{
     middleware::{Next, from_fn},
     routing::any,
 };
-use interop::pipe::{Pipe, Seen, ask, closed, text};
+use http::Response;
+use hyper::body::Bytes;
+use interop::pipe::{self, Client, Seen, answer, ask, closed, text};
 use portcullis_connections::{ClientIpLayer, ConnectionLimitLayer, Connections, Limit};
 use portcullis_core::{
     CloseCode, CloseFrame, Connection,
@@ -59,16 +61,14 @@ fn app(layer: &ConnectionLimitLayer) -> Router {
     routes().layer(layer.clone()).layer(from_fn(identify))
 }
 
-async fn open(app: &Router, headers: &str) -> Pipe {
-    let (head, pipe) = ask(app, "/ws", headers).await;
-    assert!(head.starts_with("http/1.1 101"), "{head}");
-    pipe
+async fn open(app: &Router, headers: &str) -> Client {
+    pipe::open(app, "/ws", headers).await
 }
 
-async fn refused(app: &Router, headers: &str, status: u16) -> String {
-    let (head, _) = ask(app, "/ws", headers).await;
-    assert!(head.starts_with(&format!("http/1.1 {status}")), "{head}");
-    head
+async fn refused(app: &Router, headers: &str, status: u16) -> Response<Bytes> {
+    let answer = answer(app, "/ws", headers).await;
+    assert_eq!(answer.status(), status);
+    answer
 }
 
 /// Waits, bounded, until nobody holds a permit.
@@ -82,8 +82,8 @@ async fn freed(layer: &ConnectionLimitLayer) {
     panic!("{} permits are still held", layer.live());
 }
 
-async fn echoes(pipe: &mut Pipe) {
-    pipe.text("hello").await;
+async fn echoes(pipe: &mut Client) {
+    pipe.send_text("hello").await.unwrap();
     assert_eq!(pipe.next().await, text("hello"));
 }
 
@@ -93,10 +93,9 @@ async fn a_permit_outlives_the_upgrade_and_is_free_after_the_close() {
     let app = app(&layer);
     let mut first = open(&app, "").await;
     echoes(&mut first).await;
-    let head = refused(&app, "", 503).await;
-    assert!(head.contains("retry-after: 5"), "{head}");
-    first.text("leave").await;
-    assert!(matches!(first.next().await, Seen::Other(0x88, _)));
+    assert_eq!(refused(&app, "", 503).await.headers()["retry-after"], "5");
+    first.send_text("leave").await.unwrap();
+    assert_eq!(first.next().await, Some(Seen::Close(CloseFrame::empty())));
     assert_eq!(layer.live(), 1, "the closing handshake is not over");
     drop(first);
     freed(&layer).await;
@@ -107,12 +106,12 @@ async fn a_permit_outlives_the_upgrade_and_is_free_after_the_close() {
 async fn a_permit_is_free_on_every_path() {
     let layer = ConnectionLimitLayer::new().global(1);
     let app = app(&layer);
-    ask(&app, "/nowhere", "").await;
+    answer(&app, "/nowhere", "").await;
     freed(&layer).await;
     for message in ["leave", "panic", "then the client is gone"] {
         let mut pipe = open(&app, "").await;
         assert_eq!(layer.live(), 1);
-        pipe.text(message).await;
+        pipe.send_text(message).await.unwrap();
         pipe.next().await;
         drop(pipe);
         freed(&layer).await;
@@ -152,7 +151,7 @@ async fn the_oldest_of_a_subject_makes_room_and_nobody_for_a_handshake_that_fail
     let layer = ConnectionLimitLayer::new().per_subject(Limit::new(1).evict_oldest());
     let app = app(&layer);
     let mut first = open(&app, "user: alice\r\n").await;
-    ask(&app, "/nowhere", "user: alice\r\n").await;
+    answer(&app, "/nowhere", "user: alice\r\n").await;
     echoes(&mut first).await;
     let mut bob = open(&app, "user: bob\r\n").await;
     let mut second = open(&app, "user: alice\r\n").await;
@@ -177,8 +176,7 @@ async fn a_success_that_is_no_upgrade_evicts_nobody() {
     let fine = any(async || StatusCode::OK);
     let app = routes().route("/fine", fine).layer(layer.clone()).layer(from_fn(identify));
     let mut first = open(&app, "user: alice\r\n").await;
-    let (head, _) = ask(&app, "/fine", "user: alice\r\n").await;
-    assert!(head.starts_with("http/1.1 200"), "{head}");
+    assert_eq!(answer(&app, "/fine", "user: alice\r\n").await.status(), 200);
     echoes(&mut first).await;
     assert_eq!(layer.live(), 1);
 }
@@ -230,14 +228,14 @@ async fn a_subject_that_is_known_late_takes_its_permit_then() {
     let mut pipes = [open(&app, "").await, open(&app, "").await];
     refused(&app, "", 503).await;
     for pipe in &mut pipes {
-        pipe.text("alice").await;
-        pipe.text("hello").await;
+        pipe.send_text("alice").await.unwrap();
+        pipe.send_text("hello").await.unwrap();
     }
     let [first, second] = &mut pipes;
     assert_eq!(first.next().await, text("hello"));
     assert_eq!(second.next().await, closed(1008, "too many connections"));
     let mut bob = open(&app, "").await;
-    bob.text("bob").await;
+    bob.send_text("bob").await.unwrap();
     echoes(&mut bob).await;
     let gone_before_it_said_anything = open(&app, "").await;
     drop((pipes, bob, gone_before_it_said_anything));
@@ -250,7 +248,7 @@ async fn a_late_subject_evicts_the_oldest() {
     let app = routes().layer(limit).layer(JwtLayer::new(Anybody).first_message(First::raw()));
     let mut pipes = [open(&app, "").await, open(&app, "").await];
     for pipe in &mut pipes {
-        pipe.text("alice").await;
+        pipe.send_text("alice").await.unwrap();
         echoes(pipe).await;
     }
     assert_eq!(pipes[0].next().await, closed(1008, "replaced by a newer connection"));
@@ -263,10 +261,7 @@ async fn admitted_at_once(layer: &ConnectionLimitLayer) -> usize {
     let tasks: Vec<_> = (0..5000)
         .map(|_| {
             let app = app.clone();
-            tokio::spawn(async move {
-                let (head, pipe) = ask(&app, "/ws", "user: alice\r\naddress: 192.0.2.1\r\n").await;
-                head.starts_with("http/1.1 101").then_some(pipe)
-            })
+            tokio::spawn(async move { ask(&app, "/ws", "user: alice\r\naddress: 192.0.2.1\r\n").await.ok() })
         })
         .collect();
     let mut held = Vec::new();
@@ -310,15 +305,14 @@ async fn whatever_happens_nothing_is_left() {
         let (mut numbers, connections) = (Numbers(seed), Connections::new());
         let layer = ConnectionLimitLayer::new().global(8).per_subject(Limit::new(3).evict_oldest());
         let app = routes().layer(layer.clone()).layer(connections.layer()).layer(from_fn(identify));
-        let mut pipes: Vec<Pipe> = Vec::new();
+        let mut pipes: Vec<Client> = Vec::new();
         for _ in 0..60 {
             let which = numbers.below(pipes.len().max(1));
             match numbers.below(8) {
                 0..=2 => {
-                    let (head, pipe) = ask(&app, "/ws", &format!("user: {}\r\n", numbers.below(4))).await;
-                    pipes.extend(head.starts_with("http/1.1 101").then_some(pipe));
+                    pipes.extend(ask(&app, "/ws", &format!("user: {}\r\n", numbers.below(4))).await);
                 }
-                3 => drop(ask(&app, "/nowhere", "").await),
+                3 => drop(answer(&app, "/nowhere", "").await),
                 4 => {
                     let given_up = tokio::time::timeout(Duration::from_millis(5), ask(&app, "/slow", "")).await;
                     assert!(given_up.is_err() || layer.live() >= 8, "refused at once, or given up");
@@ -331,7 +325,7 @@ async fn whatever_happens_nothing_is_left() {
                 _ => {
                     if let Some(pipe) = pipes.get_mut(which) {
                         // It may have been closed before.
-                        pipe.try_text(["panic", "leave", "hello"][numbers.below(3)]).await;
+                        drop(pipe.send_text(["panic", "leave", "hello"][numbers.below(3)]).await);
                     }
                 }
             }
@@ -360,7 +354,7 @@ async fn the_registry_lists_finds_closes_and_empties() {
     assert_eq!(alice.next().await, text("1 true"));
     let mut bob = open(&app, "user: bob\r\npeer: 192.0.2.2\r\n").await;
     assert_eq!(bob.next().await, text("2 true"));
-    ask(&app, "/nowhere", "peer: 192.0.2.3\r\n").await;
+    answer(&app, "/nowhere", "peer: 192.0.2.3\r\n").await;
     assert_eq!((connections.count(), connections.all().len()), (2, 2));
     assert_eq!(connections.of_subject(&Subject::new("alice")).len(), 1);
     assert_eq!(connections.of_client("192.0.2.2".parse().unwrap()).len(), 1);

@@ -13,7 +13,7 @@ use axum::{
     extract::ws::{WebSocket, WebSocketUpgrade},
     routing::{any, get},
 };
-use interop::pipe::{Pipe, Seen, ask, closed, text};
+use interop::pipe::{self, Client, Seen, answer, closed, status, text};
 use portcullis_close::CloseLayer;
 use portcullis_connections::Connections;
 use portcullis_core::{CloseCode, CloseFrame, Connection};
@@ -49,10 +49,8 @@ fn routes() -> Router {
         .route("/plain", get(async || "fine"))
 }
 
-async fn open(app: &Router, path: &str) -> Pipe {
-    let (head, pipe) = ask(app, path, "").await;
-    assert!(head.starts_with("http/1.1 101"), "{head}");
-    pipe
+async fn open(app: &Router, path: &str) -> Client {
+    pipe::open(app, path, "").await
 }
 
 /// A drain under way, which is over in any case some day.
@@ -61,19 +59,23 @@ fn start(drain: &Drain) -> JoinHandle<Drained> {
     tokio::spawn(async { timeout(SECOND * 60, draining).await.expect("a minute passed") })
 }
 
-async fn next(pipe: &mut Pipe) -> Seen {
+async fn next(pipe: &mut Client) -> Option<Seen> {
     timeout(SECOND * 60, pipe.next()).await.expect("a minute passed")
 }
 
+async fn answer_close(pipe: &mut Client) {
+    let _server_may_be_gone = pipe.send_close(&CloseFrame::empty()).await;
+}
+
 /// Waits for the close, answers it, and says what it was.
-async fn obey(mut pipe: Pipe) -> Seen {
+async fn obey(mut pipe: Client) -> Option<Seen> {
     let seen = next(&mut pipe).await;
-    pipe.close().await;
-    assert_eq!(next(&mut pipe).await, Seen::End);
+    answer_close(&mut pipe).await;
+    assert_eq!(next(&mut pipe).await, None);
     seen
 }
 
-fn restarts() -> Seen {
+fn restarts() -> Option<Seen> {
     closed(1012, "service restarts")
 }
 
@@ -86,13 +88,13 @@ fn counts(drained: Drained) -> [usize; 4] {
 async fn handshakes_are_refused_and_plain_requests_are_served() {
     let drain = Drain::new().retry_after(SECOND * 7);
     let app = routes().layer(drain.layer());
-    let (head, _) = ask(&app, "/echo", "").await;
-    assert!(head.starts_with("http/1.1 101"), "{head}");
+    assert_eq!(status(&app, "/echo", "").await, 101);
     // Dropped at once, and refused all the same.
     drop(drain.start());
-    let (head, rest) = ask(&app, "/echo", "").await;
-    assert!(head.starts_with("http/1.1 503") && head.contains("retry-after: 7\r\n"), "{head}");
-    assert_eq!(rest.body(28).await, "this server is shutting down");
+    let refused = answer(&app, "/echo", "").await;
+    assert_eq!(refused.status(), 503);
+    assert_eq!(refused.headers()["retry-after"], "7");
+    assert_eq!(refused.body(), "this server is shutting down");
     let plain = axum::http::Request::get("/plain").body(axum::body::Body::empty()).unwrap();
     assert_eq!(tower::ServiceExt::oneshot(app, plain).await.unwrap().status(), 200);
     assert_eq!(drain.start().await.refused, 1);
@@ -130,7 +132,7 @@ async fn last_answers_are_delivered() {
     let drain = Drain::new().window(Duration::ZERO);
     let app = routes().layer(drain.layer());
     let mut pipe = open(&app, "/echo").await;
-    pipe.text("last words").await;
+    pipe.send_text("last words").await.unwrap();
     sleep(SECOND / 10).await;
     let draining = start(&drain);
     assert_eq!(next(&mut pipe).await, text("last words"));
@@ -147,15 +149,13 @@ async fn a_handshake_that_completes_late_is_closed_then() {
         upgrade.on_upgrade(slow_echo)
     });
     let app = Router::new().route("/", slow).layer(drain.layer());
-    let asking = tokio::spawn(async move { ask(&app, "/", "").await });
+    let asking = tokio::spawn(async move { open(&app, "/").await });
     sleep(SECOND).await;
     let draining = start(&drain);
     // All others would have been told by now.
     sleep(SECOND * 6).await;
     go.notify_one();
-    let (head, pipe) = asking.await.unwrap();
-    assert!(head.starts_with("http/1.1 101"), "{head}");
-    assert_eq!(obey(pipe).await, restarts());
+    assert_eq!(obey(asking.await.unwrap()).await, restarts());
     assert_eq!(counts(draining.await.unwrap()), [1, 0, 0, 0]);
 }
 
@@ -165,7 +165,7 @@ async fn what_is_left_at_the_deadline_is_aborted() {
     let app = routes().layer(drain.layer());
     let [stuck, late] = ["/stuck", "/late"].map(|path| {
         let app = app.clone();
-        tokio::spawn(async move { timeout(SECOND * 60, ask(&app, path, "")).await.expect("a minute passed").0 })
+        tokio::spawn(async move { timeout(SECOND * 60, status(&app, path, "")).await.expect("a minute passed") })
     });
     // Its closing handshake would be waited for for 5 s.
     let mut deaf = open(&app, "/echo").await;
@@ -174,10 +174,10 @@ async fn what_is_left_at_the_deadline_is_aborted() {
     let draining = start(&drain);
     assert_eq!(obey(polite).await, restarts());
     assert_eq!(next(&mut deaf).await, restarts());
-    assert_eq!(next(&mut deaf).await, Seen::End);
+    assert_eq!(next(&mut deaf).await, None);
     assert_eq!(began.elapsed().as_secs(), 4);
-    assert!(stuck.await.unwrap().starts_with("http/1.1 503"));
-    assert!(late.await.unwrap().starts_with("http/1.1 200"), "it comes to nothing");
+    assert_eq!(stuck.await.unwrap(), 503);
+    assert_eq!(late.await.unwrap(), 200, "it comes to nothing");
     assert_eq!(counts(draining.await.unwrap()), [1, 1, 2, 0]);
     assert!(began.elapsed() < SECOND * 5);
 }
@@ -225,7 +225,7 @@ async fn a_drain_that_is_given_up_goes_on_when_it_is_started_again() {
     let clients = clients.map(|pipe| tokio::spawn(obey(pipe)));
     // Both are told in their halves of five seconds.
     assert!(timeout(SECOND * 3, drain.start()).await.is_err());
-    assert!(ask(&app, "/echo", "").await.0.starts_with("http/1.1 503"));
+    assert_eq!(status(&app, "/echo", "").await, 503);
     let (again, and_again) = tokio::join!(drain.start(), drain.start());
     assert_eq!(again, and_again);
     for client in clients {
@@ -241,13 +241,12 @@ async fn a_page_is_told_why_and_that_is_waited_for() {
     let app = routes().layer(drain.layer()).layer(CloseLayer::new());
     let admitted = open(&app, "/echo").await;
     let draining = start(&drain);
-    let (head, mut page) = ask(&app, "/echo", "origin: https://page.example\r\n").await;
-    assert!(head.starts_with("http/1.1 101"), "{head}");
+    let mut page = pipe::open(&app, "/echo", "origin: https://page.example\r\n").await;
     assert_eq!(next(&mut page).await, closed(1012, "service restarts; retry after 5 s"));
     obey(admitted).await;
     sleep(SECOND).await;
     assert!(!draining.is_finished(), "the page has not answered");
-    page.close().await;
+    answer_close(&mut page).await;
     let answered = Instant::now();
     let drained = draining.await.unwrap();
     assert_eq!((drained.closed, drained.refused), (1, 1));

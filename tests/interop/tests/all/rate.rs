@@ -11,7 +11,7 @@ use axum::{
     middleware::{Next, from_fn},
     routing::any,
 };
-use interop::pipe::{Pipe, Seen, ask, closed, text};
+use interop::pipe::{self, Client, Seen, closed, status, text};
 use portcullis_core::{
     CloseFrame, Connection, IntoClose,
     identity::{ClientAddr, Subject},
@@ -68,21 +68,19 @@ fn app(layer: MessageRateLayer) -> Router {
     routes().layer(layer).layer(from_fn(identify))
 }
 
-async fn open(app: &Router, headers: &str) -> Pipe {
-    let (head, pipe) = ask(app, "/ws", headers).await;
-    assert!(head.starts_with("http/1.1 101"), "{head}");
-    pipe
+async fn open(app: &Router, headers: &str) -> Client {
+    pipe::open(app, "/ws", headers).await
 }
 
 /// Sends so many messages, and returns how many are answered before the close.
-async fn answered(pipe: &mut Pipe, messages: u32) -> (u32, Option<Seen>) {
+async fn answered(pipe: &mut Client, messages: u32) -> (u32, Option<Seen>) {
     for number in 0..messages {
-        pipe.text(&number.to_string()).await;
+        pipe.send_text(&number.to_string()).await.unwrap();
     }
     for number in 0..messages {
         match pipe.next().await {
-            seen @ Seen::Text(_) => assert_eq!(seen, text(&number.to_string()), "in order"),
-            end => return (number, Some(end)),
+            seen @ Some(Seen::Text(_)) => assert_eq!(seen, text(&number.to_string()), "in order"),
+            end => return (number, end),
         }
     }
     (messages, None)
@@ -104,10 +102,10 @@ async fn a_subject_has_one_quota_for_all_connections_and_reconnecting_does_not_r
     let mut tab = open(&app, "user: alice\r\n").await;
     assert_eq!(answered(&mut tab, 6).await, (6, None));
     let mut other = open(&app, "user: alice\r\n").await;
-    assert_eq!(answered(&mut other, 6).await, (4, Some(closed(1008, "message rate exceeded"))));
+    assert_eq!(answered(&mut other, 6).await, (4, closed(1008, "message rate exceeded")));
     drop((tab, other));
     let mut again = open(&app, "user: alice\r\n").await;
-    assert_eq!(answered(&mut again, 1).await, (0, Some(closed(1008, "message rate exceeded"))));
+    assert_eq!(answered(&mut again, 1).await, (0, closed(1008, "message rate exceeded")));
     let mut bob = open(&app, "user: bob\r\n").await;
     assert_eq!(answered(&mut bob, 10).await, (10, None), "bob has his own");
 }
@@ -126,8 +124,7 @@ async fn anonymous_connections_share_by_address() {
 #[tokio::test(start_paused = true)]
 async fn without_an_address_to_go_by_the_wiring_is_wrong() {
     for layer in [MessageRateLayer::per_second(1).per_client_ip(), MessageRateLayer::per_second(1).per_subject()] {
-        let (head, _) = ask(&app(layer), "/ws", "").await;
-        assert!(head.starts_with("http/1.1 500"), "{head}");
+        assert_eq!(status(&app(layer), "/ws", "").await, 500);
     }
 }
 
@@ -151,7 +148,7 @@ async fn whom_one_quota_stops_does_not_drain_another() {
     let app = routes().layer(inner).layer(outer);
     let mut flood = open(&app, "").await;
     for number in 0..500 {
-        flood.text(&number.to_string()).await;
+        flood.send_text(&number.to_string()).await.unwrap();
     }
     assert_eq!((flood.next().await, flood.next().await), (text("0"), text("1")));
     for _ in 0..4 {
@@ -159,7 +156,7 @@ async fn whom_one_quota_stops_does_not_drain_another() {
         assert_eq!(answered(&mut polite, 2).await, (2, None));
     }
     let mut last = open(&app, "").await;
-    assert_eq!(answered(&mut last, 1).await, (0, Some(closed(1008, "message rate exceeded"))), "ten of all are used");
+    assert_eq!(answered(&mut last, 1).await, (0, closed(1008, "message rate exceeded")), "ten of all are used");
 }
 
 #[tokio::test(start_paused = true)]
@@ -168,14 +165,14 @@ async fn bytes_are_counted_and_what_never_fits_is_too_big() {
     let app = app(layer);
     let mut pipe = open(&app, "").await;
     for _ in 0..2 {
-        pipe.text(&"x".repeat(60)).await;
+        pipe.send_text(&"x".repeat(60)).await.unwrap();
     }
-    pipe.text("one too many").await;
+    pipe.send_text("one too many").await.unwrap();
     assert_eq!(pipe.next().await, text(&"x".repeat(60)));
     assert_eq!(pipe.next().await, text(&"x".repeat(60)));
     assert_eq!(pipe.next().await, closed(1008, "byte rate exceeded"));
     let mut pipe = open(&app, "").await;
-    pipe.text(&"x".repeat(121)).await;
+    pipe.send_text(&"x".repeat(121)).await.unwrap();
     assert_eq!(pipe.next().await, closed(1009, "more bytes than may be sent at once"));
 }
 
@@ -183,16 +180,16 @@ async fn bytes_are_counted_and_what_never_fits_is_too_big() {
 async fn a_handler_charges_asks_and_changes() {
     let app = app(MessageRateLayer::per_second(10));
     let mut pipe = open(&app, "").await;
-    pipe.text("charge 5").await;
+    pipe.send_text("charge 5").await.unwrap();
     assert_eq!(pipe.next().await, text("left Some(4)"));
-    pipe.text("left").await;
+    pipe.send_text("left").await.unwrap();
     assert_eq!(pipe.next().await, text("left Some(3), wait Some(0ns)"));
-    pipe.text("left").await;
+    pipe.send_text("left").await.unwrap();
     assert_eq!(pipe.next().await, text("left Some(2), wait Some(100ms)"));
-    pipe.text("faster").await;
+    pipe.send_text("faster").await.unwrap();
     assert_eq!(pipe.next().await, text("faster"));
     assert_eq!(answered(&mut pipe, 90).await, (90, None));
-    pipe.text("charge 2000").await;
+    pipe.send_text("charge 2000").await.unwrap();
     assert_eq!(pipe.next().await, closed(1008, "message rate exceeded"));
 }
 
@@ -200,7 +197,7 @@ async fn a_handler_charges_asks_and_changes() {
 async fn a_charge_that_one_layer_refuses_is_charged_by_none() {
     let app = routes().layer(MessageRateLayer::per_second(100)).layer(MessageRateLayer::per_second(10).global());
     let mut pipe = open(&app, "").await;
-    pipe.text("charge 50").await;
+    pipe.send_text("charge 50").await.unwrap();
     assert_eq!(pipe.next().await, closed(1008, "message rate exceeded"));
     let mut other = open(&app, "").await;
     assert_eq!(answered(&mut other, 9).await, (9, None), "one message was sent so far");

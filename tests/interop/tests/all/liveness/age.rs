@@ -13,7 +13,7 @@ async fn a_connection_is_closed_at_its_age() {
     let mut pipe = open(&echo().layer(MaxAgeLayer::new(HOUR).spread(Duration::ZERO))).await;
     let opened = Instant::now();
     sleep(Duration::from_millis(3_599_998)).await;
-    pipe.text("still there").await;
+    pipe.send_text("still there").await.unwrap();
     assert_eq!(pipe.next().await, text("still there"));
     assert_eq!(pipe.next().await, closed(1001, "maximum age reached"));
     assert!(opened.elapsed() < HOUR + 2 * SECOND);
@@ -39,7 +39,7 @@ async fn ten_years_and_for_ever_do_not_close() {
     for age in [10 * YEAR, Duration::MAX] {
         let mut pipe = open(&echo().layer(MaxAgeLayer::new(age).spread(Duration::ZERO))).await;
         sleep(5 * YEAR).await;
-        pipe.text("still there").await;
+        pipe.send_text("still there").await.unwrap();
         assert_eq!(pipe.next().await, text("still there"));
     }
 }

@@ -12,7 +12,7 @@ use axum::{
 };
 use interop::{
     handlers,
-    pipe::{Pipe, Seen, ask},
+    pipe::{self, Client, Seen},
 };
 use tokio::time::sleep;
 
@@ -50,15 +50,13 @@ pub(super) fn busy(time: Duration) -> Router {
     Router::new().route("/", route)
 }
 
-pub(super) async fn open(app: &Router) -> Pipe {
-    let (head, pipe) = ask(app, "/", "").await;
-    assert!(head.starts_with("http/1.1 101"), "{head}");
-    pipe
+pub(super) async fn open(app: &Router) -> Client {
+    pipe::open(app, "/", "").await
 }
 
-pub(super) async fn ping(pipe: &mut Pipe) -> Vec<u8> {
+pub(super) async fn ping(pipe: &mut Client) -> Vec<u8> {
     match pipe.next().await {
-        Seen::Other(0x89, payload) => payload,
+        Some(Seen::Ping(payload)) => payload,
         seen => panic!("{seen:?} instead of a ping"),
     }
 }

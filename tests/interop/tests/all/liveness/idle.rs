@@ -21,7 +21,7 @@ async fn a_connection_is_closed_when_nothing_was_said_for_so_long_and_not_earlie
     let mut pipe = open(&echo().layer(IdleTimeoutLayer::new(10 * SECOND))).await;
     for _ in 0..5 {
         sleep(Duration::from_millis(9_998)).await;
-        pipe.text("still there").await;
+        pipe.send_text("still there").await.unwrap();
         assert_eq!(pipe.next().await, text("still there"));
     }
     let last = Instant::now();
@@ -35,8 +35,8 @@ async fn pings_do_not_count() {
     let mut pipe = open(&echo().layer(IdleTimeoutLayer::new(10 * SECOND))).await;
     let opened = Instant::now();
     sleep(9 * SECOND).await;
-    pipe.frame(0x89, b"").await;
-    assert_eq!(pipe.next().await, Seen::Other(0x8a, Vec::new()));
+    pipe.send_frame(0x89, b"").await.unwrap();
+    assert_eq!(pipe.next().await, Some(Seen::Pong(Vec::new())));
     assert_eq!(pipe.next().await, closed(3008, "idle for too long"));
     assert!(opened.elapsed() < 12 * SECOND);
 }
@@ -68,7 +68,7 @@ async fn what_the_server_says_counts_unless_only_the_client_does() {
 #[tokio::test(start_paused = true)]
 async fn a_message_that_a_busy_handler_leaves_unread_counts() {
     let mut pipe = open(&busy(HOUR).layer(IdleTimeoutLayer::new(10 * SECOND))).await;
-    pipe.text("hello").await;
+    pipe.send_text("hello").await.unwrap();
     let opened = Instant::now();
     assert_eq!(pipe.next().await, text("hello"));
     assert!(opened.elapsed() >= HOUR);

@@ -24,7 +24,7 @@ async fn a_peer_that_answers_is_kept_and_its_pongs_are_not_shown() {
         periods.push(before.elapsed());
         before = Instant::now();
         sleep(19 * SECOND).await;
-        pipe.frame(0x8a, &payload).await;
+        pipe.send_frame(0x8a, &payload).await.unwrap();
     }
     assert!(periods[1..].iter().all(|period| *period == periods[1]), "{periods:?}");
     assert!(periods[1] <= 25 * SECOND && periods[1] > 18 * SECOND, "{periods:?}");
@@ -48,7 +48,7 @@ async fn whatever_comes_is_a_sign_of_life() {
     for _ in 0..10 {
         ping(&mut pipe).await;
         sleep(19 * SECOND).await;
-        pipe.frame(0x8a, b"of my own").await;
+        pipe.send_frame(0x8a, b"of my own").await.unwrap();
     }
     sleep(SECOND).await;
     assert_eq!(*seen.lock().unwrap(), vec![Message::Pong("of my own".into()); 10]);
@@ -59,12 +59,12 @@ async fn an_older_pings_answer_is_ours_too_and_no_pong_answers_twice() {
     let (app, seen) = spied();
     let mut pipe = open(&app.layer(KeepAliveLayer::new())).await;
     let first = ping(&mut pipe).await;
-    pipe.text("life").await;
+    pipe.send_text("life").await.unwrap();
     let second = ping(&mut pipe).await;
     for pong in [&first, &second, &second, &first] {
-        pipe.frame(0x8a, pong).await;
+        pipe.send_frame(0x8a, pong).await.unwrap();
     }
-    pipe.text("end").await;
+    pipe.send_text("end").await.unwrap();
     ping(&mut pipe).await;
     let pong = |payload: Vec<u8>| Message::Pong(payload.into());
     let shown = [Message::text("life"), pong(second), pong(first), Message::text("end")];
@@ -79,7 +79,7 @@ async fn the_round_trip_is_on_the_handle() {
     assert_eq!(handle.round_trip(), None);
     let payload = ping(&mut pipe).await;
     sleep(120 * MILLI).await;
-    pipe.frame(0x8a, &payload).await;
+    pipe.send_frame(0x8a, &payload).await.unwrap();
     ping(&mut pipe).await;
     assert_eq!(handle.round_trip(), Some(120 * MILLI));
 }
@@ -90,12 +90,12 @@ async fn a_pong_that_a_busy_handler_leaves_unread_counts() {
     let opened = Instant::now();
     while opened.elapsed() < 59 * 60 * SECOND {
         let payload = ping(&mut pipe).await;
-        pipe.frame(0x8a, &payload).await;
+        pipe.send_frame(0x8a, &payload).await.unwrap();
     }
-    pipe.text("hello").await;
+    pipe.send_text("hello").await.unwrap();
     loop {
         match pipe.next().await {
-            Seen::Other(0x89, payload) => pipe.frame(0x8a, &payload).await,
+            Some(Seen::Ping(payload)) => pipe.send_frame(0x8a, &payload).await.unwrap(),
             seen => break assert_eq!(seen, text("hello")),
         }
     }
@@ -105,8 +105,8 @@ async fn a_pong_that_a_busy_handler_leaves_unread_counts() {
 async fn a_peer_that_is_gone_is_closed_while_its_handler_is_busy() {
     let mut pipe = open(&busy(HOUR).layer(KeepAliveLayer::new())).await;
     let payload = ping(&mut pipe).await;
-    pipe.frame(0x8a, &payload).await;
-    pipe.text("last words").await;
+    pipe.send_frame(0x8a, &payload).await.unwrap();
+    pipe.send_text("last words").await.unwrap();
     ping(&mut pipe).await;
     let asked = Instant::now();
     assert_eq!(pipe.next().await, closed(3008, "no answer to a ping"));
@@ -117,15 +117,15 @@ async fn a_peer_that_is_gone_is_closed_while_its_handler_is_busy() {
 async fn a_peer_is_not_judged_by_what_cannot_be_seen() {
     let mut pipe = open(&busy(HOUR).layer(KeepAliveLayer::new())).await;
     // More than is looked at: the pongs are somewhere behind it.
-    pipe.frame(0x82, &[0; 8000]).await;
+    pipe.send_frame(0x82, &[0; 8000]).await.unwrap();
     let opened = Instant::now();
     let payload = ping(&mut pipe).await;
-    pipe.frame(0x8a, &payload).await;
+    pipe.send_frame(0x8a, &payload).await.unwrap();
     let mut pings = 0;
     loop {
         match pipe.next().await {
-            Seen::Other(0x89, payload) => pipe.frame(0x8a, &payload).await,
-            seen => break assert_eq!(seen, Seen::Other(0x82, vec![0; 8000])),
+            Some(Seen::Ping(payload)) => pipe.send_frame(0x8a, &payload).await.unwrap(),
+            seen => break assert_eq!(seen, Some(Seen::Binary(vec![0; 8000]))),
         }
         pings += 1;
     }
@@ -134,7 +134,7 @@ async fn a_peer_is_not_judged_by_what_cannot_be_seen() {
     // What was not seen then was read by now; who is gone from here on is closed.
     loop {
         match pipe.next().await {
-            Seen::Other(0x89, _) => {}
+            Some(Seen::Ping(_)) => {}
             seen => break assert_eq!(seen, closed(3008, "no answer to a ping")),
         }
     }
@@ -147,7 +147,7 @@ async fn a_peer_whose_input_is_delayed_is_not_judged() {
         .max_delay(HOUR);
     let mut pipe = open(&echo().layer(slow).layer(KeepAliveLayer::new())).await;
     for word in ["one", "two"] {
-        pipe.text(word).await;
+        pipe.send_text(word).await.unwrap();
     }
     let opened = Instant::now();
     assert_eq!(pipe.next().await, text("one"));
@@ -184,7 +184,7 @@ async fn a_clock_that_jumps_ends_nobody_who_answered() {
     let mut pipe = open(&echo().layer(KeepAliveLayer::new())).await;
     for _ in 0..10 {
         let payload = ping(&mut pipe).await;
-        pipe.frame(0x8a, &payload).await;
+        pipe.send_frame(0x8a, &payload).await.unwrap();
         // A machine that sleeps: everything is late at once, and the answer is there.
         tokio::time::advance(10 * HOUR).await;
     }
@@ -198,7 +198,7 @@ async fn an_interval_of_any_length_is_fine() {
     for interval in [10 * YEAR, Duration::MAX] {
         let mut pipe = open(&echo().layer(KeepAliveLayer::new().interval(interval).timeout(interval))).await;
         sleep(YEAR).await;
-        pipe.text("still there").await;
+        pipe.send_text("still there").await.unwrap();
         assert_eq!(pipe.next().await, text("still there"));
     }
 }

@@ -15,14 +15,14 @@ async fn what_only_reports_closes_nothing() {
         .layer(MessageSizeLayer::new(10).report_only())
         .layer(WriteTimeoutLayer::new(10 * SECOND).report_only());
     let mut pipe = open(&app).await;
-    pipe.frame(0x82, &[7; 1000]).await;
-    assert_eq!(pipe.next().await, Seen::Other(0x82, vec![7; 1000]));
+    pipe.send_frame(0x82, &[7; 1000]).await.unwrap();
+    assert_eq!(pipe.next().await, Some(Seen::Binary(vec![7; 1000])));
     sleep(2 * HOUR).await;
-    pipe.text("still there").await;
+    pipe.send_text("still there").await.unwrap();
     let mut pings = 0;
     loop {
         match pipe.next().await {
-            Seen::Other(0x89, _) => pings += 1,
+            Some(Seen::Ping(_)) => pings += 1,
             seen => break assert_eq!(seen, text("still there")),
         }
     }

@@ -11,7 +11,7 @@ use axum::{
     routing::any,
 };
 use http::HeaderMap;
-use interop::pipe::{Pipe, Seen, ask, closed, text};
+use interop::pipe::{Client, Seen, answer, closed, text};
 use portcullis_liveness::MessageSizeLayer;
 use portcullis_rate_limit::{Excess, MessageRateLayer};
 use tokio::time::{Instant, sleep};
@@ -25,16 +25,16 @@ fn limited() -> Router {
 #[tokio::test(start_paused = true)]
 async fn a_message_at_the_limit_passes() {
     let mut pipe = open(&limited()).await;
-    pipe.frame(0x82, &[7; 1000]).await;
-    assert_eq!(pipe.next().await, Seen::Other(0x82, vec![7; 1000]));
-    pipe.frame(0x02, &[7; 400]).await;
-    pipe.frame(0x00, &[7; 300]).await;
-    pipe.frame(0x89, b"between").await;
-    pipe.frame(0x00, &[7; 300]).await;
-    pipe.frame(0x80, &[]).await;
-    assert_eq!(pipe.next().await, Seen::Other(0x8a, b"between".into()));
-    assert_eq!(pipe.next().await, Seen::Other(0x82, vec![7; 1000]));
-    pipe.text("and the next").await;
+    pipe.send_frame(0x82, &[7; 1000]).await.unwrap();
+    assert_eq!(pipe.next().await, Some(Seen::Binary(vec![7; 1000])));
+    pipe.send_frame(0x02, &[7; 400]).await.unwrap();
+    pipe.send_frame(0x00, &[7; 300]).await.unwrap();
+    pipe.send_frame(0x89, b"between").await.unwrap();
+    pipe.send_frame(0x00, &[7; 300]).await.unwrap();
+    pipe.send_frame(0x80, &[]).await.unwrap();
+    assert_eq!(pipe.next().await, Some(Seen::Pong(b"between".into())));
+    assert_eq!(pipe.next().await, Some(Seen::Binary(vec![7; 1000])));
+    pipe.send_text("and the next").await.unwrap();
     assert_eq!(pipe.next().await, text("and the next"));
 }
 
@@ -42,8 +42,8 @@ async fn a_message_at_the_limit_passes() {
 async fn a_declared_length_is_refused_at_the_header() {
     for header in [&[0x82, 0xfe, 0x03, 0xe9, 0, 0, 0, 0][..], &[0x82, 0xff, 0x7f, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]] {
         let mut pipe = open(&limited()).await;
-        pipe.text("before").await;
-        assert!(pipe.try_bytes(header).await);
+        pipe.send_text("before").await.unwrap();
+        pipe.send_bytes(header).await.unwrap();
         assert_eq!(pipe.next().await, text("before"));
         assert_eq!(pipe.next().await, closed(1009, "message over 1000 bytes"));
     }
@@ -54,7 +54,7 @@ async fn fragments_are_added_up_in_one_read_or_in_many() {
     for pause in [Duration::ZERO, SECOND] {
         let mut pipe = open(&limited()).await;
         for (first, bytes) in [(0x02, 500), (0x00, 500), (0x00, 1)] {
-            pipe.frame(first, &vec![0; bytes]).await;
+            pipe.send_frame(first, &vec![0; bytes]).await.unwrap();
             sleep(pause).await;
         }
         assert_eq!(pipe.next().await, closed(1009, "message over 1000 bytes"));
@@ -64,9 +64,9 @@ async fn fragments_are_added_up_in_one_read_or_in_many() {
 #[tokio::test(start_paused = true)]
 async fn fragments_are_counted_empty_or_not() {
     let mut pipe = open(&limited()).await;
-    pipe.frame(0x01, b"").await;
+    pipe.send_frame(0x01, b"").await.unwrap();
     for _ in 0..4 {
-        pipe.frame(0x00, b"").await;
+        pipe.send_frame(0x00, b"").await.unwrap();
     }
     assert_eq!(pipe.next().await, closed(1009, "message in more than 4 fragments"));
 }
@@ -74,11 +74,11 @@ async fn fragments_are_counted_empty_or_not() {
 #[tokio::test(start_paused = true)]
 async fn a_message_that_drips_is_closed_and_one_in_time_is_not() {
     let app = echo().layer(MessageSizeLayer::new(1000).within(10 * SECOND));
-    let drip = async |pipe: &mut Pipe, bytes: usize, pause: Duration| {
-        assert!(pipe.try_bytes(&[0x82, 0x80 | u8::try_from(bytes).unwrap(), 0, 0, 0, 0]).await);
+    let drip = async |pipe: &mut Client, bytes: usize, pause: Duration| {
+        pipe.send_bytes(&[0x82, 0x80 | u8::try_from(bytes).unwrap(), 0, 0, 0, 0]).await.unwrap();
         for _ in 0..bytes {
             sleep(pause).await;
-            if !pipe.try_bytes(&[7]).await {
+            if pipe.send_bytes(&[7]).await.is_err() {
                 return;
             }
         }
@@ -86,7 +86,7 @@ async fn a_message_that_drips_is_closed_and_one_in_time_is_not() {
     let mut pipe = open(&app).await;
     for _ in 0..5 {
         drip(&mut pipe, 9, SECOND).await;
-        assert_eq!(pipe.next().await, Seen::Other(0x82, vec![7; 9]));
+        assert_eq!(pipe.next().await, Some(Seen::Binary(vec![7; 9])));
     }
     let began = Instant::now();
     drip(&mut pipe, 100, SECOND).await;
@@ -98,7 +98,7 @@ async fn a_message_that_drips_is_closed_and_one_in_time_is_not() {
 async fn a_message_that_is_finished_is_not_timed_any_more() {
     let mut pipe = open(&echo().layer(MessageSizeLayer::new(1000).within(10 * SECOND))).await;
     for message in ["one", "two"] {
-        pipe.text(message).await;
+        pipe.send_text(message).await.unwrap();
         assert_eq!(pipe.next().await, text(message));
         sleep(HOUR).await;
     }
@@ -108,10 +108,10 @@ async fn a_message_that_is_finished_is_not_timed_any_more() {
 async fn each_message_has_its_own_time_wherever_reads_end() {
     let mut pipe = open(&echo().layer(MessageSizeLayer::new(1000).within(10 * SECOND))).await;
     let head = [0x81, 0x84, 0, 0, 0, 0, b'h', b'a'];
-    assert!(pipe.try_bytes(&head).await);
+    pipe.send_bytes(&head).await.unwrap();
     for _ in 0..10 {
         sleep(6 * SECOND).await;
-        assert!(pipe.try_bytes(&[b"lf", &head[..]].concat()).await);
+        pipe.send_bytes(&[b"lf", &head[..]].concat()).await.unwrap();
         assert_eq!(pipe.next().await, text("half"));
     }
 }
@@ -119,13 +119,13 @@ async fn each_message_has_its_own_time_wherever_reads_end() {
 #[tokio::test(start_paused = true)]
 async fn fragments_that_drip_are_one_message() {
     let mut pipe = open(&echo().layer(MessageSizeLayer::new(1000).within(10 * SECOND))).await;
-    pipe.text("before").await;
+    pipe.send_text("before").await.unwrap();
     assert_eq!(pipe.next().await, text("before"));
     let began = Instant::now();
-    pipe.frame(0x02, b"").await;
+    pipe.send_frame(0x02, b"").await.unwrap();
     for _ in 0..9 {
         sleep(SECOND).await;
-        pipe.frame(0x00, b"a").await;
+        pipe.send_frame(0x00, b"a").await.unwrap();
     }
     assert_eq!(pipe.next().await, closed(1009, "message not finished within 10s"));
     assert!(began.elapsed() >= 10 * SECOND && began.elapsed() < 12 * SECOND, "{:?}", began.elapsed());
@@ -151,11 +151,11 @@ async fn a_message_that_a_busy_handler_reads_late_was_in_time() {
     let mut pipe = open(&app).await;
     let mut bytes = vec![0x81, 0x83, 0, 0, 0, 0, b'o', b'n', b'e', 0x82, 0xfe, 0x03, 0xe8, 0, 0, 0, 0];
     bytes.extend([7; 1000]);
-    assert!(pipe.try_bytes(&bytes).await);
+    pipe.send_bytes(&bytes).await.unwrap();
     sleep(HOUR).await;
     release.send(()).unwrap();
     assert_eq!(pipe.next().await, text("one"));
-    assert_eq!(pipe.next().await, Seen::Other(0x82, vec![7; 1000]));
+    assert_eq!(pipe.next().await, Some(Seen::Binary(vec![7; 1000])));
 }
 
 #[tokio::test]
@@ -167,16 +167,16 @@ async fn compression_is_not_offered_to_the_handler_unless_allowed() {
         (MessageSizeLayer::new(1000).allow_compression(), "Some(\"permessage-deflate\")"),
     ] {
         let app = app.clone().layer(layer);
-        let (_, pipe) = ask(&app, "/", "sec-websocket-extensions: permessage-deflate\r\n").await;
-        assert_eq!(pipe.body(expected.len()).await, expected);
+        let offered = answer(&app, "/", "sec-websocket-extensions: permessage-deflate\r\n").await;
+        assert_eq!(offered.body(), expected);
     }
 }
 
 /// A message of so many fragments of 500 bytes.
-async fn fragments(pipe: &mut Pipe, count: usize) {
+async fn fragments(pipe: &mut Client, count: usize) {
     for number in 1..=count {
         let opcode = if number == 1 { 0x02 } else { 0x00 };
-        pipe.frame(if number == count { 0x80 | opcode } else { opcode }, &[7; 500]).await;
+        pipe.send_frame(if number == count { 0x80 | opcode } else { opcode }, &[7; 500]).await.unwrap();
     }
 }
 
@@ -189,8 +189,8 @@ async fn a_message_that_is_delayed_here_is_not_late() {
     let mut pipe = open(&app).await;
     let began = Instant::now();
     fragments(&mut pipe, 2000).await;
-    pipe.frame(0x89, b"done").await;
-    assert_eq!(pipe.next().await, Seen::Other(0x8a, b"done".to_vec()));
+    pipe.send_frame(0x89, b"done").await.unwrap();
+    assert_eq!(pipe.next().await, Some(Seen::Pong(b"done".to_vec())));
     assert!(began.elapsed() > 15 * SECOND, "{:?}", began.elapsed());
 }
 
