@@ -1,9 +1,6 @@
 //! Sessions over their whole life, on a paused clock.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::{
     Router,
@@ -18,7 +15,7 @@ use axum::{
 use http::StatusCode;
 use interop::pipe::{self, Client, answer, closed, text};
 use portcullis_close::CloseLayer;
-use portcullis_core::{Connection, identity::Subject};
+use portcullis_core::{Connection, identity::Subject, testing::Clock};
 use portcullis_jwt::{Claims, First, JwtLayer, Revocations, Session, TokenError, Verification, Verified, Verify};
 use portcullis_origin::OriginLayer;
 use tokio::time::{Instant, sleep};
@@ -27,16 +24,14 @@ use tower::ServiceExt;
 /// Tokens such as `alice/60/7`: a name, when they expire in seconds from the beginning, and their own name.
 #[derive(Clone)]
 struct Names {
-    began: Instant,
-    /// How far the wall clock was set forward.
-    set: Arc<Mutex<Duration>>,
+    clock: Clock,
 }
 
 const BEGINNING: SystemTime = UNIX_EPOCH;
 
 impl Names {
     fn new() -> Self {
-        Self { began: Instant::now(), set: Arc::default() }
+        Self { clock: Clock::at(BEGINNING) }
     }
 
     fn judge(&self, token: &str) -> Result<Verified<String>, TokenError> {
@@ -48,17 +43,13 @@ impl Names {
         verified.issued_at = Some(SystemTime::now());
         if expiry != "never" {
             let expires_at = BEGINNING + Duration::from_secs(expiry.parse().map_err(|_| invalid)?);
-            if expires_at <= self.wall() {
+            if expires_at <= self.clock.now() {
                 return Err(TokenError::Expired);
             }
             verified.expires_at = Some(expires_at);
         }
         verified.id = parts.next().map(Box::from);
         Ok(verified)
-    }
-
-    fn wall(&self) -> SystemTime {
-        BEGINNING + self.began.elapsed() + *self.set.lock().unwrap()
     }
 }
 
@@ -75,7 +66,7 @@ impl Verify<String> for Names {
     }
 
     fn now(&self) -> SystemTime {
-        self.wall()
+        self.clock.now()
     }
 }
 
@@ -152,7 +143,7 @@ async fn a_clock_that_jumps_is_noticed_within_a_minute() {
     let app = app(JwtLayer::new(names.clone()));
     let mut pipe = open(&app, "alice/86400").await;
     sleep(Duration::from_secs(30)).await;
-    *names.set.lock().unwrap() = Duration::from_hours(24);
+    names.clock.set(names.clock.now() + Duration::from_hours(24));
     let began = Instant::now();
     assert_eq!(pipe.next().await, closed(3000, "token expired"));
     assert!(began.elapsed() < Duration::from_secs(62));
