@@ -1,6 +1,12 @@
 //! The decision about a handshake.
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::{
+    future::Future,
+    ops::ControlFlow,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker, ready},
+};
 
 use http::{HeaderValue, Request};
 use portcullis_core::{
@@ -14,13 +20,50 @@ use portcullis_core::{
 
 use crate::{
     error::TokenError,
-    future::{Admitted, Next, Verifying},
     layer::Settings,
     policy::Expiry,
     session::Session,
     source::{self, Taken, Token},
-    verify::Verified,
+    verify::{Verification, Verified},
 };
+
+/// What follows for a handshake.
+pub(crate) enum Next<T> {
+    Verify(Box<Verifying<T>>),
+    Inner(Box<Admitted>),
+    Refused(Box<Refusal>, Option<HeaderValue>),
+}
+
+/// A verification that is under way.
+pub(crate) struct Verifying<T> {
+    pub(crate) verification: Verification<T>,
+    pub(crate) settings: Arc<Settings<T>>,
+    pub(crate) marker: Option<HeaderValue>,
+    pub(crate) fallback: Option<HeaderValue>,
+}
+
+impl<T: Send + Sync + 'static> Verifying<T> {
+    /// Most verifications wait for nobody.
+    pub(crate) fn at_once<B>(mut self, request: &mut Request<B>) -> ControlFlow<Next<T>, Self> {
+        match self.poll(&mut Context::from_waker(Waker::noop()), request) {
+            Poll::Ready(next) => ControlFlow::Break(next),
+            Poll::Pending => ControlFlow::Continue(self),
+        }
+    }
+
+    pub(crate) fn poll<B>(&mut self, cx: &mut Context<'_>, request: &mut Request<B>) -> Poll<Next<T>> {
+        let result = ready!(Pin::new(&mut self.verification).poll(cx));
+        Poll::Ready(verified(&self.settings, result, request, self.marker.take(), self.fallback.take()))
+    }
+}
+
+/// A handshake that is let in.
+pub(crate) struct Admitted {
+    pub(crate) guarded: Option<Guarded>,
+    pub(crate) policy: Option<Box<dyn Policy>>,
+    pub(crate) marker: Option<HeaderValue>,
+    pub(crate) fallback: Option<HeaderValue>,
+}
 
 /// Takes the token out of a handshake, and begins with its verification.
 pub(crate) fn begin<T, B>(settings: &Arc<Settings<T>>, request: &mut Request<B>) -> Next<T>
@@ -70,7 +113,7 @@ enum Entry<T> {
 }
 
 /// Goes on with what the verification gave.
-pub(crate) fn verified<T, B>(
+fn verified<T, B>(
     settings: &Arc<Settings<T>>,
     result: Result<Verified<T>, TokenError>,
     request: &mut Request<B>,

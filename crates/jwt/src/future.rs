@@ -3,61 +3,20 @@
 use std::{
     fmt,
     future::Future,
-    ops::ControlFlow,
     pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
 };
 
 use http::{HeaderValue, Method, Request, Response, header::SEC_WEBSOCKET_PROTOCOL};
 use pin_project_lite::pin_project;
 use portcullis_core::{
     handshake::{self, Subprotocol},
-    policy::Policy,
     refusal::Refusal,
-    upgrade::{self, Guarded},
+    upgrade,
 };
 use tower_service::Service;
 
-use crate::{admit, layer::Settings, verify::Verification};
-
-/// What follows for a handshake.
-pub(crate) enum Next<T> {
-    Verify(Box<Verifying<T>>),
-    Inner(Box<Admitted>),
-    Refused(Box<Refusal>, Option<HeaderValue>),
-}
-
-/// A verification that is under way.
-pub(crate) struct Verifying<T> {
-    pub(crate) verification: Verification<T>,
-    pub(crate) settings: Arc<Settings<T>>,
-    pub(crate) marker: Option<HeaderValue>,
-    pub(crate) fallback: Option<HeaderValue>,
-}
-
-impl<T: Send + Sync + 'static> Verifying<T> {
-    /// Most verifications wait for nobody.
-    pub(crate) fn at_once<B>(mut self, request: &mut Request<B>) -> ControlFlow<Next<T>, Self> {
-        match self.poll(&mut Context::from_waker(Waker::noop()), request) {
-            Poll::Ready(next) => ControlFlow::Break(next),
-            Poll::Pending => ControlFlow::Continue(self),
-        }
-    }
-
-    fn poll<B>(&mut self, cx: &mut Context<'_>, request: &mut Request<B>) -> Poll<Next<T>> {
-        let result = ready!(Pin::new(&mut self.verification).poll(cx));
-        Poll::Ready(admit::verified(&self.settings, result, request, self.marker.take(), self.fallback.take()))
-    }
-}
-
-/// A handshake that is let in.
-pub(crate) struct Admitted {
-    pub(crate) guarded: Option<Guarded>,
-    pub(crate) policy: Option<Box<dyn Policy>>,
-    pub(crate) marker: Option<HeaderValue>,
-    pub(crate) fallback: Option<HeaderValue>,
-}
+use crate::admit::{Admitted, Next, Verifying};
 
 pin_project! {
     /// The inner service's response, once the token is verified, or a refusal.

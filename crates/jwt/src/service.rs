@@ -11,8 +11,8 @@ use portcullis_core::{handshake, upgrade};
 use tower_service::Service;
 
 use crate::{
-    admit,
-    future::{Next, ResponseFuture},
+    admit::{self, Next},
+    future::ResponseFuture,
     layer::Settings,
 };
 
