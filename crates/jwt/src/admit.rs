@@ -20,9 +20,9 @@ use portcullis_core::{
 
 use crate::{
     error::TokenError,
-    layer::Settings,
     policy::Expiry,
     session::Session,
+    settings::Settings,
     source::{self, Taken, Token},
     verify::{Verification, Verified},
 };

@@ -1,61 +1,23 @@
-//! The layer and its settings.
+//! How a server says where tokens come from, what makes them good, and when a connection ends.
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use portcullis_core::identity::ChecksOrigin;
 use tower_layer::Layer;
 
 use crate::{
-    error::TokenError,
-    first::First,
-    revocations::Revocations,
-    service::Jwt,
-    source::Source,
-    tickets::Tickets,
-    verify::{Verification, Verified, Verify},
+    first::First, revocations::Revocations, service::Jwt, settings::Settings, source::Source, tickets::Tickets,
+    verify::Verify,
 };
 
 /// Authenticates WebSocket handshakes, and closes a connection when its session ends. The crate's page has the rules.
 #[must_use]
 pub struct JwtLayer<T>(Arc<Settings<T>>);
 
-pub(crate) struct Settings<T> {
-    pub(crate) verifier: Arc<dyn Verify<T>>,
-    pub(crate) sources: Vec<Source>,
-    pub(crate) first: Option<First>,
-    pub(crate) optional: bool,
-    pub(crate) report_only: bool,
-    pub(crate) grace: Duration,
-    pub(crate) revocations: Revocations,
-    tickets: Option<Arc<Tickets>>,
-    allows: Vec<Arc<Allow<T>>>,
-    warned: Arc<AtomicBool>,
-}
-
-type Allow<T> = dyn Fn(&T) -> bool + Send + Sync;
-
 impl<T> JwtLayer<T> {
     /// Accepts the tokens that a verifier accepts. Without a source named, they come as `Authorization: Bearer`.
     pub fn new(verifier: impl Verify<T>) -> Self {
-        Self(Arc::new(Settings {
-            verifier: Arc::new(verifier),
-            sources: Vec::new(),
-            first: None,
-            optional: false,
-            report_only: false,
-            grace: Duration::ZERO,
-            revocations: Revocations::new(),
-            tickets: None,
-            allows: Vec::new(),
-            warned: Arc::default(),
-        }))
+        Self(Arc::new(Settings::new(verifier)))
     }
 
     /// Takes the token from `Authorization: Bearer` (RFC 6750, section 2.1).
@@ -141,63 +103,6 @@ impl<T> JwtLayer<T> {
     fn set(mut self, change: impl FnOnce(&mut Settings<T>)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self
-    }
-}
-
-impl<T: 'static> Settings<T> {
-    pub(crate) fn sources(&self) -> &[Source] {
-        let named = !self.sources.is_empty() || self.first.is_some();
-        if named { &self.sources } else { &[Source::Bearer] }
-    }
-
-    /// Asks the verifier, unless the token is longer than it wants to see.
-    pub(crate) fn verify(&self, token: &str) -> Verification<T> {
-        if token.len() > self.verifier.max_len() {
-            return Verification::ready(Err(TokenError::Invalid("too long")));
-        }
-        self.verifier.verify(token)
-    }
-
-    pub(crate) fn authorize(&self, verified: &Verified<T>) -> Result<(), TokenError> {
-        let allowed = self.allows.iter().all(|allow| allow(&verified.claims));
-        if allowed { Ok(()) } else { Err(TokenError::Forbidden("the claims do not allow this")) }
-    }
-
-    /// Uses a ticket up, where tokens are tickets.
-    pub(crate) fn spend(&self, verified: &Verified<T>) -> Result<(), TokenError> {
-        let Some(tickets) = &self.tickets else { return Ok(()) };
-        let id = verified.id.as_deref().ok_or(TokenError::Invalid("a ticket without a name"))?;
-        let until = verified.expires_at.ok_or(TokenError::Invalid("a ticket that does not expire"))?;
-        tickets.spend(id, until, self.verifier.now())
-    }
-
-    /// Says once that any page may act for a user.
-    pub(crate) fn warn_of_cookies(&self) {
-        if !self.warned.swap(true, Ordering::Relaxed) {
-            #[cfg(feature = "tracing")]
-            tracing::warn!(
-                target: "portcullis",
-                "a cookie authenticated a WebSocket handshake whose origin nobody has checked: put an `OriginLayer` \
-                 outside of the `JwtLayer`"
-            );
-        }
-    }
-}
-
-impl<T> Clone for Settings<T> {
-    fn clone(&self) -> Self {
-        Self {
-            verifier: self.verifier.clone(),
-            sources: self.sources.clone(),
-            first: self.first.clone(),
-            optional: self.optional,
-            report_only: self.report_only,
-            grace: self.grace,
-            revocations: self.revocations.clone(),
-            tickets: self.tickets.clone(),
-            allows: self.allows.clone(),
-            warned: self.warned.clone(),
-        }
     }
 }
 

@@ -38,6 +38,7 @@ mod policy;
 mod revocations;
 mod service;
 mod session;
+mod settings;
 mod source;
 #[cfg(feature = "test-util")]
 pub mod testing;

@@ -13,7 +13,7 @@ use tower_service::Service;
 use crate::{
     admit::{self, Next},
     future::ResponseFuture,
-    layer::Settings,
+    settings::Settings,
 };
 
 /// The service of [`JwtLayer`](crate::JwtLayer).

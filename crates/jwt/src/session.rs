@@ -13,8 +13,8 @@ use portcullis_core::{Connection, identity::Subject};
 
 use crate::{
     error::TokenError,
-    layer::Settings,
     revocations::{Registration, Revocable},
+    settings::Settings,
     verify::Verified,
 };
 

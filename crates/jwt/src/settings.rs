@@ -1,0 +1,108 @@
+//! What a [`JwtLayer`](crate::JwtLayer) was told, and the questions about a token that need no more than that.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use crate::{
+    error::TokenError,
+    first::First,
+    revocations::Revocations,
+    source::Source,
+    tickets::Tickets,
+    verify::{Verification, Verified, Verify},
+};
+
+/// The layer's settings, shared by the services and sessions that it makes.
+pub(crate) struct Settings<T> {
+    pub(crate) verifier: Arc<dyn Verify<T>>,
+    pub(crate) sources: Vec<Source>,
+    pub(crate) first: Option<First>,
+    pub(crate) optional: bool,
+    pub(crate) report_only: bool,
+    pub(crate) grace: Duration,
+    pub(crate) revocations: Revocations,
+    pub(crate) tickets: Option<Arc<Tickets>>,
+    pub(crate) allows: Vec<Arc<Allow<T>>>,
+    warned: Arc<AtomicBool>,
+}
+
+type Allow<T> = dyn Fn(&T) -> bool + Send + Sync;
+
+impl<T> Settings<T> {
+    pub(crate) fn new(verifier: impl Verify<T>) -> Self {
+        Self {
+            verifier: Arc::new(verifier),
+            sources: Vec::new(),
+            first: None,
+            optional: false,
+            report_only: false,
+            grace: Duration::ZERO,
+            revocations: Revocations::new(),
+            tickets: None,
+            allows: Vec::new(),
+            warned: Arc::default(),
+        }
+    }
+}
+
+impl<T: 'static> Settings<T> {
+    pub(crate) fn sources(&self) -> &[Source] {
+        let named = !self.sources.is_empty() || self.first.is_some();
+        if named { &self.sources } else { &[Source::Bearer] }
+    }
+
+    /// Asks the verifier, unless the token is longer than it wants to see.
+    pub(crate) fn verify(&self, token: &str) -> Verification<T> {
+        if token.len() > self.verifier.max_len() {
+            return Verification::ready(Err(TokenError::Invalid("too long")));
+        }
+        self.verifier.verify(token)
+    }
+
+    pub(crate) fn authorize(&self, verified: &Verified<T>) -> Result<(), TokenError> {
+        let allowed = self.allows.iter().all(|allow| allow(&verified.claims));
+        if allowed { Ok(()) } else { Err(TokenError::Forbidden("the claims do not allow this")) }
+    }
+
+    /// Uses a ticket up, where tokens are tickets.
+    pub(crate) fn spend(&self, verified: &Verified<T>) -> Result<(), TokenError> {
+        let Some(tickets) = &self.tickets else { return Ok(()) };
+        let id = verified.id.as_deref().ok_or(TokenError::Invalid("a ticket without a name"))?;
+        let until = verified.expires_at.ok_or(TokenError::Invalid("a ticket that does not expire"))?;
+        tickets.spend(id, until, self.verifier.now())
+    }
+
+    /// Says once that any page may act for a user.
+    pub(crate) fn warn_of_cookies(&self) {
+        if !self.warned.swap(true, Ordering::Relaxed) {
+            #[cfg(feature = "tracing")]
+            tracing::warn!(
+                target: "portcullis",
+                "a cookie authenticated a WebSocket handshake whose origin nobody has checked: put an `OriginLayer` \
+                 outside of the `JwtLayer`"
+            );
+        }
+    }
+}
+
+impl<T> Clone for Settings<T> {
+    fn clone(&self) -> Self {
+        Self {
+            verifier: self.verifier.clone(),
+            sources: self.sources.clone(),
+            first: self.first.clone(),
+            optional: self.optional,
+            report_only: self.report_only,
+            grace: self.grace,
+            revocations: self.revocations.clone(),
+            tickets: self.tickets.clone(),
+            allows: self.allows.clone(),
+            warned: self.warned.clone(),
+        }
+    }
+}
