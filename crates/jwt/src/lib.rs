@@ -33,6 +33,7 @@ mod first;
 mod future;
 #[cfg(feature = "jwks")]
 pub mod jwks;
+mod keys;
 mod layer;
 mod policy;
 mod revocations;

@@ -31,7 +31,7 @@ pub use self::fetch::{Fetch, FetchError, Fetched};
 pub use self::https::{Https, InvalidUrl};
 use crate::{
     error::TokenError,
-    verifier::{Key, Named},
+    keys::{Key, Named},
 };
 
 /// The keys of one issuer. Clones share them.

@@ -9,7 +9,7 @@ use jsonwebtoken::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::verifier::{Key, Named};
+use crate::keys::{Key, Named};
 
 /// More keys than any issuer publishes.
 const MOST: usize = 256;

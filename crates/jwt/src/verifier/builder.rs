@@ -8,13 +8,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{
-    Clock, Inner, MAX_TOKEN, Source, Verifier,
-    claims::Rules,
-    key::{Key, KeyError},
-    keys::Keys,
-    provider::provider,
-};
+use super::{Clock, Inner, MAX_TOKEN, Source, Verifier, claims::Rules};
+use crate::keys::{Key, KeyError, Keys, provider};
 
 /// Builds a [`Verifier`].
 ///

@@ -6,9 +6,6 @@ mod builder;
 mod claims;
 mod header;
 mod json;
-mod key;
-mod keys;
-mod provider;
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
@@ -16,16 +13,11 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jsonwebtoken::Algorithm;
 use serde::de::DeserializeOwned;
 
-#[cfg(feature = "jwks")]
-pub(crate) use self::keys::Named;
-pub use self::{
-    builder::{BuildError, Builder},
-    key::{Key, KeyError},
-    keys::Keys,
-};
+pub use self::builder::{BuildError, Builder};
 use self::{claims::Rules, header::Header};
 #[cfg(feature = "jwks")]
 use crate::jwks::{Found, Jwks};
+pub use crate::keys::{Key, KeyError, Keys};
 use crate::{
     error::TokenError,
     verify::{Verification, Verified, Verify},
