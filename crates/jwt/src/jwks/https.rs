@@ -22,7 +22,7 @@ use tokio_rustls::{
     rustls::{ClientConfig, RootCertStore, pki_types::ServerName},
 };
 
-use super::{Fetch, FetchError, Fetched};
+use super::fetch::{Fetch, FetchError, Fetched};
 
 /// Fetches a set from a URL. Redirects are not followed.
 pub struct Https {
