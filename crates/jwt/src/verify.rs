@@ -12,6 +12,9 @@ use portcullis_core::identity::Subject;
 
 use crate::error::TokenError;
 
+/// The longest token that is looked at by default, in bytes.
+pub(crate) const MAX_TOKEN: usize = 8 * 1024;
+
 /// What a verified token says.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -53,7 +56,7 @@ pub trait Verify<T>: Send + Sync + 'static {
     /// The longest token that is looked at, in bytes. 8 KiB by default; a longer one is refused before it is verified,
     /// in a handshake, in a first message, and in a renewal.
     fn max_len(&self) -> usize {
-        8 * 1024
+        MAX_TOKEN
     }
 
     /// The time, as the verifier sees it.

@@ -4,12 +4,21 @@ use std::{
     collections::BTreeSet,
     error::Error,
     fmt,
-    sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use super::{Clock, Inner, MAX_TOKEN, Source, Verifier, claims::Rules};
-use crate::keys::{Key, KeyError, Keys, provider};
+use jsonwebtoken::Algorithm;
+
+use super::{
+    claims::Rules,
+    verify::{Clock, Source, Verifier},
+};
+#[cfg(feature = "jwks")]
+use crate::jwks::Jwks;
+use crate::{
+    keys::{Key, KeyError, Keys, provider},
+    verify::MAX_TOKEN,
+};
 
 /// Builds a [`Verifier`].
 ///
@@ -71,12 +80,51 @@ impl Error for BuildError {
     }
 }
 
+// Each begins a builder, and so stands with it.
+impl Verifier {
+    /// Tokens signed with a shared secret of at least 32 bytes (RFC 7518, section 3.2).
+    pub fn hs256(secret: impl AsRef<[u8]>) -> Builder {
+        Builder::of(Key::hmac(Algorithm::HS256, secret.as_ref()))
+    }
+
+    /// Tokens signed with the private key of which this is the public one, in PEM.
+    pub fn rs256(pem: impl AsRef<[u8]>) -> Builder {
+        Builder::of(Key::pem(Algorithm::RS256, pem.as_ref()))
+    }
+
+    /// Tokens signed with the private key of which this is the public one, in PEM.
+    pub fn es256(pem: impl AsRef<[u8]>) -> Builder {
+        Builder::of(Key::pem(Algorithm::ES256, pem.as_ref()))
+    }
+
+    /// Tokens signed with the private Ed25519 key of which this is the public one, in PEM.
+    pub fn eddsa(pem: impl AsRef<[u8]>) -> Builder {
+        Builder::of(Key::pem(Algorithm::EdDSA, pem.as_ref()))
+    }
+
+    /// Tokens signed with one key of any algorithm.
+    pub fn key(key: Key) -> Builder {
+        Builder::of(Ok(key))
+    }
+
+    /// Tokens signed with one of several keys, named by `kid`, which can be replaced while the server runs.
+    pub fn keys(keys: Keys) -> Builder {
+        Builder::from(Source::Keys(keys))
+    }
+
+    /// Tokens signed with a key that their issuer publishes.
+    #[cfg(feature = "jwks")]
+    pub fn jwks(jwks: Jwks) -> Builder {
+        Builder::from(Source::Jwks(jwks))
+    }
+}
+
 impl Builder {
-    pub(crate) fn of(key: Result<Key, KeyError>) -> Self {
+    fn of(key: Result<Key, KeyError>) -> Self {
         Self::new(key.map(|key| Source::Keys(Keys::only(key))))
     }
 
-    pub(crate) fn from(source: Source) -> Self {
+    fn from(source: Source) -> Self {
         Self::new(Ok(source))
     }
 
@@ -182,7 +230,7 @@ impl Builder {
             required: self.required,
             scopes: self.scopes,
         };
-        Ok(Verifier(Arc::new(Inner { source, rules, max_len: self.max_len, clock: self.clock })))
+        Ok(Verifier::new(source, rules, self.max_len, self.clock))
     }
 }
 

@@ -1,0 +1,32 @@
+//! The compact form of a signed token (RFC 7515, section 3.1): three parts in base64url, with full stops between them.
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+
+use super::header::Header;
+use crate::error::TokenError;
+
+/// A token's three parts, and what its header says.
+pub(super) struct Parts<'a> {
+    pub(super) message: &'a [u8],
+    pub(super) payload: &'a str,
+    pub(super) signature: &'a str,
+    pub(super) header: Header<'a>,
+}
+
+impl<'a> Parts<'a> {
+    /// Takes a token apart, and reads its header into `head`. Nothing else is decoded yet.
+    pub(super) fn read(token: &'a str, head: &'a mut Vec<u8>) -> Result<Self, TokenError> {
+        let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Invalid("not three parts"))?;
+        let (header, payload) = message.split_once('.').ok_or(TokenError::Invalid("not three parts"))?;
+        if payload.contains('.') {
+            return Err(TokenError::Invalid("not three parts"));
+        }
+        *head = decode(header)?;
+        Ok(Parts { message: message.as_bytes(), payload, signature, header: Header::read(head)? })
+    }
+}
+
+/// Strict: no padding, no other alphabet, no stray bits (RFC 7515, section 2).
+pub(super) fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
+    BASE64_URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Invalid("not base64url"))
+}

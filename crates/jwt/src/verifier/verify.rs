@@ -1,0 +1,100 @@
+//! The way of a signed token through its verification: what costs little comes first.
+
+use std::{fmt, sync::Arc, time::SystemTime};
+
+use serde::de::DeserializeOwned;
+
+use super::{
+    claims::Rules,
+    compact::{Parts, decode},
+};
+#[cfg(feature = "jwks")]
+use crate::jwks::{Found, Jwks};
+use crate::{
+    error::TokenError,
+    keys::{Key, Keys},
+    verify::{Verification, Verified, Verify},
+};
+
+/// Verifies signed tokens with keys of one's own, or with those that an issuer publishes.
+#[derive(Clone)]
+pub struct Verifier(Arc<Inner>);
+
+struct Inner {
+    source: Source,
+    rules: Rules,
+    max_len: usize,
+    clock: Clock,
+}
+
+/// Where keys come from.
+pub(super) enum Source {
+    Keys(Keys),
+    #[cfg(feature = "jwks")]
+    Jwks(Jwks),
+}
+
+pub(super) type Clock = Box<dyn Fn() -> SystemTime + Send + Sync>;
+
+impl Verifier {
+    pub(super) fn new(source: Source, rules: Rules, max_len: usize, clock: Clock) -> Self {
+        Self(Arc::new(Inner { source, rules, max_len, clock }))
+    }
+}
+
+impl Inner {
+    fn parts<'a>(&self, token: &'a str, head: &'a mut Vec<u8>) -> Result<Parts<'a>, TokenError> {
+        if token.len() > self.max_len {
+            return Err(TokenError::Invalid("too long"));
+        }
+        Parts::read(token, head)
+    }
+
+    fn judge<T: DeserializeOwned>(&self, parts: &Parts<'_>, key: &Key) -> Result<Verified<T>, TokenError> {
+        key.check(parts.header.algorithm, parts.message, &decode(parts.signature)?)?;
+        let payload = decode(parts.payload)?;
+        self.rules.admit(&payload, (self.clock)())
+    }
+}
+
+impl<T: DeserializeOwned + Send + 'static> Verify<T> for Verifier {
+    fn verify(&self, token: &str) -> Verification<T> {
+        let mut head = Vec::new();
+        let parts = match self.0.parts(token, &mut head) {
+            Ok(parts) => parts,
+            Err(error) => return Verification::ready(Err(error)),
+        };
+        match &self.0.source {
+            Source::Keys(keys) => {
+                let key = keys.find(parts.header.kid.as_deref(), parts.header.algorithm);
+                Verification::ready(key.and_then(|key| self.0.judge(&parts, &key)))
+            }
+            #[cfg(feature = "jwks")]
+            Source::Jwks(jwks) => match jwks.find(parts.header.kid.as_deref(), parts.header.algorithm) {
+                Found::Now(key) => Verification::ready(key.and_then(|key| self.0.judge(&parts, &key))),
+                Found::Later(asked) => {
+                    let (inner, token) = (self.0.clone(), token.to_owned());
+                    Verification::wait(async move {
+                        let key = asked.await?;
+                        let mut head = Vec::new();
+                        inner.judge(&inner.parts(&token, &mut head)?, &key)
+                    })
+                }
+            },
+        }
+    }
+
+    fn max_len(&self) -> usize {
+        self.0.max_len
+    }
+
+    fn now(&self) -> SystemTime {
+        (self.0.clock)()
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier").field("rules", &self.0.rules).finish_non_exhaustive()
+    }
+}
