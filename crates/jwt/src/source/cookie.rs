@@ -2,11 +2,11 @@
 
 use http::{header::COOKIE, request::Parts};
 
-use super::Token;
+use super::{sensitive::hide, token::Token};
 use crate::error::TokenError;
 
 pub(super) fn take(name: &str, parts: &mut Parts) -> Result<Option<Token>, TokenError> {
-    super::hide(&mut parts.headers, COOKIE);
+    hide(&mut parts.headers, COOKIE);
     let mut found = None;
     for value in parts.headers.get_all(COOKIE) {
         let Ok(cookies) = value.to_str() else {

@@ -3,7 +3,7 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderValue, header::SEC_WEBSOCKET_PROTOCOL, request::Parts};
 
-use super::{Taken, Token};
+use super::{take::Taken, token::Token};
 use crate::error::TokenError;
 
 /// `marker, <token>`.

@@ -3,7 +3,7 @@
 use http::{Uri, request::Parts, uri::PathAndQuery};
 use percent_encoding::percent_decode_str;
 
-use super::Token;
+use super::token::Token;
 use crate::error::TokenError;
 
 pub(super) fn take(name: &str, parts: &mut Parts) -> Result<Option<Token>, TokenError> {

@@ -1,6 +1,7 @@
-use http::{Request, Version, header::SEC_WEBSOCKET_PROTOCOL};
+use http::{HeaderValue, Request, Version, header::SEC_WEBSOCKET_PROTOCOL, request::Parts};
 
-use super::*;
+use super::{Source, Token, take};
+use crate::error::TokenError;
 
 fn parts(uri: &str, headers: &[(&'static str, &str)]) -> Parts {
     let mut request = Request::get(uri).version(Version::HTTP_11);

@@ -1,0 +1,63 @@
+//! Which source of several decides, and what all of them take out.
+
+use http::{HeaderValue, request::Parts};
+
+use super::{bearer, cookie, protocol, query, token::Token};
+use crate::error::TokenError;
+
+/// One place where a token may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    Bearer,
+    Cookie(String),
+    Query(String),
+    Subprotocol(String),
+    SubprotocolPrefix(String),
+}
+
+/// What was taken out of a handshake.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Taken {
+    pub(crate) token: Option<Token>,
+    /// The subprotocol to select if the handler selects none.
+    pub(crate) marker: Option<HeaderValue>,
+    /// The subprotocol to select if the handshake is refused, and accepted only to be closed.
+    pub(crate) fallback: Option<HeaderValue>,
+    /// The token is one that a browser sends for any page.
+    pub(crate) ambient: bool,
+}
+
+/// Takes tokens out of a handshake. The first source that has one decides, and whatever later ones carry is taken out
+/// all the same, so that nobody inside sees it.
+pub(crate) fn take(sources: &[Source], parts: &mut Parts) -> (Taken, Result<(), TokenError>) {
+    let mut haul = Taken::default();
+    let mut outcome = None;
+    for source in sources {
+        let found = source.take(parts, &mut haul);
+        if outcome.is_none() {
+            match found {
+                Ok(None) => continue,
+                Ok(Some(token)) => haul.token = Some(token),
+                Err(error) => {
+                    outcome = Some(Err(error));
+                    continue;
+                }
+            }
+            haul.ambient = matches!(source, Source::Cookie(_));
+            outcome = Some(Ok(()));
+        }
+    }
+    (haul, outcome.unwrap_or(Ok(())))
+}
+
+impl Source {
+    fn take(&self, parts: &mut Parts, haul: &mut Taken) -> Result<Option<Token>, TokenError> {
+        match self {
+            Self::Bearer => bearer::take(parts),
+            Self::Cookie(name) => cookie::take(name, parts),
+            Self::Query(name) => query::take(name, parts),
+            Self::Subprotocol(marker) => protocol::take_pair(marker, parts, haul),
+            Self::SubprotocolPrefix(prefix) => protocol::take_prefixed(prefix, parts, haul),
+        }
+    }
+}
