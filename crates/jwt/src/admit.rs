@@ -2,13 +2,14 @@
 
 use std::{
     future::Future,
+    mem,
     ops::ControlFlow,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker, ready},
 };
 
-use http::{HeaderValue, Request};
+use http::Request;
 use portcullis_core::{
     CloseFrame,
     guard::FirstMessage,
@@ -24,6 +25,7 @@ use crate::{
     session::Session,
     settings::Settings,
     source::{self, Taken, Token},
+    subprotocols::Subprotocols,
     verify::{Verification, Verified},
 };
 
@@ -31,18 +33,21 @@ use crate::{
 pub(crate) enum Next<T> {
     Verify(Box<Verifying<T>>),
     Inner(Box<Admitted>),
-    Refused(Box<Refusal>, Option<HeaderValue>),
+    Refused(Box<Refusal>, Subprotocols),
 }
 
 /// A verification that is under way.
 pub(crate) struct Verifying<T> {
-    pub(crate) verification: Verification<T>,
-    pub(crate) settings: Arc<Settings<T>>,
-    pub(crate) marker: Option<HeaderValue>,
-    pub(crate) fallback: Option<HeaderValue>,
+    verification: Verification<T>,
+    settings: Arc<Settings<T>>,
+    subprotocols: Subprotocols,
 }
 
 impl<T: Send + Sync + 'static> Verifying<T> {
+    fn of(settings: &Arc<Settings<T>>, token: &Token, subprotocols: Subprotocols) -> Self {
+        Self { verification: settings.verify(&token.0), settings: settings.clone(), subprotocols }
+    }
+
     /// Most verifications wait for nobody.
     pub(crate) fn at_once<B>(mut self, request: &mut Request<B>) -> ControlFlow<Next<T>, Self> {
         match self.poll(&mut Context::from_waker(Waker::noop()), request) {
@@ -53,7 +58,7 @@ impl<T: Send + Sync + 'static> Verifying<T> {
 
     pub(crate) fn poll<B>(&mut self, cx: &mut Context<'_>, request: &mut Request<B>) -> Poll<Next<T>> {
         let result = ready!(Pin::new(&mut self.verification).poll(cx));
-        Poll::Ready(verified(&self.settings, result, request, self.marker.take(), self.fallback.take()))
+        Poll::Ready(verified(&self.settings, result, request, mem::take(&mut self.subprotocols)))
     }
 }
 
@@ -61,8 +66,7 @@ impl<T: Send + Sync + 'static> Verifying<T> {
 pub(crate) struct Admitted {
     pub(crate) guarded: Option<Guarded>,
     pub(crate) policy: Option<Box<dyn Policy>>,
-    pub(crate) marker: Option<HeaderValue>,
-    pub(crate) fallback: Option<HeaderValue>,
+    pub(crate) subprotocols: Subprotocols,
 }
 
 /// Takes the token out of a handshake, and begins with its verification.
@@ -74,30 +78,24 @@ where
     if haul.ambient && request.extensions().get::<OriginChecked>().is_none() {
         settings.warn_of_cookies();
     }
-    let Taken { token, marker, fallback, .. } = haul;
-    let verifying = |token: &Token| Verifying {
-        verification: settings.verify(&token.0),
-        settings: settings.clone(),
-        marker: marker.clone(),
-        fallback: fallback.clone(),
-    };
+    let Taken { token, subprotocols, .. } = haul;
     match (outcome, token) {
-        (Err(error), _) => refuse(settings, error, request, marker.clone(), fallback.clone()),
-        (Ok(()), Some(token)) => match verifying(&token).at_once(request) {
+        (Err(error), _) => refuse(settings, error, request, subprotocols),
+        (Ok(()), Some(token)) => match Verifying::of(settings, &token, subprotocols).at_once(request) {
             ControlFlow::Break(next) => next,
             ControlFlow::Continue(verifying) => Next::Verify(Box::new(verifying)),
         },
-        (Ok(()), None) if settings.first.is_some() => entered(settings, Entry::First, request, marker, fallback),
-        (Ok(()), None) if settings.optional => entered(settings, Entry::Anonymous, request, marker, fallback),
-        (Ok(()), None) => refuse(settings, TokenError::Missing, request, marker, fallback),
+        (Ok(()), None) if settings.first.is_some() => entered(settings, Entry::First, request, subprotocols),
+        (Ok(()), None) if settings.optional => entered(settings, Entry::Anonymous, request, subprotocols),
+        (Ok(()), None) => refuse(settings, TokenError::Missing, request, subprotocols),
     }
 }
 
 fn take<T: 'static, B>(settings: &Settings<T>, request: &mut Request<B>) -> (Taken, Result<(), TokenError>) {
     let (mut parts, ()) = Request::new(()).into_parts();
-    std::mem::swap(&mut parts.uri, request.uri_mut());
-    std::mem::swap(&mut parts.headers, request.headers_mut());
-    std::mem::swap(&mut parts.extensions, request.extensions_mut());
+    mem::swap(&mut parts.uri, request.uri_mut());
+    mem::swap(&mut parts.headers, request.headers_mut());
+    mem::swap(&mut parts.extensions, request.extensions_mut());
     let haul = source::take(settings.sources(), &mut parts);
     *request.uri_mut() = parts.uri;
     *request.headers_mut() = parts.headers;
@@ -117,15 +115,14 @@ fn verified<T, B>(
     settings: &Arc<Settings<T>>,
     result: Result<Verified<T>, TokenError>,
     request: &mut Request<B>,
-    marker: Option<HeaderValue>,
-    fallback: Option<HeaderValue>,
+    subprotocols: Subprotocols,
 ) -> Next<T>
 where
     T: Send + Sync + 'static,
 {
     match result {
-        Ok(verified) => entered(settings, Entry::Verified(verified), request, marker, fallback),
-        Err(error) => refuse(settings, error, request, marker, fallback),
+        Ok(verified) => entered(settings, Entry::Verified(verified), request, subprotocols),
+        Err(error) => refuse(settings, error, request, subprotocols),
     }
 }
 
@@ -133,8 +130,7 @@ fn entered<T, B>(
     settings: &Arc<Settings<T>>,
     entry: Entry<T>,
     request: &mut Request<B>,
-    marker: Option<HeaderValue>,
-    fallback: Option<HeaderValue>,
+    subprotocols: Subprotocols,
 ) -> Next<T>
 where
     T: Send + Sync + 'static,
@@ -144,15 +140,15 @@ where
     if let Entry::Verified(verified) = entry
         && let Err(error) = session.open(verified)
     {
-        return refuse(settings, error, request, marker, fallback);
+        return refuse(settings, error, request, subprotocols);
     }
     match attach(settings, &session, first, request) {
         Ok(guarded) => {
             let policy: Box<dyn Policy> = Box::new(Expiry(session.0));
             let policy = (!settings.report_only).then_some(policy);
-            Next::Inner(Box::new(Admitted { guarded, policy, marker, fallback }))
+            Next::Inner(Box::new(Admitted { guarded, policy, subprotocols }))
         }
-        Err(refusal) => Next::Refused(Box::new(refusal), fallback),
+        Err(refusal) => Next::Refused(Box::new(refusal), subprotocols),
     }
 }
 
@@ -210,15 +206,14 @@ fn refuse<T, B>(
     settings: &Arc<Settings<T>>,
     error: TokenError,
     request: &mut Request<B>,
-    marker: Option<HeaderValue>,
-    fallback: Option<HeaderValue>,
+    subprotocols: Subprotocols,
 ) -> Next<T>
 where
     T: Send + Sync + 'static,
 {
     if settings.report_only {
         error.refusal().report();
-        return entered(settings, Entry::Anonymous, request, marker, fallback);
+        return entered(settings, Entry::Anonymous, request, subprotocols);
     }
-    Next::Refused(Box::new(error.refusal()), fallback)
+    Next::Refused(Box::new(error.refusal()), subprotocols)
 }

@@ -3,20 +3,20 @@
 use std::{
     fmt,
     future::Future,
+    mem,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
-use http::{HeaderValue, Method, Request, Response, header::SEC_WEBSOCKET_PROTOCOL};
+use http::{Request, Response};
 use pin_project_lite::pin_project;
-use portcullis_core::{
-    handshake::{self, Subprotocol},
-    refusal::Refusal,
-    upgrade,
-};
+use portcullis_core::{refusal::Refusal, upgrade};
 use tower_service::Service;
 
-use crate::admit::{Admitted, Next, Verifying};
+use crate::{
+    admit::{Admitted, Next, Verifying},
+    subprotocols::Subprotocols,
+};
 
 pin_project! {
     /// The inner service's response, once the token is verified, or a refusal.
@@ -34,23 +34,23 @@ pin_project! {
     #[project = KindProjection]
     enum Kind<S, F, T, B> {
         Verifying { verifying: Box<Verifying<T>>, ready: Option<(S, Request<B>)> },
-        Inner { #[pin] future: upgrade::ResponseFuture<F>, marker: Option<HeaderValue>, fallback: Option<HeaderValue> },
-        Refused { refusal: Option<Refusal>, fallback: Option<HeaderValue> },
+        Inner { #[pin] future: upgrade::ResponseFuture<F>, subprotocols: Subprotocols },
+        Refused { refusal: Option<Refusal>, subprotocols: Subprotocols },
     }
 }
 
 impl<S: Service<Request<B>>, T, B> ResponseFuture<S, T, B> {
     pub(crate) fn inner(future: S::Future) -> Self {
         let future = upgrade::ResponseFuture::inner(future);
-        Self { kind: Kind::Inner { future, marker: None, fallback: None } }
+        Self { kind: Kind::Inner { future, subprotocols: Subprotocols::default() } }
     }
 
     pub(crate) fn admitted(call: impl FnOnce() -> S::Future, admitted: Admitted) -> Self {
         Self { kind: Kind::admitted(call, admitted) }
     }
 
-    pub(crate) fn refused(refusal: Refusal, fallback: Option<HeaderValue>) -> Self {
-        Self { kind: Kind::Refused { refusal: Some(refusal), fallback } }
+    pub(crate) fn refused(refusal: Refusal, subprotocols: Subprotocols) -> Self {
+        Self { kind: Kind::Refused { refusal: Some(refusal), subprotocols } }
     }
 
     pub(crate) fn verifying(verifying: Box<Verifying<T>>, ready: S, request: Request<B>) -> Self {
@@ -60,12 +60,12 @@ impl<S: Service<Request<B>>, T, B> ResponseFuture<S, T, B> {
 
 impl<S, F, T, B> Kind<S, F, T, B> {
     fn admitted(call: impl FnOnce() -> F, admitted: Admitted) -> Self {
-        let Admitted { guarded, policy, marker, fallback } = admitted;
+        let Admitted { guarded, policy, subprotocols } = admitted;
         let future = match guarded {
             Some(guarded) => upgrade::ResponseFuture::guarded(guarded.run(call), guarded, policy),
             None => upgrade::ResponseFuture::inner(call()),
         };
-        Self::Inner { future, marker, fallback }
+        Self::Inner { future, subprotocols }
     }
 }
 
@@ -87,37 +87,24 @@ where
                     let (mut service, request) = ready.take().expect("it was there a line above");
                     match next {
                         Next::Inner(admitted) => Kind::admitted(|| service.call(request), *admitted),
-                        Next::Refused(refusal, fallback) => Kind::Refused { refusal: Some(*refusal), fallback },
+                        Next::Refused(refusal, subprotocols) => Kind::Refused { refusal: Some(*refusal), subprotocols },
                         Next::Verify(_) => unreachable!("a token is verified once"),
                     }
                 }
-                KindProjection::Inner { future, marker, fallback } => {
+                KindProjection::Inner { future, subprotocols } => {
                     let mut response = ready!(future.poll(cx))?;
-                    select(&mut response, marker.take(), fallback.take());
+                    mem::take(subprotocols).apply(&mut response);
                     return Poll::Ready(Ok(response));
                 }
-                KindProjection::Refused { refusal, fallback } => {
+                KindProjection::Refused { refusal, subprotocols } => {
                     let refusal = refusal.take().expect("a future is not polled after it is ready");
                     let mut response = refusal.into_response();
-                    select(&mut response, None, fallback.take());
+                    mem::take(subprotocols).apply(&mut response);
                     return Poll::Ready(Ok(response));
                 }
             };
             this.kind.set(next);
         }
-    }
-}
-
-/// What the handler selected stands. Else the marker is selected, or, should a refused handshake be accepted only to be
-/// closed, what can be.
-fn select<R>(response: &mut Response<R>, marker: Option<HeaderValue>, fallback: Option<HeaderValue>) {
-    // Over HTTP/2 the method is CONNECT, and any success is an upgrade; the marker harms no other response.
-    let upgrade = handshake::is_upgrade(&Method::CONNECT, response.status());
-    if let (true, Some(marker)) = (upgrade, marker) {
-        response.headers_mut().entry(SEC_WEBSOCKET_PROTOCOL).or_insert(marker);
-    }
-    if let (false, Some(fallback)) = (upgrade, fallback) {
-        response.extensions_mut().insert(Subprotocol(fallback));
     }
 }
 

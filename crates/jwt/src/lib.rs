@@ -41,6 +41,7 @@ mod service;
 mod session;
 mod settings;
 mod source;
+mod subprotocols;
 #[cfg(feature = "test-util")]
 pub mod testing;
 mod tickets;

@@ -14,6 +14,7 @@ use crate::{
     admit::{self, Next},
     future::ResponseFuture,
     settings::Settings,
+    subprotocols::Subprotocols,
 };
 
 /// The service of [`JwtLayer`](crate::JwtLayer).
@@ -58,7 +59,7 @@ where
         if !handshake::is_handshake(&request) {
             return match upgrade::enter(&mut request) {
                 Ok(_) => ResponseFuture::inner(self.inner.call(request)),
-                Err(refusal) => ResponseFuture::refused(refusal, None),
+                Err(refusal) => ResponseFuture::refused(refusal, Subprotocols::default()),
             };
         }
         match admit::begin(&self.settings, &mut request) {
@@ -69,7 +70,7 @@ where
                 ResponseFuture::verifying(verifying, ready, request)
             }
             Next::Inner(admitted) => ResponseFuture::admitted(|| self.inner.call(request), *admitted),
-            Next::Refused(refusal, fallback) => ResponseFuture::refused(*refusal, fallback),
+            Next::Refused(refusal, subprotocols) => ResponseFuture::refused(*refusal, subprotocols),
         }
     }
 }

@@ -3,11 +3,15 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderValue, header::SEC_WEBSOCKET_PROTOCOL, request::Parts};
 
-use super::{take::Taken, token::Token};
-use crate::error::TokenError;
+use super::token::Token;
+use crate::{error::TokenError, subprotocols::Subprotocols};
 
 /// `marker, <token>`.
-pub(super) fn take_pair(marker: &str, parts: &mut Parts, haul: &mut Taken) -> Result<Option<Token>, TokenError> {
+pub(super) fn take_pair(
+    marker: &str,
+    parts: &mut Parts,
+    subprotocols: &mut Subprotocols,
+) -> Result<Option<Token>, TokenError> {
     let mut offered = offered(&mut parts.headers)?;
     let Some(at) = offered.iter().position(|name| name == marker) else { return Ok(None) };
     offered.remove(at);
@@ -15,8 +19,7 @@ pub(super) fn take_pair(marker: &str, parts: &mut Parts, haul: &mut Taken) -> Re
     let again = offered.iter().any(|name| name == marker);
     // Behind a second marker there is a second token: nobody inside is shown any of it.
     offer(&mut parts.headers, if again { &[] } else { &offered });
-    haul.marker = HeaderValue::from_str(marker).ok();
-    haul.fallback.clone_from(&haul.marker);
+    subprotocols.mark(marker);
     if again {
         return Err(TokenError::Malformed("the subprotocols have the token twice"));
     }
@@ -24,14 +27,18 @@ pub(super) fn take_pair(marker: &str, parts: &mut Parts, haul: &mut Taken) -> Re
 }
 
 /// `<prefix><base64url(token)>`, beside a subprotocol that can be selected.
-pub(super) fn take_prefixed(prefix: &str, parts: &mut Parts, haul: &mut Taken) -> Result<Option<Token>, TokenError> {
+pub(super) fn take_prefixed(
+    prefix: &str,
+    parts: &mut Parts,
+    subprotocols: &mut Subprotocols,
+) -> Result<Option<Token>, TokenError> {
     let (ours, others): (Vec<String>, Vec<String>) =
         offered(&mut parts.headers)?.into_iter().partition(|name| name.starts_with(prefix));
     if ours.is_empty() {
         return Ok(None);
     }
     offer(&mut parts.headers, &others);
-    haul.fallback = others.first().and_then(|name| HeaderValue::from_str(name).ok());
+    subprotocols.fall_back(others.first().map(String::as_str));
     let [token] = ours.as_slice() else {
         return Err(TokenError::Malformed("the subprotocols have the token twice"));
     };

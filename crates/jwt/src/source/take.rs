@@ -1,9 +1,9 @@
 //! Which source of several decides, and what all of them take out.
 
-use http::{HeaderValue, request::Parts};
+use http::request::Parts;
 
 use super::{bearer, cookie, protocol, query, token::Token};
-use crate::error::TokenError;
+use crate::{error::TokenError, subprotocols::Subprotocols};
 
 /// One place where a token may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,10 +19,7 @@ pub(crate) enum Source {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Taken {
     pub(crate) token: Option<Token>,
-    /// The subprotocol to select if the handler selects none.
-    pub(crate) marker: Option<HeaderValue>,
-    /// The subprotocol to select if the handshake is refused, and accepted only to be closed.
-    pub(crate) fallback: Option<HeaderValue>,
+    pub(crate) subprotocols: Subprotocols,
     /// The token is one that a browser sends for any page.
     pub(crate) ambient: bool,
 }
@@ -33,7 +30,7 @@ pub(crate) fn take(sources: &[Source], parts: &mut Parts) -> (Taken, Result<(), 
     let mut haul = Taken::default();
     let mut outcome = None;
     for source in sources {
-        let found = source.take(parts, &mut haul);
+        let found = source.take(parts, &mut haul.subprotocols);
         if outcome.is_none() {
             match found {
                 Ok(None) => continue,
@@ -51,13 +48,13 @@ pub(crate) fn take(sources: &[Source], parts: &mut Parts) -> (Taken, Result<(), 
 }
 
 impl Source {
-    fn take(&self, parts: &mut Parts, haul: &mut Taken) -> Result<Option<Token>, TokenError> {
+    fn take(&self, parts: &mut Parts, subprotocols: &mut Subprotocols) -> Result<Option<Token>, TokenError> {
         match self {
             Self::Bearer => bearer::take(parts),
             Self::Cookie(name) => cookie::take(name, parts),
             Self::Query(name) => query::take(name, parts),
-            Self::Subprotocol(marker) => protocol::take_pair(marker, parts, haul),
-            Self::SubprotocolPrefix(prefix) => protocol::take_prefixed(prefix, parts, haul),
+            Self::Subprotocol(marker) => protocol::take_pair(marker, parts, subprotocols),
+            Self::SubprotocolPrefix(prefix) => protocol::take_prefixed(prefix, parts, subprotocols),
         }
     }
 }

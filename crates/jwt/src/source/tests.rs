@@ -1,4 +1,5 @@
-use http::{HeaderValue, Request, Version, header::SEC_WEBSOCKET_PROTOCOL, request::Parts};
+use http::{HeaderValue, Request, Response, Version, header::SEC_WEBSOCKET_PROTOCOL, request::Parts};
+use portcullis_core::handshake::Subprotocol;
 
 use super::{Source, Token, take};
 use crate::error::TokenError;
@@ -179,8 +180,14 @@ fn what_is_no_tokens_is_not_shown_either_behind_a_source_that_decided() {
 #[test]
 fn a_browser_is_told_a_subprotocol_that_is_no_token() {
     let protocol = |offer| parts("/", &[("sec-websocket-protocol", offer)]);
-    let pair = take(&[Source::Subprotocol("bearer".into())], &mut protocol("bearer, abc, chat")).0;
-    assert_eq!((pair.marker.unwrap(), pair.fallback.unwrap()), ("bearer".parse().unwrap(), "bearer".parse().unwrap()));
-    let prefixed = take(&[Source::SubprotocolPrefix("jwt.".into())], &mut protocol("jwt.YWJj, chat")).0;
-    assert_eq!((prefixed.marker, prefixed.fallback.unwrap()), (None, HeaderValue::from_static("chat")));
+    let told = |source, offer, status| {
+        let mut response = Response::builder().status(status).body(()).unwrap();
+        take(&[source], &mut protocol(offer)).0.subprotocols.apply(&mut response);
+        let named = response.extensions().get::<Subprotocol>().map(|Subprotocol(name)| name.clone());
+        response.headers_mut().remove(SEC_WEBSOCKET_PROTOCOL).or(named)
+    };
+    let pair = |status| told(Source::Subprotocol("bearer".into()), "bearer, abc, chat", status);
+    assert_eq!((pair(101).unwrap(), pair(401).unwrap()), ("bearer".parse().unwrap(), "bearer".parse().unwrap()));
+    let prefixed = |status| told(Source::SubprotocolPrefix("jwt.".into()), "jwt.YWJj, chat", status);
+    assert_eq!((prefixed(101), prefixed(401).unwrap()), (None, HeaderValue::from_static("chat")));
 }
