@@ -146,6 +146,21 @@ async fn random_names_are_not_requests_to_the_issuer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_known_key_of_another_algorithm_is_not_asked_for() {
+    let issuer = Issuer::default();
+    issuer.publish(&[jwk("a", Algorithm::ES256)]);
+    let verifier = issuer.verifier();
+    verify(&verifier, &token("a", Algorithm::ES256)).await.unwrap();
+    pass(Duration::from_secs(31)).await;
+    let outcome = verify(&verifier, &token("a", Algorithm::EdDSA)).await;
+    assert_eq!(outcome.err(), Some(TokenError::Invalid("algorithm")));
+    pass(Duration::from_secs(1)).await;
+    assert_eq!(issuer.fetches(), 1, "a fetch would not change it");
+    verify(&verifier, &token("b", Algorithm::EdDSA)).await.unwrap_err();
+    assert_eq!(issuer.fetches(), 2, "an unknown name is asked for at the same time");
+}
+
+#[tokio::test(start_paused = true)]
 async fn keys_are_kept_while_the_issuer_is_down() {
     let issuer = Issuer::default();
     let verifier = issuer.verifier();

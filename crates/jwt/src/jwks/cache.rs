@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     error::TokenError,
-    keys::{Key, Named},
+    keys::{Key, Named, NotFound},
 };
 
 /// The keys of one issuer. Clones share them.
@@ -108,15 +108,15 @@ impl Jwks {
         let found = state.keys.as_ref().map(|(keys, _)| keys.find(kid, algorithm));
         match found {
             // A key that is known and used otherwise will not be another one tomorrow.
-            Some(found @ (Ok(_) | Err(TokenError::Invalid("algorithm")))) => {
+            Some(found @ (Ok(_) | Err(NotFound::OtherAlgorithm))) => {
                 if age.is_some_and(|age| age >= self.0.settings.max_age) {
                     self.refresh(&mut state, now);
                 }
-                Found::Now(found)
+                Found::Now(found.map_err(TokenError::from))
             }
-            Some(Err(unknown)) => match self.refresh(&mut state, now) {
+            Some(Err(missing @ (NotFound::Unknown | NotFound::Unnamed))) => match self.refresh(&mut state, now) {
                 Some(fetching) => self.later(fetching, kid, algorithm),
-                None => Found::Now(Err(unknown)),
+                None => Found::Now(Err(missing.into())),
             },
             None => match self.refresh(&mut state, now) {
                 Some(fetching) => self.later(fetching, kid, algorithm),
@@ -168,7 +168,7 @@ impl Jwks {
             // Its sender is dropped when it has ended.
             let _ended = fetching.changed().await;
             let keys = shared.lock().keys.as_ref().map(|(keys, _)| keys.clone());
-            keys.ok_or(TokenError::Unavailable)?.find(kid.as_deref(), algorithm)
+            Ok(keys.ok_or(TokenError::Unavailable)?.find(kid.as_deref(), algorithm)?)
         }))
     }
 }

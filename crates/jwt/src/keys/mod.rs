@@ -9,8 +9,10 @@ mod named;
 mod provider;
 mod rotation;
 
+#[cfg(feature = "jwks")]
+pub(crate) use self::named::{Named, NotFound};
+pub(crate) use self::provider::provider;
 pub use self::{
     key::{Key, KeyError},
     rotation::Keys,
 };
-pub(crate) use self::{named::Named, provider::provider};

@@ -8,8 +8,10 @@ use std::{
 
 use jsonwebtoken::Algorithm;
 
-use super::{key::Key, named::Named};
-use crate::error::TokenError;
+use super::{
+    key::Key,
+    named::{Named, NotFound},
+};
 
 /// Keys by `kid`. Clones share them: to rotate, replace them by a set that has the new key and still the old one, and
 /// leave the old one out when the last token that it signed has expired.
@@ -38,7 +40,7 @@ impl Keys {
         self.0.read().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    pub(crate) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<Arc<Key>, TokenError> {
+    pub(crate) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<Arc<Key>, NotFound> {
         let named = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
         named.find(kid, algorithm)
     }

@@ -67,7 +67,7 @@ impl<T: DeserializeOwned + Send + 'static> Verify<T> for Verifier {
         match &self.0.source {
             Source::Keys(keys) => {
                 let key = keys.find(parts.header.kid.as_deref(), parts.header.algorithm);
-                Verification::ready(key.and_then(|key| self.0.judge(&parts, &key)))
+                Verification::ready(key.map_err(TokenError::from).and_then(|key| self.0.judge(&parts, &key)))
             }
             #[cfg(feature = "jwks")]
             Source::Jwks(jwks) => match jwks.find(parts.header.kid.as_deref(), parts.header.algorithm) {
