@@ -19,10 +19,7 @@
 //!
 //! The token comes as `Authorization: Bearer`; there is no grace after `exp` beyond the verifier's leeway of 30 s; `exp`,
 //! `iss` and `aud` are required; a token has at most 8 KiB.
-#![cfg_attr(feature = "rust_crypto", doc = "")]
-#![cfg_attr(feature = "rust_crypto", doc = "```")]
-#![cfg_attr(feature = "rust_crypto", doc = include_str!("example.rs"))]
-#![cfg_attr(feature = "rust_crypto", doc = "```")]
+#![cfg_attr(feature = "rust_crypto", doc = include_str!("../docs/example.md"))]
 
 mod admit;
 mod claims;
