@@ -3,7 +3,6 @@
 use std::{
     future::Future,
     mem,
-    ops::ControlFlow,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker, ready},
@@ -21,6 +20,7 @@ use portcullis_core::{
 
 use crate::{
     error::TokenError,
+    first::First,
     policy::Expiry,
     session::Session,
     settings::Settings,
@@ -31,9 +31,21 @@ use crate::{
 
 /// What follows for a handshake.
 pub(crate) enum Next<T> {
+    /// The verification has to wait: for keys, or for the issuer's word.
     Verify(Box<Verifying<T>>),
-    Inner(Box<Admitted>),
-    Refused(Box<Refusal>, Subprotocols),
+    Decided(Box<Decision>),
+}
+
+/// Whether a handshake goes on to the inner service, and what the response then does about subprotocols.
+pub(crate) struct Decision {
+    pub(crate) outcome: Result<Admitted, Refusal>,
+    pub(crate) subprotocols: Subprotocols,
+}
+
+/// A handshake that is let in.
+pub(crate) struct Admitted {
+    pub(crate) guarded: Option<Guarded>,
+    pub(crate) policy: Option<Box<dyn Policy>>,
 }
 
 /// A verification that is under way.
@@ -41,32 +53,6 @@ pub(crate) struct Verifying<T> {
     verification: Verification<T>,
     settings: Arc<Settings<T>>,
     subprotocols: Subprotocols,
-}
-
-impl<T: Send + Sync + 'static> Verifying<T> {
-    fn of(settings: &Arc<Settings<T>>, token: &Token, subprotocols: Subprotocols) -> Self {
-        Self { verification: settings.verify(&token.0), settings: settings.clone(), subprotocols }
-    }
-
-    /// Most verifications wait for nobody.
-    pub(crate) fn at_once<B>(mut self, request: &mut Request<B>) -> ControlFlow<Next<T>, Self> {
-        match self.poll(&mut Context::from_waker(Waker::noop()), request) {
-            Poll::Ready(next) => ControlFlow::Break(next),
-            Poll::Pending => ControlFlow::Continue(self),
-        }
-    }
-
-    pub(crate) fn poll<B>(&mut self, cx: &mut Context<'_>, request: &mut Request<B>) -> Poll<Next<T>> {
-        let result = ready!(Pin::new(&mut self.verification).poll(cx));
-        Poll::Ready(verified(&self.settings, result, request, mem::take(&mut self.subprotocols)))
-    }
-}
-
-/// A handshake that is let in.
-pub(crate) struct Admitted {
-    pub(crate) guarded: Option<Guarded>,
-    pub(crate) policy: Option<Box<dyn Policy>>,
-    pub(crate) subprotocols: Subprotocols,
 }
 
 /// Takes the token out of a handshake, and begins with its verification.
@@ -79,15 +65,36 @@ where
         settings.warn_of_cookies();
     }
     let Taken { token, subprotocols, .. } = haul;
-    match (outcome, token) {
-        (Err(error), _) => refuse(settings, error, request, subprotocols),
-        (Ok(()), Some(token)) => match Verifying::of(settings, &token, subprotocols).at_once(request) {
-            ControlFlow::Break(next) => next,
-            ControlFlow::Continue(verifying) => Next::Verify(Box::new(verifying)),
-        },
-        (Ok(()), None) if settings.first.is_some() => entered(settings, Entry::First, request, subprotocols),
-        (Ok(()), None) if settings.optional => entered(settings, Entry::Anonymous, request, subprotocols),
-        (Ok(()), None) => refuse(settings, TokenError::Missing, request, subprotocols),
+    let outcome = match (outcome, token) {
+        (Err(error), _) => refuse(settings, error, request),
+        (Ok(()), Some(token)) => return Verifying::of(settings, &token, subprotocols).at_once(request),
+        (Ok(()), None) if settings.first.is_some() => enter(settings, Entry::First, request),
+        (Ok(()), None) if settings.optional => enter(settings, Entry::Anonymous, request),
+        (Ok(()), None) => refuse(settings, TokenError::Missing, request),
+    };
+    Next::Decided(Box::new(Decision { outcome, subprotocols }))
+}
+
+impl<T: Send + Sync + 'static> Verifying<T> {
+    fn of(settings: &Arc<Settings<T>>, token: &Token, subprotocols: Subprotocols) -> Self {
+        Self { verification: settings.verify(&token.0), settings: settings.clone(), subprotocols }
+    }
+
+    /// Most verifications do not have to wait.
+    fn at_once<B>(mut self, request: &mut Request<B>) -> Next<T> {
+        match self.poll(&mut Context::from_waker(Waker::noop()), request) {
+            Poll::Ready(decision) => Next::Decided(Box::new(decision)),
+            Poll::Pending => Next::Verify(Box::new(self)),
+        }
+    }
+
+    /// Must not be polled again once it is ready.
+    pub(crate) fn poll<B>(&mut self, cx: &mut Context<'_>, request: &mut Request<B>) -> Poll<Decision> {
+        let outcome = match ready!(Pin::new(&mut self.verification).poll(cx)) {
+            Ok(verified) => enter(&self.settings, Entry::Verified(verified), request),
+            Err(error) => refuse(&self.settings, error, request),
+        };
+        Poll::Ready(Decision { outcome, subprotocols: mem::take(&mut self.subprotocols) })
     }
 }
 
@@ -110,28 +117,8 @@ enum Entry<T> {
     First,
 }
 
-/// Goes on with what the verification gave.
-fn verified<T, B>(
-    settings: &Arc<Settings<T>>,
-    result: Result<Verified<T>, TokenError>,
-    request: &mut Request<B>,
-    subprotocols: Subprotocols,
-) -> Next<T>
-where
-    T: Send + Sync + 'static,
-{
-    match result {
-        Ok(verified) => entered(settings, Entry::Verified(verified), request, subprotocols),
-        Err(error) => refuse(settings, error, request, subprotocols),
-    }
-}
-
-fn entered<T, B>(
-    settings: &Arc<Settings<T>>,
-    entry: Entry<T>,
-    request: &mut Request<B>,
-    subprotocols: Subprotocols,
-) -> Next<T>
+/// Lets a client in, unless what its token says is not enough.
+fn enter<T, B>(settings: &Arc<Settings<T>>, entry: Entry<T>, request: &mut Request<B>) -> Result<Admitted, Refusal>
 where
     T: Send + Sync + 'static,
 {
@@ -140,16 +127,24 @@ where
     if let Entry::Verified(verified) = entry
         && let Err(error) = session.open(verified)
     {
-        return refuse(settings, error, request, subprotocols);
+        return refuse(settings, error, request);
     }
-    match attach(settings, &session, first, request) {
-        Ok(guarded) => {
-            let policy: Box<dyn Policy> = Box::new(Expiry(session.0));
-            let policy = (!settings.report_only).then_some(policy);
-            Next::Inner(Box::new(Admitted { guarded, policy, subprotocols }))
-        }
-        Err(refusal) => Next::Refused(Box::new(refusal), subprotocols),
+    let guarded = attach(settings, &session, first, request)?;
+    let policy: Box<dyn Policy> = Box::new(Expiry(session.0));
+    Ok(Admitted { guarded, policy: (!settings.report_only).then_some(policy) })
+}
+
+/// On report only, a client whose token is refused comes in as one without a token.
+fn refuse<T, B>(settings: &Arc<Settings<T>>, error: TokenError, request: &mut Request<B>) -> Result<Admitted, Refusal>
+where
+    T: Send + Sync + 'static,
+{
+    let refusal = error.refusal();
+    if !settings.report_only {
+        return Err(refusal);
     }
+    refusal.report();
+    enter(settings, Entry::Anonymous, request)
 }
 
 /// Makes the session known to those inside, and to its connection.
@@ -182,7 +177,7 @@ where
 
 fn gate<T: Send + Sync + 'static>(settings: &Arc<Settings<T>>, session: Session<T>, guarded: &Guarded) -> Gate {
     let (settings, connection) = (settings.clone(), guarded.connection().clone());
-    let first = settings.first.clone().unwrap_or_else(crate::First::raw);
+    let first = settings.first.clone().unwrap_or_else(First::raw);
     let (within, at_most) = (first.within, first.at_most);
     let judge = async move |message: FirstMessage| -> Result<Option<String>, CloseFrame> {
         let open = async {
@@ -200,20 +195,4 @@ fn gate<T: Send + Sync + 'static>(settings: &Arc<Settings<T>>, session: Session<
         Ok(first.answer)
     };
     Gate::new(judge).within(within).at_most(at_most).late(TokenError::Missing.close_frame())
-}
-
-fn refuse<T, B>(
-    settings: &Arc<Settings<T>>,
-    error: TokenError,
-    request: &mut Request<B>,
-    subprotocols: Subprotocols,
-) -> Next<T>
-where
-    T: Send + Sync + 'static,
-{
-    if settings.report_only {
-        error.refusal().report();
-        return entered(settings, Entry::Anonymous, request, subprotocols);
-    }
-    Next::Refused(Box::new(error.refusal()), subprotocols)
 }

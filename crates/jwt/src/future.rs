@@ -1,4 +1,4 @@
-//! The future.
+//! The response to come: of a verification under way, of the inner service, or a refusal.
 
 use std::{
     fmt,
@@ -14,7 +14,7 @@ use portcullis_core::{refusal::Refusal, upgrade};
 use tower_service::Service;
 
 use crate::{
-    admit::{Admitted, Next, Verifying},
+    admit::{Admitted, Decision, Verifying},
     subprotocols::Subprotocols,
 };
 
@@ -45,12 +45,13 @@ impl<S: Service<Request<B>>, T, B> ResponseFuture<S, T, B> {
         Self { kind: Kind::Inner { future, subprotocols: Subprotocols::default() } }
     }
 
-    pub(crate) fn admitted(call: impl FnOnce() -> S::Future, admitted: Admitted) -> Self {
-        Self { kind: Kind::admitted(call, admitted) }
+    pub(crate) fn refused(refusal: Refusal) -> Self {
+        Self { kind: Kind::Refused { refusal: Some(refusal), subprotocols: Subprotocols::default() } }
     }
 
-    pub(crate) fn refused(refusal: Refusal, subprotocols: Subprotocols) -> Self {
-        Self { kind: Kind::Refused { refusal: Some(refusal), subprotocols } }
+    /// Calls the inner service, if that is the decision.
+    pub(crate) fn decided(call: impl FnOnce() -> S::Future, decision: Decision) -> Self {
+        Self { kind: Kind::decided(call, decision) }
     }
 
     pub(crate) fn verifying(verifying: Box<Verifying<T>>, ready: S, request: Request<B>) -> Self {
@@ -59,11 +60,14 @@ impl<S: Service<Request<B>>, T, B> ResponseFuture<S, T, B> {
 }
 
 impl<S, F, T, B> Kind<S, F, T, B> {
-    fn admitted(call: impl FnOnce() -> F, admitted: Admitted) -> Self {
-        let Admitted { guarded, policy, subprotocols } = admitted;
-        let future = match guarded {
-            Some(guarded) => upgrade::ResponseFuture::guarded(guarded.run(call), guarded, policy),
-            None => upgrade::ResponseFuture::inner(call()),
+    fn decided(call: impl FnOnce() -> F, decision: Decision) -> Self {
+        let Decision { outcome, subprotocols } = decision;
+        let future = match outcome {
+            Ok(Admitted { guarded: Some(guarded), policy }) => {
+                upgrade::ResponseFuture::guarded(guarded.run(call), guarded, policy)
+            }
+            Ok(Admitted { guarded: None, .. }) => upgrade::ResponseFuture::inner(call()),
+            Err(refusal) => return Self::Refused { refusal: Some(refusal), subprotocols },
         };
         Self::Inner { future, subprotocols }
     }
@@ -83,13 +87,9 @@ where
             let next = match this.kind.as_mut().project() {
                 KindProjection::Verifying { verifying, ready } => {
                     let (_, request) = ready.as_mut().expect("a future is not polled after it is ready");
-                    let next = ready!(verifying.poll(cx, request));
+                    let decision = ready!(verifying.poll(cx, request));
                     let (mut service, request) = ready.take().expect("it was there a line above");
-                    match next {
-                        Next::Inner(admitted) => Kind::admitted(|| service.call(request), *admitted),
-                        Next::Refused(refusal, subprotocols) => Kind::Refused { refusal: Some(*refusal), subprotocols },
-                        Next::Verify(_) => unreachable!("a token is verified once"),
-                    }
+                    Kind::decided(|| service.call(request), decision)
                 }
                 KindProjection::Inner { future, subprotocols } => {
                     let mut response = ready!(future.poll(cx))?;

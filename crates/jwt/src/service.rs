@@ -1,4 +1,4 @@
-//! The service.
+//! The switch between what the decision says: call the inner service, refuse, or wait for a verification.
 
 use std::{
     fmt,
@@ -14,7 +14,6 @@ use crate::{
     admit::{self, Next},
     future::ResponseFuture,
     settings::Settings,
-    subprotocols::Subprotocols,
 };
 
 /// The service of [`JwtLayer`](crate::JwtLayer).
@@ -59,7 +58,7 @@ where
         if !handshake::is_handshake(&request) {
             return match upgrade::enter(&mut request) {
                 Ok(_) => ResponseFuture::inner(self.inner.call(request)),
-                Err(refusal) => ResponseFuture::refused(refusal, Subprotocols::default()),
+                Err(refusal) => ResponseFuture::refused(refusal),
             };
         }
         match admit::begin(&self.settings, &mut request) {
@@ -69,8 +68,7 @@ where
                 let ready = std::mem::replace(&mut self.inner, next);
                 ResponseFuture::verifying(verifying, ready, request)
             }
-            Next::Inner(admitted) => ResponseFuture::admitted(|| self.inner.call(request), *admitted),
-            Next::Refused(refusal, subprotocols) => ResponseFuture::refused(*refusal, subprotocols),
+            Next::Decided(decision) => ResponseFuture::decided(|| self.inner.call(request), *decision),
         }
     }
 }
