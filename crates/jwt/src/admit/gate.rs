@@ -1,0 +1,38 @@
+//! The gate in front of a handler whose client sends its token with the first message.
+
+use std::sync::Arc;
+
+use portcullis_core::{
+    CloseFrame,
+    guard::FirstMessage,
+    upgrade::{Gate, Guarded},
+};
+
+use crate::{error::TokenError, first::First, session::Session, settings::Settings};
+
+/// Opens the session with the token of the first message. Until then the handler's upgrade does not complete.
+pub(super) fn gate<T: Send + Sync + 'static>(
+    settings: &Arc<Settings<T>>,
+    session: Session<T>,
+    guarded: &Guarded,
+) -> Gate {
+    let (settings, connection) = (settings.clone(), guarded.connection().clone());
+    let first = settings.first.clone().unwrap_or_else(First::raw);
+    let (within, at_most) = (first.within, first.at_most);
+    let judge = async move |message: FirstMessage| -> Result<Option<String>, CloseFrame> {
+        let open = async {
+            let verified = settings.verify(&first.token(&message)?).await?;
+            session.open(verified)
+        };
+        match open.await {
+            Ok(()) => {}
+            Err(error) if settings.report_only => error.refusal().report(),
+            Err(error) => return Err(error.close_frame()),
+        }
+        if let Some(subject) = session.subject() {
+            connection.authenticate(&subject);
+        }
+        Ok(first.answer)
+    };
+    Gate::new(judge).within(within).at_most(at_most).late(TokenError::Missing.close_frame())
+}

@@ -1,0 +1,17 @@
+//! The decision about a handshake.
+//!
+//! - [`begin`] takes the token out of the request, so that the inner service does not see it, and asks for its
+//!   verification. Most verifications do not have to wait, and the decision is known at once.
+//! - One that has to wait is a [`Verifying`], which the response's future polls until it has decided.
+//! - A [`Decision`] is the refusal, or an [`Admitted`] handshake: its request carries a session, and its connection a
+//!   policy that ends with it.
+//! - Where the token comes with the first message, the handshake is admitted behind a gate, which decides later.
+
+mod begin;
+mod enter;
+mod gate;
+
+pub(crate) use self::{
+    begin::{Decision, Next, Verifying, begin},
+    enter::Admitted,
+};
