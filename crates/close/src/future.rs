@@ -1,9 +1,10 @@
-//! The future.
+//! The inner service's response, which goes out as it is, or becomes an accepted handshake that is closed at once.
 
 use std::{
     fmt,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -17,7 +18,7 @@ use portcullis_core::{
 
 use crate::{
     accept::Handshake,
-    layer::{CloseLayer, Who},
+    settings::{Settings, Who},
 };
 
 pin_project! {
@@ -35,7 +36,7 @@ struct Door {
     handshake: Handshake,
     /// What upgrades, if anything can.
     guarded: Option<Guarded>,
-    layer: CloseLayer,
+    settings: Arc<Settings>,
 }
 
 impl<F> ResponseFuture<F> {
@@ -47,8 +48,13 @@ impl<F> ResponseFuture<F> {
         Self { future: refusal::ResponseFuture::refused(refusal), door: None }
     }
 
-    pub(crate) fn handshake(future: F, handshake: Handshake, guarded: Option<Guarded>, layer: CloseLayer) -> Self {
-        let door = Some(Box::new(Door { handshake, guarded, layer }));
+    pub(crate) fn handshake(
+        future: F,
+        handshake: Handshake,
+        guarded: Option<Guarded>,
+        settings: Arc<Settings>,
+    ) -> Self {
+        let door = Some(Box::new(Door { handshake, guarded, settings }));
         Self { future: refusal::ResponseFuture::inner(future), door }
     }
 }
@@ -83,19 +89,19 @@ impl Door {
     }
 
     fn answer<B: Default>(self, response: Response<B>) -> Response<B> {
-        let Self { handshake, guarded, layer } = self;
+        let Self { handshake, guarded, settings } = self;
         let Some(guarded) = guarded else { return with_version(response) };
         if guarded.is_upgrade(&response) {
             guarded.complete(&response, None);
             return response;
         }
-        let wanted = match layer.settings.who {
+        let wanted = match settings.who {
             Who::Browsers => handshake.browser,
             Who::Everybody => true,
             Who::Nobody => false,
         };
-        let frame = wanted.then(|| frame(&layer, &response)).flatten();
-        let accepted = frame.and_then(|frame| Some((frame, handshake.accept(&response)?, layer.slot()?)));
+        let frame = wanted.then(|| frame(&settings, &response)).flatten();
+        let accepted = frame.and_then(|frame| Some((frame, handshake.accept(&response)?, settings.slot()?)));
         let Some((frame, mut accepted, slot)) = accepted else {
             guarded.complete(&response, None);
             return with_version(response);
@@ -111,9 +117,9 @@ impl Door {
     }
 }
 
-fn frame<B>(layer: &CloseLayer, response: &Response<B>) -> Option<CloseFrame> {
+fn frame<B>(settings: &Settings, response: &Response<B>) -> Option<CloseFrame> {
     let refusal = response.extensions().get::<Refusal>();
-    layer.settings.table.frame(response.status(), response.headers(), refusal)
+    settings.table.frame(response.status(), response.headers(), refusal)
 }
 
 /// A client with another version must be told which one is spoken here (RFC 6455, section 4.4).

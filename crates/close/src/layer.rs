@@ -1,12 +1,6 @@
-//! The layer and its settings.
+//! How a server says who gets close codes, and which.
 
-use std::{
-    borrow::Cow,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{borrow::Cow, sync::Arc};
 
 use http::StatusCode;
 use portcullis_core::CloseCode;
@@ -14,30 +8,15 @@ use tower_layer::Layer;
 
 use crate::{
     service::Close,
-    table::{Preset, Table},
+    settings::{Settings, Who},
+    table::Preset,
 };
-
-/// Who gets a close code instead of a status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Who {
-    Browsers,
-    Everybody,
-    Nobody,
-}
 
 /// Turns refused handshakes into what their clients can read. Stands outermost; the crate's page has the rules.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct CloseLayer {
-    pub(crate) settings: Arc<Settings>,
-    accepted: Arc<AtomicUsize>,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Settings {
-    pub(crate) who: Who,
-    pub(crate) table: Table,
-    at_once: usize,
+    settings: Arc<Settings>,
 }
 
 impl CloseLayer {
@@ -57,8 +36,7 @@ impl CloseLayer {
     }
 
     fn with(who: Who) -> Self {
-        let settings = Settings { who, table: Table::default(), at_once: 1000 };
-        Self { settings: Arc::new(settings), accepted: Arc::default() }
+        Self { settings: Arc::new(Settings::new(who)) }
     }
 
     /// 4000 and the HTTP status instead of registered codes: 4401, 4403, 4429.
@@ -90,12 +68,6 @@ impl CloseLayer {
         change(Arc::make_mut(&mut self.settings));
         self
     }
-
-    /// A place among those that are accepted, if there is one.
-    pub(crate) fn slot(&self) -> Option<Slot> {
-        let slot = Slot(self.accepted.clone());
-        (self.accepted.fetch_add(1, Ordering::Relaxed) < self.settings.at_once).then_some(slot)
-    }
 }
 
 impl Default for CloseLayer {
@@ -104,18 +76,10 @@ impl Default for CloseLayer {
     }
 }
 
-pub(crate) struct Slot(Arc<AtomicUsize>);
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 impl<S> Layer<S> for CloseLayer {
     type Service = Close<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Close::new(inner, self.clone())
+        Close::new(inner, self.settings.clone())
     }
 }

@@ -51,6 +51,7 @@ mod layer;
 #[cfg(feature = "json")]
 pub mod messages;
 mod service;
+mod settings;
 mod table;
 
 pub use crate::{future::ResponseFuture, layer::CloseLayer, service::Close};

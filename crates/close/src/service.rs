@@ -1,23 +1,26 @@
-//! The service.
+//! The outermost door: notes what a handshake said, and hands its upgrade to the future that answers.
 
-use std::task::{Context, Poll};
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use http::{Request, Response};
 use portcullis_core::{handshake, upgrade};
 use tower_service::Service;
 
-use crate::{accept::Handshake, future::ResponseFuture, layer::CloseLayer};
+use crate::{accept::Handshake, future::ResponseFuture, settings::Settings};
 
-/// The service of [`CloseLayer`].
+/// The service of [`CloseLayer`](crate::CloseLayer).
 #[derive(Debug, Clone)]
 pub struct Close<S> {
     inner: S,
-    layer: CloseLayer,
+    settings: Arc<Settings>,
 }
 
 impl<S> Close<S> {
-    pub(crate) fn new(inner: S, layer: CloseLayer) -> Self {
-        Self { inner, layer }
+    pub(crate) fn new(inner: S, settings: Arc<Settings>) -> Self {
+        Self { inner, settings }
     }
 }
 
@@ -49,7 +52,7 @@ where
                     Some(guarded) => guarded.run(|| self.inner.call(request)),
                     None => self.inner.call(request),
                 };
-                ResponseFuture::handshake(future, handshake, guarded, self.layer.clone())
+                ResponseFuture::handshake(future, handshake, guarded, self.settings.clone())
             }
             Err(refusal) => ResponseFuture::refused(refusal),
         }

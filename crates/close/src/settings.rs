@@ -1,0 +1,47 @@
+//! What a [`CloseLayer`](crate::CloseLayer) was told, and how many handshakes it has accepted only to close them.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use crate::table::Table;
+
+/// Who gets a close code instead of a status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Who {
+    Browsers,
+    Everybody,
+    Nobody,
+}
+
+/// The layer's settings, shared by the services that it makes.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) who: Who,
+    pub(crate) table: Table,
+    pub(crate) at_once: usize,
+    /// Handshakes that are accepted now, only to be closed. Copies of the settings count together.
+    accepted: Arc<AtomicUsize>,
+}
+
+impl Settings {
+    pub(crate) fn new(who: Who) -> Self {
+        Self { who, table: Table::default(), at_once: 1000, accepted: Arc::default() }
+    }
+
+    /// A place among those that are accepted, if there is one.
+    pub(crate) fn slot(&self) -> Option<Slot> {
+        let slot = Slot(self.accepted.clone());
+        (self.accepted.fetch_add(1, Ordering::Relaxed) < self.at_once).then_some(slot)
+    }
+}
+
+/// A place among the handshakes that are accepted only to be closed, free again when it is dropped.
+pub(crate) struct Slot(Arc<AtomicUsize>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
