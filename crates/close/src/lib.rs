@@ -11,7 +11,8 @@
 //! - is accepted and closed with the code it maps to for others. The handler never gets that socket. A page sees `open`
 //!   before `close`.
 //! - A refused origin always goes out as HTTP: a page of another site learns nothing.
-//! - So does what is no error (2xx and 3xx), and a handshake that RFC 6455, section 4.2.1, does not allow to be accepted.
+//! - So does what is no error (2xx and 3xx), and a handshake that RFC 6455, section 4.2.1, does not allow to be
+//!   accepted.
 //!
 //! **What this does not do**: close connections that were accepted. Their handlers do, see
 //! [`Connection::supervise`](portcullis_core::Connection::supervise), and what the errors of WebSocket libraries mean
@@ -20,8 +21,8 @@
 //! # Defaults
 //!
 //! The refusing layer's own close frame where it has one; else 401 is 3000, 403 is 3003, 408 is 3008, 413 is 1009, 429
-//! and 503 are 1013, other 5xx are 1011, and other 4xx are 1008. At most 1,000 handshakes are accepted at once only to be
-//! closed; beyond that the status goes out. Closing is bounded as all closing handshakes are: 5 s, 8 MiB.
+//! and 503 are 1013, other 5xx are 1011, and other 4xx are 1008. At most 1,000 handshakes are accepted at once only to
+//! be closed; beyond that the status goes out. Closing is bounded as all closing handshakes are: 5 s, 8 MiB.
 //!
 //! ```
 //! use http::{Request, Response, StatusCode};

@@ -1,4 +1,4 @@
-//! The outermost door: notes what a handshake said, and hands its upgrade to the future that answers.
+//! Notes what a handshake says on its way in, and hands its upgrade to the future that answers it.
 
 use std::{
     sync::Arc,

@@ -1,4 +1,4 @@
-//! The claims of an authenticated client.
+//! What a handler extracts of a token: a plain value, which a test can make without one.
 
 /// The claims of an authenticated client, as an extractor for axum (feature `axum`). It gives out a clone: the type of
 /// the claims must be `Clone`.

@@ -1,4 +1,4 @@
-//! Why a token was not accepted.
+//! Why a token was not accepted, and what each reason is as a label, a response and a close frame.
 
 use std::{error::Error, fmt};
 

@@ -1,4 +1,4 @@
-//! Extractors for axum.
+//! Extractors for axum: present, absent, and a layer that is missing are three cases.
 
 use axum_core::{
     body::Body,
@@ -8,7 +8,7 @@ use axum_core::{
 use http::request::Parts;
 use portcullis_core::refusal::Refusal;
 
-use crate::{Claims, Session, error::TokenError};
+use crate::{claims::Claims, error::TokenError, session::Session};
 
 /// Refused with a 500 where no `JwtLayer` of these claims stands outside, or where the token comes with the first
 /// message: then [`Session`] has the claims. With [`optional`](crate::JwtLayer::optional), an anonymous client is
@@ -25,7 +25,8 @@ where
     }
 }
 
-/// `None` for an anonymous client. A bad token was refused before; a request that is no handshake is refused with a 400.
+/// `None` for an anonymous client. A bad token was refused before; a request that is no handshake is refused with a
+/// 400.
 impl<S, T> OptionalFromRequestParts<S> for Claims<T>
 where
     S: Sync,

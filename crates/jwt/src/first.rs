@@ -1,4 +1,4 @@
-//! A token in the first message.
+//! The token of clients that can send no header: where it stands in their first message.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::error::TokenError;
 
 /// How clients that can send no header authenticate: by what they say first.
 ///
-/// The message is read below the handler's library, which never sees it; what the client pipelined behind it reaches the
-/// handler. The handler's upgrade completes only once the token is accepted.
+/// The message is read below the handler's library, which never sees it; what the client pipelined behind it reaches
+/// the handler. The handler's upgrade completes only once the token is accepted.
 ///
 /// # Defaults
 ///

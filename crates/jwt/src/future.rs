@@ -1,4 +1,4 @@
-//! The response to come: of a verification under way, of the inner service, or a refusal.
+//! The response to come: the inner service's or a refusal, once the verification is over.
 
 use std::{
     fmt,

@@ -62,10 +62,11 @@ impl<T> JwtLayer<T> {
         self.set(|settings| settings.optional = true)
     }
 
-    /// Refuses nobody and closes nothing. Tokens are still taken out of the handshake, and what is accepted is attached.
+    /// Refuses nobody and closes nothing. Tokens are still taken out of the handshake, and what is accepted is
+    /// attached.
     ///
-    /// Behind [`first_message`](Self::first_message) this is not wholly so: the first message is waited for and kept from
-    /// the handler even if it is no token, and who sends none in time, or too big a one, is closed.
+    /// Behind [`first_message`](Self::first_message) this is not wholly so: the first message is waited for and kept
+    /// from the handler even if it is no token, and who sends none in time, or too big a one, is closed.
     pub fn report_only(self) -> Self {
         self.set(|settings| settings.report_only = true)
     }

@@ -1,14 +1,14 @@
 //! JWT authentication of WebSocket handshakes, that stays true for as long as the connection lives.
 //!
-//! A WebSocket's token is checked once, in its handshake, and then trusted for as long as the connection lives, which may
-//! be days after it expired or its user was locked out. And a browser can send no `Authorization` header: so tokens
-//! travel in cookies, which it sends for any page, and in queries, which every log on the way keeps.
+//! A WebSocket's token is checked once, in its handshake, and then trusted for as long as the connection lives, which
+//! may be days after it expired or its user was locked out. And a browser can send no `Authorization` header: so
+//! tokens travel in cookies, which it sends for any page, and in queries, which every log on the way keeps.
 //!
 //! - [`JwtLayer`] takes the token from where it is told: `Authorization: Bearer`, a cookie, a parameter of the query, a
 //!   subprotocol, or the first message. The first source named that has one decides; a bad token there is not mended by
 //!   a good one elsewhere. All of them are taken out of the request, so that nobody inside sees or logs them.
-//! - [`Verifier`] verifies it: keys of one's own, or those that an issuer publishes. Implement [`Verify`] for tokens that
-//!   only their issuer can read.
+//! - [`Verifier`] verifies it: keys of one's own, or those that an issuer publishes. Implement [`Verify`] for tokens
+//!   that only their issuer can read.
 //! - At `exp` the connection is closed: 3000, "token expired". [`Session::renew`] goes on with a newer token.
 //! - [`Revocations`] takes tokens back, and closes the connections that live on them.
 //! - Every way to fail is told apart, in the status, in `WWW-Authenticate` and in the close frame: see [`TokenError`].
@@ -17,8 +17,8 @@
 //!
 //! # Defaults
 //!
-//! The token comes as `Authorization: Bearer`; there is no grace after `exp` beyond the verifier's leeway of 30 s; `exp`,
-//! `iss` and `aud` are required; a token has at most 8 KiB.
+//! The token comes as `Authorization: Bearer`; there is no grace after `exp` beyond the verifier's leeway of 30 s;
+//! `exp`, `iss` and `aud` are required; a token has at most 8 KiB.
 #![cfg_attr(feature = "rust_crypto", doc = include_str!("../docs/example.md"))]
 
 mod admit;

@@ -1,4 +1,4 @@
-//! Tokens that are taken back.
+//! Revoked tokens, and the live connections that they authenticated.
 
 use std::{
     collections::HashMap,

@@ -1,4 +1,4 @@
-//! The switch between what the decision says: call the inner service, refuse, or wait for a verification.
+//! Acts on the decision: calls the inner service, refuses, or waits for the verification.
 
 use std::{
     fmt,

@@ -1,4 +1,4 @@
-//! Reads one message.
+//! Reads one message: first its size, then its JSON, then what the application checks.
 
 use std::{fmt, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! The messages of each library.
+//! Which type of each library is a message, and what it holds.
 
 #[cfg(any(
     feature = "axum-ws",

@@ -1,4 +1,4 @@
-//! A socket whose messages are read.
+//! A socket that yields values of a type instead of messages, and sends as it did.
 
 use std::{
     error::Error,

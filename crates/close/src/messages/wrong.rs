@@ -1,4 +1,4 @@
-//! Why a message is not what was expected.
+//! What is wrong with a message: all that is known for the log, and no more than the place for the peer.
 
 use std::{error::Error, fmt};
 

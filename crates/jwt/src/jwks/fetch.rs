@@ -1,4 +1,4 @@
-//! Whoever fetches a set of keys.
+//! What fetches a set of keys: the trait between the cache and an HTTP client, and how that may fail.
 
 use std::{error::Error, fmt, future::Future, pin::Pin};
 

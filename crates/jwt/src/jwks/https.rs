@@ -1,4 +1,4 @@
-//! Sets of keys over https.
+//! Sets of keys over https: one GET on a connection of its own, without redirects.
 
 use std::{
     error::Error,

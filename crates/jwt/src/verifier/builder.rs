@@ -1,4 +1,4 @@
-//! How a verifier is built.
+//! What a verifier requires of tokens, all of it checked when it is built.
 
 use std::{
     collections::BTreeSet,
@@ -144,8 +144,8 @@ impl Builder {
         }
     }
 
-    /// An issuer (`iss`) whose tokens are accepted. May be said of several names of one issuer: every key of this verifier
-    /// is trusted for each of them, so that issuers that do not trust each other need a verifier each.
+    /// An issuer (`iss`) whose tokens are accepted. May be said of several names of one issuer: every key of this
+    /// verifier is trusted for each of them, so that issuers that do not trust each other need a verifier each.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuers.insert(issuer.into());
         self
