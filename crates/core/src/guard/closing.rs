@@ -296,6 +296,7 @@ impl Guard {
     }
 
     /// Whether the transport is the handler's: frames pass, or its last ones are waited for.
+    #[inline]
     pub(crate) fn is_live(&self) -> bool {
         matches!(self.phase, Phase::Open | Phase::Ending(_))
     }

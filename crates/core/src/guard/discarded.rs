@@ -12,6 +12,7 @@ pub(crate) struct Discarded {
 
 impl Discarded {
     /// Whether the peer has closed. Nothing follows a close frame (RFC 6455, section 5.5.1).
+    #[inline]
     pub(crate) fn closed(&self) -> bool {
         self.closed
     }
@@ -22,6 +23,7 @@ impl Discarded {
     }
 
     /// Whether more than `bytes` were thrown away.
+    #[inline]
     pub(crate) fn exceeds(&self, bytes: u64) -> bool {
         self.seen > bytes
     }

@@ -32,10 +32,13 @@ impl Guard {
     }
 
     /// Whether something is to be done that the handler may not get to.
+    #[inline]
     fn has_something_due(&self) -> bool {
         match self.phase {
             Phase::Upgrading(_) | Phase::Over | Phase::Taken { .. } => false,
-            Phase::Open => self.earliest(self.policy_deadline()).is_some() || self.outbox.is_pending(),
+            Phase::Open => {
+                self.policy_deadline().is_some() || self.inbox.delayed().is_some() || self.outbox.is_pending()
+            }
             Phase::Ending(_) | Phase::Aborted => true,
         }
     }
@@ -83,8 +86,12 @@ impl Guard {
     }
 
     /// The earlier of a policy's deadline and the end of a delay.
+    #[inline]
     fn earliest(&self, deadline: Option<Instant>) -> Option<Instant> {
-        [deadline, self.inbox.delayed()].into_iter().flatten().min()
+        match (deadline, self.inbox.delayed()) {
+            (Some(deadline), Some(delayed)) => Some(deadline.min(delayed)),
+            (deadline, delayed) => deadline.or(delayed),
+        }
     }
 
     /// Wakes the driver for a deadline that has come nearer. A close that is decided leaves none to wait for.
@@ -94,6 +101,7 @@ impl Guard {
         self.wakes.driver |= open && self.schedule.is_late_for(self.earliest(deadline));
     }
 
+    #[inline]
     fn policy_deadline(&self) -> Option<Instant> {
         if self.has_policies() { self.deadline() } else { None }
     }
@@ -160,6 +168,7 @@ impl Guard {
     }
 
     /// Whether the handler stands between two frames, so that one of the guard's own may go out.
+    #[inline]
     pub(crate) fn is_between_frames(&self) -> bool {
         self.outbound_at_boundary() && !self.is_capturing()
     }

@@ -46,11 +46,13 @@ impl Inbox {
     }
 
     /// What waits, to be judged together with what comes behind it.
+    #[inline]
     pub(crate) fn backlog(&self) -> &[u8] {
         &self.backlog
     }
 
     /// Takes what waits for its turn, as much as there is `room` for. `None` if it waits for more input.
+    #[inline]
     pub(crate) fn resume(&mut self, room: usize) -> Option<Drain<'_, u8>> {
         let resumed = std::mem::take(&mut self.resumed);
         if resumed && !self.backlog.is_empty() { Some(self.take_backlog(room)) } else { None }
@@ -63,11 +65,13 @@ impl Inbox {
     }
 
     /// What waited was judged, together with what came behind it.
+    #[inline]
     pub(crate) fn clear_backlog(&mut self) {
         self.backlog.clear();
     }
 
     /// Puts what was not admitted in front of what comes next.
+    #[inline]
     pub(super) fn put_back(&mut self, rest: &[u8]) {
         if !rest.is_empty() {
             self.backlog.splice(0..0, rest.iter().copied()).for_each(drop);
@@ -85,6 +89,7 @@ impl Inbox {
         self.capped = true;
     }
 
+    #[inline]
     pub(super) fn delayed(&self) -> Option<Instant> {
         self.delayed
     }
@@ -101,6 +106,7 @@ impl Inbox {
     }
 
     /// Whether reads are to be small.
+    #[inline]
     pub(crate) fn is_capped(&self) -> bool {
         self.capped
     }

@@ -70,6 +70,7 @@ impl Guard {
     }
 
     /// Whether any policy judges by what is sent.
+    #[inline]
     pub(crate) fn watches_output(&self) -> bool {
         self.watches_output
     }
@@ -103,6 +104,7 @@ impl Guard {
     }
 
     /// Whether any policy is installed.
+    #[inline]
     pub fn has_policies(&self) -> bool {
         !self.policies.is_empty()
     }
@@ -113,6 +115,7 @@ impl Guard {
     }
 
     /// The earliest deadline of those that may have come nearer by what was read.
+    #[inline]
     pub(crate) fn deadline_after_read(&mut self) -> Option<Instant> {
         if std::mem::take(&mut self.judges.others_told) {
             return self.deadline();

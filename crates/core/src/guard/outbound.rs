@@ -33,11 +33,13 @@ pub struct Measure {
 
 impl Guard {
     /// Whether the handler's next byte begins a frame, so that a frame of the guard's own may go first.
+    #[inline]
     pub fn outbound_at_boundary(&self) -> bool {
         self.outbound.decoder.at_boundary()
     }
 
     /// A measure of nothing, from where the handler's stream stands.
+    #[inline]
     pub fn measure_start(&self) -> Measure {
         let Outbound { decoder, control, .. } = &self.outbound;
         let (decoder, control) = (decoder.clone(), *control);
@@ -72,6 +74,7 @@ impl Guard {
     }
 
     /// Whether a close frame of the handler's is under way.
+    #[inline]
     pub fn is_capturing(&self) -> bool {
         !self.outbound.capture.is_empty()
     }
@@ -79,6 +82,7 @@ impl Guard {
 
 impl Measure {
     /// Whether a part of a data message is in what was measured.
+    #[inline]
     pub(crate) fn has_data(&self) -> bool {
         self.data
     }

@@ -51,15 +51,18 @@ impl Outbox {
         }
     }
 
+    #[inline]
     pub(crate) fn is_unflushed(&self) -> bool {
         self.unflushed
     }
 
+    #[inline]
     pub(crate) fn flushed(&mut self) {
         self.unflushed = false;
     }
 
     /// Whether something of the guard's own waits for the transport.
+    #[inline]
     pub(crate) fn is_pending(&self) -> bool {
         self.unflushed || !self.bytes.is_empty()
     }
