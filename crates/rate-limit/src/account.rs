@@ -11,7 +11,7 @@ use std::{
 use crate::{
     cells::{Cells, Demand, Meters, Over},
     key::Owner,
-    layer::Shared,
+    shared::Shared,
 };
 
 pub(crate) struct Account {

@@ -8,6 +8,7 @@ use portcullis_quota::{ByteQuota, Meter, Quota, sixty_four_times};
 use crate::{
     account::Account,
     cells::{BYTES, CONTINUATIONS, Demand, MESSAGES},
+    clock::now,
 };
 
 /// What a connection may still send, as its handler sees it. In the request's extensions, and an extractor for axum
@@ -39,16 +40,16 @@ impl Allowance {
     pub fn charge(&self, messages: u32) -> Result<(), Exceeded> {
         let mut demand = Demand::default();
         demand[MESSAGES] = messages.into();
-        let now = crate::layer::now();
+        let now = now();
         let taken = self.account.take(&demand, now).or_else(|over| {
             self.account.violated();
-            if self.account.shared.answer.report_only { Ok(()) } else { Err(over) }
+            if self.account.shared.enforcement.report_only { Ok(()) } else { Err(over) }
         });
         taken.map_err(|over| {
             let ready = self.account.shared.epoch.instant(over.ready, now);
             let wait = ready.saturating_duration_since(now);
             let frame = || CloseFrame::new(CloseCode::POLICY_VIOLATION, "message rate exceeded");
-            let close = self.account.shared.answer.close.clone().unwrap_or_else(frame);
+            let close = self.account.shared.enforcement.close.clone().unwrap_or_else(frame);
             Exceeded { retry_after: (!over.never).then_some(wait), close }
         })?;
         let Some(outer) = &self.outer else { return Ok(()) };
@@ -60,14 +61,14 @@ impl Allowance {
         let left = |meters: &crate::cells::Meters, cells: &mut crate::cells::Cells, now| {
             meters.0[MESSAGES].map(|meter| meter.left(cells[MESSAGES], now))
         };
-        let ours = self.account.with(crate::layer::now(), left);
+        let ours = self.account.with(now(), left);
         let theirs = self.outer.as_ref().and_then(|outer| outer.remaining());
         ours.into_iter().chain(theirs).min()
     }
 
     /// How long until so many messages could be sent; `None` if that is never.
     pub fn wait_for(&self, messages: u32) -> Option<Duration> {
-        let now = crate::layer::now();
+        let now = now();
         let ready = self.account.with(now, |meters, cells, at| match meters.0[MESSAGES] {
             None => Some(at),
             Some(meter) if meter.never(messages.into()) => None,
@@ -80,8 +81,9 @@ impl Allowance {
         }
     }
 
-    /// Gives this connection another quota of messages, from now on, and 64 times as many continuation frames. Of a quota that is shared, others' part stays as it
-    /// is. Where several layers limit messages, the innermost one's is changed.
+    /// Gives this connection another quota of messages, from now on, and 64 times as many continuation frames. Of a
+    /// quota that is shared, others' part stays as it is. Where several layers limit messages, the innermost one's is
+    /// changed.
     pub fn set_quota(&self, quota: Quota) {
         self.account.change(|meters| {
             meters.0[MESSAGES] = Some(Meter::from(quota));

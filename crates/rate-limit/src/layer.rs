@@ -1,23 +1,20 @@
-//! The layer.
+//! The builder, in which what a layer is told becomes settings.
 
-use std::{
-    hash::Hash,
-    num::NonZeroU32,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{hash::Hash, num::NonZeroU32, sync::Arc, time::Duration};
 
 use http::request::Parts;
 use portcullis_core::{CloseFrame, policy::Policy, refusal::Refusal};
-use portcullis_quota::{ByteQuota, Epoch, Meter, Quota, Secret, Table, sixty_four_times};
+use portcullis_quota::{ByteQuota, Quota, Secret, sixty_four_times};
 use tower_layer::Layer;
 
 use crate::{
     account::Account,
-    cells::{BYTES, CONTINUATIONS, CONTROL, KINDS, MESSAGES, Meters},
+    excess::Excess,
     key::{Scope, custom},
-    policy::{Answer, Excess, Limiter},
+    policy::Limiter,
     service::MessageRate,
+    settings::Settings,
+    shared::Shared,
 };
 
 /// Limits what clients send. The crate's page says what is counted and what the defaults are.
@@ -28,30 +25,6 @@ use crate::{
 pub struct MessageRateLayer {
     settings: Settings,
     shared: Arc<Shared>,
-}
-
-#[derive(Debug, Clone)]
-struct Settings {
-    messages: Option<Quota>,
-    bytes: Option<ByteQuota>,
-    control: Option<Quota>,
-    continuations: Option<Quota>,
-    scope: Scope,
-    ipv6_prefix: u8,
-    most_keys: usize,
-    answer: Answer,
-}
-
-/// What all connections of a layer have in common.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) meters: Meters,
-    pub(crate) scope: Scope,
-    pub(crate) ipv6_prefix: u8,
-    pub(crate) answer: Answer,
-    pub(crate) table: Table<KINDS>,
-    pub(crate) secret: Secret,
-    pub(crate) epoch: Epoch,
 }
 
 impl MessageRateLayer {
@@ -76,24 +49,7 @@ impl MessageRateLayer {
     }
 
     fn with(messages: Option<Quota>, bytes: Option<ByteQuota>, control: Option<Quota>) -> Self {
-        let answer = Answer {
-            excess: Excess::default(),
-            close: None,
-            max_delay: Duration::from_secs(30),
-            patience: None,
-            empty: 32,
-            report_only: false,
-        };
-        let settings = Settings {
-            messages,
-            bytes,
-            control,
-            continuations: messages.map(sixty_four_times),
-            scope: Scope::Connection,
-            ipv6_prefix: 64,
-            most_keys: 1_000_000,
-            answer,
-        };
+        let settings = Settings::new(messages, bytes, control);
         Self { shared: Arc::new(settings.shared()), settings }
     }
 
@@ -126,7 +82,7 @@ impl MessageRateLayer {
 
     /// How many empty continuation frames a message may have. More closes, whatever else is done on excess.
     pub fn empty_continuations(self, frames: u32) -> Self {
-        self.set(|settings| settings.answer.empty = frames)
+        self.set(|settings| settings.enforcement.empty = frames)
     }
 
     /// All connections of one subject share the quotas. Anonymous ones share them by client address.
@@ -168,28 +124,28 @@ impl MessageRateLayer {
 
     /// What happens to what exceeds a quota.
     pub fn on_excess(self, excess: Excess) -> Self {
-        self.set(|settings| settings.answer.excess = excess)
+        self.set(|settings| settings.enforcement.excess = excess)
     }
 
     /// How long anything may be delayed. 30 s by default; what would have to wait longer closes.
     pub fn max_delay(self, time: Duration) -> Self {
-        self.set(|settings| settings.answer.max_delay = time)
+        self.set(|settings| settings.enforcement.max_delay = time)
     }
 
     /// Where excess is delayed or dropped: after so many violations in a time, the next closes.
     pub fn close_after(self, violations: u32, time: Duration) -> Self {
-        self.set(|settings| settings.answer.patience = Some((violations, time)))
+        self.set(|settings| settings.enforcement.patience = Some((violations, time)))
     }
 
     /// The close frame for any excess, instead of 1008 and the name of the quota.
     pub fn close_frame(self, frame: CloseFrame) -> Self {
-        self.set(|settings| settings.answer.close = Some(frame))
+        self.set(|settings| settings.enforcement.close = Some(frame))
     }
 
     /// Nothing is closed, delayed or dropped. [`Allowance::violations`](crate::Allowance::violations) says what would be,
     /// and so do metrics and events.
     pub fn report_only(self) -> Self {
-        self.set(|settings| settings.answer.report_only = true)
+        self.set(|settings| settings.enforcement.report_only = true)
     }
 
     /// The quota of messages.
@@ -220,39 +176,8 @@ impl MessageRateLayer {
     }
 }
 
-impl Settings {
-    fn shared(&self) -> Shared {
-        let mut meters = Meters::default();
-        meters.0[MESSAGES] = self.messages.map(Meter::from);
-        meters.0[BYTES] = self.bytes.map(Meter::from);
-        meters.0[CONTROL] = self.control.map(Meter::from);
-        meters.0[CONTINUATIONS] = self.continuations.map(Meter::from);
-        let most = if self.scope.is_shared() { self.most_keys } else { 0 };
-        Shared {
-            table: Table::new(most, meters.period()),
-            meters,
-            scope: self.scope.clone(),
-            ipv6_prefix: self.ipv6_prefix,
-            answer: self.answer.clone(),
-            secret: Secret::default(),
-            epoch: Epoch::new(),
-        }
-    }
-}
-
-impl Shared {
-    pub(crate) fn is_by_subject(&self) -> bool {
-        matches!(self.scope, Scope::Subject { .. })
-    }
-}
-
 fn count(cells: u32) -> NonZeroU32 {
     NonZeroU32::new(cells).expect("a rate or a burst is at least one")
-}
-
-/// The clock that connections are judged by, which a test can hold.
-pub(crate) fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }
 
 impl<S> Layer<S> for MessageRateLayer {

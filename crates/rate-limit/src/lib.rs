@@ -45,16 +45,20 @@
 mod account;
 mod allowance;
 mod cells;
+mod clock;
+mod excess;
 mod key;
 mod layer;
 mod policy;
 mod service;
+mod settings;
+mod shared;
 
 pub use portcullis_quota::{ByteQuota, Quota};
 
 pub use crate::{
     allowance::{Allowance, Exceeded},
+    excess::Excess,
     layer::MessageRateLayer,
-    policy::Excess,
     service::MessageRate,
 };

@@ -1,9 +1,6 @@
-//! The decision.
+//! The judgement of frames: takes what they need from the account, and says what is done where that does not suffice.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use portcullis_core::{
     CloseCode, CloseFrame,
@@ -15,33 +12,9 @@ use portcullis_core::{
 use crate::{
     account::Account,
     cells::{BYTES, CONTINUATIONS, CONTROL, Demand, Over, of_batch, of_frame},
+    excess::{Enforcement, Excess},
     key::{Owner, of_subject},
 };
-
-/// What happens to what exceeds a quota.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Excess {
-    /// The connection is closed.
-    #[default]
-    Close,
-    /// It waits, and nothing behind it is read: TCP tells the client to slow down.
-    Delay,
-    /// The message, with all of its fragments, or the control frame is dropped. A continuation frame, and any message on
-    /// a connection that compresses, closes with 1008 instead.
-    Drop,
-}
-
-/// How excess is answered.
-#[derive(Debug, Clone)]
-pub(crate) struct Answer {
-    pub(crate) excess: Excess,
-    pub(crate) close: Option<CloseFrame>,
-    pub(crate) max_delay: Duration,
-    /// So many are delayed or dropped in so long a time; then the connection is closed.
-    pub(crate) patience: Option<(u32, Duration)>,
-    pub(crate) empty: u32,
-    pub(crate) report_only: bool,
-}
 
 /// The policy of one connection.
 pub(crate) struct Limiter {
@@ -80,12 +53,12 @@ impl Limiter {
         }
         let empty = frame.opcode() == Opcode::CONTINUATION && frame.payload_len() == 0;
         self.empty = self.empty.saturating_add(u32::from(empty));
-        self.empty > self.answer().empty
+        self.empty > self.enforcement().empty
     }
 
     fn exceeded(&mut self, demand: &Demand, over: Over, now: Instant) -> Verdict {
         self.account.violated();
-        if self.answer().report_only {
+        if self.enforcement().report_only {
             return Verdict::Pass;
         }
         if over.too_big {
@@ -95,7 +68,7 @@ impl Limiter {
         if self.is_out_of_patience(now) {
             return Verdict::Close(frame);
         }
-        match self.answer().excess {
+        match self.enforcement().excess {
             Excess::Close => Verdict::Close(frame),
             Excess::Drop => Verdict::Drop,
             Excess::Delay => self.delay(demand, over, now).map_or(Verdict::Close(frame), Verdict::Delay),
@@ -105,12 +78,12 @@ impl Limiter {
     /// When it may go on; `None` if that is too far off.
     fn delay(&self, demand: &Demand, over: Over, now: Instant) -> Option<Instant> {
         let ready = self.account.shared.epoch.instant(over.ready, now);
-        let waits = ready.saturating_duration_since(now) <= self.answer().max_delay;
+        let waits = ready.saturating_duration_since(now) <= self.enforcement().max_delay;
         waits.then(|| self.account.reserve(demand, now))
     }
 
     fn is_out_of_patience(&mut self, now: Instant) -> bool {
-        let Some((most, time)) = self.answer().patience else { return false };
+        let Some((most, time)) = self.enforcement().patience else { return false };
         let (began, violations) = match self.window {
             Some((began, violations)) if now.saturating_duration_since(began) < time => (began, violations + 1),
             _ => (now, 1),
@@ -121,11 +94,11 @@ impl Limiter {
 
     fn close(&self, reason: &'static str) -> CloseFrame {
         let own = || CloseFrame::new(CloseCode::POLICY_VIOLATION, reason);
-        self.answer().close.clone().unwrap_or_else(own)
+        self.enforcement().close.clone().unwrap_or_else(own)
     }
 
-    fn answer(&self) -> &Answer {
-        &self.account.shared.answer
+    fn enforcement(&self) -> &Enforcement {
+        &self.account.shared.enforcement
     }
 }
 
@@ -160,7 +133,7 @@ impl Policy for Limiter {
 
     fn on_frame(&mut self, frame: &FrameHeader, now: Instant) -> Verdict {
         let verdict = self.judge(frame, now);
-        if self.answer().report_only { Verdict::Pass } else { verdict }
+        if self.enforcement().report_only { Verdict::Pass } else { verdict }
     }
 
     fn on_refund(&mut self, batch: &Batch) {
@@ -175,7 +148,7 @@ impl Policy for Limiter {
     }
 
     fn take_reported(&mut self) -> u64 {
-        if !self.answer().report_only {
+        if !self.enforcement().report_only {
             return 0;
         }
         let violations = self.account.violations();

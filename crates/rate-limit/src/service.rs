@@ -1,4 +1,4 @@
-//! The service.
+//! Gives each handshake an account, a policy and an allowance; everything else passes.
 
 use std::{
     sync::Arc,
@@ -17,8 +17,8 @@ use crate::{
     account::Account,
     allowance::Allowance,
     key::{Owner, of_subject},
-    layer::Shared,
     policy::Limiter,
+    shared::Shared,
 };
 
 /// The service of [`MessageRateLayer`](crate::MessageRateLayer).
