@@ -7,7 +7,7 @@ use portcullis_quota::{ByteQuota, Meter, Quota, sixty_four_times};
 
 use crate::{
     account::Account,
-    cells::{BYTES, CONTINUATIONS, Demand, MESSAGES},
+    cells::{Cells, Demand, Kind, Meters},
     clock::now,
 };
 
@@ -39,7 +39,7 @@ impl Allowance {
     /// [`Exceeded`] if they are not there: nothing is charged then, by any layer.
     pub fn charge(&self, messages: u32) -> Result<(), Exceeded> {
         let mut demand = Demand::default();
-        demand[MESSAGES] = messages.into();
+        demand[Kind::Messages] = messages.into();
         let now = now();
         let taken = self.account.take(&demand, now).or_else(|over| {
             self.account.violated();
@@ -58,8 +58,8 @@ impl Allowance {
 
     /// How many messages could be sent now; `None` if nothing limits them.
     pub fn remaining(&self) -> Option<u64> {
-        let left = |meters: &crate::cells::Meters, cells: &mut crate::cells::Cells, now| {
-            meters.0[MESSAGES].map(|meter| meter.left(cells[MESSAGES], now))
+        let left = |meters: &Meters, cells: &mut Cells, now| {
+            meters.0[Kind::Messages].map(|meter| meter.left(cells[Kind::Messages], now))
         };
         let ours = self.account.with(now(), left);
         let theirs = self.outer.as_ref().and_then(|outer| outer.remaining());
@@ -69,10 +69,10 @@ impl Allowance {
     /// How long until so many messages could be sent; `None` if that is never.
     pub fn wait_for(&self, messages: u32) -> Option<Duration> {
         let now = now();
-        let ready = self.account.with(now, |meters, cells, at| match meters.0[MESSAGES] {
+        let ready = self.account.with(now, |meters, cells, at| match meters.0[Kind::Messages] {
             None => Some(at),
             Some(meter) if meter.never(messages.into()) => None,
-            Some(meter) => Some(meter.ready(meter.after(cells[MESSAGES], messages.into(), at))),
+            Some(meter) => Some(meter.ready(meter.after(cells[Kind::Messages], messages.into(), at))),
         });
         let ours = self.account.shared.epoch.instant(ready?, now).saturating_duration_since(now);
         match &self.outer {
@@ -86,14 +86,14 @@ impl Allowance {
     /// changed.
     pub fn set_quota(&self, quota: Quota) {
         self.account.change(|meters| {
-            meters.0[MESSAGES] = Some(Meter::from(quota));
-            meters.0[CONTINUATIONS] = Some(Meter::from(sixty_four_times(quota)));
+            meters.0[Kind::Messages] = Some(Meter::from(quota));
+            meters.0[Kind::Continuations] = Some(Meter::from(sixty_four_times(quota)));
         });
     }
 
     /// Gives this connection another quota of bytes, from now on.
     pub fn set_byte_quota(&self, quota: ByteQuota) {
-        self.account.change(|meters| meters.0[BYTES] = Some(Meter::from(quota)));
+        self.account.change(|meters| meters.0[Kind::Bytes] = Some(Meter::from(quota)));
     }
 
     /// How often this connection has exceeded a quota so far, whatever was done about it.

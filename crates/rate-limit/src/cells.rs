@@ -1,17 +1,23 @@
 //! What is counted, of four kinds at once.
 
+use std::ops::{Index, IndexMut};
+
 use portcullis_core::{
     frame::{FrameHeader, Opcode},
     policy::Batch,
 };
 use portcullis_quota::Meter;
 
-/// Messages, bytes, control frames, continuation frames.
-pub(crate) const KINDS: usize = 4;
-pub(crate) const MESSAGES: usize = 0;
-pub(crate) const BYTES: usize = 1;
-pub(crate) const CONTROL: usize = 2;
-pub(crate) const CONTINUATIONS: usize = 3;
+/// What has a quota of its own. It indexes the arrays below, which have a place for each kind, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Messages,
+    Bytes,
+    Control,
+    Continuations,
+}
+
+pub(crate) const KINDS: usize = Kind::ALL.len();
 
 /// When each kind would be all there again; nought is long ago.
 pub(crate) type Cells = [u64; KINDS];
@@ -27,13 +33,32 @@ pub(crate) struct Meters(pub(crate) [Option<Meter>; KINDS]);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Over {
     /// The first kind that there is not enough of.
-    pub(crate) kind: usize,
+    pub(crate) kind: Kind,
     /// When there would be enough of all.
     pub(crate) ready: u64,
     /// More was asked for than there ever is, of any kind.
     pub(crate) never: bool,
     /// More bytes were.
     pub(crate) too_big: bool,
+}
+
+impl Kind {
+    /// All of them, in their order.
+    const ALL: [Self; 4] = [Self::Messages, Self::Bytes, Self::Control, Self::Continuations];
+}
+
+impl<T> Index<Kind> for [T; KINDS] {
+    type Output = T;
+
+    fn index(&self, kind: Kind) -> &T {
+        &self[kind as usize]
+    }
+}
+
+impl<T> IndexMut<Kind> for [T; KINDS] {
+    fn index_mut(&mut self, kind: Kind) -> &mut T {
+        &mut self[kind as usize]
+    }
 }
 
 pub(crate) fn of_batch(batch: &Batch) -> Demand {
@@ -77,15 +102,17 @@ impl Meters {
 
     fn ask(&self, cells: &Cells, demand: &Demand, now: u64) -> (Cells, Option<Over>) {
         let (mut after, mut over) = (*cells, None::<Over>);
-        for kind in 0..KINDS {
-            let (Some(meter), asked @ 1..) = (self.0[kind], demand[kind]) else { continue };
-            after[kind] = meter.after(cells[kind], asked, now);
-            let ready = meter.ready(after[kind]);
+        // By place: an iterator over the kinds costs a message more instructions.
+        for at in 0..KINDS {
+            let (Some(meter), asked @ 1..) = (self.0[at], demand[at]) else { continue };
+            after[at] = meter.after(cells[at], asked, now);
+            let ready = meter.ready(after[at]);
             if ready > now {
+                let kind = Kind::ALL[at];
                 let over = over.get_or_insert(Over { kind, ready, never: false, too_big: false });
                 over.ready = over.ready.max(ready);
                 over.never |= meter.never(asked);
-                over.too_big |= kind == BYTES && meter.never(asked);
+                over.too_big |= kind == Kind::Bytes && meter.never(asked);
             }
         }
         (after, over)
@@ -94,5 +121,17 @@ impl Meters {
     /// How long a state takes to be full again at most.
     pub(crate) fn period(&self) -> u64 {
         self.0.iter().flatten().map(|meter| meter.period()).max().unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_is_at_its_own_place() {
+        for (at, kind) in Kind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, at, "{kind:?}");
+        }
     }
 }

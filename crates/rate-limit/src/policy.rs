@@ -11,7 +11,7 @@ use portcullis_core::{
 
 use crate::{
     account::Account,
-    cells::{BYTES, CONTINUATIONS, CONTROL, Demand, Over, of_batch, of_frame},
+    cells::{Demand, Kind, Over, of_batch, of_frame},
     excess::{Enforcement, Excess},
     key::{Owner, of_subject},
 };
@@ -102,12 +102,12 @@ impl Limiter {
     }
 }
 
-fn reason(kind: usize) -> &'static str {
+fn reason(kind: Kind) -> &'static str {
     match kind {
-        BYTES => "byte rate exceeded",
-        CONTROL => "control frame rate exceeded",
-        CONTINUATIONS => "fragment rate exceeded",
-        _ => "message rate exceeded",
+        Kind::Messages => "message rate exceeded",
+        Kind::Bytes => "byte rate exceeded",
+        Kind::Control => "control frame rate exceeded",
+        Kind::Continuations => "fragment rate exceeded",
     }
 }
 

@@ -3,7 +3,7 @@
 use portcullis_quota::{ByteQuota, Epoch, Meter, Quota, Secret, Table, sixty_four_times};
 
 use crate::{
-    cells::{BYTES, CONTINUATIONS, CONTROL, MESSAGES, Meters},
+    cells::{Kind, Meters},
     excess::Enforcement,
     key::Scope,
     shared::Shared,
@@ -38,10 +38,10 @@ impl Settings {
 
     pub(crate) fn shared(&self) -> Shared {
         let mut meters = Meters::default();
-        meters.0[MESSAGES] = self.messages.map(Meter::from);
-        meters.0[BYTES] = self.bytes.map(Meter::from);
-        meters.0[CONTROL] = self.control.map(Meter::from);
-        meters.0[CONTINUATIONS] = self.continuations.map(Meter::from);
+        meters.0[Kind::Messages] = self.messages.map(Meter::from);
+        meters.0[Kind::Bytes] = self.bytes.map(Meter::from);
+        meters.0[Kind::Control] = self.control.map(Meter::from);
+        meters.0[Kind::Continuations] = self.continuations.map(Meter::from);
         let most = if self.scope.is_shared() { self.most_keys } else { 0 };
         Shared {
             table: Table::new(most, meters.period()),
