@@ -8,14 +8,17 @@ use std::{
     time::Instant,
 };
 
+use portcullis_core::identity::Subject;
+
 use crate::{
     cells::{Cells, Demand, Meters, Over},
+    excess::Enforcement,
     key::Owner,
     shared::Shared,
 };
 
 pub(crate) struct Account {
-    pub(crate) shared: Arc<Shared>,
+    shared: Arc<Shared>,
     state: Mutex<State>,
     violations: AtomicU64,
 }
@@ -40,7 +43,16 @@ impl Account {
 
     pub(crate) fn reserve(&self, demand: &Demand, now: Instant) -> Instant {
         let ready = self.with(now, |meters, cells, now| meters.reserve(cells, demand, now));
+        self.instant(ready, now)
+    }
+
+    /// When something is ready, as the clock has it.
+    pub(crate) fn instant(&self, ready: u64, now: Instant) -> Instant {
         self.shared.epoch.instant(ready, now)
+    }
+
+    pub(crate) fn enforcement(&self) -> &Enforcement {
+        &self.shared.enforcement
     }
 
     /// Nothing is due to a time long past, so giving back needs none.
@@ -67,8 +79,11 @@ impl Account {
         self.state().owner == Owner::Unknown
     }
 
-    pub(crate) fn belongs_to(&self, owner: Owner) {
-        self.state().owner = owner;
+    /// From now on its subject's quota counts, if the layer counts by subject.
+    pub(crate) fn authenticated(&self, subject: &Subject) {
+        if let Some(owner) = self.shared.owner_of(subject) {
+            self.state().owner = owner;
+        }
     }
 
     pub(crate) fn change(&self, change: impl FnOnce(&mut Meters)) {

@@ -1,13 +1,18 @@
 //! What a handler may charge, ask and change.
 
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use portcullis_core::{CloseCode, CloseFrame, IntoClose};
+use portcullis_core::{CloseFrame, IntoClose};
 use portcullis_quota::{ByteQuota, Meter, Quota, sixty_four_times};
 
 use crate::{
     account::Account,
-    cells::{Cells, Demand, Kind, Meters},
+    cells::{Cells, Demand, Kind, Meters, Over},
     clock::now,
 };
 
@@ -43,17 +48,17 @@ impl Allowance {
         let now = now();
         let taken = self.account.take(&demand, now).or_else(|over| {
             self.account.violated();
-            if self.account.shared.enforcement.report_only { Ok(()) } else { Err(over) }
+            if self.account.enforcement().report_only { Ok(()) } else { Err(over) }
         });
-        taken.map_err(|over| {
-            let ready = self.account.shared.epoch.instant(over.ready, now);
-            let wait = ready.saturating_duration_since(now);
-            let frame = || CloseFrame::new(CloseCode::POLICY_VIOLATION, "message rate exceeded");
-            let close = self.account.shared.enforcement.close.clone().unwrap_or_else(frame);
-            Exceeded { retry_after: (!over.never).then_some(wait), close }
-        })?;
+        taken.map_err(|over| self.exceeded(over, now))?;
         let Some(outer) = &self.outer else { return Ok(()) };
         outer.charge(messages).inspect_err(|_| self.account.give_back(&demand))
+    }
+
+    fn exceeded(&self, over: Over, now: Instant) -> Exceeded {
+        let wait = self.account.instant(over.ready, now).saturating_duration_since(now);
+        let close = self.account.enforcement().close_frame("message rate exceeded");
+        Exceeded { retry_after: (!over.never).then_some(wait), close }
     }
 
     /// How many messages could be sent now; `None` if nothing limits them.
@@ -74,7 +79,7 @@ impl Allowance {
             Some(meter) if meter.never(messages.into()) => None,
             Some(meter) => Some(meter.ready(meter.after(cells[Kind::Messages], messages.into(), at))),
         });
-        let ours = self.account.shared.epoch.instant(ready?, now).saturating_duration_since(now);
+        let ours = self.account.instant(ready?, now).saturating_duration_since(now);
         match &self.outer {
             Some(outer) => outer.wait_for(messages).map(|theirs| ours.max(theirs)),
             None => Some(ours),

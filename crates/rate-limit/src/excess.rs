@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use portcullis_core::CloseFrame;
+use portcullis_core::{CloseCode, CloseFrame};
 
 /// What happens to what exceeds a quota.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,6 +27,14 @@ pub(crate) struct Enforcement {
     pub(crate) patience: Option<(u32, Duration)>,
     pub(crate) empty: u32,
     pub(crate) report_only: bool,
+}
+
+impl Enforcement {
+    /// What a connection is closed with for this reason.
+    pub(crate) fn close_frame(&self, reason: &'static str) -> CloseFrame {
+        let own = || CloseFrame::new(CloseCode::POLICY_VIOLATION, reason);
+        self.close.clone().unwrap_or_else(own)
+    }
 }
 
 impl Default for Enforcement {

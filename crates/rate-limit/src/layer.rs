@@ -50,7 +50,7 @@ impl MessageRateLayer {
 
     fn with(messages: Option<Quota>, bytes: Option<ByteQuota>, control: Option<Quota>) -> Self {
         let settings = Settings::new(messages, bytes, control);
-        Self { shared: Arc::new(settings.shared()), settings }
+        Self { shared: Arc::new(Shared::new(&settings)), settings }
     }
 
     /// So many messages at once.
@@ -156,7 +156,7 @@ impl MessageRateLayer {
     /// State that is shared begins anew: layers are configured before they are used.
     fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(&mut self.settings);
-        self.shared = Arc::new(self.settings.shared());
+        self.shared = Arc::new(Shared::new(&self.settings));
         self
     }
 
@@ -166,7 +166,7 @@ impl MessageRateLayer {
     ///
     /// A wiring error where the quota's owner cannot be told from the request.
     pub fn policy(&self, parts: &Parts) -> Result<Box<dyn Policy>, Refusal> {
-        let owner = self.shared.scope.owner(parts, &self.shared.secret, self.shared.ipv6_prefix)?;
+        let owner = self.shared.owner(parts)?;
         Ok(Box::new(Limiter::new(Arc::new(Account::new(self.shared.clone(), owner)))))
     }
 

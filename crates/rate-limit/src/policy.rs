@@ -13,7 +13,6 @@ use crate::{
     account::Account,
     cells::{Demand, Kind, Over, of_batch, of_frame},
     excess::{Enforcement, Excess},
-    key::{Owner, of_subject},
 };
 
 /// The policy of one connection.
@@ -38,7 +37,7 @@ impl Limiter {
         }
         if self.has_too_many_empty(frame) {
             self.account.violated();
-            return Verdict::Close(self.close("too many empty fragments"));
+            return Verdict::Close(self.enforcement().close_frame("too many empty fragments"));
         }
         let demand = of_frame(frame);
         match self.account.take(&demand, now) {
@@ -64,7 +63,7 @@ impl Limiter {
         if over.too_big {
             return Verdict::Close(CloseFrame::new(CloseCode::MESSAGE_TOO_BIG, "more bytes than may be sent at once"));
         }
-        let frame = self.close(reason(over.kind));
+        let frame = self.enforcement().close_frame(reason(over.kind));
         if self.is_out_of_patience(now) {
             return Verdict::Close(frame);
         }
@@ -77,7 +76,7 @@ impl Limiter {
 
     /// When it may go on; `None` if that is too far off.
     fn delay(&self, demand: &Demand, over: Over, now: Instant) -> Option<Instant> {
-        let ready = self.account.shared.epoch.instant(over.ready, now);
+        let ready = self.account.instant(over.ready, now);
         let waits = ready.saturating_duration_since(now) <= self.enforcement().max_delay;
         waits.then(|| self.account.reserve(demand, now))
     }
@@ -92,13 +91,8 @@ impl Limiter {
         violations > most
     }
 
-    fn close(&self, reason: &'static str) -> CloseFrame {
-        let own = || CloseFrame::new(CloseCode::POLICY_VIOLATION, reason);
-        self.enforcement().close.clone().unwrap_or_else(own)
-    }
-
     fn enforcement(&self) -> &Enforcement {
-        &self.account.shared.enforcement
+        self.account.enforcement()
     }
 }
 
@@ -141,9 +135,7 @@ impl Policy for Limiter {
     }
 
     fn on_authenticated(&mut self, subject: &Subject) -> Action {
-        if self.account.shared.is_by_subject() {
-            self.account.belongs_to(Owner::Shared(of_subject(&self.account.shared.secret, subject)));
-        }
+        self.account.authenticated(subject);
         Action::None
     }
 

@@ -7,19 +7,12 @@ use std::{
 
 use http::{Request, Response};
 use portcullis_core::{
-    Connection,
     policy::Policy,
     upgrade::{self, ResponseFuture},
 };
 use tower_service::Service;
 
-use crate::{
-    account::Account,
-    allowance::Allowance,
-    key::{Owner, of_subject},
-    policy::Limiter,
-    shared::Shared,
-};
+use crate::{account::Account, allowance::Allowance, policy::Limiter, shared::Shared};
 
 /// The service of [`MessageRateLayer`](crate::MessageRateLayer).
 #[derive(Debug, Clone)]
@@ -54,23 +47,18 @@ where
             Err(refusal) => return ResponseFuture::refused(refusal),
         };
         let (mut parts, body) = request.into_parts();
-        let owner = match self.shared.scope.owner(&parts, &self.shared.secret, self.shared.ipv6_prefix) {
-            Ok(owner) => known(&self.shared, owner, guarded.connection()),
+        let owner = match self.shared.owner(&parts) {
+            Ok(owner) => owner,
             Err(refusal) => return ResponseFuture::refused(refusal),
         };
+        // A subject may be known to the connection alone.
+        let subject = guarded.connection().subject();
+        let owner = subject.and_then(|subject| self.shared.owner_of(&subject)).unwrap_or(owner);
         let account = Arc::new(Account::new(self.shared.clone(), owner));
         let outer = parts.extensions.get::<Allowance>().cloned();
         parts.extensions.insert(Allowance::new(account.clone(), outer));
         let policy: Box<dyn Policy> = Box::new(Limiter::new(account));
         let future = guarded.run(|| self.inner.call(Request::from_parts(parts, body)));
         ResponseFuture::guarded(future, guarded, policy)
-    }
-}
-
-/// A subject may be known to the connection alone.
-fn known(shared: &Shared, owner: Owner, connection: &Connection) -> Owner {
-    match connection.subject() {
-        Some(subject) if shared.is_by_subject() => Owner::Shared(of_subject(&shared.secret, &subject)),
-        _ => owner,
     }
 }

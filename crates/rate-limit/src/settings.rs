@@ -1,12 +1,11 @@
-//! What a layer was told, and the state that its connections share because of it.
+//! What a layer was told.
 
-use portcullis_quota::{ByteQuota, Epoch, Meter, Quota, Secret, Table, sixty_four_times};
+use portcullis_quota::{ByteQuota, Meter, Quota, sixty_four_times};
 
 use crate::{
     cells::{Kind, Meters},
     excess::Enforcement,
     key::Scope,
-    shared::Shared,
 };
 
 #[derive(Debug, Clone)]
@@ -36,21 +35,12 @@ impl Settings {
         }
     }
 
-    pub(crate) fn shared(&self) -> Shared {
+    pub(crate) fn meters(&self) -> Meters {
         let mut meters = Meters::default();
         meters.0[Kind::Messages] = self.messages.map(Meter::from);
         meters.0[Kind::Bytes] = self.bytes.map(Meter::from);
         meters.0[Kind::Control] = self.control.map(Meter::from);
         meters.0[Kind::Continuations] = self.continuations.map(Meter::from);
-        let most = if self.scope.is_shared() { self.most_keys } else { 0 };
-        Shared {
-            table: Table::new(most, meters.period()),
-            meters,
-            scope: self.scope.clone(),
-            ipv6_prefix: self.ipv6_prefix,
-            enforcement: self.enforcement.clone(),
-            secret: Secret::default(),
-            epoch: Epoch::new(),
-        }
+        meters
     }
 }

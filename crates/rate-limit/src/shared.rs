@@ -1,26 +1,49 @@
 //! What all connections of a layer have in common: its rules, and the states of keys.
 
+use http::request::Parts;
+use portcullis_core::{identity::Subject, refusal::Refusal};
 use portcullis_quota::{Epoch, Secret, Table};
 
 use crate::{
     cells::{KINDS, Meters},
     excess::Enforcement,
-    key::Scope,
+    key::{Owner, Scope, of_subject},
+    settings::Settings,
 };
 
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) meters: Meters,
-    pub(crate) scope: Scope,
-    pub(crate) ipv6_prefix: u8,
     pub(crate) enforcement: Enforcement,
     pub(crate) table: Table<KINDS>,
-    pub(crate) secret: Secret,
     pub(crate) epoch: Epoch,
+    scope: Scope,
+    ipv6_prefix: u8,
+    secret: Secret,
 }
 
 impl Shared {
-    pub(crate) fn is_by_subject(&self) -> bool {
-        matches!(self.scope, Scope::Subject { .. })
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let meters = settings.meters();
+        let most = if settings.scope.is_shared() { settings.most_keys } else { 0 };
+        Self {
+            table: Table::new(most, meters.period()),
+            meters,
+            scope: settings.scope.clone(),
+            ipv6_prefix: settings.ipv6_prefix,
+            enforcement: settings.enforcement.clone(),
+            secret: Secret::default(),
+            epoch: Epoch::new(),
+        }
+    }
+
+    /// Whose quota the connection of a handshake uses.
+    pub(crate) fn owner(&self, parts: &Parts) -> Result<Owner, Refusal> {
+        self.scope.owner(parts, &self.secret, self.ipv6_prefix)
+    }
+
+    /// Whose quota a connection uses once its subject is known, if that makes a difference.
+    pub(crate) fn owner_of(&self, subject: &Subject) -> Option<Owner> {
+        matches!(self.scope, Scope::Subject { .. }).then(|| Owner::Shared(of_subject(&self.secret, subject)))
     }
 }

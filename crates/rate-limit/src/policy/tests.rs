@@ -3,7 +3,7 @@ use std::{num::NonZeroU32, time::Duration};
 use http::Request;
 
 use super::*;
-use crate::{ByteQuota, MessageRateLayer, Quota};
+use crate::{ByteQuota, MessageRateLayer, Quota, key::Owner};
 
 const TEXT: [u8; 6] = [0x81, 0x80, 0, 0, 0, 0];
 const HUNDRED: [u8; 6] = [0x82, 0xe4, 0, 0, 0, 0];
@@ -24,7 +24,7 @@ fn layer() -> MessageRateLayer {
 fn limiter(layer: &MessageRateLayer) -> Limiter {
     let shared = layer.shared();
     let parts = Request::new(()).into_parts().0;
-    let owner = shared.scope.owner(&parts, &shared.secret, 64).unwrap_or(Owner::Own);
+    let owner = shared.owner(&parts).unwrap_or(Owner::Own);
     Limiter::new(Arc::new(Account::new(shared, owner)))
 }
 
