@@ -53,6 +53,8 @@ mod policy;
 mod service;
 mod settings;
 mod shared;
+#[cfg(test)]
+mod tests;
 
 pub use portcullis_quota::{ByteQuota, Quota};
 

@@ -147,6 +147,3 @@ impl Policy for Limiter {
         violations - std::mem::replace(&mut self.reported, violations)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,9 +1,20 @@
-use std::{num::NonZeroU32, time::Duration};
+//! What a limiter makes of frames and batches, with every kind of quota and every way to enforce it.
+
+use std::{
+    num::NonZeroU32,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use http::Request;
+use portcullis_core::{
+    CloseCode, CloseFrame,
+    frame::FrameHeader,
+    identity::Subject,
+    policy::{Batch, BatchVerdict, Policy, Verdict},
+};
 
-use super::*;
-use crate::{ByteQuota, MessageRateLayer, Quota, key::Owner};
+use crate::{ByteQuota, Excess, MessageRateLayer, Quota, account::Account, key::Owner, policy::Limiter};
 
 const TEXT: [u8; 6] = [0x81, 0x80, 0, 0, 0, 0];
 const HUNDRED: [u8; 6] = [0x82, 0xe4, 0, 0, 0, 0];
@@ -21,11 +32,15 @@ fn layer() -> MessageRateLayer {
     layer.empty_continuations(4).byte_quota(ByteQuota::per_second(250))
 }
 
-fn limiter(layer: &MessageRateLayer) -> Limiter {
+fn account(layer: &MessageRateLayer) -> Arc<Account> {
     let shared = layer.shared();
     let parts = Request::new(()).into_parts().0;
     let owner = shared.owner(&parts).unwrap_or(Owner::Own);
-    Limiter::new(Arc::new(Account::new(shared, owner)))
+    Arc::new(Account::new(shared, owner))
+}
+
+fn limiter(layer: &MessageRateLayer) -> Limiter {
+    Limiter::new(account(layer))
 }
 
 fn now() -> Instant {
@@ -90,9 +105,9 @@ fn a_frame_that_never_fits_is_too_big_whatever_else_there_is_not_enough_of() {
 
 #[test]
 fn report_only_counts_empty_fragments_too() {
-    let mut limiter = limiter(&layer().continuation_quota(quota(1_000_000)).report_only());
-    assert_eq!(passes(&mut limiter, &EMPTY, now()), (1000, Verdict::Pass));
-    assert_eq!(limiter.account.violations(), 996);
+    let account = account(&layer().continuation_quota(quota(1_000_000)).report_only());
+    assert_eq!(passes(&mut Limiter::new(account.clone()), &EMPTY, now()), (1000, Verdict::Pass));
+    assert_eq!(account.violations(), 996);
 }
 
 #[test]
@@ -132,9 +147,9 @@ fn what_would_wait_too_long_closes() {
 #[test]
 fn report_only_admits_everything_and_counts() {
     for excess in [Excess::Close, Excess::Delay, Excess::Drop] {
-        let mut limiter = limiter(&layer().on_excess(excess).report_only());
-        assert_eq!(passes(&mut limiter, &TEXT, now()), (1000, Verdict::Pass));
-        assert_eq!(limiter.account.violations(), 998);
+        let account = account(&layer().on_excess(excess).report_only());
+        assert_eq!(passes(&mut Limiter::new(account.clone()), &TEXT, now()), (1000, Verdict::Pass));
+        assert_eq!(account.violations(), 998);
     }
 }
 
