@@ -4,7 +4,7 @@ use std::{hash::Hash, num::NonZeroU32, sync::Arc, time::Duration};
 
 use http::request::Parts;
 use portcullis_core::{CloseFrame, policy::Policy, refusal::Refusal};
-use portcullis_quota::{ByteQuota, Quota, Secret, sixty_four_times};
+use portcullis_quota::{ByteQuota, Quota, Secret};
 use tower_layer::Layer;
 
 use crate::{
@@ -61,7 +61,6 @@ impl MessageRateLayer {
     pub fn burst(self, messages: u32) -> Self {
         self.set(|settings| {
             settings.messages = settings.messages.map(|quota| quota.allow_burst(count(messages)));
-            settings.continuations = settings.messages.map(sixty_four_times);
         })
     }
 
@@ -75,7 +74,7 @@ impl MessageRateLayer {
         self.set(|settings| settings.control = Some(quota))
     }
 
-    /// The quota of continuation frames.
+    /// The quota of continuation frames. By default 64 times that of messages, burst included.
     pub fn continuation_quota(self, quota: Quota) -> Self {
         self.set(|settings| settings.continuations = Some(quota))
     }
@@ -90,9 +89,11 @@ impl MessageRateLayer {
         self.set(|settings| settings.scope = Scope::Subject { required: false })
     }
 
-    /// With [`per_subject`](Self::per_subject): who sends anything before it is known who he is, is closed with 3000.
+    /// All connections of one subject share the quotas, and a connection that sends before its subject is known is
+    /// closed with 3000. Takes precedence over [`per_subject`](Self::per_subject) and every other scope, whatever the
+    /// order of calls.
     pub fn require_subject(self) -> Self {
-        self.set(|settings| settings.scope = Scope::Subject { required: true })
+        self.set(|settings| settings.require_subject = true)
     }
 
     /// All connections of one client address share the quotas, which a layer outside must have found.

@@ -1,4 +1,5 @@
-//! What a layer was told.
+//! What a layer was told, kept as it was said. What several settings mean together is resolved when the shared state is
+//! built, so that no call of the builder undoes another.
 
 use portcullis_quota::{ByteQuota, Meter, Quota, sixty_four_times};
 
@@ -13,8 +14,11 @@ pub(crate) struct Settings {
     pub(crate) messages: Option<Quota>,
     pub(crate) bytes: Option<ByteQuota>,
     pub(crate) control: Option<Quota>,
+    /// By default 64 times that of messages.
     pub(crate) continuations: Option<Quota>,
+    /// The last that was set.
     pub(crate) scope: Scope,
+    pub(crate) require_subject: bool,
     pub(crate) ipv6_prefix: u8,
     pub(crate) most_keys: usize,
     pub(crate) enforcement: Enforcement,
@@ -27,8 +31,9 @@ impl Settings {
             messages,
             bytes,
             control,
-            continuations: messages.map(sixty_four_times),
+            continuations: None,
             scope: Scope::Connection,
+            require_subject: false,
             ipv6_prefix: 64,
             most_keys: 1_000_000,
             enforcement: Enforcement::default(),
@@ -40,7 +45,13 @@ impl Settings {
         meters.0[Kind::Messages] = self.messages.map(Meter::from);
         meters.0[Kind::Bytes] = self.bytes.map(Meter::from);
         meters.0[Kind::Control] = self.control.map(Meter::from);
-        meters.0[Kind::Continuations] = self.continuations.map(Meter::from);
+        let continuations = self.continuations.or(self.messages.map(sixty_four_times));
+        meters.0[Kind::Continuations] = continuations.map(Meter::from);
         meters
+    }
+
+    /// The scope that counts. A required subject is a restriction: no other scope lifts it.
+    pub(crate) fn scope(&self) -> Scope {
+        if self.require_subject { Scope::Subject { required: true } } else { self.scope.clone() }
     }
 }

@@ -24,12 +24,12 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(settings: &Settings) -> Self {
-        let meters = settings.meters();
-        let most = if settings.scope.is_shared() { settings.most_keys } else { 0 };
+        let (meters, scope) = (settings.meters(), settings.scope());
+        let most = if scope.is_shared() { settings.most_keys } else { 0 };
         Self {
             table: Table::new(most, meters.period()),
             meters,
-            scope: settings.scope.clone(),
+            scope,
             ipv6_prefix: settings.ipv6_prefix,
             enforcement: settings.enforcement.clone(),
             secret: Secret::default(),

@@ -201,6 +201,44 @@ fn who_is_not_signed_in_sends_nothing_where_that_is_required() {
 }
 
 #[test]
+fn a_required_subject_is_required_whatever_the_order_of_calls() {
+    let close = CloseFrame::new(CloseCode::UNAUTHORIZED, "nobody is signed in");
+    for (calls, layer) in [
+        ("alone", layer().require_subject()),
+        ("before per_subject", layer().require_subject().per_subject()),
+        ("behind per_subject", layer().per_subject().require_subject()),
+        ("before per_client_ip", layer().require_subject().per_client_ip()),
+        ("behind per_client_ip", layer().per_client_ip().require_subject()),
+        ("before per_key", layer().require_subject().per_key(|_| Some("key"))),
+        ("before global", layer().require_subject().global()),
+    ] {
+        let (mut one, mut other, now) = (limiter(&layer), limiter(&layer), now());
+        assert_eq!(passes(&mut one, &TEXT, now), (0, Verdict::Close(close.clone())), "{calls}");
+        one.on_authenticated(&Subject::new("alice"));
+        other.on_authenticated(&Subject::new("bob"));
+        assert_eq!((passes(&mut one, &TEXT, now).0, passes(&mut other, &TEXT, now).0), (2, 2), "{calls}");
+    }
+}
+
+#[test]
+fn continuations_have_the_quota_that_was_set_or_64_times_that_of_messages() {
+    let layer = || MessageRateLayer::per_second(2);
+    for (calls, layer, admitted) in [
+        ("neither", layer(), 128),
+        ("burst", layer().burst(3), 192),
+        ("quota", layer().continuation_quota(quota(5)), 5),
+        ("quota, burst", layer().continuation_quota(quota(5)).burst(3), 5),
+        ("burst, quota", layer().burst(3).continuation_quota(quota(5)), 5),
+    ] {
+        assert_eq!(
+            passes(&mut limiter(&layer), &FRAGMENT, now()),
+            (admitted, closed("fragment rate exceeded")),
+            "{calls}"
+        );
+    }
+}
+
+#[test]
 fn two_thousand_connections_share_one_quota_exactly() {
     let layer = MessageRateLayer::per_second(1).burst(5000).control_quota(quota(1)).global();
     let now = now();
