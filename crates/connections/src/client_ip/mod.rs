@@ -1,6 +1,12 @@
 //! The client behind trusted proxies.
 
+mod admit;
 mod forwarded;
 mod layer;
+mod peer;
+mod service;
+mod settings;
+#[cfg(test)]
+mod tests;
 
-pub use self::layer::{ClientIp, ClientIpLayer, InvalidNetwork};
+pub use self::{layer::ClientIpLayer, service::ClientIp, settings::InvalidNetwork};

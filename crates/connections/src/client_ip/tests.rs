@@ -1,0 +1,56 @@
+//! Which address is found behind which proxies.
+
+use std::net::IpAddr;
+
+use http::{HeaderMap, HeaderName};
+
+use super::ClientIpLayer;
+
+#[test]
+fn the_client_is_the_first_whom_nobody_trusts() {
+    let layer =
+        ClientIpLayer::new().trust(["10.0.0.0/8", "2001:db8:f::/48", "192.0.2.250", "::ffff:172.16.0.0/108"]).unwrap();
+    for (peer, header, client) in [
+        ("203.0.113.1", "198.51.100.1", "203.0.113.1"),
+        ("10.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("::ffff:10.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "1.1.1.1, 198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "1.1.1.1, 198.51.100.1, 10.0.0.2", "198.51.100.1"),
+        ("10.0.0.1", "198.51.100.1, ::ffff:10.0.0.2", "198.51.100.1"),
+        ("10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3"),
+        ("10.0.0.1", "198.51.100.1, nonsense", "10.0.0.1"),
+        ("10.0.0.1", "198.51.100.1, nonsense, 10.0.0.2", "10.0.0.2"),
+        ("192.0.2.250", "198.51.100.1", "198.51.100.1"),
+        ("192.0.2.251", "198.51.100.1", "192.0.2.251"),
+        ("2001:db8:f::1", "2001:db8::7", "2001:db8::7"),
+        ("172.16.9.9", "198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "\", 198.51.100.1", "198.51.100.1"),
+    ] {
+        let headers = HeaderMap::from_iter([(HeaderName::from_static("x-forwarded-for"), header.parse().unwrap())]);
+        let found = layer.client(peer.parse().unwrap(), &headers);
+        assert_eq!(found, client.parse::<IpAddr>().unwrap(), "{peer} {header}");
+    }
+    assert_eq!(layer.client("10.0.0.1".parse().unwrap(), &HeaderMap::new()), "10.0.0.1".parse::<IpAddr>().unwrap());
+}
+
+#[test]
+fn other_headers_are_read_where_the_user_says_so() {
+    let headers: HeaderMap =
+        [("x-forwarded-for", "1.1.1.1"), ("forwarded", "for=2.2.2.2"), ("cf-connecting-ip", "3.3.3.3")]
+            .into_iter()
+            .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
+            .collect();
+    let layer = || ClientIpLayer::new().trust(["10.0.0.1"]).unwrap();
+    let found = |layer: ClientIpLayer| layer.client("10.0.0.1".parse().unwrap(), &headers).to_string();
+    assert_eq!(found(layer()), "1.1.1.1");
+    assert_eq!(found(layer().forwarded()), "2.2.2.2");
+    assert_eq!(found(layer().header(HeaderName::from_static("cf-connecting-ip"))), "3.3.3.3");
+}
+
+#[test]
+fn wrong_networks_are_errors_when_the_layer_is_built() {
+    for network in ["10.0.0.0/33", "10.0.0", "", "localhost", "10.0.0.0/-1", "2001:db8::/129"] {
+        let error = ClientIpLayer::new().trust([network]).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("invalid network {network:?}")), "{error}");
+    }
+}
