@@ -35,14 +35,15 @@
 //! # Ok::<_, portcullis_connections::InvalidNetwork>(())
 //! ```
 
+mod client;
 mod client_ip;
+mod handshake_rate;
 mod limit;
-mod rate;
 
 pub use portcullis_core::Connections;
 
 pub use crate::{
     client_ip::{ClientIp, ClientIpLayer, InvalidNetwork},
+    handshake_rate::{HandshakeRate, HandshakeRateLayer},
     limit::{ConnectionLimit, ConnectionLimitLayer, Limit, ResponseFuture},
-    rate::{HandshakeRate, HandshakeRateLayer},
 };

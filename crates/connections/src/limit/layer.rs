@@ -10,7 +10,7 @@ use super::{
     pool::{Crossed, Full, Key, Pool},
     service::ConnectionLimit,
 };
-use crate::rate::client;
+use crate::client::client;
 
 /// How many connections there may be of one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

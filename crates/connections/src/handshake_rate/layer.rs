@@ -1,0 +1,114 @@
+//! The builder of a limit on handshakes.
+
+use std::{fmt, num::NonZeroU32, sync::Arc, time::Instant};
+
+use http::request::Parts;
+use portcullis_core::refusal::Refusal;
+use portcullis_quota::Quota;
+use tower_layer::Layer;
+
+use super::{
+    admit::admit,
+    rate::Rate,
+    service::HandshakeRate,
+    settings::{Scope, Settings},
+};
+
+/// Limits how often new connections are asked for: of the whole server, or of one client address, subject or key.
+///
+/// Every handshake is charged, also one that is refused further inside: stand outside of whatever costs much. More are
+/// refused with 429, or 503 where the limit is the server's, and `Retry-After`.
+///
+/// # Defaults
+///
+/// The whole server. A million keys are remembered, of about a hundred bytes each; keys that find no room share one quota.
+#[derive(Clone)]
+#[must_use]
+pub struct HandshakeRateLayer {
+    quota: Quota,
+    settings: Settings,
+    rate: Arc<Rate>,
+}
+
+impl HandshakeRateLayer {
+    /// So many a second on average, and as many at once.
+    ///
+    /// # Panics
+    ///
+    /// If that is none.
+    pub fn per_second(handshakes: u32) -> Self {
+        Self::new(Quota::per_second(count(handshakes)))
+    }
+
+    /// A quota of handshakes.
+    pub fn new(quota: Quota) -> Self {
+        Self { quota, settings: Settings::default(), rate: Arc::new(Rate::new(quota)) }
+    }
+
+    /// So many at once.
+    ///
+    /// # Panics
+    ///
+    /// If that is none.
+    pub fn burst(self, handshakes: u32) -> Self {
+        let quota = self.quota.allow_burst(count(handshakes));
+        Self { quota, rate: Arc::new(Rate::new(quota)), ..self }
+    }
+
+    /// Each client address has the quota for itself. A layer outside must have found it.
+    pub fn per_client_ip(self) -> Self {
+        self.set(|settings| settings.scope = Scope::Client)
+    }
+
+    /// How many leading bits of an IPv6 address name a client. 64 by default.
+    pub fn ipv6_prefix(self, bits: u8) -> Self {
+        self.set(|settings| settings.ipv6_prefix = bits)
+    }
+
+    /// Each subject has the quota for itself, and each client address of those who are nobody yet.
+    pub fn per_subject(self) -> Self {
+        self.set(|settings| settings.scope = Scope::Subject)
+    }
+
+    /// Each key has the quota for itself. Without a key a handshake is not counted.
+    pub fn per_key(self, key: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.set(|settings| settings.scope = Scope::Custom(Arc::new(key)))
+    }
+
+    /// Refuses nobody.
+    pub fn report_only(self) -> Self {
+        self.set(|settings| settings.report_only = true)
+    }
+
+    /// The decision about a handshake, as a plain function of the time.
+    ///
+    /// # Errors
+    ///
+    /// Why it is refused.
+    pub fn admit(&self, parts: &Parts, now: Instant) -> Result<(), Refusal> {
+        admit(&self.settings, &self.rate, parts, now)
+    }
+
+    fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(&mut self.settings);
+        self
+    }
+}
+
+fn count(cells: u32) -> NonZeroU32 {
+    NonZeroU32::new(cells).expect("a rate or a burst is at least one")
+}
+
+impl fmt::Debug for HandshakeRateLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HandshakeRateLayer").field("quota", &self.quota).finish_non_exhaustive()
+    }
+}
+
+impl<S> Layer<S> for HandshakeRateLayer {
+    type Service = HandshakeRate<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        HandshakeRate::new(inner, self.settings.clone(), self.rate.clone())
+    }
+}

@@ -1,0 +1,64 @@
+//! Whose handshakes are counted together, and how one too many is refused.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use http::{StatusCode, request::Parts};
+use portcullis_core::{CloseCode, CloseFrame, identity::Subject, refusal::Refusal};
+use portcullis_quota::{Key, Secret};
+
+use crate::client::client;
+
+pub(super) type KeyOf = dyn Fn(&Parts) -> Option<String> + Send + Sync;
+
+#[derive(Clone)]
+pub(super) enum Scope {
+    Global,
+    Client,
+    Subject,
+    Custom(Arc<KeyOf>),
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    pub(super) scope: Scope,
+    pub(super) ipv6_prefix: u8,
+    pub(super) report_only: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { scope: Scope::Global, ipv6_prefix: 64, report_only: false }
+    }
+}
+
+impl Settings {
+    /// Whose rate a handshake counts against, if anyone's.
+    pub(super) fn key(&self, parts: &Parts, secret: &Secret) -> Result<Option<Key>, Refusal> {
+        match (&self.scope, parts.extensions.get::<Subject>()) {
+            (Scope::Global, _) => Ok(Some(Key::ONE)),
+            (Scope::Subject, Some(subject)) => Ok(Some(secret.key(&("subject", subject)))),
+            (Scope::Custom(key), _) => Ok(key(parts).map(|key| secret.key(&("custom", key)))),
+            (Scope::Client | Scope::Subject, _) => Ok(Some(secret.key(&("client", client(parts, self.ipv6_prefix)?)))),
+        }
+    }
+
+    pub(super) fn refusal(&self, wait: Duration) -> Refusal {
+        let (kind, status) = match self.scope {
+            Scope::Global => ("server_handshake_rate", StatusCode::SERVICE_UNAVAILABLE),
+            _ => ("handshake_rate", StatusCode::TOO_MANY_REQUESTS),
+        };
+        let close = CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "too many handshakes");
+        Refusal::new(kind, status).close(close).retry_after(wait).sentence("too many handshakes")
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Global => "Global",
+            Self::Client => "Client",
+            Self::Subject => "Subject",
+            Self::Custom(_) => "Custom",
+        })
+    }
+}
