@@ -1,4 +1,4 @@
-//! The future.
+//! Waits for the answer to a handshake: only an accepted one replaces other connections.
 
 use std::{
     fmt,

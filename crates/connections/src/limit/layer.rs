@@ -1,44 +1,12 @@
-//! The layer and its settings.
+//! The builder of a limit on live connections, and the pool that all of its services share.
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use http::{StatusCode, request::Parts};
-use portcullis_core::{CloseCode, CloseFrame, Connection, identity::Subject, refusal::Refusal};
+use http::request::Parts;
+use portcullis_core::Connection;
 use tower_layer::Layer;
 
-use super::{
-    pool::{Crossed, Full, Key, Pool},
-    service::ConnectionLimit,
-};
-use crate::client::client;
-
-/// How many connections there may be of one key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limit {
-    pub(crate) most: usize,
-    pub(crate) evict: bool,
-}
-
-impl Limit {
-    /// So many; more are refused.
-    pub const fn new(most: usize) -> Self {
-        Self { most, evict: false }
-    }
-
-    /// Beyond that, the oldest makes room as soon as the newcomer's handshake is accepted.
-    pub const fn evict_oldest(self) -> Self {
-        Self { evict: true, ..self }
-    }
-}
-
-impl From<usize> for Limit {
-    fn from(most: usize) -> Self {
-        Self::new(most)
-    }
-}
-
-type KeyOf = dyn Fn(&Parts) -> Option<String> + Send + Sync;
-type OnHighWater = dyn Fn(usize, usize) + Send + Sync;
+use super::{capacity::Limit, pool::Pool, service::ConnectionLimit, settings::Settings};
 
 /// Limits live connections. The crate's page has the rules.
 ///
@@ -50,34 +18,10 @@ pub struct ConnectionLimitLayer {
     pool: Arc<Pool<Connection>>,
 }
 
-#[derive(Clone)]
-pub(crate) struct Settings {
-    global: Option<usize>,
-    client: Option<Limit>,
-    subject: Option<Limit>,
-    key: Option<(Arc<KeyOf>, Limit)>,
-    unauthenticated: Option<usize>,
-    ipv6_prefix: u8,
-    retry_after: Duration,
-    on_high_water: Option<Arc<OnHighWater>>,
-    pub(crate) report_only: bool,
-}
-
 impl ConnectionLimitLayer {
     /// No limit yet.
     pub fn new() -> Self {
-        let settings = Settings {
-            global: None,
-            client: None,
-            subject: None,
-            key: None,
-            unauthenticated: None,
-            ipv6_prefix: 64,
-            retry_after: Duration::from_secs(5),
-            on_high_water: None,
-            report_only: false,
-        };
-        Self { pool: Arc::new(Pool::new(None)), settings: Arc::new(settings) }
+        Self { pool: Arc::new(Pool::new(None)), settings: Arc::default() }
     }
 
     /// How many there may be in all. More are refused with 503.
@@ -151,58 +95,6 @@ impl ConnectionLimitLayer {
 impl Default for ConnectionLimitLayer {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl Settings {
-    /// The limits that a handshake counts against.
-    pub(crate) fn keys(&self, parts: &Parts) -> Result<Vec<(Key, Limit)>, Refusal> {
-        let mut keys = Vec::new();
-        if let Some(limit) = self.client {
-            keys.push((Key::Client(client(parts, self.ipv6_prefix)?), limit));
-        }
-        let subject = parts.extensions.get::<Subject>();
-        if let (Some(limit), Some(subject)) = (self.subject, subject) {
-            keys.push((Key::Subject(subject.clone()), limit));
-        }
-        if let (Some(most), None) = (self.unauthenticated, subject) {
-            keys.push((Key::Unauthenticated, Limit::new(most)));
-        }
-        if let Some((key, limit)) = self.key.as_ref().and_then(|(key, limit)| Some((key(parts)?, *limit))) {
-            keys.push((Key::Custom(key.into()), limit));
-        }
-        // Each connection keeps its own.
-        keys.shrink_to_fit();
-        Ok(keys)
-    }
-
-    /// What waits for the subject, if anything does.
-    pub(crate) fn awaits_subject(&self, parts: &Parts) -> bool {
-        (self.subject.is_some() || self.unauthenticated.is_some()) && parts.extensions.get::<Subject>().is_none()
-    }
-
-    pub(crate) fn subject_limit(&self) -> Option<Limit> {
-        self.subject
-    }
-
-    pub(crate) fn refusal(&self, full: &Full) -> Refusal {
-        let (kind, status, reason) = match full {
-            Full::Server => ("server_full", StatusCode::SERVICE_UNAVAILABLE, "server full"),
-            Full::Of(Key::Unauthenticated) => {
-                ("too_many_unauthenticated", StatusCode::SERVICE_UNAVAILABLE, "server full")
-            }
-            Full::Of(_) => ("too_many_connections", StatusCode::TOO_MANY_REQUESTS, "too many connections"),
-        };
-        let close = CloseFrame::new(CloseCode::TRY_AGAIN_LATER, reason);
-        Refusal::new(kind, status).close(close).retry_after(self.retry_after).sentence(reason)
-    }
-
-    pub(crate) fn announce(&self, Crossed { live, most }: Crossed) {
-        #[cfg(feature = "tracing")]
-        tracing::warn!(target: "portcullis", live, most, "nine tenths of the connections that may live do");
-        if let Some(announce) = &self.on_high_water {
-            announce(live, most);
-        }
     }
 }
 

@@ -1,13 +1,11 @@
 //! Limits on live connections.
 
+mod capacity;
 mod future;
 mod layer;
 mod policy;
 mod pool;
 mod service;
+mod settings;
 
-pub use self::{
-    future::ResponseFuture,
-    layer::{ConnectionLimitLayer, Limit},
-    service::ConnectionLimit,
-};
+pub use self::{capacity::Limit, future::ResponseFuture, layer::ConnectionLimitLayer, service::ConnectionLimit};

@@ -9,7 +9,7 @@ use portcullis_core::{
 };
 
 use super::{
-    layer::Limit,
+    capacity::Limit,
     pool::{Evicted, Key, Permit},
 };
 

@@ -13,7 +13,7 @@ use std::{
 
 use portcullis_core::identity::Subject;
 
-use super::layer::Limit;
+use super::capacity::Limit;
 
 /// Whose connections are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

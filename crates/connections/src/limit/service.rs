@@ -1,4 +1,4 @@
-//! The service.
+//! Takes permits for a handshake, and hands them to its connection.
 
 use std::{
     fmt,
@@ -17,9 +17,9 @@ use tower_service::Service;
 
 use super::{
     future::{Newcomer, ResponseFuture},
-    layer::Settings,
     policy::Late,
     pool::Pool,
+    settings::Settings,
 };
 
 /// The service of [`ConnectionLimitLayer`](crate::ConnectionLimitLayer).

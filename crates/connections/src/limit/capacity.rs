@@ -1,0 +1,26 @@
+//! How many connections a key may have, and what makes room for one more.
+
+/// How many connections there may be of one key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    pub(crate) most: usize,
+    pub(crate) evict: bool,
+}
+
+impl Limit {
+    /// So many; more are refused.
+    pub const fn new(most: usize) -> Self {
+        Self { most, evict: false }
+    }
+
+    /// Beyond that, the oldest makes room as soon as the newcomer's handshake is accepted.
+    pub const fn evict_oldest(self) -> Self {
+        Self { evict: true, ..self }
+    }
+}
+
+impl From<usize> for Limit {
+    fn from(most: usize) -> Self {
+        Self::new(most)
+    }
+}

@@ -1,0 +1,96 @@
+//! Which limits a handshake counts against, and how it is refused where one is reached.
+
+use std::{sync::Arc, time::Duration};
+
+use http::{StatusCode, request::Parts};
+use portcullis_core::{CloseCode, CloseFrame, identity::Subject, refusal::Refusal};
+
+use super::{
+    capacity::Limit,
+    pool::{Crossed, Full, Key},
+};
+use crate::client::client;
+
+pub(super) type KeyOf = dyn Fn(&Parts) -> Option<String> + Send + Sync;
+pub(super) type OnHighWater = dyn Fn(usize, usize) + Send + Sync;
+
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(super) global: Option<usize>,
+    pub(super) client: Option<Limit>,
+    pub(super) subject: Option<Limit>,
+    pub(super) key: Option<(Arc<KeyOf>, Limit)>,
+    pub(super) unauthenticated: Option<usize>,
+    pub(super) ipv6_prefix: u8,
+    pub(super) retry_after: Duration,
+    pub(super) on_high_water: Option<Arc<OnHighWater>>,
+    pub(super) report_only: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            global: None,
+            client: None,
+            subject: None,
+            key: None,
+            unauthenticated: None,
+            ipv6_prefix: 64,
+            retry_after: Duration::from_secs(5),
+            on_high_water: None,
+            report_only: false,
+        }
+    }
+}
+
+impl Settings {
+    /// The limits that a handshake counts against.
+    pub(crate) fn keys(&self, parts: &Parts) -> Result<Vec<(Key, Limit)>, Refusal> {
+        let mut keys = Vec::new();
+        if let Some(limit) = self.client {
+            keys.push((Key::Client(client(parts, self.ipv6_prefix)?), limit));
+        }
+        let subject = parts.extensions.get::<Subject>();
+        if let (Some(limit), Some(subject)) = (self.subject, subject) {
+            keys.push((Key::Subject(subject.clone()), limit));
+        }
+        if let (Some(most), None) = (self.unauthenticated, subject) {
+            keys.push((Key::Unauthenticated, Limit::new(most)));
+        }
+        if let Some((key, limit)) = self.key.as_ref().and_then(|(key, limit)| Some((key(parts)?, *limit))) {
+            keys.push((Key::Custom(key.into()), limit));
+        }
+        // Each connection keeps its own.
+        keys.shrink_to_fit();
+        Ok(keys)
+    }
+
+    /// What waits for the subject, if anything does.
+    pub(crate) fn awaits_subject(&self, parts: &Parts) -> bool {
+        (self.subject.is_some() || self.unauthenticated.is_some()) && parts.extensions.get::<Subject>().is_none()
+    }
+
+    pub(crate) fn subject_limit(&self) -> Option<Limit> {
+        self.subject
+    }
+
+    pub(crate) fn refusal(&self, full: &Full) -> Refusal {
+        let (kind, status, reason) = match full {
+            Full::Server => ("server_full", StatusCode::SERVICE_UNAVAILABLE, "server full"),
+            Full::Of(Key::Unauthenticated) => {
+                ("too_many_unauthenticated", StatusCode::SERVICE_UNAVAILABLE, "server full")
+            }
+            Full::Of(_) => ("too_many_connections", StatusCode::TOO_MANY_REQUESTS, "too many connections"),
+        };
+        let close = CloseFrame::new(CloseCode::TRY_AGAIN_LATER, reason);
+        Refusal::new(kind, status).close(close).retry_after(self.retry_after).sentence(reason)
+    }
+
+    pub(crate) fn announce(&self, Crossed { live, most }: Crossed) {
+        #[cfg(feature = "tracing")]
+        tracing::warn!(target: "portcullis", live, most, "nine tenths of the connections that may live do");
+        if let Some(announce) = &self.on_high_water {
+            announce(live, most);
+        }
+    }
+}
