@@ -1,4 +1,4 @@
-//! Long enough.
+//! Closes connections at a maximum age.
 
 use std::{
     sync::Arc,

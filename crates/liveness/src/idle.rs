@@ -1,4 +1,4 @@
-//! Nobody says anything.
+//! Closes connections on which no message was exchanged for a given time.
 
 use std::{
     sync::Arc,

@@ -1,4 +1,4 @@
-//! Pings, and a verdict on who does not answer.
+//! Pings peers, and closes connections whose peer does not answer.
 
 use std::{
     sync::Arc,

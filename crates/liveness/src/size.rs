@@ -1,4 +1,4 @@
-//! The size of a message.
+//! Bounds a message: its bytes, its fragments, and the time it takes.
 
 use std::{
     sync::Arc,

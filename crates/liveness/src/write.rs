@@ -1,4 +1,4 @@
-//! The peer does not read.
+//! Closes connections whose peer does not read.
 
 use std::{
     sync::Arc,

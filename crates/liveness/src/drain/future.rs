@@ -1,9 +1,10 @@
-//! The future of a response.
+//! Waits for the answer to a handshake, and refuses it where the drain's deadline passes first.
 
 use std::{
     fmt,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -15,7 +16,7 @@ use portcullis_core::{
 };
 use tokio::sync::futures::OwnedNotified;
 
-use super::Drain;
+use super::settings::Settings;
 
 pin_project! {
     /// The inner service's response, or a refusal: at once, or when the drain's deadline passes over a handshake.
@@ -25,7 +26,7 @@ pin_project! {
         future: upgrade::ResponseFuture<F>,
         #[pin]
         cut: Option<OwnedNotified>,
-        drain: Option<Drain>,
+        settings: Option<Arc<Settings>>,
     }
 }
 
@@ -38,13 +39,13 @@ impl<F> ResponseFuture<F> {
         Self::of(upgrade::ResponseFuture::refused(refusal))
     }
 
-    pub(super) fn admitted(future: F, guarded: Guarded, cut: OwnedNotified, drain: Drain) -> Self {
+    pub(super) fn admitted(future: F, guarded: Guarded, cut: OwnedNotified, settings: Arc<Settings>) -> Self {
         let future = upgrade::ResponseFuture::guarded(future, guarded, None);
-        Self { future, cut: Some(cut), drain: Some(drain) }
+        Self { future, cut: Some(cut), settings: Some(settings) }
     }
 
     fn of(future: upgrade::ResponseFuture<F>) -> Self {
-        Self { future, cut: None, drain: None }
+        Self { future, cut: None, settings: None }
     }
 }
 
@@ -60,11 +61,13 @@ where
         if let Poll::Ready(response) = this.future.as_mut().poll(cx) {
             return Poll::Ready(response);
         }
-        let (Some(cut), Some(drain)) = (this.cut.as_mut().as_pin_mut(), &*this.drain) else { return Poll::Pending };
+        let (Some(cut), Some(settings)) = (this.cut.as_mut().as_pin_mut(), &*this.settings) else {
+            return Poll::Pending;
+        };
         if cut.poll(cx).is_pending() {
             return Poll::Pending;
         }
-        this.future.as_mut().refuse(drain.refusal());
+        this.future.as_mut().refuse(settings.refusal());
         this.cut.set(None);
         this.future.poll(cx)
     }

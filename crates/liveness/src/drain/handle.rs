@@ -1,12 +1,14 @@
-//! The handle, and its settings.
+//! The handle by which a server is drained: sets how, begins it, and waits for its end.
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
-use http::StatusCode;
-use portcullis_core::{CloseCode, CloseFrame, Connections, refusal::Refusal};
+use portcullis_core::{CloseCode, CloseFrame, Connections};
 
 use super::{
-    DrainLayer, Drained, run,
+    drained::Drained,
+    layer::DrainLayer,
+    run::run,
+    settings::Settings,
     state::{Stage, State},
 };
 
@@ -16,18 +18,8 @@ use super::{
 #[derive(Clone)]
 #[must_use]
 pub struct Drain {
-    pub(super) settings: Arc<Settings>,
-    pub(super) state: Arc<State>,
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct Settings {
-    pub(super) frame: CloseFrame,
-    pub(super) window: Duration,
-    pub(super) quiet: Duration,
-    pub(super) grace: Duration,
-    pub(super) deadline: Duration,
-    retry_after: Duration,
+    settings: Arc<Settings>,
+    state: Arc<State>,
 }
 
 /// No time is longer, so that none overflows.
@@ -42,15 +34,7 @@ impl Drain {
     /// A drain of all connections in a registry, and of those that come through the drain's layer, which puts them there.
     /// A route of the registry's that has not got that layer admits handshakes to the end.
     pub fn of(connections: Connections) -> Self {
-        let settings = Settings {
-            frame: CloseFrame::new(CloseCode::SERVICE_RESTART, "service restarts"),
-            window: Duration::from_secs(5),
-            quiet: Duration::from_millis(500),
-            grace: Duration::from_secs(5),
-            deadline: Duration::from_secs(25),
-            retry_after: Duration::from_secs(5),
-        };
-        Self { settings: Arc::new(settings), state: Arc::new(State::new(connections)) }
+        Self { settings: Arc::default(), state: Arc::new(State::new(connections)) }
     }
 
     /// What the clients read. 1012, "service restarts", by default. It should be one that they retry on, such as 1001,
@@ -101,7 +85,7 @@ impl Drain {
 
     /// The layer. It has the settings of this handle: make it when they are complete.
     pub fn layer(&self) -> DrainLayer {
-        DrainLayer::new(self.clone())
+        DrainLayer::new(self.settings.clone(), self.state.clone())
     }
 
     /// The connections that are, or would be, drained.
@@ -136,7 +120,12 @@ impl Drain {
     pub fn start(&self) -> impl Future<Output = Drained> + Send + use<> {
         self.state.begin();
         let drain = self.clone();
-        async move { if drain.state.is_over() { drain.drained().await } else { run::run(drain).await } }
+        async move {
+            if drain.state.is_over() {
+                return drain.drained().await;
+            }
+            run(&drain.settings, &drain.state).await
+        }
     }
 
     /// Waits for a signal, and drains: what `with_graceful_shutdown` of axum's wants.
@@ -170,13 +159,6 @@ impl Drain {
             signal.await;
             drain.start().await;
         }
-    }
-
-    /// Why a handshake is refused.
-    pub(super) fn refusal(&self) -> Refusal {
-        let Settings { frame, retry_after, .. } = &*self.settings;
-        let refusal = Refusal::new("draining", StatusCode::SERVICE_UNAVAILABLE).close(frame.clone());
-        refusal.retry_after(*retry_after).sentence("this server is shutting down")
     }
 }
 

@@ -1,22 +1,25 @@
-//! The layer.
+//! Puts a drain around a service.
+
+use std::sync::Arc;
 
 use tower_layer::Layer;
 
-use super::{Drain, DrainService};
+use super::{service::DrainService, settings::Settings, state::State};
 
-/// The layer of [`Drain::layer`]: refuses handshakes once the drain has begun, and knows the connections of those
-/// before.
+/// The layer of [`Drain::layer`](crate::Drain::layer): refuses handshakes once the drain has begun, and knows the
+/// connections of those before.
 ///
 /// Stands right inside of `CloseLayer`, so that a browser reads why it was refused.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct DrainLayer {
-    drain: Drain,
+    settings: Arc<Settings>,
+    state: Arc<State>,
 }
 
 impl DrainLayer {
-    pub(super) fn new(drain: Drain) -> Self {
-        Self { drain }
+    pub(super) fn new(settings: Arc<Settings>, state: Arc<State>) -> Self {
+        Self { settings, state }
     }
 }
 
@@ -24,6 +27,6 @@ impl<S> Layer<S> for DrainLayer {
     type Service = DrainService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        DrainService::new(inner, self.drain.clone())
+        DrainService::new(inner, self.settings.clone(), self.state.clone())
     }
 }

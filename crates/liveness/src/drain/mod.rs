@@ -11,17 +11,18 @@
 //! - A handler is not given what comes in from then on, and has time for the answers that it owes. Then it reads the
 //!   close, and ends as it does when its client leaves. It may clean up: handlers are waited for, too.
 //! - What is left at the deadline is aborted: clients that do not answer the close, handshakes that do not complete.
-//! - [`Drained`] counts how each of them ended.
+//! - [`Drained`](crate::Drained) counts how each of them ended.
 //!
-//! With axum it is one line: [`with_graceful_shutdown(drain.on(signal))`](Drain::on). That future is ready when the
-//! drain is over, so that `serve` goes on accepting, and refusing, until then; over HTTP/1.1 `serve` would otherwise
-//! return before the first socket was closed, and the process with it. Where new connections should go to another
-//! process at once, let axum wait for [`drain.begun()`](Drain::begun), and wait for [`drain.drained()`](Drain::drained)
-//! after `serve`. Without axum, await [`drain.start()`](Drain::start) before the server stops.
+//! With axum it is one line: [`with_graceful_shutdown(drain.on(signal))`](crate::Drain::on). That future is ready when
+//! the drain is over, so that `serve` goes on accepting, and refusing, until then; over HTTP/1.1 `serve` would
+//! otherwise return before the first socket was closed, and the process with it. Where new connections should go to
+//! another process at once, let axum wait for [`drain.begun()`](crate::Drain::begun), and wait for
+//! [`drain.drained()`](crate::Drain::drained) after `serve`. Without axum, await [`drain.start()`](crate::Drain::start)
+//! before the server stops.
 //!
-//! **What this does not do**: tell a load balancer, which may ask [`has_begun`](Drain::has_begun); stop a handler that
-//! does not return, which ends with its process; keep what a client sent and no handler has read. A client that wants to
-//! know what arrived needs acknowledgements, and sends what is not acknowledged again.
+//! **What this does not do**: tell a load balancer, which may ask [`has_begun`](crate::Drain::has_begun); stop a
+//! handler that does not return, which ends with its process; keep what a client sent and no handler has read. A client
+//! that wants to know what arrived needs acknowledgements, and sends what is not acknowledged again.
 //!
 //! # Defaults
 //!
@@ -58,8 +59,8 @@ pub(crate) mod handle;
 pub(crate) mod layer;
 mod run;
 mod service;
+mod settings;
 mod spread;
 mod state;
 
-use self::{drained::Drained, handle::Drain, layer::DrainLayer};
 pub use self::{future::ResponseFuture, service::DrainService};

@@ -8,14 +8,14 @@ use std::{
 use portcullis_core::{Connection, Ended, EndedBy};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{Drain, Drained, count::Count, handle::Settings, spread::spread};
+use super::{count::Count, drained::Drained, settings::Settings, spread::spread, state::State};
 
 /// Aborted connections are let go of by tasks of their own, which need a moment.
 const MOMENT: Duration = Duration::from_secs(1);
 
-pub(super) async fn run(drain: Drain) -> Drained {
-    let (settings, began) = (&*drain.settings, Instant::now());
-    let connections = drain.connections().all();
+pub(super) async fn run(settings: &Settings, state: &State) -> Drained {
+    let began = Instant::now();
+    let connections = state.connections.all();
     note_begin(connections.len());
     let (live, busy) = watch(&connections);
     let in_time = timeout(settings.deadline, async {
@@ -24,17 +24,17 @@ pub(super) async fn run(drain: Drain) -> Drained {
     });
     let mut drained = match in_time.await {
         Ok(()) => tally(&connections),
-        Err(_elapsed) => cut_off(&drain, &connections, &live).await,
+        Err(_elapsed) => cut_off(state, &connections, &live).await,
     };
     let left = settings.deadline.saturating_sub(began.elapsed());
     // Whoever does not finish in time is counted.
     let _elapsed = timeout(left.min(settings.grace), async {
         busy.none_left().await;
-        drain.state.turned_away.none_left().await;
+        state.turned_away.none_left().await;
     })
     .await;
     drained.busy = busy.left();
-    let drained = drain.state.finish(drained);
+    let drained = state.finish(drained);
     note_end(drained);
     drained
 }
@@ -61,9 +61,9 @@ async fn tell(connections: &[Connection], settings: &Settings) {
 }
 
 /// The deadline has passed.
-async fn cut_off(drain: &Drain, connections: &[Connection], live: &Count) -> Drained {
+async fn cut_off(state: &State, connections: &[Connection], live: &Count) -> Drained {
     let drained = tally(connections);
-    drain.state.cut_handshakes();
+    state.cut_handshakes();
     for connection in connections {
         connection.abort();
     }

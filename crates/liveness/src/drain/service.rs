@@ -1,23 +1,27 @@
-//! The service.
+//! Refuses handshakes once the drain has begun, and registers the connections of those before.
 
-use std::task::{Context, Poll};
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use http::{Request, Response};
 use portcullis_core::{handshake, upgrade};
 use tower_service::Service;
 
-use super::{Drain, ResponseFuture};
+use super::{future::ResponseFuture, settings::Settings, state::State};
 
-/// The service of [`DrainLayer`](super::DrainLayer).
+/// The service of [`DrainLayer`](crate::DrainLayer).
 #[derive(Debug, Clone)]
 pub struct DrainService<S> {
     inner: S,
-    drain: Drain,
+    settings: Arc<Settings>,
+    state: Arc<State>,
 }
 
 impl<S> DrainService<S> {
-    pub(super) fn new(inner: S, drain: Drain) -> Self {
-        Self { inner, drain }
+    pub(super) fn new(inner: S, settings: Arc<Settings>, state: Arc<State>) -> Self {
+        Self { inner, settings, state }
     }
 }
 
@@ -35,21 +39,21 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let Self { inner, drain } = self;
+        let Self { inner, settings, state } = self;
         // Before anything is set up for it, as many may be refused.
-        if handshake::is_handshake(&request) && drain.has_begun() {
-            drain.state.turn_away(&request);
-            return ResponseFuture::refused(drain.refusal());
+        if handshake::is_handshake(&request) && state.has_begun() {
+            state.turn_away(&request);
+            return ResponseFuture::refused(settings.refusal());
         }
         let guarded = match upgrade::enter(&mut request) {
             Ok(Some(guarded)) => guarded,
             Ok(None) => return ResponseFuture::inner(inner.call(request)),
             Err(refusal) => return ResponseFuture::refused(refusal),
         };
-        let Some(cut) = drain.state.admit(guarded.connection()) else {
-            drain.state.turn_away(&request);
-            return ResponseFuture::refused(drain.refusal());
+        let Some(cut) = state.admit(guarded.connection()) else {
+            state.turn_away(&request);
+            return ResponseFuture::refused(settings.refusal());
         };
-        ResponseFuture::admitted(guarded.run(|| inner.call(request)), guarded, cut, drain.clone())
+        ResponseFuture::admitted(guarded.run(|| inner.call(request)), guarded, cut, settings.clone())
     }
 }

@@ -1,15 +1,18 @@
 //! What the handles and layers of a drain share.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use http::Request;
 use portcullis_core::{Connection, Connections};
 use tokio::sync::{Notify, futures::OwnedNotified, watch};
 
-use super::{Drained, count::Count};
+use super::{count::Count, drained::Drained};
 
 #[derive(Default)]
 pub(super) struct State {
@@ -96,5 +99,11 @@ impl State {
     pub(super) async fn reached(&self, wanted: impl Fn(Stage) -> bool) -> Stage {
         let mut stages = self.stage.subscribe();
         *stages.wait_for(|stage| wanted(*stage)).await.expect("the sender is borrowed here")
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("stage", &*self.stage.borrow()).finish_non_exhaustive()
     }
 }

@@ -1,0 +1,37 @@
+//! How a drain goes about it: the close frame, the times, and the answer to handshakes.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use portcullis_core::{CloseCode, CloseFrame, refusal::Refusal};
+
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    pub(super) frame: CloseFrame,
+    pub(super) window: Duration,
+    pub(super) quiet: Duration,
+    pub(super) grace: Duration,
+    pub(super) deadline: Duration,
+    pub(super) retry_after: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            frame: CloseFrame::new(CloseCode::SERVICE_RESTART, "service restarts"),
+            window: Duration::from_secs(5),
+            quiet: Duration::from_millis(500),
+            grace: Duration::from_secs(5),
+            deadline: Duration::from_secs(25),
+            retry_after: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Settings {
+    /// Why a handshake is refused.
+    pub(super) fn refusal(&self) -> Refusal {
+        let refusal = Refusal::new("draining", StatusCode::SERVICE_UNAVAILABLE).close(self.frame.clone());
+        refusal.retry_after(self.retry_after).sentence("this server is shutting down")
+    }
+}
