@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr};
 
+use portcullis_core::frame::put_frame;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf},
     net::TcpStream,
@@ -63,12 +64,10 @@ fn request(path: &str, headers: &str) -> String {
     )
 }
 
-/// What answers a ping of less than 126 bytes.
-pub(crate) fn pong(payload: &[u8]) -> Vec<u8> {
-    let len = u8::try_from(payload.len()).unwrap_or_default();
-    let mut frame = vec![0x8a, 0x80 | len];
-    frame.extend(MASK);
-    frame.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+/// What answers a ping.
+fn pong(payload: &[u8]) -> Vec<u8> {
+    let mut frame = Vec::new();
+    put_frame(&mut frame, 0x8a, payload, Some(MASK));
     frame
 }
 

@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use portcullis_core::frame::put_frame;
+
 pub(crate) use self::socket::{Raw, is_timeout};
 use crate::Result;
 
@@ -67,18 +69,5 @@ pub(crate) fn connect(address: SocketAddr) -> Result<TcpStream> {
 
 /// Appends a frame, masked with zeros.
 pub(crate) fn frame(out: &mut Vec<u8>, first: u8, payload: &[u8]) {
-    let len = payload.len();
-    match (u8::try_from(len), u16::try_from(len)) {
-        (Ok(len @ 0..=125), _) => out.extend([first, 0x80 | len]),
-        (_, Ok(len)) => {
-            out.extend([first, 0xfe]);
-            out.extend(len.to_be_bytes());
-        }
-        _ => {
-            out.extend([first, 0xff]);
-            out.extend((len as u64).to_be_bytes());
-        }
-    }
-    out.extend([0; 4]);
-    out.extend(payload);
+    put_frame(out, first, payload, Some([0; 4]));
 }
