@@ -6,8 +6,8 @@ use std::{
 };
 
 use crate::{
-    exact::{self, Shape},
     plan::Plan,
+    shape::{self, Shape},
     side::Side,
 };
 
@@ -19,7 +19,7 @@ pub(crate) fn per_message(plan: &Plan, side: Side, shape: Shape) -> io::Result<O
     let Some(twice) = instructions(side, shape, 2 * plan.exact)? else {
         return Ok(None);
     };
-    exact::each(once, twice, plan.exact).map(Some)
+    shape::each(once, twice, plan.exact).map(Some)
 }
 
 fn instructions(side: Side, shape: Shape, messages: u64) -> io::Result<Option<u64>> {

@@ -13,6 +13,9 @@ use crate::{
     passport,
 };
 
+/// A ping of the guard's, or of the loop by hand.
+pub(crate) const PING: usize = 10;
+
 /// An upgraded connection.
 pub(crate) struct Client<S> {
     reader: ReadHalf<S>,

@@ -38,7 +38,7 @@ fn limited() -> Router {
 }
 
 fn registry() -> io::Result<()> {
-    runtime()?.block_on(async {
+    runtime::new()?.block_on(async {
         let connections = Connections::new();
         let mut held: Vec<_> = (0..ENTRIES).map(|_| connection()).collect();
         for (_, connection) in &held {

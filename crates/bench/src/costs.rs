@@ -3,7 +3,7 @@
 
 use std::{io, thread};
 
-use crate::{callgrind, duplex, exact::Shape, parts::Part, plan::Plan, report, side::Side, stats::Round};
+use crate::{callgrind, duplex, parts::Part, plan::Plan, report, shape::Shape, side::Side, stats::Round};
 
 /// Instructions of a message that comes in a batch, of one that comes alone, and bytes of a connection.
 type Costs = [f64; 3];

@@ -7,11 +7,11 @@ use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::io::DuplexStream;
 
 use crate::{
-    client::{self, Client},
-    exact::Shape,
-    idle::PING,
+    client::{self, Client, PING},
+    heap,
     load::Load,
     passport, runtime, server,
+    shape::Shape,
     side::Side,
 };
 
@@ -32,13 +32,13 @@ pub(crate) fn run(side: Side, shape: Shape, count: u64) -> io::Result<usize> {
 
 /// Echoes so many messages, a multiple of the shape's window, and returns what was allocated in them.
 fn echo(side: Side, shape: Shape, messages: u64) -> io::Result<usize> {
-    runtime()?.block_on(async {
+    runtime::new()?.block_on(async {
         let mut client = connect(side, shape).await?;
         let load = Load::new(16, shape.window());
         for _ in 0..16 {
             client.round(&load).await?;
         }
-        crate::allocations::during(async {
+        heap::during(async {
             for _ in 0..messages / load.messages {
                 client.round(&load).await?;
             }
@@ -50,11 +50,11 @@ fn echo(side: Side, shape: Shape, messages: u64) -> io::Result<usize> {
 
 /// Answers so many pings of one connection, and returns what was allocated meanwhile.
 fn ping(side: Side, pings: u64) -> io::Result<usize> {
-    runtime()?.block_on(async {
+    runtime::new()?.block_on(async {
         let path = if side == Side::Bare { "kept" } else { "flush" };
         let mut client = serve(server::pinging(side, AT_ONCE), path).await?;
         client.answer_ping(PING).await?;
-        crate::allocations::during(async {
+        heap::during(async {
             for _ in 0..pings {
                 client.answer_ping(PING).await?;
             }
@@ -66,7 +66,7 @@ fn ping(side: Side, pings: u64) -> io::Result<usize> {
 
 /// Bytes on the heap that live as long as a connection that is idle, of so many.
 pub(crate) fn weigh(side: Side, connections: u32) -> io::Result<f64> {
-    runtime()?.block_on(async {
+    runtime::new()?.block_on(async {
         let service = server::pinging(side, NEVER);
         let load = Load::new(16, 1);
         let mut clients = Vec::with_capacity(2 * connections as usize);
@@ -80,7 +80,7 @@ pub(crate) fn weigh(side: Side, connections: u32) -> io::Result<f64> {
         for user in 0..connections {
             open(user).await?;
         }
-        let region = stats_alloc::Region::new(crate::ALLOCATOR);
+        let region = heap::region();
         for user in connections..2 * connections {
             open(user).await?;
         }
@@ -92,12 +92,12 @@ pub(crate) fn weigh(side: Side, connections: u32) -> io::Result<f64> {
 
 /// Opens so many connections, one after the other, each dropped after its handshake. Returns what was allocated.
 fn shake(side: Side, handshakes: u64) -> io::Result<usize> {
-    runtime()?.block_on(async {
+    runtime::new()?.block_on(async {
         let service = server::router(side);
         for _ in 0..16 {
             open(service.clone()).await?;
         }
-        crate::allocations::during(async {
+        heap::during(async {
             for _ in 0..handshakes {
                 open(service.clone()).await?;
             }

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 
 use crate::{
     child::Server,
-    client::{self, Client},
+    client::{self, Client, PING},
     load::Load,
     parts::{FASTER, INTERVAL, Part},
     passport,
@@ -22,9 +22,6 @@ use crate::{
     side::Side,
     stats::Round,
 };
-
-/// A ping of the guard's, or of the loop by hand.
-pub(crate) const PING: usize = 10;
 
 /// Weighs, and prints.
 pub(crate) fn compare(plan: &Plan) -> io::Result<()> {
@@ -46,7 +43,7 @@ fn one_round(plan: &Plan) -> io::Result<(Round, Round)> {
 }
 
 fn run<R>(side: Side, path: &str, look: impl AsyncFnOnce(Idle) -> io::Result<R>, plan: &Plan) -> io::Result<R> {
-    runtime()?.block_on(async { look(Idle::open(side, path, plan.pinged).await?).await })
+    runtime::new()?.block_on(async { look(Idle::open(side, path, plan.pinged).await?).await })
 }
 
 /// A server and its idle connections.

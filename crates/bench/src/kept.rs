@@ -5,8 +5,6 @@ use std::time::Duration;
 use axum::extract::ws::{Message, WebSocket};
 use tokio::time::{Instant, sleep_until};
 
-use crate::server::is_data;
-
 /// Answers messages, pings as `KeepAliveLayer` does, and leaves when a ping has no answer.
 pub(crate) async fn keep(mut socket: WebSocket, interval: Duration) {
     let (period, timeout) = (interval.mul_f64(1.0 - fastrand::f64() / 4.0), interval / 5 * 4);
@@ -33,4 +31,9 @@ pub(crate) async fn keep(mut socket: WebSocket, interval: Duration) {
 /// Of the size that the guard's have.
 fn ping() -> Message {
     Message::Ping(b"are you?".as_slice().into())
+}
+
+/// Whether handlers answer it.
+pub(crate) fn is_data(message: &Message) -> bool {
+    matches!(message, Message::Text(_) | Message::Binary(_))
 }

@@ -12,6 +12,7 @@ mod connections;
 mod costs;
 mod duplex;
 mod exact;
+mod heap;
 mod idle;
 mod kept;
 mod load;
@@ -23,20 +24,16 @@ mod passport;
 mod plan;
 mod rates;
 mod report;
+mod runtime;
 mod server;
+mod shape;
 mod side;
 mod stats;
 mod tokens;
 
-use std::{alloc::System, io, process::ExitCode};
+use std::{io, process::ExitCode};
 
-use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
-
-use crate::{plan::Plan, side::Side};
-
-/// Counts on all sides alike; only `allocations` reads it.
-#[global_allocator]
-static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+use crate::{plan::Plan, shape::Shape, side::Side};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -66,7 +63,7 @@ fn usage() -> io::Error {
 
 /// What callgrind watches.
 fn echo(side: &str, path: &str, messages: &str) -> io::Result<ExitCode> {
-    let shape = exact::Shape::parse(path)?;
+    let shape = Shape::parse(path)?;
     let messages = messages.parse().map_err(io::Error::other)?;
     duplex::run(Side::parse(side)?, shape, messages)?;
     Ok(ExitCode::SUCCESS)
@@ -97,9 +94,4 @@ fn compare(plan: &Plan) -> io::Result<ExitCode> {
     PARTS.iter().try_for_each(|(_, compare)| compare(plan))?;
     let passed = exact::gates(plan)?;
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// A runtime of one thread: the server has a core, and the client has one.
-fn runtime() -> io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }

@@ -73,7 +73,7 @@ fn one_round(plan: &Plan, what: &Use, servers: &[Server; 3], round: usize) -> io
 impl Use {
     /// How many a second.
     fn rate(&self, addr: SocketAddr, span: Duration) -> io::Result<f64> {
-        runtime()?.block_on(async {
+        runtime::new()?.block_on(async {
             match self {
                 Self::Echo { path, connections, load } => echoes(addr, path, *connections, load, span).await,
                 Self::Handshakes { at_once } => handshakes(addr, *at_once, span).await,

@@ -22,7 +22,7 @@ pub(crate) fn compare(plan: &Plan) -> io::Result<()> {
 fn one_round(connections: u32) -> io::Result<Round> {
     let mut bytes = Round::default();
     for (index, side) in Side::RATES.into_iter().enumerate() {
-        bytes[index] = runtime()?.block_on(weigh(side, connections))?;
+        bytes[index] = runtime::new()?.block_on(weigh(side, connections))?;
     }
     Ok(bytes)
 }

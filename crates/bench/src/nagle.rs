@@ -34,7 +34,7 @@ fn rounds(plan: &Plan, start: impl Fn(Side) -> io::Result<Server>) -> io::Result
         .map(|_| {
             let mut millis = Round::default();
             for (millis, server) in millis.iter_mut().zip(&servers) {
-                *millis = runtime()?.block_on(wait(server, plan.waits))?;
+                *millis = runtime::new()?.block_on(wait(server, plan.waits))?;
             }
             Ok(millis)
         })

@@ -1,9 +1,9 @@
 //! What is printed.
 
 use crate::{
-    exact::Shape,
     parts::FASTER,
     plan::Plan,
+    shape::Shape,
     stats::{Round, Spread, added, column, ratio},
 };
 

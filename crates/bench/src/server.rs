@@ -15,11 +15,15 @@ use axum::{
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::net::TcpListener;
 
-use crate::{kept, parts, runtime, side::Side};
+use crate::{
+    kept::{self, is_data},
+    parts, runtime,
+    side::Side,
+};
 
 /// Serves until it is killed, and prints its address first.
 pub(crate) fn run(side: Side, nodelay: bool) -> io::Result<()> {
-    runtime()?.block_on(async {
+    runtime::new()?.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         writeln!(io::stdout(), "{}", listener.local_addr()?)?;
         let listener = listener.tap_io(move |stream| {
@@ -80,8 +84,4 @@ async fn answer_all(socket: &mut WebSocket, first: Message) -> Result<(), axum::
         next = socket.next().now_or_never().flatten().transpose()?;
     }
     socket.flush().await
-}
-
-pub(crate) fn is_data(message: &Message) -> bool {
-    matches!(message, Message::Text(_) | Message::Binary(_))
 }

@@ -150,7 +150,7 @@ pub(crate) fn rounds(plan: &Plan, ways: &[Router; 3], token: &str, status: u16) 
 
 /// Handshakes a second, over a pipe in memory.
 fn rate(plan: &Plan, way: &Router, token: &str, status: u16) -> io::Result<f64> {
-    runtime()?.block_on(async {
+    runtime::new()?.block_on(async {
         let (start, mut done) = (Instant::now(), 0_u32);
         while start.elapsed() < plan.span / 2 {
             let answered = duplex::handshake(way.clone(), &format!("Authorization: Bearer {token}\r\n")).await?;
