@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use super::{Attack, Want, open, open_with};
+use super::{
+    attack::{Attack, Want},
+    wire::{open, open_with},
+};
 use crate::{
     Result,
     page::{OWN, Visit},

@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use super::{Attack, Want, frames, open};
+use super::{
+    attack::{Attack, Want},
+    wire::{frames, open},
+};
 use crate::{
     Result,
     raw::{self, PATIENCE, Raw},

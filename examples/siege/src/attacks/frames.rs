@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use super::{Attack, Want, frames, storm};
+use super::{
+    attack::{Attack, Want},
+    wire::{frames, storm},
+};
 use crate::{Result, saw::Saw};
 
 pub(super) const ALL: &[Attack] = &[

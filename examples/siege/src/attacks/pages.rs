@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::{Attack, Want};
+use super::attack::{Attack, Want};
 use crate::{
     Result,
     page::Visit,

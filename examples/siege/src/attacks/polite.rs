@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use tungstenite::{ClientRequestBuilder, Message, WebSocket};
 
-use super::{Attack, Want};
+use super::attack::{Attack, Want};
 use crate::{
     Result,
     page::OWN,

@@ -2,7 +2,10 @@
 
 use std::{net::SocketAddr, thread, time::Duration};
 
-use super::{Attack, Want, frames, open};
+use super::{
+    attack::{Attack, Want},
+    wire::{frames, open},
+};
 use crate::{Result, saw::Saw};
 
 pub(super) const ALL: &[Attack] = &[

@@ -2,7 +2,10 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use super::{Attack, Want, frames, open, storm};
+use super::{
+    attack::{Attack, Want},
+    wire::{frames, open, storm},
+};
 use crate::{Result, saw::Saw};
 
 pub(super) const ALL: &[Attack] = &[

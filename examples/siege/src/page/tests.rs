@@ -7,12 +7,14 @@ use std::{
     thread,
 };
 
+use serde_json::json;
 use tungstenite::{
-    accept_hdr,
+    WebSocket, accept_hdr,
     handshake::server::{Request, Response},
+    protocol::CloseFrame,
 };
 
-use super::*;
+use super::{OWN, Page, Visit};
 
 /// What a page sees that brings a token, of a server that does so with its connection.
 fn seen(serve: impl FnOnce(TcpStream) + Send + 'static) -> Page {

@@ -8,8 +8,11 @@ use std::{
 
 use portcullis_core::frame::{FrameHeader, Opcode};
 
-use super::{PATIENCE, frame};
+use super::frame::frame;
 use crate::{Result, saw::Saw};
+
+/// The longest that any attack waits for its server.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The most an attacker reads.
 const MOST: usize = 64 * 1024 * 1024;

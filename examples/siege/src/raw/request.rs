@@ -1,20 +1,12 @@
-//! A client that writes bytes, because a polite library does not misbehave.
-
-mod socket;
+//! How a connection begins: with a handshake, or with a request that is none.
 
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
-    time::Duration,
 };
 
-use portcullis_core::frame::put_frame;
-
-pub(crate) use self::socket::{Raw, is_timeout};
+use super::socket::{PATIENCE, Raw};
 use crate::Result;
-
-/// The longest that any attack waits for its server.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// An open socket, or the status of the refusal.
 pub(crate) enum Opened {
@@ -65,9 +57,4 @@ pub(crate) fn connect(address: SocketAddr) -> Result<TcpStream> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     Ok(stream)
-}
-
-/// Appends a frame, masked with zeros.
-pub(crate) fn frame(out: &mut Vec<u8>, first: u8, payload: &[u8]) {
-    put_frame(out, first, payload, Some([0; 4]));
 }

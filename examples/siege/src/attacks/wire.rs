@@ -1,0 +1,34 @@
+//! What many attacks begin with: an open socket, and frames to send.
+
+use std::net::SocketAddr;
+
+use crate::{
+    Result,
+    raw::{self, Opened, Raw},
+    saw::Saw,
+};
+
+pub(super) fn storm(address: SocketAddr, path: &str, bytes: Vec<u8>) -> Result<Saw> {
+    open(address, path)?.storm(bytes)
+}
+
+/// A socket where nobody is to be refused.
+pub(super) fn open(address: SocketAddr, path: &str) -> Result<Raw> {
+    open_with(address, path, "")
+}
+
+pub(super) fn open_with(address: SocketAddr, path: &str, headers: &str) -> Result<Raw> {
+    match raw::open_with(address, path, headers)? {
+        Opened::Socket(socket) => Ok(socket),
+        Opened::Status(status) => Err(format!("HTTP {status}").into()),
+    }
+}
+
+/// The same frame, so many times.
+pub(super) fn frames(count: usize, first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for _ in 0..count {
+        raw::frame(&mut bytes, first, payload);
+    }
+    bytes
+}

@@ -1,0 +1,8 @@
+//! Frames as a client sends them.
+
+use portcullis_core::frame::put_frame;
+
+/// Appends a frame, masked with zeros.
+pub(crate) fn frame(out: &mut Vec<u8>, first: u8, payload: &[u8]) {
+    put_frame(out, first, payload, Some([0; 4]));
+}
