@@ -10,6 +10,7 @@ use super::{
     Guard,
     discarded::Discarded,
     phase::{Ending, Patience, Phase, Requested},
+    wakes::Wakes,
 };
 use crate::{
     close::{CloseFrame, MalformedClose},
@@ -18,15 +19,6 @@ use crate::{
     observe::{Answer, FRAMING},
     settings::Settings,
 };
-
-/// Who waits for something that has changed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Wakes {
-    /// Both halves of the handler's.
-    pub(crate) handler: bool,
-    /// What does for the connection what its handler may not get to.
-    pub(crate) driver: bool,
-}
 
 /// What the handler may read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

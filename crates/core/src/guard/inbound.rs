@@ -2,7 +2,10 @@
 
 use std::{ops::Range, time::Instant};
 
-use super::{Guard, rules};
+use super::{
+    Guard, rules,
+    stream::{Open, SHORT_HEADER, Stream, short_message},
+};
 use crate::{
     close::{CloseCode, CloseFrame, MalformedClose},
     frame::{FrameHeader, MAX_CONTROL, Opcode, apply_mask},
@@ -10,61 +13,6 @@ use crate::{
     policy::{Batch, BatchVerdict, Verdict},
     settings::Framing,
 };
-
-/// Where the peer's stream stands.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Stream {
-    payload_left: u64,
-    /// The payload that is to come belongs to a frame that was dropped.
-    discarding: bool,
-    open: Option<Open>,
-}
-
-/// A message of which more fragments are to come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Open {
-    Delivered,
-    Dropped,
-}
-
-impl Stream {
-    pub(super) fn at_boundary(&self) -> bool {
-        self.payload_left == 0 || self.discarding
-    }
-
-    pub(super) fn payload_left(&self) -> u64 {
-        self.payload_left
-    }
-
-    /// Whether more is to come of a message. A control frame is judged whole, and so never the payload that is left.
-    fn in_message(&self) -> bool {
-        self.payload_left > 0 || self.open.is_some()
-    }
-
-    /// Steps over payload, and returns where it lies.
-    #[inline]
-    fn skip(&mut self, at: &mut usize, end: usize) -> Range<usize> {
-        let skip = usize::try_from(self.payload_left).unwrap_or(usize::MAX).min(end - *at);
-        self.payload_left -= skip as u64;
-        let start = *at;
-        *at += skip;
-        start..*at
-    }
-
-    #[inline]
-    fn begin(&mut self, header: &FrameHeader, dropped: bool) {
-        self.payload_left = header.payload_len();
-        self.discarding = dropped;
-        if header.opcode().is_control() {
-            return;
-        }
-        self.open = match (header.fin(), dropped) {
-            (true, _) => None,
-            (false, true) => Some(Open::Dropped),
-            (false, false) => Some(Open::Delivered),
-        };
-    }
-}
 
 /// What [`Guard::admit`] decided about one read.
 #[derive(Debug, PartialEq, Eq)]
@@ -305,7 +253,7 @@ impl Guard {
         };
         let checked = rules::check(&header, stream.open.is_some(), self.compression);
         if let (Err(violation), Framing::Enforce) = (checked, self.framing) {
-            return Unit::Violation(Self::violation(violation));
+            return Unit::Violation(violation.close_frame());
         }
         let unit = if header.opcode().is_control() && header.payload_len() <= MAX_CONTROL as u64 {
             self.control(&header, data, at)
@@ -364,17 +312,4 @@ fn keep(data: &mut [u8], range: Range<usize>, kept: &mut usize) {
         data.copy_within(range, *kept);
     }
     *kept += len;
-}
-
-/// Two bytes and a mask.
-const SHORT_HEADER: usize = 6;
-
-/// The payload's length of a whole text or binary message of less than 126 bytes: most frames are such a one, and no
-/// framing rule is left to check of it.
-#[inline]
-fn short_message(stream: &Stream, data: &[u8], at: usize) -> Option<u64> {
-    let header = data.get(at..at + SHORT_HEADER)?;
-    let short = matches!(header[0], 0x81 | 0x82) && (0x80..0xfe).contains(&header[1]);
-    let legal = stream.open.is_none() && stream.payload_left == 0;
-    (short && legal).then(|| u64::from(header[1] & 0x7f))
 }

@@ -4,20 +4,18 @@ use std::time::{Duration, Instant};
 
 use super::{
     closes::Closes,
-    closing::Wakes,
     discarded::Discarded,
-    inbound::Stream,
     inbox::Inbox,
     judges::Judges,
     outbound::Outbound,
     outbox::Outbox,
     phase::{Patience, Phase},
     pings::Pings,
-    rules::Violation,
     schedule::Schedule,
+    stream::Stream,
+    wakes::Wakes,
 };
 use crate::{
-    close::{CloseCode, CloseFrame},
     counters::Counters,
     identity::Subject,
     observe::{Answer, Notes, Report},
@@ -183,11 +181,6 @@ impl Guard {
     /// Bytes that the peer has still to send of a frame whose header was read.
     pub fn inbound_payload_left(&self) -> u64 {
         self.stream.payload_left()
-    }
-
-    /// The close frame that answers a framing violation.
-    pub(super) fn violation(violation: Violation) -> CloseFrame {
-        CloseFrame::new(CloseCode::PROTOCOL_ERROR, violation.as_str())
     }
 }
 

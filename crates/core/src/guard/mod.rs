@@ -19,15 +19,19 @@ mod pings;
 mod reading;
 mod rules;
 mod schedule;
+mod stream;
 #[cfg(test)]
 mod tests;
+mod wakes;
+mod writing;
 
 pub(crate) use self::{
-    closing::{Reads, Taken, Wakes, Writes},
+    closing::{Reads, Taken, Writes},
     discarded::Discarded,
     driving::Next,
     opening::{Found, Opening},
     phase::Requested,
+    wakes::Wakes,
 };
 pub use self::{
     inbound::{Admission, Then},

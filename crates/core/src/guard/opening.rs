@@ -1,6 +1,6 @@
 //! The first message, read by the guard instead of the handler.
 
-use super::{Guard, rules};
+use super::rules::{self, Violation};
 use crate::{
     close::{CloseCode, CloseFrame, MalformedClose},
     frame::{FrameHeader, Opcode, apply_mask},
@@ -60,7 +60,7 @@ impl Opening {
 
     /// From the header alone, so that nothing is waited for that would be refused.
     fn admit(&self, header: &FrameHeader) -> Result<(), CloseFrame> {
-        rules::check(header, self.message.is_some(), false).map_err(Guard::violation)?;
+        rules::check(header, self.message.is_some(), false).map_err(Violation::close_frame)?;
         if self.frames == MOST_FRAMES {
             return Err(CloseFrame::new(CloseCode::POLICY_VIOLATION, "too many frames before the first message"));
         }

@@ -1,6 +1,5 @@
 //! What the handler sends: followed frame by frame, and looked at only where it closes.
 
-use super::Guard;
 use crate::{
     close::{CloseCode, CloseFrame},
     frame::{Decoder, FrameHeader, MAX_CONTROL, MAX_HEADER, apply_mask},
@@ -9,9 +8,9 @@ use crate::{
 /// Where the handler's stream stands.
 #[derive(Debug, Default)]
 pub(super) struct Outbound {
-    decoder: Decoder,
+    pub(super) decoder: Decoder,
     /// The frame under way is a control frame.
-    control: bool,
+    pub(super) control: bool,
     capture: Vec<u8>,
     /// Bytes of the close frame that were seen; an overlong one is not kept whole.
     captured: u64,
@@ -22,62 +21,13 @@ pub(super) struct Outbound {
 pub struct Measure {
     /// So many bytes.
     pub pass: usize,
-    /// Behind them a close frame begins, which [`Guard::capture_close`] takes.
+    /// Behind them a close frame begins, which [`Guard::capture_close`](super::Guard::capture_close) takes.
     pub close_follows: bool,
-    decoder: Decoder,
-    control: bool,
+    pub(super) decoder: Decoder,
+    pub(super) control: bool,
     /// Some of it is of a data message: a header, or payload.
     data: bool,
-    messages: u64,
-}
-
-impl Guard {
-    /// Whether the handler's next byte begins a frame, so that a frame of the guard's own may go first.
-    #[inline]
-    pub fn outbound_at_boundary(&self) -> bool {
-        self.outbound.decoder.at_boundary()
-    }
-
-    /// A measure of nothing, from where the handler's stream stands.
-    #[inline]
-    pub fn measure_start(&self) -> Measure {
-        let Outbound { decoder, control, .. } = &self.outbound;
-        let (decoder, control) = (decoder.clone(), *control);
-        Measure { pass: 0, close_follows: false, decoder, control, data: false, messages: 0 }
-    }
-
-    /// Measures a write: all of it, up to a close frame, or, with `one_frame`, up to the next boundary.
-    #[inline]
-    pub fn measure(&self, data: &[u8], one_frame: bool) -> Measure {
-        let mut measure = self.measure_start();
-        measure.extend(data, one_frame);
-        measure
-    }
-
-    /// Says that what was measured went out, all of it.
-    #[inline]
-    pub fn wrote(&mut self, measure: Measure) {
-        self.counters.bytes_out += measure.pass as u64;
-        self.counters.messages_out += measure.messages;
-        self.outbound.decoder = measure.decoder;
-        self.outbound.control = measure.control;
-    }
-
-    /// Takes bytes of the handler's close frame. Returns how many, and the frame, mended, once it is whole.
-    pub fn capture_close(&mut self, data: &[u8]) -> (usize, Option<CloseFrame>) {
-        for (taken, &byte) in data.iter().enumerate() {
-            if let Some(frame) = self.outbound.push(byte) {
-                return (taken + 1, Some(frame));
-            }
-        }
-        (data.len(), None)
-    }
-
-    /// Whether a close frame of the handler's is under way.
-    #[inline]
-    pub fn is_capturing(&self) -> bool {
-        !self.outbound.capture.is_empty()
-    }
+    pub(super) messages: u64,
 }
 
 impl Measure {
@@ -116,8 +66,21 @@ impl Measure {
 }
 
 impl Outbound {
+    /// A measure of nothing, from where the stream stands.
+    #[inline]
+    pub(super) fn measure(&self) -> Measure {
+        let (decoder, control) = (self.decoder.clone(), self.control);
+        Measure { pass: 0, close_follows: false, decoder, control, data: false, messages: 0 }
+    }
+
+    /// Whether a close frame is under way.
+    #[inline]
+    pub(super) fn is_capturing(&self) -> bool {
+        !self.capture.is_empty()
+    }
+
     /// Takes one byte. Returns the captured frame, mended, with its last.
-    fn push(&mut self, byte: u8) -> Option<CloseFrame> {
+    pub(super) fn push(&mut self, byte: u8) -> Option<CloseFrame> {
         self.captured += 1;
         if self.capture.len() < MAX_HEADER + MAX_CONTROL {
             self.capture.push(byte);

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::frame::{FrameHeader, MAX_CONTROL, Opcode};
+use crate::{
+    close::{CloseCode, CloseFrame},
+    frame::{FrameHeader, MAX_CONTROL, Opcode},
+};
 
 /// A framing rule that the peer broke (RFC 6455, sections 5.1 to 5.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +42,13 @@ impl Violation {
             Self::MessageInsideMessage => "message inside a fragmented message",
             Self::LengthOutOfRange => "frame length out of range",
         }
+    }
+}
+
+impl Violation {
+    /// The close frame that answers it.
+    pub(super) fn close_frame(self) -> CloseFrame {
+        CloseFrame::new(CloseCode::PROTOCOL_ERROR, self.as_str())
     }
 }
 

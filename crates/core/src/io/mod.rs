@@ -1,6 +1,7 @@
 //! The guarded connection: a shell of I/O around [`Guard`](crate::guard::Guard).
 
 mod closing;
+mod control;
 mod driver;
 mod guarded;
 mod held;

@@ -11,9 +11,10 @@ pub struct ConnectionsLayer {
     connections: Connections,
 }
 
-impl ConnectionsLayer {
-    pub(super) fn new(connections: Connections) -> Self {
-        Self { connections }
+impl Connections {
+    /// A layer that puts every guarded connection into this registry.
+    pub fn layer(&self) -> ConnectionsLayer {
+        ConnectionsLayer { connections: self.clone() }
     }
 }
 

@@ -12,7 +12,6 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::ConnectionsLayer;
 use crate::{close::CloseFrame, connection::Connection, id::ConnectionId, identity::Subject, sync::lock};
 
 const SHARDS: usize = 16;
@@ -34,11 +33,6 @@ impl Connections {
     /// No connection yet.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// A layer that puts every guarded connection into this registry.
-    pub fn layer(&self) -> ConnectionsLayer {
-        ConnectionsLayer::new(self.clone())
     }
 
     /// How many there are, handshakes under way among them.

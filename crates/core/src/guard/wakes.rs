@@ -1,0 +1,10 @@
+//! Who has to be told.
+
+/// Who waits for something that has changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Wakes {
+    /// Both halves of the handler's.
+    pub(crate) handler: bool,
+    /// What does for the connection what its handler may not get to.
+    pub(crate) driver: bool,
+}

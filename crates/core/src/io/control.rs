@@ -1,0 +1,121 @@
+//! Changes from outside. Every one ends with a look whether a driver is needed, and with what there is to tell once
+//! nothing is locked.
+
+use std::{
+    sync::{Arc, MutexGuard},
+    time::Duration,
+};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::{closing::spawn_closing, driver::drive, shared::Shared, state::State};
+use crate::{
+    clock::now, close::CloseFrame, connection::Control, counters::Counters, gate::Gate, identity::Subject,
+    policy::Policy, settings::Settings, sync::lock,
+};
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
+    /// The upgrade has completed: this is the transport.
+    pub(crate) fn activate(self: &Arc<Self>, io: T, shutdown_first: bool) {
+        self.with(|state| state.activate(io, Vec::new(), shutdown_first, now()));
+    }
+
+    /// What the connection must say first, if anything.
+    pub(crate) fn take_gate(&self) -> Option<Box<Gate>> {
+        lock(&self.state).take_gate()
+    }
+
+    /// Goes on behind a handler that may be gone.
+    pub(super) fn settle(self: &Arc<Self>, mut state: MutexGuard<'_, State<T>>) {
+        // While the thread unwinds, a transport that panics too would end the process.
+        let closing = if std::thread::panicking() { None } else { state.take_if_abandoned(now()) };
+        let handled = state.guard.is_handled();
+        self.unlock(state);
+        match closing {
+            Some(closing) => spawn_closing(&self.about, closing),
+            None => self.with(|_| ()),
+        }
+        if handled {
+            self.about.handled();
+        }
+    }
+
+    /// Tells what there is to tell. Where nothing is locked: whoever records it may ask the connection something.
+    pub(super) fn unlock(&self, mut state: MutexGuard<'_, State<T>>) {
+        state.wake();
+        let report = state.guard.report();
+        drop(state);
+        self.about.tell(report);
+    }
+
+    /// Changes the state, then sees that the connection has a driver if it needs one.
+    pub(super) fn with<R>(self: &Arc<Self>, change: impl FnOnce(&mut State<T>) -> R) -> R {
+        let (result, spawn, report) = {
+            let mut state = lock(&self.state);
+            let result = change(&mut state);
+            let spawn = state.guard.wants_driver();
+            state.wake();
+            (result, spawn, state.guard.report())
+        };
+        self.about.tell(report);
+        if spawn {
+            self.about.runtime.spawn(drive(self.clone()));
+        }
+        result
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Control for Shared<T> {
+    fn close(self: Arc<Self>, frame: CloseFrame, grace: Option<Duration>) {
+        self.with(|state| state.guard.close(frame, grace, now()));
+    }
+
+    fn close_patiently(self: Arc<Self>, frame: CloseFrame, quiet: Duration, grace: Duration) {
+        self.with(|state| state.guard.close_patiently(frame, quiet, grace, now()));
+    }
+
+    fn abort(self: Arc<Self>) {
+        self.with(|state| state.guard.abort());
+    }
+
+    fn finish(self: Arc<Self>, frame: CloseFrame) {
+        let mut state = lock(&self.state);
+        state.guard.finish(frame, now());
+        self.settle(state);
+    }
+
+    fn supervised(&self) {
+        lock(&self.state).guard.supervise();
+    }
+
+    fn authenticated(self: Arc<Self>, subject: &Subject) {
+        self.with(|state| state.guard.authenticated(subject, now()));
+    }
+
+    fn counters(&self) -> Counters {
+        lock(&self.state).guard.counters()
+    }
+
+    fn round_trip(&self) -> Option<Duration> {
+        lock(&self.state).guard.round_trip()
+    }
+
+    fn install_outermost(&self, policy: Box<dyn Policy>) {
+        let mut state = lock(&self.state);
+        // A layer inside may have found out meanwhile who the peer is.
+        state.guard.install(policy, self.about.subject.get(), now);
+        state.wake();
+    }
+
+    fn hold(&self, gate: Gate) -> bool {
+        lock(&self.state).hold(gate)
+    }
+
+    fn allow_compression(&self) {
+        lock(&self.state).guard.allow_compression();
+    }
+
+    fn configure(&self, settings: &Settings) {
+        lock(&self.state).configure(settings);
+    }
+}
