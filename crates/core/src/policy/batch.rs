@@ -1,0 +1,113 @@
+//! The frames of one read, counted.
+
+use crate::frame::{FrameHeader, Opcode};
+
+/// How many frames of a kind there are, and how many payload bytes they declare.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Frames.
+    pub frames: u32,
+    /// Payload bytes, as declared; saturates.
+    pub bytes: u64,
+}
+
+impl Tally {
+    #[inline]
+    fn add(&mut self, bytes: u64) {
+        self.frames = self.frames.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    fn minus(self, other: Self) -> Self {
+        Self { frames: self.frames.saturating_sub(other.frames), bytes: self.bytes.saturating_sub(other.bytes) }
+    }
+}
+
+/// The frames whose headers one read held, by kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// First frames of text and binary messages: as many as messages.
+    pub messages: Tally,
+    /// Continuation frames.
+    pub continuations: Tally,
+    /// Continuation frames without a payload, also counted among the continuations.
+    pub empty_continuations: u32,
+    /// Data frames that do not end their message.
+    pub unfinished: u32,
+    /// Pings.
+    pub pings: Tally,
+    /// Pongs that answer no ping of the guard's.
+    pub pongs: Tally,
+    /// The longest payload that a data frame declares, in bytes.
+    pub longest: u64,
+}
+
+impl Batch {
+    /// A batch of one frame.
+    pub fn of(frame: &FrameHeader) -> Self {
+        let mut batch = Self::default();
+        batch.add(frame);
+        batch
+    }
+
+    /// Counts a frame.
+    #[inline]
+    pub fn add(&mut self, frame: &FrameHeader) {
+        let bytes = frame.payload_len();
+        match frame.opcode() {
+            Opcode::PING => return self.pings.add(bytes),
+            Opcode::PONG => return self.pongs.add(bytes),
+            Opcode::CONTINUATION => {
+                self.continuations.add(bytes);
+                self.empty_continuations = self.empty_continuations.saturating_add(u32::from(bytes == 0));
+            }
+            _ => self.messages.add(bytes),
+        }
+        self.unfinished = self.unfinished.saturating_add(u32::from(!frame.fin()));
+        self.longest = self.longest.max(bytes);
+    }
+
+    /// Counts a message of one frame.
+    #[cfg(feature = "guard")]
+    #[inline]
+    pub(crate) fn add_message(&mut self, bytes: u64) {
+        self.messages.add(bytes);
+        self.longest = self.longest.max(bytes);
+    }
+
+    /// Whether there is no frame in it.
+    pub fn is_empty(&self) -> bool {
+        self.frames() == 0
+    }
+
+    /// All frames.
+    pub fn frames(&self) -> u32 {
+        let data = self.messages.frames.saturating_add(self.continuations.frames);
+        data.saturating_add(self.control_frames())
+    }
+
+    /// Pings and pongs.
+    pub fn control_frames(&self) -> u32 {
+        self.pings.frames.saturating_add(self.pongs.frames)
+    }
+
+    /// Payload bytes of all frames.
+    pub fn bytes(&self) -> u64 {
+        let data = self.messages.bytes.saturating_add(self.continuations.bytes);
+        data.saturating_add(self.pings.bytes).saturating_add(self.pongs.bytes)
+    }
+
+    /// What is in this batch and not in `other`.
+    #[must_use]
+    pub fn minus(&self, other: &Self) -> Self {
+        Self {
+            messages: self.messages.minus(other.messages),
+            continuations: self.continuations.minus(other.continuations),
+            empty_continuations: self.empty_continuations.saturating_sub(other.empty_continuations),
+            unfinished: self.unfinished.saturating_sub(other.unfinished),
+            pings: self.pings.minus(other.pings),
+            pongs: self.pongs.minus(other.pongs),
+            longest: self.longest,
+        }
+    }
+}
