@@ -2,11 +2,12 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version,
+    HeaderMap, HeaderValue, Method, Response, StatusCode, Version,
     header::{
         CONNECTION, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
         UPGRADE,
     },
+    request::Parts,
 };
 use portcullis_core::handshake::Subprotocol;
 use sha1::{Digest, Sha1};
@@ -26,10 +27,10 @@ pub(crate) struct Handshake {
 const LONGEST_NAME: usize = 64;
 
 impl Handshake {
-    pub(crate) fn of<B>(request: &Request<B>) -> Self {
-        let headers = request.headers();
+    pub(crate) fn of(parts: &Parts) -> Self {
+        let headers = &parts.headers;
         Self {
-            connect: request.method() == Method::CONNECT && request.version() >= Version::HTTP_2,
+            connect: parts.method == Method::CONNECT && parts.version >= Version::HTTP_2,
             key: only(headers, &SEC_WEBSOCKET_KEY).filter(|key| is_key(key)).cloned(),
             version: only(headers, &SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13"),
             browser: headers.contains_key(ORIGIN) || headers.contains_key(SEC_WEBSOCKET_PROTOCOL),
@@ -87,6 +88,8 @@ fn offered(headers: &HeaderMap) -> Option<HeaderValue> {
 
 #[cfg(test)]
 mod tests {
+    use http::Request;
+
     use super::*;
 
     fn accepted(headers: &[(&str, &str)]) -> Option<HeaderMap> {
@@ -94,8 +97,8 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(()).unwrap();
-        Handshake::of(&request).accept(&Response::new(())).map(|response| response.headers().clone())
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        Handshake::of(&parts).accept(&Response::new(())).map(|response| response.headers().clone())
     }
 
     const KEY: (&str, &str) = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
@@ -142,10 +145,11 @@ mod tests {
     #[test]
     fn what_the_refusing_layer_names_is_selected() {
         let request = Request::get("/").header(KEY.0, KEY.1).header(VERSION.0, VERSION.1);
-        let request = request.header(SEC_WEBSOCKET_PROTOCOL, "chat, bearer").body(()).unwrap();
+        let request = request.header(SEC_WEBSOCKET_PROTOCOL, "chat, bearer");
+        let (parts, ()) = request.body(()).unwrap().into_parts();
         let mut refused = Response::new(());
         refused.extensions_mut().insert(Subprotocol(HeaderValue::from_static("bearer")));
-        let response = Handshake::of(&request).accept(&refused).unwrap();
+        let response = Handshake::of(&parts).accept(&refused).unwrap();
         assert_eq!(response.headers()[SEC_WEBSOCKET_PROTOCOL], "bearer");
     }
 
@@ -153,7 +157,7 @@ mod tests {
     fn over_http_2_nothing_but_the_subprotocol_is_said() {
         let mut request = Request::connect("example.com").header(VERSION.0, VERSION.1);
         request = request.version(Version::HTTP_2).header(SEC_WEBSOCKET_PROTOCOL, "chat");
-        let response = Handshake::of(&request.body(()).unwrap()).accept(&Response::new(())).unwrap();
+        let response = Handshake::of(&request.body(()).unwrap().into_parts().0).accept(&Response::new(())).unwrap();
         assert_eq!((response.status(), response.headers().len()), (StatusCode::OK, 1));
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use http::{Request, Response};
-use portcullis_core::{handshake, upgrade};
+use portcullis_core::{handshake::is_handshake, upgrade};
 use tower_service::Service;
 
 use crate::{accept::Handshake, future::ResponseFuture, settings::Settings};
@@ -37,24 +37,22 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        if !handshake::is_handshake(&request) {
-            // Loses its upgrade, as in front of every layer that guards.
-            return match upgrade::enter(&mut request) {
-                Ok(_) => ResponseFuture::inner(self.inner.call(request)),
-                Err(refusal) => ResponseFuture::refused(refusal),
-            };
-        }
-        let handshake = Handshake::of(&request);
-        match upgrade::enter(&mut request) {
-            Ok(guarded) => {
-                let future = match &guarded {
-                    Some(guarded) => guarded.run(|| self.inner.call(request)),
-                    None => self.inner.call(request),
-                };
-                ResponseFuture::handshake(future, handshake, guarded, self.settings.clone())
-            }
-            Err(refusal) => ResponseFuture::refused(refusal),
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let (mut parts, body) = request.into_parts();
+        let handshake = is_handshake(&parts).then(|| Handshake::of(&parts));
+        // Any other request loses its upgrade, as in front of every layer that guards.
+        let guarded = match upgrade::enter(&mut parts) {
+            Ok(guarded) => guarded,
+            Err(refusal) => return ResponseFuture::refused(refusal),
+        };
+        let request = Request::from_parts(parts, body);
+        let future = match &guarded {
+            Some(guarded) => guarded.run(|| self.inner.call(request)),
+            None => self.inner.call(request),
+        };
+        match handshake {
+            Some(handshake) => ResponseFuture::handshake(future, handshake, guarded, self.settings.clone()),
+            None => ResponseFuture::inner(future),
         }
     }
 }

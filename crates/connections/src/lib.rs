@@ -35,7 +35,6 @@
 //! # Ok::<_, portcullis_connections::InvalidNetwork>(())
 //! ```
 
-mod client;
 mod client_ip;
 mod handshake_rate;
 mod limit;
@@ -45,5 +44,5 @@ pub use portcullis_core::Connections;
 pub use crate::{
     client_ip::{ClientIp, ClientIpLayer, InvalidNetwork},
     handshake_rate::{HandshakeRate, HandshakeRateLayer},
-    limit::{ConnectionLimit, ConnectionLimitLayer, Limit, ResponseFuture},
+    limit::{ConnectionLimit, ConnectionLimitLayer, Limit},
 };

@@ -5,7 +5,7 @@
 //! theirs, and wider than RFC 6455, section 4.2.1.
 
 use http::{
-    HeaderMap, Method, Request, Version,
+    HeaderMap, Method, Version,
     header::{SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE},
     request::Parts,
 };
@@ -17,21 +17,14 @@ use http::{
 /// use http::Request;
 /// use portcullis_core::handshake::is_handshake;
 ///
-/// assert!(is_handshake(&Request::get("/").header("upgrade", "WebSocket").body(()).unwrap()));
-/// assert!(!is_handshake(&Request::get("/").header("upgrade", "h2c").body(()).unwrap()));
+/// let (parts, ()) = Request::get("/").header("upgrade", "WebSocket").body(()).unwrap().into_parts();
+/// assert!(is_handshake(&parts));
+/// let (parts, ()) = Request::get("/").header("upgrade", "h2c").body(()).unwrap().into_parts();
+/// assert!(!is_handshake(&parts));
 /// ```
-pub fn is_handshake<B>(request: &Request<B>) -> bool {
-    asks_for_websocket(request.method(), request.version(), request.headers())
-}
-
-/// The same, of a request's parts: for extractors.
-pub fn are_of_handshake(parts: &Parts) -> bool {
-    asks_for_websocket(&parts.method, parts.version, &parts.headers)
-}
-
-fn asks_for_websocket(method: &Method, version: Version, headers: &HeaderMap) -> bool {
-    let extended_connect = *method == Method::CONNECT && version >= Version::HTTP_2;
-    extended_connect || names_websocket(headers)
+pub fn is_handshake(parts: &Parts) -> bool {
+    let extended_connect = parts.method == Method::CONNECT && parts.version >= Version::HTTP_2;
+    extended_connect || names_websocket(&parts.headers)
 }
 
 fn names_websocket(headers: &HeaderMap) -> bool {
@@ -57,6 +50,8 @@ fn has_token(value: &[u8], token: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use http::Request;
+
     use super::*;
 
     #[test]
@@ -71,16 +66,16 @@ mod tests {
             ("sec-websocket-version", "8", true),
             ("connection", "upgrade", false),
         ] {
-            let request = Request::get("/").header(name, value).body(()).unwrap();
-            assert_eq!(is_handshake(&request), expected, "{name}: {value}");
+            let (parts, ()) = Request::get("/").header(name, value).body(()).unwrap().into_parts();
+            assert_eq!(is_handshake(&parts), expected, "{name}: {value}");
         }
     }
 
     #[test]
     fn connect_counts_over_http_2_only() {
-        let mut request = Request::connect("example.com:80").body(()).unwrap();
-        assert!(!is_handshake(&request));
-        *request.version_mut() = Version::HTTP_2;
-        assert!(is_handshake(&request));
+        let (mut parts, ()) = Request::connect("example.com:80").body(()).unwrap().into_parts();
+        assert!(!is_handshake(&parts));
+        parts.version = Version::HTTP_2;
+        assert!(is_handshake(&parts));
     }
 }

@@ -1,10 +1,6 @@
 //! Extractors for axum: present, absent, and a layer that is missing are three cases.
 
-use axum_core::{
-    body::Body,
-    extract::{FromRequestParts, OptionalFromRequestParts},
-    response::{IntoResponse, Response},
-};
+use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
 use portcullis_core::refusal::Refusal;
 
@@ -18,10 +14,10 @@ where
     S: Sync,
     T: Clone + Send + Sync + 'static,
 {
-    type Rejection = Response;
+    type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        claims(parts)?.ok_or_else(|| rendered(TokenError::Missing.refusal()))
+        claims(parts)?.ok_or_else(|| TokenError::Missing.refusal())
     }
 }
 
@@ -32,7 +28,7 @@ where
     S: Sync,
     T: Clone + Send + Sync + 'static,
 {
-    type Rejection = Response;
+    type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
         claims(parts)
@@ -46,35 +42,22 @@ where
     S: Sync,
     T: Send + Sync + 'static,
 {
-    type Rejection = Response;
+    type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let missing = "`Session` was extracted where no `JwtLayer` with these claims stands outside of the handler";
-        parts.extensions.get().cloned().ok_or_else(|| absent(parts, missing))
+        parts.extensions.get().cloned().ok_or_else(|| Refusal::absent(parts, missing))
     }
 }
 
-#[expect(clippy::result_large_err, reason = "an extractor's rejection is a response")]
-fn claims<T: Clone + Send + Sync + 'static>(parts: &Parts) -> Result<Option<Claims<T>>, Response> {
+fn claims<T: Clone + Send + Sync + 'static>(parts: &Parts) -> Result<Option<Claims<T>>, Refusal> {
     let missing = "`Claims` was extracted where no `JwtLayer` with these claims stands outside of the handler";
-    let session = parts.extensions.get::<Session<T>>().ok_or_else(|| absent(parts, missing))?;
+    let session = parts.extensions.get::<Session<T>>().ok_or_else(|| Refusal::absent(parts, missing))?;
     if session.is_yet_to_begin() {
-        return Err(wiring(
+        return Err(Refusal::wiring(
             "`Claims` was extracted where the token comes with the first message: extract `Session`, which has the \
              claims when the upgrade has completed",
         ));
     }
     Ok(session.claims().map(|claims| Claims(T::clone(&claims))))
-}
-
-fn absent(parts: &Parts, missing: &'static str) -> Response {
-    rendered(Refusal::absent(parts, missing))
-}
-
-fn wiring(sentence: &'static str) -> Response {
-    rendered(Refusal::wiring(sentence))
-}
-
-fn rendered(refusal: Refusal) -> Response {
-    refusal.into_response::<Body>().into_response()
 }

@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{Request, Response};
+use http::{Request, Response, request::Parts};
 use pin_project_lite::pin_project;
 use portcullis_core::{refusal::Refusal, upgrade};
 use tower_service::Service;
@@ -33,7 +33,7 @@ pin_project! {
 pin_project! {
     #[project = KindProjection]
     enum Kind<S, F, T, B> {
-        Verifying { verifying: Box<Verifying<T>>, ready: Option<(S, Request<B>)> },
+        Verifying { verifying: Box<Verifying<T>>, ready: Option<(S, Parts, B)> },
         Inner { #[pin] future: upgrade::ResponseFuture<F>, subprotocols: Subprotocols },
         Refused { refusal: Option<Refusal>, subprotocols: Subprotocols },
     }
@@ -54,8 +54,8 @@ impl<S: Service<Request<B>>, T, B> ResponseFuture<S, T, B> {
         Self { kind: Kind::decided(call, decision) }
     }
 
-    pub(crate) fn verifying(verifying: Box<Verifying<T>>, ready: S, request: Request<B>) -> Self {
-        Self { kind: Kind::Verifying { verifying, ready: Some((ready, request)) } }
+    pub(crate) fn verifying(verifying: Box<Verifying<T>>, ready: S, parts: Parts, body: B) -> Self {
+        Self { kind: Kind::Verifying { verifying, ready: Some((ready, parts, body)) } }
     }
 }
 
@@ -86,10 +86,10 @@ where
         loop {
             let next = match this.kind.as_mut().project() {
                 KindProjection::Verifying { verifying, ready } => {
-                    let (_, request) = ready.as_mut().expect("a future is not polled after it is ready");
-                    let decision = ready!(verifying.poll(cx, request));
-                    let (mut service, request) = ready.take().expect("it was there a line above");
-                    Kind::decided(|| service.call(request), decision)
+                    let (_, parts, _) = ready.as_mut().expect("a future is not polled after it is ready");
+                    let decision = ready!(verifying.poll(cx, parts));
+                    let (mut service, parts, body) = ready.take().expect("it was there a line above");
+                    Kind::decided(|| service.call(Request::from_parts(parts, body)), decision)
                 }
                 KindProjection::Inner { future, subprotocols } => {
                     let mut response = ready!(future.poll(cx))?;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use http::{Request, Response};
-use portcullis_core::{handshake, upgrade};
+use portcullis_core::{handshake::is_handshake, upgrade};
 use tower_service::Service;
 
 use crate::{
@@ -54,21 +54,24 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        if !handshake::is_handshake(&request) {
-            return match upgrade::enter(&mut request) {
-                Ok(_) => ResponseFuture::inner(self.inner.call(request)),
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let (mut parts, body) = request.into_parts();
+        if !is_handshake(&parts) {
+            return match upgrade::enter(&mut parts) {
+                Ok(_) => ResponseFuture::inner(self.inner.call(Request::from_parts(parts, body))),
                 Err(refusal) => ResponseFuture::refused(refusal),
             };
         }
-        match admit::begin(&self.settings, &mut request) {
+        match admit::begin(&self.settings, &mut parts) {
             Next::Verify(verifying) => {
                 // The one that was ready is the one to be called later.
                 let next = self.inner.clone();
                 let ready = std::mem::replace(&mut self.inner, next);
-                ResponseFuture::verifying(verifying, ready, request)
+                ResponseFuture::verifying(verifying, ready, parts, body)
             }
-            Next::Decided(decision) => ResponseFuture::decided(|| self.inner.call(request), *decision),
+            Next::Decided(decision) => {
+                ResponseFuture::decided(|| self.inner.call(Request::from_parts(parts, body)), *decision)
+            }
         }
     }
 }

@@ -3,13 +3,11 @@
 use std::{
     sync::Arc,
     task::{Context, Poll},
-    time::{Duration, Instant},
 };
 
 use http::{HeaderMap, Request, Response};
 use portcullis_core::{
-    frame::FrameHeader,
-    policy::{Action, Batch, BatchVerdict, Policy, Standing, Verdict},
+    policy::{Policy, ReportOnly},
     upgrade::{self, ResponseFuture},
 };
 use tower_service::Service;
@@ -27,68 +25,7 @@ pub trait Watch {
 
 /// A policy, or one that only reports.
 pub(crate) fn reported(policy: impl Policy, report_only: bool) -> Box<dyn Policy> {
-    if report_only { Box::new(ReportOnly { policy, reported: false, untold: 0 }) } else { Box::new(policy) }
-}
-
-/// Asks a policy until it would have closed the connection, and closes nothing.
-struct ReportOnly<P> {
-    policy: P,
-    reported: bool,
-    untold: u64,
-}
-
-impl<P> ReportOnly<P> {
-    fn report(&mut self) {
-        self.reported = true;
-        self.untold = 1;
-    }
-}
-
-impl<P: Policy> Policy for ReportOnly<P> {
-    fn name(&self) -> &'static str {
-        self.policy.name()
-    }
-
-    fn take_reported(&mut self) -> u64 {
-        std::mem::take(&mut self.untold)
-    }
-
-    fn on_batch(&mut self, batch: &Batch, now: Instant) -> BatchVerdict {
-        if self.reported { BatchVerdict::Pass } else { self.policy.on_batch(batch, now) }
-    }
-
-    fn on_frame(&mut self, frame: &FrameHeader, now: Instant) -> Verdict {
-        if !self.reported && matches!(self.policy.on_frame(frame, now), Verdict::Close(_)) {
-            self.report();
-        }
-        Verdict::Pass
-    }
-
-    fn on_pong(&mut self, round_trip: Duration, now: Instant) {
-        self.policy.on_pong(round_trip, now);
-    }
-
-    fn watches_input(&self) -> bool {
-        self.policy.watches_input()
-    }
-
-    fn watches_output(&self) -> bool {
-        self.policy.watches_output()
-    }
-
-    fn deadline(&self, standing: &Standing) -> Option<Instant> {
-        if self.reported { None } else { self.policy.deadline(standing) }
-    }
-
-    fn on_deadline(&mut self, standing: &Standing, now: Instant) -> Action {
-        match self.policy.on_deadline(standing, now) {
-            Action::Close(_) => {
-                self.report();
-                Action::None
-            }
-            action => action,
-        }
-    }
+    if report_only { Box::new(ReportOnly::new(policy)) } else { Box::new(policy) }
 }
 
 /// The service of this crate's layers.
@@ -118,16 +55,11 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        match upgrade::enter(&mut request) {
-            Ok(Some(guarded)) => {
-                self.layer.prepare(request.headers_mut());
-                let future = guarded.run(|| self.inner.call(request));
-                ResponseFuture::guarded(future, guarded, self.layer.policy())
-            }
-            Ok(None) => ResponseFuture::inner(self.inner.call(request)),
-            Err(refusal) => ResponseFuture::refused(refusal),
-        }
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        upgrade::call(&mut self.inner, request, |_, parts| {
+            self.layer.prepare(&mut parts.headers);
+            Ok(Some(self.layer.policy()))
+        })
     }
 }
 

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use http::request::Parts;
-use portcullis_core::{identity::ChecksOrigin, refusal::Refusal};
+use portcullis_core::{
+    identity::{ChecksOrigin, OriginChecked},
+    refusal::Refusal,
+};
 use tower_layer::Layer;
 
 use crate::{
@@ -110,18 +113,15 @@ impl OriginLayer {
         self.policy.admit(parts)
     }
 
-    pub(crate) fn check(&self, parts: &Parts) -> Result<(), Refusal> {
+    /// Marks the request as checked, unless on report only.
+    pub(crate) fn check(&self, parts: &mut Parts) -> Result<(), Refusal> {
         match self.policy.admit(parts) {
-            Err(refusal) if self.report_only => {
-                refusal.report();
-                Ok(())
-            }
-            decided => decided,
+            Err(refusal) if self.report_only => refusal.report(),
+            Err(refusal) => return Err(refusal),
+            Ok(()) if self.report_only => {}
+            Ok(()) => drop(parts.extensions.insert(OriginChecked)),
         }
-    }
-
-    pub(crate) fn is_enforced(&self) -> bool {
-        !self.report_only
+        Ok(())
     }
 
     fn set(mut self, change: impl FnOnce(&mut Policy)) -> Self {

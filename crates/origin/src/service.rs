@@ -1,9 +1,9 @@
-//! The service.
+//! Refuses handshakes of foreign origins; everything else passes.
 
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use portcullis_core::{handshake, identity::OriginChecked, refusal::ResponseFuture};
+use portcullis_core::refusal::{self, ResponseFuture};
 use tower_service::Service;
 
 use crate::layer::OriginLayer;
@@ -35,18 +35,6 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        if !handshake::is_handshake(&request) {
-            return ResponseFuture::inner(self.inner.call(request));
-        }
-        let (mut parts, body) = request.into_parts();
-        match self.layer.check(&parts) {
-            Ok(()) => {
-                if self.layer.is_enforced() {
-                    parts.extensions.insert(OriginChecked);
-                }
-                ResponseFuture::inner(self.inner.call(Request::from_parts(parts, body)))
-            }
-            Err(refusal) => ResponseFuture::refused(refusal),
-        }
+        refusal::call(&mut self.inner, request, |parts| self.layer.check(parts))
     }
 }

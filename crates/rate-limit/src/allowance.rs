@@ -132,24 +132,19 @@ impl IntoClose for Exceeded {
 
 #[cfg(feature = "axum")]
 mod extract {
-    use axum_core::{
-        extract::FromRequestParts,
-        response::{IntoResponse, Response},
-    };
+    use axum_core::extract::FromRequestParts;
     use http::request::Parts;
     use portcullis_core::refusal::Refusal;
 
     use super::Allowance;
 
-    /// Refused with a 500 where no `MessageRateLayer` stands outside, and with a 400 where a request is no handshake.
+    /// Refused with a 500 where no `MessageRateLayer` stands outside, and with a 400 where a request is not a handshake.
     impl<S: Sync> FromRequestParts<S> for Allowance {
-        type Rejection = Response;
+        type Rejection = Refusal;
 
         async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-            parts.extensions.get().cloned().ok_or_else(|| {
-                let sentence = "`Allowance` was extracted where no `MessageRateLayer` stands outside of the handler";
-                Refusal::absent(parts, sentence).into_response::<axum_core::body::Body>().into_response()
-            })
+            let missing = "`Allowance` was extracted where no `MessageRateLayer` stands outside of the handler";
+            parts.extensions.get().cloned().ok_or_else(|| Refusal::absent(parts, missing))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Whose quota it is.
 
-use std::{fmt, hash::Hash, net::IpAddr, sync::Arc};
+use std::{fmt, hash::Hash, sync::Arc};
 
 use http::request::Parts;
 use portcullis_core::{
@@ -44,7 +44,7 @@ impl Scope {
             (Self::Subject { .. }, Some(subject)) => Ok(Owner::Shared(of_subject(secret, subject))),
             (Self::Subject { required: true }, None) => Ok(Owner::Unknown),
             (Self::Subject { .. } | Self::Client, _) => {
-                Ok(Owner::Shared(secret.key(&("client", client(parts, ipv6_prefix)?))))
+                Ok(Owner::Shared(secret.key(&("client", ClientAddr::network_of(parts, ipv6_prefix)?))))
             }
             (Self::Custom(key), _) => Ok(key(parts, secret).map_or(Owner::Own, Owner::Shared)),
             (Self::Global, _) => Ok(Owner::Shared(Key::ONE)),
@@ -54,17 +54,6 @@ impl Scope {
 
 pub(crate) fn of_subject(secret: &Secret, subject: &Subject) -> Key {
     secret.key(&("subject", subject))
-}
-
-/// IPv4 exactly; of IPv6 the network, of which one client has all addresses.
-fn client(parts: &Parts, ipv6_prefix: u8) -> Result<IpAddr, Refusal> {
-    let client: &ClientAddr = parts.extensions.get().ok_or_else(|| {
-        Refusal::wiring(
-            "a message rate per client address stands where no layer outside says what that is: put a `ClientIpLayer` \
-             outside of it, or insert a `ClientAddr`",
-        )
-    })?;
-    Ok(client.network(ipv6_prefix))
 }
 
 impl fmt::Debug for Scope {

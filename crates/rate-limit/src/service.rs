@@ -40,25 +40,17 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let guarded = match upgrade::enter(&mut request) {
-            Ok(Some(guarded)) => guarded,
-            Ok(None) => return ResponseFuture::inner(self.inner.call(request)),
-            Err(refusal) => return ResponseFuture::refused(refusal),
-        };
-        let (mut parts, body) = request.into_parts();
-        let owner = match self.shared.owner(&parts) {
-            Ok(owner) => owner,
-            Err(refusal) => return ResponseFuture::refused(refusal),
-        };
-        // A subject may be known to the connection alone.
-        let subject = guarded.connection().subject();
-        let owner = subject.and_then(|subject| self.shared.owner_of(&subject)).unwrap_or(owner);
-        let account = Arc::new(Account::new(self.shared.clone(), owner));
-        let outer = parts.extensions.get::<Allowance>().cloned();
-        parts.extensions.insert(Allowance::new(account.clone(), outer));
-        let policy: Box<dyn Policy> = Box::new(Limiter::new(account));
-        let future = guarded.run(|| self.inner.call(Request::from_parts(parts, body)));
-        ResponseFuture::guarded(future, guarded, policy)
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        upgrade::call(&mut self.inner, request, |guarded, parts| {
+            let owner = self.shared.owner(parts)?;
+            // A subject may be known to the connection alone.
+            let subject = guarded.connection().subject();
+            let owner = subject.and_then(|subject| self.shared.owner_of(&subject)).unwrap_or(owner);
+            let account = Arc::new(Account::new(self.shared.clone(), owner));
+            let outer = parts.extensions.get::<Allowance>().cloned();
+            parts.extensions.insert(Allowance::new(account.clone(), outer));
+            let policy: Box<dyn Policy> = Box::new(Limiter::new(account));
+            Ok(Some(policy))
+        })
     }
 }

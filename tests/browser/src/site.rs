@@ -141,8 +141,9 @@ impl Site {
 }
 
 async fn record(State(log): State<Log>, request: Request, next: Next) -> Response {
-    let (method, version, counts) = (request.method().clone(), request.version(), is_handshake(&request));
-    let response = next.run(request).await;
+    let (parts, body) = request.into_parts();
+    let (method, version, counts) = (parts.method.clone(), parts.version, is_handshake(&parts));
+    let response = next.run(Request::from_parts(parts, body)).await;
     if counts {
         let handshake = Handshake { method, version, status: response.status() };
         log.lock().unwrap_or_else(PoisonError::into_inner).push(handshake);

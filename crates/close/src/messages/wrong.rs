@@ -48,7 +48,7 @@ impl IntoClose for WrongMessage {
             }
             Self::Invalid { error, .. } => error.into_close(),
             Self::Refused(frame) => frame,
-            Self::Fragment => CloseFrame::new(CloseCode::INTERNAL_ERROR, "internal error"),
+            Self::Fragment => CloseFrame::internal_error(),
         }
     }
 

@@ -2,14 +2,41 @@
 
 use std::net::IpAddr;
 
-use http::HeaderMap;
+use http::{HeaderMap, request::Parts};
+use portcullis_core::{
+    Connection,
+    handshake::is_handshake,
+    identity::{ClientAddr, TrustedPeer},
+    refusal::Refusal,
+};
 
 use super::{
     forwarded,
+    peer::{UNKNOWN_PEER, peer},
     settings::{Settings, Source},
 };
 
 impl Settings {
+    /// Puts the client's address into a request, and into its connection where one is guarded already. Refuses a
+    /// handshake whose peer is not known.
+    pub(super) fn locate(&self, parts: &mut Parts) -> Result<(), Refusal> {
+        // What somebody else has put there is nobody's word.
+        parts.extensions.remove::<ClientAddr>();
+        parts.extensions.remove::<TrustedPeer>();
+        let Some(peer) = peer(&parts.extensions) else {
+            return if is_handshake(parts) { Err(Refusal::wiring(UNKNOWN_PEER)) } else { Ok(()) };
+        };
+        let client = self.client(peer, &parts.headers);
+        parts.extensions.insert(ClientAddr(client));
+        if let Some(connection) = parts.extensions.get::<Connection>() {
+            connection.locate(client);
+        }
+        if self.trusts(peer.to_canonical()) {
+            parts.extensions.insert(TrustedPeer);
+        }
+        Ok(())
+    }
+
     pub(super) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let peer = peer.to_canonical();
         if !self.trusts(peer) {

@@ -6,18 +6,10 @@ use std::{
 };
 
 use http::{Request, Response};
-use portcullis_core::{
-    Connection, handshake,
-    identity::{ClientAddr, TrustedPeer},
-    refusal::Refusal,
-    upgrade::ResponseFuture,
-};
+use portcullis_core::refusal::ResponseFuture;
 use tower_service::Service;
 
-use super::{
-    peer::{UNKNOWN_PEER, peer},
-    settings::Settings,
-};
+use super::settings::Settings;
 
 /// The service of [`ClientIpLayer`](crate::ClientIpLayer).
 #[derive(Debug, Clone)]
@@ -45,24 +37,11 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        // What somebody else has put there is nobody's word.
-        request.extensions_mut().remove::<ClientAddr>();
-        request.extensions_mut().remove::<TrustedPeer>();
-        let Some(peer) = peer(request.extensions()) else {
-            if handshake::is_handshake(&request) {
-                return ResponseFuture::refused(Refusal::wiring(UNKNOWN_PEER));
-            }
-            return ResponseFuture::inner(self.inner.call(request));
-        };
-        let client = self.settings.client(peer, request.headers());
-        request.extensions_mut().insert(ClientAddr(client));
-        if let Some(connection) = request.extensions().get::<Connection>() {
-            connection.locate(client);
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let (mut parts, body) = request.into_parts();
+        match self.settings.locate(&mut parts) {
+            Ok(()) => ResponseFuture::inner(self.inner.call(Request::from_parts(parts, body))),
+            Err(refusal) => ResponseFuture::refused(refusal),
         }
-        if self.settings.trusts(peer.to_canonical()) {
-            request.extensions_mut().insert(TrustedPeer);
-        }
-        ResponseFuture::inner(self.inner.call(request))
     }
 }

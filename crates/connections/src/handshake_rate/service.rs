@@ -6,7 +6,10 @@ use std::{
 };
 
 use http::{Request, Response};
-use portcullis_core::{handshake, upgrade::ResponseFuture};
+use portcullis_core::{
+    clock::now,
+    refusal::{self, ResponseFuture},
+};
 use tower_service::Service;
 
 use super::{admit::admit, rate::Rate, settings::Settings};
@@ -39,13 +42,6 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        if !handshake::is_handshake(&request) {
-            return ResponseFuture::inner(self.inner.call(request));
-        }
-        let (parts, body) = request.into_parts();
-        match admit(&self.settings, &self.rate, &parts, tokio::time::Instant::now().into_std()) {
-            Ok(()) => ResponseFuture::inner(self.inner.call(Request::from_parts(parts, body))),
-            Err(refusal) => ResponseFuture::refused(refusal),
-        }
+        refusal::call(&mut self.inner, request, |parts| admit(&self.settings, &self.rate, parts, now()))
     }
 }

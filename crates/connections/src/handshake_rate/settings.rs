@@ -3,10 +3,12 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use http::{StatusCode, request::Parts};
-use portcullis_core::{CloseCode, CloseFrame, identity::Subject, refusal::Refusal};
+use portcullis_core::{
+    CloseCode, CloseFrame,
+    identity::{ClientAddr, Subject},
+    refusal::Refusal,
+};
 use portcullis_quota::{Key, Secret};
-
-use crate::client::client;
 
 pub(super) type KeyOf = dyn Fn(&Parts) -> Option<String> + Send + Sync;
 
@@ -38,7 +40,9 @@ impl Settings {
             (Scope::Global, _) => Ok(Some(Key::ONE)),
             (Scope::Subject, Some(subject)) => Ok(Some(secret.key(&("subject", subject)))),
             (Scope::Custom(key), _) => Ok(key(parts).map(|key| secret.key(&("custom", key)))),
-            (Scope::Client | Scope::Subject, _) => Ok(Some(secret.key(&("client", client(parts, self.ipv6_prefix)?)))),
+            (Scope::Client | Scope::Subject, _) => {
+                Ok(Some(secret.key(&("client", ClientAddr::network_of(parts, self.ipv6_prefix)?))))
+            }
         }
     }
 

@@ -1,11 +1,11 @@
 //! Limits on live connections.
 
+mod admit;
 mod capacity;
-mod future;
 mod layer;
 mod policy;
 mod pool;
 mod service;
 mod settings;
 
-pub use self::{capacity::Limit, future::ResponseFuture, layer::ConnectionLimitLayer, service::ConnectionLimit};
+pub use self::{capacity::Limit, layer::ConnectionLimitLayer, service::ConnectionLimit};

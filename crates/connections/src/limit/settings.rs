@@ -3,13 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use http::{StatusCode, request::Parts};
-use portcullis_core::{CloseCode, CloseFrame, identity::Subject, refusal::Refusal};
+use portcullis_core::{
+    CloseCode, CloseFrame,
+    identity::{ClientAddr, Subject},
+    refusal::Refusal,
+};
 
 use super::{
     capacity::Limit,
     pool::{Crossed, Full, Key},
 };
-use crate::client::client;
 
 pub(super) type KeyOf = dyn Fn(&Parts) -> Option<String> + Send + Sync;
 pub(super) type OnHighWater = dyn Fn(usize, usize) + Send + Sync;
@@ -48,7 +51,7 @@ impl Settings {
     pub(crate) fn keys(&self, parts: &Parts) -> Result<Vec<(Key, Limit)>, Refusal> {
         let mut keys = Vec::new();
         if let Some(limit) = self.client {
-            keys.push((Key::Client(client(parts, self.ipv6_prefix)?), limit));
+            keys.push((Key::Client(ClientAddr::network_of(parts, self.ipv6_prefix)?), limit));
         }
         let subject = parts.extensions.get::<Subject>();
         if let (Some(limit), Some(subject)) = (self.subject, subject) {

@@ -1,9 +1,6 @@
 //! The handle as an extractor.
 
-use axum_core::{
-    extract::{FromRequestParts, OptionalFromRequestParts},
-    response::{IntoResponse, Response},
-};
+use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
 
 use super::Connection;
@@ -11,13 +8,13 @@ use crate::refusal::Refusal;
 
 /// Refused with a 500 where no layer guards the connection, and with a 400 where a request is no handshake.
 impl<S: Sync> FromRequestParts<S> for Connection {
-    type Rejection = Response;
+    type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         parts.extensions.get().cloned().ok_or_else(|| {
             let sentence = "`Connection` was extracted where no layer guards it: add a `GuardLayer` to the route. A \
                             request that came over no connection, as in a test by `oneshot`, has none";
-            Refusal::absent(parts, sentence).into_response::<axum_core::body::Body>().into_response()
+            Refusal::absent(parts, sentence)
         })
     }
 }

@@ -90,11 +90,7 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        match upgrade::enter_with(&mut request, &self.settings) {
-            Ok(Some(guarded)) => ResponseFuture::guarded(guarded.run(|| self.inner.call(request)), guarded, None),
-            Ok(None) => ResponseFuture::inner(self.inner.call(request)),
-            Err(refusal) => ResponseFuture::refused(refusal),
-        }
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        upgrade::call_with(&mut self.inner, request, &self.settings, |_, _| Ok(None))
     }
 }

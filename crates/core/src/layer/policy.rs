@@ -88,16 +88,10 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        match upgrade::enter(&mut request) {
-            Ok(Some(guarded)) => {
-                let (parts, body) = request.into_parts();
-                let policy: Box<dyn Policy> = Box::new((self.policy)(&parts, guarded.connection()));
-                let request = Request::from_parts(parts, body);
-                ResponseFuture::guarded(guarded.run(|| self.inner.call(request)), guarded, policy)
-            }
-            Ok(None) => ResponseFuture::inner(self.inner.call(request)),
-            Err(refusal) => ResponseFuture::refused(refusal),
-        }
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        upgrade::call(&mut self.inner, request, |guarded, parts| {
+            let policy: Box<dyn Policy> = Box::new((self.policy)(parts, guarded.connection()));
+            Ok(Some(policy))
+        })
     }
 }

@@ -4,7 +4,11 @@
 //! extensions, so that an outer layer can render it otherwise, for instance as a close frame for a browser, which sees
 //! no status.
 
+mod call;
+mod client;
 mod future;
 mod reason;
+#[cfg(feature = "axum")]
+mod render;
 
-pub use self::{future::ResponseFuture, reason::Refusal};
+pub use self::{call::call, future::ResponseFuture, reason::Refusal};

@@ -50,7 +50,7 @@ impl Refusal {
     /// handshake. Layers leave other requests alone, which say nothing of who stands where: those are
     /// [`no_handshake`](Self::no_handshake), or anybody could fill the log with mistakes that nobody made.
     pub fn absent(parts: &Parts, sentence: &'static str) -> Self {
-        if handshake::are_of_handshake(parts) {
+        if handshake::is_handshake(parts) {
             return Self::wiring(sentence);
         }
         Self::no_handshake().sentence("a WebSocket handshake is needed here")

@@ -1,9 +1,6 @@
 //! The registry as an extractor.
 
-use axum_core::{
-    extract::FromRequestParts,
-    response::{IntoResponse, Response},
-};
+use axum_core::extract::FromRequestParts;
 use http::request::Parts;
 
 use super::Connections;
@@ -11,12 +8,12 @@ use crate::refusal::Refusal;
 
 /// Refused with a 500 where no layer of a registry stands outside.
 impl<S: Sync> FromRequestParts<S> for Connections {
-    type Rejection = Response;
+    type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         parts.extensions.get().cloned().ok_or_else(|| {
             let sentence = "`Connections` was extracted where no `connections.layer()` stands outside of the handler";
-            Refusal::wiring(sentence).into_response::<axum_core::body::Body>().into_response()
+            Refusal::wiring(sentence)
         })
     }
 }

@@ -36,13 +36,9 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         request.extensions_mut().insert(self.connections.clone());
-        match upgrade::enter(&mut request) {
-            Ok(Some(guarded)) => {
-                self.connections.insert(guarded.connection());
-                ResponseFuture::guarded(guarded.run(|| self.inner.call(request)), guarded, None)
-            }
-            Ok(None) => ResponseFuture::inner(self.inner.call(request)),
-            Err(refusal) => ResponseFuture::refused(refusal),
-        }
+        upgrade::call(&mut self.inner, request, |guarded, _| {
+            self.connections.insert(guarded.connection());
+            Ok(None)
+        })
     }
 }

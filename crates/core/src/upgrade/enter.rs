@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{Request, Version};
+use http::{Version, request::Parts};
 use hyper::upgrade::OnUpgrade;
 use tokio::runtime::Handle;
 
@@ -26,8 +26,8 @@ use crate::{
 /// # Errors
 ///
 /// A refusal with status 500 outside of a tokio runtime.
-pub fn enter<B>(request: &mut Request<B>) -> Result<Option<Guarded>, Refusal> {
-    enter_as(request, None)
+pub fn enter(parts: &mut Parts) -> Result<Option<Guarded>, Refusal> {
+    enter_as(parts, None)
 }
 
 /// [`enter`], with settings. Those of the outermost layer that has some count, whoever sets the connection up.
@@ -35,41 +35,41 @@ pub fn enter<B>(request: &mut Request<B>) -> Result<Option<Guarded>, Refusal> {
 /// # Errors
 ///
 /// As [`enter`].
-pub fn enter_with<B>(request: &mut Request<B>, settings: &Settings) -> Result<Option<Guarded>, Refusal> {
-    enter_as(request, Some(settings))
+pub fn enter_with(parts: &mut Parts, settings: &Settings) -> Result<Option<Guarded>, Refusal> {
+    enter_as(parts, Some(settings))
 }
 
-fn enter_as<B>(request: &mut Request<B>, settings: Option<&Settings>) -> Result<Option<Guarded>, Refusal> {
-    if !handshake::is_handshake(request) {
-        leave_alone(request, settings.is_some_and(|settings| settings.other_upgrades));
+pub(super) fn enter_as(parts: &mut Parts, settings: Option<&Settings>) -> Result<Option<Guarded>, Refusal> {
+    if !handshake::is_handshake(parts) {
+        leave_alone(parts, settings.is_some_and(|settings| settings.other_upgrades));
         return Ok(None);
     }
-    let method = request.method().clone();
-    if let Some(connection) = request.extensions().get::<Connection>() {
-        if let Some(client) = request.extensions().get::<ClientAddr>() {
+    let method = parts.method.clone();
+    if let Some(connection) = parts.extensions.get::<Connection>() {
+        if let Some(client) = parts.extensions.get::<ClientAddr>() {
             connection.locate(client.0);
         }
         if let Some(settings) = settings {
             connection.control().configure(settings);
         }
-        return Ok(Some(Guarded { connection: connection.clone(), method, inner: None }));
+        return Ok(Some(Guarded { connection: connection.clone(), method, inner: None, then: None }));
     }
-    let Some(real) = request.extensions_mut().remove::<OnUpgrade>() else {
+    let Some(real) = parts.extensions.remove::<OnUpgrade>() else {
         return Ok(None);
     };
-    let (connection, inner) = intercept(request, real)?;
+    let (connection, inner) = intercept(parts, real)?;
     if let Some(settings) = settings {
         connection.control().configure(settings);
     }
-    Ok(Some(Guarded { connection, method, inner: Some(inner) }))
+    Ok(Some(Guarded { connection, method, inner: Some(inner), then: None }))
 }
 
 /// Marks a request for the layers inside: it may be upgraded to something else.
 #[derive(Clone)]
 struct OtherUpgrades;
 
-fn leave_alone<B>(request: &mut Request<B>, other_upgrades: bool) {
-    let extensions = request.extensions_mut();
+fn leave_alone(parts: &mut Parts, other_upgrades: bool) {
+    let extensions = &mut parts.extensions;
     if other_upgrades {
         extensions.insert(OtherUpgrades);
     }
@@ -78,19 +78,19 @@ fn leave_alone<B>(request: &mut Request<B>, other_upgrades: bool) {
     }
 }
 
-fn intercept<B>(request: &mut Request<B>, real: OnUpgrade) -> Result<(Connection, Inner), Refusal> {
+fn intercept(parts: &mut Parts, real: OnUpgrade) -> Result<(Connection, Inner), Refusal> {
     let Ok(runtime) = Handle::try_current() else {
         return Err(Refusal::wiring("a WebSocket can be guarded on a tokio runtime only"));
     };
-    let client = request.extensions().get::<ClientAddr>().map(|client| client.0);
+    let client = parts.extensions.get::<ClientAddr>().map(|client| client.0);
     let about = Arc::new(About::new(client, runtime));
-    if let Some(subject) = request.extensions().get::<Subject>() {
+    if let Some(subject) = parts.extensions.get::<Subject>() {
         about.identify(subject);
     }
-    let shutdown_first = request.version() >= Version::HTTP_2;
+    let shutdown_first = parts.version >= Version::HTTP_2;
     let (ours, connection, inner) = inner::open(about, real, shutdown_first)
         .ok_or_else(|| Refusal::wiring("hyper did not accept the guard's own handshake; please report this"))?;
-    request.extensions_mut().insert(ours);
-    request.extensions_mut().insert(connection.clone());
+    parts.extensions.insert(ours);
+    parts.extensions.insert(connection.clone());
     Ok((connection, inner))
 }

@@ -1,6 +1,6 @@
 //! A handshake between its request and its response.
 
-use http::{HeaderMap, Method, Request, Response, header::SEC_WEBSOCKET_EXTENSIONS};
+use http::{HeaderMap, Method, Response, header::SEC_WEBSOCKET_EXTENSIONS, request::Parts};
 
 use super::inner::Inner;
 use crate::{close::CloseFrame, connection::Connection, gate::Gate, handshake, policy::Policy, refusal::Refusal};
@@ -12,6 +12,7 @@ pub struct Guarded {
     pub(super) method: Method,
     /// Where this layer set the connection up.
     pub(super) inner: Option<Inner>,
+    pub(super) then: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl Guarded {
@@ -26,10 +27,16 @@ impl Guarded {
     /// # Errors
     ///
     /// A refusal with status 500 if another layer does that already.
-    pub fn gate<B>(&self, request: &mut Request<B>, gate: Gate) -> Result<(), Refusal> {
-        request.headers_mut().remove(SEC_WEBSOCKET_EXTENSIONS);
+    pub fn gate(&self, parts: &mut Parts, gate: Gate) -> Result<(), Refusal> {
+        parts.headers.remove(SEC_WEBSOCKET_EXTENSIONS);
         let only = self.connection.control().hold(gate);
         if only { Ok(()) } else { Err(Refusal::wiring("two layers wait for a connection's first message")) }
+    }
+
+    /// Calls `then` once the response is known to be an upgrade, and not at all otherwise: for what must happen only to
+    /// a connection that begins. Nothing is locked meanwhile. Of several calls the last counts.
+    pub fn on_upgrade(&mut self, then: impl FnOnce() + Send + 'static) {
+        self.then = Some(Box::new(then));
     }
 
     /// Runs what belongs to the handshake in the connection's span: the call of the inner service, and its future's polls.
@@ -81,6 +88,9 @@ impl Guarded {
         }
         if let Some(policy) = policy {
             self.connection.control().install_outermost(policy);
+        }
+        if let Some(then) = self.then {
+            then();
         }
         if let Some(inner) = self.inner {
             if agreed_to_compress(response.headers()) {

@@ -5,14 +5,17 @@
 //! yields a fixed upgrade request, swallows the response, and then becomes the guarded connection. What its service
 //! finds in the request is an `OnUpgrade` that resolves to the guarded connection, once the real one has.
 //!
-//! [`enter`] is for whoever writes a layer; `PolicyLayer` is made of it.
+//! A layer that guards is [`call`] and a decision. [`enter`] is what it is made of, for a layer that has to wait before
+//! it decides.
 
+mod call;
 mod enter;
 mod future;
 mod guarded;
 mod inner;
 
 pub use self::{
+    call::{call, call_with},
     enter::{enter, enter_with},
     future::ResponseFuture,
     guarded::Guarded,

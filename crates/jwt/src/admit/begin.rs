@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll, Waker, ready},
 };
 
-use http::Request;
+use http::request::Parts;
 use portcullis_core::{identity::OriginChecked, refusal::Refusal};
 
 use super::enter::{Admitted, Entry, enter, refuse};
@@ -41,21 +41,21 @@ pub(crate) struct Verifying<T> {
 }
 
 /// Takes the token out of a handshake, and begins with its verification.
-pub(crate) fn begin<T, B>(settings: &Arc<Settings<T>>, request: &mut Request<B>) -> Next<T>
+pub(crate) fn begin<T>(settings: &Arc<Settings<T>>, parts: &mut Parts) -> Next<T>
 where
     T: Send + Sync + 'static,
 {
-    let (haul, outcome) = take(settings, request);
-    if haul.ambient && request.extensions().get::<OriginChecked>().is_none() {
+    let (haul, outcome) = source::take(settings.sources(), parts);
+    if haul.ambient && parts.extensions.get::<OriginChecked>().is_none() {
         settings.warn_of_cookies();
     }
     let Taken { token, subprotocols, .. } = haul;
     let outcome = match (outcome, token) {
-        (Err(error), _) => refuse(settings, error, request),
-        (Ok(()), Some(token)) => return Verifying::of(settings, &token, subprotocols).at_once(request),
-        (Ok(()), None) if settings.first.is_some() => enter(settings, Entry::First, request),
-        (Ok(()), None) if settings.optional => enter(settings, Entry::Anonymous, request),
-        (Ok(()), None) => refuse(settings, TokenError::Missing, request),
+        (Err(error), _) => refuse(settings, error, parts),
+        (Ok(()), Some(token)) => return Verifying::of(settings, &token, subprotocols).at_once(parts),
+        (Ok(()), None) if settings.first.is_some() => enter(settings, Entry::First, parts),
+        (Ok(()), None) if settings.optional => enter(settings, Entry::Anonymous, parts),
+        (Ok(()), None) => refuse(settings, TokenError::Missing, parts),
     };
     Next::Decided(Box::new(Decision { outcome, subprotocols }))
 }
@@ -66,31 +66,19 @@ impl<T: Send + Sync + 'static> Verifying<T> {
     }
 
     /// Most verifications do not have to wait.
-    fn at_once<B>(mut self, request: &mut Request<B>) -> Next<T> {
-        match self.poll(&mut Context::from_waker(Waker::noop()), request) {
+    fn at_once(mut self, parts: &mut Parts) -> Next<T> {
+        match self.poll(&mut Context::from_waker(Waker::noop()), parts) {
             Poll::Ready(decision) => Next::Decided(Box::new(decision)),
             Poll::Pending => Next::Verify(Box::new(self)),
         }
     }
 
     /// Must not be polled again once it is ready.
-    pub(crate) fn poll<B>(&mut self, cx: &mut Context<'_>, request: &mut Request<B>) -> Poll<Decision> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, parts: &mut Parts) -> Poll<Decision> {
         let outcome = match ready!(Pin::new(&mut self.verification).poll(cx)) {
-            Ok(verified) => enter(&self.settings, Entry::Verified(verified), request),
-            Err(error) => refuse(&self.settings, error, request),
+            Ok(verified) => enter(&self.settings, Entry::Verified(verified), parts),
+            Err(error) => refuse(&self.settings, error, parts),
         };
         Poll::Ready(Decision { outcome, subprotocols: mem::take(&mut self.subprotocols) })
     }
-}
-
-fn take<T: 'static, B>(settings: &Settings<T>, request: &mut Request<B>) -> (Taken, Result<(), TokenError>) {
-    let (mut parts, ()) = Request::new(()).into_parts();
-    mem::swap(&mut parts.uri, request.uri_mut());
-    mem::swap(&mut parts.headers, request.headers_mut());
-    mem::swap(&mut parts.extensions, request.extensions_mut());
-    let haul = source::take(settings.sources(), &mut parts);
-    *request.uri_mut() = parts.uri;
-    *request.headers_mut() = parts.headers;
-    *request.extensions_mut() = parts.extensions;
-    haul
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::Request;
+use http::request::Parts;
 use portcullis_core::{
     policy::Policy,
     refusal::Refusal,
@@ -26,11 +26,7 @@ pub(crate) struct Admitted {
 }
 
 /// Lets a client in, unless what its token says is not enough.
-pub(super) fn enter<T, B>(
-    settings: &Arc<Settings<T>>,
-    entry: Entry<T>,
-    request: &mut Request<B>,
-) -> Result<Admitted, Refusal>
+pub(super) fn enter<T>(settings: &Arc<Settings<T>>, entry: Entry<T>, parts: &mut Parts) -> Result<Admitted, Refusal>
 where
     T: Send + Sync + 'static,
 {
@@ -39,19 +35,15 @@ where
     if let Entry::Verified(verified) = entry
         && let Err(error) = session.open(verified)
     {
-        return refuse(settings, error, request);
+        return refuse(settings, error, parts);
     }
-    let guarded = attach(settings, &session, first, request)?;
+    let guarded = attach(settings, &session, first, parts)?;
     let policy: Box<dyn Policy> = Box::new(Expiry(session.0));
     Ok(Admitted { guarded, policy: (!settings.report_only).then_some(policy) })
 }
 
 /// On report only, a client whose token is refused comes in as one without a token.
-pub(super) fn refuse<T, B>(
-    settings: &Arc<Settings<T>>,
-    error: TokenError,
-    request: &mut Request<B>,
-) -> Result<Admitted, Refusal>
+pub(super) fn refuse<T>(settings: &Arc<Settings<T>>, error: TokenError, parts: &mut Parts) -> Result<Admitted, Refusal>
 where
     T: Send + Sync + 'static,
 {
@@ -60,25 +52,25 @@ where
         return Err(refusal);
     }
     refusal.report();
-    enter(settings, Entry::Anonymous, request)
+    enter(settings, Entry::Anonymous, parts)
 }
 
 /// Makes the session known to those inside, and to its connection.
-fn attach<T, B>(
+fn attach<T>(
     settings: &Arc<Settings<T>>,
     session: &Session<T>,
     first: bool,
-    request: &mut Request<B>,
+    parts: &mut Parts,
 ) -> Result<Option<Guarded>, Refusal>
 where
     T: Send + Sync + 'static,
 {
     let subject = session.subject();
     if let Some(subject) = &subject {
-        request.extensions_mut().insert(subject.clone());
+        parts.extensions.insert(subject.clone());
     }
-    request.extensions_mut().insert(session.clone());
-    let Some(guarded) = upgrade::enter(request)? else { return Ok(None) };
+    parts.extensions.insert(session.clone());
+    let Some(guarded) = upgrade::enter(parts)? else { return Ok(None) };
     if let Some(subject) = &subject {
         guarded.connection().authenticate(subject);
     }
@@ -86,7 +78,7 @@ where
         session.attach(guarded.connection());
     }
     if first {
-        guarded.gate(request, gate(settings, session.clone(), &guarded))?;
+        guarded.gate(parts, gate(settings, session.clone(), &guarded))?;
     }
     Ok(Some(guarded))
 }

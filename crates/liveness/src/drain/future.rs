@@ -10,10 +10,7 @@ use std::{
 
 use http::Response;
 use pin_project_lite::pin_project;
-use portcullis_core::{
-    refusal::Refusal,
-    upgrade::{self, Guarded},
-};
+use portcullis_core::{refusal::Refusal, upgrade};
 use tokio::sync::futures::OwnedNotified;
 
 use super::settings::Settings;
@@ -31,21 +28,18 @@ pin_project! {
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) fn inner(future: F) -> Self {
-        Self::of(upgrade::ResponseFuture::inner(future))
-    }
-
     pub(super) fn refused(refusal: Refusal) -> Self {
-        Self::of(upgrade::ResponseFuture::refused(refusal))
+        Self { future: upgrade::ResponseFuture::refused(refusal), cut: None, settings: None }
     }
 
-    pub(super) fn admitted(future: F, guarded: Guarded, cut: OwnedNotified, settings: Arc<Settings>) -> Self {
-        let future = upgrade::ResponseFuture::guarded(future, guarded, None);
-        Self { future, cut: Some(cut), settings: Some(settings) }
-    }
-
-    fn of(future: upgrade::ResponseFuture<F>) -> Self {
-        Self { future, cut: None, settings: None }
+    /// `cut` wakes when a handshake has run out of time.
+    pub(super) fn new(
+        future: upgrade::ResponseFuture<F>,
+        cut: Option<OwnedNotified>,
+        settings: &Arc<Settings>,
+    ) -> Self {
+        let settings = cut.is_some().then(|| settings.clone());
+        Self { future, cut, settings }
     }
 }
 

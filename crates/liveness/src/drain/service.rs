@@ -38,22 +38,23 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let Self { inner, settings, state } = self;
+        let (parts, body) = request.into_parts();
         // Before anything is set up for it, as many may be refused.
-        if handshake::is_handshake(&request) && state.has_begun() {
-            state.turn_away(&request);
+        if handshake::is_handshake(&parts) && state.has_begun() {
+            state.turn_away(&parts);
             return ResponseFuture::refused(settings.refusal());
         }
-        let guarded = match upgrade::enter(&mut request) {
-            Ok(Some(guarded)) => guarded,
-            Ok(None) => return ResponseFuture::inner(inner.call(request)),
-            Err(refusal) => return ResponseFuture::refused(refusal),
-        };
-        let Some(cut) = state.admit(guarded.connection()) else {
-            state.turn_away(&request);
-            return ResponseFuture::refused(settings.refusal());
-        };
-        ResponseFuture::admitted(guarded.run(|| inner.call(request)), guarded, cut, settings.clone())
+        let mut cut = None;
+        let future = upgrade::call(inner, Request::from_parts(parts, body), |guarded, parts| {
+            cut = state.admit(guarded.connection());
+            if cut.is_none() {
+                state.turn_away(parts);
+                return Err(settings.refusal());
+            }
+            Ok(None)
+        });
+        ResponseFuture::new(future, cut, settings)
     }
 }

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use http::Request;
+use http::request::Parts;
 use portcullis_core::{Connection, Connections};
 use tokio::sync::{Notify, futures::OwnedNotified, watch};
 
@@ -69,9 +69,9 @@ impl State {
     }
 
     /// Counts a refusal. What an outer layer still tells the client is waited for.
-    pub(super) fn turn_away<B>(&self, request: &Request<B>) {
+    pub(super) fn turn_away(&self, parts: &Parts) {
         self.refused.fetch_add(1, Ordering::Relaxed);
-        if let Some(connection) = request.extensions().get::<Connection>() {
+        if let Some(connection) = parts.extensions.get::<Connection>() {
             connection.hold(self.turned_away.token());
         }
     }

@@ -117,11 +117,12 @@ impl Policy for Later {
 }
 
 /// Turns everybody away by the first message.
-pub async fn behind_a_gate(mut request: Request, next: Next) -> Response {
-    let guarded = upgrade::enter(&mut request).unwrap().unwrap();
+pub async fn behind_a_gate(request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let guarded = upgrade::enter(&mut parts).unwrap().unwrap();
     let gate = Gate::new(async |_| Err(CloseFrame::new(CloseCode::UNAUTHORIZED, "wrong word")));
-    guarded.gate(&mut request, gate).unwrap();
-    let response = next.run(request).await;
+    guarded.gate(&mut parts, gate).unwrap();
+    let response = next.run(Request::from_parts(parts, body)).await;
     guarded.complete(&response, None);
     response
 }

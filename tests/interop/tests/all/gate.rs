@@ -57,11 +57,12 @@ async fn gated(gate: fn() -> Gate) -> (std::net::SocketAddr, UnboundedReceiver<E
     (serve(Router::new().route("/ws", handler).layer(layer)).await, received)
 }
 
-async fn enter(mut request: Request, next: Next, gate: Gate, events: UnboundedSender<Event>) -> Response {
-    let guarded = upgrade::enter(&mut request).unwrap().unwrap();
-    guarded.gate(&mut request, gate).unwrap();
+async fn enter(request: Request, next: Next, gate: Gate, events: UnboundedSender<Event>) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let guarded = upgrade::enter(&mut parts).unwrap().unwrap();
+    guarded.gate(&mut parts, gate).unwrap();
     events.send(Event::Arrived(Handle(guarded.connection().clone()))).unwrap();
-    let response = next.run(request).await.into_response();
+    let response = next.run(Request::from_parts(parts, body)).await.into_response();
     guarded.complete(&response, None);
     response
 }

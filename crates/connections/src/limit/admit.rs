@@ -1,0 +1,47 @@
+//! Takes permits for a handshake, and hands them to its connection.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use portcullis_core::{Connection, policy::Policy, refusal::Refusal, upgrade::Guarded};
+
+use super::{
+    policy::{Late, evict},
+    pool::Pool,
+    settings::Settings,
+};
+
+/// Takes the permits, which the connection holds from here on. Returns what takes those that depend on a subject who is
+/// not known yet.
+pub(super) fn admit(
+    settings: &Settings,
+    pool: &Arc<Pool<Connection>>,
+    parts: &Parts,
+    guarded: &mut Guarded,
+) -> Result<Option<Box<dyn Policy>>, Refusal> {
+    let (permit, crossed) = match pool.take(settings.keys(parts)?) {
+        Ok(taken) => taken,
+        Err(full) if settings.report_only => {
+            settings.refusal(&full).report();
+            return Ok(None);
+        }
+        Err(full) => return Err(settings.refusal(&full)),
+    };
+    if let Some(crossed) = crossed {
+        settings.announce(crossed);
+    }
+    let (permit, connection, report_only) = (Arc::new(permit), guarded.connection().clone(), settings.report_only);
+    connection.hold(permit.clone());
+    let late = settings.awaits_subject(parts).then(|| -> Box<dyn Policy> {
+        let (permit, connection, limit) = (permit.clone(), connection.clone(), settings.subject_limit());
+        Box::new(Late { permit, connection, limit, report_only })
+    });
+    // Only a connection that begins replaces others.
+    guarded.on_upgrade(move || {
+        let evicted = permit.settle(&connection);
+        if !report_only {
+            evict(evicted);
+        }
+    });
+    Ok(late)
+}

@@ -1,0 +1,15 @@
+//! A refusal as axum's response: what the extractors of all layers reject with.
+
+use axum_core::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+
+use super::Refusal;
+
+/// The status, with the sentence as its body. See [`Refusal::into_response`].
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        Self::into_response::<Body>(self)
+    }
+}

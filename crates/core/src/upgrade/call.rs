@@ -1,0 +1,90 @@
+//! The door for layers: everything that a service that guards has to do, but for its decision.
+
+use http::{Request, request::Parts};
+use tower_service::Service;
+
+use super::{Guarded, ResponseFuture, enter::enter_as};
+use crate::{policy::Policy, refusal::Refusal, settings::Settings};
+
+/// Calls a service with a request whose connection is guarded, if it is a handshake, unless `admit` refuses it.
+///
+/// `admit` is asked about handshakes alone. It may change the request's parts, and refuse the handshake, which then never
+/// reaches the service. The policy that it returns is installed if the response is an upgrade. Any other request passes,
+/// without its `OnUpgrade`.
+///
+/// ```
+/// # #[cfg(feature = "test-util")]
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use std::{convert::Infallible, future::ready};
+///
+/// use http::{Request, Response, StatusCode};
+/// use hyper::body::Incoming;
+/// use portcullis_core::{refusal::Refusal, testing::Handshake, upgrade};
+/// use tower::service_fn;
+///
+/// // What stands inside upgrades whoever asks.
+/// let inner = service_fn(|_: Request<Incoming>| {
+///     let response = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS).header("upgrade", "websocket");
+///     ready(Ok::<_, Infallible>(response.body(String::new()).unwrap()))
+/// });
+/// let members_only = service_fn(move |request: Request<Incoming>| {
+///     upgrade::call(&mut inner.clone(), request, |_, parts| {
+///         let member = parts.headers.contains_key("x-member");
+///         if member { Ok(None) } else { Err(Refusal::new("not_a_member", StatusCode::FORBIDDEN)) }
+///     })
+/// });
+///
+/// assert!(Handshake::new("/").header("x-member", "yes").connect(members_only.clone()).await.is_ok());
+/// let refused = Handshake::new("/").connect(members_only).await.unwrap_err();
+/// assert_eq!(refused.refusal().unwrap().kind(), "not_a_member");
+/// # }
+/// # #[cfg(not(feature = "test-util"))] fn main() {}
+/// ```
+pub fn call<S, B>(
+    inner: &mut S,
+    request: Request<B>,
+    admit: impl FnOnce(&mut Guarded, &mut Parts) -> Result<Option<Box<dyn Policy>>, Refusal>,
+) -> ResponseFuture<S::Future>
+where
+    S: Service<Request<B>>,
+{
+    call_as(inner, request, None, admit)
+}
+
+/// [`call`], with settings. Those of the outermost layer that has some count, whichever sets the connection up.
+pub fn call_with<S, B>(
+    inner: &mut S,
+    request: Request<B>,
+    settings: &Settings,
+    admit: impl FnOnce(&mut Guarded, &mut Parts) -> Result<Option<Box<dyn Policy>>, Refusal>,
+) -> ResponseFuture<S::Future>
+where
+    S: Service<Request<B>>,
+{
+    call_as(inner, request, Some(settings), admit)
+}
+
+fn call_as<S, B>(
+    inner: &mut S,
+    request: Request<B>,
+    settings: Option<&Settings>,
+    admit: impl FnOnce(&mut Guarded, &mut Parts) -> Result<Option<Box<dyn Policy>>, Refusal>,
+) -> ResponseFuture<S::Future>
+where
+    S: Service<Request<B>>,
+{
+    let (mut parts, body) = request.into_parts();
+    let entered = enter_as(&mut parts, settings).and_then(|guarded| {
+        let Some(mut guarded) = guarded else { return Ok(None) };
+        let policy = admit(&mut guarded, &mut parts)?;
+        Ok(Some((guarded, policy)))
+    });
+    match entered {
+        Ok(Some((guarded, policy))) => {
+            let future = guarded.run(|| inner.call(Request::from_parts(parts, body)));
+            ResponseFuture::guarded(future, guarded, policy)
+        }
+        Ok(None) => ResponseFuture::inner(inner.call(Request::from_parts(parts, body))),
+        Err(refusal) => ResponseFuture::refused(refusal),
+    }
+}
