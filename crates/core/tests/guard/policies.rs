@@ -1,5 +1,4 @@
 //! What policies may do to a live connection, on a paused clock.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     sync::{Arc, Mutex},

@@ -1,5 +1,4 @@
 //! What a connection owes its handler: time for what it is sending, and somebody who waits until it is done.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     sync::{Arc, Weak},

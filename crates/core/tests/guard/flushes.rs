@@ -1,5 +1,4 @@
 //! A transport that takes what is written, and sends it when it is flushed, as TLS does.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     io,

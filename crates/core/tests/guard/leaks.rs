@@ -1,5 +1,4 @@
 //! A policy, a gate and a value may hold on to their connection: nothing of it outlives the connection.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     sync::{Arc, Mutex, Weak},

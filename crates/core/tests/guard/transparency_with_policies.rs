@@ -1,5 +1,4 @@
 //! A keeper that looks at what its handler has not read, and pings between its writes, changes nothing of either.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     io,

@@ -1,0 +1,10 @@
+//! The guarded connection, over a pipe and on a paused clock.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod backpressure;
+mod flushes;
+mod handlers;
+mod leaks;
+mod policies;
+mod transparency;
+mod transparency_with_policies;
