@@ -1,5 +1,4 @@
 //! Keys fetched over real TLS, on loopback.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 
@@ -18,12 +17,12 @@ use tokio_rustls::{
 };
 
 fn certificate() -> CertificateDer<'static> {
-    CertificateDer::from_pem_slice(include_bytes!("keys/tls.cert.pem")).unwrap()
+    CertificateDer::from_pem_slice(include_bytes!("../keys/tls.cert.pem")).unwrap()
 }
 
 /// An issuer that answers every connection with the same text. Returns its URL.
 async fn issuer(answer: &'static str) -> String {
-    let key = PrivateKeyDer::from_pem_slice(include_bytes!("keys/tls.key.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("../keys/tls.key.pem")).unwrap();
     let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()));
     let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
     let acceptor = TlsAcceptor::from(Arc::new(builder.with_single_cert(vec![certificate()], key).unwrap()));

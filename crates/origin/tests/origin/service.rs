@@ -1,5 +1,4 @@
 //! The service around others.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use http::{Request, Response, StatusCode};
 use portcullis_core::refusal::Refusal;

@@ -1,5 +1,4 @@
 //! The decision, row by row: headers in, admitted or the kind of the refusal.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use http::{HeaderValue, Request, request::Parts};
 use portcullis_core::identity::TrustedPeer;

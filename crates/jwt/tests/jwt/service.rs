@@ -1,5 +1,4 @@
 //! The service among others of Tower's, and what it says to the log.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     io,

@@ -1,7 +1,4 @@
 //! Keys that an issuer publishes, on a paused clock.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod sign;
 
 use std::{
     sync::{
@@ -18,7 +15,8 @@ use portcullis_jwt::{
     jwks::{Fetch, FetchError, Fetched, Jwks},
 };
 use serde_json::{Value, json};
-use sign::{claims, now, private, sign_as};
+
+use crate::sign::{self, claims, now, private, sign_as};
 
 /// An issuer that answers as a test says.
 #[derive(Clone, Default)]

@@ -1,0 +1,13 @@
+//! A verifier, the keys that it is given or fetches, and the layer around it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[cfg(feature = "https")]
+mod https;
+#[cfg(all(feature = "jwks", feature = "rust_crypto"))]
+mod jwks;
+#[cfg(feature = "tracing")]
+mod service;
+#[cfg(feature = "rust_crypto")]
+mod sign;
+#[cfg(feature = "rust_crypto")]
+mod verifier;
