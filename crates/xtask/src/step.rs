@@ -80,7 +80,15 @@ fn command(program: &str) -> Command {
     let same_cargo = env::var_os("CARGO").filter(|_| program == CARGO);
     let mut command = Command::new(same_cargo.unwrap_or_else(|| program.into()));
     command.current_dir(root());
+    env::vars_os().map(|(key, _)| key).filter(is_a_packages_own).for_each(|key| _ = command.env_remove(key));
     command
+}
+
+/// Whether cargo has set a variable for this package alone. Build scripts that read such variables would run again, and
+/// run again once more when cargo is called without them.
+fn is_a_packages_own(variable: &OsString) -> bool {
+    let variable = variable.to_string_lossy();
+    ["CARGO_MANIFEST_", "CARGO_PKG_"].iter().any(|prefix| variable.starts_with(prefix))
 }
 
 /// The root of the workspace, two folders above this package.
