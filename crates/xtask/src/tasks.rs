@@ -17,7 +17,6 @@ pub(crate) fn test() -> Vec<Step> {
     let examples = Step::cargo("documentation examples", "test --workspace --all-features --doc");
     let mut steps = chromium();
     steps.extend([Step::cargo("tests", tests), examples]);
-    steps.push(Step::cargo("a deploy under a hundred clients", "run -q -p deploy"));
     steps.extend(providers());
     steps
 }
