@@ -1,0 +1,1 @@
+//! A verifier under each combination of features that can compute signatures.
