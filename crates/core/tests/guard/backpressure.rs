@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use portcullis_core::{
     CloseFrame, GuardedIo,
+    frame::put_frame,
     policy::{Action, Policy, Standing},
     upgrade::{Closing, Settings},
 };
@@ -16,9 +17,8 @@ const PAYLOAD: usize = 1 << 20;
 
 /// A binary frame of a mebibyte.
 fn frame(masked: bool) -> Vec<u8> {
-    let mut frame = vec![0x82, if masked { 0xff } else { 0x7f }];
-    frame.extend((PAYLOAD as u64).to_be_bytes());
-    frame.resize(frame.len() + PAYLOAD + if masked { 4 } else { 0 }, 0);
+    let mut frame = Vec::new();
+    put_frame(&mut frame, 0x82, &vec![0; PAYLOAD], masked.then_some([0; 4]));
     frame
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use portcullis_core::{
     CloseCode, CloseFrame, GuardedIo,
-    frame::{FrameHeader, Opcode},
+    frame::{FrameHeader, Opcode, put_frame},
     guard::{Framing, Guard, Then},
     policy::{Action, Batch, BatchVerdict, Policy, Standing, Verdict},
     upgrade::Settings,
@@ -70,8 +70,8 @@ fn now() -> Instant {
 }
 
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut out = vec![first, 0x80 | u8::try_from(payload.len()).unwrap(), 0, 0, 0, 0];
-    out.extend_from_slice(payload);
+    let mut out = Vec::new();
+    put_frame(&mut out, first, payload, Some([0; 4]));
     out
 }
 

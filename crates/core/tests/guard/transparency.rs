@@ -6,6 +6,7 @@ use portcullis_core::{GuardedIo, upgrade::Settings};
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
+/// Not by `put_frame`: a length may stand in a longer form than it needs.
 fn frame(out: &mut Vec<u8>, first: u8, len: usize, form: u8, masked: bool) {
     let mask = u8::from(masked) << 7;
     out.push(first);

@@ -9,7 +9,7 @@ use std::{
 
 use portcullis_core::{
     GuardedIo,
-    frame::{Decoder, FrameHeader, Opcode},
+    frame::{Decoder, FrameHeader, Opcode, put_frame},
     policy::{Action, Policy, Standing, Verdict},
     upgrade::Settings,
 };
@@ -55,19 +55,9 @@ impl Policy for Restless {
 fn frames(lens: &[(usize, bool)], masked: bool) -> Vec<u8> {
     let mut out = Vec::new();
     for (number, (len, control)) in lens.iter().enumerate() {
-        let mask = u8::from(masked) << 7;
-        let len = if *control { len % 126 } else { *len };
-        out.push(if *control { 0x8a } else { 0x82 });
-        if len < 126 {
-            out.push(mask + u8::try_from(len).unwrap());
-        } else {
-            out.push(mask + 126);
-            out.extend(u16::try_from(len).unwrap().to_be_bytes());
-        }
-        if masked {
-            out.extend([1, 2, 3, 0x88]);
-        }
-        out.extend((0..len).map(|index| u8::try_from((index + number) % 251).unwrap()));
+        let (first, len) = if *control { (0x8a, len % 126) } else { (0x82, *len) };
+        let payload: Vec<u8> = (0..len).map(|index| u8::try_from((index + number) % 251).unwrap()).collect();
+        put_frame(&mut out, first, &payload, masked.then_some([1, 2, 3, 0x88]));
     }
     out
 }
