@@ -58,7 +58,10 @@ pub(crate) fn ci() -> Vec<Step> {
     let mut steps = vec![
         Step::cargo("formatting", "fmt --all --check"),
         Step::cargo("lints", "clippy --workspace --all-targets --all-features -- -D warnings"),
-        Step::cargo("documentation", "doc --workspace --no-deps --all-features").env("RUSTDOCFLAGS", "-Dwarnings"),
+        // There are no targets of the kind `--examples`. Asked for some, cargo unites features as for all targets, and uses
+        // the dependencies that the lints have checked.
+        Step::cargo("documentation", "doc --workspace --no-deps --all-features --lib --bins --examples")
+            .env("RUSTDOCFLAGS", "-Dwarnings"),
     ];
     steps.extend(without_features());
     steps.extend(fuzz_targets());
