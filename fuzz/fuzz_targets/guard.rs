@@ -7,8 +7,9 @@ use libfuzzer_sys::fuzz_target;
 use portcullis_core::{
     CloseCode, CloseFrame,
     frame::FrameHeader,
-    guard::{Framing, Guard, Then},
+    guard::{Guard, Then},
     policy::{Batch, BatchVerdict, Policy, Verdict},
+    settings::Framing,
 };
 
 /// Answers from a script, over and over.

@@ -12,8 +12,9 @@ use http::{HeaderValue, Response, StatusCode, header::SEC_WEBSOCKET_VERSION};
 use pin_project_lite::pin_project;
 use portcullis_core::{
     CloseFrame,
+    gate::Gate,
     refusal::{self, Refusal},
-    upgrade::{Gate, Guarded},
+    upgrade::Guarded,
 };
 
 use crate::{

@@ -8,7 +8,7 @@
 //! - [`clock`]: the time, which a test can hold.
 //! - [`close`]: close codes, close reasons and [`IntoClose`].
 //! - [`errors`]: what the errors of WebSocket libraries mean as close codes.
-//! - [`frame`]: frame headers (RFC 6455, section 5.2), and the few control frames that a guard sends.
+//! - [`frame`]: frame headers (RFC 6455, section 5.2), read and written.
 //! - [`handshake`]: which requests are WebSocket handshakes.
 //! - [`identity`]: the client's address and the authenticated subject, carried in request extensions.
 //! - [`observe`]: metrics, spans and events, for all layers.
@@ -16,7 +16,7 @@
 //! - [`refusal`]: why a handshake was refused.
 #![cfg_attr(
     feature = "guard",
-    doc = "\nWith feature `guard`: [`PolicyLayer`] installs a policy, [`GuardLayer`] sets what holds for the connection, and\n[`Connection`] is the handle of the live connection."
+    doc = "\nWith feature `guard`: [`PolicyLayer`] installs a policy, [`GuardLayer`] sets what holds for the connection\n([`settings`]), and [`Connection`] is the handle of the live connection. A layer of your own stands on\n[`upgrade::call()`]; [`gate`] holds a connection back until its first message was judged."
 )]
 
 pub mod clock;
@@ -61,6 +61,8 @@ pub mod upgrade;
 pub use close::{CloseCode, CloseFrame, CloseReason, IntoClose};
 #[cfg(feature = "guard")]
 pub use connection::Connection;
+#[cfg(feature = "guard")]
+pub use counters::Counters;
 #[cfg(feature = "guard")]
 pub use ended::{Ended, EndedBy};
 #[cfg(feature = "guard")]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use portcullis_core::guard::FirstMessage;
+use portcullis_core::gate::FirstMessage;
 use serde_json::Value;
 
 use crate::error::TokenError;

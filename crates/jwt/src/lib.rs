@@ -39,6 +39,7 @@ mod session;
 mod settings;
 mod source;
 mod subprotocols;
+mod sync;
 #[cfg(feature = "test-util")]
 pub mod testing;
 mod tickets;

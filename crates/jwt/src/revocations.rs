@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, OnceLock, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
@@ -13,6 +13,7 @@ use std::{
 use portcullis_core::{Connection, identity::Subject};
 
 use crate::error::TokenError;
+use crate::sync::lock;
 
 /// Takes tokens back, and closes the connections that live on them. Clones share it; give one to
 /// [`JwtLayer::revocations`](crate::JwtLayer::revocations) and keep one.
@@ -186,7 +187,7 @@ fn revoke(sessions: &[Arc<Revocable>]) -> usize {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

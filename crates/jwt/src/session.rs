@@ -3,18 +3,19 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant, SystemTime},
 };
 
-use portcullis_core::{Connection, identity::Subject};
+use portcullis_core::{Connection, clock::now, identity::Subject};
 
 use crate::{
     error::TokenError,
     revocations::{Registration, Revocable},
     settings::Settings,
+    sync::lock,
     verify::Verified,
 };
 
@@ -135,7 +136,7 @@ impl<T: Send + Sync + 'static> Session<T> {
 
 impl<T: 'static> Live<T> {
     fn token(&self) -> MutexGuard<'_, Option<Held<T>>> {
-        self.token.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.token)
     }
 
     /// Registers first and checks then, so that a revocation in between is not lost.
@@ -152,7 +153,7 @@ impl<T: 'static> Live<T> {
         let sooner = token.as_ref().is_some_and(|held| !is_later(expires_at, held.expires_at));
         if !sooner {
             *token = Some(Held { claims: Arc::new(claims), subject, expires_at });
-            *self.registered.lock().unwrap_or_else(PoisonError::into_inner) = Some(registered);
+            *lock(&self.registered) = Some(registered);
         }
         drop(token);
         self.look_again(self.settings.verifier.now(), now());
@@ -191,10 +192,6 @@ fn is_later(one: Option<SystemTime>, other: Option<SystemTime>) -> bool {
         (None, Some(_)) => true,
         (Some(one), Some(other)) => one > other,
     }
-}
-
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }
 
 impl<T> Clone for Session<T> {

@@ -1,13 +1,9 @@
 //! Tokens that are good for one handshake.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    sync::{Mutex, PoisonError},
-    time::SystemTime,
-};
+use std::{collections::HashMap, fmt, sync::Mutex, time::SystemTime};
 
 use crate::error::TokenError;
+use crate::sync::lock;
 
 /// Which tickets were used, until they expire.
 pub(crate) struct Tickets {
@@ -22,7 +18,7 @@ impl Tickets {
 
     /// Uses a ticket. Of two at once, one is told that it is used. Where there is no room left, nobody can know.
     pub(crate) fn spend(&self, id: &str, until: SystemTime, now: SystemTime) -> Result<(), TokenError> {
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut used = lock(&self.used);
         if used.contains_key(id) {
             return Err(TokenError::Used);
         }

@@ -7,13 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use portcullis_core::{CloseFrame, IntoClose};
+use portcullis_core::{CloseFrame, IntoClose, clock::now};
 use portcullis_quota::{ByteQuota, Meter, Quota, sixty_four_times};
 
 use crate::{
     account::Account,
     cells::{Cells, Demand, Kind, Meters, Over},
-    clock::now,
 };
 
 /// What a connection may still send, as its handler sees it. In the request's extensions, and an extractor for axum

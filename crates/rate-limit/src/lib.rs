@@ -45,7 +45,6 @@
 mod account;
 mod allowance;
 mod cells;
-mod clock;
 mod excess;
 mod key;
 mod layer;

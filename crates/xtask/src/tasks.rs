@@ -73,6 +73,7 @@ fn without_features() -> impl Iterator<Item = Step> {
     [
         ("crates/core", Step::cargo("core without features", "check -p portcullis-core")),
         ("crates/core", Step::cargo("core that counts", "check -p portcullis-core --features guard,metrics")),
+        ("crates/core", Step::cargo("core for tests of applications", "check -p portcullis-core --features test-util")),
         ("crates/core", Step::cargo("core that logs", "check -p portcullis-core --features guard,tracing")),
         ("crates/close", Step::cargo("close with messages alone", "check -p portcullis-close --features json")),
         ("crates/liveness", Step::cargo("liveness without features", "check -p portcullis-liveness")),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{Router, extract::Request, middleware::map_request};
 use portcullis_close::CloseLayer;
 use portcullis_connections::{ClientIpLayer, ConnectionLimitLayer, Limit};
-use portcullis_core::{GuardLayer, identity::Subject, upgrade::Closing};
+use portcullis_core::{GuardLayer, identity::Subject, settings::Closing};
 use portcullis_liveness::{IdleTimeoutLayer, KeepAliveLayer, MessageSizeLayer, WriteTimeoutLayer};
 use portcullis_origin::OriginLayer;
 use portcullis_rate_limit::{ByteQuota, MessageRateLayer};

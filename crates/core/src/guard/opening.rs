@@ -93,14 +93,11 @@ fn take(inbox: &mut Vec<u8>, header: &FrameHeader) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::put_frame;
 
     fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-        let mask = [1, 2, 3, 4];
-        let mut bytes = vec![first, 0x80 | u8::try_from(payload.len()).unwrap()];
-        bytes.extend(mask);
-        let start = bytes.len();
-        bytes.extend(payload);
-        apply_mask(&mut bytes[start..], mask);
+        let mut bytes = Vec::new();
+        put_frame(&mut bytes, first, payload, Some([1, 2, 3, 4]));
         bytes
     }
 

@@ -1,4 +1,16 @@
-//! The guarded connection: a shell of I/O around [`Guard`](crate::guard::Guard).
+//! The guarded connection: the I/O around [`Guard`](crate::guard::Guard), which decides.
+//!
+//! A connection is [`Shared`] by the handler's half, [`GuardedIo`], by its handle and by its driver. All
+//! of them change its state under one lock:
+//!
+//! - Every change ends with `with`, `settle` or `unlock` (`control`): wakers that the guard asked for are woken under the
+//!   lock, a driver is spawned if one is needed, and what there is to report is reported once nothing is locked.
+//! - Nothing that the application wrote runs under the lock, but for its policies. What may hold on to the connection
+//!   itself (policies, the gate) is dropped once nothing is locked: see [`DropUnlocked`](closing::DropUnlocked).
+//! - The driver and the handler poll one transport, which wakes the task that asked last. So each keeps its waker
+//!   ([`Wakers`](wakers::Wakers)), and what waits for both is polled with a waker that wakes both.
+//! - The transport has one owner at a time: the gate (`held`), then the state, then the closing handshake (`closing`),
+//!   which takes it from the state once the guard says so. Whoever finds none there reads and writes an end.
 
 mod closing;
 mod control;

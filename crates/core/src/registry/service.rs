@@ -8,7 +8,7 @@ use tower_service::Service;
 use super::Connections;
 use crate::upgrade::{self, ResponseFuture};
 
-/// The service of [`ConnectionsLayer`].
+/// The service of [`ConnectionsLayer`](super::ConnectionsLayer).
 #[derive(Debug, Clone)]
 pub struct ConnectionsService<S> {
     inner: S,

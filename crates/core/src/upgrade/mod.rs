@@ -5,7 +5,7 @@
 //! yields a fixed upgrade request, swallows the response, and then becomes the guarded connection. What its service
 //! finds in the request is an `OnUpgrade` that resolves to the guarded connection, once the real one has.
 //!
-//! A layer that guards is [`call`] and a decision. [`enter`] is what it is made of, for a layer that has to wait before
+//! A layer that guards is [`call()`] and a decision. [`enter()`] is what it is made of, for a layer that has to wait before
 //! it decides.
 
 mod call;
@@ -19,8 +19,4 @@ pub use self::{
     enter::{enter, enter_with},
     future::ResponseFuture,
     guarded::Guarded,
-};
-pub use crate::{
-    gate::Gate,
-    settings::{Closing, Settings},
 };

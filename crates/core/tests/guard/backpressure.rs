@@ -6,7 +6,7 @@ use portcullis_core::{
     CloseFrame, GuardedIo,
     frame::put_frame,
     policy::{Action, Policy, Standing},
-    upgrade::{Closing, Settings},
+    settings::{Closing, Settings},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, duplex},

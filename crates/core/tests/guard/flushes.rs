@@ -11,7 +11,7 @@ use std::{
 use portcullis_core::{
     CloseCode, CloseFrame, GuardedIo,
     policy::{Action, Policy, Standing},
-    upgrade::Settings,
+    settings::Settings,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use portcullis_core::{CloseCode, CloseFrame, Connection, GuardedIo, upgrade::Settings};
+use portcullis_core::{CloseCode, CloseFrame, Connection, GuardedIo, settings::Settings};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
     time::{Instant, sleep},

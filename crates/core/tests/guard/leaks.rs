@@ -8,7 +8,7 @@ use std::{
 use portcullis_core::{
     CloseCode, CloseFrame, Connection, GuardedIo,
     policy::{Action, Policy, Standing},
-    upgrade::Settings,
+    settings::Settings,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 

@@ -8,9 +8,9 @@ use std::{
 use portcullis_core::{
     CloseCode, CloseFrame, GuardedIo,
     frame::{FrameHeader, Opcode, put_frame},
-    guard::{Framing, Guard, Then},
+    guard::{Guard, Then},
     policy::{Action, Batch, BatchVerdict, Policy, Standing, Verdict},
-    upgrade::Settings,
+    settings::{Framing, Settings},
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 

@@ -2,7 +2,7 @@
 
 use std::io::IoSlice;
 
-use portcullis_core::{GuardedIo, upgrade::Settings};
+use portcullis_core::{GuardedIo, settings::Settings};
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 

@@ -11,7 +11,7 @@ use portcullis_core::{
     GuardedIo,
     frame::{Decoder, FrameHeader, Opcode, put_frame},
     policy::{Action, Policy, Standing, Verdict},
-    upgrade::Settings,
+    settings::Settings,
 };
 use proptest::prelude::*;
 use tokio::{

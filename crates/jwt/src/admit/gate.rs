@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use portcullis_core::{
     CloseFrame,
-    guard::FirstMessage,
-    upgrade::{Gate, Guarded},
+    gate::{FirstMessage, Gate},
+    upgrade::Guarded,
 };
 
 use crate::{error::TokenError, first::First, session::Session, settings::Settings};

@@ -4,7 +4,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -21,6 +21,7 @@ use super::{
 use crate::{
     error::TokenError,
     keys::{Key, Named, NotFound},
+    sync::lock,
 };
 
 /// The keys of one issuer. Clones share them.
@@ -181,7 +182,7 @@ fn report(error: &FetchError) {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

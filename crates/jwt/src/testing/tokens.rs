@@ -3,13 +3,13 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     time::SystemTime,
 };
 
 use portcullis_core::testing::Clock;
 
-use crate::{Session, TokenError, Verification, Verified, Verify};
+use crate::{Session, TokenError, Verification, Verified, Verify, sync::lock};
 
 /// Accepts tokens that a test has named, with what they say, and no others. Nothing is signed or kept secret.
 ///
@@ -73,7 +73,7 @@ impl<T: Clone> Tokens<T> {
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<String, Verified<T>>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.known)
     }
 }
 

@@ -15,8 +15,9 @@ use axum::{
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use portcullis_core::{
     CloseCode, CloseFrame, Connection, Connections,
+    gate::Gate,
     policy::{Action, Policy, Standing},
-    upgrade::{self, Gate},
+    upgrade,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, duplex},

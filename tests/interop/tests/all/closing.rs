@@ -136,7 +136,7 @@ async fn a_handler_that_only_writes_ends_soon_and_nothing_lands_inside_its_frame
 #[tokio::test]
 async fn a_peer_that_never_answers_is_dropped_at_the_deadline() {
     let (app, handles) = watched(echo);
-    let closing = portcullis_core::upgrade::Closing { time: Duration::from_millis(300), ..Default::default() };
+    let closing = portcullis_core::settings::Closing { time: Duration::from_millis(300), ..Default::default() };
     let mut wire = Wire::open(serve(app.layer(GuardLayer::new().closing(closing))).await, "/").await;
     let connection = handles.recv().unwrap();
     connection.close(bye());
@@ -149,7 +149,7 @@ async fn a_peer_that_never_answers_is_dropped_at_the_deadline() {
 async fn a_peer_that_keeps_sending_is_cut_off_by_bytes() {
     let (app, handles) = watched(echo);
     let closing =
-        portcullis_core::upgrade::Closing { time: Duration::from_mins(1), bytes: 100_000, ..Default::default() };
+        portcullis_core::settings::Closing { time: Duration::from_mins(1), bytes: 100_000, ..Default::default() };
     let mut wire = Wire::open(serve(app.layer(GuardLayer::new().closing(closing))).await, "/").await;
     let connection = handles.recv().unwrap();
     connection.close(bye());

@@ -10,10 +10,7 @@ use axum::{
     routing::any,
 };
 use interop::wire::{Seen, Wire, put_frame, serve};
-use portcullis_core::{
-    CloseCode, CloseFrame, Connection, EndedBy,
-    upgrade::{self, Gate},
-};
+use portcullis_core::{CloseCode, CloseFrame, Connection, EndedBy, gate::Gate, upgrade};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 const TEXT: u8 = 0x81;

@@ -16,7 +16,7 @@ use interop::{
     handlers,
     wire::{self, Wire, handshake, serve},
 };
-use portcullis_core::{Connection, EndedBy, GuardLayer, upgrade::Closing};
+use portcullis_core::{Connection, EndedBy, GuardLayer, settings::Closing};
 use portcullis_liveness::{KeepAliveLayer, WriteTimeoutLayer};
 use tokio::{net::TcpListener, time::timeout};
 
