@@ -58,8 +58,8 @@ pub(crate) fn ci() -> Vec<Step> {
     let mut steps = vec![
         Step::cargo("formatting", "fmt --all --check"),
         Step::cargo("lints", "clippy --workspace --all-targets --all-features -- -D warnings"),
-        // There are no targets of the kind `--examples`. Asked for some, cargo unites features as for all targets, and uses
-        // the dependencies that the lints have checked.
+        // No package has a target of the kind `--examples`. Where one may be selected, cargo unites features as for all
+        // targets, and takes the dependencies that the lints have checked.
         Step::cargo("documentation", "doc --workspace --no-deps --all-features --lib --bins --examples")
             .env("RUSTDOCFLAGS", "-Dwarnings"),
     ];

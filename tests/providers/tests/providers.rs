@@ -1,8 +1,8 @@
 //! A verifier under whatever features this was built with. jsonwebtoken panics if none or both of its providers are
 //! compiled in, whichever crate of an application asked for them: a verifier must not.
 //!
-//! `cargo xtask test` runs this with several combinations of features, and the rest of the workspace selected as well, so
-//! that the two crates in question are all that is built for it.
+//! `cargo xtask test` runs this with several combinations of features. It selects the whole workspace each time, so that
+//! little more than the two crates in question is built again.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{

@@ -7,8 +7,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream
 
 use super::Message;
 use crate::{
-    CloseFrame, GuardedIo,
+    close::CloseFrame,
     frame::{Opcode, put_close_masked, put_frame},
+    io::GuardedIo,
 };
 
 /// Not all zeros, so that a server which forgets to unmask is noticed; always the same, so that tests are.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use tokio::io::duplex;
 
 use super::Client;
-use crate::{Connection, GuardedIo, identity::Subject, settings::Settings};
+use crate::{connection::Connection, identity::Subject, io::GuardedIo, settings::Settings};
 
 /// Makes a connection from values: see [`Connection::detached`].
 #[derive(Debug, Clone, Default)]

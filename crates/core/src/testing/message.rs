@@ -1,7 +1,7 @@
 //! What a server sends, as a test reads it: one frame at a time.
 
 use crate::{
-    CloseFrame,
+    close::CloseFrame,
     frame::{FrameHeader, Opcode},
 };
 

@@ -18,7 +18,7 @@ use std::{
 
 use crates::Crates;
 
-/// The root of the workspace: where cargo compiles its packages, so that the compiler finds their sources to quote them.
+/// The root of the workspace. Cargo compiles packages there, so the compiler finds their sources again, to quote them.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-/// Line numbers of a case are aligned to this many columns. The compiler aligns them to those of all files that it quotes.
+/// The columns for line numbers of a case. The compiler takes as many as it needs for all the files that it quotes.
 const WIDTH: usize = 2;
 
 /// Errors as they are printed, without line numbers in other files than the case, and without the summary at the end.
