@@ -1,0 +1,5 @@
+//! The state machine as a whole, driven by hand.
+
+mod closing;
+mod phases;
+mod rig;
