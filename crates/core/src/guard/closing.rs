@@ -110,7 +110,7 @@ impl Guard {
             Phase::Open => {
                 let frame = frame.filter(|_| !self.closes.handler_has_closed());
                 self.phase = Phase::Ending(Ending::new(frame, by, self.patience, grace, now));
-                self.inbox.forget_delay();
+                self.forget_delay();
                 self.wakes.driver = true;
             }
             _ => {}
@@ -129,6 +129,7 @@ impl Guard {
         match &mut self.phase {
             Phase::Open | Phase::Ending(_) => {
                 self.phase = Phase::Aborted;
+                self.forget_delay();
                 self.wakes.driver = true;
             }
             Phase::Upgrading(requested) => {
@@ -279,6 +280,7 @@ impl Guard {
     /// There is no transport any more, and nobody to say anything to.
     pub(crate) fn end(&mut self) -> Ended {
         self.phase = Phase::Over;
+        self.forget_delay();
         self.closes.ended()
     }
 

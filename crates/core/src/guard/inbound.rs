@@ -188,9 +188,8 @@ impl Guard {
             }
         };
         self.counters.violations += violations;
-        if !matches!(then, Then::Close(_)) {
-            self.refund(0..charged, &batch.minus(&done));
-        }
+        // On a close, too: those who share a quota with this connection must not pay for what nobody got.
+        self.refund(0..charged, &batch.minus(&done));
         Admission { deliver: kept, rest: at, then }
     }
 
@@ -207,14 +206,13 @@ impl Guard {
         // Those in front of it were not given back what they charged when the frame was delayed.
         let owed = if resumed.is_some() { 0 } else { charged };
         let dropping = self.stream.open == Some(Open::Dropped) && header.opcode() == Opcode::CONTINUATION;
+        if dropping {
+            return self.judge_dropped(header, first, now);
+        }
         for index in self.judges.of(self.policies.len()).filter(|index| *index >= first) {
             let (answer, judged) = match self.policies[index].on_frame(header, now) {
                 Verdict::Pass => continue,
-                Verdict::Drop if dropping => continue,
-                Verdict::Drop if self.droppable(header) => {
-                    self.refund(owed..index, &Batch::of(header));
-                    (Answer::Drop, Judged::Drop)
-                }
+                Verdict::Drop if self.droppable(header) => (Answer::Drop, Judged::Drop),
                 Verdict::Drop => (Answer::Close, Judged::Close(undroppable())),
                 Verdict::Delay(until) => {
                     self.resumed = Some(index + 1);
@@ -222,10 +220,40 @@ impl Guard {
                 }
                 Verdict::Close(frame) => (Answer::Close, Judged::Close(frame)),
             };
+            if !matches!(judged, Judged::Delay(_)) {
+                self.refund(owed..index, &Batch::of(header));
+            }
             self.notes.violated(self.policies[index].name(), answer);
             return judged;
         }
-        if dropping { Judged::Drop } else { Judged::Keep }
+        Judged::Keep
+    }
+
+    /// Asks about the next part of a message that is dropped. Nobody keeps a charge for it, and nothing delays it; it may
+    /// still close the connection.
+    fn judge_dropped(&mut self, header: &FrameHeader, first: usize, now: Instant) -> Judged {
+        for index in self.judges.of(self.policies.len()).filter(|index| *index >= first) {
+            let policy = &mut self.policies[index];
+            match policy.on_frame(header, now) {
+                Verdict::Pass | Verdict::Delay(_) => policy.on_refund(&Batch::of(header)),
+                Verdict::Drop => {}
+                Verdict::Close(frame) => {
+                    self.notes.violated(policy.name(), Answer::Close);
+                    return Judged::Close(frame);
+                }
+            }
+        }
+        Judged::Drop
+    }
+
+    /// Nobody will be delivered what a delay holds back. What was charged for its first frame is given back; nobody was
+    /// asked about the others.
+    pub(super) fn forget_delay(&mut self) {
+        self.inbox.forget_delay();
+        let Some(charged) = self.resumed.take() else { return };
+        if let Some(header) = FrameHeader::parse(self.inbox.backlog()) {
+            self.refund(0..charged, &Batch::of(&header));
+        }
     }
 
     // A message that is left out of a compressed stream would take the decompressor's context with it.

@@ -2,4 +2,5 @@
 
 mod closing;
 mod phases;
+mod refunds;
 mod rig;

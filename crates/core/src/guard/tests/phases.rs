@@ -106,7 +106,7 @@ fn a_handler_is_done_once_its_socket_is_gone_and_it_has_nothing_to_say() {
         (vec![Opens, Supervised, HandlerDrops, Step::Finishes(1000)], true, true),
         (vec![Opens, Supervised, Step::Finishes(1000)], false, false),
     ] {
-        let mut rig = Rig::after(&steps);
+        let rig = Rig::after(&steps);
         assert_eq!((rig.guard.is_abandoned(), rig.guard.is_handled()), (abandoned, handled), "{steps:?}");
     }
 }
