@@ -168,9 +168,10 @@ impl Policy for KeepAlive {
                 self.asked = None;
                 Action::None
             }
+            // A ping that cannot be sent tells that the peer is gone: the first may only have elicited a reset.
             Some(asked) if standing.hidden => {
                 self.asked = Some(Asked { until: later(now, self.layer.timeout), ..asked });
-                Action::None
+                Action::Ping
             }
             // It goes on pinging: the round trip is of use, and so is what proxies see.
             Some(_) if self.layer.report_only => {

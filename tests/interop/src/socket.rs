@@ -75,7 +75,8 @@ impl Socket {
         if admitted { Some(Self(TokioIo::new(hyper::upgrade::on(response).await.unwrap()))) } else { None }
     }
 
-    async fn send(&mut self, first: u8, payload: &[u8]) {
+    /// Sends a frame; the server may be gone.
+    pub async fn send(&mut self, first: u8, payload: &[u8]) {
         let mut frame = Vec::new();
         put_frame(&mut frame, first, payload);
         // The server may be gone.

@@ -10,6 +10,7 @@ use std::{
     time::Instant,
 };
 
+use http::Method;
 use tokio::{runtime::Handle, sync::Notify};
 
 use crate::{
@@ -26,6 +27,8 @@ use crate::{
 pub(crate) struct About {
     pub(crate) id: ConnectionId,
     pub(crate) started: Instant,
+    /// The request's, as the outermost layer saw it: what is an upgrade depends on it.
+    pub(crate) method: Method,
     pub(crate) life: Life,
     pub(crate) scope: Scope,
     pub(super) client: OnceLock<IpAddr>,
@@ -50,11 +53,12 @@ impl fmt::Debug for Held {
 }
 
 impl About {
-    pub(crate) fn new(client: Option<IpAddr>, runtime: Handle) -> Self {
+    pub(crate) fn new(client: Option<IpAddr>, method: Method, runtime: Handle) -> Self {
         let id = ConnectionId::next();
         let about = Self {
             id,
             started: now(),
+            method,
             life: Life::default(),
             scope: Scope::new(id),
             client: OnceLock::new(),

@@ -198,7 +198,7 @@ impl Guard {
     pub(crate) fn abandon(&mut self, panicking: bool, now: Instant) -> bool {
         self.closes.abandon();
         match self.phase {
-            Phase::Upgrading(_) => {
+            Phase::Upgrading(_) | Phase::Lost => {
                 self.phase = Phase::Over;
                 return true;
             }
@@ -277,6 +277,16 @@ impl Guard {
         Some(Taken { unsent, discarded, ended })
     }
 
+    /// The transport has failed, however much of it is unread: there is nobody to say anything to. The handler may read
+    /// what was read before, as far as nothing delays that. Says how the connection has ended.
+    pub(crate) fn lose(&mut self) -> Ended {
+        self.closes.by_transport(true);
+        self.phase = Phase::Lost;
+        self.forget_delay();
+        self.wakes.handler = true;
+        self.closes.ended()
+    }
+
     /// There is no transport any more, and nobody to say anything to.
     pub(crate) fn end(&mut self) -> Ended {
         self.phase = Phase::Over;
@@ -300,6 +310,7 @@ impl Guard {
     pub(crate) fn reads(&self) -> Reads {
         match &self.phase {
             Phase::Open if self.inbox.delayed().is_none() => Reads::Open,
+            Phase::Lost => Reads::Open,
             Phase::Open | Phase::Upgrading(_) | Phase::Ending(_) => Reads::Wait,
             Phase::Taken { .. } => Reads::End,
             Phase::Aborted | Phase::Over => Reads::Aborted,

@@ -11,6 +11,12 @@ use crate::{
     policy::{Action, Policy},
 };
 
+/// A deadline that is met later than this is late.
+const LATE: Duration = Duration::from_millis(250);
+
+/// How long the runtime has to look at its sockets.
+const SECOND_LOOK: Duration = Duration::from_millis(50);
+
 /// What a connection needs next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -35,7 +41,7 @@ impl Guard {
     #[inline]
     fn has_something_due(&self) -> bool {
         match self.phase {
-            Phase::Upgrading(_) | Phase::Over | Phase::Taken { .. } => false,
+            Phase::Upgrading(_) | Phase::Lost | Phase::Over | Phase::Taken { .. } => false,
             Phase::Open => {
                 self.policy_deadline().is_some() || self.inbox.delayed().is_some() || self.outbox.is_pending()
             }
@@ -72,6 +78,7 @@ impl Guard {
     fn upcoming(&self, now: Instant) -> Next {
         match &self.phase {
             Phase::Open => match self.earliest(self.policy_deadline()) {
+                Some(_) if self.second_look.is_some_and(|at| now < at) => Next::Wait(self.second_look),
                 // A policy that leaves its deadline in the past must not spin.
                 Some(next) if next <= now => Next::Wait(Some(now + Duration::from_millis(1))),
                 Some(next) => Next::Wait(Some(next)),
@@ -81,7 +88,7 @@ impl Guard {
             Phase::Ending(ending) if ending.is_due(self.is_between_frames(), now) => Next::Take,
             Phase::Ending(ending) => Next::Wait(ending.next(now)),
             Phase::Aborted => Next::Abort,
-            Phase::Upgrading(_) | Phase::Taken { .. } | Phase::Over => Next::Nothing,
+            Phase::Upgrading(_) | Phase::Taken { .. } | Phase::Lost | Phase::Over => Next::Nothing,
         }
     }
 
@@ -111,8 +118,18 @@ impl Guard {
         matches!(self.phase, Phase::Open) && self.deadline().is_some_and(|deadline| deadline <= now)
     }
 
-    /// Asks the policies whose deadlines have passed.
+    /// Asks the policies whose deadlines have passed, unless that is late: then the process stood still, and timers fire
+    /// before the runtime has looked at its sockets. What has arrived meanwhile is seen at a second look.
     pub(crate) fn judge_peer(&mut self, now: Instant) {
+        let late = self.deadline().is_some_and(|deadline| now.saturating_duration_since(deadline) > LATE);
+        match self.second_look {
+            Some(at) if now < at => return,
+            None if late => {
+                self.second_look = Some(now + SECOND_LOOK);
+                return;
+            }
+            _ => self.second_look = None,
+        }
         let action = self.on_deadline(now);
         self.act(action, now);
     }

@@ -316,7 +316,7 @@ impl Guard {
         }
     }
 
-    fn answered(&mut self, ping: u32, now: Instant) {
+    pub(super) fn answered(&mut self, ping: u32, now: Instant) {
         self.pings.answered = ping;
         let Some(sent) = self.pings.last.filter(|_| ping == self.pings.sent) else { return };
         let round_trip = now.saturating_duration_since(sent);

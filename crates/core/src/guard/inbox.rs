@@ -1,6 +1,6 @@
 //! What was read of the transport and is not the handler's yet.
 
-use std::{time::Instant, vec::Drain};
+use std::{ops::Range, time::Instant, vec::Drain};
 
 /// The most that is read for a handler that does not read, to see whether its peer is there.
 pub(crate) const SIDE: usize = 4 * 1024;
@@ -82,6 +82,11 @@ impl Inbox {
     pub(super) fn peeked(&mut self, bytes: &[u8]) {
         self.backlog.extend_from_slice(bytes);
         self.resumed = true;
+    }
+
+    /// Takes out a part of what waits.
+    pub(super) fn cut(&mut self, part: Range<usize>) {
+        self.backlog.drain(part);
     }
 
     pub(super) fn delay(&mut self, until: Instant) {

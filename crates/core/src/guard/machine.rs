@@ -45,6 +45,8 @@ pub struct Guard {
     pub(super) patience: Patience,
     pub(super) closes: Closes,
     pub(super) schedule: Schedule,
+    /// A verdict was late, and waits until then.
+    pub(super) second_look: Option<Instant>,
     pub(super) wakes: Wakes,
     /// What the handler is to read.
     pub(crate) inbox: Inbox,
@@ -77,6 +79,20 @@ impl Guard {
     pub(crate) fn take_policies(&mut self) -> Vec<Box<dyn Policy>> {
         self.notes.finish(&mut self.policies);
         std::mem::take(&mut self.policies)
+    }
+
+    /// Takes out those policies that judge no frames: a connection that has lost its transport needs no others.
+    pub(crate) fn take_bystanders(&mut self) -> Vec<Box<dyn Policy>> {
+        let judges = std::mem::take(&mut self.judges);
+        let mut bystanders = Vec::new();
+        for (place, policy) in std::mem::take(&mut self.policies).into_iter().enumerate() {
+            if judges.has(place) { self.policies.push(policy) } else { bystanders.push(policy) }
+        }
+        for _ in &self.policies {
+            self.judges.install_outermost(true);
+        }
+        self.notes.finish(&mut bystanders);
+        bystanders
     }
 
     /// What there is to tell, for whoever unlocks the connection.

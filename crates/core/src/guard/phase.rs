@@ -23,6 +23,8 @@ pub(super) enum Phase {
     Taken { swallow_until: Instant, handler_closed: bool },
     /// The transport is to be dropped as it is.
     Aborted,
+    /// The transport has failed, and is gone. The handler may read what came before.
+    Lost,
     /// There is no transport any more.
     Over,
 }

@@ -1,8 +1,9 @@
 //! What becomes of bytes that were read of the transport.
 
-use std::time::Instant;
+use std::{ops::Range, time::Instant};
 
 use super::{Guard, Then};
+use crate::frame::{FrameHeader, MAX_CONTROL, Opcode, apply_mask};
 
 impl Guard {
     /// So many bytes came in, whoever reads them.
@@ -45,24 +46,52 @@ impl Guard {
         admission.deliver
     }
 
-    /// Keeps what was read for a handler that does not read.
-    pub(crate) fn peeked(&mut self, bytes: &[u8]) {
+    /// Keeps what was read for a handler that does not read, but for answers to the guard's own pings: those of a handler
+    /// that never reads would fill the inbox, and nobody could be judged any more.
+    pub(crate) fn peeked(&mut self, bytes: &[u8], now: Instant) {
         self.received(bytes.len());
         self.inbox.peeked(bytes);
+        self.take_own_pongs(now);
+    }
+
+    fn take_own_pongs(&mut self, now: Instant) {
+        let mut at = usize::try_from(self.inbound_payload_left()).unwrap_or(usize::MAX);
+        while let Some(header) = self.inbox.backlog().get(at..).and_then(FrameHeader::parse) {
+            let payload = at + header.len();
+            let Some(end) = usize::try_from(header.payload_len()).ok().and_then(|len| payload.checked_add(len)) else {
+                return;
+            };
+            match self.own_pong(&header, payload..end) {
+                Some(ping) => {
+                    self.inbox.cut(at..end);
+                    self.answered(ping, now);
+                }
+                None => at = end,
+            }
+        }
+    }
+
+    /// The ping of the guard's own that a frame of the inbox answers.
+    fn own_pong(&self, header: &FrameHeader, payload: Range<usize>) -> Option<u32> {
+        if header.opcode() != Opcode::PONG || !header.fin() || payload.len() > MAX_CONTROL {
+            return None;
+        }
+        let mut pong = self.inbox.backlog().get(payload)?.to_vec();
+        apply_mask(&mut pong, header.mask()?);
+        self.pings.answered_by(&pong)
     }
 
     /// Whether there is any use in looking at what the handler has not read.
     pub(crate) fn may_peek(&self) -> bool {
-        self.inbox.delayed().is_none() && !self.discarded.closed()
+        !self.discarded.closed()
     }
 
     /// What the handler has not read was looked at, for policies that are about to judge the peer.
     pub(crate) fn looked(&mut self) {
         let stuck_ping = !self.outbox.is_empty() && !self.outbound_at_boundary();
-        let delayed = self.inbox.delayed().is_some();
         self.standing.read = self.standing.received.saturating_sub(self.inbox.kept() as u64);
         self.standing.unread = self.inbox.has_unread();
-        self.standing.hidden = delayed || (self.inbox.is_waiting() && self.inbox.is_full()) || stuck_ping;
+        self.standing.hidden = (self.inbox.has_unread() && self.inbox.is_full()) || stuck_ping;
     }
 
     /// Whether the peer has sent more than `bytes` that nobody reads.

@@ -17,7 +17,7 @@ use crate::{
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
     /// The upgrade has completed: this is the transport.
     pub(crate) fn activate(self: &Arc<Self>, io: T, shutdown_first: bool) {
-        self.with(|state| state.activate(io, Vec::new(), shutdown_first, now()));
+        drop(self.with(|state| state.activate(io, Vec::new(), shutdown_first, now())));
     }
 
     /// What the connection must say first, if anything.

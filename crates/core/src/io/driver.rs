@@ -5,6 +5,7 @@
 
 use std::{
     future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -22,7 +23,7 @@ use super::{
     shared::Shared,
     state::State,
 };
-use crate::{clock::now, ended::Ended, guard, sync::lock};
+use crate::{clock::now, close::CloseFrame, ended::Ended, guard, sync::lock};
 
 /// Made where the driver is spawned: a runtime that shuts down drops it before it was polled.
 pub(super) fn drive<T>(shared: Arc<Shared<T>>) -> impl Future<Output = ()> + Send
@@ -72,7 +73,8 @@ enum Next<T> {
     Wait(Option<Instant>),
     Close(Box<ClosingHandshake<T>>),
     Done,
-    Aborted(DropUnlocked),
+    /// It has ended, and what it had is dropped where nothing is locked.
+    Ended(Ended, Option<T>, DropUnlocked),
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Driver<T> {
@@ -86,7 +88,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Driver<T> {
             }
             let (next, report) = {
                 let mut state = lock(&this.shared.state);
-                (state.drive(cx), state.guard.report())
+                (state.drive_guarded(cx), state.guard.report())
             };
             *this.done = !matches!(next, Next::Wait(_));
             this.shared.about.tell(report);
@@ -96,9 +98,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Driver<T> {
                     *this.closing = Some(Box::pin(run_closing(end, closing)));
                 }
                 Next::Done => return Poll::Ready(()),
-                Next::Aborted(policies) => {
-                    drop(policies);
-                    this.shared.about.end(Ended::aborted());
+                Next::Ended(ended, io, policies) => {
+                    drop((io, policies));
+                    this.shared.about.end(ended);
                     return Poll::Ready(());
                 }
                 Next::Wait(None) => return Poll::Pending,
@@ -126,6 +128,15 @@ impl<T> State<T> {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
+    /// [`drive`](Self::drive), even if a policy panics: nobody would enforce anything any more, so the connection closes.
+    fn drive_guarded(&mut self, cx: &mut Context<'_>) -> Next<T> {
+        // What a panic may leave half done is the policy's own: the guard has changed nothing yet when it asks one.
+        catch_unwind(AssertUnwindSafe(|| self.drive(cx))).unwrap_or_else(|_| {
+            self.guard.close(CloseFrame::internal_error(), None, now());
+            self.drive(cx)
+        })
+    }
+
     /// Does what is due, and says what comes next.
     fn drive(&mut self, cx: &mut Context<'_>) -> Next<T> {
         self.wakers.park_driver(cx);
@@ -134,24 +145,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         if self.guard.end_delay(now) {
             self.wakers.wake_reader();
         }
+        let mut failed = false;
         if self.guard.is_judging(now) {
-            self.look();
+            failed = self.look();
             self.transport.look_for_room();
             self.guard.stalled(self.transport.stalled_since());
             self.guard.judge_peer(now);
         }
-        self.send_own(cx);
-        let next = match self.guard.next(now) {
-            guard::Next::Wait(until) => Next::Wait(until),
-            guard::Next::Take => self.take_over(now).map_or(Next::Done, |closing| Next::Close(Box::new(closing))),
-            guard::Next::Abort => {
-                let (_ended, io, policies) = self.end();
-                drop(io);
-                self.wake_handler();
-                Next::Aborted(policies)
-            }
-            guard::Next::Nothing => Next::Done,
-        };
+        failed |= self.send_own(cx);
+        let next = if failed && self.guard.is_live() { self.lose() } else { self.next(now) };
         if !matches!(next, Next::Wait(_)) {
             self.driver_ends();
         }
@@ -161,14 +163,38 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         next
     }
 
-    /// Sends frames of the guard's own that the handler has not taken along.
-    fn send_own(&mut self, cx: &mut Context<'_>) {
-        if !self.guard.outbox.is_empty() && self.guard.is_between_frames() && self.poll_outbox(cx).is_ready() {
-            // The handler's own write may have been waiting behind these, or its waker replaced by ours.
-            self.wakers.wake_writer();
+    fn next(&mut self, now: Instant) -> Next<T> {
+        match self.guard.next(now) {
+            guard::Next::Wait(until) => Next::Wait(until),
+            guard::Next::Take => self.take_over(now).map_or(Next::Done, |closing| Next::Close(Box::new(closing))),
+            guard::Next::Abort => {
+                let (_ended, io, policies) = self.end();
+                self.wake_handler();
+                Next::Ended(Ended::aborted(), io, policies)
+            }
+            guard::Next::Nothing => Next::Done,
         }
-        if self.guard.outbox.is_unflushed() {
-            let _pending_or_broken = self.poll_flush_transport(cx);
+    }
+
+    /// A failed transport is the end of its connection, however much of it the handler has not read.
+    fn lose(&mut self) -> Next<T> {
+        let ended = self.guard.lose();
+        let bystanders = DropUnlocked::new(self.guard.take_bystanders(), self.take_gate());
+        Next::Ended(ended, self.transport.take(), bystanders)
+    }
+
+    /// Sends frames of the guard's own that the handler has not taken along. Says whether the transport has failed.
+    fn send_own(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.guard.outbox.is_empty() && self.guard.is_between_frames() {
+            let polled = self.poll_outbox(cx);
+            if polled.is_ready() {
+                // The handler's own write may have been waiting behind these, or its waker replaced by ours.
+                self.wakers.wake_writer();
+            }
+            if matches!(polled, Poll::Ready(Err(_))) {
+                return true;
+            }
         }
+        self.guard.outbox.is_unflushed() && matches!(self.poll_flush_transport(cx), Poll::Ready(Err(_)))
     }
 }

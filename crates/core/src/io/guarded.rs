@@ -7,6 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use http::Method;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     runtime::Handle,
@@ -38,7 +39,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuardedIo<T> {
     ///
     /// Outside of a tokio runtime.
     pub fn new(io: T, settings: &Settings, policies: Vec<Box<dyn Policy>>) -> (Self, Connection) {
-        let about = Arc::new(About::new(None, Handle::current()));
+        let about = Arc::new(About::new(None, Method::GET, Handle::current()));
         let (guarded, connection) = Self::pending(about, settings);
         for policy in policies.into_iter().rev() {
             connection.control().install_outermost(policy);
@@ -98,9 +99,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for GuardedIo<T> {
         if !state.guard.abandon(std::thread::panicking(), now()) {
             return self.shared.settle(state);
         }
-        let (ended, io, _policies) = state.end();
-        drop(io);
-        // What the connection held is dropped by its end, and may ask it something.
+        // What the connection held is dropped by its end, and may ask it something; so may its transport.
+        let (ended, _io, _policies) = state.end();
         self.shared.unlock(state);
         self.shared.about.end(ended);
         self.shared.about.handled();

@@ -66,7 +66,7 @@ where
     };
     match verdict {
         Ok(()) => {
-            shared.with(|state| state.activate(held.io, held.inbox, shutdown_first, now()));
+            drop(shared.with(|state| state.activate(held.io, held.inbox, shutdown_first, now())));
             true
         }
         Err(turned) => {

@@ -134,11 +134,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
     }
 
     /// Looks at what the transport holds that the handler has not read, for policies that are about to judge the peer.
-    pub(super) fn look(&mut self) {
+    /// Says whether it has failed.
+    pub(super) fn look(&mut self) -> bool {
         if self.guard.may_peek() {
             self.peek();
         }
         self.guard.looked();
+        self.transport.has_failed()
     }
 
     /// Reads into the inbox, from where it is presented to the handler's next read.
@@ -150,7 +152,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         while self.transport.is_open() && !self.guard.inbox.is_full() && !self.transport.has_failed() {
             let mut side = ReadBuf::new(&mut side);
             match self.transport.poll_read(cx, &mut side) {
-                Poll::Ready(Ok(())) if !side.filled().is_empty() => self.guard.peeked(side.filled()),
+                Poll::Ready(Ok(())) if !side.filled().is_empty() => self.guard.peeked(side.filled(), now()),
                 // A transport may say it once; it is the handler's to read, behind what came before.
                 Poll::Ready(Err(error)) => {
                     self.transport.fail(error);

@@ -49,11 +49,14 @@ impl<T> State<T> {
         }
     }
 
-    /// The upgrade has completed. What was read of the transport already is judged first.
-    pub(super) fn activate(&mut self, io: T, inbox: Vec<u8>, shutdown_first: bool, now: Instant) {
-        if self.guard.open(inbox, now) {
-            self.transport.open(io, shutdown_first);
+    /// The upgrade has completed. What was read of the transport already is judged first. Gives the transport back if
+    /// nobody wants it any more.
+    pub(super) fn activate(&mut self, io: T, inbox: Vec<u8>, shutdown_first: bool, now: Instant) -> Option<T> {
+        if !self.guard.open(inbox, now) {
+            return Some(io);
         }
+        self.transport.open(io, shutdown_first);
+        None
     }
 
     /// Says whether it is the only gate.

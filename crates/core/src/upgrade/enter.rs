@@ -44,7 +44,6 @@ pub(super) fn enter_as(parts: &mut Parts, settings: Option<&Settings>) -> Result
         leave_alone(parts, settings.is_some_and(|settings| settings.other_upgrades));
         return Ok(None);
     }
-    let method = parts.method.clone();
     if let Some(connection) = parts.extensions.get::<Connection>() {
         if let Some(client) = parts.extensions.get::<ClientAddr>() {
             connection.locate(client.0);
@@ -52,7 +51,7 @@ pub(super) fn enter_as(parts: &mut Parts, settings: Option<&Settings>) -> Result
         if let Some(settings) = settings {
             connection.control().configure(settings);
         }
-        return Ok(Some(Guarded { connection: connection.clone(), method, inner: None, then: None }));
+        return Ok(Some(Guarded { connection: connection.clone(), inner: None, then: None }));
     }
     let Some(real) = parts.extensions.remove::<OnUpgrade>() else {
         return Ok(None);
@@ -61,7 +60,7 @@ pub(super) fn enter_as(parts: &mut Parts, settings: Option<&Settings>) -> Result
     if let Some(settings) = settings {
         connection.control().configure(settings);
     }
-    Ok(Some(Guarded { connection, method, inner: Some(inner), then: None }))
+    Ok(Some(Guarded { connection, inner: Some(inner), then: None }))
 }
 
 /// Marks a request for the layers inside: it may be upgraded to something else.
@@ -83,7 +82,7 @@ fn intercept(parts: &mut Parts, real: OnUpgrade) -> Result<(Connection, Inner), 
         return Err(Refusal::wiring("a WebSocket can be guarded on a tokio runtime only"));
     };
     let client = parts.extensions.get::<ClientAddr>().map(|client| client.0);
-    let about = Arc::new(About::new(client, runtime));
+    let about = Arc::new(About::new(client, parts.method.clone(), runtime));
     if let Some(subject) = parts.extensions.get::<Subject>() {
         about.identify(subject);
     }

@@ -1,6 +1,6 @@
 //! A handshake between its request and its response.
 
-use http::{HeaderMap, Method, Response, header::SEC_WEBSOCKET_EXTENSIONS, request::Parts};
+use http::{HeaderMap, Response, header::SEC_WEBSOCKET_EXTENSIONS, request::Parts};
 
 use super::inner::Inner;
 use crate::{close::CloseFrame, connection::Connection, gate::Gate, handshake, policy::Policy, refusal::Refusal};
@@ -9,7 +9,6 @@ use crate::{close::CloseFrame, connection::Connection, gate::Gate, handshake, po
 #[must_use = "a guarded handshake must be completed with its response"]
 pub struct Guarded {
     pub(super) connection: Connection,
-    pub(super) method: Method,
     /// Where this layer set the connection up.
     pub(super) inner: Option<Inner>,
     pub(super) then: Option<Box<dyn FnOnce() + Send>>,
@@ -59,7 +58,7 @@ impl Guarded {
 
     /// Whether a response completes the upgrade.
     pub fn is_upgrade<B>(&self, response: &Response<B>) -> bool {
-        handshake::is_upgrade(&self.method, response.status())
+        handshake::is_upgrade(&self.connection.about().method, response.status())
     }
 
     /// Completes a handshake of which nobody shall get the connection: it is closed at once. The gate stays shut, and is

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod backpressure;
+mod failures;
 mod flushes;
 mod handlers;
 mod leaks;

@@ -4,14 +4,21 @@ use std::{sync::mpsc, time::Duration};
 
 use axum::{
     Router,
-    extract::ws::{Message, WebSocketUpgrade},
+    extract::{
+        Request,
+        ws::{Message, WebSocketUpgrade},
+    },
+    middleware::map_request,
     routing::any,
 };
+use http::Method;
 use interop::{
     handlers::{self, bye, echo, watched},
+    socket::{Http, Socket},
     wire::{self, Seen, Wire, serve},
 };
 use portcullis_core::{Connection, EndedBy, GuardLayer};
+use portcullis_rate_limit::MessageRateLayer;
 
 #[tokio::test]
 async fn other_upgrades_are_answered_as_without_a_guard() {
@@ -149,4 +156,27 @@ async fn a_connection_that_is_aborted_before_its_upgrade_ends_with_it() {
     let app = Router::new().route("/", handler).layer(GuardLayer::new());
     let mut wire = Wire::open(serve(app).await, "/").await;
     assert_eq!(wire.next().await, Seen::Eof);
+}
+
+/// Some middleware turns the CONNECT of HTTP/2 into the GET that a handler for HTTP/1.1 expects.
+#[tokio::test]
+async fn a_method_that_is_changed_on_the_way_switches_no_policy_off() {
+    let asks = |method: Method| {
+        map_request(move |mut request: Request| {
+            *request.method_mut() = method.clone();
+            std::future::ready(request)
+        })
+    };
+    let handler = |upgrade: WebSocketUpgrade| async { handlers::upgrade(upgrade, echo) };
+    let app = Router::new()
+        .route("/", any(handler))
+        .layer(asks(Method::CONNECT))
+        .layer(MessageRateLayer::per_second(1))
+        .layer(asks(Method::GET))
+        .layer(GuardLayer::new());
+    let address = serve(app).await;
+    let mut socket = Socket::open(address, "/", Http::Two).await;
+    socket.echoes().await;
+    socket.send(0x81, b"too much").await;
+    assert_eq!(socket.rest().await[..4], *b"\x88\x17\x03\xf0", "1008");
 }

@@ -16,8 +16,9 @@ use interop::{
     handlers,
     wire::{self, Wire, handshake, serve},
 };
-use portcullis_core::{Connection, EndedBy, GuardLayer, settings::Closing};
+use portcullis_core::{Connection, Connections, EndedBy, GuardLayer, frame::put_frame, settings::Closing};
 use portcullis_liveness::{KeepAliveLayer, WriteTimeoutLayer};
+use portcullis_rate_limit::{Excess, MessageRateLayer};
 use tokio::{net::TcpListener, time::timeout};
 
 const MS: Duration = Duration::from_millis(1);
@@ -166,4 +167,26 @@ async fn a_peer_that_reads_gets_everything() {
         wire.has_input().await;
         assert!(matches!(wire.next().await, wire::Seen::Frame(0x82, payload) if payload.len() == 1 << 20));
     }
+}
+
+/// A client that floods a route which delays, and is gone before anything of it was answered.
+#[tokio::test]
+async fn a_delayed_client_that_is_gone_frees_what_it_held() {
+    let registry = Connections::new();
+    let layers = tower::ServiceBuilder::new()
+        .layer(registry.layer())
+        .layer(MessageRateLayer::per_second(1).on_excess(Excess::Delay))
+        .layer(KeepAliveLayer::new().interval(300 * MS).timeout(200 * MS));
+    let handler = |upgrade: WebSocketUpgrade| async { handlers::upgrade(upgrade, handlers::echo) };
+    let address = serve(Router::new().route("/", any(handler)).layer(layers)).await;
+    let mut wire = Wire::open(address, "/").await;
+    let mut burst = Vec::new();
+    for _ in 0..800 {
+        put_frame(&mut burst, 0x81, b"flooded", Some([0; 4]));
+    }
+    wire.write(&burst).await;
+    wire.has_input().await;
+    assert_eq!(registry.count(), 1);
+    drop(wire);
+    timeout(Duration::from_secs(10), registry.emptied()).await.expect("within two intervals, not in ten minutes");
 }

@@ -1,6 +1,7 @@
 //! The state machine as a whole, driven by hand.
 
 mod closing;
+mod looks;
 mod phases;
 mod refunds;
 mod rig;
