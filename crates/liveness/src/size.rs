@@ -30,7 +30,7 @@ use crate::{
 ///
 /// # Defaults
 ///
-/// 4,096 fragments and 30 s a message; 1009, with the limit in its reason.
+/// One fragment for each 64 bytes of the limit, but at least 4,096; 30 s for a message; 1009, with the limit in its reason.
 ///
 /// ```
 /// use portcullis_liveness::MessageSizeLayer;
@@ -42,7 +42,8 @@ use crate::{
 #[must_use]
 pub struct MessageSizeLayer {
     bytes: u64,
-    fragments: u32,
+    /// As set; by default the size decides.
+    fragments: Option<u32>,
     within: Duration,
     compression: bool,
     report_only: bool,
@@ -52,17 +53,18 @@ impl MessageSizeLayer {
     /// Messages of at most so many bytes of payload, as they are on the wire.
     pub fn new(bytes: usize) -> Self {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        Self { bytes, fragments: 4096, within: Duration::from_secs(30), compression: false, report_only: false }
+        Self { bytes, fragments: None, within: Duration::from_secs(30), compression: false, report_only: false }
     }
 
-    /// The most fragments of a message, 4,096 unless told otherwise; one forbids fragmentation.
+    /// The most fragments of a message; one forbids fragmentation. By default one for each 64 bytes of the size limit,
+    /// but at least 4,096.
     ///
     /// # Panics
     ///
-    /// If that is none.
+    /// If `most` is zero.
     pub fn fragments(self, most: u32) -> Self {
         assert!(most > 0, "a message has one fragment at least");
-        Self { fragments: most, ..self }
+        Self { fragments: Some(most), ..self }
     }
 
     /// The longest time from the first byte of a message to its last, 30 s unless told otherwise.
@@ -79,7 +81,18 @@ impl MessageSizeLayer {
     pub fn report_only(self) -> Self {
         Self { report_only: true, ..self }
     }
+
+    fn most_fragments(&self) -> u32 {
+        let by_size = u32::try_from(self.bytes / BYTES_A_FRAGMENT).unwrap_or(u32::MAX);
+        self.fragments.unwrap_or_else(|| by_size.max(LEAST_FRAGMENTS))
+    }
 }
+
+/// A message at the size limit may be sent in fragments as small as this,
+const BYTES_A_FRAGMENT: u64 = 64;
+
+/// and a smaller message in at least so many.
+const LEAST_FRAGMENTS: u32 = 4096;
 
 layer!(MessageSizeLayer);
 
@@ -113,8 +126,8 @@ impl MessageSize {
         let Self { limits, .. } = self;
         let reason = match message {
             Open { bytes, .. } if bytes > limits.bytes => format!("message over {} bytes", limits.bytes),
-            Open { fragments, .. } if fragments > limits.fragments => {
-                format!("message in more than {} fragments", limits.fragments)
+            Open { fragments, .. } if fragments > limits.most_fragments() => {
+                format!("message in more than {} fragments", limits.most_fragments())
             }
             _ => return None,
         };
@@ -158,5 +171,37 @@ impl Policy for MessageSize {
         }
         let reason = format!("message not finished within {:?}", self.limits.within);
         Action::Close(CloseFrame::new(CloseCode::MESSAGE_TOO_BIG, reason))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn by_default_the_size_says_how_many_fragments_there_may_be() {
+        for (layer, most) in [
+            (MessageSizeLayer::new(0), 4096),
+            (MessageSizeLayer::new(64 * 1024), 4096),
+            (MessageSizeLayer::new(256 * 1024), 4096),
+            (MessageSizeLayer::new(256 * 1024 + 64), 4097),
+            (MessageSizeLayer::new(64 * 1024 * 1024), 1024 * 1024),
+            (MessageSizeLayer::new(usize::MAX), u32::MAX),
+            (MessageSizeLayer::new(64 * 1024 * 1024).fragments(16), 16),
+            (MessageSizeLayer::new(1000).fragments(100_000).within(Duration::ZERO), 100_000),
+        ] {
+            assert_eq!(layer.most_fragments(), most, "{layer:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_within_a_large_limit_may_come_in_small_frames() {
+        let layer = Arc::new(MessageSizeLayer::new(64 * 1024 * 1024));
+        let mut policy = layer.policy();
+        let fragment = |first| FrameHeader::parse(&[first, 0x80 | 64, 0, 0, 0, 0]).unwrap();
+        for (number, first) in std::iter::once(0x02).chain(std::iter::repeat_n(0x00, 65_535)).enumerate() {
+            let verdict = policy.on_frame(&fragment(first), Instant::now());
+            assert!(matches!(verdict, Verdict::Pass), "fragment {number}: {verdict:?}");
+        }
     }
 }
