@@ -15,6 +15,7 @@ use sha1::{Digest, Sha1};
 /// What a handshake said that decides how it can be answered.
 #[derive(Debug, Clone)]
 pub(crate) struct Handshake {
+    http: Version,
     connect: bool,
     key: Option<HeaderValue>,
     version: bool,
@@ -31,11 +32,17 @@ impl Handshake {
         let headers = &parts.headers;
         Self {
             connect: parts.method == Method::CONNECT && parts.version >= Version::HTTP_2,
+            http: parts.version,
             key: only(headers, &SEC_WEBSOCKET_KEY).filter(|key| is_key(key)).cloned(),
             version: only(headers, &SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13"),
             browser: headers.contains_key(ORIGIN) || headers.contains_key(SEC_WEBSOCKET_PROTOCOL),
             protocol: offered(headers),
         }
+    }
+
+    /// Whether the connection ends with an answer that does not accept: over HTTP/2 others share it.
+    pub(crate) fn is_last(&self) -> bool {
+        self.http < Version::HTTP_2
     }
 
     /// The response that accepts. `None` if there is none that the client would take.

@@ -8,7 +8,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{HeaderValue, Response, StatusCode, header::SEC_WEBSOCKET_VERSION};
+use http::{
+    HeaderMap, HeaderValue, Response, StatusCode,
+    header::{CONNECTION, SEC_WEBSOCKET_VERSION},
+};
 use pin_project_lite::pin_project;
 use portcullis_core::{
     CloseFrame,
@@ -91,7 +94,7 @@ impl Door {
 
     fn answer<B: Default>(self, response: Response<B>) -> Response<B> {
         let Self { handshake, guarded, settings } = self;
-        let Some(guarded) = guarded else { return with_version(response) };
+        let Some(guarded) = guarded else { return unaccepted(&handshake, response) };
         if guarded.is_upgrade(&response) {
             guarded.complete(&response, None);
             return response;
@@ -105,7 +108,7 @@ impl Door {
         let accepted = frame.and_then(|frame| Some((frame, handshake.accept(&response)?, settings.slot()?)));
         let Some((frame, mut accepted, slot)) = accepted else {
             guarded.complete(&response, None);
-            return with_version(response);
+            return unaccepted(&handshake, response);
         };
         // Nobody opens it: the connection is closed already when it comes, and the place is free when that is known.
         let gate = Gate::new(move |_| {
@@ -123,12 +126,25 @@ fn frame<B>(settings: &Settings, response: &Response<B>) -> Option<CloseFrame> {
     settings.table.frame(response.status(), response.headers(), refusal)
 }
 
-/// A client with another version must be told which one is spoken here (RFC 6455, section 4.4).
-fn with_version<B>(mut response: Response<B>) -> Response<B> {
-    if matches!(response.status(), StatusCode::BAD_REQUEST | StatusCode::UPGRADE_REQUIRED) {
-        response.headers_mut().entry(SEC_WEBSOCKET_VERSION).or_insert(HeaderValue::from_static("13"));
+/// An answer of HTTP's to a handshake, whatever its status: a proxy that takes any for a `101` would pass on what its client
+/// sends behind it.
+fn unaccepted<B>(handshake: &Handshake, mut response: Response<B>) -> Response<B> {
+    let status = response.status();
+    let headers = response.headers_mut();
+    // A client with another version must be told which one is spoken here (RFC 6455, section 4.4).
+    if matches!(status, StatusCode::BAD_REQUEST | StatusCode::UPGRADE_REQUIRED) {
+        headers.entry(SEC_WEBSOCKET_VERSION).or_insert(HeaderValue::from_static("13"));
+    }
+    if handshake.is_last() && status != StatusCode::SWITCHING_PROTOCOLS && !closes(headers) {
+        // Beside what else is said there: a 426 names its `Upgrade`.
+        headers.append(CONNECTION, HeaderValue::from_static("close"));
     }
     response
+}
+
+fn closes(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    values.any(|value| value.split(',').any(|option| option.trim().eq_ignore_ascii_case("close")))
 }
 
 impl<F> fmt::Debug for ResponseFuture<F> {

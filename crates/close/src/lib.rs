@@ -14,6 +14,9 @@
 //! - So does what is no error (2xx and 3xx), and a handshake that RFC 6455, section 4.2.1, does not allow to be
 //!   accepted.
 //!
+//! What goes out as HTTP to a handshake over HTTP/1, whatever its status, is the last answer of its connection
+//! (`Connection: close`): a proxy that does not look for a `101` would let its client write requests of its own to it.
+//!
 //! **What this does not do**: close connections that were accepted. Their handlers do, see
 //! [`Connection::supervise`](portcullis_core::Connection::supervise), and what the errors of WebSocket libraries mean
 //! there is in [`portcullis_core::errors`]: a feature of this crate for each library.

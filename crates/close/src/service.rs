@@ -43,7 +43,7 @@ where
         // Any other request loses its upgrade, as in front of every layer that guards.
         let guarded = match upgrade::enter(&mut parts) {
             Ok(guarded) => guarded,
-            Err(refusal) => return ResponseFuture::refused(refusal),
+            Err(refusal) => return ResponseFuture::refused(refusal.answering(&parts)),
         };
         let request = Request::from_parts(parts, body);
         let future = match &guarded {

@@ -39,7 +39,7 @@ where
     if handshake::is_handshake(&parts)
         && let Err(refusal) = admit(&mut parts)
     {
-        return ResponseFuture::refused(refusal);
+        return ResponseFuture::refused(refusal.over(parts.version));
     }
     ResponseFuture::inner(inner.call(Request::from_parts(parts, body)))
 }

@@ -2,7 +2,11 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use http::{HeaderName, HeaderValue, Response, StatusCode, header::RETRY_AFTER, request::Parts};
+use http::{
+    HeaderName, HeaderValue, Response, StatusCode, Version,
+    header::{CONNECTION, RETRY_AFTER},
+    request::Parts,
+};
 
 use crate::{close::CloseFrame, handshake, observe};
 
@@ -18,6 +22,8 @@ pub struct Refusal {
     sentence: Cow<'static, str>,
     /// It was counted and logged, or is not to be.
     told: bool,
+    /// The connection ends with the response.
+    last: bool,
 }
 
 impl Refusal {
@@ -32,12 +38,13 @@ impl Refusal {
             header: None,
             sentence: Cow::Borrowed(""),
             told: false,
+            last: true,
         }
     }
 
     /// The request asks for no WebSocket: a 400 that counts as no refused handshake.
     pub fn no_handshake() -> Self {
-        Self { told: true, ..Self::new("no_handshake", StatusCode::BAD_REQUEST) }
+        Self { told: true, last: false, ..Self::new("no_handshake", StatusCode::BAD_REQUEST) }
     }
 
     /// A layer was composed wrongly: a 500 that tells the log what to mend, and the client nothing.
@@ -51,7 +58,7 @@ impl Refusal {
     /// [`no_handshake`](Self::no_handshake), or anybody could fill the log with mistakes that nobody made.
     pub fn absent(parts: &Parts, sentence: &'static str) -> Self {
         if handshake::is_handshake(parts) {
-            return Self::wiring(sentence);
+            return Self::wiring(sentence).over(parts.version);
         }
         Self::no_handshake().sentence("a WebSocket handshake is needed here")
     }
@@ -82,6 +89,39 @@ impl Refusal {
     /// A header that the status calls for, such as `WWW-Authenticate` (RFC 9110, section 11.6.1).
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.header = Some(Box::new((name, value)));
+        self
+    }
+
+    /// Notes the request that this answers. Over HTTP/1 a refused handshake is the last request of its connection:
+    /// `Connection: close` (RFC 9112, section 9.6). A proxy that did not look for a `101` would let its client write
+    /// requests of its own to it. Over HTTP/2, and after any other request, the connection lives on.
+    ///
+    /// [`refusal::call`](super::call) and `upgrade::call` note it themselves. A refusal that answers no request that is
+    /// known counts as that of a handshake over HTTP/1; over HTTP/2, where the header is illegal, hyper removes it.
+    ///
+    /// ```
+    /// use http::{Request, StatusCode};
+    /// use portcullis_core::refusal::Refusal;
+    ///
+    /// let refuse = |request: http::request::Builder| {
+    ///     let (parts, ()) = request.body(()).unwrap().into_parts();
+    ///     Refusal::new("full", StatusCode::SERVICE_UNAVAILABLE).answering(&parts).into_response::<()>()
+    /// };
+    /// let handshake = refuse(Request::get("/ws").header("upgrade", "websocket"));
+    /// assert_eq!(handshake.headers()["connection"], "close");
+    /// assert!(!refuse(Request::get("/")).headers().contains_key("connection"));
+    /// ```
+    pub fn answering(mut self, parts: &Parts) -> Self {
+        if !handshake::is_handshake(parts) {
+            self.last = false;
+            return self;
+        }
+        self.over(parts.version)
+    }
+
+    /// It answers a handshake over this version of HTTP.
+    pub(crate) fn over(mut self, version: Version) -> Self {
+        self.last = version < Version::HTTP_2;
         self
     }
 
@@ -121,7 +161,9 @@ impl Refusal {
         observe::would_refuse(self.kind, self.status, &self.sentence);
     }
 
-    /// The response: the status, `Retry-After` and the header, and a body that is empty, or the sentence where the body is axum's.
+    /// The response: the status, `Retry-After` and the header, and a body that is empty, or the sentence where the body
+    /// is axum's. It is the last of its connection, unless it was said that it [answers](Self::answering) something else
+    /// than a handshake over HTTP/1.
     ///
     /// It is counted and logged here, once, with features `metrics` and `tracing`.
     pub fn into_response<B: Default + 'static>(mut self) -> Response<B> {
@@ -136,6 +178,9 @@ impl Refusal {
         }
         if let Some(header) = &self.header {
             response.headers_mut().insert(header.0.clone(), header.1.clone());
+        }
+        if self.last {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response.extensions_mut().insert(self);
         response
@@ -178,5 +223,34 @@ mod tests {
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()[RETRY_AFTER], "2");
         assert_eq!(response.extensions().get::<Refusal>().unwrap().kind(), "full");
+    }
+
+    #[test]
+    fn a_refused_handshake_over_http_1_is_the_last_request_of_its_connection_and_no_other_is() {
+        for (header, version, last) in [
+            ("upgrade", Version::HTTP_10, true),
+            ("upgrade", Version::HTTP_11, true),
+            ("upgrade", Version::HTTP_2, false),
+            ("upgrade", Version::HTTP_3, false),
+            ("accept", Version::HTTP_11, false),
+            ("accept", Version::HTTP_2, false),
+        ] {
+            let request = http::Request::get("/").version(version).header(header, "websocket");
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            for refusal in [
+                Refusal::new("full", StatusCode::SERVICE_UNAVAILABLE).answering(&parts),
+                Refusal::absent(&parts, "no layer stands outside"),
+            ] {
+                let response = refusal.into_response::<()>();
+                let closes = response.headers().get(CONNECTION).is_some_and(|value| value == "close");
+                assert_eq!(closes, last, "{header} over {version:?}: {response:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_of_an_unknown_request_ends_its_connection() {
+        let response = Refusal::new("full", StatusCode::SERVICE_UNAVAILABLE).into_response::<()>();
+        assert_eq!(response.headers()[CONNECTION], "close");
     }
 }

@@ -85,6 +85,6 @@ where
             ResponseFuture::guarded(future, guarded, policy)
         }
         Ok(None) => ResponseFuture::inner(inner.call(Request::from_parts(parts, body))),
-        Err(refusal) => ResponseFuture::refused(refusal),
+        Err(refusal) => ResponseFuture::refused(refusal.over(parts.version)),
     }
 }

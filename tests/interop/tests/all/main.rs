@@ -10,6 +10,7 @@ mod drain_clock;
 mod errors;
 mod gate;
 mod jwt;
+mod last_answer;
 mod libraries;
 mod liveness;
 mod rate;
