@@ -146,7 +146,36 @@ impl fmt::Display for InvalidOrigin {
 
 impl Error for InvalidOrigin {}
 
-/// At most 128 bytes of what a peer sent, without control characters.
+/// The most that is said of what a peer sent, in characters.
+const QUOTED: usize = 64;
+
+/// What a peer sent, for quotes: in printable ASCII, and cut where it is long.
 pub(crate) fn printable(text: &[u8]) -> String {
-    text[..text.len().min(128)].escape_ascii().to_string()
+    let mut printable = String::new();
+    for byte in text {
+        let escaped = byte.escape_ascii();
+        if printable.len() + escaped.len() > QUOTED {
+            return printable + "...";
+        }
+        printable.extend(escaped.map(char::from));
+    }
+    printable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_peer_sent_is_quoted_and_cut_between_escapes() {
+        for (sent, quoted) in [
+            ("x".repeat(64), "x".repeat(64)),
+            ("x".repeat(65), "x".repeat(64) + "..."),
+            ("\"".repeat(32), "\\\"".repeat(32)),
+            ("x".to_owned() + &"\n".repeat(500), "x".to_owned() + &"\\n".repeat(31) + "..."),
+            ("\u{e9}".repeat(9), "\\xc3\\xa9".repeat(8) + "..."),
+        ] {
+            assert_eq!(printable(sent.as_bytes()), quoted);
+        }
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, time::Duration};
 
+#[cfg(feature = "axum")]
+use http::header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{
     HeaderName, HeaderValue, Response, StatusCode, Version,
     header::{CONNECTION, RETRY_AFTER},
@@ -125,7 +127,7 @@ impl Refusal {
         self
     }
 
-    /// One sentence for whoever reads the body. It must not echo control characters of the peer's.
+    /// One sentence for whoever reads the body. Text of the peer's must be quoted in it, without control characters, and cut.
     pub fn sentence(mut self, sentence: impl Into<Cow<'static, str>>) -> Self {
         self.sentence = sentence.into();
         self
@@ -162,7 +164,7 @@ impl Refusal {
     }
 
     /// The response: the status, `Retry-After` and the header, and a body that is empty, or the sentence where the body
-    /// is axum's. It is the last of its connection, unless it was said that it [answers](Self::answering) something else
+    /// is axum's, as plain text. It is the last of its connection, unless it was said that it [answers](Self::answering) something else
     /// than a handshake over HTTP/1.
     ///
     /// It is counted and logged here, once, with features `metrics` and `tracing`.
@@ -170,7 +172,9 @@ impl Refusal {
         if !std::mem::replace(&mut self.told, true) {
             observe::refused(self.kind, self.status, &self.sentence);
         }
-        let mut response = Response::new(self.body());
+        let mut response = Response::new(B::default());
+        #[cfg(feature = "axum")]
+        self.write_body(&mut response);
         *response.status_mut() = self.status;
         if let Some(wait) = self.retry_after {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
@@ -186,20 +190,17 @@ impl Refusal {
         response
     }
 
+    /// It is text, whatever it quotes: a browser that is pointed here is not to find a page in it.
     #[cfg(feature = "axum")]
-    fn body<B: Default + 'static>(&self) -> B {
-        let mut body = B::default();
-        let any: &mut dyn std::any::Any = &mut body;
-        if let Some(body) = any.downcast_mut::<axum_core::body::Body>() {
-            *body = axum_core::body::Body::from(self.sentence.clone().into_owned());
-        }
-        body
-    }
-
-    #[cfg(not(feature = "axum"))]
-    #[expect(clippy::unused_self, reason = "with feature `axum` the body is the sentence")]
-    fn body<B: Default + 'static>(&self) -> B {
-        B::default()
+    fn write_body<B: 'static>(&self, response: &mut Response<B>) {
+        let body: &mut dyn std::any::Any = response.body_mut();
+        let Some(body) = body.downcast_mut::<axum_core::body::Body>().filter(|_| !self.sentence.is_empty()) else {
+            return;
+        };
+        *body = self.sentence.clone().into_owned().into();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     }
 }
 

@@ -14,6 +14,7 @@ mod last_answer;
 mod libraries;
 mod liveness;
 mod rate;
+mod refusal_body;
 mod supervise;
 mod upgrades;
 mod vanished;
