@@ -110,11 +110,11 @@ impl Door {
             guarded.complete(&response, None);
             return unaccepted(&handshake, response);
         };
-        // Nobody opens it: the connection is closed already when it comes, and the place is free when that is known.
-        let gate = Gate::new(move |_| {
-            drop(slot);
-            std::future::pending()
-        });
+        // Until the closing handshake has ended, too: those are bounded for the whole process, and whoever is refused and
+        // never answers must leave some to others.
+        guarded.connection().hold(slot);
+        // Nobody opens it: the connection is closed already when it comes.
+        let gate = Gate::new(|_| std::future::pending());
         *accepted.extensions_mut() = response.extensions().clone();
         guarded.turn_away(&accepted, frame, gate);
         accepted

@@ -58,8 +58,11 @@ impl CloseLayer {
         })
     }
 
-    /// How many handshakes may be accepted at once only to be closed. 1,000 by default; beyond that the status goes
-    /// out.
+    /// How many handshakes may be accepted at once only to be closed: each counts from its answer to the end of its
+    /// closing handshake. 1,000 by default; beyond that the status goes out.
+    ///
+    /// The guard bounds the closing handshakes of the whole process, with
+    /// [`Closing::at_once`](portcullis_core::settings::Closing::at_once), which should be larger.
     pub fn at_once(self, handshakes: usize) -> Self {
         self.set(|settings| settings.at_once = handshakes)
     }

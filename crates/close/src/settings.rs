@@ -21,7 +21,7 @@ pub(crate) struct Settings {
     pub(crate) who: Who,
     pub(crate) table: Table,
     pub(crate) at_once: usize,
-    /// Handshakes that are accepted now, only to be closed. Copies of the settings count together.
+    /// Handshakes that were accepted only to be closed, and are not closed yet. Copies of the settings count together.
     accepted: Arc<AtomicUsize>,
 }
 

@@ -16,5 +16,6 @@ mod liveness;
 mod rate;
 mod refusal_body;
 mod supervise;
+mod turned_away;
 mod upgrades;
 mod vanished;

@@ -1,0 +1,97 @@
+//! Handshakes that are accepted only to be closed, by clients that make the most of it.
+
+use std::{sync::mpsc, time::Duration};
+
+use axum::{Router, extract::ws::WebSocketUpgrade, http::StatusCode, middleware::from_fn, routing::any};
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use interop::{
+    handlers,
+    observed::behind_a_gate,
+    pipe,
+    wire::{Seen, Wire, handshake, serve},
+};
+use portcullis_close::CloseLayer;
+use portcullis_core::{CloseCode, CloseFrame, Connection, GuardLayer, settings::Closing};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+    net::TcpStream,
+    time::{sleep, timeout},
+};
+
+/// More than other tests of this process have at a time.
+const PLACES: usize = 100;
+
+fn forbidding() -> Router {
+    Router::new().route("/", any(async || StatusCode::FORBIDDEN))
+}
+
+#[tokio::test]
+async fn a_place_is_taken_until_the_client_has_answered_the_close() {
+    let address = serve(forbidding().layer(CloseLayer::always().at_once(1))).await;
+    let mut silent = Wire::open(address, "/").await;
+    assert_eq!(silent.next().await, Seen::Close(3003, "forbidden".into()));
+    let mut other = TcpStream::connect(address).await.unwrap();
+    other.write_all(handshake("/").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    timeout(Duration::from_secs(10), other.read_to_string(&mut answer)).await.unwrap().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    silent.send(0x88, &3003_u16.to_be_bytes()).await;
+    assert_eq!(silent.next().await, Seen::Eof);
+    Wire::open(address, "/").await;
+}
+
+#[tokio::test]
+async fn those_that_never_answer_leave_room_for_the_closing_handshakes_of_others() {
+    let (told, live) = mpsc::channel();
+    let handler = any(async move |connection: Connection, up: WebSocketUpgrade| {
+        told.send(connection).unwrap();
+        handlers::upgrade(up, handlers::echo)
+    });
+    let closing = Closing { at_once: 2 * PLACES, time: Duration::from_mins(1), ..Closing::default() };
+    let app = forbidding().route("/live", handler).layer(CloseLayer::always().at_once(PLACES));
+    let address = serve(app.layer(GuardLayer::new().closing(closing))).await;
+    let mut polite = Wire::open(address, "/live").await;
+    let mut silent = Vec::new();
+    for _ in 0..3 * PLACES {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(handshake("/").as_bytes()).await.unwrap();
+        timeout(Duration::from_secs(10), stream.read_u8()).await.expect("10 s passed").unwrap();
+        silent.push(stream);
+    }
+    let reason = CloseFrame::new(CloseCode::SERVICE_RESTART, "back soon");
+    live.recv().unwrap().close(reason);
+    assert_eq!(polite.next().await, Seen::Close(1012, "back soon".into()));
+    let dropped = timeout(Duration::from_millis(300), polite.next()).await;
+    assert!(dropped.is_err(), "its answer is waited for: {dropped:?}");
+    polite.send(0x88, &1012_u16.to_be_bytes()).await;
+    assert_eq!(polite.next().await, Seen::Eof);
+}
+
+/// A client that does not read the answer to its handshake, of which little fits into its pipe.
+async fn unread(app: &Router) -> DuplexStream {
+    let (mut client, server) = duplex(16);
+    let service = TowerToHyperService::new(app.clone());
+    let http = hyper::server::conn::http1::Builder::new();
+    tokio::spawn(http.serve_connection(TokioIo::new(server), service).with_upgrades());
+    client.write_all(handshake("/").as_bytes()).await.unwrap();
+    // Its answer begins.
+    client.read_u8().await.unwrap();
+    client
+}
+
+#[tokio::test]
+async fn a_place_is_taken_behind_a_gate_too_until_the_connection_has_come_to_nothing() {
+    for gated in [false, true] {
+        let app = if gated { forbidding().layer(from_fn(behind_a_gate)) } else { forbidding() };
+        let app = app.layer(CloseLayer::always().at_once(1));
+        let client = unread(&app).await;
+        assert_eq!(pipe::status(&app, "/", "").await, 403, "gated: {gated}");
+        drop(client);
+        let freed = async {
+            while pipe::status(&app, "/", "").await != 101 {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(Duration::from_secs(10), freed).await.expect("the place is free again");
+    }
+}
