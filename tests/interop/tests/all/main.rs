@@ -14,6 +14,7 @@ mod last_answer;
 mod libraries;
 mod liveness;
 mod rate;
+mod readme;
 mod refusal_body;
 mod supervise;
 mod turned_away;
