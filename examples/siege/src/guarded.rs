@@ -8,7 +8,7 @@ use portcullis_connections::{ClientIpLayer, ConnectionLimitLayer, Limit};
 use portcullis_core::{GuardLayer, identity::Subject, settings::Closing};
 use portcullis_liveness::{IdleTimeoutLayer, KeepAliveLayer, MessageSizeLayer, WriteTimeoutLayer};
 use portcullis_origin::OriginLayer;
-use portcullis_rate_limit::{ByteQuota, MessageRateLayer};
+use portcullis_rate_limit::{ByteQuota, Excess, MessageRateLayer, Quota};
 
 use crate::{Result, deploy, page::OWN, server::Routes, tokens};
 
@@ -19,6 +19,7 @@ pub(crate) fn guard(routes: Routes) -> Result<Router> {
     let user = routes.user.layer(rate.per_subject().byte_quota(ByteQuota::per_second(250_000).allow_burst(500_000)));
     let app = app.merge(user.layer(map_request(identify))).merge(few(routes.seat, routes.proxied, routes.session)?);
     let app = app.merge(live(routes.alive, routes.idle, routes.feed, routes.sized));
+    let app = app.merge(common(routes.shared)?).merge(slow(routes.delayed)?);
     let drain = deploy::drain();
     let deployed = outermost(routes.deployed.layer(drain.layer()));
     Ok(outermost(app.layer(OriginLayer::new([OWN])?)).merge(deploy::routes(deployed, Some(drain))))
@@ -42,12 +43,32 @@ fn few(seat: Router, proxied: Router, session: Router) -> Result<Router> {
 
 /// Routes whose clients must show that they are there, say something, read, and come to the end of their messages.
 fn live(alive: Router, idle: Router, feed: Router, sized: Router) -> Router {
-    let pings = KeepAliveLayer::new().interval(Duration::from_millis(400)).timeout(Duration::from_millis(800));
     alive
         .merge(idle.layer(IdleTimeoutLayer::new(Duration::from_secs(1))))
-        .layer(pings)
+        .layer(pings())
         .merge(feed.layer(WriteTimeoutLayer::new(Duration::from_millis(500))))
         .merge(sized.layer(MessageSizeLayer::new(64 * 1024).within(Duration::from_secs(1))))
+}
+
+fn pings() -> KeepAliveLayer {
+    KeepAliveLayer::new().interval(Duration::from_millis(400)).timeout(Duration::from_millis(800))
+}
+
+/// A route whose clients have a thousand messages in common, which hardly come back, and a few each.
+fn common(shared: Router) -> Result<Router> {
+    let all = MessageRateLayer::new(slowest()?).burst(1000).global();
+    Ok(shared.layer(MessageRateLayer::per_second(5)).layer(all))
+}
+
+/// A route with one seat, where a client that says more than it may is read slowly.
+fn slow(delayed: Router) -> Result<Router> {
+    let pace = MessageRateLayer::new(slowest()?).on_excess(Excess::Delay);
+    Ok(delayed.layer(pace).layer(pings()).layer(ConnectionLimitLayer::new().global(1)))
+}
+
+/// So slow that no attack lives to see a second message, and not so slow that to wait for it closes.
+fn slowest() -> Result<Quota> {
+    Ok(Quota::with_period(Duration::from_secs(20)).ok_or("twenty seconds are a period")?)
 }
 
 /// A session cookie or a token would say; here the query does.

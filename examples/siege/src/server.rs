@@ -41,6 +41,10 @@ pub(crate) struct Routes {
     pub(crate) feed: Router,
     /// `/sized`, where no message is to be large.
     pub(crate) sized: Router,
+    /// `/shared`, whose clients have a quota in common, beside one each.
+    pub(crate) shared: Router,
+    /// `/delayed`, where there is one seat, and where who says too much is read slowly.
+    pub(crate) delayed: Router,
     /// The `/ws` of the server that is replaced, which is none of this one's.
     pub(crate) deployed: Router,
 }
@@ -61,6 +65,8 @@ impl Routes {
             alive: echo("/alive").merge(app(Router::new().route("/busy", any(upgrade_busy)))),
             idle: echo("/idle"),
             feed: app(Router::new().route("/feed", any(upgrade_feed))),
+            shared: echo("/shared"),
+            delayed: echo("/delayed"),
             deployed: echo("/ws"),
             sized: app(Router::new().route("/sized", any(upgrade_large))),
         }

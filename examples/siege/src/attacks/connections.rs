@@ -1,15 +1,19 @@
 //! Clients that take more seats than are theirs.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    thread,
+    time::{Duration, Instant},
+};
 
 use super::{
     attack::{Attack, Want},
-    wire::{open, open_with},
+    wire::{frames, open, open_with},
 };
 use crate::{
     Result,
     page::{OWN, Visit},
-    raw::{self, Opened},
+    raw::{self, Opened, PATIENCE},
     saw::Saw,
 };
 
@@ -20,6 +24,7 @@ pub(super) const ALL: &[Attack] = &[
     Attack { name: "sockets that say nothing", run: silent, want: Want::Refused(503, 1013) },
     Attack { name: "too many sessions", run: sessions, want: Want::Close(1008) },
     Attack { name: "zombie after the close", run: zombie, want: Want::Close(1002) },
+    Attack { name: "seat of a client gone", run: abandoned, want: Want::Echoed },
     Attack { name: "another address's seat", run: neighbour, want: Want::Echoed },
 ];
 
@@ -73,6 +78,21 @@ fn sessions(address: SocketAddr) -> Result<Saw> {
 /// Breaks a rule, and neither answers the close nor leaves.
 fn zombie(address: SocketAddr) -> Result<Saw> {
     open(address, "/ws")?.linger(b"\x81\x05hello")
+}
+
+/// A client that wants the only seat, whose holder has said too much and is gone since, without a word and with a reset.
+fn abandoned(address: SocketAddr) -> Result<Saw> {
+    let mut holder = open(address, "/delayed")?;
+    holder.send(&frames(100, 0x81, &[b'a'; 200]))?;
+    holder.reset()?;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match raw::open(address, "/delayed", None)? {
+            Opened::Socket(socket) => return socket.greet(),
+            Opened::Status(status) if Instant::now() >= deadline => return Ok(Saw::Answered(status)),
+            Opened::Status(_) => thread::sleep(Duration::from_millis(50)),
+        }
+    }
 }
 
 /// A client whose neighbour holds all seats that are his.

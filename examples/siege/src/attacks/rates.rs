@@ -12,6 +12,7 @@ pub(super) const ALL: &[Attack] = &[
     Attack { name: "flood over many sockets", run: many_sockets, want: Want::Close(1008) },
     Attack { name: "reconnect flood", run: reconnect, want: Want::Close(1008) },
     Attack { name: "byte flood", run: bytes, want: Want::Close(1008) },
+    Attack { name: "quota of everybody else", run: shared, want: Want::Echoed },
     Attack { name: "drip within the limit", run: drip, want: Want::Echoed },
 ];
 
@@ -45,6 +46,12 @@ fn reconnect(address: SocketAddr) -> Result<Saw> {
 /// Few messages, and large ones.
 fn bytes(address: SocketAddr) -> Result<Saw> {
     open(address, "/user?name=large")?.storm(frames(30, 0x82, &vec![0; 60_000]))
+}
+
+/// A client of a server where another one sends, in one write, as much as all may together.
+fn shared(address: SocketAddr) -> Result<Saw> {
+    open(address, "/shared")?.storm(frames(1000, 0x81, b""))?;
+    open(address, "/shared")?.greet()
 }
 
 /// A message every 55 ms, where one every 50 is allowed.

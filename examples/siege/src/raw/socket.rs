@@ -115,6 +115,13 @@ impl Raw {
         Ok(Saw::Open { messages: 0 })
     }
 
+    /// Leaves with a reset: the kernel sends one where something is left unread, and something is once an echo has come.
+    pub(crate) fn reset(self) -> Result<()> {
+        self.stream.set_read_timeout(Some(PATIENCE))?;
+        self.stream.peek(&mut [0])?;
+        Ok(())
+    }
+
     /// Reads up to a close frame, the end, or the end of that time.
     pub(crate) fn end(&mut self, patience: Duration) -> Saw {
         self.read_up_to(u64::MAX, patience)
