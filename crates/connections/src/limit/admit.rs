@@ -6,8 +6,8 @@ use http::request::Parts;
 use portcullis_core::{Connection, policy::Policy, refusal::Refusal, upgrade::Guarded};
 
 use super::{
+    permits::Pool,
     policy::{Late, evict},
-    pool::Pool,
     settings::Settings,
 };
 

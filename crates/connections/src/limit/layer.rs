@@ -6,7 +6,7 @@ use http::request::Parts;
 use portcullis_core::Connection;
 use tower_layer::Layer;
 
-use super::{capacity::Limit, pool::Pool, service::ConnectionLimit, settings::Settings};
+use super::{capacity::Limit, permits::Pool, service::ConnectionLimit, settings::Settings};
 
 /// Limits live connections. The crate's page has the rules.
 ///

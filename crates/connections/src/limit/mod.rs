@@ -3,8 +3,8 @@
 mod admit;
 mod capacity;
 mod layer;
+mod permits;
 mod policy;
-mod pool;
 mod service;
 mod settings;
 

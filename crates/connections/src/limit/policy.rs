@@ -10,7 +10,7 @@ use portcullis_core::{
 
 use super::{
     capacity::Limit,
-    pool::{Evicted, Key, Permit},
+    permits::{Evicted, Key, Permit},
 };
 
 /// Waits for the subject of a connection that came in without one.

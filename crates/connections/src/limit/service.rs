@@ -13,7 +13,7 @@ use portcullis_core::{
 };
 use tower_service::Service;
 
-use super::{admit::admit, pool::Pool, settings::Settings};
+use super::{admit::admit, permits::Pool, settings::Settings};
 
 /// The service of [`ConnectionLimitLayer`](crate::ConnectionLimitLayer).
 #[derive(Clone)]

@@ -11,7 +11,7 @@ use portcullis_core::{
 
 use super::{
     capacity::Limit,
-    pool::{Crossed, Full, Key},
+    permits::{Crossed, Full, Key},
 };
 
 pub(super) type KeyOf = dyn Fn(&Parts) -> Option<String> + Send + Sync;

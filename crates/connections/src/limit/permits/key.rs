@@ -1,0 +1,69 @@
+//! What connections are counted by.
+
+use std::{
+    cmp::Ordering,
+    fmt,
+    hash::{BuildHasher, RandomState},
+    net::IpAddr,
+};
+
+use portcullis_core::identity::Subject;
+
+/// Whose connections are counted together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Key {
+    Client(IpAddr),
+    Subject(Subject),
+    Custom(Box<str>),
+    /// Of all connections whose subject is not known.
+    Unauthenticated,
+}
+
+/// Which limit is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Full {
+    Server,
+    Of(Key),
+}
+
+/// A key as a hash of 128 bits with a secret: as good as the key, of one size, and compared in one step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Name([u64; 2]);
+
+/// Makes names. Those of one secret can be compared.
+#[derive(Clone, Default)]
+pub(super) struct Secret([RandomState; 2]);
+
+impl Secret {
+    pub(super) fn name(&self, key: &Key) -> Name {
+        Name([self.0[0].hash_one(key), self.0[1].hash_one(key)])
+    }
+}
+
+impl Name {
+    /// One of so many parts.
+    pub(super) fn shard(self, shards: usize) -> usize {
+        let [_, place] = self.0;
+        usize::from(place.to_le_bytes()[0]) % shards
+    }
+}
+
+impl Ord for Name {
+    fn cmp(&self, other: &Self) -> Ordering {
+        #[cfg(test)]
+        super::visits::count();
+        self.0.cmp(&other.0)
+    }
+}
+
+impl PartialOrd for Name {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}

@@ -1,0 +1,95 @@
+//! What a connection holds as long as it counts.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::{
+    evicted::Evicted,
+    key::{Full, Key},
+    pool::Pool,
+    shard::Held,
+};
+use crate::limit::Limit;
+
+/// A permit of each of some keys, for one connection. Freed when it is dropped.
+pub(crate) struct Permit<C: Clone> {
+    pool: Arc<Pool<C>>,
+    held: Mutex<Vec<Held>>,
+}
+
+impl<C: Clone> Permit<C> {
+    pub(super) fn new(pool: Arc<Pool<C>>, held: Vec<Held>) -> Self {
+        Self { pool, held: Mutex::new(held) }
+    }
+
+    /// The handshake was accepted. Returns those that make room for the connection.
+    pub(crate) fn settle(&self, connection: &C) -> Evicted<C> {
+        let mut evicted = Evicted::default();
+        for held in self.held().iter_mut() {
+            self.seat(held, connection, &mut evicted);
+        }
+        evicted
+    }
+
+    /// Takes a permit of one more key, once it is known. Returns those that make room. A key that is held already is not
+    /// taken again.
+    pub(crate) fn join(&self, key: Key, limit: Limit, connection: &C) -> Result<Evicted<C>, Full> {
+        let (name, mut evicted) = (self.pool.name(&key), Evicted::default());
+        let mut all = self.held();
+        if all.iter().any(|held| held.name == name) {
+            return Ok(evicted);
+        }
+        let mut shard = self.pool.lock(name);
+        if !shard.has_room(name, limit) {
+            return Err(Full::Of(key));
+        }
+        let mut held = shard.take(name, limit);
+        let before = shard.settle(&mut held, connection, &mut evicted);
+        drop(shard);
+        drop(before);
+        all.push(held);
+        Ok(evicted)
+    }
+
+    /// Gives up the permit of one key.
+    pub(crate) fn leave(&self, key: &Key) {
+        let name = self.pool.name(key);
+        let mut all = self.held();
+        if let Some(at) = all.iter().position(|held| held.name == name) {
+            self.free(&all.swap_remove(at));
+        }
+    }
+
+    fn seat(&self, held: &mut Held, connection: &C, evicted: &mut Evicted<C>) {
+        // The guard goes at the end of the first statement, and what stood there at the end of the second.
+        let before = self.pool.lock(held.name).settle(held, connection, evicted);
+        drop(before);
+    }
+
+    fn free(&self, held: &Held) {
+        let connection = self.pool.lock(held.name).leave(held);
+        drop(connection);
+    }
+
+    fn held(&self) -> MutexGuard<'_, Vec<Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<C: Clone> Drop for Permit<C> {
+    fn drop(&mut self) {
+        for held in std::mem::take(&mut *self.held()) {
+            self.free(&held);
+        }
+        // Last: the server's count is never below what its keys add up to.
+        self.pool.total.leave();
+    }
+}
+
+impl<C: Clone> fmt::Debug for Permit<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit").field("held", &self.held().len()).finish_non_exhaustive()
+    }
+}

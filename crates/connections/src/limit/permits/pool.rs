@@ -1,0 +1,99 @@
+//! All permits of a layer.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::{
+    key::{Full, Key, Name, Secret},
+    permit::Permit,
+    shard::Shard,
+    total::{Crossed, Total},
+};
+use crate::limit::Limit;
+
+const SHARDS: usize = 32;
+
+/// The permits of a layer. What they are for is whatever can be evicted: a connection.
+pub(crate) struct Pool<C> {
+    shards: Box<[Mutex<Shard<C>>]>,
+    pub(super) total: Total,
+    secret: Secret,
+}
+
+impl<C: Clone> Pool<C> {
+    pub(crate) fn new(most: Option<usize>) -> Self {
+        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        Self { shards, total: Total::new(most), secret: Secret::default() }
+    }
+
+    /// Takes a permit for the server and for all keys, or none.
+    pub(crate) fn take(self: &Arc<Self>, keys: Vec<(Key, Limit)>) -> Result<(Permit<C>, Option<Crossed>), Full> {
+        if self.total.is_full() {
+            return Err(Full::Server);
+        }
+        let names: Vec<_> = keys.iter().map(|(key, limit)| (self.name(key), *limit)).collect();
+        let mut locked = self.lock_all(&names);
+        let full = names.iter().position(|(name, limit)| !find(&mut locked, *name).has_room(*name, *limit));
+        if let Some((key, _)) = full.and_then(|at| keys.into_iter().nth(at)) {
+            return Err(Full::Of(key));
+        }
+        // Last, so that nothing that is taken here has to be given back.
+        let crossed = self.total.take()?;
+        let held = names.into_iter().map(|(name, limit)| find(&mut locked, name).take(name, limit)).collect();
+        drop(locked);
+        Ok((Permit::new(self.clone(), held), crossed))
+    }
+
+    pub(crate) fn total(&self) -> usize {
+        self.total.live()
+    }
+
+    pub(super) fn name(&self, key: &Key) -> Name {
+        self.secret.name(key)
+    }
+
+    pub(super) fn lock(&self, name: Name) -> MutexGuard<'_, Shard<C>> {
+        lock(&self.shards[name.shard(SHARDS)])
+    }
+
+    /// The shards of all names, each once and in ascending order: of two that want the same, one waits for the other.
+    fn lock_all(&self, names: &[(Name, Limit)]) -> Vec<Locked<'_, C>> {
+        let mut wanted: Vec<usize> = names.iter().map(|(name, _)| name.shard(SHARDS)).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        wanted.into_iter().map(|index| (index, lock(&self.shards[index]))).collect()
+    }
+
+    #[cfg(test)]
+    pub(super) fn keys(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).keys()).sum()
+    }
+
+    #[cfg(test)]
+    pub(super) fn taken(&self, key: &Key) -> usize {
+        let name = self.name(key);
+        self.lock(name).taken(name)
+    }
+}
+
+/// A shard that is locked, and which one it is.
+type Locked<'a, C> = (usize, MutexGuard<'a, Shard<C>>);
+
+/// The shard of a name, among those that are locked.
+fn find<'a, C>(locked: &'a mut [Locked<'_, C>], name: Name) -> &'a mut Shard<C> {
+    let wanted = name.shard(SHARDS);
+    let (_, shard) = locked.iter_mut().find(|(index, _)| *index == wanted).expect("the shards of all names are locked");
+    shard
+}
+
+fn lock<C>(shard: &Mutex<Shard<C>>) -> MutexGuard<'_, Shard<C>> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<C> fmt::Debug for Pool<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("total", &self.total).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,172 @@
+//! The permits of some keys, under one lock.
+
+use std::collections::{BTreeMap, btree_map::Entry};
+
+use super::{evicted::Evicted, key::Name, places::Places};
+use crate::limit::Limit;
+
+/// Of one key so many may be closing at once, or as many as may live. Each takes the moment that its handler has for its
+/// last answers, in which a browser opens all the tabs of its last session: those must read why they were closed.
+const CLOSING: usize = 32;
+
+/// Newcomers of one key whose handshakes may be under way at once where the oldest makes room, or as many as may live.
+const PENDING: usize = 8;
+
+/// The permits of some keys. All trees: growing a hash table would stop every key of the shard while it is copied.
+#[derive(Debug)]
+pub(super) struct Shard<C> {
+    keys: BTreeMap<Name, Group>,
+    /// Connections that have begun, by the number of their permit.
+    seated: Places<C>,
+    /// Connections that gave up their permit and have not ended yet, in the order in which they did, and their permit.
+    closing: Places<(u64, C)>,
+    /// Where a permit stands in `closing`.
+    turns: Places<u64>,
+    last: u64,
+}
+
+/// How many permits a key has, by state.
+#[derive(Debug)]
+struct Group {
+    /// What the key is called in the places, which is shorter than its name.
+    id: u64,
+    /// Their handshakes are under way.
+    pending: u32,
+    seated: u32,
+    closing: u32,
+    /// They were closing, and are not waited for any longer.
+    aborted: u32,
+}
+
+/// What a permit holds of one key.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Held {
+    pub(super) name: Name,
+    pub(super) limit: Limit,
+    /// Which permit of the key it is: later ones have higher numbers. Unique within a shard.
+    number: u64,
+    /// Its connection has begun.
+    settled: bool,
+}
+
+impl<C> Default for Shard<C> {
+    fn default() -> Self {
+        let (seated, closing, turns) = (Places::default(), Places::default(), Places::default());
+        Self { keys: BTreeMap::new(), seated, closing, turns, last: 0 }
+    }
+}
+
+impl<C> Shard<C> {
+    /// Where the oldest makes room, newcomers have to wait for their own handshakes only.
+    pub(super) fn has_room(&self, name: Name, limit: Limit) -> bool {
+        let Some(group) = self.keys.get(&name) else { return limit.most > 0 };
+        group.taken() < limit.most
+            || (limit.evict && limit.most > 0 && (group.pending as usize) < limit.most.max(PENDING))
+    }
+
+    pub(super) fn take(&mut self, name: Name, limit: Limit) -> Held {
+        let (number, id) = (self.next(), self.next());
+        let new = || Group { id, pending: 0, seated: 0, closing: 0, aborted: 0 };
+        self.keys.entry(name).or_insert_with(new).pending += 1;
+        Held { name, limit, number, settled: false }
+    }
+
+    /// The connection has begun: beyond the limit, the oldest give up their permits. Returns what stood in its place.
+    pub(super) fn settle(&mut self, held: &mut Held, connection: &C, evicted: &mut Evicted<C>) -> Option<C>
+    where
+        C: Clone,
+    {
+        let group = self.keys.get_mut(&held.name)?;
+        let before = if held.settled {
+            let seated = self.seated.get_mut(group.id, held.number);
+            seated.map(|seated| std::mem::replace(seated, connection.clone()))
+        } else {
+            held.settled = true;
+            group.pending -= 1;
+            group.seated += 1;
+            self.seated.insert(group.id, held.number, connection.clone())
+        };
+        if held.limit.evict {
+            self.evict(*held, evicted);
+        }
+        before
+    }
+
+    /// Frees a permit, wherever it stands. Returns its connection, to be dropped where nothing is locked.
+    pub(super) fn leave(&mut self, held: &Held) -> Option<C> {
+        let Entry::Occupied(mut entry) = self.keys.entry(held.name) else { return None };
+        let group = entry.get_mut();
+        let left = if !held.settled {
+            group.pending -= 1;
+            None
+        } else if let Some(connection) = self.seated.remove(group.id, held.number) {
+            group.seated -= 1;
+            Some(connection)
+        } else if let Some(turn) = self.turns.remove(group.id, held.number) {
+            group.closing -= 1;
+            self.closing.remove(group.id, turn).map(|(_, connection)| connection)
+        } else {
+            group.aborted -= 1;
+            None
+        };
+        if group.is_empty() {
+            entry.remove();
+        }
+        left
+    }
+
+    /// The oldest beyond the limit begin to close, and of those that are closing the first are aborted.
+    fn evict(&mut self, newcomer: Held, evicted: &mut Evicted<C>)
+    where
+        C: Clone,
+    {
+        let (most, mut turn) = (newcomer.limit.most, self.last);
+        let Some(group) = self.keys.get_mut(&newcomer.name) else { return };
+        while group.seated as usize > most {
+            let Some(oldest) = self.seated.first(group.id, newcomer.number) else { break };
+            let Some(connection) = self.seated.remove(group.id, oldest) else { break };
+            turn += 1;
+            evicted.closing.push(connection.clone());
+            self.closing.insert(group.id, turn, (oldest, connection));
+            self.turns.insert(group.id, oldest, turn);
+            group.seated -= 1;
+            group.closing += 1;
+        }
+        while group.closing as usize > most.max(CLOSING) {
+            // No turn is nought.
+            let Some(first) = self.closing.first(group.id, 0) else { break };
+            let Some((number, connection)) = self.closing.remove(group.id, first) else { break };
+            self.turns.remove(group.id, number);
+            evicted.aborted.push(connection);
+            group.closing -= 1;
+            group.aborted += 1;
+        }
+        self.last = turn;
+    }
+
+    fn next(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+
+    #[cfg(test)]
+    pub(super) fn keys(&self) -> usize {
+        self.keys.len()
+    }
+
+    #[cfg(test)]
+    pub(super) fn taken(&self, name: Name) -> usize {
+        self.keys.get(&name).map_or(0, Group::taken)
+    }
+}
+
+impl Group {
+    /// How many count towards the limit.
+    fn taken(&self) -> usize {
+        self.pending as usize + self.seated as usize
+    }
+
+    fn is_empty(&self) -> bool {
+        self.pending == 0 && self.seated == 0 && self.closing == 0 && self.aborted == 0
+    }
+}

@@ -1,0 +1,93 @@
+//! How many permits there are of all keys together.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::key::Full;
+
+/// What was crossed by a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Crossed {
+    pub(crate) live: usize,
+    pub(crate) most: usize,
+}
+
+/// The count, and whether the high-water mark was announced: one word, so that both change together without a lock.
+#[derive(Debug)]
+pub(super) struct Total {
+    most: Option<usize>,
+    word: AtomicUsize,
+}
+
+/// What the word says.
+#[derive(Debug, Clone, Copy)]
+struct Level {
+    live: usize,
+    /// The high-water mark was crossed, and announced.
+    high: bool,
+}
+
+impl Total {
+    pub(super) fn new(most: Option<usize>) -> Self {
+        Self { most, word: AtomicUsize::new(0) }
+    }
+
+    pub(super) fn live(&self) -> usize {
+        self.level().live
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.level().is_full(self.most)
+    }
+
+    /// Counts one more, if there is room.
+    pub(super) fn take(&self) -> Result<Option<Crossed>, Full> {
+        let up = |level: Level| (!level.is_full(self.most)).then(|| level.moved(level.live + 1, self.most));
+        let (before, after) = self.step(up).ok_or(Full::Server)?;
+        let crosses = after.high && !before.high;
+        Ok(self.most.filter(|_| crosses).map(|most| Crossed { live: after.live, most }))
+    }
+
+    /// Counts one less. Below the mark it may be announced again.
+    pub(super) fn leave(&self) {
+        let down = |level: Level| Some(level.moved(level.live.saturating_sub(1), self.most));
+        let _always_some = self.step(down);
+    }
+
+    fn level(&self) -> Level {
+        Level::of(self.word.load(Ordering::Acquire))
+    }
+
+    fn step(&self, change: impl Fn(Level) -> Option<Level>) -> Option<(Level, Level)> {
+        let mut word = self.word.load(Ordering::Acquire);
+        loop {
+            let before = Level::of(word);
+            let after = change(before)?;
+            match self.word.compare_exchange_weak(word, after.word(), Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return Some((before, after)),
+                Err(other) => word = other,
+            }
+        }
+    }
+}
+
+impl Level {
+    fn of(word: usize) -> Self {
+        Self { live: word >> 1, high: word & 1 == 1 }
+    }
+
+    fn word(self) -> usize {
+        (self.live << 1) | usize::from(self.high)
+    }
+
+    fn is_full(self, most: Option<usize>) -> bool {
+        most.is_some_and(|most| self.live >= most)
+    }
+
+    /// High from nine tenths on, until it was below eight.
+    fn moved(self, live: usize, most: Option<usize>) -> Self {
+        let Some(most) = most else { return Self { live, high: false } };
+        let (tenths, eight, nine) = (live.saturating_mul(10), most.saturating_mul(8), most.saturating_mul(9));
+        let high = tenths >= nine || (self.high && tenths >= eight);
+        Self { live, high }
+    }
+}
