@@ -25,6 +25,7 @@ mod plan;
 mod rates;
 mod report;
 mod runtime;
+mod scale;
 mod server;
 mod shape;
 mod side;
@@ -71,7 +72,7 @@ fn echo(side: &str, path: &str, messages: &str) -> io::Result<ExitCode> {
 
 type Compare = fn(&Plan) -> io::Result<()>;
 
-const PARTS: [(&str, Compare); 8] = [
+const PARTS: [(&str, Compare); 9] = [
     ("speed", measure::all),
     ("checks", |_| rates::compare()),
     ("handshakes", connections::compare),
@@ -80,6 +81,7 @@ const PARTS: [(&str, Compare); 8] = [
     ("idle", idle::compare),
     ("nagle", nagle::compare),
     ("costs", costs::compare),
+    ("scale", |_| scale::compare()),
 ];
 
 /// One part, without the gates.

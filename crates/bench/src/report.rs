@@ -56,6 +56,21 @@ pub(crate) fn registry(entries: usize, insert: f64, remove: f64, iterate: f64) {
     println!("registry of {entries}: {insert:.0} ns to insert, {remove:.0} ns to remove, {iterate:.1} ms to list all");
 }
 
+/// Nothing here may grow with the number of others.
+pub(crate) fn scale_head(sizes: [u32; 4]) {
+    let [first, second, third, fourth] = sizes;
+    println!("\n{:<40}{first:>12}{second:>12}{third:>12}{fourth:>12}", "ns of one, with so many there");
+}
+
+pub(crate) fn scale(name: &str, nanos: [Option<f64>; 4]) {
+    print!("{name:<40}");
+    for nanos in nanos {
+        let shown = nanos.map_or_else(|| "-".into(), |nanos| format!("{nanos:.0}"));
+        print!("{shown:>12}");
+    }
+    println!();
+}
+
 pub(crate) fn tokens_head() {
     let columns = ["by hand", "guarded by hand / hand", "layer / by hand"];
     println!("\n{:<24}{:>12}   {:<26}{:<26}", "handshakes with tokens", columns[0], columns[1], columns[2]);

@@ -37,6 +37,8 @@
 
 mod client_ip;
 mod handshake_rate;
+#[doc(hidden)]
+pub mod internal;
 mod limit;
 
 pub use portcullis_core::Connections;

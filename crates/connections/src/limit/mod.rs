@@ -8,4 +8,5 @@ mod policy;
 mod service;
 mod settings;
 
+pub(crate) use self::permits::{Key, Permit, Pool};
 pub use self::{capacity::Limit, layer::ConnectionLimitLayer, service::ConnectionLimit};

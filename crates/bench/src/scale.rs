@@ -1,0 +1,134 @@
+//! What one operation costs among many others: permits, states of keys, the registry. Printed, never a gate.
+
+use std::{io, time::Instant};
+
+use portcullis_connections::{
+    Connections, Limit,
+    internal::{Permits, Taken},
+};
+use portcullis_core::{Connection, GuardedIo, identity::Subject, settings::Settings};
+use portcullis_quota::{Key, Secret, Table};
+use tokio::io::{DuplexStream, duplex};
+
+use crate::{report, runtime};
+
+/// How many others there are.
+const SIZES: [u32; 4] = [1_000, 10_000, 100_000, 1_000_000];
+
+/// Operations that are timed together.
+const TIMED: u32 = 500;
+
+pub(crate) fn compare() -> io::Result<()> {
+    report::scale_head(SIZES);
+    permits("permits of one key", |_| 0);
+    permits("permits, a key each", u64::from);
+    evictions();
+    states();
+    runtime::new()?.block_on(async {
+        registry("registry, one subject", |_| "alice".to_owned());
+        registry("registry, a subject each", |number| number.to_string());
+    });
+    Ok(())
+}
+
+/// Prints a row for each operation; the operations of one size are measured together.
+fn rows<const N: usize>(what: &str, names: [&str; N], measure: impl Fn(u32) -> [Option<f64>; N]) {
+    let columns = SIZES.map(measure);
+    for (row, name) in names.into_iter().enumerate() {
+        report::scale(&format!("{what}: {name}"), columns.map(|column| column[row]));
+    }
+}
+
+fn permits(what: &str, key: fn(u32) -> u64) {
+    rows(what, ["take", "settle", "leave"], |size| {
+        let (permits, limit) = (Permits::new(), Limit::new(usize::MAX));
+        let take = |number| permits.take(key(number), limit).expect("the limit is never reached");
+        let there: Vec<_> = (0..size).map(take).collect();
+        let mut more = Vec::with_capacity(TIMED as usize);
+        let taken = each(|number| more.push(take(size + number)));
+        let settled = each(|number| {
+            more[number as usize].settle(number.into());
+        });
+        let left = each(|_| drop(more.pop()));
+        // Their end is not measured.
+        std::mem::forget(there);
+        [taken, settled, left].map(Some)
+    });
+}
+
+fn evictions() {
+    rows("permits of one key", ["take, settle, evict"], |size| {
+        let permits = Permits::new();
+        let limit = Limit::new(size as usize).evict_oldest();
+        let take = |number: u32| -> Taken {
+            let taken = permits.take(0, limit).expect("the oldest makes room");
+            taken.settle(number.into());
+            taken
+        };
+        let there: Vec<_> = (0..size).map(take).collect();
+        let mut more = Vec::with_capacity(TIMED as usize);
+        let evicted = each(|number| more.push(take(size + number)));
+        std::mem::forget((there, more));
+        [Some(evicted)]
+    });
+}
+
+fn states() {
+    rows("states of keys", ["present", "new", "new, no room"], |size| {
+        let secret = Secret::default();
+        let key = |number: u32| -> Key { secret.key(&number) };
+        let full = |table: &Table<1>, numbers: std::ops::Range<u32>| {
+            numbers.for_each(|number| table.with(key(number), 1, |[full_at]| *full_at = u64::MAX));
+        };
+        // Keys are made when a connection begins, and not when a message is charged.
+        let some: Vec<_> = (0..TIMED).map(|at| key(at * (size / TIMED))).collect();
+        let others: Vec<_> = (0..TIMED).map(|at| key(size + at)).collect();
+        let charge = |table: &Table<1>, keys: &[Key]| {
+            each(|at| {
+                table.with(keys[at as usize], 1, |[full_at]| *full_at = u64::MAX);
+            })
+        };
+        let (roomy, tight) = (Table::new(10_000_000, u64::MAX), Table::new(1, u64::MAX));
+        full(&roomy, 0..size);
+        full(&tight, 0..size);
+        [charge(&roomy, &some), charge(&roomy, &others), charge(&tight, &others)].map(Some)
+    });
+}
+
+fn registry(what: &str, subject: fn(u32) -> String) {
+    rows(what, ["insert", "remove", "of_subject, of one"], |size| {
+        let connections = Connections::new();
+        let there: Vec<_> = (0..size).map(|number| connection(&subject(number))).collect();
+        for (_, connection) in &there {
+            connections.insert(connection);
+        }
+        let mut more: Vec<_> = (0..TIMED).map(|number| connection(&subject(number))).collect();
+        let (_guarded, bob) = connection("bob");
+        connections.insert(&bob);
+        let inserted = each(|number| connections.insert(&more[number as usize].1));
+        let removed = each(|_| drop(more.pop()));
+        let (bob, turns) = (Subject::new("bob"), if size > 10_000 { 5 } else { TIMED });
+        let found = turn(turns, |_| assert_eq!(connections.of_subject(&bob).len(), 1, "bob is there once"));
+        std::mem::forget(there);
+        [inserted, removed, found].map(Some)
+    });
+}
+
+/// A guarded transport whose peer is gone, so that its end waits for nothing.
+fn connection(subject: &str) -> (GuardedIo<DuplexStream>, Connection) {
+    let (_, io) = duplex(1);
+    let (guarded, connection) = GuardedIo::new(io, &Settings::default(), Vec::new());
+    connection.authenticate(&Subject::new(subject));
+    (guarded, connection)
+}
+
+fn each(work: impl FnMut(u32)) -> f64 {
+    turn(TIMED, work)
+}
+
+/// Nanoseconds of each turn.
+fn turn(turns: u32, work: impl FnMut(u32)) -> f64 {
+    let start = Instant::now();
+    (0..turns).for_each(work);
+    start.elapsed().as_secs_f64() * 1e9 / f64::from(turns)
+}
