@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::{IpAddr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::Arc,
 };
 
@@ -11,17 +11,31 @@ use std::{
 pub struct ClientAddr(pub IpAddr);
 
 impl ClientAddr {
-    /// What names a client: an IPv4 address, or so many leading bits of an IPv6 one, as one client has all addresses behind
-    /// them. An IPv4 address that comes as an IPv6 one is the IPv4 address.
+    /// What identifies a client: an IPv4 address, or so many leading bits of an IPv6 one, as one client has all addresses
+    /// behind them. An IPv4 address that comes as an IPv6 one is the IPv4 address: one that is mapped
+    /// (`::ffff:192.0.2.1`), and one that a NAT64 has translated with the well-known prefix (`64:ff9b::192.0.2.1`, RFC
+    /// 6052), under which all of IPv4 would be a single /64. Other prefixes of translators are unknown here: where your
+    /// network has one, a layer of your own inserts the IPv4 address as `ClientAddr`.
     pub fn network(self, ipv6_prefix: u8) -> IpAddr {
         match self.0.to_canonical() {
             IpAddr::V6(address) => {
+                if let Some(v4) = translated(address) {
+                    return IpAddr::V4(v4);
+                }
                 let mask = u128::MAX.checked_shl(128 - u32::from(ipv6_prefix.min(128))).unwrap_or(0);
                 IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & mask))
             }
             v4 @ IpAddr::V4(_) => v4,
         }
     }
+}
+
+/// The IPv4 address in an IPv6 one with the well-known prefix of RFC 6052, section 2.1.
+fn translated(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    const WELL_KNOWN: Ipv6Addr = Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0);
+    let [.., a, b, c, d] = address.octets();
+    let v4 = Ipv4Addr::new(a, b, c, d);
+    (address.to_bits() ^ WELL_KNOWN.to_bits() == u128::from(v4.to_bits())).then_some(v4)
 }
 
 /// Marks a request whose peer is a trusted proxy, so that its `X-Forwarded-*` headers may be believed.
@@ -73,6 +87,12 @@ mod tests {
             ("192.0.2.1", "192.0.2.1", 64, true),
             ("192.0.2.1", "192.0.2.2", 64, false),
             ("192.0.2.1", "::ffff:192.0.2.1", 64, true),
+            ("64:ff9b::192.0.2.1", "64:ff9b::192.0.2.2", 64, false),
+            ("64:ff9b::192.0.2.1", "192.0.2.1", 64, true),
+            ("64:ff9b::192.0.2.1", "64:ff9b::192.0.2.1", 0, true),
+            ("64:ff9b::1:c000:201", "64:ff9b::1:c000:202", 64, true),
+            ("64:ff9b:1::192.0.2.1", "64:ff9b:1::192.0.2.2", 64, true),
+            ("64:ff9b::1:c000:201", "192.0.2.1", 64, false),
             ("2001:db8::1", "2001:db8::ffff:1", 64, true),
             ("2001:db8::1", "2001:db8:0:1::1", 64, false),
             ("2001:db8::1", "2001:db8:0:1::1", 48, true),
