@@ -3,18 +3,51 @@
 use std::{
     fmt,
     hash::{BuildHasher, Hash, Hasher, RandomState},
+    net::IpAddr,
 };
 
 /// A key, as a hash with a secret of the process's own: nobody can make up two that collide.
+///
+/// It knows two groups that it belongs to, each wider than the one before: the keys of a group share a state where a
+/// [`Table`](crate::Table) has no room for their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Key(pub(crate) [u64; 2]);
+pub struct Key {
+    own: Name,
+    groups: [u32; GROUPS],
+}
+
+/// How many groups a key belongs to.
+pub(crate) const GROUPS: usize = 2;
+
+/// What an entry of a table is found by: a key's own hash, or that of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Name(pub(crate) [u64; 2]);
 
 impl Key {
     /// The key of what has one state for everybody.
-    pub const ONE: Self = Self([0, 0]);
+    pub const ONE: Self = Self { own: Name([0, 0]), groups: [0; GROUPS] };
+
+    /// A key that is no address. Nothing says which of them belong together: the bits of its hash do, twelve, then six.
+    pub(crate) fn new(own: [u64; 2]) -> Self {
+        let [_, bits] = own;
+        let [.., low, high] = bits.to_le_bytes();
+        let twelve = u32::from(high) << 4 | u32::from(low >> 4);
+        Self { own: Name(own), groups: [twelve, twelve >> 6] }
+    }
+
+    pub(crate) fn own(self) -> Name {
+        self.own
+    }
+
+    /// The group of a level. Its hash is short: where two groups have the same, they share one more state.
+    pub(crate) fn group(self, level: usize) -> Name {
+        let group = (level as u64 + 1) << 32 | u64::from(self.groups[level]);
+        // A table takes both ends of the first for the hash of a map, and the last of the second for a shard.
+        Name([group.wrapping_mul(0x9e37_79b9_7f4a_7c15), group])
+    }
 }
 
-impl Hash for Key {
+impl Hash for Name {
     fn hash<H: Hasher>(&self, state: &mut H) {
         // It is a hash already, and half of it is enough to find it by.
         state.write_u64(self.0[0]);
@@ -28,12 +61,70 @@ pub struct Secret([RandomState; 2]);
 impl Secret {
     /// The key of a value. Values of different meanings should not look alike: hash a word with them.
     pub fn key(&self, value: &impl Hash) -> Key {
-        Key([self.0[0].hash_one(value), self.0[1].hash_one(value)])
+        Key::new(self.hashes(value))
+    }
+
+    /// The key of a client address. Its groups are its /48 and its /32, of an IPv4 address its /24 and its /16: keys that
+    /// somebody has many of belong to few of them.
+    pub fn address(&self, address: IpAddr) -> Key {
+        let group = |level: usize| {
+            let [a, b, c, d, ..] =
+                self.0[0].hash_one((address.is_ipv6(), level, network(address, level))).to_le_bytes();
+            u32::from_le_bytes([a, b, c, d])
+        };
+        Key { own: Name(self.hashes(&("client", address))), groups: std::array::from_fn(group) }
+    }
+
+    fn hashes(&self, value: &impl Hash) -> [u64; 2] {
+        [self.0[0].hash_one(value), self.0[1].hash_one(value)]
+    }
+}
+
+/// The leading bits of an address.
+fn network(address: IpAddr, level: usize) -> u128 {
+    match address {
+        IpAddr::V4(address) => (address.to_bits() >> [8, 16][level]).into(),
+        IpAddr::V6(address) => address.to_bits() >> [80, 96][level],
     }
 }
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_one_network_belong_to_one_group() {
+        let secret = Secret::default();
+        for (one, other, same) in [
+            ("192.0.2.1", "192.0.2.1", [true; 2]),
+            ("192.0.2.1", "192.0.2.2", [true; 2]),
+            ("192.0.2.1", "192.0.3.1", [false, true]),
+            ("192.0.2.1", "192.1.2.1", [false; 2]),
+            ("2001:db8::", "2001:db8:0:1::", [true; 2]),
+            ("2001:db8::", "2001:db8:1::", [false, true]),
+            ("2001:db8::", "2001:db9::", [false; 2]),
+            ("::", "0.0.0.0", [false; 2]),
+        ] {
+            let [first, second] = [one, other].map(|address| secret.address(address.parse().unwrap()));
+            let groups = [0, 1].map(|level| first.group(level) == second.group(level));
+            assert_eq!((groups, first == second), (same, one == other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn other_keys_belong_to_few_groups() {
+        let secret = Secret::default();
+        for (level, most) in [(0, 4096), (1, 64)] {
+            let mut groups: Vec<_> = (0..100_000).map(|number| secret.key(&number).group(level).0).collect();
+            groups.sort_unstable();
+            groups.dedup();
+            assert_eq!(groups.len(), most);
+        }
     }
 }

@@ -1,17 +1,18 @@
 //! The states of keys: bounded, and swept by those who use it, a few entries at a time.
 //!
-//! A state that is full again is no state, so it may be forgotten. A key that finds no room shares one state with all
-//! others that find none: whoever brings a million keys gets one quota for them, and his old ones are not forgotten.
+//! A state that is full again is no state, so it may be forgotten, and nothing else is. A key that finds no room shares the
+//! state of its group, and where that finds none either, of a wider group: who brings a million keys of his own network
+//! shares what is left with himself. Room for groups is set aside.
 
 use std::{
     fmt,
     hash::{BuildHasherDefault, Hasher},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use indexmap::IndexMap;
 
-use crate::key::Key;
+use crate::key::{GROUPS, Key, Name};
 
 const SHARDS: usize = 64;
 
@@ -23,15 +24,17 @@ const OVERDUE: usize = 64;
 pub struct Table<const KINDS: usize> {
     shards: Box<[Mutex<Shard<KINDS>>]>,
     most: usize,
+    /// Room of a shard that is set aside for the groups of each level.
+    spare: usize,
     period: u64,
 }
 
 struct Shard<const KINDS: usize> {
-    entries: IndexMap<Key, [u64; KINDS], BuildHasherDefault<Hashed>>,
+    entries: IndexMap<Name, [u64; KINDS], BuildHasherDefault<Hashed>>,
     /// The next to be looked at, and when the round began.
     cursor: usize,
     round: u64,
-    /// Of all keys for which there is no room.
+    /// Of all whose groups find no room.
     others: [u64; KINDS],
 }
 
@@ -42,22 +45,46 @@ impl<const KINDS: usize> Default for Shard<KINDS> {
 }
 
 impl<const KINDS: usize> Table<KINDS> {
-    /// Room for so many keys, whose states are full again after a period at most.
+    /// Room for so many keys, whose states are full again after a period at most. An eighth is set aside for groups.
     pub fn new(most: usize, period: u64) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { shards, most: most.div_ceil(SHARDS), period }
+        let most = most.div_ceil(SHARDS);
+        Self { shards, most, spare: most / 16, period }
     }
 
     /// Does something with the state of a key, and sweeps a few others on the way; not at time nought.
     pub fn with<R>(&self, key: Key, now: u64, change: impl FnOnce(&mut [u64; KINDS]) -> R) -> R {
-        let Key([_, place]) = key;
+        let mut shard = self.lock(key.own(), now);
+        if let Some(state) = shard.state(key.own(), self.most - GROUPS * self.spare) {
+            return change(state);
+        }
+        drop(shard);
+        self.with_group(key, now, change)
+    }
+
+    /// One shard is locked at a time: nothing is decided by two states together.
+    #[cold]
+    fn with_group<R>(&self, key: Key, now: u64, change: impl FnOnce(&mut [u64; KINDS]) -> R) -> R {
+        for level in 0..GROUPS {
+            let group = key.group(level);
+            // Those of the narrow groups leave some to the wide ones.
+            let set_aside = (GROUPS - 1 - level) * self.spare;
+            if let Some(state) = self.lock(group, now).state(group, self.most - set_aside) {
+                return change(state);
+            }
+        }
+        change(&mut self.lock(key.group(GROUPS - 1), 0).others)
+    }
+
+    fn lock(&self, name: Name, now: u64) -> MutexGuard<'_, Shard<KINDS>> {
+        let Name([_, place]) = name;
         let shard = &self.shards[usize::from(place.to_le_bytes()[0]) % SHARDS];
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
         // What is given back has no time.
         if now > 0 {
             shard.sweep(now, self.period);
         }
-        change(shard.state(key, self.most))
+        shard
     }
 
     #[cfg(test)]
@@ -67,16 +94,25 @@ impl<const KINDS: usize> Table<KINDS> {
 }
 
 impl<const KINDS: usize> Shard<KINDS> {
-    fn state(&mut self, key: Key, most: usize) -> &mut [u64; KINDS] {
-        let room = self.entries.len() < most;
-        if !room && !self.entries.contains_key(&key) {
-            return &mut self.others;
+    /// The state that there is, or a new one if there are less than so many.
+    #[inline]
+    fn state(&mut self, name: Name, most: usize) -> Option<&mut [u64; KINDS]> {
+        let at = match self.entries.get_index_of(&name) {
+            Some(at) => at,
+            None => self.insert(name, most)?,
+        };
+        self.entries.get_index_mut(at).map(|(_, state)| state)
+    }
+
+    fn insert(&mut self, name: Name, most: usize) -> Option<usize> {
+        if self.entries.len() >= most {
+            return None;
         }
         if self.entries.len() == self.entries.capacity() {
             // Doubling would leave half of it empty.
             self.entries.reserve_exact(self.entries.len() / 4 + 8);
         }
-        self.entries.entry(key).or_insert([0; KINDS])
+        Some(self.entries.insert_full(name, [0; KINDS]).0)
     }
 
     fn sweep(&mut self, now: u64, period: u64) {
@@ -125,11 +161,14 @@ impl Hasher for Hashed {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
+    use crate::key::Secret;
 
     fn key(number: u64) -> Key {
         let hash = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        Key([hash.rotate_left(31), hash >> 8])
+        Key::new([hash.rotate_left(31), hash >> 8])
     }
 
     #[test]
@@ -142,7 +181,7 @@ mod tests {
         // A few who go on are enough.
         for step in 0..38_u64 {
             for number in 0..64 {
-                table.with(Key([number, number]), 1000 + step * 50, |cells| cells[0] = 5000);
+                table.with(Key::new([number, number]), 1000 + step * 50, |cells| cells[0] = 5000);
             }
         }
         assert!(table.len() <= 64, "{}", table.len());
@@ -158,6 +197,44 @@ mod tests {
         assert!(table.len() <= 64 * 10);
         table.with(key(7), 2, |cells| assert_eq!(cells[0], 900));
         table.with(key(200_000), 2, |cells| assert!(cells[0] > 100_000, "its place is taken by the others'"));
+    }
+
+    /// Who has a network of addresses fills the table, and then its groups; the rest of the world is elsewhere.
+    #[test]
+    fn a_network_that_fills_the_table_locks_nobody_else_out() {
+        type Address = fn(u16) -> IpAddr;
+        fn v6(a: u16, b: u16, c: u16) -> IpAddr {
+            IpAddr::from([0x2001, a, b, c, 0, 0, 0, 0])
+        }
+        fn v4(bits: u32) -> IpAddr {
+            IpAddr::V4(std::net::Ipv4Addr::from_bits(bits))
+        }
+        let rows: [(&str, Address, Address); 5] = [
+            ("/64s of a /48", |number| v6(0xdb8, 0, number), |number| v6(0xdb8, 0xf000 + number, 0)),
+            ("/64s of a /44", |number| v6(0xdb8, number % 16, number), |number| v6(0xdb8, 0xf000 + number, 0)),
+            ("/48s of a /32", |number| v6(0xdb8, number, 0), |number| v6(0x1000 + number, 0, 0)),
+            (
+                "a /16 of IPv4",
+                |number| v4(0xc0a8_0000 | u32::from(number)),
+                |number| v4(0xc0a9_0000 | u32::from(number) << 8),
+            ),
+            (
+                "a /16 of IPv4, others far away",
+                |number| v4(0xc0a8_0000 | u32::from(number)),
+                |number| v4(0x0a00_0000 | u32::from(number) << 16),
+            ),
+        ];
+        for (what, theirs, newcomer) in rows {
+            let (table, secret) = (Table::<1>::new(40_000, u64::MAX), Secret::default());
+            let charge =
+                |address| table.with(secret.address(address), 1, |[charges]| std::mem::replace(charges, u64::MAX) == 0);
+            let first = (0..u16::MAX).filter(|number| charge(theirs(*number))).count();
+            assert!(first < 40_100, "{what}: {first} charges were admitted");
+            let again = (0..u16::MAX).step_by(7).filter(|number| charge(theirs(*number))).count();
+            assert_eq!(again, 0, "{what}: none is forgotten");
+            assert_eq!((0..100).filter(|number| charge(newcomer(*number))).count(), 100, "{what}");
+            assert!(table.len() <= 40_064, "{what}");
+        }
     }
 
     #[test]

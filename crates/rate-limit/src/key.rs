@@ -44,7 +44,7 @@ impl Scope {
             (Self::Subject { .. }, Some(subject)) => Ok(Owner::Shared(of_subject(secret, subject))),
             (Self::Subject { required: true }, None) => Ok(Owner::Unknown),
             (Self::Subject { .. } | Self::Client, _) => {
-                Ok(Owner::Shared(secret.key(&("client", ClientAddr::network_of(parts, ipv6_prefix)?))))
+                Ok(Owner::Shared(secret.address(ClientAddr::network_of(parts, ipv6_prefix)?)))
             }
             (Self::Custom(key), _) => Ok(key(parts, secret).map_or(Owner::Own, Owner::Shared)),
             (Self::Global, _) => Ok(Owner::Shared(Key::ONE)),

@@ -117,8 +117,8 @@ impl MessageRateLayer {
         self.set(|settings| settings.scope = Scope::Global)
     }
 
-    /// How many keys are remembered. 1,000,000 by default, of about a hundred bytes each. Keys that find no room share
-    /// one quota.
+    /// How many keys are remembered. 1,000,000 by default, of about a hundred bytes each; an eighth of the room is set
+    /// aside for groups of those that find none. The crate's page says which.
     pub fn most_keys(self, keys: usize) -> Self {
         self.set(|settings| settings.most_keys = keys)
     }

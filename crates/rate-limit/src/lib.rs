@@ -15,8 +15,10 @@
 //! - A frame with more bytes than a byte quota's burst could never be admitted: it closes with 1009.
 //! - An [`Allowance`] lets a handler charge by what a message asks for, and change a connection's quota.
 //!
-//! State for keys is bounded: a million by default, of about a hundred bytes each, forgotten once they are idle. Keys
-//! that find no room share one quota, so that whoever brings a million of them gains nothing.
+//! State for keys is bounded: a million by default, of about a hundred bytes each, forgotten once they are idle. A client
+//! address that finds no room shares the quotas of its /48 (IPv4: /24) with others that find none, and where there is no
+//! room for that either, of its /32 (/16). Other keys share by a few bits of their hashes: 4,096 groups, then 64. So a
+//! client that brings a million addresses of its own networks gains nothing, and locks out hardly anyone else.
 //!
 //! **What this does not do**: limit the size of messages that are sent in fragments, or across several servers.
 //!

@@ -21,7 +21,8 @@ use super::{
 ///
 /// # Defaults
 ///
-/// The whole server. A million keys are remembered, of about a hundred bytes each; keys that find no room share one quota.
+/// The whole server. A million keys are remembered, of about a hundred bytes each. A client address that finds no room
+/// shares the quota of its /48 (IPv4: /24), then of its /32 (/16); other keys share by a few bits of their hashes.
 #[derive(Clone)]
 #[must_use]
 pub struct HandshakeRateLayer {

@@ -41,7 +41,7 @@ impl Settings {
             (Scope::Subject, Some(subject)) => Ok(Some(secret.key(&("subject", subject)))),
             (Scope::Custom(key), _) => Ok(key(parts).map(|key| secret.key(&("custom", key)))),
             (Scope::Client | Scope::Subject, _) => {
-                Ok(Some(secret.key(&("client", ClientAddr::network_of(parts, self.ipv6_prefix)?))))
+                Ok(Some(secret.address(ClientAddr::network_of(parts, self.ipv6_prefix)?)))
             }
         }
     }
