@@ -4,7 +4,7 @@ use std::{
     fmt,
     net::IpAddr,
     sync::{
-        Mutex, OnceLock,
+        Mutex, OnceLock, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Instant,
@@ -38,9 +38,21 @@ pub(crate) struct About {
     pub(super) over: Notify,
     aborted: AtomicBool,
     abort: Notify,
+    watchers: Mutex<Vec<Weak<dyn Watch>>>,
     held: Mutex<Vec<Held>>,
     /// `None` once the handler is done.
     held_for_handler: Mutex<Option<Vec<Held>>>,
+}
+
+/// Is told when a client address or a subject becomes known.
+pub(crate) trait Watch: Send + Sync {
+    fn known(&self, id: ConnectionId);
+}
+
+impl fmt::Debug for dyn Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watch")
+    }
 }
 
 /// What is dropped when the connection has ended, or its handler.
@@ -68,6 +80,7 @@ impl About {
             over: Notify::new(),
             aborted: AtomicBool::new(false),
             abort: Notify::new(),
+            watchers: Mutex::new(Vec::new()),
             held: Mutex::new(Vec::new()),
             held_for_handler: Mutex::new(Some(Vec::new())),
         };
@@ -86,16 +99,33 @@ impl About {
     }
 
     pub(super) fn locate(&self, client: IpAddr) {
-        if self.client.set(client).is_ok() {
+        if self.learn(|| self.client.set(client).is_ok()) {
             self.scope.located(client);
         }
     }
 
     /// Says whether that was not known.
     pub(crate) fn identify(&self, subject: &Subject) -> bool {
-        let first = self.subject.set(subject.clone()).is_ok();
+        let first = self.learn(|| self.subject.set(subject.clone()).is_ok());
         if first {
             self.scope.authenticated(subject);
+        }
+        first
+    }
+
+    /// Whoever watches from here on finds what is known by now, and is told of the rest.
+    pub(crate) fn watch(&self, watcher: Weak<dyn Watch>) {
+        lock(&self.watchers).push(watcher);
+    }
+
+    /// Under the watchers' lock, so that each of them either finds what is learnt or is told; they are told without it.
+    fn learn(&self, learn: impl FnOnce() -> bool) -> bool {
+        let watchers = lock(&self.watchers);
+        let first = learn();
+        let told = if first { watchers.clone() } else { Vec::new() };
+        drop(watchers);
+        for watcher in told.iter().filter_map(Weak::upgrade) {
+            watcher.known(self.id);
         }
         first
     }

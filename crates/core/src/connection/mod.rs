@@ -7,4 +7,7 @@ mod extract;
 mod handle;
 
 pub use self::handle::Connection;
-pub(crate) use self::{about::About, control::Control};
+pub(crate) use self::{
+    about::{About, Watch},
+    control::Control,
+};

@@ -12,7 +12,14 @@ use std::{
 
 use tokio::sync::Notify;
 
-use crate::{close::CloseFrame, connection::Connection, id::ConnectionId, identity::Subject, sync::lock};
+use super::index::Index;
+use crate::{
+    close::CloseFrame,
+    connection::{Connection, Watch},
+    id::ConnectionId,
+    identity::Subject,
+    sync::lock,
+};
 
 const SHARDS: usize = 16;
 
@@ -25,6 +32,9 @@ pub struct Connections(Arc<Registry>);
 #[derive(Default)]
 struct Registry {
     shards: [Mutex<HashMap<ConnectionId, Connection>>; SHARDS],
+    /// Of connections that stand in a shard, and changed under that shard's lock only.
+    subjects: Index,
+    clients: Index,
     count: AtomicUsize,
     emptied: Notify,
 }
@@ -53,17 +63,21 @@ impl Connections {
     /// Those that fulfil a condition, which must not block.
     pub fn find(&self, wanted: impl Fn(&Connection) -> bool) -> Vec<Connection> {
         let of_shard = |shard: &Mutex<HashMap<_, Connection>>| lock(shard).values().cloned().collect::<Vec<_>>();
-        self.0.shards.iter().flat_map(of_shard).filter(|connection| wanted(connection)).collect()
+        self.0.shards.iter().flat_map(of_shard).filter(|connection| looked_at(connection, &wanted)).collect()
     }
 
-    /// Those of a subject.
+    /// The connections of a subject, whenever it became known. What this costs does not grow with the number of others.
     pub fn of_subject(&self, subject: &Subject) -> Vec<Connection> {
-        self.find(|connection| connection.subject().as_ref() == Some(subject))
+        self.among(self.0.subjects.find(subject), |connection| connection.subject().as_ref() == Some(subject))
     }
 
-    /// Those of a client address.
+    /// The connections of a client address. What this costs does not grow with the number of others.
     pub fn of_client(&self, address: IpAddr) -> Vec<Connection> {
-        self.find(|connection| connection.peer_addr() == Some(address))
+        self.among(self.0.clients.find(&address), |connection| connection.peer_addr() == Some(address))
+    }
+
+    fn among(&self, found: Vec<ConnectionId>, wanted: impl Fn(&Connection) -> bool) -> Vec<Connection> {
+        found.into_iter().filter_map(|id| self.get(id)).filter(|connection| looked_at(connection, &wanted)).collect()
     }
 
     /// Closes those that fulfil a condition. Returns how many.
@@ -91,6 +105,10 @@ impl Connections {
         let id = connection.id();
         if lock(self.0.shard(id)).insert(id, connection.clone()).is_none() {
             self.0.count.fetch_add(1, Ordering::AcqRel);
+            let registry: Arc<dyn Watch> = self.0.clone();
+            connection.about().watch(Arc::downgrade(&registry));
+            // What becomes known from here on is told.
+            self.0.known(id);
             connection.hold(Entry { registry: self.0.clone(), id });
         }
     }
@@ -102,6 +120,21 @@ impl Registry {
     }
 }
 
+impl Watch for Registry {
+    /// What is known of a connection finds its way into the indexes, unless the connection has ended: then it has left
+    /// them under the same lock, and must not come back.
+    fn known(&self, id: ConnectionId) {
+        let shard = lock(self.shard(id));
+        let Some(connection) = shard.get(&id) else { return };
+        if let Some(subject) = connection.subject() {
+            self.subjects.add(&subject, id);
+        }
+        if let Some(client) = connection.peer_addr() {
+            self.clients.add(&client, id);
+        }
+    }
+}
+
 /// A connection's place in a registry, held by the connection itself.
 struct Entry {
     registry: Arc<Registry>,
@@ -110,9 +143,19 @@ struct Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let removed = lock(self.registry.shard(self.id)).remove(&self.id);
-        if removed.is_some() && self.registry.count.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.registry.emptied.notify_waiters();
+        let (registry, id) = (&self.registry, self.id);
+        let mut shard = lock(registry.shard(id));
+        let removed = shard.remove(&id);
+        // What was known when they were told is known still.
+        if let Some(subject) = removed.as_ref().and_then(Connection::subject) {
+            registry.subjects.remove(&subject, id);
+        }
+        if let Some(client) = removed.as_ref().and_then(Connection::peer_addr) {
+            registry.clients.remove(&client, id);
+        }
+        drop(shard);
+        if removed.is_some() && registry.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            registry.emptied.notify_waiters();
         }
     }
 }
@@ -120,5 +163,110 @@ impl Drop for Entry {
 impl fmt::Debug for Connections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connections").field("count", &self.count()).finish_non_exhaustive()
+    }
+}
+
+fn looked_at(connection: &Connection, wanted: impl Fn(&Connection) -> bool) -> bool {
+    #[cfg(test)]
+    tests::LOOKED_AT.set(tests::LOOKED_AT.get() + 1);
+    wanted(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use tokio::io::{DuplexStream, duplex};
+
+    use super::*;
+    use crate::{io::GuardedIo, settings::Settings};
+
+    thread_local! {
+        pub(super) static LOOKED_AT: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// The peer is gone, so that the end waits for nothing.
+    fn connection() -> (GuardedIo<DuplexStream>, Connection) {
+        let (_, io) = duplex(1);
+        GuardedIo::new(io, &Settings::default(), Vec::new())
+    }
+
+    fn address(number: u32) -> IpAddr {
+        IpAddr::V4(number.into())
+    }
+
+    #[tokio::test]
+    async fn a_subject_and_an_address_are_found_without_a_look_at_the_others() {
+        let connections = Connections::new();
+        let others: Vec<_> = (0..500).map(|_| connection()).collect();
+        for (number, (_, other)) in (0..).zip(&others) {
+            other.locate(address(number));
+            other.authenticate(&Subject::new(number.to_string()));
+            connections.insert(other);
+        }
+        let (alice, (_guarded, theirs)) = (Subject::new("alice"), connection());
+        connections.insert(&theirs);
+        assert_eq!(connections.of_subject(&alice).len(), 0);
+        theirs.authenticate(&alice);
+        theirs.locate(address(4711));
+        LOOKED_AT.set(0);
+        let found = [connections.of_subject(&alice), connections.of_client(address(4711))];
+        assert!(found.iter().all(|found| found.len() == 1 && found[0].id() == theirs.id()));
+        assert_eq!(connections.of_subject(&Subject::new("7")).len(), 1);
+        assert_eq!(LOOKED_AT.get(), 3, "each was looked at once");
+        // Who is known already stays who it is.
+        theirs.authenticate(&Subject::new("7"));
+        assert_eq!(connections.of_subject(&Subject::new("7")).len(), 1);
+        assert_eq!((connections.0.subjects.len(), connections.0.clients.len()), (501, 501));
+    }
+
+    #[tokio::test]
+    async fn indexes_are_empty_when_the_registry_is() {
+        let connections = Connections::new();
+        for number in 0..100 {
+            let (guarded, connection) = connection();
+            if number % 2 == 0 {
+                connection.authenticate(&Subject::new("early"));
+            }
+            connections.insert(&connection);
+            connection.locate(address(number));
+            if number % 3 == 0 {
+                connection.authenticate(&Subject::new("late"));
+            }
+            drop(guarded);
+            connection.closed().await;
+            connection.authenticate(&Subject::new("too late"));
+        }
+        connections.emptied().await;
+        assert_eq!((connections.0.subjects.len(), connections.0.clients.len()), (0, 0));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_subject_that_becomes_known_in_any_moment_is_found_or_gone() {
+        let (connections, alice) = (Connections::new(), Subject::new("alice"));
+        for turn in 0..500 {
+            let (guarded, connection) = connection();
+            std::thread::scope(|scope| {
+                scope.spawn(|| connection.authenticate(&alice));
+                scope.spawn(|| connections.insert(&connection));
+            });
+            assert_eq!(connections.of_subject(&alice).len(), 1, "{turn}");
+            let (_other, late) = self::connection();
+            connections.insert(&late);
+            late.locate(address(turn));
+            let runtime = tokio::runtime::Handle::current();
+            std::thread::scope(|scope| {
+                scope.spawn(|| late.authenticate(&alice));
+                scope.spawn(|| {
+                    let _entered = runtime.enter();
+                    drop(guarded);
+                    late.abort();
+                });
+            });
+            connection.closed().await;
+            late.closed().await;
+            connections.emptied().await;
+            assert_eq!((connections.0.subjects.len(), connections.0.clients.len()), (0, 0), "{turn}");
+        }
     }
 }

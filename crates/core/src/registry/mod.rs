@@ -2,6 +2,7 @@
 
 #[cfg(feature = "axum")]
 mod extract;
+mod index;
 mod layer;
 mod live;
 mod service;
