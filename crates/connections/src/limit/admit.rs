@@ -32,6 +32,9 @@ pub(super) fn admit(
     }
     let (permit, connection, report_only) = (Arc::new(permit), guarded.connection().clone(), settings.report_only);
     connection.hold(permit.clone());
+    if settings.until_handler_returns {
+        connection.hold_for_handler(permit.clone());
+    }
     let late = settings.awaits_subject(parts).then(|| -> Box<dyn Policy> {
         let (permit, connection, limit) = (permit.clone(), connection.clone(), settings.subject_limit());
         Box::new(Late { permit, connection, limit, report_only })

@@ -5,12 +5,14 @@
 pub struct Limit {
     pub(crate) most: usize,
     pub(crate) evict: bool,
+    /// Those that gave up their permits count where others want them, as long as their handlers work.
+    pub(crate) work: bool,
 }
 
 impl Limit {
     /// So many; more are refused.
     pub const fn new(most: usize) -> Self {
-        Self { most, evict: false }
+        Self { most, evict: false, work: false }
     }
 
     /// Beyond that, the oldest makes room as soon as the newcomer's handshake is accepted.

@@ -63,6 +63,21 @@ impl ConnectionLimitLayer {
         self.set(|settings| settings.unauthenticated = Some(most))
     }
 
+    /// Holds a permit until the handler has returned, too, and not only until the connection has ended.
+    ///
+    /// Use this where a handler's work is what is scarce: queries, processes, calls of a model. By default a client that
+    /// closes frees its permit while its handler works on, and with [`Limit::evict_oldest`] a client that opens one
+    /// connection after another has as many handlers at work as it likes. With this, the handlers of replaced
+    /// connections count: newcomers are refused while as many of these as the limit, or eight if that is more, are still
+    /// at work. So a key has no more handlers than its limit and as many again, eight at least.
+    ///
+    /// A handler has returned when it has dropped its socket and, if it runs under
+    /// [`supervise`](portcullis_core::Connection::supervise), when its future is done. Let it end soon once its socket
+    /// is closed: one that never does keeps its permit for good.
+    pub fn until_handler_returns(self) -> Self {
+        self.set(|settings| settings.until_handler_returns = true)
+    }
+
     /// What refused clients are told to wait. 5 s by default.
     pub fn retry_after(self, wait: Duration) -> Self {
         self.set(|settings| settings.retry_after = wait)

@@ -7,6 +7,8 @@ mod permits;
 mod policy;
 mod service;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::permits::{Key, Permit, Pool};
 pub use self::{capacity::Limit, layer::ConnectionLimitLayer, service::ConnectionLimit};

@@ -27,6 +27,7 @@ pub(crate) struct Settings {
     pub(super) ipv6_prefix: u8,
     pub(super) retry_after: Duration,
     pub(super) on_high_water: Option<Arc<OnHighWater>>,
+    pub(super) until_handler_returns: bool,
     pub(super) report_only: bool,
 }
 
@@ -41,6 +42,7 @@ impl Default for Settings {
             ipv6_prefix: 64,
             retry_after: Duration::from_secs(5),
             on_high_water: None,
+            until_handler_returns: false,
             report_only: false,
         }
     }
@@ -63,8 +65,9 @@ impl Settings {
         if let Some((key, limit)) = self.key.as_ref().and_then(|(key, limit)| Some((key(parts)?, *limit))) {
             keys.push((Key::Custom(key.into()), limit));
         }
-        // Each connection keeps its own.
-        keys.shrink_to_fit();
+        for (_, limit) in &mut keys {
+            limit.work = self.until_handler_returns;
+        }
         Ok(keys)
     }
 
@@ -74,7 +77,7 @@ impl Settings {
     }
 
     pub(crate) fn subject_limit(&self) -> Option<Limit> {
-        self.subject
+        self.subject.map(|limit| Limit { work: self.until_handler_returns, ..limit })
     }
 
     pub(crate) fn refusal(&self, full: &Full) -> Refusal {

@@ -9,7 +9,7 @@ use crate::limit::Limit;
 /// last answers, in which a browser opens all the tabs of its last session: those must read why they were closed.
 const CLOSING: usize = 32;
 
-/// Newcomers of one key whose handshakes may be under way at once where the oldest makes room, or as many as may live.
+/// Of one key so many newcomers may be about to replace others at once, or as many as may live.
 const PENDING: usize = 8;
 
 /// The permits of some keys. All trees: growing a hash table would stop every key of the shard while it is copied.
@@ -57,11 +57,12 @@ impl<C> Default for Shard<C> {
 }
 
 impl<C> Shard<C> {
-    /// Where the oldest makes room, newcomers have to wait for their own handshakes only.
+    /// Where the oldest makes room, newcomers have to wait for their own handshakes only, and where work is limited, for
+    /// the handlers of those that made room before.
     pub(super) fn has_room(&self, name: Name, limit: Limit) -> bool {
         let Some(group) = self.keys.get(&name) else { return limit.most > 0 };
-        group.taken() < limit.most
-            || (limit.evict && limit.most > 0 && (group.pending as usize) < limit.most.max(PENDING))
+        let replacing = group.pending as usize + if limit.work { group.replaced() } else { 0 };
+        group.taken() < limit.most || (limit.evict && limit.most > 0 && replacing < limit.most.max(PENDING))
     }
 
     pub(super) fn take(&mut self, name: Name, limit: Limit) -> Held {
@@ -166,7 +167,12 @@ impl Group {
         self.pending as usize + self.seated as usize
     }
 
+    /// How many gave up their permits and still hold them.
+    fn replaced(&self) -> usize {
+        self.closing as usize + self.aborted as usize
+    }
+
     fn is_empty(&self) -> bool {
-        self.pending == 0 && self.seated == 0 && self.closing == 0 && self.aborted == 0
+        self.taken() == 0 && self.replaced() == 0
     }
 }
