@@ -62,13 +62,9 @@ pub(crate) fn scale_head(sizes: [u32; 4]) {
     println!("\n{:<40}{first:>12}{second:>12}{third:>12}{fourth:>12}", "ns of one, with so many there");
 }
 
-pub(crate) fn scale(name: &str, nanos: [Option<f64>; 4]) {
-    print!("{name:<40}");
-    for nanos in nanos {
-        let shown = nanos.map_or_else(|| "-".into(), |nanos| format!("{nanos:.0}"));
-        print!("{shown:>12}");
-    }
-    println!();
+pub(crate) fn scale(name: &str, nanos: [f64; 4]) {
+    let [first, second, third, fourth] = nanos;
+    println!("{name:<40}{first:>12.0}{second:>12.0}{third:>12.0}{fourth:>12.0}");
 }
 
 pub(crate) fn tokens_head() {

@@ -32,7 +32,7 @@ pub(crate) fn compare() -> io::Result<()> {
 }
 
 /// Prints a row for each operation; the operations of one size are measured together.
-fn rows<const N: usize>(what: &str, names: [&str; N], measure: impl Fn(u32) -> [Option<f64>; N]) {
+fn rows<const N: usize>(what: &str, names: [&str; N], measure: impl Fn(u32) -> [f64; N]) {
     let columns = SIZES.map(measure);
     for (row, name) in names.into_iter().enumerate() {
         report::scale(&format!("{what}: {name}"), columns.map(|column| column[row]));
@@ -50,9 +50,8 @@ fn permits(what: &str, key: fn(u32) -> u64) {
             more[number as usize].settle(number.into());
         });
         let left = each(|_| drop(more.pop()));
-        // Their end is not measured.
-        std::mem::forget(there);
-        [taken, settled, left].map(Some)
+        drop(there);
+        [taken, settled, left]
     });
 }
 
@@ -68,8 +67,8 @@ fn evictions() {
         let there: Vec<_> = (0..size).map(take).collect();
         let mut more = Vec::with_capacity(TIMED as usize);
         let evicted = each(|number| more.push(take(size + number)));
-        std::mem::forget((there, more));
-        [Some(evicted)]
+        drop((there, more));
+        [evicted]
     });
 }
 
@@ -91,7 +90,7 @@ fn states() {
         let (roomy, tight) = (Table::new(10_000_000, u64::MAX), Table::new(1, u64::MAX));
         full(&roomy, 0..size);
         full(&tight, 0..size);
-        [charge(&roomy, &some), charge(&roomy, &others), charge(&tight, &others)].map(Some)
+        [charge(&roomy, &some), charge(&roomy, &others), charge(&tight, &others)]
     });
 }
 
@@ -107,10 +106,10 @@ fn registry(what: &str, subject: fn(u32) -> String) {
         connections.insert(&bob);
         let inserted = each(|number| connections.insert(&more[number as usize].1));
         let removed = each(|_| drop(more.pop()));
-        let (bob, turns) = (Subject::new("bob"), if size > 10_000 { 5 } else { TIMED });
-        let found = turn(turns, |_| assert_eq!(connections.of_subject(&bob).len(), 1, "bob is there once"));
-        std::mem::forget(there);
-        [inserted, removed, found].map(Some)
+        let bob = Subject::new("bob");
+        let found = each(|_| assert_eq!(connections.of_subject(&bob).len(), 1, "bob is there once"));
+        drop(there);
+        [inserted, removed, found]
     });
 }
 
@@ -122,13 +121,9 @@ fn connection(subject: &str) -> (GuardedIo<DuplexStream>, Connection) {
     (guarded, connection)
 }
 
-fn each(work: impl FnMut(u32)) -> f64 {
-    turn(TIMED, work)
-}
-
 /// Nanoseconds of each turn.
-fn turn(turns: u32, work: impl FnMut(u32)) -> f64 {
+fn each(work: impl FnMut(u32)) -> f64 {
     let start = Instant::now();
-    (0..turns).for_each(work);
-    start.elapsed().as_secs_f64() * 1e9 / f64::from(turns)
+    (0..TIMED).for_each(work);
+    start.elapsed().as_secs_f64() * 1e9 / f64::from(TIMED)
 }
