@@ -4,8 +4,8 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, Weak,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        Arc, Mutex, MutexGuard, Weak,
+        atomic::{AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -44,30 +44,51 @@ struct State {
 type Sessions = HashMap<u64, Weak<Revocable>>;
 
 /// A session that may be revoked.
+///
+/// One lock for both halves: of a revocation and an attachment at once, the later one finds what the earlier one left,
+/// and closes the connection.
 #[derive(Default)]
-pub(crate) struct Revocable {
-    revoked: AtomicBool,
-    connection: OnceLock<Connection>,
+pub(crate) struct Revocable(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    revoked: bool,
+    connection: Option<Connection>,
 }
 
 impl Revocable {
     pub(crate) fn is_revoked(&self) -> bool {
-        self.revoked.load(Ordering::Acquire)
+        lock(&self.0).revoked
     }
 
-    /// A revocation that came earlier closes it now.
-    pub(crate) fn attach(&self, connection: &Connection) {
-        let _attached_once = self.connection.set(connection.clone());
-        if self.is_revoked() {
-            connection.close(TokenError::Revoked.close_frame());
-        }
+    pub(crate) fn connection(&self) -> Option<Connection> {
+        lock(&self.0).connection.clone()
     }
 
-    fn revoke(&self) {
-        self.revoked.store(true, Ordering::Release);
-        if let Some(connection) = self.connection.get() {
+    /// The first connection counts. Returns whether a revocation that came earlier closes it.
+    pub(crate) fn attach(&self, connection: &Connection) -> bool {
+        let revoked = {
+            let mut known = lock(&self.0);
+            known.connection.get_or_insert_with(|| connection.clone());
+            known.revoked
+        };
+        // Nothing is locked: a close may call anything.
+        if revoked {
             connection.close(TokenError::Revoked.close_frame());
         }
+        revoked
+    }
+
+    /// Returns whether there is a connection, which this closes.
+    fn revoke(&self) -> bool {
+        let connection = {
+            let mut known = lock(&self.0);
+            known.revoked = true;
+            known.connection.clone()
+        };
+        let Some(connection) = connection else { return false };
+        connection.close(TokenError::Revoked.close_frame());
+        true
     }
 }
 
@@ -122,25 +143,21 @@ impl Revocations {
         revoke(&sessions)
     }
 
-    pub(crate) fn is_revoked(&self, subject: Option<&Subject>, id: Option<&str>, issued: Option<SystemTime>) -> bool {
-        let state = self.0.lock();
-        let by_id = id.is_some_and(|id| state.ids.contains_key(id));
-        let subject = subject.and_then(|subject| state.subjects.get(subject)).map(|(before, _)| *before);
-        // Who does not say when it was issued may have been issued before.
-        let before = |time: SystemTime| issued.is_none_or(|issued| issued <= time);
-        by_id || subject.is_some_and(before) || state.everybody.is_some_and(|time| is_before(issued, time))
-    }
-
+    /// Registers a session, unless its token is revoked. A revocation comes before both, and the token is refused, or
+    /// after both, and finds the session.
     pub(crate) fn register(
         &self,
         of: &Arc<Revocable>,
         subject: Option<&Subject>,
         id: Option<&str>,
         issued: Option<SystemTime>,
-    ) -> Registration {
+    ) -> Result<Registration, TokenError> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let mut state = self.0.lock();
+        if state.is_revoked(subject, id, issued) {
+            return Err(TokenError::Revoked);
+        }
         state.all.insert(number, (Arc::downgrade(of), issued));
         if let Some(id) = id {
             state.by_id.entry(id.into()).or_default().insert(number, Arc::downgrade(of));
@@ -148,7 +165,7 @@ impl Revocations {
         if let Some(subject) = subject {
             state.by_subject.entry(subject.clone()).or_default().insert(number, Arc::downgrade(of));
         }
-        Registration { shared: self.0.clone(), number, id: id.map(Box::from), subject: subject.cloned() }
+        Ok(Registration { shared: self.0.clone(), number, id: id.map(Box::from), subject: subject.cloned() })
     }
 
     fn until(&self) -> SystemTime {
@@ -166,6 +183,16 @@ impl Revocations {
             state.subjects.retain(|_, (_, until)| *until > now);
         }
         state
+    }
+}
+
+impl State {
+    fn is_revoked(&self, subject: Option<&Subject>, id: Option<&str>, issued: Option<SystemTime>) -> bool {
+        let by_id = id.is_some_and(|id| self.ids.contains_key(id));
+        let subject = subject.and_then(|subject| self.subjects.get(subject)).map(|(before, _)| *before);
+        // Who does not say when it was issued may have been issued before.
+        let before = |time: SystemTime| issued.is_none_or(|issued| issued <= time);
+        by_id || subject.is_some_and(before) || self.everybody.is_some_and(|time| is_before(issued, time))
     }
 }
 
@@ -227,7 +254,18 @@ impl fmt::Debug for Revocations {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        sync::atomic::AtomicUsize,
+        thread::{scope, yield_now},
+    };
+
     use super::*;
+
+    impl Revocations {
+        fn is_revoked(&self, subject: Option<&Subject>, id: Option<&str>, issued: Option<SystemTime>) -> bool {
+            self.0.lock().is_revoked(subject, id, issued)
+        }
+    }
 
     #[test]
     fn what_is_revoked_is_revoked_by_name_by_subject_and_by_time() {
@@ -253,8 +291,8 @@ mod tests {
     fn a_session_that_ends_leaves_nothing_behind() {
         let revocations = Revocations::new();
         let (alice, session) = (Subject::new("alice"), Arc::default());
-        let first = revocations.register(&session, Some(&alice), Some("7"), None);
-        let second = revocations.register(&session, Some(&alice), None, None);
+        let first = revocations.register(&session, Some(&alice), Some("7"), None).unwrap();
+        let second = revocations.register(&session, Some(&alice), None, None).unwrap();
         drop(first);
         assert_eq!(revocations.0.lock().by_id.len(), 0);
         assert_eq!(revocations.revoke_subject(&alice), 1);
@@ -272,5 +310,59 @@ mod tests {
         revocations.0.lock().swept = None;
         revocations.revoke_id("8");
         assert!(!revocations.is_revoked(None, Some("7"), None));
+    }
+
+    /// Two threads that do each step at the same moment, as nearly as there are processors for them.
+    fn at_once(steps: usize, one: impl Fn(usize) + Sync, other: impl Fn(usize) + Sync) {
+        let arrived = AtomicUsize::new(0);
+        let run = |act: &(dyn Fn(usize) + Sync)| {
+            for step in 0..steps {
+                arrived.fetch_add(1, Ordering::Relaxed);
+                for waited in 0_u32.. {
+                    if arrived.load(Ordering::Relaxed) >= 2 * (step + 1) {
+                        break;
+                    }
+                    // On a busy machine the other one may have no processor.
+                    if waited > 1000 { yield_now() } else { std::hint::spin_loop() }
+                }
+                act(step);
+            }
+        };
+        scope(|scope| {
+            scope.spawn(|| run(&one));
+            run(&other);
+        });
+    }
+
+    #[tokio::test]
+    async fn of_a_revocation_and_an_attachment_at_once_one_closes_the_connection() {
+        let (connection, _client) = Connection::detached().open();
+        let sessions: Vec<Revocable> = (0..20_000).map(|_| Revocable::default()).collect();
+        let closed: Vec<AtomicUsize> = sessions.iter().map(|_| AtomicUsize::new(0)).collect();
+        let count = |step: usize, closes: bool| {
+            closed[step].fetch_add(usize::from(closes), Ordering::Relaxed);
+        };
+        at_once(
+            sessions.len(),
+            |step| count(step, sessions[step].attach(&connection)),
+            |step| count(step, sessions[step].revoke()),
+        );
+        let lost = closed.iter().filter(|closed| closed.load(Ordering::Relaxed) == 0).count();
+        assert_eq!(lost, 0, "of {} connections lived on", sessions.len());
+    }
+
+    #[test]
+    fn of_a_revocation_and_a_registration_at_once_none_is_lost() {
+        let revocations = Revocations::new();
+        let sessions: Vec<Arc<Revocable>> = (0..2_000).map(|_| Arc::default()).collect();
+        let registered: Vec<Mutex<Option<Registration>>> = sessions.iter().map(|_| Mutex::default()).collect();
+        let id = |step: usize| step.to_string();
+        at_once(
+            sessions.len(),
+            |step| *lock(&registered[step]) = revocations.register(&sessions[step], None, Some(&id(step)), None).ok(),
+            |step| assert!(revocations.revoke_id(id(step)) <= 1),
+        );
+        let live = registered.iter().zip(&sessions).filter(|(registered, _)| lock(registered).is_some());
+        assert_eq!(live.filter(|(_, session)| !session.is_revoked()).count(), 0, "sessions live on");
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant, SystemTime},
@@ -33,8 +33,6 @@ pub(crate) struct Live<T> {
     first: bool,
     token: Mutex<Option<Held<T>>>,
     revocable: Arc<Revocable>,
-    registered: Mutex<Option<Registration>>,
-    connection: OnceLock<Connection>,
     /// When the end is looked at next, in nanoseconds since `created`.
     look_at: AtomicU64,
     created: Instant,
@@ -45,6 +43,7 @@ struct Held<T> {
     claims: Arc<T>,
     subject: Option<Subject>,
     expires_at: Option<SystemTime>,
+    _registration: Registration,
 }
 
 const NEVER: u64 = u64::MAX;
@@ -60,8 +59,6 @@ impl<T: Send + Sync + 'static> Session<T> {
             first,
             token: Mutex::new(None),
             revocable: Arc::default(),
-            registered: Mutex::new(None),
-            connection: OnceLock::new(),
             look_at: AtomicU64::new(NEVER),
             created: now(),
         }))
@@ -128,9 +125,7 @@ impl<T: Send + Sync + 'static> Session<T> {
     }
 
     pub(crate) fn attach(&self, connection: &Connection) {
-        if self.0.connection.set(connection.clone()).is_ok() {
-            self.0.revocable.attach(connection);
-        }
+        self.0.revocable.attach(connection);
     }
 }
 
@@ -139,25 +134,28 @@ impl<T: 'static> Live<T> {
         lock(&self.token)
     }
 
-    /// Registers first and checks then, so that a revocation in between is not lost.
+    /// Goes on with a token, unless it ends sooner than the one that is held, or is revoked.
     fn hold(&self, verified: Verified<T>) -> Result<(), TokenError> {
+        let Verified { claims, subject, id, issued_at, expires_at } = verified;
         let revocations = &self.settings.revocations;
-        let (subject, id) = (verified.subject.as_ref(), verified.id.as_deref());
-        let registered = revocations.register(&self.revocable, subject, id, verified.issued_at);
-        let revoked = revocations.is_revoked(subject, id, verified.issued_at);
-        if revoked || self.revocable.is_revoked() {
+        let registration = revocations.register(&self.revocable, subject.as_ref(), id.as_deref(), issued_at)?;
+        // By an older token of its own.
+        if self.revocable.is_revoked() {
             return Err(TokenError::Revoked);
         }
-        let Verified { claims, subject, expires_at, .. } = verified;
-        let mut token = self.token();
-        let sooner = token.as_ref().is_some_and(|held| !is_later(expires_at, held.expires_at));
-        if !sooner {
-            *token = Some(Held { claims: Arc::new(claims), subject, expires_at });
-            *lock(&self.registered) = Some(registered);
-        }
-        drop(token);
+        let held = Held { claims: Arc::new(claims), subject, expires_at, _registration: registration };
+        let left = self.replace(held);
+        // Nothing is locked: whose claims these are may ask the session as they are dropped.
+        drop(left);
         self.look_again(self.settings.verifier.now(), now());
         Ok(())
+    }
+
+    /// Returns what is not held any more, which may be the token itself.
+    fn replace(&self, newer: Held<T>) -> Option<Held<T>> {
+        let mut token = self.token();
+        let sooner = token.as_ref().is_some_and(|held| !is_later(newer.expires_at, held.expires_at));
+        if sooner { Some(newer) } else { token.replace(newer) }
     }
 
     /// Whether the session is over. If not, says when to look again.
@@ -202,6 +200,6 @@ impl<T> Clone for Session<T> {
 
 impl<T> fmt::Debug for Session<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("connection", &self.0.connection.get()).finish_non_exhaustive()
+        f.debug_struct("Session").field("connection", &self.0.revocable.connection()).finish_non_exhaustive()
     }
 }
