@@ -24,6 +24,7 @@
 mod admit;
 mod claims;
 mod error;
+mod expiring;
 #[cfg(feature = "axum")]
 mod extract;
 mod first;

@@ -1,34 +1,46 @@
 //! Tokens that are good for one handshake.
 
-use std::{collections::HashMap, fmt, sync::Mutex, time::SystemTime};
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+    time::SystemTime,
+};
 
-use crate::error::TokenError;
-use crate::sync::lock;
+use crate::{error::TokenError, expiring::Expiring, sync::lock};
 
 /// Which tickets were used, until they expire.
 pub(crate) struct Tickets {
-    used: Mutex<HashMap<Box<str>, SystemTime>>,
+    used: Mutex<Used>,
     most: usize,
+}
+
+struct Used {
+    tickets: Expiring<Arc<str>, (), SystemTime>,
+    /// When the last of those that were forgotten had expired.
+    forgotten: Option<SystemTime>,
 }
 
 impl Tickets {
     pub(crate) fn new(most: usize) -> Self {
-        Self { used: Mutex::default(), most }
+        Self { used: Mutex::new(Used { tickets: Expiring::new(), forgotten: None }), most }
     }
 
     /// Uses a ticket. Of two at once, one is told that it is used. Where there is no room left, nobody can know.
     pub(crate) fn spend(&self, id: &str, until: SystemTime, now: SystemTime) -> Result<(), TokenError> {
         let mut used = lock(&self.used);
-        if used.contains_key(id) {
+        used.forgotten = used.forgotten.max(used.tickets.forget(now));
+        if used.tickets.get(id).is_some() {
             return Err(TokenError::Used);
         }
-        if used.len() >= self.most {
-            used.retain(|_, until| *until > now);
+        // It may be one of those that were forgotten: verified just before it expired, or valid again since the clock
+        // was set back.
+        if used.forgotten.is_some_and(|forgotten| until <= forgotten) {
+            return Err(TokenError::Expired);
         }
-        if used.len() >= self.most {
+        if used.tickets.len() >= self.most {
             return Err(TokenError::Unavailable);
         }
-        used.insert(id.into(), until);
+        used.tickets.insert(id.into(), (), Some(until));
         Ok(())
     }
 }
@@ -54,6 +66,38 @@ mod tests {
         assert_eq!(tickets.spend("b", later, now), Ok(()));
         assert_eq!(tickets.spend("c", later, now), Err(TokenError::Unavailable));
         assert_eq!(tickets.spend("c", later + later.duration_since(now).unwrap(), later), Ok(()), "the others expired");
+    }
+
+    #[test]
+    fn a_full_table_costs_each_handshake_the_same() {
+        const MOST: u32 = 10_000;
+        let (tickets, now) = (Tickets::new(MOST as usize), SystemTime::now());
+        let seconds = |seconds| now + Duration::from_secs(seconds);
+        let visited = || lock(&tickets.used).tickets.visited;
+        for ticket in 0..MOST {
+            assert_eq!(tickets.spend(&ticket.to_string(), seconds(9), now), Ok(()));
+        }
+        for (at, answer) in [(0, Err(TokenError::Unavailable)), (9, Ok(()))] {
+            let before = visited();
+            for ticket in 0..100 {
+                assert_eq!(tickets.spend(&format!("{at} {ticket}"), seconds(99), seconds(at)), answer);
+            }
+            assert!(visited() - before <= 200, "{} visited by 100 handshakes", visited() - before);
+        }
+        assert_eq!(lock(&tickets.used).tickets.len(), 9_900, "there are fewer and fewer");
+    }
+
+    #[test]
+    fn a_ticket_that_was_forgotten_is_not_good_again() {
+        let (tickets, now) = (Tickets::new(1), SystemTime::now());
+        let seconds = |seconds| now + Duration::from_secs(seconds);
+        assert_eq!(tickets.spend("a", seconds(9), now), Ok(()));
+        assert_eq!(tickets.spend("b", seconds(20), seconds(9)), Ok(()), "room, because it has expired");
+        assert_eq!(tickets.spend("c", seconds(40), seconds(30)), Ok(()));
+        // The clock was set back, or somebody has read it before it moved on.
+        for (ticket, until) in [("a", 9), ("b", 20), ("new", 20)] {
+            assert_eq!(tickets.spend(ticket, seconds(until), now), Err(TokenError::Expired), "{ticket}");
+        }
     }
 
     #[test]
