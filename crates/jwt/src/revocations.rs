@@ -7,19 +7,19 @@ use std::{
         Arc, Mutex, MutexGuard, Weak,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
-use portcullis_core::{Connection, identity::Subject};
+use portcullis_core::{Connection, clock::now, identity::Subject};
 
-use crate::error::TokenError;
-use crate::sync::lock;
+use crate::{error::TokenError, expiring::Expiring, sync::lock};
 
 /// Takes tokens back, and closes the connections that live on them. Clones share it; give one to
 /// [`JwtLayer::revocations`](crate::JwtLayer::revocations) and keep one.
 ///
 /// A revocation is remembered for a day, or as long as [`remember`](Self::remember) says: as long as a token may live.
-/// It is of this process, and gone when that ends.
+/// That is measured by a clock that nobody sets, so that a wall clock which jumps forgets none. A revocation is of this
+/// process, and gone when that ends. None takes back what an earlier one has revoked.
 #[derive(Clone)]
 pub struct Revocations(Arc<Shared>);
 
@@ -28,20 +28,41 @@ struct Shared {
     remember: Duration,
 }
 
-#[derive(Default)]
 struct State {
-    ids: HashMap<Box<str>, SystemTime>,
-    /// Tokens of a subject that were issued before the first time; forgotten at the second.
-    subjects: HashMap<Subject, (SystemTime, SystemTime)>,
-    everybody: Option<SystemTime>,
-    swept: Option<SystemTime>,
+    ids: Expiring<Arc<str>, (), Instant>,
+    /// Which tokens of a subject.
+    subjects: Expiring<Subject, Issued, Instant>,
+    everybody: Option<Issued>,
     by_id: HashMap<Box<str>, Sessions>,
     by_subject: HashMap<Subject, Sessions>,
-    /// Every session, and when its token was issued.
-    all: HashMap<u64, (Weak<Revocable>, Option<SystemTime>)>,
+    all: Sessions,
 }
 
-type Sessions = HashMap<u64, Weak<Revocable>>;
+/// Live sessions, and when their tokens were issued.
+type Sessions = HashMap<u64, (Weak<Revocable>, Option<SystemTime>)>;
+
+/// Which tokens, by when they were issued: of two of these, the greater one has all of the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Issued {
+    before: SystemTime,
+    /// Those that were issued at that time, too.
+    or_then: bool,
+}
+
+impl Issued {
+    fn before(time: SystemTime) -> Self {
+        Self { before: time, or_then: false }
+    }
+
+    fn up_to(time: SystemTime) -> Self {
+        Self { before: time, or_then: true }
+    }
+
+    /// A token that does not say when it was issued may have been issued before.
+    fn has(self, issued: Option<SystemTime>) -> bool {
+        issued.is_none_or(|issued| issued < self.before || (self.or_then && issued == self.before))
+    }
+}
 
 /// A session that may be revoked.
 ///
@@ -108,26 +129,74 @@ impl Revocations {
 
     /// As [`new`](Self::new), with the longest time that a token lives.
     pub fn remember(time: Duration) -> Self {
-        Self(Arc::new(Shared { state: Mutex::default(), remember: time }))
+        let state = State {
+            ids: Expiring::new(),
+            subjects: Expiring::new(),
+            everybody: None,
+            by_id: HashMap::new(),
+            by_subject: HashMap::new(),
+            all: HashMap::new(),
+        };
+        Self(Arc::new(Shared { state: Mutex::new(state), remember: time }))
     }
 
     /// Revokes one token by its name (`jti`). Returns how many live sessions that closes.
     pub fn revoke_id(&self, id: impl Into<Box<str>>) -> usize {
-        let (id, until) = (id.into(), self.until());
-        let mut state = self.sweep();
-        state.ids.insert(id.clone(), until);
-        let sessions = state.by_id.get(&id).map(alive).unwrap_or_default();
+        let (id, until) = (id.into(), self.until(Duration::ZERO));
+        let mut state = self.0.lock();
+        state.ids.forget(now());
+        let sessions = state.by_id.get(&id).map(|sessions| alive(sessions, |_| true)).unwrap_or_default();
+        state.ids.insert(id.into(), (), until);
         drop(state);
         revoke(&sessions)
     }
 
-    /// Revokes every token of a subject that was issued up to now. Returns how many live sessions that closes.
+    /// Revokes every token of a subject that was issued up to now. Returns how many live sessions that closes: all that
+    /// the subject has.
+    ///
+    /// Now is the time by this machine's clock. A token says when it was issued by its issuer's, and where that is ahead,
+    /// a token of the last moments may open new connections even so. A verifier's leeway is not added: it would revoke
+    /// the token of a user who changes a password and signs in again. Where the issuer says when it has revoked, as in
+    /// an event, give that time to [`revoke_subject_issued_before`](Self::revoke_subject_issued_before).
     pub fn revoke_subject(&self, subject: &Subject) -> usize {
-        let (now, until) = (SystemTime::now(), self.until());
-        let mut state = self.sweep();
+        let now = SystemTime::now();
         // A token says whole seconds: what was issued in this one goes too.
-        state.subjects.insert(subject.clone(), (now, until));
-        let sessions = state.by_subject.get(subject).map(alive).unwrap_or_default();
+        self.revoke_issued(subject, Issued::up_to(now), self.until(Duration::ZERO), |_| true)
+    }
+
+    /// Revokes every token of a subject that was issued before a time by its issuer's clock, or does not say when it
+    /// was. Returns how many live sessions that closes; a session that was renewed with a later token goes on.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// use portcullis_core::identity::Subject;
+    /// use portcullis_jwt::Revocations;
+    ///
+    /// let revocations = Revocations::new(); // and `JwtLayer::revocations(revocations.clone())`
+    /// // The issuer has sent: "user 7 has changed the password at 1800000000".
+    /// let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    /// assert_eq!(revocations.revoke_subject_issued_before(&Subject::new("7"), time), 0, "live sessions");
+    /// ```
+    pub fn revoke_subject_issued_before(&self, subject: &Subject, time: SystemTime) -> usize {
+        // Tokens that are issued until then live longer than those of today.
+        let until = self.until(time.duration_since(SystemTime::now()).unwrap_or_default());
+        let issued = Issued::before(time);
+        self.revoke_issued(subject, issued, until, |of_session| issued.has(of_session))
+    }
+
+    fn revoke_issued(
+        &self,
+        subject: &Subject,
+        issued: Issued,
+        until: Option<Instant>,
+        closes: impl Fn(Option<SystemTime>) -> bool,
+    ) -> usize {
+        let mut state = self.0.lock();
+        state.subjects.forget(now());
+        let all = state.subjects.get(subject).map_or(issued, |earlier| issued.max(*earlier));
+        state.subjects.insert(subject.clone(), all, until);
+        let sessions = state.by_subject.get(subject).map(|sessions| alive(sessions, closes)).unwrap_or_default();
         drop(state);
         revoke(&sessions)
     }
@@ -135,10 +204,10 @@ impl Revocations {
     /// Revokes every token that was issued before a time, or does not say when it was: a key was stolen, or all must
     /// sign in again. Returns how many live sessions that closes.
     pub fn revoke_issued_before(&self, time: SystemTime) -> usize {
+        let issued = Issued::before(time);
         let mut state = self.0.lock();
-        state.everybody = state.everybody.max(Some(time));
-        let older = state.all.values().filter(|(_, issued)| is_before(*issued, time));
-        let sessions: Vec<_> = older.filter_map(|(session, _)| session.upgrade()).collect();
+        state.everybody = state.everybody.max(Some(issued));
+        let sessions = alive(&state.all, |of_session| issued.has(of_session));
         drop(state);
         revoke(&sessions)
     }
@@ -158,51 +227,34 @@ impl Revocations {
         if state.is_revoked(subject, id, issued) {
             return Err(TokenError::Revoked);
         }
-        state.all.insert(number, (Arc::downgrade(of), issued));
+        let live = || (Arc::downgrade(of), issued);
+        state.all.insert(number, live());
         if let Some(id) = id {
-            state.by_id.entry(id.into()).or_default().insert(number, Arc::downgrade(of));
+            state.by_id.entry(id.into()).or_default().insert(number, live());
         }
         if let Some(subject) = subject {
-            state.by_subject.entry(subject.clone()).or_default().insert(number, Arc::downgrade(of));
+            state.by_subject.entry(subject.clone()).or_default().insert(number, live());
         }
         Ok(Registration { shared: self.0.clone(), number, id: id.map(Box::from), subject: subject.cloned() })
     }
 
-    fn until(&self) -> SystemTime {
-        let now = SystemTime::now();
-        now.checked_add(self.0.remember).unwrap_or(now)
-    }
-
-    /// Forgets what no token can be older than, once a minute.
-    fn sweep(&self) -> MutexGuard<'_, State> {
-        let (mut state, now) = (self.0.lock(), SystemTime::now());
-        let due = state.swept.is_none_or(|swept| now.duration_since(swept).is_ok_and(|age| age.as_secs() >= 60));
-        if due {
-            state.swept = Some(now);
-            state.ids.retain(|_, until| *until > now);
-            state.subjects.retain(|_, (_, until)| *until > now);
-        }
-        state
+    /// For good, if that is farther off than a clock can say.
+    fn until(&self, ahead: Duration) -> Option<Instant> {
+        now().checked_add(self.0.remember)?.checked_add(ahead)
     }
 }
 
 impl State {
     fn is_revoked(&self, subject: Option<&Subject>, id: Option<&str>, issued: Option<SystemTime>) -> bool {
-        let by_id = id.is_some_and(|id| self.ids.contains_key(id));
-        let subject = subject.and_then(|subject| self.subjects.get(subject)).map(|(before, _)| *before);
-        // Who does not say when it was issued may have been issued before.
-        let before = |time: SystemTime| issued.is_none_or(|issued| issued <= time);
-        by_id || subject.is_some_and(before) || self.everybody.is_some_and(|time| is_before(issued, time))
+        let by_id = id.is_some_and(|id| self.ids.get(id).is_some());
+        let of_subject = subject.and_then(|subject| self.subjects.get(subject)).copied();
+        by_id || of_subject.max(self.everybody).is_some_and(|revoked| revoked.has(issued))
     }
 }
 
-/// Who does not say when it was issued may have been issued before.
-fn is_before(issued: Option<SystemTime>, time: SystemTime) -> bool {
-    issued.is_none_or(|issued| issued < time)
-}
-
-fn alive(sessions: &Sessions) -> Vec<Arc<Revocable>> {
-    sessions.values().filter_map(Weak::upgrade).collect()
+fn alive(sessions: &Sessions, closes: impl Fn(Option<SystemTime>) -> bool) -> Vec<Arc<Revocable>> {
+    let meant = sessions.values().filter(|(_, issued)| closes(*issued));
+    meant.filter_map(|(session, _)| session.upgrade()).collect()
 }
 
 fn revoke(sessions: &[Arc<Revocable>]) -> usize {
@@ -307,9 +359,73 @@ mod tests {
     fn revocations_are_forgotten_when_no_token_can_be_as_old() {
         let revocations = Revocations::remember(Duration::ZERO);
         revocations.revoke_id("7");
-        revocations.0.lock().swept = None;
         revocations.revoke_id("8");
         assert!(!revocations.is_revoked(None, Some("7"), None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn revocations_are_remembered_by_a_clock_that_nobody_sets() {
+        let hour = Duration::from_secs(60 * 60);
+        let (day, forever) = (Revocations::new(), Revocations::remember(Duration::MAX));
+        let alice = Subject::new("alice");
+        let are_revoked = || {
+            [&day, &forever].map(|revocations| {
+                // Each of these may forget others.
+                revocations.revoke_id("8");
+                revocations.revoke_subject(&Subject::new("bob"));
+                [(None, Some("7")), (Some(&alice), None)].map(|(subject, id)| revocations.is_revoked(subject, id, None))
+            })
+        };
+        for revocations in [&day, &forever] {
+            revocations.revoke_id("7");
+            revocations.revoke_subject(&alice);
+        }
+        tokio::time::advance(23 * hour).await;
+        assert_eq!(are_revoked(), [[true; 2]; 2]);
+        tokio::time::advance(hour).await;
+        assert_eq!(are_revoked(), [[false; 2], [true; 2]]);
+    }
+
+    #[test]
+    fn a_subject_is_revoked_by_its_issuers_clock() {
+        let revocations = Revocations::new();
+        let (alice, bob) = (Subject::new("alice"), Subject::new("bob"));
+        // The issuer's clock is ahead.
+        let time = SystemTime::now() + Duration::from_secs(20);
+        let just_before = Some(time - Duration::from_secs(1));
+        revocations.revoke_subject(&alice);
+        assert!(!revocations.is_revoked(Some(&alice), None, just_before), "by this machine's clock");
+
+        let sessions: [Arc<Revocable>; 3] = Default::default();
+        let of = [(&alice, just_before), (&alice, Some(time)), (&bob, just_before)];
+        let _registered: Vec<_> = std::iter::zip(&sessions, of)
+            .map(|(session, (subject, issued))| revocations.register(session, Some(subject), None, issued).unwrap())
+            .collect();
+        assert_eq!(revocations.revoke_subject_issued_before(&alice, time), 1);
+        assert_eq!(sessions.each_ref().map(|session| session.is_revoked()), [true, false, false]);
+        for (subject, issued, revoked) in
+            [(&alice, just_before, true), (&alice, None, true), (&alice, Some(time), false), (&bob, just_before, false)]
+        {
+            assert_eq!(revocations.is_revoked(Some(subject), None, issued), revoked, "{subject:?} {issued:?}");
+        }
+    }
+
+    #[test]
+    fn a_revocation_takes_none_back() {
+        let alice = Subject::new("alice");
+        let (earlier, time) = (SystemTime::UNIX_EPOCH, SystemTime::now() + Duration::from_secs(20));
+        for then in [
+            |revocations: &Revocations, alice: &Subject, _| revocations.revoke_subject(alice),
+            |revocations: &Revocations, alice: &Subject, earlier| {
+                revocations.revoke_subject_issued_before(alice, earlier)
+            },
+            |revocations: &Revocations, _: &Subject, earlier| revocations.revoke_issued_before(earlier),
+        ] {
+            let revocations = Revocations::new();
+            revocations.revoke_subject_issued_before(&alice, time);
+            then(&revocations, &alice, earlier);
+            assert!(revocations.is_revoked(Some(&alice), None, Some(time - Duration::from_secs(1))));
+        }
     }
 
     /// Two threads that do each step at the same moment, as nearly as there are processors for them.
