@@ -92,7 +92,7 @@ impl<T> JwtLayer<T> {
         self.set(|settings| settings.allows.push(Arc::new(allow)))
     }
 
-    #[cfg(feature = "test-util")]
+    #[cfg(any(test, feature = "test-util"))]
     pub(crate) fn settings(self) -> Arc<Settings<T>> {
         self.0
     }

@@ -9,7 +9,8 @@
 //!   a good one elsewhere. All of them are taken out of the request, so that nobody inside sees or logs them.
 //! - [`Verifier`] verifies it: keys of one's own, or those that an issuer publishes. Implement [`Verify`] for tokens
 //!   that only their issuer can read.
-//! - At `exp` the connection is closed: 3000, "token expired". [`Session::renew`] goes on with a newer token.
+//! - At `exp` the connection is closed: 3000, "token expired". A wall clock that is set back does not prolong that.
+//!   [`Session::renew`] goes on with a newer token.
 //! - [`Revocations`] takes tokens back, and closes the connections that live on them.
 //! - Every way to fail is told apart, in the status, in `WWW-Authenticate` and in the close frame: see [`TokenError`].
 //!

@@ -19,7 +19,7 @@ use crate::{
     verify::Verified,
 };
 
-/// Wall clocks jump, and machines sleep: a session's end is looked at so often at least.
+/// Wall clocks jump ahead, and machines sleep: a session's end is looked at so often at least.
 const MOST_BLIND: Duration = Duration::from_secs(60);
 
 /// The session of a connection whose token was verified. Only [`JwtLayer`](crate::JwtLayer) makes one.
@@ -43,7 +43,36 @@ struct Held<T> {
     claims: Arc<T>,
     subject: Option<Subject>,
     expires_at: Option<SystemTime>,
+    end: Option<End>,
     _registration: Registration,
+}
+
+/// When the connection is closed, grace included: by the wall clock, or by the clock that nobody sets, whichever comes
+/// first. A wall clock that is set back does not prolong a session, and a machine that slept does not either.
+#[derive(Clone, Copy)]
+struct End {
+    wall: SystemTime,
+    steady: Option<Instant>,
+}
+
+impl End {
+    fn of(expires_at: SystemTime, grace: Duration, time: Time) -> Option<Self> {
+        let wall = expires_at.checked_add(grace)?;
+        let left = wall.duration_since(time.wall).unwrap_or_default();
+        Some(Self { wall, steady: time.steady.checked_add(left) })
+    }
+
+    fn left(self, time: Time) -> Duration {
+        let wall = self.wall.duration_since(time.wall).unwrap_or_default();
+        self.steady.map_or(wall, |steady| wall.min(steady.saturating_duration_since(time.steady)))
+    }
+}
+
+/// The time by both clocks.
+#[derive(Clone, Copy)]
+struct Time {
+    wall: SystemTime,
+    steady: Instant,
 }
 
 const NEVER: u64 = u64::MAX;
@@ -105,8 +134,7 @@ impl<T: Send + Sync + 'static> Session<T> {
         if self.revoked() {
             return Err(TokenError::Revoked);
         }
-        settings.spend(&verified)?;
-        self.0.hold(verified)?;
+        self.0.begin(verified)?;
         Ok(self.expires_at())
     }
 
@@ -120,8 +148,7 @@ impl<T: Send + Sync + 'static> Session<T> {
     pub(crate) fn open(&self, verified: Verified<T>) -> Result<(), TokenError> {
         let settings = &self.0.settings;
         settings.authorize(&verified)?;
-        settings.spend(&verified)?;
-        self.0.hold(verified)
+        self.0.begin(verified)
     }
 
     pub(crate) fn attach(&self, connection: &Connection) {
@@ -134,8 +161,16 @@ impl<T: 'static> Live<T> {
         lock(&self.token)
     }
 
+    /// Spends a token and holds it. The verifier's clock, which may be anybody's code, is read before anything is done:
+    /// if it panics, nothing is half done.
+    fn begin(&self, verified: Verified<T>) -> Result<(), TokenError> {
+        let time = self.time(now());
+        self.settings.spend(&verified, time.wall)?;
+        self.hold(verified, time)
+    }
+
     /// Goes on with a token, unless it ends sooner than the one that is held, or is revoked.
-    fn hold(&self, verified: Verified<T>) -> Result<(), TokenError> {
+    fn hold(&self, verified: Verified<T>, time: Time) -> Result<(), TokenError> {
         let Verified { claims, subject, id, issued_at, expires_at } = verified;
         let revocations = &self.settings.revocations;
         let registration = revocations.register(&self.revocable, subject.as_ref(), id.as_deref(), issued_at)?;
@@ -143,11 +178,12 @@ impl<T: 'static> Live<T> {
         if self.revocable.is_revoked() {
             return Err(TokenError::Revoked);
         }
-        let held = Held { claims: Arc::new(claims), subject, expires_at, _registration: registration };
+        let end = expires_at.and_then(|expires_at| End::of(expires_at, self.settings.grace, time));
+        let held = Held { claims: Arc::new(claims), subject, expires_at, end, _registration: registration };
         let left = self.replace(held);
         // Nothing is locked: whose claims these are may ask the session as they are dropped.
         drop(left);
-        self.look_again(self.settings.verifier.now(), now());
+        self.look_again(time);
         Ok(())
     }
 
@@ -160,17 +196,23 @@ impl<T: 'static> Live<T> {
 
     /// Whether the session is over. If not, says when to look again.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
-        !self.look_again(self.settings.verifier.now(), now)
+        !self.look_again(self.time(now))
     }
 
-    fn look_again(&self, wall: SystemTime, now: Instant) -> bool {
-        let ends = self.token().as_ref().and_then(|held| held.expires_at);
-        let Some(ends) = ends.and_then(|ends| ends.checked_add(self.settings.grace)) else {
+    /// To be called where nothing is locked: the verifier's clock may be anybody's code.
+    fn time(&self, steady: Instant) -> Time {
+        Time { wall: self.settings.verifier.now(), steady }
+    }
+
+    fn look_again(&self, time: Time) -> bool {
+        // Locked to the end, so that of two at once the one that has seen the newer token says when.
+        let token = self.token();
+        let Some(end) = token.as_ref().and_then(|held| held.end) else {
             self.look_at.store(NEVER, Ordering::Relaxed);
             return true;
         };
-        let left = ends.duration_since(wall).unwrap_or_default();
-        let look_at = now.saturating_duration_since(self.created) + left.min(MOST_BLIND);
+        let left = end.left(time);
+        let look_at = time.steady.saturating_duration_since(self.created) + left.min(MOST_BLIND);
         self.look_at.store(u64::try_from(look_at.as_nanos()).unwrap_or(NEVER - 1), Ordering::Relaxed);
         !left.is_zero()
     }
@@ -201,5 +243,146 @@ impl<T> Clone for Session<T> {
 impl<T> fmt::Debug for Session<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session").field("connection", &self.0.revocable.connection()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        future::Future,
+        panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+        pin::pin,
+        sync::atomic::AtomicUsize,
+        task::{Context, Waker},
+    };
+
+    use portcullis_core::{
+        policy::{Action, Policy, Standing},
+        testing::Clock,
+    };
+
+    use super::*;
+    use crate::{JwtLayer, Revocations, Verification, Verify, policy::Expiry};
+
+    const MINUTE: Duration = Duration::from_secs(60);
+    const HOUR: Duration = Duration::from_secs(60 * 60);
+
+    /// Tokens are the hour at which they end, by a clock that panics when it is told to.
+    struct Hours {
+        clock: Clock,
+        /// How often it may be read.
+        reads: Arc<AtomicUsize>,
+    }
+
+    impl Verify<()> for Hours {
+        fn verify(&self, token: &str) -> Verification<()> {
+            let mut verified = Verified::new(());
+            verified.subject = Some(Subject::new("alice"));
+            verified.id = Some(token.into());
+            verified.expires_at = token.parse().ok().map(|hours: u32| SystemTime::UNIX_EPOCH + hours * HOUR);
+            Verification::ready(Ok(verified))
+        }
+
+        fn now(&self) -> SystemTime {
+            let reads = self.reads.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |reads| reads.checked_sub(1));
+            if reads.is_err() {
+                resume_unwind(Box::new("the clock is broken"));
+            }
+            self.clock.now()
+        }
+    }
+
+    struct Kit {
+        clock: Clock,
+        reads: Arc<AtomicUsize>,
+        revocations: Revocations,
+        session: Session<()>,
+        policy: Expiry<()>,
+    }
+
+    /// A session of an hour.
+    async fn kit(change: impl FnOnce(JwtLayer<()>) -> JwtLayer<()>) -> Kit {
+        let (clock, reads) = (Clock::at(SystemTime::UNIX_EPOCH), Arc::new(AtomicUsize::new(usize::MAX)));
+        let revocations = Revocations::new();
+        let layer = JwtLayer::new(Hours { clock: clock.clone(), reads: reads.clone() });
+        let session = Session::new(change(layer.revocations(revocations.clone())).settings(), false);
+        session.open(session.0.settings.verify("1").await.unwrap()).unwrap();
+        let policy = Expiry(session.0.clone());
+        Kit { clock, reads, revocations, session, policy }
+    }
+
+    impl Kit {
+        /// Waits until a time, with each look that is due on the way. Returns whether the session is over then.
+        async fn is_over_at(&mut self, time: Instant) -> bool {
+            let standing = Standing::default();
+            while let Some(due) = self.policy.deadline(&standing).filter(|due| *due <= time) {
+                tokio::time::sleep_until(due.into()).await;
+                if matches!(self.policy.on_deadline(&standing, now()), Action::Close(_)) {
+                    return true;
+                }
+            }
+            tokio::time::sleep_until(time.into()).await;
+            false
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_set_back_does_not_prolong_a_session() {
+        for grace in [Duration::ZERO, HOUR / 2] {
+            let mut kit = kit(|layer| layer.grace(grace)).await;
+            let began = now();
+            tokio::time::advance(HOUR / 2).await;
+            kit.clock.set(SystemTime::UNIX_EPOCH);
+            assert!(!kit.is_over_at(began + grace + 59 * MINUTE).await, "{grace:?}");
+            assert!(kit.is_over_at(began + grace + HOUR).await, "{grace:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_set_back_does_not_keep_a_session_from_being_renewed() {
+        let mut kit = kit(|layer| layer).await;
+        tokio::time::advance(HOUR / 2).await;
+        kit.clock.set(SystemTime::UNIX_EPOCH);
+        let renewed = now();
+        assert_eq!(kit.session.renew("2").await, Ok(Some(SystemTime::UNIX_EPOCH + 2 * HOUR)));
+        assert!(!kit.is_over_at(renewed + 119 * MINUTE).await);
+        assert!(kit.is_over_at(renewed + 2 * HOUR).await);
+    }
+
+    fn panics(act: impl FnOnce()) -> bool {
+        catch_unwind(AssertUnwindSafe(act)).is_err()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_panics_leaves_no_renewal_half_done() {
+        for reads in 0..3 {
+            let Kit { reads: left, revocations, session, .. } = kit(|layer| layer.single_use(10)).await;
+            left.store(reads, Ordering::Relaxed);
+            let panicked = panics(|| {
+                let renewed = pin!(session.renew("2")).poll(&mut Context::from_waker(Waker::noop()));
+                assert!(renewed.is_ready());
+            });
+            left.store(usize::MAX, Ordering::Relaxed);
+            let hours = if panicked { 1 } else { 2 };
+            assert_eq!(session.expires_at(), Some(SystemTime::UNIX_EPOCH + hours * HOUR), "{reads} reads");
+            assert_eq!(revocations.revoke_id("2"), usize::from(!panicked), "{reads} reads");
+            assert_eq!(session.renew("3").await.is_ok(), panicked, "{reads} reads: nothing is locked");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_panics_when_a_session_is_due_leaves_nothing_locked() {
+        let mut kit = kit(|layer| layer).await;
+        let began = now();
+        assert!(!kit.is_over_at(began + HOUR / 2).await);
+        let due = kit.policy.deadline(&Standing::default()).unwrap();
+        tokio::time::advance(HOUR).await;
+        kit.reads.store(0, Ordering::Relaxed);
+        assert!(panics(|| drop(kit.policy.on_deadline(&Standing::default(), now()))));
+        assert_eq!(kit.policy.deadline(&Standing::default()), Some(due), "it is still due");
+        assert_eq!(kit.session.claims().as_deref(), Some(&()));
+        kit.reads.store(usize::MAX, Ordering::Relaxed);
+        assert!(kit.is_over_at(now()).await);
+        assert_eq!(kit.revocations.revoke_id("1"), 1);
     }
 }

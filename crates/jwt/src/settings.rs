@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use crate::{
@@ -70,11 +70,11 @@ impl<T: 'static> Settings<T> {
     }
 
     /// Uses a ticket up, where tokens are tickets.
-    pub(crate) fn spend(&self, verified: &Verified<T>) -> Result<(), TokenError> {
+    pub(crate) fn spend(&self, verified: &Verified<T>, now: SystemTime) -> Result<(), TokenError> {
         let Some(tickets) = &self.tickets else { return Ok(()) };
         let id = verified.id.as_deref().ok_or(TokenError::Invalid("a ticket without a name"))?;
         let until = verified.expires_at.ok_or(TokenError::Invalid("a ticket that does not expire"))?;
-        tickets.spend(id, until, self.verifier.now())
+        tickets.spend(id, until, now)
     }
 
     /// Says once that any page may act for a user.

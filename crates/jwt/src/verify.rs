@@ -59,7 +59,7 @@ pub trait Verify<T>: Send + Sync + 'static {
         MAX_TOKEN
     }
 
-    /// The time, as the verifier sees it.
+    /// The time, as the verifier sees it. A panic in it leaves a session as it was.
     fn now(&self) -> SystemTime {
         SystemTime::now()
     }
