@@ -110,8 +110,8 @@ impl Door {
             guarded.complete(&response, None);
             return unaccepted(&handshake, response);
         };
-        // Until the closing handshake has ended, too: those are bounded for the whole process, and whoever is refused and
-        // never answers must leave some to others.
+        // Until the closing handshake has ended, too: those are bounded for the whole process, and clients that are
+        // refused and never answer must leave some to others.
         guarded.connection().hold(slot);
         // Nobody opens it: the connection is closed already when it comes.
         let gate = Gate::new(|_| std::future::pending());
@@ -126,8 +126,8 @@ fn frame<B>(settings: &Settings, response: &Response<B>) -> Option<CloseFrame> {
     settings.table.frame(response.status(), response.headers(), refusal)
 }
 
-/// An answer of HTTP's to a handshake, whatever its status: a proxy that takes any for a `101` would pass on what its client
-/// sends behind it.
+/// An answer of HTTP's to a handshake, whatever its status: a proxy that takes any for a `101` would pass on what its
+/// client sends behind it.
 fn unaccepted<B>(handshake: &Handshake, mut response: Response<B>) -> Response<B> {
     let status = response.status();
     let headers = response.headers_mut();

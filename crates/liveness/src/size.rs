@@ -30,7 +30,8 @@ use crate::{
 ///
 /// # Defaults
 ///
-/// One fragment for each 64 bytes of the limit, but at least 4,096; 30 s for a message; 1009, with the limit in its reason.
+/// One fragment for each 64 bytes of the limit, but at least 4,096; 30 s for a message; 1009, with the limit in its
+/// reason.
 ///
 /// ```
 /// use portcullis_liveness::MessageSizeLayer;

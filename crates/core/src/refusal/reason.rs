@@ -127,7 +127,8 @@ impl Refusal {
         self
     }
 
-    /// One sentence for whoever reads the body. Text of the peer's must be quoted in it, without control characters, and cut.
+    /// One sentence for whoever reads the body. Text of the peer's must be quoted in it, without control characters,
+    /// and cut.
     pub fn sentence(mut self, sentence: impl Into<Cow<'static, str>>) -> Self {
         self.sentence = sentence.into();
         self
@@ -164,7 +165,7 @@ impl Refusal {
     }
 
     /// The response: the status, `Retry-After` and the header, and a body that is empty, or the sentence where the body
-    /// is axum's, as plain text. It is the last of its connection, unless it was said that it [answers](Self::answering) something else
+    /// is axum's, as plain text. It is the last of its connection, unless it [answers](Self::answering) something else
     /// than a handshake over HTTP/1.
     ///
     /// It is counted and logged here, once, with features `metrics` and `tracing`.

@@ -80,7 +80,7 @@ fn zombie(address: SocketAddr) -> Result<Saw> {
     open(address, "/ws")?.linger(b"\x81\x05hello")
 }
 
-/// A client that wants the only seat, whose holder has said too much and is gone since, without a word and with a reset.
+/// A client that wants the only seat, whose holder has said too much and is gone since, with a reset.
 fn abandoned(address: SocketAddr) -> Result<Saw> {
     let mut holder = open(address, "/delayed")?;
     holder.send(&frames(100, 0x81, &[b'a'; 200]))?;

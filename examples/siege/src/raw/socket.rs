@@ -115,7 +115,7 @@ impl Raw {
         Ok(Saw::Open { messages: 0 })
     }
 
-    /// Leaves with a reset: the kernel sends one where something is left unread, and something is once an echo has come.
+    /// Leaves with a reset: the kernel sends one where something is left unread, as an echo is here.
     pub(crate) fn reset(self) -> Result<()> {
         self.stream.set_read_timeout(Some(PATIENCE))?;
         self.stream.peek(&mut [0])?;
