@@ -1,9 +1,12 @@
 //! Why a token was not accepted, and what each reason is as a label, a response and a close frame.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, time::Duration};
 
 use http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE};
 use portcullis_core::{CloseCode, CloseFrame, IntoClose, refusal::Refusal};
+
+/// When a client may try again whose token could not be judged.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Why a token was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,7 +28,7 @@ pub enum TokenError {
     Used,
     /// It is valid, and does not allow this.
     Forbidden(&'static str),
-    /// It cannot be judged now: the issuer's keys are not to be had.
+    /// It cannot be judged now: the issuer's keys are not to be had, or the verification took too long.
     Unavailable,
 }
 
@@ -55,7 +58,8 @@ impl TokenError {
         CloseFrame::new(code, self.to_string())
     }
 
-    /// The refusal of a handshake: 401, 403 or 503, with `WWW-Authenticate` as RFC 6750, section 3, has it.
+    /// The refusal of a handshake: 401 or 403, with `WWW-Authenticate` as RFC 6750, section 3, has it, or 503 with
+    /// `Retry-After`.
     pub fn refusal(self) -> Refusal {
         let (status, challenge) = match self {
             Self::Missing => (StatusCode::UNAUTHORIZED, Some("Bearer")),
@@ -67,7 +71,7 @@ impl TokenError {
         let refusal = Refusal::new(self.kind(), status).close(self.close_frame()).sentence(self.to_string());
         match challenge {
             Some(challenge) => refusal.header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge)),
-            None => refusal,
+            None => refusal.retry_after(RETRY_AFTER),
         }
     }
 }

@@ -14,7 +14,8 @@ use crate::error::TokenError;
 ///
 /// # Defaults
 ///
-/// 10 s for the message and its verification, 8 KiB, and no answer.
+/// 10 s for the message and its verification, 8 KiB, and no answer. Without a message by then the connection is closed
+/// with 3000, and with one whose verification has not ended with 1013.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct First {

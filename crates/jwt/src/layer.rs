@@ -76,6 +76,14 @@ impl<T> JwtLayer<T> {
         self.set(|settings| settings.grace = grace)
     }
 
+    /// How long a verification may take that has to wait, for keys or for the issuer's word. 10 s by default. Of one that
+    /// takes longer, the handshake is refused with 503, a connection that has sent its token with the first message is
+    /// closed with 1013, and [`Session::renew`](crate::Session::renew) fails with
+    /// [`TokenError::Unavailable`](crate::TokenError::Unavailable).
+    pub fn verify_timeout(self, time: Duration) -> Self {
+        self.set(|settings| settings.verify_timeout = time)
+    }
+
     /// Where tokens are taken back.
     pub fn revocations(self, revocations: Revocations) -> Self {
         self.set(|settings| settings.revocations = revocations)

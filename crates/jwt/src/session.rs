@@ -276,6 +276,9 @@ mod tests {
 
     impl Verify<()> for Hours {
         fn verify(&self, token: &str) -> Verification<()> {
+            if token == "never" {
+                return Verification::wait(std::future::pending());
+            }
             let mut verified = Verified::new(());
             verified.subject = Some(Subject::new("alice"));
             verified.id = Some(token.into());
@@ -347,6 +350,14 @@ mod tests {
         assert_eq!(kit.session.renew("2").await, Ok(Some(SystemTime::UNIX_EPOCH + 2 * HOUR)));
         assert!(!kit.is_over_at(renewed + 119 * MINUTE).await);
         assert!(kit.is_over_at(renewed + 2 * HOUR).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_renewal_whose_verification_never_ends_is_given_up() {
+        let kit = kit(|layer| layer.verify_timeout(MINUTE)).await;
+        let began = now();
+        let renewed = tokio::time::timeout(HOUR, kit.session.renew("never")).await;
+        assert_eq!((renewed, now() - began), (Ok(Err(TokenError::Unavailable)), MINUTE));
     }
 
     fn panics(act: impl FnOnce()) -> bool {

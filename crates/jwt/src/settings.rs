@@ -25,6 +25,7 @@ pub(crate) struct Settings<T> {
     pub(crate) optional: bool,
     pub(crate) report_only: bool,
     pub(crate) grace: Duration,
+    pub(crate) verify_timeout: Duration,
     pub(crate) revocations: Revocations,
     pub(crate) tickets: Option<Arc<Tickets>>,
     pub(crate) allows: Vec<Arc<Allow<T>>>,
@@ -42,6 +43,7 @@ impl<T> Settings<T> {
             optional: false,
             report_only: false,
             grace: Duration::ZERO,
+            verify_timeout: Duration::from_secs(10),
             revocations: Revocations::new(),
             tickets: None,
             allows: Vec::new(),
@@ -56,12 +58,23 @@ impl<T: 'static> Settings<T> {
         if named { &self.sources } else { &[Source::Bearer] }
     }
 
-    /// Asks the verifier, unless the token is longer than it wants to see.
-    pub(crate) fn verify(&self, token: &str) -> Verification<T> {
+    /// Asks the verifier, unless the token is longer than it wants to see, and gives up if it takes too long.
+    pub(crate) fn verify(&self, token: &str) -> Verification<T>
+    where
+        T: Send,
+    {
+        self.verify_within(token, Duration::MAX)
+    }
+
+    /// As [`verify`](Self::verify), with no more time than this.
+    pub(crate) fn verify_within(&self, token: &str, time: Duration) -> Verification<T>
+    where
+        T: Send,
+    {
         if token.len() > self.verifier.max_len() {
             return Verification::ready(Err(TokenError::Invalid("too long")));
         }
-        self.verifier.verify(token)
+        self.verifier.verify(token).within(self.verify_timeout.min(time))
     }
 
     pub(crate) fn authorize(&self, verified: &Verified<T>) -> Result<(), TokenError> {
@@ -99,6 +112,7 @@ impl<T> Clone for Settings<T> {
             optional: self.optional,
             report_only: self.report_only,
             grace: self.grace,
+            verify_timeout: self.verify_timeout,
             revocations: self.revocations.clone(),
             tickets: self.tickets.clone(),
             allows: self.allows.clone(),

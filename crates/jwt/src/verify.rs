@@ -5,10 +5,11 @@ use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use portcullis_core::identity::Subject;
+use tokio::time::timeout;
 
 use crate::error::TokenError;
 
@@ -80,9 +81,23 @@ impl<T> Verification<T> {
         Self(Kind::Ready(Some(Box::new(result))))
     }
 
-    /// Somebody must be asked.
+    /// Somebody must be asked. The layer gives up after
+    /// [`JwtLayer::verify_timeout`](crate::JwtLayer::verify_timeout), and drops the future.
     pub fn wait(future: impl Future<Output = Result<Verified<T>, TokenError>> + Send + 'static) -> Self {
         Self(Kind::Waiting(Box::pin(future)))
+    }
+
+    /// Gives up after a time, if it has to wait at all.
+    pub(crate) fn within(self, time: Duration) -> Self
+    where
+        T: Send + 'static,
+    {
+        match self.0 {
+            Kind::Waiting(future) => {
+                Self::wait(async move { timeout(time, future).await.unwrap_or(Err(TokenError::Unavailable)) })
+            }
+            ready @ Kind::Ready(_) => Self(ready),
+        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! The gate in front of a handler whose client sends its token with the first message.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use portcullis_core::{
     CloseFrame,
+    clock::now,
     gate::{FirstMessage, Gate},
     upgrade::Guarded,
 };
@@ -19,9 +20,12 @@ pub(super) fn gate<T: Send + Sync + 'static>(
     let (settings, connection) = (settings.clone(), guarded.connection().clone());
     let first = settings.first.clone().unwrap_or_else(First::raw);
     let (within, at_most) = (first.within, first.at_most);
+    // No later than the gate's own: a client whose verification is slow is not told that it has sent no token.
+    let until = now().checked_add(within);
     let judge = async move |message: FirstMessage| -> Result<Option<String>, CloseFrame> {
         let open = async {
-            let verified = settings.verify(&first.token(&message)?).await?;
+            let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(now()));
+            let verified = settings.verify_within(&first.token(&message)?, left).await?;
             session.open(verified)
         };
         match open.await {

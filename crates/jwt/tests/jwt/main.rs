@@ -5,6 +5,7 @@
 mod https;
 #[cfg(all(feature = "jwks", feature = "rust_crypto"))]
 mod jwks;
+mod patience;
 #[cfg(feature = "tracing")]
 mod service;
 #[cfg(feature = "rust_crypto")]
