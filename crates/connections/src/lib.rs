@@ -7,7 +7,8 @@
 //! - [`ConnectionLimitLayer`] limits live connections: of the server, a client address, a subject, or a key of one's own,
 //!   several at once, all or none. A permit is held until the closing handshake has ended, and freed once on every path.
 //! - What is full refuses (503 for the server, 429 for others), or evicts the oldest of the same key when the newcomer's
-//!   handshake is accepted.
+//!   handshake is accepted. A permit may be held until the handler has returned, too, where its work is what is scarce:
+//!   [`ConnectionLimitLayer::until_handler_returns`].
 //! - [`ClientIpLayer`] finds the client's address: the peer's, or, where that is a proxy that the user trusts, what the
 //!   proxies say, from the right.
 //! - [`Connections`] lists the live connections, and closes them by whatever they have in common.

@@ -15,7 +15,9 @@ impl Limit {
         Self { most, evict: false, work: false }
     }
 
-    /// Beyond that, the oldest makes room as soon as the newcomer's handshake is accepted.
+    /// Beyond that, the oldest makes room as soon as the newcomer's handshake is accepted. This bounds connections, and not
+    /// the handlers that work on after theirs was closed:
+    /// [`until_handler_returns`](crate::ConnectionLimitLayer::until_handler_returns) bounds both.
     pub const fn evict_oldest(self) -> Self {
         Self { evict: true, ..self }
     }
