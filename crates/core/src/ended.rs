@@ -29,12 +29,20 @@ impl EndedBy {
 }
 
 /// How a connection ended.
+///
+/// A client that is lost is [`EndedBy::Transport`] and has no `frame`, whatever was sent to it: a count of codes by `frame`
+/// does not take it for a client that has closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Ended {
     /// Who ended it.
     pub by: EndedBy,
-    /// The close frame that ended it, if there was one.
+    /// The close frame that ended it. `None` if the transport ended first, or an abort.
     pub frame: Option<CloseFrame>,
+    /// The close frame that was sent to the peer, which need not have read it: the first, or the answer to the peer's.
+    pub sent: Option<CloseFrame>,
+    /// The close frame that the peer had sent by the time the connection was taken from its handler.
+    pub received: Option<CloseFrame>,
     /// Whether the frame could not be sent: a stalled handler had left half a frame of its own on the wire.
     pub cut_short: bool,
 }
@@ -42,6 +50,6 @@ pub struct Ended {
 impl Ended {
     /// The guard dropped the transport as it was.
     pub(crate) fn aborted() -> Self {
-        Self { by: EndedBy::Guard, frame: None, cut_short: true }
+        Self { by: EndedBy::Guard, frame: None, sent: None, received: None, cut_short: true }
     }
 }

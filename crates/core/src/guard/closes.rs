@@ -42,11 +42,12 @@ impl Closes {
         self.handler.is_some()
     }
 
-    /// Takes what the handler has closed with.
-    pub(super) fn take_handlers(&mut self) -> Option<CloseFrame> {
-        self.handler.take()
+    /// What the peer has closed with.
+    pub(super) fn peers(&self) -> Option<&CloseFrame> {
+        self.peer.as_ref()
     }
 
+    /// What the handler has closed with.
     pub(super) fn handlers(&self) -> Option<&CloseFrame> {
         self.handler.as_ref()
     }
@@ -94,7 +95,8 @@ impl Closes {
 
     /// How a connection ended on which nothing more can be said.
     pub(super) fn ended(&self) -> Ended {
-        let frame = self.peer.as_ref().or(self.handler.as_ref()).cloned();
-        Ended { by: self.ended_by(EndedBy::Transport), frame, cut_short: false }
+        let (by, sent, received) = (self.ended_by(EndedBy::Transport), self.handler.clone(), self.peer.clone());
+        let frame = received.clone().or(sent.clone()).filter(|_| by != EndedBy::Transport);
+        Ended { by, frame, sent, received, cut_short: false }
     }
 }

@@ -273,7 +273,10 @@ impl Guard {
         }
         let mut discarded = std::mem::take(&mut self.discarded);
         discarded.follow(self.inbound_payload_left(), &backlog);
-        let ended = Ended { by: ending.by, frame: ending.frame.or(self.closes.take_handlers()), cut_short };
+        let (by, handlers) = (ending.by, self.closes.handlers().cloned());
+        let sent = handlers.clone().or(ending.frame.clone().filter(|_| !cut_short));
+        let frame = ending.frame.or(handlers).filter(|_| by != EndedBy::Transport);
+        let ended = Ended { by, frame, sent, received: self.closes.peers().cloned(), cut_short };
         Some(Taken { unsent, discarded, ended })
     }
 

@@ -134,33 +134,34 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Held<T> {
     }
 
     fn turn_away(mut self, shared: &Shared<T>, turned: Turned, shutdown_first: bool) {
-        let cut_short = matches!(turned, Turned::Aborted);
+        let aborted = matches!(turned, Turned::Aborted);
         let mut discarded = Discarded::default();
-        let (by, frame) = match turned {
+        let (by, said, received) = match turned {
             Turned::Guard(frame) => {
                 shared.about.life.turned_away(&shared.about.scope);
-                (EndedBy::Guard, Some(frame))
+                (EndedBy::Guard, Some(frame), None)
             }
             Turned::Peer(result) => {
                 discarded.close();
-                (EndedBy::Peer, Some(result.unwrap_or_else(MalformedClose::answer)))
+                let received = result.unwrap_or_else(MalformedClose::answer);
+                (EndedBy::Peer, Some(received.clone()), Some(received))
             }
-            Turned::Gone => (EndedBy::Transport, None),
-            Turned::Aborted => (EndedBy::Guard, None),
+            Turned::Gone | Turned::Aborted => (EndedBy::Transport, None, None),
         };
-        let (policies, bounds) = {
+        let (lost, policies, bounds) = {
             let mut state = lock(&shared.state);
-            let (_ended, _no_transport, policies) = state.end();
-            (policies, state.bounds)
+            let (lost, _no_transport, policies) = state.end();
+            (lost, policies, state.bounds)
         };
-        let Some(frame) = frame else {
+        let Some(frame) = said else {
             drop((policies, self.io));
-            return shared.about.end(Ended { by, frame, cut_short });
+            return shared.about.end(if aborted { Ended::aborted() } else { lost });
         };
         let mut unsent = self.outbox.split_off(self.sent);
         put_close(&mut unsent, &frame);
         discarded.follow(0, &self.inbox);
-        let taken = Taken { unsent, discarded, ended: Ended { by, frame: Some(frame), cut_short: false } };
+        let ended = Ended { by, frame: Some(frame.clone()), sent: Some(frame), received, cut_short: false };
+        let taken = Taken { unsent, discarded, ended };
         spawn_closing(&shared.about, ClosingHandshake::new(self.io, taken, shutdown_first, bounds, policies));
     }
 }

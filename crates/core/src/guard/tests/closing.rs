@@ -388,13 +388,13 @@ fn the_transport_ends() {
             "without a close: the handler reads the end, and drops its socket",
             None,
             vec![Opens, Peer(0x81, b"q"), PeerEnds, HandlerDrops],
-            ["close no code", "q, end", "transport: no code, after 0 ms"],
+            ["close no code", "q, end", "transport: no frame, after 0 ms"],
         ),
         (
             "in the middle of a header, which the library may see",
             None,
             vec![Opens, PeerRaw(b"\x81"), PeerEnds, HandlerDrops],
-            ["close no code", "end", "transport: no code, after 0 ms"],
+            ["close no code", "end", "transport: no frame, after 0 ms"],
         ),
         (
             "behind the peer's close",

@@ -3,11 +3,15 @@
 use super::rig::{
     Rig,
     Step::{
-        self, Aborts, Closes, Handler, HandlerDrops, HandlerRaw, HandlerShutsDown, Opens, Peer, PeerResets, Supervised,
+        self, Aborts, Closes, Handler, HandlerDrops, HandlerRaw, HandlerShutsDown, Opens, Peer, PeerEnds, PeerResets,
+        Supervised,
     },
     close, delays,
 };
-use crate::guard::{Next, Reads, Requested, Writes};
+use crate::{
+    close::CloseFrame,
+    guard::{Next, Reads, Requested, Writes},
+};
 
 /// What happened, and then: reads, writes, whether the handler has the transport, whether it is ending or aborted, and
 /// whether a driver is wanted.
@@ -108,5 +112,39 @@ fn a_handler_is_done_once_its_socket_is_gone_and_it_has_nothing_to_say() {
     ] {
         let rig = Rig::after(&steps);
         assert_eq!((rig.guard.is_abandoned(), rig.guard.is_handled()), (abandoned, handled), "{steps:?}");
+    }
+}
+
+#[test]
+fn what_was_sent_and_what_was_received_are_two_things() {
+    let code = |code| Some(close(code));
+    for (name, steps, frame, sent, received) in [
+        ("a lost client", vec![Opens, PeerEnds, HandlerDrops], None, Some(CloseFrame::empty()), None),
+        (
+            "a lost client of a supervised handler",
+            vec![Opens, Supervised, PeerEnds, HandlerDrops, Step::Finishes(1000)],
+            None,
+            code(1000),
+            None,
+        ),
+        ("a reset", vec![Opens, PeerResets, HandlerDrops], None, None, None),
+        (
+            "the peer closes",
+            vec![Opens, Peer(0x88, b"\x03\xe9"), Handler(0x88, b"\x03\xe8"), HandlerDrops],
+            code(1000),
+            code(1000),
+            code(1001),
+        ),
+        ("the guard closes", vec![Opens, Closes(1008, Some(0))], code(1008), code(1008), None),
+        (
+            "there is no place for it",
+            vec![Opens, HandlerRaw(b"\x81\x02a"), Closes(1008, Some(0))],
+            code(1008),
+            None,
+            None,
+        ),
+    ] {
+        let (_, ended) = Rig::after(&steps).ended.unwrap();
+        assert_eq!((ended.frame, ended.sent, ended.received), (frame, sent, received), "{name}");
     }
 }

@@ -69,7 +69,7 @@ pub(super) struct Rig {
     handler_saw: Vec<String>,
     peer: Vec<u8>,
     taken: Option<(u128, Taken)>,
-    ended: Option<(u128, Ended)>,
+    pub(super) ended: Option<(u128, Ended)>,
 }
 
 impl Rig {
