@@ -55,7 +55,10 @@ impl<const KINDS: usize> Table<KINDS> {
     /// Does something with the state of a key, and sweeps a few others on the way; not at time nought.
     pub fn with<R>(&self, key: Key, now: u64, change: impl FnOnce(&mut [u64; KINDS]) -> R) -> R {
         let mut shard = self.lock(key.own(), now);
-        if let Some(state) = shard.state(key.own(), self.most - GROUPS * self.spare) {
+        if let Some(state) = shard.entries.get_mut(&key.own()) {
+            return change(state);
+        }
+        if let Some(state) = shard.insert(key.own(), self.most - GROUPS * self.spare) {
             return change(state);
         }
         drop(shard);
@@ -76,6 +79,7 @@ impl<const KINDS: usize> Table<KINDS> {
         change(&mut self.lock(key.group(GROUPS - 1), 0).others)
     }
 
+    #[inline]
     fn lock(&self, name: Name, now: u64) -> MutexGuard<'_, Shard<KINDS>> {
         let Name([_, place]) = name;
         let shard = &self.shards[usize::from(place.to_le_bytes()[0]) % SHARDS];
@@ -95,16 +99,16 @@ impl<const KINDS: usize> Table<KINDS> {
 
 impl<const KINDS: usize> Shard<KINDS> {
     /// The state that there is, or a new one if there are less than so many.
-    #[inline]
     fn state(&mut self, name: Name, most: usize) -> Option<&mut [u64; KINDS]> {
-        let at = match self.entries.get_index_of(&name) {
-            Some(at) => at,
-            None => self.insert(name, most)?,
-        };
-        self.entries.get_index_mut(at).map(|(_, state)| state)
+        if self.entries.contains_key(&name) {
+            return self.entries.get_mut(&name);
+        }
+        self.insert(name, most)
     }
 
-    fn insert(&mut self, name: Name, most: usize) -> Option<usize> {
+    /// The state of a name that has none, if there are less than so many.
+    #[cold]
+    fn insert(&mut self, name: Name, most: usize) -> Option<&mut [u64; KINDS]> {
         if self.entries.len() >= most {
             return None;
         }
@@ -112,7 +116,7 @@ impl<const KINDS: usize> Shard<KINDS> {
             // Doubling would leave half of it empty.
             self.entries.reserve_exact(self.entries.len() / 4 + 8);
         }
-        Some(self.entries.insert_full(name, [0; KINDS]).0)
+        Some(self.entries.entry(name).or_insert([0; KINDS]))
     }
 
     fn sweep(&mut self, now: u64, period: u64) {
