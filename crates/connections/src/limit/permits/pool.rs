@@ -60,10 +60,15 @@ impl<C: Clone> Pool<C> {
 
     /// The shards of all names, each once and in ascending order: of two that want the same, one waits for the other.
     fn lock_all(&self, names: &[(Name, Limit)]) -> Vec<Locked<'_, C>> {
-        let mut wanted: Vec<usize> = names.iter().map(|(name, _)| name.shard(SHARDS)).collect();
-        wanted.sort_unstable();
-        wanted.dedup();
-        wanted.into_iter().map(|index| (index, lock(&self.shards[index]))).collect()
+        let mut wanted = [false; SHARDS];
+        for (name, _) in names {
+            wanted[name.shard(SHARDS)] = true;
+        }
+        let mut locked = Vec::with_capacity(names.len());
+        for (index, _) in wanted.into_iter().enumerate().filter(|(_, wanted)| *wanted) {
+            locked.push((index, lock(&self.shards[index])));
+        }
+        locked
     }
 
     #[cfg(test)]
