@@ -81,7 +81,7 @@ const PARTS: [(&str, Compare); 9] = [
     ("idle", idle::compare),
     ("nagle", nagle::compare),
     ("costs", costs::compare),
-    ("scale", |_| scale::compare()),
+    ("scale", scale::compare),
 ];
 
 /// One part, without the gates.

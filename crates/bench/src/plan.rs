@@ -24,6 +24,8 @@ pub(crate) struct Plan {
     pub(crate) waits: u32,
     /// Messages that are counted exactly under valgrind; allocations are counted over more.
     pub(crate) exact: u64,
+    /// How many others there are where the cost of one is measured.
+    pub(crate) others: [u32; 4],
 }
 
 impl Plan {
@@ -38,6 +40,7 @@ impl Plan {
             pinged_span: 2 * INTERVAL,
             waits: 20,
             exact: 4096,
+            others: [1_000, 10_000, 100_000, 1_000_000],
         }
     }
 
@@ -52,6 +55,7 @@ impl Plan {
             pinged_span: INTERVAL,
             waits: 5,
             exact: 512,
+            others: [10, 100, 1_000, 10_000],
         }
     }
 }

@@ -10,37 +10,34 @@ use portcullis_core::{Connection, GuardedIo, identity::Subject, settings::Settin
 use portcullis_quota::{Key, Secret, Table};
 use tokio::io::{DuplexStream, duplex};
 
-use crate::{report, runtime};
+use crate::{plan::Plan, report, runtime, stats::Spread};
 
-/// How many others there are.
-const SIZES: [u32; 4] = [1_000, 10_000, 100_000, 1_000_000];
-
-/// Operations that are timed together.
+/// Operations that are timed.
 const TIMED: u32 = 500;
 
-pub(crate) fn compare() -> io::Result<()> {
-    report::scale_head(SIZES);
-    permits("permits of one key", |_| 0);
-    permits("permits, a key each", u64::from);
-    evictions();
-    states();
+pub(crate) fn compare(plan: &Plan) -> io::Result<()> {
+    report::scale_head(plan.others);
+    permits(plan, "permits of one key", |_| 0);
+    permits(plan, "permits, a key each", u64::from);
+    evictions(plan);
+    states(plan);
     runtime::new()?.block_on(async {
-        registry("registry, one subject", |_| "alice".to_owned());
-        registry("registry, a subject each", |number| number.to_string());
+        registry(plan, "registry, one subject", |_| "alice".to_owned());
+        registry(plan, "registry, a subject each", |number| number.to_string());
     });
     Ok(())
 }
 
 /// Prints a row for each operation; the operations of one size are measured together.
-fn rows<const N: usize>(what: &str, names: [&str; N], measure: impl Fn(u32) -> [f64; N]) {
-    let columns = SIZES.map(measure);
+fn rows<const N: usize>(plan: &Plan, what: &str, names: [&str; N], measure: impl Fn(u32) -> [f64; N]) {
+    let columns = plan.others.map(measure);
     for (row, name) in names.into_iter().enumerate() {
         report::scale(&format!("{what}: {name}"), columns.map(|column| column[row]));
     }
 }
 
-fn permits(what: &str, key: fn(u32) -> u64) {
-    rows(what, ["take", "settle", "leave"], |size| {
+fn permits(plan: &Plan, what: &str, key: fn(u32) -> u64) {
+    rows(plan, what, ["take", "settle", "leave"], |size| {
         let (permits, limit) = (Permits::new(), Limit::new(usize::MAX));
         let take = |number| permits.take(key(number), limit).expect("the limit is never reached");
         let there: Vec<_> = (0..size).map(take).collect();
@@ -55,8 +52,8 @@ fn permits(what: &str, key: fn(u32) -> u64) {
     });
 }
 
-fn evictions() {
-    rows("permits of one key", ["take, settle, evict"], |size| {
+fn evictions(plan: &Plan) {
+    rows(plan, "permits of one key", ["take, settle, evict"], |size| {
         let permits = Permits::new();
         let limit = Limit::new(size as usize).evict_oldest();
         let take = |number: u32| -> Taken {
@@ -72,8 +69,8 @@ fn evictions() {
     });
 }
 
-fn states() {
-    rows("states of keys", ["present", "new", "new, no room"], |size| {
+fn states(plan: &Plan) {
+    rows(plan, "states of keys", ["present", "new", "new, no room"], |size| {
         let secret = Secret::default();
         let key = |number: u32| -> Key { secret.key(&number) };
         let full = |table: &Table<1>, numbers: std::ops::Range<u32>| {
@@ -94,8 +91,8 @@ fn states() {
     });
 }
 
-fn registry(what: &str, subject: fn(u32) -> String) {
-    rows(what, ["insert", "remove", "of_subject, of one"], |size| {
+fn registry(plan: &Plan, what: &str, subject: fn(u32) -> String) {
+    rows(plan, what, ["insert", "remove", "of_subject, of one"], |size| {
         let connections = Connections::new();
         let there: Vec<_> = (0..size).map(|number| connection(&subject(number))).collect();
         for (_, connection) in &there {
@@ -121,9 +118,13 @@ fn connection(subject: &str) -> (GuardedIo<DuplexStream>, Connection) {
     (guarded, connection)
 }
 
-/// Nanoseconds of each turn.
-fn each(work: impl FnMut(u32)) -> f64 {
-    let start = Instant::now();
-    (0..TIMED).for_each(work);
-    start.elapsed().as_secs_f64() * 1e9 / f64::from(TIMED)
+/// Nanoseconds of each turn: the median of ten parts, as a thread may lose its core in one of them.
+fn each(mut work: impl FnMut(u32)) -> f64 {
+    let part = TIMED / 10;
+    let nanos = (0..10).map(|at| {
+        let start = Instant::now();
+        (at * part..(at + 1) * part).for_each(&mut work);
+        start.elapsed().as_secs_f64() * 1e9 / f64::from(part)
+    });
+    Spread::of(nanos).median
 }
