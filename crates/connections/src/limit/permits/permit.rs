@@ -10,6 +10,7 @@ use super::{
     key::{Full, Key},
     pool::Pool,
     shard::Held,
+    total::Crossed,
 };
 use crate::limit::Limit;
 
@@ -19,11 +20,15 @@ pub(crate) struct Permit<C: Clone> {
     held: Mutex<Vec<Held>>,
 }
 
-impl<C: Clone> Permit<C> {
-    pub(super) fn new(pool: Arc<Pool<C>>, held: Vec<Held>) -> Self {
-        Self { pool, held: Mutex::new(held) }
+impl<C: Clone> Pool<C> {
+    /// Takes a permit for the server and for all keys, or none.
+    pub(crate) fn take(self: &Arc<Self>, keys: Vec<(Key, Limit)>) -> Result<(Permit<C>, Option<Crossed>), Full> {
+        let (held, crossed) = self.take_all(keys)?;
+        Ok((Permit { pool: self.clone(), held: Mutex::new(held) }, crossed))
     }
+}
 
+impl<C: Clone> Permit<C> {
     /// The handshake was accepted. Returns those that make room for the connection.
     pub(crate) fn settle(&self, connection: &C) -> Evicted<C> {
         let mut evicted = Evicted::default();

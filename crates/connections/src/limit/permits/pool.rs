@@ -2,13 +2,12 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use super::{
     key::{Full, Key, Name, Secret},
-    permit::Permit,
-    shard::Shard,
+    shard::{Held, Shard},
     total::{Crossed, Total},
 };
 use crate::limit::Limit;
@@ -28,8 +27,8 @@ impl<C: Clone> Pool<C> {
         Self { shards, total: Total::new(most), secret: Secret::default() }
     }
 
-    /// Takes a permit for the server and for all keys, or none.
-    pub(crate) fn take(self: &Arc<Self>, keys: Vec<(Key, Limit)>) -> Result<(Permit<C>, Option<Crossed>), Full> {
+    /// Counts one more for the server and for all keys, or for none.
+    pub(super) fn take_all(&self, keys: Vec<(Key, Limit)>) -> Result<(Vec<Held>, Option<Crossed>), Full> {
         if self.total.is_full() {
             return Err(Full::Server);
         }
@@ -42,8 +41,7 @@ impl<C: Clone> Pool<C> {
         // Last, so that nothing that is taken here has to be given back.
         let crossed = self.total.take()?;
         let held = names.into_iter().map(|(name, limit)| find(&mut locked, name).take(name, limit)).collect();
-        drop(locked);
-        Ok((Permit::new(self.clone(), held), crossed))
+        Ok((held, crossed))
     }
 
     pub(crate) fn total(&self) -> usize {
