@@ -38,6 +38,7 @@
 
 mod client_ip;
 mod handshake_rate;
+#[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod internal;
 mod limit;

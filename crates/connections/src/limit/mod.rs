@@ -10,5 +10,6 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "internals")]
 pub(crate) use self::permits::{Key, Permit, Pool};
 pub use self::{capacity::Limit, layer::ConnectionLimitLayer, service::ConnectionLimit};
