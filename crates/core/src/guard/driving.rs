@@ -203,6 +203,7 @@ impl Guard {
     }
 
     /// Since when the transport has taken nothing. A deadline may depend on it.
+    #[inline]
     pub(crate) fn stalled(&mut self, since: Option<Instant>) {
         self.standing.stalled_since = since;
         if since.is_some() {

@@ -58,6 +58,7 @@ impl<T> Transport<T> {
         self.io.take()
     }
 
+    #[inline]
     pub(super) fn is_open(&self) -> bool {
         self.io.is_some()
     }
@@ -71,6 +72,7 @@ impl<T> Transport<T> {
         self.failed = Some(error);
     }
 
+    #[inline]
     pub(super) fn take_error(&mut self) -> Option<io::Error> {
         self.failed.take()
     }
@@ -79,6 +81,7 @@ impl<T> Transport<T> {
         self.failed.is_some()
     }
 
+    #[inline]
     pub(super) fn stalled_since(&self) -> Option<Instant> {
         self.stall.as_ref().map(|(_, since)| *since)
     }
@@ -93,6 +96,7 @@ impl<T> Transport<T> {
 
 impl<T: AsyncRead + Unpin> Transport<T> {
     /// Reads. A transport that is gone has ended.
+    #[inline]
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let Some(io) = &mut self.io else { return Poll::Ready(Ok(())) };
         Pin::new(io).poll_read(cx, buf)
@@ -158,6 +162,7 @@ impl<T: AsyncWrite + Unpin> Transport<T> {
 
     /// Something went on. A flush says nothing of a write that found no room, as most transports have nothing to flush;
     /// and one that buffers takes what is written though nothing of it goes out.
+    #[inline]
     fn moved(&mut self, cx: &mut Context<'_>, flush: bool) {
         match &self.stall {
             Some((stall, _)) if stall.flush && !flush => drop(self.poll_flush(cx, true)),

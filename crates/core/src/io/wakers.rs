@@ -24,10 +24,12 @@ impl Wake for Both {
 }
 
 impl Wakers {
+    #[inline]
     pub(super) fn park_reader(&mut self, cx: &Context<'_>) {
         park(&mut self.reader, cx);
     }
 
+    #[inline]
     pub(super) fn park_writer(&mut self, cx: &Context<'_>) {
         park(&mut self.writer, cx);
     }
@@ -73,6 +75,7 @@ impl Wakers {
 }
 
 /// Keeps the waker of a call that found nothing to do.
+#[inline]
 fn park(slot: &mut Option<Waker>, cx: &Context<'_>) {
     match slot {
         Some(waker) if waker.will_wake(cx.waker()) => {}

@@ -53,6 +53,12 @@ fn the_guard_closes() {
             ["a, a, close 1008", "close 1008, end", "guard: 1008, after 75 ms"],
         ),
         (
+            "late in the grace it may finish the frame it is in, and begins no other",
+            None,
+            vec![Opens, HandlerRaw(b"\x81\x02a"), Closes(1008, Some(100)), Passes(80), HandlerRaw(b"b\x81\x01c")],
+            ["ab, close 1008", "close 1008, blocked, end", "guard: 1008, after 80 ms"],
+        ),
+        (
             "half a frame is waited for",
             None,
             vec![Opens, HandlerRaw(b"\x81\x02a"), Closes(1008, None), Passes(500), HandlerRaw(b"b"), Passes(50)],
@@ -429,13 +435,26 @@ fn a_handler_whose_connection_was_taken_writes_on() {
         (
             "for a while it is swallowed",
             None,
-            vec![Opens, Closes(1008, Some(0)), Passes(99), Handler(0x81, b"a")],
+            vec![Opens, Closes(1008, Some(0)), Handler(0x81, b"a"), Passes(99), Handler(0x81, b"b")],
             ["close 1008", "close 1008, end", "guard: 1008, after 0 ms"],
         ),
         (
             "then it fails",
             None,
             vec![Opens, Closes(1008, Some(0)), Passes(100), Handler(0x81, b"a")],
+            ["close 1008", "close 1008, end, broken", "guard: 1008, after 0 ms"],
+        ),
+        (
+            "or behind its own close frame, which comes in pieces behind a message",
+            None,
+            vec![
+                Opens,
+                Closes(1008, Some(0)),
+                Handler(0x81, b"a"),
+                HandlerRaw(b"\x88\x02\x03"),
+                HandlerRaw(b"\xe8"),
+                Handler(0x81, b"b"),
+            ],
             ["close 1008", "close 1008, end, broken", "guard: 1008, after 0 ms"],
         ),
         (
