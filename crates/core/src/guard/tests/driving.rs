@@ -1,0 +1,110 @@
+//! What the driver is told: when to look again, and when to look sooner.
+
+use std::time::{Duration, Instant};
+
+use super::rig::{
+    Rig,
+    Step::{Closes, HandlerRaw, Opens, Passes},
+    at, close,
+};
+use crate::{
+    guard::{Guard, Next},
+    policy::{Action, Policy, Standing},
+    settings::Framing,
+};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// Has a deadline a second after the transport began to take nothing, and else after a minute.
+struct Stalling;
+
+impl Policy for Stalling {
+    fn watches_output(&self) -> bool {
+        true
+    }
+
+    fn deadline(&self, standing: &Standing) -> Option<Instant> {
+        let soon = standing.stalled_since.map(|since| since + 1000 * MS);
+        soon.or(standing.opened.map(|opened| opened + 60_000 * MS))
+    }
+}
+
+fn open(policy: Option<Box<dyn Policy>>) -> (Guard, Instant) {
+    let (mut guard, now) = (Guard::new(Framing::Enforce), Instant::now());
+    if let Some(policy) = policy {
+        guard.install_outermost(policy);
+    }
+    assert!(guard.open(Vec::new(), now));
+    (guard, now)
+}
+
+#[test]
+fn an_open_connection_waits_for_its_deadline_and_never_spins() {
+    let (mut guard, now) = open(None);
+    assert_eq!(guard.next(now), Next::Nothing);
+    let (mut guard, now) = open(Some(Box::new(Stalling)));
+    let (before, due) = (now + 59_999 * MS, now + 60_000 * MS);
+    assert_eq!(guard.next(now), Next::Wait(Some(due)));
+    assert_eq!(guard.next(before), Next::Wait(Some(due)));
+    for late in [due, due + MS] {
+        assert_eq!(guard.next(late), Next::Wait(Some(late + MS)), "a policy that leaves its deadline in the past");
+    }
+    assert!(!guard.is_judging(before) && guard.is_judging(due));
+    guard.close(close(1001), None, due);
+    assert!(!guard.is_judging(due), "nobody is judged who is being closed");
+}
+
+#[test]
+fn a_ping_that_waits_for_a_boundary_is_waited_for_without_an_end() {
+    let mut rig = Rig::new(Some(Box::new(at(10, Action::Ping))));
+    for step in [Opens, HandlerRaw(b"\x81\x02a"), Passes(10)] {
+        rig.step(&step);
+    }
+    assert_eq!(rig.guard.next(rig.now), Next::Wait(None));
+    rig.step(&HandlerRaw(b"b"));
+    assert_eq!(rig.guard.next(rig.now), Next::Nothing);
+}
+
+#[test]
+fn a_second_look_comes_at_its_time() {
+    let (mut guard, now) = open(Some(Box::new(Stalling)));
+    let late = now + 61_000 * MS;
+    guard.judge_peer(late);
+    for (after, next) in [(0, 50), (49, 50), (50, 51)] {
+        assert_eq!(guard.next(late + after * MS), Next::Wait(Some(late + next * MS)), "{after}");
+    }
+    guard.judge_peer(late + 49 * MS);
+    assert_eq!(guard.next(late + 49 * MS), Next::Wait(Some(late + 50 * MS)), "it is not put off by another look");
+}
+
+#[test]
+fn a_driver_is_woken_for_what_comes_nearer_while_it_sleeps() {
+    let (mut guard, now) = open(Some(Box::new(Stalling)));
+    assert!(!guard.is_driven() && guard.wants_driver());
+    assert!(guard.is_driven() && !guard.wants_driver(), "one is enough");
+    guard.next(now);
+    guard.take_wakes();
+    guard.stalled(None);
+    assert!(!guard.take_wakes().driver);
+    guard.stalled(Some(now));
+    assert!(guard.take_wakes().driver);
+    // It is at work, and asks for itself.
+    guard.driver_wakes(now);
+    guard.stalled(Some(now));
+    assert!(!guard.take_wakes().driver);
+    // A close leaves no deadline to wait for.
+    guard.stalled(None);
+    guard.next(now);
+    guard.close(close(1001), None, now);
+    guard.take_wakes();
+    guard.stalled(Some(now));
+    assert!(!guard.take_wakes().driver);
+    guard.driver_ends();
+    assert!(!guard.is_driven());
+}
+
+#[test]
+fn a_delay_of_a_closing_connection_is_over() {
+    let mut rig = Rig::after(&[Opens, Closes(1001, None)]);
+    assert!(!rig.guard.end_delay(rig.now + 1000 * MS));
+}
