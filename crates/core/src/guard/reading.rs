@@ -86,12 +86,13 @@ impl Guard {
         !self.discarded.closed()
     }
 
-    /// What the handler has not read was looked at, for policies that are about to judge the peer.
-    pub(crate) fn looked(&mut self) {
+    /// What the handler has not read was looked at, for policies that are about to judge the peer. Of a peer whose stream
+    /// is `over` nothing is hidden: it answers no ping, whether or not that can be sent.
+    pub(crate) fn looked(&mut self, over: bool) {
         let stuck_ping = !self.outbox.is_empty() && !self.outbound_at_boundary();
         self.standing.read = self.standing.received.saturating_sub(self.inbox.kept() as u64);
         self.standing.unread = self.inbox.has_unread();
-        self.standing.hidden = (self.inbox.has_unread() && self.inbox.is_full()) || stuck_ping;
+        self.standing.hidden = !over && ((self.inbox.has_unread() && self.inbox.is_full()) || stuck_ping);
     }
 
     /// Whether the peer has sent more than `bytes` that nobody reads.

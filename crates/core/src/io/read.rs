@@ -136,15 +136,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
     /// Looks at what the transport holds that the handler has not read, for policies that are about to judge the peer.
     /// Says whether it has failed.
     pub(super) fn look(&mut self) -> bool {
-        if self.guard.may_peek() {
-            self.peek();
-        }
-        self.guard.looked();
+        let over = self.guard.may_peek() && self.peek();
+        self.guard.looked(over);
         self.transport.has_failed()
     }
 
-    /// Reads into the inbox, from where it is presented to the handler's next read.
-    fn peek(&mut self) {
+    /// Reads into the inbox, from where it is presented to the handler's next read. Says whether that was the last the
+    /// peer will ever send.
+    fn peek(&mut self) -> bool {
         // What comes later is the handler's to read, if it waits for it, and nobody's business else.
         let waker = self.wakers.reader();
         let cx = &mut Context::from_waker(&waker);
@@ -159,9 +158,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
                     self.guard.transport_ended(true);
                 }
                 // The end of the stream is there to be found again.
-                Poll::Ready(Ok(())) | Poll::Pending => return,
+                Poll::Ready(Ok(())) => return true,
+                Poll::Pending => return false,
             }
             self.wakers.nudge_reader();
         }
+        false
     }
 }

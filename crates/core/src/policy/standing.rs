@@ -25,7 +25,7 @@ pub struct Standing {
     /// Input waits that the handler has not read. Looked for when a deadline is due.
     pub unread: bool,
     /// It cannot be known whether the peer has answered: its input is delayed, or there is more of it than is looked
-    /// at (4 KiB) before the handler has read it; or a ping waits behind half a frame of the handler's. Looked for when
-    /// a deadline is due.
+    /// at (4 KiB) before the handler has read it; or a ping waits behind half a frame of the handler's. Never so once the
+    /// peer's stream has ended. Looked for when a deadline is due.
     pub hidden: bool,
 }

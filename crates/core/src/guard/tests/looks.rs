@@ -27,7 +27,7 @@ fn answers_to_own_pings_do_not_fill_what_waits_for_a_handler_that_never_reads() 
     for _ in 0..SIDE {
         let ping = guard.begin_ping(1, now);
         guard.peeked(&frame(0x8a, &ping), now);
-        guard.looked();
+        guard.looked(false);
         assert_eq!(guard.inbox.backlog(), b"");
     }
     assert!(!guard.standing.hidden && !guard.standing.unread);
@@ -56,6 +56,20 @@ fn what_stands_around_an_own_pong_stays_in_its_order() {
     assert_eq!(guard.read(&mut start.to_vec(), || now), 8);
     guard.peeked(&[rest, &frame(0x8a, &ping)].concat(), now);
     assert_eq!(guard.inbox.backlog(), rest);
+}
+
+#[test]
+fn a_peer_whose_stream_is_over_hides_behind_nothing() {
+    let (mut guard, now) = (Guard::new(Framing::Enforce), Instant::now());
+    assert!(guard.open(Vec::new(), now));
+    let half = guard.measure(b"\x82\x04ha", false);
+    guard.wrote(half);
+    let ping = guard.begin_ping(1, now);
+    guard.outbox.put_ping(&ping);
+    for over in [false, true] {
+        guard.looked(over);
+        assert_eq!(guard.standing.hidden, !over);
+    }
 }
 
 #[test]

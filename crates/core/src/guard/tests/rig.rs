@@ -170,7 +170,7 @@ impl Rig {
         self.guard.driver_wakes(self.now);
         self.guard.end_delay(self.now);
         if self.guard.is_judging(self.now) {
-            self.guard.looked();
+            self.guard.looked(false);
             self.guard.judge_peer(self.now);
         }
         if self.guard.is_between_frames() && self.guard.is_live() {
