@@ -16,7 +16,17 @@
 //! - [`refusal`]: why a handshake was refused.
 #![cfg_attr(
     feature = "guard",
-    doc = "\nWith feature `guard`: [`PolicyLayer`] installs a policy, [`GuardLayer`] sets what holds for the connection\n([`settings`]), and [`Connection`] is the handle of the live connection. A layer of your own stands on\n[`upgrade::call()`]; [`gate`] holds a connection back until its first message was judged."
+    doc = "\nWith feature `guard`: [`PolicyLayer`] installs a policy, [`GuardLayer`] sets what holds for the connection\n([`settings`]), and [`Connection`] is the handle of the live connection. A layer of your own stands on\n[`upgrade::call()`]; [`gate`] holds a connection back until its first message was judged.",
+    doc = "\n# The end of a transport\n",
+    doc = "The end of a transport is noticed in every phase of its connection, whatever is unread, and frees what the",
+    doc = "connection held: permits, its place in the registry, tasks and memory.\n",
+    doc = "- An end that arrives (a FIN, a reset, the end of an HTTP/2 stream) is noticed by whoever reads: the handler, the",
+    doc = "  gate before the first message, the closing handshake. Where nobody reads, because the handler is busy, has left",
+    doc = "  half a frame or is delayed, the pings of `KeepAliveLayer` notice it.\n",
+    doc = "- A client that falls silent is noticed by `KeepAliveLayer`, and by `IdleTimeoutLayer` where no ping can be sent",
+    doc = "  because the handler has left half a frame. One that takes nothing is noticed by `WriteTimeoutLayer`.\n",
+    doc = "- Before the first message the gate's time bounds both, while closing [`Closing::time`](settings::Closing::time).\n",
+    doc = "Without these layers, silence lasts as long as TCP lets it."
 )]
 
 pub mod clock;

@@ -7,6 +7,7 @@ mod closing;
 mod connections;
 mod drain;
 mod drain_clock;
+mod ends;
 mod errors;
 mod gate;
 mod jwt;
