@@ -1,6 +1,6 @@
 //! Handshakes that are accepted only to be closed, by clients that make the most of it.
 
-use std::{sync::mpsc, time::Duration};
+use std::{future::poll_fn, pin::pin, sync::mpsc, task::Poll, time::Duration};
 
 use axum::{Router, extract::ws::WebSocketUpgrade, http::StatusCode, middleware::from_fn, routing::any};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
@@ -15,7 +15,7 @@ use portcullis_core::{CloseCode, CloseFrame, Connection, GuardLayer, settings::C
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
     net::TcpStream,
-    time::{sleep, timeout},
+    time::timeout,
 };
 
 /// More than other tests of this process have at a time.
@@ -82,16 +82,22 @@ async fn unread(app: &Router) -> DuplexStream {
 #[tokio::test]
 async fn a_place_is_taken_behind_a_gate_too_until_the_connection_has_come_to_nothing() {
     for gated in [false, true] {
-        let app = if gated { forbidding().layer(from_fn(behind_a_gate)) } else { forbidding() };
+        let (told, refused) = mpsc::channel();
+        let forbidding = any(async move |connection: Connection| {
+            told.send(connection).unwrap();
+            StatusCode::FORBIDDEN
+        });
+        let forbidding = Router::new().route("/", forbidding);
+        let app = if gated { forbidding.layer(from_fn(behind_a_gate)) } else { forbidding };
         let app = app.layer(CloseLayer::always().at_once(1));
         let client = unread(&app).await;
+        let connection = refused.recv().unwrap();
+        let mut closed = pin!(connection.closed());
+        // From here on it is told of the end behind what was held.
+        assert!(poll_fn(|cx| Poll::Ready(closed.as_mut().poll(cx).is_pending())).await);
         assert_eq!(pipe::status(&app, "/", "").await, 403, "gated: {gated}");
         drop(client);
-        let freed = async {
-            while pipe::status(&app, "/", "").await != 101 {
-                sleep(Duration::from_millis(1)).await;
-            }
-        };
-        timeout(Duration::from_secs(10), freed).await.expect("the place is free again");
+        timeout(Duration::from_secs(10), closed).await.expect("the connection comes to nothing");
+        assert_eq!(pipe::status(&app, "/", "").await, 101, "gated: {gated}");
     }
 }
