@@ -114,7 +114,7 @@ fn registry(plan: &Plan, what: &str, subject: fn(u32) -> String) {
 fn connection(subject: &str) -> (GuardedIo<DuplexStream>, Connection) {
     let (_, io) = duplex(1);
     let (guarded, connection) = GuardedIo::new(io, &Settings::default(), Vec::new());
-    connection.authenticate(&Subject::new(subject));
+    connection.authenticate(&Subject::new(subject)).expect("it has no other");
     (guarded, connection)
 }
 

@@ -1,9 +1,17 @@
 //! Who is connected, as layers tell each other through request extensions.
 
 use std::{
+    error::Error,
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::Arc,
+};
+
+use http::request::Parts;
+
+use crate::{
+    close::{CloseCode, CloseFrame, IntoClose},
+    refusal::Refusal,
 };
 
 /// The client's address, behind trusted proxies if there are any. Set by the layer that knows it.
@@ -55,7 +63,8 @@ pub struct OriginChecked;
 )]
 pub trait ChecksOrigin {}
 
-/// The authenticated subject. Anybody may construct one: a session cookie, mutual TLS or a login layer can set it.
+/// The authenticated subject. Anybody may construct one: a session cookie, mutual TLS or a login layer can set it, by
+/// [`authenticate`]. A handshake, and its connection, has one: layers that disagree are a wiring mistake.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Subject(Arc<str>);
 
@@ -75,6 +84,58 @@ impl fmt::Debug for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Subject").field(&self.0).finish()
     }
+}
+
+/// A connection, or a handshake, has a subject already, and it is not this one. What was enforced for the first subject
+/// would not hold for the second: message rates and connection limits would count two different ones.
+///
+/// In a handshake two layers disagree, which is a wiring mistake: as a [`Refusal`] this is a 500. A client that signs in
+/// on a live connection as another subject than in its handshake is closed with 1008.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AnotherSubject;
+
+impl fmt::Display for AnotherSubject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("signed in as another subject already")
+    }
+}
+
+impl Error for AnotherSubject {}
+
+impl IntoClose for AnotherSubject {
+    fn into_close(self) -> CloseFrame {
+        CloseFrame::new(CloseCode::POLICY_VIOLATION, self.to_string())
+    }
+}
+
+impl From<AnotherSubject> for Refusal {
+    fn from(_: AnotherSubject) -> Self {
+        Self::wiring("two layers authenticate one handshake as different subjects")
+    }
+}
+
+/// Makes the subject of a handshake known to those inside, for a layer that authenticates: as an extension of the request,
+/// from where `upgrade::enter` and `upgrade::call` take it to the connection.
+///
+/// # Errors
+///
+/// [`AnotherSubject`] if a layer outside has authenticated a different one. That one stays.
+///
+/// ```
+/// use http::Request;
+/// use portcullis_core::identity::{AnotherSubject, Subject, authenticate};
+///
+/// let (mut parts, ()) = Request::new(()).into_parts();
+/// let (alice, bob) = (Subject::new("alice"), Subject::new("bob"));
+/// assert_eq!(authenticate(&mut parts, &alice), Ok(()));
+/// assert_eq!(authenticate(&mut parts, &alice), Ok(()));
+/// assert_eq!(authenticate(&mut parts, &bob), Err(AnotherSubject));
+/// assert_eq!(parts.extensions.get(), Some(&alice));
+/// ```
+pub fn authenticate(parts: &mut Parts, subject: &Subject) -> Result<(), AnotherSubject> {
+    let known = parts.extensions.get_or_insert_with(|| subject.clone());
+    if known == subject { Ok(()) } else { Err(AnotherSubject) }
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ impl<T> JwtLayer<T> {
     }
 
     /// Refuses nobody and closes nothing. Tokens are still taken out of the handshake, and what is accepted is
-    /// attached.
+    /// attached; but if a layer outside has authenticated another subject, that one stays.
     ///
     /// Behind [`first_message`](Self::first_message) this is not wholly so: the first message is waited for and kept
     /// from the handler even if it is no token, and who sends none in time, or too big a one, is closed.

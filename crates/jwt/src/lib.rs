@@ -12,6 +12,10 @@
 //! - At `exp` the connection is closed: 3000, "token expired". A wall clock that is set back does not prolong that.
 //!   [`Session::renew`] goes on with a newer token.
 //! - [`Revocations`] takes tokens back, and closes the connections that live on them.
+//! - A handshake has one subject. A layer that authenticates it as another than one outside has, be it a second
+//!   [`JwtLayer`] or a login of the application's own that sets
+//!   [`Subject`](portcullis_core::identity::Subject), is a wiring mistake: 500, and a sentence in the log. A first message
+//!   with a token of another subject than the handshake's closes with 1008.
 //! - Every way to fail is told apart, in the status, in `WWW-Authenticate` and in the close frame: see [`TokenError`].
 //!
 //! **What this does not do**: check who opened the connection. A cookie needs an origin check in front of it.

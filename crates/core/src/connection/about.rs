@@ -17,7 +17,7 @@ use crate::{
     clock::now,
     ended::Ended,
     id::ConnectionId,
-    identity::Subject,
+    identity::{AnotherSubject, Subject},
     observe::{Life, Report, Scope},
     sync::lock,
 };
@@ -104,13 +104,15 @@ impl About {
         }
     }
 
-    /// Says whether that was not known.
-    pub(crate) fn identify(&self, subject: &Subject) -> bool {
-        let first = self.learn(|| self.subject.set(subject.clone()).is_ok());
+    /// Says whether that was not known. Of two different subjects at once, one is told that it is the second.
+    pub(crate) fn identify(&self, subject: &Subject) -> Result<bool, AnotherSubject> {
+        let known = self.subject.get().is_some();
+        let first = !known && self.learn(|| self.subject.set(subject.clone()).is_ok());
         if first {
             self.scope.authenticated(subject);
         }
-        first
+        // It is set once, and stays.
+        if self.subject.get() == Some(subject) { Ok(first) } else { Err(AnotherSubject) }
     }
 
     /// Whoever watches from here on finds what is known by now, and is told of the rest.

@@ -8,7 +8,13 @@ use std::{
 };
 
 use super::{About, Control};
-use crate::{close::CloseFrame, counters::Counters, ended::Ended, id::ConnectionId, identity::Subject};
+use crate::{
+    close::CloseFrame,
+    counters::Counters,
+    ended::Ended,
+    id::ConnectionId,
+    identity::{AnotherSubject, Subject},
+};
 
 /// A cheap handle of a live connection, in the request's extensions from the first layer on that guards it. With axum it
 /// is an extractor (feature `axum`); without, `request.extensions().get::<Connection>()`, which is `None` for a request
@@ -98,11 +104,29 @@ impl Connection {
         self.about.runtime.spawn(async move { connection.abort() });
     }
 
-    /// Says who the peer is, where that became known after the handshake. The first subject counts.
-    pub fn authenticate(&self, subject: &Subject) {
-        if self.about.identify(subject) {
+    /// Says who the peer is, where that became known after the handshake. To say it again changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`AnotherSubject`] if the connection has a different one already, which stays. As a close that is 1008.
+    ///
+    /// ```
+    /// # #[cfg(feature = "test-util")]
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use portcullis_core::{Connection, identity::{AnotherSubject, Subject}};
+    ///
+    /// let (connection, _client) = Connection::detached().open();
+    /// assert_eq!(connection.authenticate(&Subject::new("alice")), Ok(()));
+    /// assert_eq!(connection.authenticate(&Subject::new("alice")), Ok(()));
+    /// assert_eq!(connection.authenticate(&Subject::new("bob")), Err(AnotherSubject));
+    /// # }
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// ```
+    pub fn authenticate(&self, subject: &Subject) -> Result<(), AnotherSubject> {
+        if self.about.identify(subject)? {
             self.control.clone().authenticated(subject);
         }
+        Ok(())
     }
 
     /// Keeps a value for as long as the connection lives, and drops it exactly once when it has ended: its closing

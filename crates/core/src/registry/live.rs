@@ -201,13 +201,13 @@ mod tests {
         let others: Vec<_> = (0..500).map(|_| connection()).collect();
         for (number, (_, other)) in (0..).zip(&others) {
             other.locate(address(number));
-            other.authenticate(&Subject::new(number.to_string()));
+            other.authenticate(&Subject::new(number.to_string())).unwrap();
             connections.insert(other);
         }
         let (alice, (_guarded, theirs)) = (Subject::new("alice"), connection());
         connections.insert(&theirs);
         assert_eq!(connections.of_subject(&alice).len(), 0);
-        theirs.authenticate(&alice);
+        theirs.authenticate(&alice).unwrap();
         theirs.locate(address(4711));
         LOOKED_AT.set(0);
         let found = [connections.of_subject(&alice), connections.of_client(address(4711))];
@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(connections.of_subject(&Subject::new("7")).len(), 1);
         assert_eq!(LOOKED_AT.get(), 3, "each was looked at once");
         // Who is known already stays who it is.
-        theirs.authenticate(&Subject::new("7"));
+        theirs.authenticate(&Subject::new("7")).unwrap_err();
         assert_eq!(connections.of_subject(&Subject::new("7")).len(), 1);
         assert_eq!((connections.0.subjects.len(), connections.0.clients.len()), (501, 501));
     }
@@ -226,16 +226,18 @@ mod tests {
         for number in 0..100 {
             let (guarded, connection) = connection();
             if number % 2 == 0 {
-                connection.authenticate(&Subject::new("early"));
+                connection.authenticate(&Subject::new("early")).unwrap();
             }
             connections.insert(&connection);
             connection.locate(address(number));
             if number % 3 == 0 {
-                connection.authenticate(&Subject::new("late"));
+                let first = connection.authenticate(&Subject::new("late"));
+                assert_eq!(first.is_ok(), number % 2 != 0);
             }
             drop(guarded);
             connection.closed().await;
-            connection.authenticate(&Subject::new("too late"));
+            let first = connection.authenticate(&Subject::new("too late"));
+            assert_eq!(first.is_ok(), number % 2 != 0 && number % 3 != 0);
         }
         connections.emptied().await;
         assert_eq!((connections.0.subjects.len(), connections.0.clients.len()), (0, 0));
@@ -247,7 +249,7 @@ mod tests {
         for turn in 0..500 {
             let (guarded, connection) = connection();
             std::thread::scope(|scope| {
-                scope.spawn(|| connection.authenticate(&alice));
+                scope.spawn(|| connection.authenticate(&alice).unwrap());
                 scope.spawn(|| connections.insert(&connection));
             });
             assert_eq!(connections.of_subject(&alice).len(), 1, "{turn}");
@@ -256,7 +258,7 @@ mod tests {
             late.locate(address(turn));
             let runtime = tokio::runtime::Handle::current();
             std::thread::scope(|scope| {
-                scope.spawn(|| late.authenticate(&alice));
+                scope.spawn(|| late.authenticate(&alice).unwrap());
                 scope.spawn(|| {
                     let _entered = runtime.enter();
                     drop(guarded);

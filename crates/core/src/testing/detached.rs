@@ -76,7 +76,7 @@ impl Detached {
             connection.locate(client);
         }
         if let Some(subject) = &self.subject {
-            connection.authenticate(subject);
+            connection.authenticate(subject).expect("it has no other");
         }
         (connection, Client::new(ours).keep(handler))
     }

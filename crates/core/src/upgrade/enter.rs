@@ -25,7 +25,8 @@ use crate::{
 ///
 /// # Errors
 ///
-/// A refusal with status 500 outside of a tokio runtime.
+/// A refusal with status 500 outside of a tokio runtime, and where two layers outside have authenticated different
+/// subjects.
 pub fn enter(parts: &mut Parts) -> Result<Option<Guarded>, Refusal> {
     enter_as(parts, None)
 }
@@ -47,6 +48,9 @@ pub(super) fn enter_as(parts: &mut Parts, settings: Option<&Settings>) -> Result
     if let Some(connection) = parts.extensions.get::<Connection>() {
         if let Some(client) = parts.extensions.get::<ClientAddr>() {
             connection.locate(client.0);
+        }
+        if let Some(subject) = parts.extensions.get::<Subject>() {
+            connection.authenticate(subject)?;
         }
         if let Some(settings) = settings {
             connection.control().configure(settings);
@@ -83,12 +87,12 @@ fn intercept(parts: &mut Parts, real: OnUpgrade) -> Result<(Connection, Inner), 
     };
     let client = parts.extensions.get::<ClientAddr>().map(|client| client.0);
     let about = Arc::new(About::new(client, parts.method.clone(), runtime));
-    if let Some(subject) = parts.extensions.get::<Subject>() {
-        about.identify(subject);
-    }
     let shutdown_first = parts.version >= Version::HTTP_2;
     let (ours, connection, inner) = inner::open(about, real, shutdown_first)
         .ok_or_else(|| Refusal::wiring("hyper did not accept the guard's own handshake; please report this"))?;
+    if let Some(subject) = parts.extensions.get::<Subject>() {
+        connection.authenticate(subject)?;
+    }
     parts.extensions.insert(ours);
     parts.extensions.insert(connection.clone());
     Ok((connection, inner))

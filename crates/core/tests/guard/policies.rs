@@ -315,7 +315,7 @@ async fn every_policy_learns_the_subject_and_a_nearer_deadline_counts() {
     let (guarded, connection) = GuardedIo::new(io, &Settings::default(), policies);
     // Somebody keeps the far deadline already.
     tokio::time::sleep(SECOND).await;
-    connection.authenticate(&portcullis_core::identity::Subject::new("alice"));
+    connection.authenticate(&portcullis_core::identity::Subject::new("alice")).unwrap();
     assert_eq!(*log.lock().unwrap(), ["alice", "alice"]);
     let began = tokio::time::Instant::now();
     let mut seen = [0; 18];

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use portcullis_core::{
+    identity,
     policy::Policy,
     refusal::Refusal,
     upgrade::{self, Guarded},
@@ -55,7 +56,8 @@ where
     enter(settings, Entry::Anonymous, parts)
 }
 
-/// Makes the session known to those inside, and to its connection.
+/// Makes the session known to those inside, and to its connection. A layer outside may have authenticated the handshake
+/// already, but not as another subject: what counts by subject would count different ones outside and inside.
 fn attach<T>(
     settings: &Arc<Settings<T>>,
     session: &Session<T>,
@@ -65,15 +67,17 @@ fn attach<T>(
 where
     T: Send + Sync + 'static,
 {
-    let subject = session.subject();
-    if let Some(subject) = &subject {
-        parts.extensions.insert(subject.clone());
+    if let Some(subject) = session.subject()
+        && let Err(another) = identity::authenticate(parts, &subject)
+    {
+        let refusal = Refusal::from(another);
+        if !settings.report_only {
+            return Err(refusal);
+        }
+        refusal.report();
     }
     parts.extensions.insert(session.clone());
     let Some(guarded) = upgrade::enter(parts)? else { return Ok(None) };
-    if let Some(subject) = &subject {
-        guarded.connection().authenticate(subject);
-    }
     if !settings.report_only {
         session.attach(guarded.connection());
     }

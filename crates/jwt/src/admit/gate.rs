@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use portcullis_core::{
-    CloseFrame,
+    CloseFrame, IntoClose,
     clock::now,
     gate::{FirstMessage, Gate},
     upgrade::Guarded,
@@ -33,8 +33,12 @@ pub(super) fn gate<T: Send + Sync + 'static>(
             Err(error) if settings.report_only => error.refusal().report(),
             Err(error) => return Err(error.close_frame()),
         }
-        if let Some(subject) = session.subject() {
-            connection.authenticate(&subject);
+        // A cookie of the handshake, for one, may have named somebody else.
+        if let Some(subject) = session.subject()
+            && let Err(another) = connection.authenticate(&subject)
+            && !settings.report_only
+        {
+            return Err(another.into_close());
         }
         Ok(first.answer)
     };

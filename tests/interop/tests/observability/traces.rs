@@ -46,7 +46,7 @@ async fn what_a_handler_says_is_said_in_its_connections_span() {
     let log = Log::new();
     let handler = any(async |upgrade: WebSocketUpgrade, connection: Connection| -> Response {
         info!("before the upgrade");
-        connection.authenticate(&Subject::new("alice"));
+        connection.authenticate(&Subject::new("alice")).unwrap();
         upgrade.on_upgrade(connection.supervise(says))
     });
     let app = Router::new().route("/", handler).layer(GuardLayer::new()).layer(from_fn(located));
