@@ -101,9 +101,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for GuardedIo<T> {
         }
         // What the connection held is dropped by its end, and may ask it something; so may its transport.
         let (ended, _io, _policies) = state.end();
+        // A supervised handler may go on without its socket.
+        let handled = state.guard.is_handled();
         self.shared.unlock(state);
         self.shared.about.end(ended);
-        self.shared.about.handled();
+        if handled {
+            self.shared.about.handled();
+        }
     }
 }
 

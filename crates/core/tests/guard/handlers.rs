@@ -1,13 +1,16 @@
 //! What a connection owes its handler: time for what it is sending, and somebody who waits until it is done.
 
 use std::{
+    io,
+    pin::Pin,
     sync::{Arc, Weak},
+    task::{Context, Poll},
     time::Duration,
 };
 
 use portcullis_core::{CloseCode, CloseFrame, Connection, GuardedIo, settings::Settings};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex},
     time::{Instant, sleep},
 };
 
@@ -98,6 +101,46 @@ async fn a_supervised_handler_is_done_when_it_has_ended() {
     let handler = tokio::spawn(handler(guarded));
     sleep(MS * 999).await;
     assert!(held.upgrade().is_some(), "it is cleaning up");
+    handler.await.unwrap();
+    assert!(held.upgrade().is_none());
+}
+
+/// Fails to read.
+struct Reset;
+
+impl AsyncRead for Reset {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+    }
+}
+
+impl AsyncWrite for Reset {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_supervised_handler_whose_client_is_lost_is_done_when_it_has_ended() {
+    let (guarded, connection) = GuardedIo::new(Reset, &Settings::default(), Vec::new());
+    let held = held(&connection);
+    let handler = connection.supervise(async |mut socket: GuardedIo<Reset>| {
+        assert!(socket.read_u8().await.is_err());
+        drop(socket);
+        sleep(MS * 1000).await;
+        Ok::<(), CloseCode>(())
+    });
+    let handler = tokio::spawn(handler(guarded));
+    connection.closed().await;
+    assert!(held.upgrade().is_some(), "the connection has ended, and its handler is cleaning up");
     handler.await.unwrap();
     assert!(held.upgrade().is_none());
 }
