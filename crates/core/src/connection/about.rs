@@ -187,3 +187,50 @@ impl About {
         self.over.notify_waiters();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, atomic::AtomicUsize};
+
+    use tokio::io::duplex;
+
+    use super::*;
+    use crate::{
+        connection::Connection,
+        io::GuardedIo,
+        policy::{Action, Policy},
+        settings::Settings,
+    };
+
+    /// Counts how often it is told.
+    struct Counts(Arc<AtomicUsize>);
+
+    impl Policy for Counts {
+        fn on_authenticated(&mut self, _: &Subject) -> Action {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Action::None
+        }
+    }
+
+    /// Installs a policy when the subject is known and no policy was told yet.
+    struct Installs(Connection, Arc<AtomicUsize>);
+
+    impl Watch for Installs {
+        fn known(&self, _: ConnectionId) {
+            self.0.control().install_outermost(Box::new(Counts(self.1.clone())));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_policy_that_is_installed_during_a_sign_in_is_told_once() {
+        let (_peer, io) = duplex(64);
+        let (_guarded, connection) = GuardedIo::new(io, &Settings::default(), Vec::new());
+        let told = Arc::new(AtomicUsize::new(0));
+        let installs: Arc<dyn Watch> = Arc::new(Installs(connection.clone(), told.clone()));
+        connection.about().watch(Arc::downgrade(&installs));
+        connection.authenticate(&Subject::new("alice")).unwrap();
+        assert_eq!(told.load(Ordering::Relaxed), 1);
+        connection.control().install_outermost(Box::new(Counts(told.clone())));
+        assert_eq!(told.load(Ordering::Relaxed), 2, "one that comes later is told as it comes");
+    }
+}

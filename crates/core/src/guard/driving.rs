@@ -145,20 +145,23 @@ impl Guard {
 
     /// Tells the policies who the peer is.
     pub(crate) fn authenticated(&mut self, subject: &Subject, now: Instant) {
+        self.identified = true;
         let action = self.on_authenticated(subject);
         self.act(action, now);
         // A policy's deadline may have come nearer.
         self.wakes.driver = true;
     }
 
-    /// Installs a policy outside of the others. If the subject is known, the policy learns of it.
+    /// Installs a policy outside of the others. If they know the subject, the policy learns of it; if they are yet to be
+    /// told, it is told with them. So each is told once, however close a sign-in and an installation are.
     pub(crate) fn install(
         &mut self,
         mut policy: Box<dyn Policy>,
         subject: Option<&Subject>,
         now: impl FnOnce() -> Instant,
     ) {
-        let action = subject.map_or(Action::None, |subject| policy.on_authenticated(subject));
+        let known = subject.filter(|_| self.identified);
+        let action = known.map_or(Action::None, |subject| policy.on_authenticated(subject));
         self.install_outermost(policy);
         if action != Action::None {
             self.act(action, now());

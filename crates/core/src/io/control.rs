@@ -102,7 +102,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Control for Shared<T> {
 
     fn install_outermost(&self, policy: Box<dyn Policy>) {
         let mut state = lock(&self.state);
-        // A layer inside may have found out meanwhile who the peer is.
+        // A layer inside may have found out meanwhile who the peer is, and `authenticated` may be on its way: what the
+        // policies know is decided under this lock, and not by what is known here.
         state.guard.install(policy, self.about.subject.get(), now);
         state.wake();
     }
