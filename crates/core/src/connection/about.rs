@@ -179,12 +179,21 @@ impl About {
             }
             std::mem::take(&mut *held)
         };
+        let _told_at_last = TellOnDrop(&self.over);
         if let Some(ended) = self.ended.get() {
             self.life.ended(ended, &self.scope, now());
         }
         // What is dropped may ask the connection, or others.
         drop(held);
-        self.over.notify_waiters();
+    }
+}
+
+/// Wakes those who wait, even where what is dropped before panics.
+struct TellOnDrop<'a>(&'a Notify);
+
+impl Drop for TellOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.notify_waiters();
     }
 }
 
@@ -232,5 +241,29 @@ mod tests {
         assert_eq!(told.load(Ordering::Relaxed), 1);
         connection.control().install_outermost(Box::new(Counts(told.clone())));
         assert_eq!(told.load(Ordering::Relaxed), 2, "one that comes later is told as it comes");
+    }
+
+    /// Panics when it is dropped.
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new("on purpose"));
+        }
+    }
+
+    #[tokio::test]
+    async fn the_end_is_told_even_if_what_was_held_panics() {
+        let (_, io) = duplex(64);
+        let (guarded, connection) = GuardedIo::new(io, &Settings::default(), Vec::new());
+        let (other, waiting) = (Arc::new(()), connection.clone());
+        connection.hold(Bomb);
+        connection.hold(other.clone());
+        let waiting = tokio::spawn(async move { waiting.closed().await });
+        tokio::task::yield_now().await;
+        let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(guarded)));
+        assert!(dropped.is_err() || connection.close_reason().is_some());
+        tokio::time::timeout(std::time::Duration::from_secs(5), waiting).await.expect("it is woken").unwrap();
+        assert_eq!(Arc::strong_count(&other), 1, "the others are dropped");
     }
 }
