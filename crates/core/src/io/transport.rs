@@ -118,7 +118,7 @@ impl<T: AsyncWrite + Unpin> Transport<T> {
     ) -> Poll<io::Result<usize>> {
         let Some(io) = &mut self.io else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
         let polled = write(Pin::new(io), cx);
-        if watched { self.follow(cx, polled, false, write) } else { polled }
+        if watched && self.may_stall(&polled) { self.follow(cx, polled, false, write) } else { polled }
     }
 
     /// Flushes: a transport that has a buffer of its own, such as TLS, takes what is written, and waits here.
@@ -126,12 +126,18 @@ impl<T: AsyncWrite + Unpin> Transport<T> {
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>, watched: bool) -> Poll<io::Result<()>> {
         let Some(io) = &mut self.io else { return Poll::Ready(Ok(())) };
         let polled = Pin::new(io).poll_flush(cx);
-        if watched { self.follow(cx, polled, true, AsyncWrite::poll_flush) } else { polled }
+        if watched && self.may_stall(&polled) { self.follow(cx, polled, true, AsyncWrite::poll_flush) } else { polled }
     }
 
     pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(io) = &mut self.io else { return Poll::Ready(Ok(())) };
         Pin::new(io).poll_shutdown(cx)
+    }
+
+    /// Whether there is a stall to keep or to forget. Most often there was room, and is.
+    #[inline]
+    fn may_stall<R>(&self, polled: &Poll<R>) -> bool {
+        polled.is_pending() || self.stall.is_some()
     }
 
     fn follow<R>(

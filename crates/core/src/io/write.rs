@@ -117,8 +117,13 @@ impl<T: AsyncWrite + Unpin> State<T> {
     }
 
     /// Sends the guard's own frames. Only at a boundary of the handler's.
+    #[inline]
     pub(super) fn poll_outbox(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.guard.outbox.is_empty() || !self.transport.is_open() {
+        if self.guard.outbox.is_empty() { Poll::Ready(Ok(())) } else { self.poll_own_frames(cx) }
+    }
+
+    fn poll_own_frames(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.transport.is_open() {
             return Poll::Ready(Ok(()));
         }
         let both = self.wakers.both(cx);
