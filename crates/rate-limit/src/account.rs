@@ -30,6 +30,15 @@ struct State {
     cells: Cells,
 }
 
+/// What was charged, to whom, and at which quota: of a live connection all may change before it is given back.
+pub(crate) struct Charge {
+    owner: Owner,
+    meters: Meters,
+    demand: Demand,
+}
+
+/// Its lock orders what a handler charges, a sign-in and a change of the quota. Locks of the table are taken under it, one
+/// at a time, and nothing else is.
 impl Account {
     pub(crate) fn new(shared: Arc<Shared>, owner: Owner) -> Self {
         let state = State { owner, meters: shared.meters, cells: Cells::default() };
@@ -55,23 +64,41 @@ impl Account {
         &self.shared.enforcement
     }
 
-    /// Nothing is due to a time long past, so giving back needs none.
+    /// Nothing is due to a time long past, so giving back needs none. A policy gives back what it was charged for in the
+    /// same read, under its connection's lock, under which it would be told of a sign-in, too.
     pub(crate) fn give_back(&self, demand: &Demand) {
+        self.with_units(0, |meters, cells| meters.give_back(cells, demand));
+    }
+
+    /// [`take`](Self::take), for one who gives back at a time when anything may have happened meanwhile.
+    pub(crate) fn charge(&self, demand: Demand, now: Instant) -> Result<Charge, Over> {
+        let now = self.shared.epoch.units(now);
         let mut state = self.state();
         let State { owner, meters, cells } = &mut *state;
-        match owner {
-            Owner::Own | Owner::Unknown => meters.give_back(cells, demand),
-            Owner::Shared(key) => self.shared.table.with(*key, 0, |cells| meters.give_back(cells, demand)),
-        }
+        self.cells(*owner, cells, now, |cells| meters.take(cells, &demand, now))?;
+        Ok(Charge { owner: *owner, meters: *meters, demand })
+    }
+
+    pub(crate) fn undo(&self, charge: &Charge) {
+        let Charge { owner, meters, demand } = charge;
+        self.cells(*owner, &mut self.state().cells, 0, |cells| meters.give_back(cells, demand));
     }
 
     pub(crate) fn with<R>(&self, now: Instant, change: impl FnOnce(&Meters, &mut Cells, u64) -> R) -> R {
         let now = self.shared.epoch.units(now);
+        self.with_units(now, |meters, cells| change(meters, cells, now))
+    }
+
+    fn with_units<R>(&self, now: u64, change: impl FnOnce(&Meters, &mut Cells) -> R) -> R {
         let mut state = self.state();
         let State { owner, meters, cells } = &mut *state;
+        self.cells(*owner, cells, now, |cells| change(meters, cells))
+    }
+
+    fn cells<R>(&self, owner: Owner, own: &mut Cells, now: u64, change: impl FnOnce(&mut Cells) -> R) -> R {
         match owner {
-            Owner::Own | Owner::Unknown => change(meters, cells, now),
-            Owner::Shared(key) => self.shared.table.with(*key, now, |cells| change(meters, cells, now)),
+            Owner::Own | Owner::Unknown => change(own),
+            Owner::Shared(key) => self.shared.table.with(key, now, change),
         }
     }
 

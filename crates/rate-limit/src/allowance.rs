@@ -45,13 +45,19 @@ impl Allowance {
         let mut demand = Demand::default();
         demand[Kind::Messages] = messages.into();
         let now = now();
-        let taken = self.account.take(&demand, now).or_else(|over| {
-            self.account.violated();
-            if self.account.enforcement().report_only { Ok(()) } else { Err(over) }
-        });
-        taken.map_err(|over| self.exceeded(over, now))?;
+        let charged = match self.account.charge(demand, now) {
+            Ok(charge) => Some(charge),
+            Err(over) => {
+                self.account.violated();
+                if !self.account.enforcement().report_only {
+                    return Err(self.exceeded(over, now));
+                }
+                None
+            }
+        };
         let Some(outer) = &self.outer else { return Ok(()) };
-        outer.charge(messages).inspect_err(|_| self.account.give_back(&demand))
+        // Until an outer layer has answered, others find less of this one's quota than there is: never more.
+        outer.charge(messages).inspect_err(|_| charged.iter().for_each(|charge| self.account.undo(charge)))
     }
 
     fn exceeded(&self, over: Over, now: Instant) -> Exceeded {

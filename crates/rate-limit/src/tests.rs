@@ -14,7 +14,9 @@ use portcullis_core::{
     policy::{Batch, BatchVerdict, Policy, Verdict},
 };
 
-use crate::{ByteQuota, Excess, MessageRateLayer, Quota, account::Account, key::Owner, policy::Limiter};
+use crate::{
+    Allowance, ByteQuota, Excess, MessageRateLayer, Quota, account::Account, cells::Kind, key::Owner, policy::Limiter,
+};
 
 const TEXT: [u8; 6] = [0x81, 0x80, 0, 0, 0, 0];
 const HUNDRED: [u8; 6] = [0x82, 0xe4, 0, 0, 0, 0];
@@ -248,4 +250,44 @@ fn two_thousand_connections_share_one_quota_exactly() {
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
     assert_eq!(admitted, 5000);
+}
+
+#[test]
+fn a_charge_that_an_outer_layer_refuses_changes_nothing() {
+    for report_only in [false, true] {
+        // None comes back while this runs.
+        let per_hour = |cells| MessageRateLayer::new(Quota::per_hour(NonZeroU32::new(cells).unwrap()));
+        let inner = per_hour(2);
+        let inner = account(&if report_only { inner.report_only() } else { inner });
+        let outer = Allowance::new(account(&per_hour(3)), None);
+        let alone = Allowance::new(inner.clone(), None);
+        let both = Allowance::new(inner, Some(outer.clone()));
+        outer.charge(3).unwrap();
+        for left in [2, 1, 0] {
+            assert_eq!(alone.remaining(), Some(left), "{report_only}");
+            both.charge(1).unwrap_err();
+            assert_eq!(alone.remaining(), Some(left), "{report_only}");
+            assert_eq!(alone.charge(1).is_ok(), left > 0 || report_only);
+        }
+    }
+}
+
+#[test]
+fn a_charge_goes_back_to_whom_it_was_charged() {
+    let (layer, now) = (MessageRateLayer::per_second(3).per_subject(), now());
+    let shared = layer.shared();
+    let of = |owner| Arc::new(Account::new(shared.clone(), owner));
+    let (alice, theirs) = (Subject::new("alice"), of(Owner::Own));
+    let hers = of(shared.owner_of(&alice).unwrap());
+    let mut demand = [0; 4];
+    demand[Kind::Messages] = 2;
+    hers.take(&demand, now).unwrap();
+    let left = |account: &Account| account.with(now, |meters, cells, now| meters.0[0].unwrap().left(cells[0], now));
+    let charge = theirs.charge(demand, now).unwrap();
+    assert_eq!((left(&theirs), left(&hers)), (1, 1));
+    // They sign in as alice, and get another quota.
+    theirs.authenticated(&alice);
+    theirs.change(|meters| *meters = account(&MessageRateLayer::per_second(1)).with(now, |meters, _, _| *meters));
+    theirs.undo(&charge);
+    assert_eq!(left(&hers), 1, "nothing of hers is given back");
 }
