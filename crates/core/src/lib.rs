@@ -40,6 +40,8 @@ pub mod policy;
 pub mod refusal;
 
 #[cfg(feature = "guard")]
+mod carrier;
+#[cfg(feature = "guard")]
 mod connection;
 #[cfg(feature = "guard")]
 mod counters;

@@ -21,6 +21,7 @@ use tokio::{
 };
 
 use crate::{
+    carrier::Carrier,
     connection::About,
     ended::Ended,
     gate::Gate,
@@ -41,7 +42,7 @@ pub(super) struct ClosingHandshake<T> {
     discarded: Discarded,
     ended: Ended,
     /// Over HTTP/2 a ready write is not yet sent: the end of the stream is what pushes it out.
-    shutdown_first: bool,
+    carrier: Carrier,
     bounds: Closing,
     #[expect(dead_code, reason = "only its end matters")]
     policies: DropUnlocked,
@@ -142,9 +143,9 @@ async fn close<T: AsyncRead + AsyncWrite + Unpin>(mut closing: Box<ClosingHandsh
 const SCRATCH: usize = 8 * 1024;
 
 impl<T> ClosingHandshake<T> {
-    pub(super) fn new(io: T, taken: Taken, shutdown_first: bool, bounds: Closing, policies: DropUnlocked) -> Self {
+    pub(super) fn new(io: T, taken: Taken, carrier: Carrier, bounds: Closing, policies: DropUnlocked) -> Self {
         let Taken { unsent, discarded, ended } = taken;
-        Self { io, unsent, sent: 0, shut: false, discarded, ended, shutdown_first, bounds, policies }
+        Self { io, unsent, sent: 0, shut: false, discarded, ended, carrier, bounds, policies }
     }
 }
 
@@ -162,7 +163,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> ClosingHandshake<T> {
             return Poll::Ready(());
         }
         loop {
-            let may_shut = sent.is_ready() && (self.shutdown_first || self.discarded.closed() || self.ended.cut_short);
+            let may_shut =
+                sent.is_ready() && (self.carrier.is_stream() || self.discarded.closed() || self.ended.cut_short);
             if may_shut && !self.shut {
                 self.shut = Pin::new(&mut self.io).poll_shutdown(cx).is_ready();
             }
@@ -170,7 +172,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> ClosingHandshake<T> {
             let mut buf = ReadBuf::uninit(&mut scratch);
             match Pin::new(&mut self.io).poll_read(cx, &mut buf) {
                 // Both sides have closed and nothing is unread: the server ends the connection (RFC 6455, section 7.1.1).
-                Poll::Pending if self.shut && self.discarded.closed() && !self.shutdown_first => return Poll::Ready(()),
+                Poll::Pending if self.shut && self.discarded.closed() && !self.carrier.is_stream() => {
+                    return Poll::Ready(());
+                }
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
                 Poll::Ready(Ok(())) if buf.filled().is_empty() => return self.poll_end(cx, sent.is_ready()),

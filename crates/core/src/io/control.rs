@@ -10,14 +10,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{closing::spawn_closing, driver::drive, shared::Shared, state::State};
 use crate::{
-    clock::now, close::CloseFrame, connection::Control, counters::Counters, gate::Gate, identity::Subject,
-    policy::Policy, settings::Settings, sync::lock,
+    carrier::Carrier, clock::now, close::CloseFrame, connection::Control, counters::Counters, gate::Gate,
+    identity::Subject, policy::Policy, settings::Settings, sync::lock,
 };
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
     /// The upgrade has completed: this is the transport.
-    pub(crate) fn activate(self: &Arc<Self>, io: T, shutdown_first: bool) {
-        drop(self.with(|state| state.activate(io, Vec::new(), shutdown_first, now())));
+    pub(crate) fn activate(self: &Arc<Self>, io: T, carrier: Carrier) {
+        drop(self.with(|state| state.activate(io, Vec::new(), carrier, now())));
     }
 
     /// What the connection must say first, if anything.

@@ -15,6 +15,7 @@ use tokio::{
 
 use super::{shared::Shared, state::State};
 use crate::{
+    carrier::Carrier,
     clock::now,
     connection::{About, Connection},
     policy::Policy,
@@ -45,7 +46,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuardedIo<T> {
             connection.control().install_outermost(policy);
         }
         guarded.shared.about.life.adopted(now());
-        guarded.shared.activate(io, false);
+        guarded.shared.activate(io, Carrier::Connection);
         (guarded, connection)
     }
 

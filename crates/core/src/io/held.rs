@@ -17,6 +17,7 @@ use super::{
     shared::Shared,
 };
 use crate::{
+    carrier::Carrier,
     clock::now,
     close::{CloseFrame, MalformedClose},
     ended::{Ended, EndedBy},
@@ -45,7 +46,7 @@ enum Turned {
 }
 
 /// Runs a connection up to the judgement of its first message. Says whether its handler may have it.
-pub(crate) async fn pass<T>(shared: Arc<Shared<T>>, io: T, gate: Gate, shutdown_first: bool) -> bool
+pub(crate) async fn pass<T>(shared: Arc<Shared<T>>, io: T, gate: Gate, carrier: Carrier) -> bool
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -66,11 +67,11 @@ where
     };
     match verdict {
         Ok(()) => {
-            drop(shared.with(|state| state.activate(held.io, held.inbox, shutdown_first, now())));
+            drop(shared.with(|state| state.activate(held.io, held.inbox, carrier, now())));
             true
         }
         Err(turned) => {
-            held.turn_away(&shared, turned, shutdown_first);
+            held.turn_away(&shared, turned, carrier);
             false
         }
     }
@@ -133,7 +134,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Held<T> {
         self.io.flush().await.map_err(|_| Turned::Gone)
     }
 
-    fn turn_away(mut self, shared: &Shared<T>, turned: Turned, shutdown_first: bool) {
+    fn turn_away(mut self, shared: &Shared<T>, turned: Turned, carrier: Carrier) {
         let aborted = matches!(turned, Turned::Aborted);
         let mut discarded = Discarded::default();
         let (by, said, received) = match turned {
@@ -162,6 +163,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Held<T> {
         discarded.follow(0, &self.inbox);
         let ended = Ended { by, frame: Some(frame.clone()), sent: Some(frame), received, cut_short: false };
         let taken = Taken { unsent, discarded, ended };
-        spawn_closing(&shared.about, ClosingHandshake::new(self.io, taken, shutdown_first, bounds, policies));
+        spawn_closing(&shared.about, ClosingHandshake::new(self.io, taken, carrier, bounds, policies));
     }
 }

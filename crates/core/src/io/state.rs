@@ -8,6 +8,7 @@ use super::{
     wakers::Wakers,
 };
 use crate::{
+    carrier::Carrier,
     ended::Ended,
     gate::Gate,
     guard::{Guard, Wakes},
@@ -51,11 +52,11 @@ impl<T> State<T> {
 
     /// The upgrade has completed. What was read of the transport already is judged first. Gives the transport back if
     /// nobody wants it any more.
-    pub(super) fn activate(&mut self, io: T, inbox: Vec<u8>, shutdown_first: bool, now: Instant) -> Option<T> {
+    pub(super) fn activate(&mut self, io: T, inbox: Vec<u8>, carrier: Carrier, now: Instant) -> Option<T> {
         if !self.guard.open(inbox, now) {
             return Some(io);
         }
-        self.transport.open(io, shutdown_first);
+        self.transport.open(io, carrier);
         None
     }
 
@@ -86,9 +87,9 @@ impl<T> State<T> {
             return None;
         }
         let taken = self.guard.take_over(now)?;
-        let shutdown_first = self.transport.shutdown_first();
+        let carrier = self.transport.carrier();
         let io = self.transport.take()?;
-        Some(ClosingHandshake::new(io, taken, shutdown_first, self.bounds, self.take_policies()))
+        Some(ClosingHandshake::new(io, taken, carrier, self.bounds, self.take_policies()))
     }
 
     /// Drops the transport: the connection has ended where nothing more can be said.

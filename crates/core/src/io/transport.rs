@@ -13,13 +13,12 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::clock::now;
+use crate::{carrier::Carrier, clock::now};
 
 /// A connection's transport, from the end of the upgrade until somebody takes it.
 pub(super) struct Transport<T> {
     io: Option<T>,
-    /// Over HTTP/2 the end of the stream is what pushes out what was written.
-    shutdown_first: bool,
+    carrier: Carrier,
     /// Reading failed before the handler read: a transport may say it once.
     failed: Option<io::Error>,
     /// Kept where somebody watches what is sent.
@@ -44,14 +43,14 @@ impl Wake for Stall {
 
 impl<T> Default for Transport<T> {
     fn default() -> Self {
-        Self { io: None, shutdown_first: false, failed: None, stall: None }
+        Self { io: None, carrier: Carrier::default(), failed: None, stall: None }
     }
 }
 
 impl<T> Transport<T> {
-    pub(super) fn open(&mut self, io: T, shutdown_first: bool) {
+    pub(super) fn open(&mut self, io: T, carrier: Carrier) {
         self.io = Some(io);
-        self.shutdown_first = shutdown_first;
+        self.carrier = carrier;
     }
 
     pub(super) fn take(&mut self) -> Option<T> {
@@ -63,8 +62,8 @@ impl<T> Transport<T> {
         self.io.is_some()
     }
 
-    pub(super) fn shutdown_first(&self) -> bool {
-        self.shutdown_first
+    pub(super) fn carrier(&self) -> Carrier {
+        self.carrier
     }
 
     /// Keeps an error for the handler, which reads it behind what came before.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{Version, request::Parts};
+use http::request::Parts;
 use hyper::upgrade::OnUpgrade;
 use tokio::runtime::Handle;
 
@@ -11,6 +11,7 @@ use super::{
     inner::{self, Inner},
 };
 use crate::{
+    carrier::Carrier,
     connection::{About, Connection},
     handshake,
     identity::{ClientAddr, Subject},
@@ -87,8 +88,8 @@ fn intercept(parts: &mut Parts, real: OnUpgrade) -> Result<(Connection, Inner), 
     };
     let client = parts.extensions.get::<ClientAddr>().map(|client| client.0);
     let about = Arc::new(About::new(client, parts.method.clone(), runtime));
-    let shutdown_first = parts.version >= Version::HTTP_2;
-    let (ours, connection, inner) = inner::open(about, real, shutdown_first)
+    let carrier = Carrier::of(parts.version);
+    let (ours, connection, inner) = inner::open(about, real, carrier)
         .ok_or_else(|| Refusal::wiring("hyper did not accept the guard's own handshake; please report this"))?;
     if let Some(subject) = parts.extensions.get::<Subject>() {
         connection.authenticate(subject)?;

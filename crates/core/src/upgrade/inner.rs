@@ -24,6 +24,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::{
+    carrier::Carrier,
     clock::now,
     connection::{About, Connection},
     io::{GuardedIo, Shared, pass},
@@ -56,10 +57,10 @@ impl Inner {
 }
 
 /// Opens an inner connection, as far as the `OnUpgrade`. `None` if hyper behaves as it never did.
-pub(super) fn open(about: Arc<About>, real: OnUpgrade, shutdown_first: bool) -> Option<(OnUpgrade, Connection, Inner)> {
+pub(super) fn open(about: Arc<About>, real: OnUpgrade, carrier: Carrier) -> Option<(OnUpgrade, Connection, Inner)> {
     let (guarded, connection) = GuardedIo::pending(about.clone(), &Settings::default());
     let exchange = Arc::new(Exchange { upgrade: Mutex::new(Some(real)), released: AtomicBool::new(false) });
-    let relay = Relay { exchange: exchange.clone(), shared: guarded.shared(), shutdown_first };
+    let relay = Relay { exchange: exchange.clone(), shared: guarded.shared(), carrier };
     let tunnel = TokioIo::new(Tunnel { request: REQUEST, tail: [0; 4], live: false, guarded });
     let mut driver = Box::pin(builder().serve_connection(tunnel, relay).with_upgrades());
     if driver.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
@@ -89,7 +90,7 @@ struct Exchange {
 struct Relay {
     exchange: Arc<Exchange>,
     shared: Arc<Shared<Transport>>,
-    shutdown_first: bool,
+    carrier: Carrier,
 }
 
 impl Service<Request<Incoming>> for Relay {
@@ -104,7 +105,7 @@ impl Service<Request<Incoming>> for Relay {
             passing: None,
             exchange: self.exchange.clone(),
             shared: self.shared.clone(),
-            shutdown_first: self.shutdown_first,
+            carrier: self.carrier,
         }
     }
 }
@@ -115,7 +116,7 @@ struct Awaiting {
     passing: Option<Pin<Box<dyn Future<Output = bool> + Send>>>,
     exchange: Arc<Exchange>,
     shared: Arc<Shared<Transport>>,
-    shutdown_first: bool,
+    carrier: Carrier,
 }
 
 impl Future for Awaiting {
@@ -139,10 +140,10 @@ impl Future for Awaiting {
         this.shared.about.life.opened(now());
         let io = TokioIo::new(upgraded);
         let Some(gate) = this.shared.take_gate() else {
-            this.shared.activate(io, this.shutdown_first);
+            this.shared.activate(io, this.carrier);
             return Poll::Ready(Ok(granted()));
         };
-        this.passing = Some(Box::pin(pass(this.shared.clone(), io, *gate, this.shutdown_first)));
+        this.passing = Some(Box::pin(pass(this.shared.clone(), io, *gate, this.carrier)));
         self.poll(cx)
     }
 }

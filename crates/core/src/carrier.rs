@@ -1,0 +1,25 @@
+//! What carries a WebSocket.
+
+use http::Version;
+
+/// What carries a WebSocket: what its neighbours notice of it, and how it ends, depends on it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    /// A connection of its own (RFC 6455).
+    #[default]
+    Connection,
+    /// A stream of an HTTP/2 connection, which it shares with others (RFC 8441).
+    Stream,
+}
+
+impl Carrier {
+    /// What carries a WebSocket whose handshake came by that version of HTTP.
+    pub(crate) fn of(version: Version) -> Self {
+        if version >= Version::HTTP_2 { Self::Stream } else { Self::Connection }
+    }
+
+    #[inline]
+    pub(crate) fn is_stream(self) -> bool {
+        self == Self::Stream
+    }
+}
