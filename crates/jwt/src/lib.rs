@@ -34,6 +34,7 @@ mod expiring;
 mod extract;
 mod first;
 mod future;
+mod json;
 #[cfg(feature = "jwks")]
 pub mod jwks;
 mod keys;

@@ -9,8 +9,11 @@ use std::{
 use portcullis_core::identity::Subject;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::json::{self, Present};
-use crate::{error::TokenError, verify::Verified};
+use crate::{
+    error::TokenError,
+    json::{self, Present},
+    verify::Verified,
+};
 
 /// The longest `jti` and `sub`, in bytes: they become keys of maps.
 const MAX_NAME: usize = 512;

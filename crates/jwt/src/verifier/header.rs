@@ -5,8 +5,10 @@ use std::{borrow::Cow, str::FromStr};
 use jsonwebtoken::Algorithm;
 use serde::Deserialize;
 
-use super::json::{self, Present};
-use crate::error::TokenError;
+use crate::{
+    error::TokenError,
+    json::{self, Present},
+};
 
 /// The longest name of a key that is looked for.
 const MAX_KID: usize = 256;

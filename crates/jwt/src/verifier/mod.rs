@@ -6,7 +6,6 @@ mod builder;
 mod claims;
 mod compact;
 mod header;
-mod json;
 mod verify;
 
 pub use self::{
