@@ -58,12 +58,12 @@ impl TokenError {
         CloseFrame::new(code, self.to_string())
     }
 
-    /// The refusal of a handshake: 401 or 403, with `WWW-Authenticate` as RFC 6750, section 3, has it, or 503 with
-    /// `Retry-After`.
+    /// The refusal of a handshake, with `WWW-Authenticate` as RFC 6750, section 3, has it: 401, 403, or 400 for a
+    /// malformed one; or 503 with `Retry-After`.
     pub fn refusal(self) -> Refusal {
         let (status, challenge) = match self {
             Self::Missing => (StatusCode::UNAUTHORIZED, Some("Bearer")),
-            Self::Malformed(_) => (StatusCode::UNAUTHORIZED, Some("Bearer error=\"invalid_request\"")),
+            Self::Malformed(_) => (StatusCode::BAD_REQUEST, Some("Bearer error=\"invalid_request\"")),
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, Some("Bearer error=\"insufficient_scope\"")),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, None),
             _ => (StatusCode::UNAUTHORIZED, Some("Bearer error=\"invalid_token\"")),

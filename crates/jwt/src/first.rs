@@ -5,7 +5,7 @@ use std::time::Duration;
 use portcullis_core::gate::FirstMessage;
 use serde_json::Value;
 
-use crate::error::TokenError;
+use crate::{error::TokenError, json};
 
 /// How clients that can send no header authenticate: by what they say first.
 ///
@@ -31,7 +31,8 @@ impl First {
         Self { pointer: None, within: Duration::from_secs(10), at_most: 8 * 1024, answer: None }
     }
 
-    /// The token is a string in a JSON object, at a pointer such as `/payload/token` (RFC 6901).
+    /// The token is a string in a JSON object, at a pointer such as `/payload/token` (RFC 6901). A message in which an
+    /// object has a member twice is refused.
     pub fn json(pointer: impl Into<String>) -> Self {
         Self { pointer: Some(pointer.into()), ..Self::raw() }
     }
@@ -55,12 +56,41 @@ impl First {
     }
 
     pub(crate) fn token(&self, message: &FirstMessage) -> Result<String, TokenError> {
-        let text = std::str::from_utf8(message.payload());
+        self.read(message.payload())
+    }
+
+    fn read(&self, payload: &[u8]) -> Result<String, TokenError> {
+        let text = std::str::from_utf8(payload);
         let text = text.map_err(|_| TokenError::Malformed("the first message is not UTF-8"))?;
         let Some(pointer) = &self.pointer else { return Ok(text.trim().to_owned()) };
         let value: Value =
             serde_json::from_str(text).map_err(|_| TokenError::Malformed("the first message is not JSON"))?;
+        // Of two tokens each reader takes another one.
+        if !json::is_unique(text.as_bytes()) {
+            return Err(TokenError::Malformed("the first message has a member twice"));
+        }
         let token = value.pointer(pointer).and_then(Value::as_str);
         token.map(str::to_owned).ok_or(TokenError::Malformed("the first message has no token"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_names_the_token_twice_is_refused() {
+        let twice = Err(TokenError::Malformed("the first message has a member twice"));
+        for (message, found) in [
+            (r#"{"payload":{"token":"abc"}}"#, Ok("abc".to_owned())),
+            ("\n {\"payload\" : {\"token\":\"abc\"}} ", Ok("abc".to_owned())),
+            (r#"{"payload":{"token":"abc","token":"abd"}}"#, twice.clone()),
+            (r#"{"payload":{"token":"abc","t\u006fken":"abc"}}"#, twice.clone()),
+            (r#"{"payload":{"token":"abc"},"payload":{"token":"abd"}}"#, twice),
+            (r#"{"payload":"abc"}"#, Err(TokenError::Malformed("the first message has no token"))),
+            ("abc", Err(TokenError::Malformed("the first message is not JSON"))),
+        ] {
+            assert_eq!(First::json("/payload/token").read(message.as_bytes()), found, "{message}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! JSON that means the same to every reader: no member twice (RFC 7519, section 4).
+//! JSON that means the same to every reader: no member twice (RFC 7519, section 4; RFC 8259, section 4).
 
 use std::{borrow::Cow, collections::HashSet, fmt};
 
@@ -11,11 +11,17 @@ use crate::error::TokenError;
 
 /// An object in UTF-8, without a member that is there twice at any depth; serde_json stops at 128 levels.
 pub(crate) fn check(json: &[u8]) -> Result<(), TokenError> {
-    if json.first() != Some(&b'{') {
+    // RFC 8259, section 2: white space may stand in front.
+    let first = json.iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+    if first != Some(&b'{') {
         return Err(TokenError::Invalid("not a JSON object"));
     }
-    serde_json::from_slice::<Unique>(json).map_err(|_| TokenError::Invalid("not JSON, or a member twice"))?;
-    Ok(())
+    if is_unique(json) { Ok(()) } else { Err(TokenError::Invalid("not JSON, or a member twice")) }
+}
+
+/// Whether this is JSON, of any kind, without a member that is there twice.
+pub(crate) fn is_unique(json: &[u8]) -> bool {
+    serde_json::from_slice::<Unique>(json).is_ok()
 }
 
 struct Unique;
@@ -102,7 +108,9 @@ mod tests {
             (r#"{"a":{"b":1,"b":2}}"#, false),
             (r#"{"a":[{"b":1,"b":2}]}"#, false),
             (r"[]", false),
-            (r#" {"a":1}"#, false),
+            (" \t\r\n{\"a\":1}\n", true),
+            ("\u{c}{\"a\":1}", false),
+            ("\u{feff}{\"a\":1}", false),
             (r#"{"a":1} x"#, false),
             ("{\"a\":\"\u{0}\"}", false),
             ("", false),

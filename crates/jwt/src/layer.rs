@@ -57,6 +57,33 @@ impl<T> JwtLayer<T> {
         self.set(|settings| settings.first = Some(first))
     }
 
+    /// Takes credentials out of what is passed on: the `Authorization` header where tokens come as
+    /// [`bearer`](Self::bearer), and the cookies that were named. Other cookies stay as they are. By default all of
+    /// these stay, marked sensitive, for a gateway that passes them on.
+    ///
+    /// ```
+    /// # use portcullis_jwt::{JwtLayer, TokenError, Verification, Verified, Verify};
+    /// # struct Open;
+    /// # impl Verify<()> for Open {
+    /// #     fn verify(&self, _: &str) -> Verification<()> { Verification::ready(Ok(Verified::new(()))) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use http::{Request, Response};
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// let inner = service_fn(async |request: Request<()>| {
+    ///     Ok::<_, std::convert::Infallible>(Response::new(request.headers().clone()))
+    /// });
+    /// let layer = JwtLayer::new(Open).danger_cookie_of_any_page("session").remove_credentials();
+    /// let handshake = Request::get("/ws").header("upgrade", "websocket").header("cookie", "a=1; session=token; b=2");
+    /// let response = layer.layer(inner).oneshot(handshake.body(()).unwrap()).await.unwrap();
+    /// assert_eq!(response.body()["cookie"], "a=1; b=2");
+    /// # }
+    /// ```
+    pub fn remove_credentials(self) -> Self {
+        self.set(|settings| settings.remove_credentials = true)
+    }
+
     /// Lets clients in that bring no token. A bad one is refused all the same.
     pub fn optional(self) -> Self {
         self.set(|settings| settings.optional = true)

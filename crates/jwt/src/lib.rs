@@ -6,7 +6,9 @@
 //!
 //! - [`JwtLayer`] takes the token from where it is told: `Authorization: Bearer`, a cookie, a parameter of the query, a
 //!   subprotocol, or the first message. The first source named that has one decides; a bad token there is not mended by
-//!   a good one elsewhere. All of them are taken out of the request, so that nobody inside sees or logs them.
+//!   a good one elsewhere. Tokens in queries and subprotocols are taken out of the request, so that they are neither seen
+//!   nor logged inside. The headers `Authorization` and `Cookie` stay, marked sensitive, for gateways that pass them on;
+//!   [`JwtLayer::remove_credentials`] takes the credentials out of these, too.
 //! - [`Verifier`] verifies it: keys of one's own, or those that an issuer publishes. Implement [`Verify`] for tokens
 //!   that only their issuer can read.
 //! - At `exp` the connection is closed: 3000, "token expired". A wall clock that is set back does not prolong that.
@@ -39,6 +41,7 @@ mod json;
 pub mod jwks;
 mod keys;
 mod layer;
+mod once;
 mod policy;
 mod revocations;
 mod service;

@@ -1,18 +1,18 @@
 //! What a [`JwtLayer`](crate::JwtLayer) was told, and the questions about a token that need no more than that.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, SystemTime},
 };
+
+use http::request::Parts;
 
 use crate::{
     error::TokenError,
     first::First,
+    once::Once,
     revocations::Revocations,
-    source::Source,
+    source::{self, Source, Taken},
     tickets::Tickets,
     verify::{Verification, Verified, Verify},
 };
@@ -22,6 +22,7 @@ pub(crate) struct Settings<T> {
     pub(crate) verifier: Arc<dyn Verify<T>>,
     pub(crate) sources: Vec<Source>,
     pub(crate) first: Option<First>,
+    pub(crate) remove_credentials: bool,
     pub(crate) optional: bool,
     pub(crate) report_only: bool,
     pub(crate) grace: Duration,
@@ -29,7 +30,7 @@ pub(crate) struct Settings<T> {
     pub(crate) revocations: Revocations,
     pub(crate) tickets: Option<Arc<Tickets>>,
     pub(crate) allows: Vec<Arc<Allow<T>>>,
-    warned: Arc<AtomicBool>,
+    cookies: Arc<Once>,
 }
 
 type Allow<T> = dyn Fn(&T) -> bool + Send + Sync;
@@ -40,6 +41,7 @@ impl<T> Settings<T> {
             verifier: Arc::new(verifier),
             sources: Vec::new(),
             first: None,
+            remove_credentials: false,
             optional: false,
             report_only: false,
             grace: Duration::ZERO,
@@ -47,7 +49,7 @@ impl<T> Settings<T> {
             revocations: Revocations::new(),
             tickets: None,
             allows: Vec::new(),
-            warned: Arc::default(),
+            cookies: Arc::default(),
         }
     }
 }
@@ -56,6 +58,15 @@ impl<T: 'static> Settings<T> {
     pub(crate) fn sources(&self) -> &[Source] {
         let named = !self.sources.is_empty() || self.first.is_some();
         if named { &self.sources } else { &[Source::Bearer] }
+    }
+
+    /// Takes the token out of a request, and its credentials where that was said.
+    pub(crate) fn take(&self, parts: &mut Parts) -> (Taken, Result<(), TokenError>) {
+        let taken = source::take(self.sources(), parts);
+        if self.remove_credentials {
+            source::remove_credentials(self.sources(), parts);
+        }
+        taken
     }
 
     /// Asks the verifier, unless the token is longer than it wants to see, and gives up if it takes too long.
@@ -92,14 +103,10 @@ impl<T: 'static> Settings<T> {
 
     /// Says once that any page may act for a user.
     pub(crate) fn warn_of_cookies(&self) {
-        if !self.warned.swap(true, Ordering::Relaxed) {
-            #[cfg(feature = "tracing")]
-            tracing::warn!(
-                target: "portcullis",
-                "a cookie authenticated a WebSocket handshake whose origin nobody has checked: put an `OriginLayer` \
-                 outside of the `JwtLayer`"
-            );
-        }
+        self.cookies.warn(
+            "a cookie authenticated a WebSocket handshake whose origin nobody has checked: put an `OriginLayer` outside \
+             of the `JwtLayer`",
+        );
     }
 }
 
@@ -109,6 +116,7 @@ impl<T> Clone for Settings<T> {
             verifier: self.verifier.clone(),
             sources: self.sources.clone(),
             first: self.first.clone(),
+            remove_credentials: self.remove_credentials,
             optional: self.optional,
             report_only: self.report_only,
             grace: self.grace,
@@ -116,7 +124,7 @@ impl<T> Clone for Settings<T> {
             revocations: self.revocations.clone(),
             tickets: self.tickets.clone(),
             allows: self.allows.clone(),
-            warned: self.warned.clone(),
+            cookies: self.cookies.clone(),
         }
     }
 }

@@ -15,7 +15,7 @@ use super::enter::{Admitted, Entry, enter, refuse};
 use crate::{
     error::TokenError,
     settings::Settings,
-    source::{self, Taken, Token},
+    source::{Taken, Token},
     subprotocols::Subprotocols,
     verify::Verification,
 };
@@ -45,7 +45,7 @@ pub(crate) fn begin<T>(settings: &Arc<Settings<T>>, parts: &mut Parts) -> Next<T
 where
     T: Send + Sync + 'static,
 {
-    let (haul, outcome) = source::take(settings.sources(), parts);
+    let (haul, outcome) = settings.take(parts);
     if haul.ambient && parts.extensions.get::<OriginChecked>().is_none() {
         settings.warn_of_cookies();
     }

@@ -1,6 +1,6 @@
 //! `Authorization: Bearer <token>` (RFC 6750, section 2.1). Other schemes are not ours to read.
 
-use http::{header::AUTHORIZATION, request::Parts};
+use http::{HeaderMap, header::AUTHORIZATION, request::Parts};
 
 use super::{sensitive::hide, token::Token};
 use crate::error::TokenError;
@@ -17,4 +17,9 @@ pub(super) fn take(parts: &mut Parts) -> Result<Option<Token>, TokenError> {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Some(Token(token.trim().to_owned())),
         _ => None,
     })
+}
+
+/// Takes the header out, whatever its scheme.
+pub(super) fn remove(headers: &mut HeaderMap) {
+    headers.remove(AUTHORIZATION);
 }

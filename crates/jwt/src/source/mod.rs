@@ -1,4 +1,4 @@
-//! Where a handshake carries its token, and how it is taken out of there.
+//! Where a handshake carries its token, and how it is taken from there.
 
 mod bearer;
 mod cookie;
@@ -11,6 +11,6 @@ mod tests;
 mod token;
 
 pub(crate) use self::{
-    take::{Source, Taken, take},
+    take::{Source, Taken, remove_credentials, take},
     token::Token,
 };

@@ -16,8 +16,9 @@ pub(super) fn take_pair(
     let Some(at) = offered.iter().position(|name| name == marker) else { return Ok(None) };
     offered.remove(at);
     let token = (at < offered.len()).then(|| offered.remove(at));
-    let again = offered.iter().any(|name| name == marker);
-    // Behind a second marker there is a second token: nobody inside is shown any of it.
+    let again = offered.iter().any(|name| name == marker || Some(name) == token.as_ref());
+    // Where one of the two is there again (RFC 6455, section 4.1: each is offered once), the token may be, too: nobody
+    // inside is shown any of it.
     offer(&mut parts.headers, if again { &[] } else { &offered });
     subprotocols.mark(marker);
     if again {

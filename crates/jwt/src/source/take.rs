@@ -25,7 +25,7 @@ pub(crate) struct Taken {
 }
 
 /// Takes tokens out of a handshake. The first source that has one decides, and whatever later ones carry is taken out
-/// all the same, so that nobody inside sees it.
+/// all the same. `Authorization` and `Cookie` stay, marked sensitive.
 pub(crate) fn take(sources: &[Source], parts: &mut Parts) -> (Taken, Result<(), TokenError>) {
     let mut haul = Taken::default();
     let mut outcome = None;
@@ -45,6 +45,17 @@ pub(crate) fn take(sources: &[Source], parts: &mut Parts) -> (Taken, Result<(), 
         }
     }
     (haul, outcome.unwrap_or(Ok(())))
+}
+
+/// Takes credentials out of the headers in which [`take`] leaves them: those that a gateway may have to pass on.
+pub(crate) fn remove_credentials(sources: &[Source], parts: &mut Parts) {
+    for source in sources {
+        match source {
+            Source::Bearer => bearer::remove(&mut parts.headers),
+            Source::Cookie(name) => cookie::remove(name, &mut parts.headers),
+            Source::Query(_) | Source::Subprotocol(_) | Source::SubprotocolPrefix(_) => {}
+        }
+    }
 }
 
 impl Source {

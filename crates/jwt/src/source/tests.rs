@@ -1,7 +1,7 @@
 use http::{HeaderValue, Request, Response, Version, header::SEC_WEBSOCKET_PROTOCOL, request::Parts};
 use portcullis_core::handshake::Subprotocol;
 
-use super::{Source, Token, take};
+use super::{Source, Token, remove_credentials, take};
 use crate::error::TokenError;
 
 fn parts(uri: &str, headers: &[(&'static str, &str)]) -> Parts {
@@ -59,6 +59,7 @@ fn a_cookie_is_read_from_however_many_headers() {
         (&[], Ok(None)),
         (&["session=abc; session=abd"], twice.clone()),
         (&["session=abc", "session=abc"], twice),
+        (&["a=b; ; ;=; session = abc "], some("abc")),
     ] {
         let headers: Vec<_> = headers.iter().map(|value| ("cookie", *value)).collect();
         assert_eq!(ask(&[cookie()], &mut parts("/", &headers)), found, "{headers:?}");
@@ -67,6 +68,59 @@ fn a_cookie_is_read_from_however_many_headers() {
     let (taken, _) = take(&[cookie()], &mut parts);
     assert!(taken.ambient);
     assert!(!format!("{parts:?}").contains("abc"));
+}
+
+/// Cookies in octets, as a client sends them.
+fn octets(headers: &[&[u8]]) -> Parts {
+    let mut parts = parts("/", &[]);
+    for value in headers {
+        parts.headers.append("cookie", HeaderValue::from_bytes(value).unwrap());
+    }
+    parts
+}
+
+#[test]
+fn a_cookie_of_somebody_elses_locks_nobody_out() {
+    let not_text = Err(TokenError::Malformed("the cookie is not text"));
+    for (headers, found) in [
+        (&["theme=grün; session=abc".as_bytes()][..], some("abc")),
+        (&["session=abc; theme=grün".as_bytes()], some("abc")),
+        (&[b"theme=gr\xfcn", b"session=abc"], some("abc")),
+        (&[b"\xff\xfe; session=abc; gr\xfcn=x"], some("abc")),
+        (&[b"theme=gr\xfcn"], Ok(None)),
+        (&[b"s\xe9ssion=abc"], Ok(None)),
+        (&[b"session=\xff"], not_text.clone()),
+        (&["session=grün".as_bytes()], not_text),
+    ] {
+        assert_eq!(ask(&[cookie()], &mut octets(headers)), found, "{headers:?}");
+    }
+}
+
+#[test]
+fn credentials_are_removed_and_other_cookies_are_left_to_the_byte() {
+    for (headers, left) in [
+        (&[&b"session=abc"[..]][..], &[][..]),
+        (&[b"a=b; session=abc; c=d"], &[&b"a=b; c=d"[..]]),
+        (&[b"session=abc; c=d"], &[b"c=d"]),
+        (&[b"a=b;session=abc"], &[b"a=b"]),
+        (&[b"theme=gr\xfcn;  session=\"abc\" ;x=  y ;; z"], &[b"theme=gr\xfcn;x=  y ;; z"]),
+        (&[b"a=b", b"session=abc", b"c=d"], &[b"a=b", b"c=d"]),
+        (&[b"session=abc; session=abd; c=d"], &[b"c=d"]),
+        (&[b" a=b ; xsession=abc; session"], &[b" a=b ; xsession=abc; session"]),
+        (&[], &[]),
+    ] {
+        let mut parts = octets(headers);
+        parts.headers.insert("authorization", HeaderValue::from_static("Bearer abc"));
+        let _taken = take(&[cookie()], &mut parts);
+        remove_credentials(&[cookie()], &mut parts);
+        let found: Vec<&[u8]> = parts.headers.get_all("cookie").iter().map(HeaderValue::as_bytes).collect();
+        assert_eq!(found, left, "{headers:?}");
+        assert!(parts.headers.get_all("cookie").iter().all(HeaderValue::is_sensitive), "{headers:?}");
+        assert!(parts.headers.contains_key("authorization"), "no source of this layer");
+    }
+    let mut bearer = parts("/", &[("authorization", "Bearer abc"), ("cookie", "session=abc")]);
+    remove_credentials(&[Source::Bearer], &mut bearer);
+    assert_eq!(bearer.headers.keys().collect::<Vec<_>>(), ["cookie"]);
 }
 
 #[test]
@@ -108,6 +162,8 @@ fn a_pair_of_subprotocols_is_taken_out() {
         (&["Bearer, abc"], Ok(None), Some("Bearer, abc")),
         (&["chat, bearer"], Err(TokenError::Malformed("no token behind the subprotocol")), Some("chat")),
         (&["bearer, abc, bearer, abd"], twice.clone(), None),
+        (&["bearer, abc, abc"], twice.clone(), None),
+        (&["abc, bearer, abc, chat"], twice, None),
         (&["bearer, bearer"], some("bearer"), None),
     ] {
         let headers: Vec<_> = offers.iter().map(|value| ("sec-websocket-protocol", *value)).collect();

@@ -227,7 +227,7 @@ async fn each_failure_has_its_status_and_its_challenge() {
         ("", 401, "Bearer".to_owned()),
         ("authorization: Bearer nonsense\r\n", 401, challenge("invalid_token")),
         ("authorization: Bearer alice/0\r\n", 401, challenge("invalid_token")),
-        ("authorization: Bearer a\r\nauthorization: Bearer a\r\n", 401, challenge("invalid_request")),
+        ("authorization: Bearer a\r\nauthorization: Bearer a\r\n", 400, challenge("invalid_request")),
         ("authorization: Bearer mallory/100\r\n", 403, challenge("insufficient_scope")),
     ] {
         let refused = answer(&app, "/ws", headers).await;
