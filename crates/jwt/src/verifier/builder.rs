@@ -8,9 +8,11 @@ use std::{
 };
 
 use jsonwebtoken::Algorithm;
+use serde_json::Value;
 
 use super::{
-    claims::Rules,
+    claims::{Notices, Rules, SubjectOf},
+    header::Types,
     verify::{Clock, Source, Verifier},
 };
 #[cfg(feature = "jwks")]
@@ -25,7 +27,10 @@ use crate::{
 /// # Defaults
 ///
 /// `exp`, `iss` and `aud` are required, `nbf` is checked where there is one, clocks may differ by 30 s, and a token has
-/// at most 8 KiB.
+/// at most 8 KiB. The subject is `sub`, an empty one is none. How long a token lives is its issuer's choice, and one that
+/// says it was issued in the future is accepted; both are logged once where they are beyond reason.
+///
+/// The order of settings does not matter: they are put together when the verifier is built.
 #[must_use]
 pub struct Builder {
     source: Result<Source, KeyError>,
@@ -34,7 +39,11 @@ pub struct Builder {
     audiences: BTreeSet<String>,
     any_audience: bool,
     without_expiry: bool,
+    types: BTreeSet<String>,
+    max_lifetime: Option<Duration>,
+    max_ahead: Option<Duration>,
     leeway: Duration,
+    subject: SubjectOf,
     required: BTreeSet<String>,
     scopes: BTreeSet<String>,
     max_len: usize,
@@ -49,6 +58,12 @@ pub enum BuildError {
     Key(KeyError),
     /// There is no key.
     NoKey,
+    /// Two settings contradict each other, and it cannot be known which of them is meant.
+    Contradiction(&'static str),
+    /// The text given to this setting is empty.
+    Empty(&'static str),
+    /// White space separates scopes, so that no scope has any.
+    SpaceInScope,
     /// No issuer was named.
     NoIssuer,
     /// No audience was named.
@@ -62,6 +77,9 @@ impl fmt::Display for BuildError {
         match self {
             Self::Key(error) => error.fmt(f),
             Self::NoKey => f.write_str("a verifier needs a key"),
+            Self::Contradiction(settings) => write!(f, "say {settings}, not both"),
+            Self::Empty(setting) => write!(f, "the text given to `{setting}` is empty"),
+            Self::SpaceInScope => f.write_str("a scope has white space: say `require_scope` for each scope"),
             Self::NoIssuer => f.write_str("name the `issuer` whose tokens are accepted, or say `any_issuer`"),
             Self::NoAudience => f.write_str("name the `audience` that tokens must be for, or say `any_audience`"),
             Self::NoProvider => {
@@ -136,6 +154,10 @@ impl Builder {
             audiences: BTreeSet::new(),
             any_audience: false,
             without_expiry: false,
+            types: BTreeSet::new(),
+            max_lifetime: None,
+            max_ahead: None,
+            subject: SubjectOf::default(),
             leeway: Duration::from_secs(30),
             required: BTreeSet::new(),
             scopes: BTreeSet::new(),
@@ -175,6 +197,57 @@ impl Builder {
         self
     }
 
+    /// A type (`typ`) that a token must say it has, such as `at+jwt` for access tokens (RFC 9068, section 4); may be said
+    /// of several. It is compared as a media type: without regard to case, and with or without `application/`.
+    ///
+    /// By default a token may say that it is a `JWT`, `at+jwt` or `JOSE`, or nothing.
+    pub fn token_type(mut self, typ: impl Into<String>) -> Self {
+        self.types.insert(typ.into());
+        self
+    }
+
+    /// How long a token is valid after it was issued (`iat`), whatever its `exp`; without `iat`, how long after it was
+    /// verified. The leeway is added, as to `exp`.
+    ///
+    /// An issuer that writes `exp` in milliseconds would otherwise have sessions without an end.
+    ///
+    /// # Panics
+    ///
+    /// If `time` is zero.
+    #[track_caller]
+    pub fn max_lifetime(mut self, time: Duration) -> Self {
+        assert!(!time.is_zero(), "a lifetime of zero accepts no token");
+        self.max_lifetime = Some(time);
+        self
+    }
+
+    /// Refuses tokens that say they were issued (`iat`) further in the future than `leeway`. By default they are
+    /// accepted, because refusing them fails wherever an issuer's clock is a little ahead, and a warning is logged once.
+    ///
+    /// [`Revocations::revoke_subject`](crate::Revocations::revoke_subject) does not revoke such a token.
+    pub fn refuse_future_iat(mut self, leeway: Duration) -> Self {
+        self.max_ahead = Some(leeway);
+        self
+    }
+
+    /// Takes the subject from other claims than `sub`: the text that `subject` returns. `None` is no subject, as is an
+    /// empty text.
+    ///
+    /// ```
+    /// # #[cfg(feature = "rust_crypto")] {
+    /// use portcullis_jwt::Verifier;
+    ///
+    /// // Entra ID: the same user has another `sub` for each application.
+    /// let builder = Verifier::hs256([7; 32]).issuer("https://id.example.com").audience("chat");
+    /// let verifier = builder.subject(|claims| Some(format!("{}/{}", claims["tid"].as_str()?, claims["oid"].as_str()?)));
+    /// assert!(verifier.build().is_ok());
+    /// # }
+    /// ```
+    pub fn subject(mut self, subject: impl Fn(&Value) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.subject = SubjectOf::Claims(Box::new(subject));
+        self
+    }
+
     /// How much clocks may differ. 30 s by default.
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
@@ -194,7 +267,13 @@ impl Builder {
     }
 
     /// The longest token that is looked at, in bytes. 8 KiB by default.
+    ///
+    /// # Panics
+    ///
+    /// If `bytes` is zero.
+    #[track_caller]
     pub fn max_len(mut self, bytes: usize) -> Self {
+        assert!(bytes > 0, "a token has at least one byte");
         self.max_len = bytes;
         self
     }
@@ -211,26 +290,56 @@ impl Builder {
     ///
     /// See [`BuildError`]: everything that would otherwise fail at the first token.
     pub fn build(self) -> Result<Verifier, BuildError> {
-        let source = self.source.map_err(BuildError::Key)?;
-        if matches!(&source, Source::Keys(keys) if keys.is_empty()) {
-            return Err(BuildError::NoKey);
+        match &self.source {
+            Err(error) => return Err(BuildError::Key(*error)),
+            Ok(Source::Keys(keys)) if keys.is_empty() => return Err(BuildError::NoKey),
+            Ok(_) => {}
         }
-        if self.issuers.is_empty() && !self.any_issuer {
-            return Err(BuildError::NoIssuer);
-        }
-        if self.audiences.is_empty() && !self.any_audience {
-            return Err(BuildError::NoAudience);
-        }
+        self.make_sense()?;
         provider().ok_or(BuildError::NoProvider)?;
+        let source = self.source.map_err(BuildError::Key)?;
+        let mut types = Types::default();
+        self.types.iter().for_each(|typ| types.insert(typ));
         let rules = Rules {
+            types,
             issuers: (!self.any_issuer).then_some(self.issuers),
             audiences: (!self.any_audience).then_some(self.audiences),
             expiry: !self.without_expiry,
+            max_lifetime: self.max_lifetime,
+            max_ahead: self.max_ahead,
             leeway: self.leeway,
+            subject: self.subject,
             required: self.required,
             scopes: self.scopes,
+            notices: Notices::default(),
         };
         Ok(Verifier::new(source, rules, self.max_len, self.clock))
+    }
+
+    fn make_sense(&self) -> Result<(), BuildError> {
+        let texts = [
+            ("issuer", &self.issuers),
+            ("audience", &self.audiences),
+            ("token_type", &self.types),
+            ("require_claim", &self.required),
+            ("require_scope", &self.scopes),
+        ];
+        if let Some((setting, _)) = texts.iter().find(|(_, texts)| texts.contains("")) {
+            return Err(BuildError::Empty(setting));
+        }
+        if self.scopes.iter().any(|scope| scope.contains(|c: char| c.is_ascii_whitespace())) {
+            return Err(BuildError::SpaceInScope);
+        }
+        match (self.issuers.is_empty(), self.any_issuer) {
+            (true, false) => return Err(BuildError::NoIssuer),
+            (false, true) => return Err(BuildError::Contradiction("`issuer` or `any_issuer`")),
+            _ => {}
+        }
+        match (self.audiences.is_empty(), self.any_audience) {
+            (true, false) => Err(BuildError::NoAudience),
+            (false, true) => Err(BuildError::Contradiction("`audience` or `any_audience`")),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -3,15 +3,19 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
+    fmt,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use portcullis_core::identity::Subject;
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
 
+use super::header::Types;
 use crate::{
     error::TokenError,
     json::{self, Present},
+    once::Once,
     verify::Verified,
 };
 
@@ -21,16 +25,47 @@ const MAX_NAME: usize = 512;
 /// The end of the year 9999: later times are this one.
 const END_OF_TIME: u64 = 253_402_300_799;
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Rules {
+    pub(crate) types: Types,
     /// `None`: any, or none.
     pub(crate) issuers: Option<BTreeSet<String>>,
     /// `None`: any, or none.
     pub(crate) audiences: Option<BTreeSet<String>>,
     pub(crate) expiry: bool,
+    pub(crate) max_lifetime: Option<Duration>,
+    /// How far ahead a token may say that it was issued; `None`: any.
+    pub(crate) max_ahead: Option<Duration>,
     pub(crate) leeway: Duration,
+    pub(crate) subject: SubjectOf,
     pub(crate) required: BTreeSet<String>,
     pub(crate) scopes: BTreeSet<String>,
+    pub(crate) notices: Notices,
+}
+
+/// What is odd about an issuer's tokens, and does not refuse them.
+#[derive(Debug, Default)]
+pub(crate) struct Notices {
+    issued_ahead: Once,
+    endless: Once,
+    no_subject: Once,
+}
+
+/// Where a token names its subject.
+#[derive(Default)]
+pub(crate) enum SubjectOf {
+    #[default]
+    Sub,
+    Claims(Box<dyn Fn(&Value) -> Option<String> + Send + Sync>),
+}
+
+impl fmt::Debug for SubjectOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sub => "sub",
+            Self::Claims(_) => "of the claims",
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -81,10 +116,11 @@ impl Rules {
         let claims: Registered<'_> =
             serde_json::from_slice(payload).map_err(|_| TokenError::Invalid("a registered claim of a wrong type"))?;
         self.issued_for_us(&claims)?;
-        let expires_at = self.in_time(&claims, now)?;
-        self.allowed(&claims, payload)?;
         let issued_at = claims.iat.map(time).transpose()?;
-        let subject = claims.sub.map(named).transpose()?.map(|sub| Subject::new(sub.as_ref()));
+        self.issued_by_now(issued_at, now)?;
+        let expires_at = self.in_time(&claims, issued_at, now)?;
+        self.allowed(&claims, payload)?;
+        let subject = self.subject(claims.sub, payload)?;
         let id = claims.jti.map(named).transpose()?.map(|jti| jti.into_owned().into_boxed_str());
         let claims = serde_json::from_slice(payload).map_err(|_| TokenError::Invalid("claims of another shape"))?;
         Ok(Verified { claims, subject, id, issued_at, expires_at })
@@ -102,13 +138,41 @@ impl Rules {
         Ok(())
     }
 
+    fn issued_by_now(&self, issued_at: Option<SystemTime>, now: SystemTime) -> Result<(), TokenError> {
+        let ahead = |by| issued_at.is_some_and(|issued_at| later(now, by) < issued_at);
+        if self.max_ahead.is_some_and(ahead) {
+            return Err(TokenError::Invalid("issued in the future"));
+        }
+        if ahead(self.leeway) {
+            self.notices.issued_ahead.warn(
+                "a token was issued in the future (`iat`): the issuer's clock is ahead, or it means milliseconds. \
+                 `revoke_subject` does not revoke such tokens; `refuse_future_iat` refuses them",
+            );
+        }
+        Ok(())
+    }
+
     /// When it ends, leeway included.
-    fn in_time(&self, claims: &Registered<'_>, now: SystemTime) -> Result<Option<SystemTime>, TokenError> {
-        let ends = match claims.exp {
-            Some(exp) => Some(later(time(exp)?, self.leeway)),
-            None if self.expiry => return Err(TokenError::Invalid("no expiry")),
-            None => None,
-        };
+    fn in_time(
+        &self,
+        claims: &Registered<'_>,
+        issued_at: Option<SystemTime>,
+        now: SystemTime,
+    ) -> Result<Option<SystemTime>, TokenError> {
+        let expires = claims.exp.map(time).transpose()?;
+        if expires.is_none() && self.expiry {
+            return Err(TokenError::Invalid("no expiry"));
+        }
+        if expires == Some(end_of_time()) {
+            self.notices.endless.warn(
+                "a token expires after the year 9999 (`exp`): perhaps its issuer means milliseconds. \
+                 `max_lifetime` bounds its session",
+            );
+        }
+        // A token that says it was issued later than now has been issued by now.
+        let issued = issued_at.map_or(now, |issued_at| issued_at.min(now));
+        let outlived = self.max_lifetime.and_then(|most| issued.checked_add(most));
+        let ends = expires.into_iter().chain(outlived).min().map(|ends| later(ends, self.leeway));
         if ends.is_some_and(|ends| now >= ends) {
             return Err(TokenError::Expired);
         }
@@ -135,6 +199,25 @@ impl Rules {
         let present = |claim: &String| matches!(members.get(claim.as_str()), Some(Some(_)));
         if self.required.iter().all(present) { Ok(()) } else { Err(TokenError::Forbidden("a claim is missing")) }
     }
+
+    /// Of an empty name there would be one subject for all who have none.
+    fn subject(&self, sub: Option<Cow<'_, str>>, payload: &[u8]) -> Result<Option<Subject>, TokenError> {
+        let name = match &self.subject {
+            SubjectOf::Sub => sub,
+            SubjectOf::Claims(of) => {
+                let claims = serde_json::from_slice(payload).map_err(|_| TokenError::Invalid("not a JSON object"))?;
+                of(&claims).map(Cow::Owned)
+            }
+        };
+        let Some(name) = name.map(named).transpose()? else { return Ok(None) };
+        if name.is_empty() {
+            self.notices.no_subject.warn(
+                "a token has an empty subject, which is none: limits by subject and `revoke_subject` do not apply to it",
+            );
+            return Ok(None);
+        }
+        Ok(Some(Subject::new(name.as_ref())))
+    }
 }
 
 fn named(name: Cow<'_, str>) -> Result<Cow<'_, str>, TokenError> {
@@ -148,6 +231,10 @@ fn time(seconds: f64) -> Result<SystemTime, TokenError> {
         return Err(TokenError::Invalid("a time before 1970"));
     }
     Ok(UNIX_EPOCH + Duration::try_from_secs_f64(seconds).unwrap_or(end).min(end))
+}
+
+fn end_of_time() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(END_OF_TIME)
 }
 
 fn later(time: SystemTime, by: Duration) -> SystemTime {

@@ -2,7 +2,7 @@
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
-use super::header::Header;
+use super::header::{Header, Types};
 use crate::error::TokenError;
 
 /// A token's three parts, and what its header says.
@@ -15,14 +15,14 @@ pub(super) struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     /// Takes a token apart, and reads its header into `head`. Nothing else is decoded yet.
-    pub(super) fn read(token: &'a str, head: &'a mut Vec<u8>) -> Result<Self, TokenError> {
+    pub(super) fn read(token: &'a str, head: &'a mut Vec<u8>, types: &Types) -> Result<Self, TokenError> {
         let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Invalid("not three parts"))?;
         let (header, payload) = message.split_once('.').ok_or(TokenError::Invalid("not three parts"))?;
         if payload.contains('.') {
             return Err(TokenError::Invalid("not three parts"));
         }
         *head = decode(header)?;
-        Ok(Parts { message: message.as_bytes(), payload, signature, header: Header::read(head)? })
+        Ok(Parts { message: message.as_bytes(), payload, signature, header: Header::read(head, types)? })
     }
 }
 

@@ -1,6 +1,6 @@
 //! A token's header (RFC 7515, section 4).
 
-use std::{borrow::Cow, str::FromStr};
+use std::{borrow::Cow, collections::BTreeSet, str::FromStr};
 
 use jsonwebtoken::Algorithm;
 use serde::Deserialize;
@@ -31,7 +31,7 @@ struct Raw<'a> {
 }
 
 impl<'a> Header<'a> {
-    pub(crate) fn read(json: &'a [u8]) -> Result<Self, TokenError> {
+    pub(crate) fn read(json: &'a [u8], types: &Types) -> Result<Self, TokenError> {
         json::check(json)?;
         let raw: Raw<'a> = serde_json::from_slice(json).map_err(|_| TokenError::Invalid("header without meaning"))?;
         if raw.crit.is_some() {
@@ -41,7 +41,7 @@ impl<'a> Header<'a> {
         if raw.kid.as_ref().is_some_and(|kid| kid.len() > MAX_KID) {
             return Err(TokenError::Invalid("key name too long"));
         }
-        if raw.typ.is_some_and(|typ| !is_token_type(&typ)) {
+        if !types.have(raw.typ.as_deref()) {
             return Err(TokenError::Invalid("type of another kind of token"));
         }
         let algorithm = Algorithm::from_str(&raw.alg).map_err(|_| TokenError::Invalid("algorithm"))?;
@@ -49,10 +49,33 @@ impl<'a> Header<'a> {
     }
 }
 
-/// `JWT`, or an access token (RFC 9068), with or without `application/`.
-fn is_token_type(typ: &str) -> bool {
-    let typ = typ.strip_prefix("application/").unwrap_or(typ);
-    typ.eq_ignore_ascii_case("jwt") || typ.eq_ignore_ascii_case("at+jwt")
+/// What a token may say that it is (`typ`): a JWT, an access token (RFC 9068), or nothing more than a signed object
+/// (RFC 7515, section 4.1.9); or what a verifier names, and then it must say so.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Types(BTreeSet<String>);
+
+impl Types {
+    pub(crate) fn insert(&mut self, typ: &str) {
+        self.0.insert(media_type(typ));
+    }
+
+    fn have(&self, typ: Option<&str>) -> bool {
+        match typ.map(media_type) {
+            Some(typ) if self.0.is_empty() => matches!(typ.as_str(), "jwt" | "at+jwt" | "jose"),
+            Some(typ) => self.0.contains(&typ),
+            None => self.0.is_empty(),
+        }
+    }
+}
+
+/// RFC 7515, section 4.1.9: a media type, of which `application/` may be left out where no other slash follows, and
+/// which is compared without regard to case.
+fn media_type(typ: &str) -> String {
+    let typ = typ.to_ascii_lowercase();
+    match typ.strip_prefix("application/") {
+        Some(rest) if !rest.contains('/') => rest.to_owned(),
+        _ => typ,
+    }
 }
 
 #[cfg(test)]
@@ -81,9 +104,33 @@ mod tests {
             (r#"{"alg":"HS256","typ":"dpop+jwt"}"#, false),
             ("{}", false),
         ] {
-            assert_eq!(Header::read(json.as_bytes()).is_ok(), fine, "{json}");
+            assert_eq!(Header::read(json.as_bytes(), &Types::default()).is_ok(), fine, "{json}");
         }
         let long = format!(r#"{{"alg":"HS256","kid":"{}"}}"#, "k".repeat(257));
-        assert!(Header::read(long.as_bytes()).is_err());
+        assert!(Header::read(long.as_bytes(), &Types::default()).is_err());
+    }
+
+    #[test]
+    fn types_are_compared_as_media_types() {
+        let mut access = Types::default();
+        access.insert("application/AT+JWT");
+        for (typ, by_default, access_token) in [
+            (Some("JWT"), true, false),
+            (Some("application/jwt"), true, false),
+            (Some("APPLICATION/JWT"), true, false),
+            (Some("JOSE"), true, false),
+            (Some("at+jwt"), true, true),
+            (Some("AT+JWT"), true, true),
+            (Some("Application/at+jwt"), true, true),
+            (Some("application/x/at+jwt"), false, false),
+            (Some("text/jwt"), false, false),
+            (Some("JOSE+JSON"), false, false),
+            (Some("dpop+jwt"), false, false),
+            (Some("logout+jwt"), false, false),
+            (Some(""), false, false),
+            (None, true, false),
+        ] {
+            assert_eq!((Types::default().have(typ), access.have(typ)), (by_default, access_token), "{typ:?}");
+        }
     }
 }

@@ -49,7 +49,7 @@ impl Inner {
         if token.len() > self.max_len {
             return Err(TokenError::Invalid("too long"));
         }
-        Parts::read(token, head)
+        Parts::read(token, head, &self.rules.types)
     }
 
     fn judge<T: DeserializeOwned>(&self, parts: &Parts<'_>, key: &Key) -> Result<Verified<T>, TokenError> {
@@ -97,6 +97,9 @@ impl<T: DeserializeOwned + Send + 'static> Verify<T> for Verifier {
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verifier").field("rules", &self.0.rules).finish_non_exhaustive()
+        f.debug_struct("Verifier")
+            .field("rules", &self.0.rules)
+            .field("max_len", &self.0.max_len)
+            .finish_non_exhaustive()
     }
 }

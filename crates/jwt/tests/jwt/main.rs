@@ -5,7 +5,11 @@
 mod https;
 #[cfg(all(feature = "jwks", feature = "rust_crypto"))]
 mod jwks;
+#[cfg(feature = "tracing")]
+mod log;
 mod patience;
+#[cfg(feature = "rust_crypto")]
+mod rules;
 #[cfg(feature = "tracing")]
 mod service;
 #[cfg(feature = "rust_crypto")]

@@ -1,15 +1,12 @@
 //! The service among others of Tower's, and what it says to the log.
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
-
 use http::{Request, Response, StatusCode};
 use portcullis_core::refusal::Refusal;
 use portcullis_jwt::{JwtLayer, Session, TokenError, Verification, Verified, Verify};
 use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimitLayer, service_fn};
 use tower_test::mock;
+
+use crate::log::Log;
 
 /// Accepts `sesame`, at once or later.
 struct Word {
@@ -59,28 +56,9 @@ async fn the_service_that_was_ready_is_the_one_that_is_called() {
     }
 }
 
-/// What is written to the log.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn no_token_is_written_to_the_log() {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone());
-    let _log = tracing::subscriber::set_default(subscriber.finish());
+    let (log, _guard) = Log::begin();
     let inner = service_fn(async |request: Request<()>| {
         tracing::info!(?request, "inside");
         Ok::<_, std::convert::Infallible>(Response::new(()))
@@ -96,7 +74,7 @@ async fn no_token_is_written_to_the_log() {
     let mut cookie = Request::get("/ws").header("upgrade", "websocket").body(()).unwrap();
     cookie.headers_mut().insert("cookie", "session=sesame".parse().unwrap());
     service.oneshot(cookie).await.unwrap();
-    let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let lines = log.text();
     assert!(lines.contains("inside") && lines.contains("token_invalid"), "{lines}");
     assert_eq!(lines.matches("whose origin nobody has checked").count(), 1, "{lines}");
     assert!(!lines.contains("sesame") && !lines.contains("friend"), "{lines}");
