@@ -65,24 +65,53 @@ pub trait ChecksOrigin {}
 
 /// The authenticated subject. Anybody may construct one: a session cookie, mutual TLS or a login layer can set it, by
 /// [`authenticate`]. A handshake, and its connection, has one: layers that disagree are a wiring mistake.
+///
+/// A name is unique among those of its issuer only (OpenID Connect Core 1.0, section 5.7). Where there are several
+/// issuers, the subject is both: two subjects of one name and different issuers differ, and no limit, revocation or
+/// disconnect of one concerns the other.
+///
+/// ```
+/// use portcullis_core::identity::Subject;
+///
+/// let alice = Subject::of_issuer("https://id.example.com", "alice");
+/// assert_eq!((alice.issuer(), alice.as_str()), (Some("https://id.example.com"), "alice"));
+/// assert_ne!(alice, Subject::of_issuer("https://accounts.example.net", "alice"));
+/// assert_ne!(alice, Subject::new("alice"));
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Subject(Arc<str>);
+pub struct Subject {
+    issuer: Option<Arc<str>>,
+    name: Arc<str>,
+}
 
 impl Subject {
-    /// A subject by its name.
+    /// A subject by its name, where all names are of one issuer.
     pub fn new(name: impl Into<Arc<str>>) -> Self {
-        Self(name.into())
+        Self { issuer: None, name: name.into() }
     }
 
-    /// The name.
+    /// A subject by its name, which is unique among those of this issuer.
+    pub fn of_issuer(issuer: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
+        Self { issuer: Some(issuer.into()), name: name.into() }
+    }
+
+    /// The name, without the issuer: not enough to tell subjects of several issuers apart.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.name
+    }
+
+    /// Who issued the name, where there are several issuers.
+    pub fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
     }
 }
 
 impl fmt::Debug for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Subject").field(&self.0).finish()
+        match &self.issuer {
+            None => f.debug_tuple("Subject").field(&self.name).finish(),
+            Some(issuer) => f.debug_tuple("Subject").field(issuer).field(&self.name).finish(),
+        }
     }
 }
 
@@ -140,6 +169,8 @@ pub fn authenticate(parts: &mut Parts, subject: &Subject) -> Result<(), AnotherS
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -163,5 +194,22 @@ mod tests {
             let of = |address: &str| ClientAddr(address.parse().unwrap()).network(prefix);
             assert_eq!(of(one) == of(other), same, "{one} {other} {prefix}");
         }
+    }
+
+    #[test]
+    fn a_subject_is_its_issuer_and_its_name() {
+        let subjects = [
+            Subject::new("alice"),
+            Subject::of_issuer("a", "alice"),
+            Subject::of_issuer("b", "alice"),
+            Subject::of_issuer("", "alice"),
+            Subject::of_issuer("a", "bob"),
+            // Where one ends and the other begins counts.
+            Subject::of_issuer("aa", "lice"),
+            Subject::of_issuer("aalice", ""),
+        ];
+        let keys: HashSet<_> = subjects.iter().collect();
+        assert_eq!(keys.len(), subjects.len());
+        assert!(keys.contains(&Subject::of_issuer("a".to_owned(), "alice".to_owned())));
     }
 }

@@ -53,6 +53,7 @@ mod sync;
 #[cfg(feature = "test-util")]
 pub mod testing;
 mod tickets;
+mod token_id;
 pub mod verifier;
 mod verify;
 
@@ -67,6 +68,7 @@ pub use crate::{
     revocations::Revocations,
     service::Jwt,
     session::Session,
+    token_id::TokenId,
     verifier::{Key, Keys, Verifier},
     verify::{Verification, Verified, Verify},
 };

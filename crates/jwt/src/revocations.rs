@@ -12,7 +12,7 @@ use std::{
 
 use portcullis_core::{Connection, clock::now, identity::Subject};
 
-use crate::{error::TokenError, expiring::Expiring, sync::lock};
+use crate::{error::TokenError, expiring::Expiring, sync::lock, token_id::TokenId};
 
 /// Takes tokens back, and closes the connections that live on them. Clones share it; give one to
 /// [`JwtLayer::revocations`](crate::JwtLayer::revocations) and keep one.
@@ -29,13 +29,14 @@ struct Shared {
 }
 
 struct State {
-    ids: Expiring<Arc<str>, (), Instant>,
+    ids: Expiring<TokenId, (), Instant>,
     /// Which tokens of a subject.
     subjects: Expiring<Subject, Issued, Instant>,
     everybody: Option<Issued>,
-    by_id: HashMap<Box<str>, Sessions>,
+    by_id: HashMap<TokenId, Sessions>,
     by_subject: HashMap<Subject, Sessions>,
     all: Sessions,
+    issuers: Issuers,
 }
 
 /// Live sessions, and when their tokens were issued.
@@ -113,11 +114,51 @@ impl Revocable {
     }
 }
 
+/// Whether sessions had issuers. A revocation of the other kind finds none of them, and is likely a mistake.
+#[derive(Default)]
+struct Issuers {
+    with: bool,
+    without: bool,
+    warned: bool,
+}
+
+impl Issuers {
+    /// The issuer by which a session is known, of one that has a name at all.
+    fn register(&mut self, issuer: Option<Option<&str>>) {
+        match issuer {
+            Some(Some(_)) => self.with = true,
+            Some(None) => self.without = true,
+            None => {}
+        }
+    }
+
+    /// Says once that a revocation finds no session of this layer.
+    fn warn(&mut self, issuer: Option<&str>) {
+        let (same, other) = if issuer.is_some() { (self.with, self.without) } else { (self.without, self.with) };
+        if same || !other || std::mem::replace(&mut self.warned, true) {
+            return;
+        }
+        #[cfg(feature = "tracing")]
+        match issuer {
+            None => tracing::warn!(
+                target: "portcullis",
+                "a revocation without an issuer finds nobody: behind `Verifiers`, subjects and tokens are named by their \
+                 issuer, too (`Subject::of_issuer`, `TokenId::of_issuer`)"
+            ),
+            Some(_) => tracing::warn!(
+                target: "portcullis",
+                "a revocation with an issuer finds nobody: behind a single `Verifier`, subjects and tokens are named \
+                 without their issuer (`Subject::new`, `TokenId::new`)"
+            ),
+        }
+    }
+}
+
 /// A session's entries, until it ends.
 pub(crate) struct Registration {
     shared: Arc<Shared>,
     number: u64,
-    id: Option<Box<str>>,
+    id: Option<TokenId>,
     subject: Option<Subject>,
 }
 
@@ -136,17 +177,20 @@ impl Revocations {
             by_id: HashMap::new(),
             by_subject: HashMap::new(),
             all: HashMap::new(),
+            issuers: Issuers::default(),
         };
         Self(Arc::new(Shared { state: Mutex::new(state), remember: time }))
     }
 
-    /// Revokes one token by its name (`jti`). Returns how many live sessions that closes.
-    pub fn revoke_id(&self, id: impl Into<Box<str>>) -> usize {
+    /// Revokes one token by its name (`jti`). Returns how many live sessions that closes. Behind
+    /// `Verifiers` a token is named by its issuer, too: [`TokenId::of_issuer`].
+    pub fn revoke_id(&self, id: impl Into<TokenId>) -> usize {
         let (id, until) = (id.into(), self.until(Duration::ZERO));
         let mut state = self.0.lock();
         state.ids.forget(now());
         let sessions = state.by_id.get(&id).map(|sessions| alive(sessions, |_| true)).unwrap_or_default();
-        state.ids.insert(id.into(), (), until);
+        state.issuers.warn(id.issuer());
+        state.ids.insert(id, (), until);
         drop(state);
         revoke(&sessions)
     }
@@ -193,6 +237,7 @@ impl Revocations {
         closes: impl Fn(Option<SystemTime>) -> bool,
     ) -> usize {
         let mut state = self.0.lock();
+        state.issuers.warn(subject.issuer());
         state.subjects.forget(now());
         let all = state.subjects.get(subject).map_or(issued, |earlier| issued.max(*earlier));
         state.subjects.insert(subject.clone(), all, until);
@@ -218,7 +263,7 @@ impl Revocations {
         &self,
         of: &Arc<Revocable>,
         subject: Option<&Subject>,
-        id: Option<&str>,
+        id: Option<&TokenId>,
         issued: Option<SystemTime>,
     ) -> Result<Registration, TokenError> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -229,13 +274,14 @@ impl Revocations {
         }
         let live = || (Arc::downgrade(of), issued);
         state.all.insert(number, live());
+        state.issuers.register(subject.map(Subject::issuer).or(id.map(TokenId::issuer)));
         if let Some(id) = id {
-            state.by_id.entry(id.into()).or_default().insert(number, live());
+            state.by_id.entry(id.clone()).or_default().insert(number, live());
         }
         if let Some(subject) = subject {
             state.by_subject.entry(subject.clone()).or_default().insert(number, live());
         }
-        Ok(Registration { shared: self.0.clone(), number, id: id.map(Box::from), subject: subject.cloned() })
+        Ok(Registration { shared: self.0.clone(), number, id: id.cloned(), subject: subject.cloned() })
     }
 
     /// For good, if that is farther off than a clock can say.
@@ -245,7 +291,7 @@ impl Revocations {
 }
 
 impl State {
-    fn is_revoked(&self, subject: Option<&Subject>, id: Option<&str>, issued: Option<SystemTime>) -> bool {
+    fn is_revoked(&self, subject: Option<&Subject>, id: Option<&TokenId>, issued: Option<SystemTime>) -> bool {
         let by_id = id.is_some_and(|id| self.ids.get(id).is_some());
         let of_subject = subject.and_then(|subject| self.subjects.get(subject)).copied();
         by_id || of_subject.max(self.everybody).is_some_and(|revoked| revoked.has(issued))
@@ -315,7 +361,7 @@ mod tests {
 
     impl Revocations {
         fn is_revoked(&self, subject: Option<&Subject>, id: Option<&str>, issued: Option<SystemTime>) -> bool {
-            self.0.lock().is_revoked(subject, id, issued)
+            self.0.lock().is_revoked(subject, id.map(TokenId::from).as_ref(), issued)
         }
     }
 
@@ -340,10 +386,48 @@ mod tests {
     }
 
     #[test]
+    fn what_is_revoked_of_one_issuer_is_not_revoked_of_another() {
+        let revocations = Revocations::new();
+        let subject = |issuer: &str| Subject::of_issuer(issuer, "alice");
+        let id = |issuer: &str| TokenId::of_issuer(issuer, "7");
+        revocations.revoke_subject(&subject("a"));
+        revocations.revoke_id(id("b"));
+        let state = revocations.0.lock();
+        for (subject, id, revoked) in [
+            (subject("a"), id("a"), true),
+            (subject("b"), id("a"), false),
+            (subject("b"), id("b"), true),
+            (Subject::new("alice"), TokenId::new("7"), false),
+        ] {
+            assert_eq!(state.is_revoked(Some(&subject), Some(&id), None), revoked, "{subject:?} {id:?}");
+        }
+    }
+
+    #[test]
+    fn a_revocation_that_finds_nobody_for_its_issuer_is_said_once() {
+        let (plain, issued) = (Subject::new("alice"), Subject::of_issuer("a", "alice"));
+        for (registered, revoked, warned) in [
+            (&[] as &[_], &plain, false),
+            (&[&plain], &plain, false),
+            (&[&plain], &issued, true),
+            (&[&issued], &plain, true),
+            (&[&issued], &issued, false),
+            (&[&issued, &plain], &plain, false),
+        ] {
+            let (revocations, session) = (Revocations::new(), Arc::default());
+            for subject in registered {
+                revocations.register(&session, Some(subject), None, None).unwrap();
+            }
+            revocations.revoke_subject(revoked);
+            assert_eq!(revocations.0.lock().issuers.warned, warned, "{registered:?} {revoked:?}");
+        }
+    }
+
+    #[test]
     fn a_session_that_ends_leaves_nothing_behind() {
         let revocations = Revocations::new();
         let (alice, session) = (Subject::new("alice"), Arc::default());
-        let first = revocations.register(&session, Some(&alice), Some("7"), None).unwrap();
+        let first = revocations.register(&session, Some(&alice), Some(&"7".into()), None).unwrap();
         let second = revocations.register(&session, Some(&alice), None, None).unwrap();
         drop(first);
         assert_eq!(revocations.0.lock().by_id.len(), 0);
@@ -475,7 +559,10 @@ mod tests {
         let id = |step: usize| step.to_string();
         at_once(
             sessions.len(),
-            |step| *lock(&registered[step]) = revocations.register(&sessions[step], None, Some(&id(step)), None).ok(),
+            |step| {
+                *lock(&registered[step]) =
+                    revocations.register(&sessions[step], None, Some(&id(step).into()), None).ok()
+            },
             |step| assert!(revocations.revoke_id(id(step)) <= 1),
         );
         let live = registered.iter().zip(&sessions).filter(|(registered, _)| lock(registered).is_some());

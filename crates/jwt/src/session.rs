@@ -173,7 +173,7 @@ impl<T: 'static> Live<T> {
     fn hold(&self, verified: Verified<T>, time: Time) -> Result<(), TokenError> {
         let Verified { claims, subject, id, issued_at, expires_at } = verified;
         let revocations = &self.settings.revocations;
-        let registration = revocations.register(&self.revocable, subject.as_ref(), id.as_deref(), issued_at)?;
+        let registration = revocations.register(&self.revocable, subject.as_ref(), id.as_ref(), issued_at)?;
         // By an older token of its own.
         if self.revocable.is_revoked() {
             return Err(TokenError::Revoked);

@@ -96,7 +96,7 @@ impl<T: 'static> Settings<T> {
     /// Uses a ticket up, where tokens are tickets.
     pub(crate) fn spend(&self, verified: &Verified<T>, now: SystemTime) -> Result<(), TokenError> {
         let Some(tickets) = &self.tickets else { return Ok(()) };
-        let id = verified.id.as_deref().ok_or(TokenError::Invalid("a ticket without a name"))?;
+        let id = verified.id.as_ref().ok_or(TokenError::Invalid("a ticket without a name"))?;
         let until = verified.expires_at.ok_or(TokenError::Invalid("a ticket that does not expire"))?;
         tickets.spend(id, until, now)
     }

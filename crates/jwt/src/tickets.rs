@@ -1,12 +1,8 @@
 //! Tokens that are good for one handshake.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex},
-    time::SystemTime,
-};
+use std::{fmt, sync::Mutex, time::SystemTime};
 
-use crate::{error::TokenError, expiring::Expiring, sync::lock};
+use crate::{error::TokenError, expiring::Expiring, sync::lock, token_id::TokenId};
 
 /// Which tickets were used, until they expire.
 pub(crate) struct Tickets {
@@ -15,7 +11,7 @@ pub(crate) struct Tickets {
 }
 
 struct Used {
-    tickets: Expiring<Arc<str>, (), SystemTime>,
+    tickets: Expiring<TokenId, (), SystemTime>,
     /// When the last of those that were forgotten had expired.
     forgotten: Option<SystemTime>,
 }
@@ -26,7 +22,7 @@ impl Tickets {
     }
 
     /// Uses a ticket. Of two at once, one is told that it is used. Where there is no room left, nobody can know.
-    pub(crate) fn spend(&self, id: &str, until: SystemTime, now: SystemTime) -> Result<(), TokenError> {
+    pub(crate) fn spend(&self, id: &TokenId, until: SystemTime, now: SystemTime) -> Result<(), TokenError> {
         let mut used = lock(&self.used);
         used.forgotten = used.forgotten.max(used.tickets.forget(now));
         if used.tickets.get(id).is_some() {
@@ -40,7 +36,7 @@ impl Tickets {
         if used.tickets.len() >= self.most {
             return Err(TokenError::Unavailable);
         }
-        used.tickets.insert(id.into(), (), Some(until));
+        used.tickets.insert(id.clone(), (), Some(until));
         Ok(())
     }
 }
@@ -61,11 +57,15 @@ mod tests {
     fn a_ticket_is_good_once_and_room_is_bounded() {
         let (tickets, now) = (Tickets::new(2), SystemTime::now());
         let later = now + Duration::from_secs(9);
-        assert_eq!(tickets.spend("a", later, now), Ok(()));
-        assert_eq!(tickets.spend("a", later, now), Err(TokenError::Used));
-        assert_eq!(tickets.spend("b", later, now), Ok(()));
-        assert_eq!(tickets.spend("c", later, now), Err(TokenError::Unavailable));
-        assert_eq!(tickets.spend("c", later + later.duration_since(now).unwrap(), later), Ok(()), "the others expired");
+        assert_eq!(tickets.spend(&"a".into(), later, now), Ok(()));
+        assert_eq!(tickets.spend(&"a".into(), later, now), Err(TokenError::Used));
+        assert_eq!(tickets.spend(&"b".into(), later, now), Ok(()));
+        assert_eq!(tickets.spend(&"c".into(), later, now), Err(TokenError::Unavailable));
+        assert_eq!(
+            tickets.spend(&"c".into(), later + later.duration_since(now).unwrap(), later),
+            Ok(()),
+            "the others expired"
+        );
     }
 
     #[test]
@@ -75,12 +75,12 @@ mod tests {
         let seconds = |seconds| now + Duration::from_secs(seconds);
         let visited = || lock(&tickets.used).tickets.visited;
         for ticket in 0..MOST {
-            assert_eq!(tickets.spend(&ticket.to_string(), seconds(9), now), Ok(()));
+            assert_eq!(tickets.spend(&ticket.to_string().into(), seconds(9), now), Ok(()));
         }
         for (at, answer) in [(0, Err(TokenError::Unavailable)), (9, Ok(()))] {
             let before = visited();
             for ticket in 0..100 {
-                assert_eq!(tickets.spend(&format!("{at} {ticket}"), seconds(99), seconds(at)), answer);
+                assert_eq!(tickets.spend(&format!("{at} {ticket}").into(), seconds(99), seconds(at)), answer);
             }
             assert!(visited() - before <= 200, "{} visited by 100 handshakes", visited() - before);
         }
@@ -91,12 +91,12 @@ mod tests {
     fn a_ticket_that_was_forgotten_is_not_good_again() {
         let (tickets, now) = (Tickets::new(1), SystemTime::now());
         let seconds = |seconds| now + Duration::from_secs(seconds);
-        assert_eq!(tickets.spend("a", seconds(9), now), Ok(()));
-        assert_eq!(tickets.spend("b", seconds(20), seconds(9)), Ok(()), "room, because it has expired");
-        assert_eq!(tickets.spend("c", seconds(40), seconds(30)), Ok(()));
+        assert_eq!(tickets.spend(&"a".into(), seconds(9), now), Ok(()));
+        assert_eq!(tickets.spend(&"b".into(), seconds(20), seconds(9)), Ok(()), "room, because it has expired");
+        assert_eq!(tickets.spend(&"c".into(), seconds(40), seconds(30)), Ok(()));
         // The clock was set back, or somebody has read it before it moved on.
         for (ticket, until) in [("a", 9), ("b", 20), ("new", 20)] {
-            assert_eq!(tickets.spend(ticket, seconds(until), now), Err(TokenError::Expired), "{ticket}");
+            assert_eq!(tickets.spend(&ticket.into(), seconds(until), now), Err(TokenError::Expired), "{ticket}");
         }
     }
 
@@ -104,7 +104,7 @@ mod tests {
     fn of_many_at_once_one_gets_in() {
         let (tickets, now) = (Tickets::new(10), SystemTime::now());
         let later = now + Duration::from_secs(9);
-        let spend = || tickets.spend("a", later, now).is_ok();
+        let spend = || tickets.spend(&"a".into(), later, now).is_ok();
         let admitted: usize = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(spend)).collect();
             threads.into_iter().map(|thread| usize::from(thread.join().unwrap())).sum()

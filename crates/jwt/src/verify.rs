@@ -11,7 +11,7 @@ use std::{
 use portcullis_core::identity::Subject;
 use tokio::time::timeout;
 
-use crate::error::TokenError;
+use crate::{error::TokenError, token_id::TokenId};
 
 /// The longest token that is looked at by default, in bytes.
 pub(crate) const MAX_TOKEN: usize = 8 * 1024;
@@ -25,7 +25,7 @@ pub struct Verified<T> {
     /// Who it speaks of.
     pub subject: Option<Subject>,
     /// Its own name (`jti`), by which it may be revoked, or used once.
-    pub id: Option<Box<str>>,
+    pub id: Option<TokenId>,
     /// When it was issued.
     pub issued_at: Option<SystemTime>,
     /// When it ends; the connection does too.

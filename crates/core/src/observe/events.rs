@@ -44,7 +44,7 @@ mod live {
     static VIOLATIONS: Throttle = Throttle::new();
 
     pub(in crate::observe) fn span(id: ConnectionId) -> Span {
-        info_span!(target: TARGET, "websocket", %id, client = Empty, subject = Empty)
+        info_span!(target: TARGET, "websocket", %id, client = Empty, subject = Empty, issuer = Empty)
     }
 
     pub(in crate::observe) fn closed(span: &Span, code: &'static str, ended: &Ended, lived: Duration) {

@@ -38,9 +38,9 @@
 //!
 //! # Spans and events
 //!
-//! The outermost layer that guards a connection opens a span `websocket` with the fields `id`, `client` and `subject`, in
-//! which the services inside run, and with `Connection::supervise` the handler. A span that is current around that layer
-//! is its parent, and so stays open for as long.
+//! The outermost layer that guards a connection opens a span `websocket` with the fields `id`, `client`, `subject` and
+//! `issuer` (where there are several), in which the services inside run, and with `Connection::supervise` the handler. A
+//! span that is current around that layer is its parent, and so stays open for as long.
 //!
 //! - **INFO**: a handshake that is refused, a violation, the beginning and the end of a drain. **DEBUG**: a close.
 //! - **ERROR**: what is wired wrongly, such as a limit per client address where no layer has found one. It is said

@@ -37,6 +37,9 @@ impl Scope {
 
     pub(crate) fn authenticated(&self, subject: &Subject) {
         self.span.record("subject", subject.as_str());
+        if let Some(issuer) = subject.issuer() {
+            self.span.record("issuer", issuer);
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::{
     error::TokenError,
     json::{self, Present},
     once::Once,
+    token_id::TokenId,
     verify::Verified,
 };
 
@@ -121,7 +122,7 @@ impl Rules {
         let expires_at = self.in_time(&claims, issued_at, now)?;
         self.allowed(&claims, payload)?;
         let subject = self.subject(claims.sub, payload)?;
-        let id = claims.jti.map(named).transpose()?.map(|jti| jti.into_owned().into_boxed_str());
+        let id = claims.jti.map(named).transpose()?.map(|jti| TokenId::new(jti.as_ref()));
         let claims = serde_json::from_slice(payload).map_err(|_| TokenError::Invalid("claims of another shape"))?;
         Ok(Verified { claims, subject, id, issued_at, expires_at })
     }

@@ -16,7 +16,9 @@ use http::StatusCode;
 use interop::pipe::{self, Client, answer, closed, text};
 use portcullis_close::CloseLayer;
 use portcullis_core::{Connection, identity::Subject, testing::Clock};
-use portcullis_jwt::{Claims, First, JwtLayer, Revocations, Session, TokenError, Verification, Verified, Verify};
+use portcullis_jwt::{
+    Claims, First, JwtLayer, Revocations, Session, TokenError, TokenId, Verification, Verified, Verify,
+};
 use portcullis_origin::OriginLayer;
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt;
@@ -48,7 +50,7 @@ impl Names {
             }
             verified.expires_at = Some(expires_at);
         }
-        verified.id = parts.next().map(Box::from);
+        verified.id = parts.next().map(TokenId::from);
         Ok(verified)
     }
 }
