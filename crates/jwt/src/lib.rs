@@ -10,7 +10,7 @@
 //!   nor logged inside. The headers `Authorization` and `Cookie` stay, marked sensitive, for gateways that pass them on;
 //!   [`JwtLayer::remove_credentials`] takes the credentials out of these, too.
 //! - [`Verifier`] verifies it: keys of one's own, or those that an issuer publishes. Implement [`Verify`] for tokens
-//!   that only their issuer can read.
+//!   that only their issuer can read. [`Verifiers`] verifies those of several issuers.
 //! - At `exp` the connection is closed: 3000, "token expired". A wall clock that is set back does not prolong that.
 //!   [`Session::renew`] goes on with a newer token.
 //! - [`Revocations`] takes tokens back, and closes the connections that live on them.
@@ -55,6 +55,7 @@ pub mod testing;
 mod tickets;
 mod token_id;
 pub mod verifier;
+pub mod verifiers;
 mod verify;
 
 pub use jsonwebtoken::Algorithm;
@@ -70,5 +71,6 @@ pub use crate::{
     session::Session,
     token_id::TokenId,
     verifier::{Key, Keys, Verifier},
+    verifiers::Verifiers,
     verify::{Verification, Verified, Verify},
 };

@@ -87,6 +87,17 @@ impl<T> Verification<T> {
         Self(Kind::Waiting(Box::pin(future)))
     }
 
+    /// Changes what a verified token says.
+    pub(crate) fn map(self, change: impl FnOnce(Verified<T>) -> Verified<T> + Send + 'static) -> Self
+    where
+        T: Send + 'static,
+    {
+        match self.0 {
+            Kind::Ready(result) => Self(Kind::Ready(result.map(|result| Box::new(result.map(change))))),
+            Kind::Waiting(future) => Self::wait(async move { future.await.map(change) }),
+        }
+    }
+
     /// Gives up after a time, if it has to wait at all.
     pub(crate) fn within(self, time: Duration) -> Self
     where

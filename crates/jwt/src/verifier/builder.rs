@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::{
     claims::{Notices, Rules, SubjectOf},
     header::Types,
+    issuers::Said,
     verify::{Clock, Source, Verifier},
 };
 #[cfg(feature = "jwks")]
@@ -34,8 +35,7 @@ use crate::{
 #[must_use]
 pub struct Builder {
     source: Result<Source, KeyError>,
-    issuers: BTreeSet<String>,
-    any_issuer: bool,
+    issuers: Said,
     audiences: BTreeSet<String>,
     any_audience: bool,
     without_expiry: bool,
@@ -66,6 +66,8 @@ pub enum BuildError {
     SpaceInScope,
     /// No issuer was named.
     NoIssuer,
+    /// An alias is of an issuer that was not named, or is the name of one.
+    Alias,
     /// No audience was named.
     NoAudience,
     /// Nobody can compute signatures.
@@ -81,6 +83,7 @@ impl fmt::Display for BuildError {
             Self::Empty(setting) => write!(f, "the text given to `{setting}` is empty"),
             Self::SpaceInScope => f.write_str("a scope has white space: say `require_scope` for each scope"),
             Self::NoIssuer => f.write_str("name the `issuer` whose tokens are accepted, or say `any_issuer`"),
+            Self::Alias => f.write_str("an `issuer_alias` is another spelling of an `issuer` that is named, too"),
             Self::NoAudience => f.write_str("name the `audience` that tokens must be for, or say `any_audience`"),
             Self::NoProvider => {
                 f.write_str("no provider of signatures: enable feature `rust_crypto` or `aws_lc_rs` of portcullis-jwt")
@@ -149,8 +152,7 @@ impl Builder {
     fn new(source: Result<Source, KeyError>) -> Self {
         Self {
             source,
-            issuers: BTreeSet::new(),
-            any_issuer: false,
+            issuers: Said::default(),
             audiences: BTreeSet::new(),
             any_audience: false,
             without_expiry: false,
@@ -166,16 +168,24 @@ impl Builder {
         }
     }
 
-    /// An issuer (`iss`) whose tokens are accepted. May be said of several names of one issuer: every key of this
-    /// verifier is trusted for each of them, so that issuers that do not trust each other need a verifier each.
+    /// An issuer (`iss`) whose tokens are accepted. May be said of several: every key of this verifier is trusted for
+    /// each of them, so that issuers that do not trust each other need a verifier each, behind
+    /// [`Verifiers`](crate::Verifiers). Two spellings of one issuer are an [`issuer_alias`](Self::issuer_alias).
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
-        self.issuers.insert(issuer.into());
+        self.issuers.names.insert(issuer.into());
+        self
+    }
+
+    /// Another spelling of an issuer: tokens that say `alias` are taken for those of `issuer`, which is named, too. It
+    /// matters behind [`Verifiers`](crate::Verifiers), where a subject is known by its issuer's name.
+    pub fn issuer_alias(mut self, alias: impl Into<String>, issuer: impl Into<String>) -> Self {
+        self.issuers.aliases.insert(alias.into(), issuer.into());
         self
     }
 
     /// Accepts any issuer's tokens, and tokens without one: whoever holds the key is trusted for all it signs.
     pub fn any_issuer(mut self) -> Self {
-        self.any_issuer = true;
+        self.issuers.any = true;
         self
     }
 
@@ -298,11 +308,12 @@ impl Builder {
         self.make_sense()?;
         provider().ok_or(BuildError::NoProvider)?;
         let source = self.source.map_err(BuildError::Key)?;
+        let issuers = self.issuers.resolve()?;
         let mut types = Types::default();
         self.types.iter().for_each(|typ| types.insert(typ));
         let rules = Rules {
             types,
-            issuers: (!self.any_issuer).then_some(self.issuers),
+            issuers,
             audiences: (!self.any_audience).then_some(self.audiences),
             expiry: !self.without_expiry,
             max_lifetime: self.max_lifetime,
@@ -318,7 +329,7 @@ impl Builder {
 
     fn make_sense(&self) -> Result<(), BuildError> {
         let texts = [
-            ("issuer", &self.issuers),
+            ("issuer", &self.issuers.names),
             ("audience", &self.audiences),
             ("token_type", &self.types),
             ("require_claim", &self.required),
@@ -330,7 +341,7 @@ impl Builder {
         if self.scopes.iter().any(|scope| scope.contains(|c: char| c.is_ascii_whitespace())) {
             return Err(BuildError::SpaceInScope);
         }
-        match (self.issuers.is_empty(), self.any_issuer) {
+        match (self.issuers.names.is_empty(), self.issuers.any) {
             (true, false) => return Err(BuildError::NoIssuer),
             (false, true) => return Err(BuildError::Contradiction("`issuer` or `any_issuer`")),
             _ => {}

@@ -11,7 +11,7 @@ use portcullis_core::identity::Subject;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::header::Types;
+use super::{header::Types, issuers::Accepted};
 use crate::{
     error::TokenError,
     json::{self, Present},
@@ -30,7 +30,7 @@ const END_OF_TIME: u64 = 253_402_300_799;
 pub(crate) struct Rules {
     pub(crate) types: Types,
     /// `None`: any, or none.
-    pub(crate) issuers: Option<BTreeSet<String>>,
+    pub(crate) issuers: Option<Accepted>,
     /// `None`: any, or none.
     pub(crate) audiences: Option<BTreeSet<String>>,
     pub(crate) expiry: bool,

@@ -27,6 +27,6 @@ impl<'a> Parts<'a> {
 }
 
 /// Strict: no padding, no other alphabet, no stray bits (RFC 7515, section 2).
-pub(super) fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
+pub(crate) fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
     BASE64_URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Invalid("not base64url"))
 }

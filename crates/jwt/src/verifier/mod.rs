@@ -6,8 +6,10 @@ mod builder;
 mod claims;
 mod compact;
 mod header;
+mod issuers;
 mod verify;
 
+pub(crate) use self::compact::decode;
 pub use self::{
     builder::{BuildError, Builder},
     verify::Verifier,

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use super::{
     claims::Rules,
     compact::{Parts, decode},
+    issuers::Accepted,
 };
 #[cfg(feature = "jwks")]
 use crate::jwks::{Found, Jwks};
@@ -39,6 +40,19 @@ pub(super) type Clock = Box<dyn Fn() -> SystemTime + Send + Sync>;
 impl Verifier {
     pub(super) fn new(source: Source, rules: Rules, max_len: usize, clock: Clock) -> Self {
         Self(Arc::new(Inner { source, rules, max_len, clock }))
+    }
+
+    /// What a token may say of its issuer, with the issuer that it means; `None` if it may say anything.
+    pub(crate) fn issuers(&self) -> Option<&Accepted> {
+        self.0.rules.issuers.as_ref()
+    }
+
+    pub(crate) fn longest(&self) -> usize {
+        self.0.max_len
+    }
+
+    pub(crate) fn time(&self) -> SystemTime {
+        (self.0.clock)()
     }
 }
 
@@ -87,11 +101,11 @@ impl<T: DeserializeOwned + Send + 'static> Verify<T> for Verifier {
     }
 
     fn max_len(&self) -> usize {
-        self.0.max_len
+        self.longest()
     }
 
     fn now(&self) -> SystemTime {
-        (self.0.clock)()
+        self.time()
     }
 }
 

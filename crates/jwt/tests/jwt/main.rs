@@ -16,3 +16,5 @@ mod service;
 mod sign;
 #[cfg(feature = "rust_crypto")]
 mod verifier;
+#[cfg(feature = "rust_crypto")]
+mod verifiers;

@@ -21,6 +21,7 @@ use portcullis_core::{
     identity::{ClientAddr, Subject},
 };
 use portcullis_jwt::{First, JwtLayer, TokenError, Verification, Verified, Verify};
+use portcullis_rate_limit::MessageRateLayer;
 
 async fn echo(mut socket: WebSocket) {
     while let Some(Ok(message)) = socket.recv().await {
@@ -208,13 +209,16 @@ async fn a_limit_outside_of_what_finds_the_subject_holds_too() {
     echoes(&mut open(&app, "authorization: Bearer bob\r\n").await).await;
 }
 
-/// Whoever says who he is, is.
+/// Whoever says who he is, is: `alice`, or `issuer|alice`.
 struct Anybody;
 
 impl Verify<()> for Anybody {
     fn verify(&self, token: &str) -> Verification<()> {
         let mut verified = Verified::new(());
-        verified.subject = Some(Subject::new(token));
+        verified.subject = Some(match token.split_once('|') {
+            Some((issuer, name)) => Subject::of_issuer(issuer, name),
+            None => Subject::new(token),
+        });
         let refused = || TokenError::Invalid("nobody");
         Verification::ready(if token.is_empty() { Err(refused()) } else { Ok(verified) })
     }
@@ -240,6 +244,33 @@ async fn a_subject_that_is_known_late_takes_its_permit_then() {
     let gone_before_it_said_anything = open(&app, "").await;
     drop((pipes, bob, gone_before_it_said_anything));
     freed(&limit).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn subjects_of_one_name_and_two_issuers_share_nothing() {
+    let connections = Connections::new();
+    let app = routes()
+        .layer(MessageRateLayer::per_second(1).burst(2).per_subject())
+        .layer(ConnectionLimitLayer::new().per_subject(1))
+        .layer(JwtLayer::new(Anybody))
+        .layer(connections.layer());
+    let bearer = |subject: &str| format!("authorization: Bearer {subject}\r\n");
+    let mut pipes = Vec::new();
+    for subject in ["a|alice", "b|alice", "alice"] {
+        let mut pipe = open(&app, &bearer(subject)).await;
+        // All that the quota of one allows.
+        for _ in 0..2 {
+            echoes(&mut pipe).await;
+        }
+        refused(&app, &bearer(subject), 429).await;
+        pipes.push(pipe);
+    }
+    let alice = Subject::of_issuer("b", "alice");
+    let of_subject = connections.of_subject(&alice);
+    assert_eq!(of_subject.iter().map(Connection::subject).collect::<Vec<_>>(), [Some(alice.clone())]);
+    let kicked = CloseFrame::new(CloseCode::POLICY_VIOLATION, "kicked");
+    assert_eq!(connections.close_where(&kicked, |connection| connection.subject() == Some(alice.clone())), 1);
+    assert_eq!(pipes[1].next().await, closed(1008, "kicked"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,34 @@
+//! Which issuers a verifier accepts, as they were said, resolved when it is built.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::builder::BuildError;
+
+/// What a token may say of its issuer (`iss`), and the issuer that it means.
+pub(crate) type Accepted = BTreeMap<String, Arc<str>>;
+
+/// What was said of issuers.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    pub(super) names: BTreeSet<String>,
+    pub(super) aliases: BTreeMap<String, String>,
+    pub(super) any: bool,
+}
+
+impl Said {
+    /// `None`: any, or none. That there is either a name or any issuer was seen before.
+    pub(super) fn resolve(self) -> Result<Option<Accepted>, BuildError> {
+        let Self { names, aliases, any } = self;
+        if aliases.iter().any(|(alias, issuer)| !names.contains(issuer) || names.contains(alias)) {
+            return Err(BuildError::Alias);
+        }
+        if any {
+            return Ok(None);
+        }
+        let meant = aliases.into_iter().map(|(alias, issuer)| (alias, issuer.into()));
+        Ok(Some(names.into_iter().map(|name| (name.clone(), name.into())).chain(meant).collect()))
+    }
+}
