@@ -10,8 +10,12 @@
 mod cache;
 mod fetch;
 #[cfg(feature = "https")]
+mod get;
+#[cfg(feature = "https")]
 mod https;
 mod set;
+#[cfg(feature = "https")]
+mod url;
 
 pub(crate) use self::cache::Found;
 #[cfg(feature = "https")]
