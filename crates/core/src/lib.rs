@@ -7,6 +7,7 @@
 //!
 //! - [`clock`]: the time, which a test can hold.
 //! - [`close`]: close codes, close reasons and [`IntoClose`].
+//! - [`csrf`]: which requests a foreign page may have forged.
 //! - [`errors`]: what the errors of WebSocket libraries mean as close codes.
 //! - [`frame`]: frame headers (RFC 6455, section 5.2), read and written.
 //! - [`handshake`]: which requests are WebSocket handshakes.
@@ -31,6 +32,7 @@
 
 pub mod clock;
 pub mod close;
+pub mod csrf;
 pub mod errors;
 pub mod frame;
 pub mod handshake;

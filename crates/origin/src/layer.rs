@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use portcullis_core::{
+    handshake::is_handshake,
     identity::{ChecksOrigin, OriginChecked},
     refusal::Refusal,
 };
@@ -21,6 +22,7 @@ use crate::{
 #[must_use]
 pub struct OriginLayer {
     policy: Arc<Policy>,
+    plain: bool,
     report_only: bool,
 }
 
@@ -46,7 +48,7 @@ impl OriginLayer {
     }
 
     fn with(policy: Policy) -> Self {
-        Self { policy: Arc::new(policy), report_only: false }
+        Self { policy: Arc::new(policy), plain: false, report_only: false }
     }
 
     /// Allows the server's own origin too, beside a list.
@@ -98,6 +100,36 @@ impl OriginLayer {
         self.set(|policy| policy.closure = Some(Arc::new(allow)))
     }
 
+    /// Judges plain requests, too: those of a method that may change something, which any page can make a browser send with
+    /// its user's cookies (cross-site request forgery). What is allowed is said on the crate's page; `null`, absent origins
+    /// and [`hosts`](Self::hosts) are treated as for handshakes. More are refused with 403.
+    ///
+    /// `GET`, `HEAD` and `OPTIONS` pass, but for their hosts: let no handler change anything by them. The refusals here are
+    /// not CORS: a page of another origin needs the answers of a CORS layer outside, and its origin in this list.
+    ///
+    /// Without this, a `JwtLayer` inside accepts cookies of `GET`, `HEAD` and handshakes alone.
+    ///
+    /// ```
+    /// use http::{Request, StatusCode};
+    /// use portcullis_origin::OriginLayer;
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let transfer = service_fn(async |_| Ok::<_, std::convert::Infallible>(http::Response::new(())));
+    /// let service = OriginLayer::new(["https://app.example.com"])?.plain_requests().layer(transfer);
+    /// let ask = async |origin: &str| {
+    ///     let request = Request::post("/transfer").header("origin", origin).header("cookie", "session=alice");
+    ///     service.clone().oneshot(request.body(()).unwrap()).await.unwrap().status()
+    /// };
+    /// assert_eq!(ask("https://app.example.com").await, StatusCode::OK);
+    /// assert_eq!(ask("https://evil.example").await, StatusCode::FORBIDDEN);
+    /// # Ok(()) }
+    /// ```
+    pub fn plain_requests(mut self) -> Self {
+        self.plain = true;
+        self
+    }
+
     /// Refuses nothing. What would be refused is still counted and logged, with features `metrics` and `tracing`.
     pub fn report_only(mut self) -> Self {
         self.report_only = true;
@@ -113,8 +145,25 @@ impl OriginLayer {
         self.policy.admit(parts)
     }
 
-    /// Marks the request as checked, unless on report only.
-    pub(crate) fn check(&self, parts: &mut Parts) -> Result<(), Refusal> {
+    /// Judges a request, and marks it as checked, unless on report only.
+    pub(crate) fn judge(&self, parts: &mut Parts) -> Result<(), Refusal> {
+        if is_handshake(parts) {
+            return self.check(parts);
+        }
+        if self.plain { self.check_plain(parts) } else { Ok(()) }
+    }
+
+    fn check_plain(&self, parts: &mut Parts) -> Result<(), Refusal> {
+        match self.policy.admit_plain(parts) {
+            Err(refusal) if self.report_only => refusal.answering(parts).report(),
+            Err(refusal) => return Err(refusal),
+            Ok(Some(proof)) if !self.report_only => drop(parts.extensions.insert(proof)),
+            Ok(_) => {}
+        }
+        Ok(())
+    }
+
+    fn check(&self, parts: &mut Parts) -> Result<(), Refusal> {
         match self.policy.admit(parts) {
             Err(refusal) if self.report_only => refusal.report(),
             Err(refusal) => return Err(refusal),

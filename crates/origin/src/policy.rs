@@ -7,7 +7,7 @@ use http::{
     header::{COOKIE, HOST, ORIGIN},
     request::Parts,
 };
-use portcullis_core::{CloseCode, CloseFrame, identity::TrustedPeer, refusal::Refusal};
+use portcullis_core::{CloseCode, CloseFrame, csrf::FETCH_SITE, identity::TrustedPeer, refusal::Refusal};
 
 use crate::{
     origin::{Origin, default_port, parse_authority, printable},
@@ -16,7 +16,6 @@ use crate::{
 
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// What is done about a handshake without `Origin`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -62,7 +61,7 @@ impl Policy {
         Err(not_allowed("origin_not_allowed", &origin, &format!("OriginLayer::new([\"{origin}\"])")))
     }
 
-    fn allows(&self, origin: &Origin, parts: &Parts) -> bool {
+    pub(crate) fn allows(&self, origin: &Origin, parts: &Parts) -> bool {
         let own = self.same_origin && !is_cross_site(&parts.headers) && self.is_own(origin, parts);
         own || self.list.allow(origin) || self.closure.as_ref().is_some_and(|allow| allow(origin, parts))
     }
@@ -85,7 +84,7 @@ impl Policy {
     }
 
     /// Against DNS rebinding.
-    fn host_is_listed(&self, parts: &Parts) -> Result<(), Refusal> {
+    pub(crate) fn host_is_listed(&self, parts: &Parts) -> Result<(), Refusal> {
         let Some(hosts) = &self.hosts else { return Ok(()) };
         let Some((host, port)) = host(parts) else {
             return Err(refuse("host_not_allowed", "The handshake was refused: it names no host, or several.".into()));
@@ -100,7 +99,7 @@ impl Policy {
         Err(refuse("host_not_allowed", sentence))
     }
 
-    fn is_own(&self, origin: &Origin, parts: &Parts) -> bool {
+    pub(crate) fn is_own(&self, origin: &Origin, parts: &Parts) -> bool {
         let Some((host, port)) = host(parts) else { return false };
         let Some(scheme) = self.scheme(origin, parts) else { return false };
         let port = port.filter(|port| Some(*port) != default_port(&scheme));
@@ -155,8 +154,8 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     if values.next().is_some() { None } else { value.to_str().ok() }
 }
 
-fn is_cross_site(headers: &HeaderMap) -> bool {
-    headers.get_all(&FETCH_SITE).iter().any(|site| site == "cross-site")
+pub(crate) fn is_cross_site(headers: &HeaderMap) -> bool {
+    headers.get_all(FETCH_SITE).iter().any(|site| site == "cross-site")
 }
 
 fn not_allowed(kind: &'static str, origin: &str, how: &str) -> Refusal {

@@ -1,9 +1,9 @@
-//! Refuses handshakes of foreign origins; everything else passes.
+//! Refuses requests of foreign origins.
 
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use portcullis_core::refusal::{self, ResponseFuture};
+use portcullis_core::refusal::ResponseFuture;
 use tower_service::Service;
 
 use crate::layer::OriginLayer;
@@ -35,6 +35,10 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        refusal::call(&mut self.inner, request, |parts| self.layer.check(parts))
+        let (mut parts, body) = request.into_parts();
+        match self.layer.judge(&mut parts) {
+            Ok(()) => ResponseFuture::inner(self.inner.call(Request::from_parts(parts, body))),
+            Err(refusal) => ResponseFuture::refused(refusal.answering(&parts)),
+        }
     }
 }

@@ -12,13 +12,23 @@ static REFUSALS: Throttle = Throttle::new();
 static WIRING: Throttle = Throttle::new();
 
 /// What is wired wrongly is said where it is found.
-pub(super) fn refused(kind: &'static str, status: StatusCode, sentence: &str, report_only: bool) {
+pub(super) fn refused(plain: bool, kind: &'static str, status: StatusCode, sentence: &str, report_only: bool) {
     if kind == "wiring" || !enabled!(target: TARGET, Level::INFO) {
         return;
     }
-    let Some(suppressed) = REFUSALS.due((kind, if report_only { "report" } else { "" }), now()) else { return };
+    let which = match (plain, report_only) {
+        (false, false) => "",
+        (false, true) => "report",
+        (true, false) => "plain",
+        (true, true) => "plain report",
+    };
+    let Some(suppressed) = REFUSALS.due((kind, which), now()) else { return };
     let status = status.as_u16();
-    info!(target: TARGET, kind, status, report_only, suppressed, sentence, "a WebSocket handshake was refused");
+    if plain {
+        info!(target: TARGET, kind, status, report_only, suppressed, sentence, "a plain request was refused");
+    } else {
+        info!(target: TARGET, kind, status, report_only, suppressed, sentence, "a WebSocket handshake was refused");
+    }
 }
 
 pub(super) fn wiring(sentence: &'static str) {

@@ -123,7 +123,7 @@ fn handshake(outcome: &'static str, reason: &'static str) {
 fn refused_inside(status: StatusCode) {
     handshake("refused", "handler");
     #[cfg(feature = "tracing")]
-    super::events::refused("handler", status, "", false);
+    super::events::refused(false, "handler", status, "", false);
     let _ = status;
 }
 

@@ -7,14 +7,22 @@ use metrics::counter;
 #[cfg(feature = "guard")]
 use metrics::{gauge, histogram};
 
-use super::table::HANDSHAKES;
 #[cfg(feature = "guard")]
 use super::table::{BYTES, CLOSES, CLOSING_TASKS, CONNECTIONS, DURATION, MESSAGES, ROUND_TRIP, VIOLATIONS};
+use super::table::{HANDSHAKES, PLAIN_REFUSALS};
 #[cfg(feature = "guard")]
 use crate::counters::Counters;
 
 pub(super) fn handshake(outcome: &'static str, reason: &'static str) {
     counter!(HANDSHAKES, "outcome" => outcome, "reason" => reason).increment(1);
+}
+
+pub(super) fn refusal(plain: bool, outcome: &'static str, reason: &'static str) {
+    if plain {
+        counter!(PLAIN_REFUSALS, "outcome" => outcome, "reason" => reason).increment(1);
+    } else {
+        handshake(outcome, reason);
+    }
 }
 
 #[cfg(feature = "guard")]

@@ -10,6 +10,7 @@
 //! | Name | Kind | Unit | Labels |
 //! | --- | --- | --- | --- |
 //! | `portcullis_handshakes_total` | counter | count | `outcome`, `reason` |
+//! | `portcullis_plain_refusals_total` | counter | count | `outcome`, `reason` |
 //! | `portcullis_connections` | gauge | count | |
 //! | `portcullis_closes_total` | counter | count | `code`, `by` |
 //! | `portcullis_connection_duration_seconds` | histogram | seconds | |
@@ -24,6 +25,8 @@
 //!   only to be closed is refused too, and appears nowhere else. `failed`: `error` and `panic` of the service inside,
 //!   `cancelled` before it had answered, `upgrade` where the connection did not come after the answer. `would_refuse`
 //!   counts beside one of these: a layer on report only let it pass. What no layer guards counts where it is refused.
+//! - **Plain refusals** are requests that are not handshakes, which layers for all requests refuse, such as a `JwtLayer`.
+//!   `would_refuse`: such a layer, on report only, let it pass.
 //! - **Connections** live from the upgrade to the end of the closing handshake; so long is their duration.
 //! - **Closes** fold codes that are not registered into `3xxx` and `4xxx`, so that no peer fills a set of labels. `1005`
 //!   is a close without a code, `1006` an end without a close frame. `by` is who was first: see `EndedBy`.
@@ -42,7 +45,7 @@
 //! `issuer` (where there are several), in which the services inside run, and with `Connection::supervise` the handler. A
 //! span that is current around that layer is its parent, and so stays open for as long.
 //!
-//! - **INFO**: a handshake that is refused, a violation, the beginning and the end of a drain. **DEBUG**: a close.
+//! - **INFO**: a handshake or a plain request that is refused, a violation, the beginning and the end of a drain. **DEBUG**: a close.
 //! - **ERROR**: what is wired wrongly, such as a limit per client address where no layer has found one. It is said
 //!   nowhere else, for the client reads a bare 500: switch this feature on while you compose layers. And why a
 //!   supervised handler failed, where that is the application's own fault.

@@ -39,6 +39,7 @@ pub struct Metric {
 }
 
 pub(super) const HANDSHAKES: &str = "portcullis_handshakes_total";
+pub(super) const PLAIN_REFUSALS: &str = "portcullis_plain_refusals_total";
 pub(super) const CONNECTIONS: &str = "portcullis_connections";
 pub(super) const CLOSES: &str = "portcullis_closes_total";
 pub(super) const DURATION: &str = "portcullis_connection_duration_seconds";
@@ -56,6 +57,13 @@ pub const METRICS: &[Metric] = &[
         unit: Unit::Count,
         labels: &[Label { name: "outcome", values: OUTCOMES }, Label { name: "reason", values: REASONS }],
         help: "WebSocket handshakes, by what became of them and why.",
+    },
+    Metric {
+        name: PLAIN_REFUSALS,
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &[Label { name: "outcome", values: REFUSALS }, Label { name: "reason", values: REASONS }],
+        help: "Refused requests that are not WebSocket handshakes, by why.",
     },
     Metric {
         name: CONNECTIONS,
@@ -116,11 +124,13 @@ pub const METRICS: &[Metric] = &[
 ];
 
 const OUTCOMES: &[&str] = &["upgraded", "refused", "failed", "would_refuse"];
+const REFUSALS: &[&str] = &["refused", "would_refuse"];
 
 #[rustfmt::skip]
 const REASONS: &[&str] = &[
     "none", "handler", "error", "panic", "cancelled", "upgrade", "wiring",
     "draining",
+    "authentication_rate", "cookie_not_enough",
     "absent_origin", "host_not_allowed", "invalid_origin", "null_origin", "origin_not_allowed", "repeated_origin",
     "handshake_rate", "server_full", "server_handshake_rate", "too_many_connections", "too_many_unauthenticated",
     "issuer_unavailable", "token_expired", "token_forbidden", "token_invalid", "token_malformed", "token_missing",

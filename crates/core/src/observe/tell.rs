@@ -1,4 +1,4 @@
-//! What is said of handshakes and closing tasks, wherever it happens.
+//! What is said of requests and closing tasks, wherever it happens.
 
 #[cfg(feature = "tracing")]
 use super::events;
@@ -6,22 +6,22 @@ use super::events;
 use super::metrics;
 use http::StatusCode;
 
-/// A handshake is refused.
-pub(crate) fn refused(kind: &'static str, status: StatusCode, sentence: &str) {
+/// A handshake, or a plain request, is refused.
+pub(crate) fn refused(plain: bool, kind: &'static str, status: StatusCode, sentence: &str) {
     #[cfg(feature = "metrics")]
-    metrics::handshake("refused", kind);
+    metrics::refusal(plain, "refused", kind);
     #[cfg(feature = "tracing")]
-    events::refused(kind, status, sentence, false);
-    let _ = (kind, status, sentence);
+    events::refused(plain, kind, status, sentence, false);
+    let _ = (plain, kind, status, sentence);
 }
 
-/// A handshake would be refused if its layer were not on report only.
-pub(crate) fn would_refuse(kind: &'static str, status: StatusCode, sentence: &str) {
+/// A handshake, or a plain request, would be refused if its layer were not on report only.
+pub(crate) fn would_refuse(plain: bool, kind: &'static str, status: StatusCode, sentence: &str) {
     #[cfg(feature = "metrics")]
-    metrics::handshake("would_refuse", kind);
+    metrics::refusal(plain, "would_refuse", kind);
     #[cfg(feature = "tracing")]
-    events::refused(kind, status, sentence, true);
-    let _ = (kind, status, sentence);
+    events::refused(plain, kind, status, sentence, true);
+    let _ = (plain, kind, status, sentence);
 }
 
 /// A layer was composed wrongly.

@@ -26,6 +26,9 @@ pub struct Refusal {
     told: bool,
     /// The connection ends with the response.
     last: bool,
+    /// It answers a request that is not a handshake.
+    plain: bool,
+    failed_authentication: bool,
 }
 
 impl Refusal {
@@ -41,6 +44,8 @@ impl Refusal {
             sentence: Cow::Borrowed(""),
             told: false,
             last: true,
+            plain: false,
+            failed_authentication: false,
         }
     }
 
@@ -77,6 +82,18 @@ impl Refusal {
         self
     }
 
+    /// The client showed a credential that is not good, such as a token with a wrong signature. Layers outside may count
+    /// that against the client.
+    pub fn failed_authentication(mut self) -> Self {
+        self.failed_authentication = true;
+        self
+    }
+
+    /// Whether the client showed a credential that is not good.
+    pub fn is_failed_authentication(&self) -> bool {
+        self.failed_authentication
+    }
+
     /// Whoever is refused so never gets a connection, not even one that is closed at once with a reason.
     pub fn http_only(mut self) -> Self {
         self.http_only = true;
@@ -96,7 +113,8 @@ impl Refusal {
 
     /// Notes the request that this answers. Over HTTP/1 a refused handshake is the last request of its connection:
     /// `Connection: close` (RFC 9112, section 9.6). A proxy that did not look for a `101` would let its client write
-    /// requests of its own to it. Over HTTP/2, and after any other request, the connection lives on.
+    /// requests of its own to it. Over HTTP/2, and after any other request, the connection lives on; and a request that is
+    /// not a handshake counts as a refused request, and not as a refused handshake.
     ///
     /// [`refusal::call`](super::call) and `upgrade::call` note it themselves. A refusal that answers no request that is
     /// known counts as that of a handshake over HTTP/1; over HTTP/2, where the header is illegal, hyper removes it.
@@ -115,7 +133,7 @@ impl Refusal {
     /// ```
     pub fn answering(mut self, parts: &Parts) -> Self {
         if !handshake::is_handshake(parts) {
-            self.last = false;
+            (self.last, self.plain) = (false, true);
             return self;
         }
         self.over(parts.version)
@@ -161,7 +179,7 @@ impl Refusal {
 
     /// Counts and logs what a layer on report only lets pass, with features `metrics` and `tracing`.
     pub fn report(&self) {
-        observe::would_refuse(self.kind, self.status, &self.sentence);
+        observe::would_refuse(self.plain, self.kind, self.status, &self.sentence);
     }
 
     /// The response: the status, `Retry-After` and the header, and a body that is empty, or the sentence where the body
@@ -171,7 +189,7 @@ impl Refusal {
     /// It is counted and logged here, once, with features `metrics` and `tracing`.
     pub fn into_response<B: Default + 'static>(mut self) -> Response<B> {
         if !std::mem::replace(&mut self.told, true) {
-            observe::refused(self.kind, self.status, &self.sentence);
+            observe::refused(self.plain, self.kind, self.status, &self.sentence);
         }
         let mut response = Response::new(B::default());
         #[cfg(feature = "axum")]

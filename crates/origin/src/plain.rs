@@ -1,0 +1,67 @@
+//! The decision about requests that are not handshakes: whether a foreign page may have forged them.
+
+use http::{
+    HeaderValue, StatusCode,
+    header::{COOKIE, ORIGIN},
+    request::Parts,
+};
+use portcullis_core::{
+    csrf::{self, NotForged},
+    refusal::Refusal,
+};
+
+use crate::{
+    origin::{Origin, printable},
+    policy::{Absent, Policy, is_cross_site},
+};
+
+impl Policy {
+    /// Judges a request that is not a handshake. One that may change something has a proof, if it is allowed.
+    pub(crate) fn admit_plain(&self, parts: &Parts) -> Result<Option<NotForged>, Refusal> {
+        self.host_is_listed(parts)?;
+        csrf::check(parts, |parts| self.may_change(parts))
+    }
+
+    /// Whether the origin's pages may send what changes something.
+    fn may_change(&self, parts: &Parts) -> Result<(), Refusal> {
+        let mut values = parts.headers.get_all(ORIGIN).iter();
+        let Some(value) = values.next() else { return self.absent_of_plain(parts) };
+        if values.next().is_some() {
+            return Err(refuse("repeated_origin", "it has more than one Origin header".into()));
+        }
+        if self.allows_plain(value, parts)? {
+            return Ok(());
+        }
+        let kind = if value == "null" { "null_origin" } else { "origin_not_allowed" };
+        Err(refuse(kind, format!("origin \"{}\" is not allowed", printable(value.as_bytes()))))
+    }
+
+    /// The server's own origin is allowed beside those of handshakes: where the browser says `Sec-Fetch-Site`, such a
+    /// request was let in before.
+    fn allows_plain(&self, value: &HeaderValue, parts: &Parts) -> Result<bool, Refusal> {
+        if value == "null" {
+            return Ok(self.null);
+        }
+        let origin =
+            Origin::from_header(value.as_bytes()).map_err(|error| refuse("invalid_origin", error.to_string()))?;
+        let own = !is_cross_site(&parts.headers) && self.is_own(&origin, parts);
+        Ok(own || self.allows(&origin, parts))
+    }
+
+    fn absent_of_plain(&self, parts: &Parts) -> Result<(), Refusal> {
+        let allowed = match self.absent {
+            Absent::Allow => true,
+            Absent::UnlessCookies => !parts.headers.contains_key(COOKIE),
+            Absent::Deny => false,
+        };
+        // A browser that says where a request comes from names the origin, too.
+        if allowed && !parts.headers.contains_key(csrf::FETCH_SITE) {
+            return Ok(());
+        }
+        Err(refuse("absent_origin", "it has no Origin header".into()))
+    }
+}
+
+fn refuse(kind: &'static str, why: String) -> Refusal {
+    Refusal::new(kind, StatusCode::FORBIDDEN).sentence(format!("The request was refused: {why}.")).http_only()
+}
