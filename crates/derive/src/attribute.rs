@@ -1,6 +1,7 @@
 //! `#[close(..)]`, read.
 
-use syn::{Attribute, Error, Ident, LitInt, LitStr, Path, Result, meta::ParseNestedMeta, spanned::Spanned};
+use proc_macro2::{Literal, TokenStream, TokenTree};
+use syn::{Attribute, Error, Ident, LitInt, LitStr, Meta, Path, Result, meta::ParseNestedMeta, spanned::Spanned};
 
 /// The most bytes a close reason may have (RFC 6455, section 5.5).
 const MAX_REASON: usize = 123;
@@ -49,6 +50,11 @@ pub(crate) fn read(attributes: &[Attribute]) -> Result<Close> {
     let Some(attribute) = attributes.next() else { return Ok(Close::Internal) };
     if let Some(second) = attributes.next() {
         return Err(Error::new_spanned(second, "one `#[close(..)]` says it all"));
+    }
+    if let Meta::List(list) = &attribute.meta
+        && let Some(literal) = bare(&list.tokens)
+    {
+        return Err(nameless(&literal));
     }
     let mut said = Said::default();
     attribute.parse_nested_meta(|meta| said.add(&meta))?;
@@ -106,6 +112,24 @@ impl Said {
             }
         }
     }
+}
+
+/// The first argument that is a literal without a name.
+fn bare(arguments: &TokenStream) -> Option<Literal> {
+    let mut begins = true;
+    for token in arguments.clone() {
+        let began = std::mem::replace(&mut begins, matches!(&token, TokenTree::Punct(punct) if punct.as_char() == ','));
+        if let (true, TokenTree::Literal(literal)) = (began, token) {
+            return Some(literal);
+        }
+    }
+    None
+}
+
+fn nameless(literal: &Literal) -> Error {
+    let text = literal.to_string();
+    let name = if text.starts_with(|first: char| first.is_ascii_digit()) { "code" } else { "reason" };
+    Error::new(literal.span(), format!("a value needs a name here: `{name} = {text}`"))
 }
 
 fn unknown(path: &Path) -> Error {
