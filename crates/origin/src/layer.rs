@@ -27,7 +27,8 @@ pub struct OriginLayer {
 }
 
 impl OriginLayer {
-    /// Allows a list of origins: `https://app.example.com`, or `https://*.example.com` for its subdomains.
+    /// Allows a list of origins: `https://app.example.com`, or `https://*.example.com` for its subdomains. With an empty
+    /// list no handshake that has an origin is allowed.
     ///
     /// # Errors
     ///
@@ -45,6 +46,24 @@ impl OriginLayer {
     /// [`scheme`](Self::scheme), else as a trusted peer's `X-Forwarded-Proto` or the URI says, else http or https.
     pub fn same_origin() -> Self {
         Self::with(Policy { same_origin: true, ..Policy::default() })
+    }
+
+    /// Allows every origin: those of all web pages, `null` and `file://`. Any page that a user visits may open a
+    /// connection, with the user's cookies. Headers that are repeated or malformed are still refused, and what is
+    /// said about [absent origins](Self::deny_absent) and [`hosts`](Self::hosts) still holds.
+    ///
+    /// The layer vouches for no handshake then: layers inside treat its origin as not checked.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use portcullis_origin::OriginLayer;
+    ///
+    /// let layer = OriginLayer::danger_any();
+    /// let handshake = Request::get("/ws").header("upgrade", "websocket").header("origin", "https://evil.example");
+    /// assert!(layer.admit(&handshake.body(()).unwrap().into_parts().0).is_ok());
+    /// ```
+    pub fn danger_any() -> Self {
+        Self::with(Policy { any: true, ..Policy::default() })
     }
 
     fn with(policy: Policy) -> Self {
@@ -74,6 +93,24 @@ impl OriginLayer {
         self.set(|policy| policy.null = true)
     }
 
+    /// Allows `file://`, which some web views send for pages of their own files, and any other such application on the
+    /// user's device sends, too.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use portcullis_origin::OriginLayer;
+    ///
+    /// let ask = |layer: &OriginLayer| {
+    ///     let handshake = Request::get("/ws").header("upgrade", "websocket").header("origin", "file://");
+    ///     layer.admit(&handshake.body(()).unwrap().into_parts().0)
+    /// };
+    /// assert!(ask(&OriginLayer::same_origin()).is_err());
+    /// assert!(ask(&OriginLayer::same_origin().allow_file()).is_ok());
+    /// ```
+    pub fn allow_file(self) -> Self {
+        self.set(|policy| policy.file = true)
+    }
+
     /// Allows handshakes without an origin, with cookies too.
     pub fn allow_absent(self) -> Self {
         self.set(|policy| policy.absent = Absent::Allow)
@@ -84,20 +121,22 @@ impl OriginLayer {
         self.set(|policy| policy.absent = Absent::Deny)
     }
 
-    /// Allows only these hosts, as `host` (with any port) or `host:port`: against DNS rebinding.
+    /// Allows only these hosts, as `host` (with any port) or `host:port`: against DNS rebinding. With an empty list nobody
+    /// is admitted. Hosts of several calls add up.
     ///
     /// # Errors
     ///
     /// The first that is invalid, and why.
     pub fn hosts(self, hosts: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, InvalidOrigin> {
         let parse = |host: &str| parse_authority(host).map_err(|why| InvalidOrigin::of("host", host, why));
-        let hosts = hosts.into_iter().map(|host| parse(host.as_ref())).collect::<Result<_, _>>()?;
-        Ok(self.set(|policy| policy.hosts = Some(hosts)))
+        let hosts = hosts.into_iter().map(|host| parse(host.as_ref())).collect::<Result<Vec<_>, _>>()?;
+        Ok(self.set(|policy| policy.hosts.get_or_insert_default().extend(hosts)))
     }
 
-    /// Allows what a closure allows, beside what is listed: for applications with many tenants.
+    /// Allows what a closure allows, beside what is listed: for applications with many tenants. Of several closures one
+    /// that allows is enough.
     pub fn allow_if(self, allow: impl Fn(&Origin, &Parts) -> bool + Send + Sync + 'static) -> Self {
-        self.set(|policy| policy.closure = Some(Arc::new(allow)))
+        self.set(|policy| policy.closures.push(Arc::new(allow)))
     }
 
     /// Judges plain requests, too: those of a method that may change something, which any page can make a browser send with
@@ -157,17 +196,18 @@ impl OriginLayer {
         match self.policy.admit_plain(parts) {
             Err(refusal) if self.report_only => refusal.answering(parts).report(),
             Err(refusal) => return Err(refusal),
-            Ok(Some(proof)) if !self.report_only => drop(parts.extensions.insert(proof)),
+            Ok(Some(proof)) if !self.report_only && !self.policy.any => drop(parts.extensions.insert(proof)),
             Ok(_) => {}
         }
         Ok(())
     }
 
+    /// Marks the request as checked, unless on report only, or where no origin is foreign.
     fn check(&self, parts: &mut Parts) -> Result<(), Refusal> {
         match self.policy.admit(parts) {
             Err(refusal) if self.report_only => refusal.report(),
             Err(refusal) => return Err(refusal),
-            Ok(()) if self.report_only => {}
+            Ok(()) if self.report_only || self.policy.any => {}
             Ok(()) => drop(parts.extensions.insert(OriginChecked)),
         }
         Ok(())

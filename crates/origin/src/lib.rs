@@ -7,7 +7,8 @@
 //!   falls under a listed `https://*.example.com` (one or more whole labels, the apex not included), or, with
 //!   [`OriginLayer::same_origin`], if it is the server's own.
 //! - Default ports are folded: browsers never send them, other clients do.
-//! - `null`, which any sandboxed frame can send, is refused unless [`allow_null`](OriginLayer::allow_null) names it.
+//! - `null`, which any sandboxed frame can send, is refused unless [`allow_null`](OriginLayer::allow_null) names it, and
+//!   so is `file://` unless [`allow_file`](OriginLayer::allow_file) does.
 //! - A handshake without `Origin` comes from no browser. It is allowed unless it carries cookies, or says that it is
 //!   cross-site.
 //! - Plain requests, which are not handshakes, pass, unless [`plain_requests`](OriginLayer::plain_requests) is said. Then
@@ -21,7 +22,7 @@
 //!
 //! # Defaults
 //!
-//! `null` refused; absent origin allowed unless the request carries cookies; any `Host`; `X-Forwarded-Host` and
+//! `null` and `file://` refused; absent origin allowed unless the request carries cookies; any `Host`; `X-Forwarded-Host` and
 //! `X-Forwarded-Proto` believed only where a layer outside has marked the peer as a
 //! [`TrustedPeer`](portcullis_core::identity::TrustedPeer).
 //!

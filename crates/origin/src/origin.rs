@@ -2,6 +2,9 @@
 
 use std::{error::Error, fmt, net::Ipv6Addr};
 
+/// What pages of files have for an origin in some browsers and web views. It has no host, and so is none.
+pub(crate) const FILE: &str = "file://";
+
 /// An origin: scheme, host and port, in lower case, a default port folded.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Origin {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::origin::{InvalidOrigin, Origin};
+use crate::origin::{FILE, InvalidOrigin, Origin};
 
 /// An exact origin, or the subdomains of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,13 +17,22 @@ impl Pattern {
         if text == "null" {
             return Err(fail("`null` is allowed with `allow_null`"));
         }
+        if text == FILE {
+            return Err(fail("`file://` is allowed with `allow_file`"));
+        }
+        if text == "*" {
+            return Err(fail("all origins are allowed with `OriginLayer::danger_any`"));
+        }
         let Some((scheme, apex)) = text.split_once("://*.") else {
             if text.contains('*') {
                 return Err(fail("a wildcard is one whole label at the front, as in https://*.example.com"));
             }
-            return Origin::parse(text).map(Self::Exact);
+            let exact = Origin::parse(text)?;
+            is_of_pages(&exact).map_err(fail)?;
+            return Ok(Self::Exact(exact));
         };
         let apex = Origin::parse(&format!("{scheme}://{apex}")).map_err(|error| fail(error.why()))?;
+        is_of_pages(&apex).map_err(fail)?;
         let host = apex.host().trim_end_matches('.');
         if host.starts_with('[')
             || host.rsplit('.').next().is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_digit()))
@@ -46,6 +55,15 @@ impl Pattern {
                 labels && apex.scheme() == origin.scheme() && apex.port() == origin.port()
             }
         }
+    }
+}
+
+/// The origin of a page names the scheme of the page, and never that of the socket.
+fn is_of_pages(origin: &Origin) -> Result<(), &'static str> {
+    match origin.scheme() {
+        "ws" => Err("an origin has the scheme of the page, which is `http` where the socket's is `ws`"),
+        "wss" => Err("an origin has the scheme of the page, which is `https` where the socket's is `wss`"),
+        _ => Ok(()),
     }
 }
 

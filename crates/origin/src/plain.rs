@@ -11,7 +11,7 @@ use portcullis_core::{
 };
 
 use crate::{
-    origin::{Origin, printable},
+    origin::{FILE, Origin, printable},
     policy::{Absent, Policy, is_cross_site},
 };
 
@@ -32,7 +32,11 @@ impl Policy {
         if self.allows_plain(value, parts)? {
             return Ok(());
         }
-        let kind = if value == "null" { "null_origin" } else { "origin_not_allowed" };
+        let kind = match value.as_bytes() {
+            b"null" => "null_origin",
+            value if value == FILE.as_bytes() => "file_origin",
+            _ => "origin_not_allowed",
+        };
         Err(refuse(kind, format!("origin \"{}\" is not allowed", printable(value.as_bytes()))))
     }
 
@@ -40,7 +44,10 @@ impl Policy {
     /// request was let in before.
     fn allows_plain(&self, value: &HeaderValue, parts: &Parts) -> Result<bool, Refusal> {
         if value == "null" {
-            return Ok(self.null);
+            return Ok(self.null || self.any);
+        }
+        if value == FILE {
+            return Ok(self.file || self.any);
         }
         let origin =
             Origin::from_header(value.as_bytes()).map_err(|error| refuse("invalid_origin", error.to_string()))?;

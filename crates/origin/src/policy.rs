@@ -10,7 +10,7 @@ use http::{
 use portcullis_core::{CloseCode, CloseFrame, csrf::FETCH_SITE, identity::TrustedPeer, refusal::Refusal};
 
 use crate::{
-    origin::{Origin, default_port, parse_authority, printable},
+    origin::{FILE, Origin, default_port, parse_authority, printable},
     pattern::Origins,
 };
 
@@ -32,11 +32,14 @@ type Closure = Arc<dyn Fn(&Origin, &Parts) -> bool + Send + Sync>;
 pub(crate) struct Policy {
     pub(crate) list: Origins,
     pub(crate) same_origin: bool,
+    /// No origin is foreign.
+    pub(crate) any: bool,
     pub(crate) null: bool,
+    pub(crate) file: bool,
     pub(crate) absent: Absent,
     pub(crate) scheme: Option<String>,
     pub(crate) hosts: Option<Vec<(String, Option<u16>)>>,
-    pub(crate) closure: Option<Closure>,
+    pub(crate) closures: Vec<Closure>,
 }
 
 impl Policy {
@@ -50,7 +53,12 @@ impl Policy {
             return Err(refuse("repeated_origin", "the request has more than one Origin header".into()));
         }
         if value == "null" {
-            return if self.null { Ok(()) } else { Err(not_allowed("null_origin", "null", "allow_null()")) };
+            let allowed = self.null || self.any;
+            return if allowed { Ok(()) } else { Err(not_allowed("null_origin", "null", "allow_null()")) };
+        }
+        if value == FILE {
+            let allowed = self.file || self.any;
+            return if allowed { Ok(()) } else { Err(not_allowed("file_origin", FILE, "allow_file()")) };
         }
         let origin = Origin::from_header(value.as_bytes())
             .map_err(|error| refuse("invalid_origin", format!("The handshake was refused: {error}.")))?;
@@ -62,8 +70,11 @@ impl Policy {
     }
 
     pub(crate) fn allows(&self, origin: &Origin, parts: &Parts) -> bool {
+        if self.any {
+            return true;
+        }
         let own = self.same_origin && !is_cross_site(&parts.headers) && self.is_own(origin, parts);
-        own || self.list.allow(origin) || self.closure.as_ref().is_some_and(|allow| allow(origin, parts))
+        own || self.list.allow(origin) || self.closures.iter().any(|allow| allow(origin, parts))
     }
 
     fn absent(&self, headers: &HeaderMap) -> Result<(), Refusal> {

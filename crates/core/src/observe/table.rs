@@ -131,7 +131,7 @@ const REASONS: &[&str] = &[
     "none", "handler", "error", "panic", "cancelled", "upgrade", "wiring",
     "draining",
     "authentication_rate", "cookie_not_enough",
-    "absent_origin", "host_not_allowed", "invalid_origin", "null_origin", "origin_not_allowed", "repeated_origin",
+    "absent_origin", "file_origin", "host_not_allowed", "invalid_origin", "null_origin", "origin_not_allowed", "repeated_origin",
     "handshake_rate", "server_full", "server_handshake_rate", "too_many_connections", "too_many_unauthenticated",
     "issuer_unavailable", "token_expired", "token_forbidden", "token_invalid", "token_malformed", "token_missing",
     "token_not_yet_valid", "token_revoked", "token_used",

@@ -1,7 +1,7 @@
 //! The service around others.
 
 use http::{Request, Response, StatusCode};
-use portcullis_core::refusal::Refusal;
+use portcullis_core::{identity::OriginChecked, refusal::Refusal};
 use portcullis_origin::OriginLayer;
 use tower::{Layer, ServiceExt, limit::ConcurrencyLimit, service_fn};
 use tower_test::mock;
@@ -43,4 +43,21 @@ async fn a_refusal_is_closed_as_forbidden_and_leaves_no_permit_behind() {
     let close = refused.extensions().get::<Refusal>().and_then(Refusal::close_frame).unwrap();
     assert_eq!(close.code(), Some(portcullis_core::CloseCode::FORBIDDEN));
     assert_eq!(layer().layer(inner).oneshot(handshake("https://a.example")).await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_handshake_is_marked_as_checked_only_where_a_foreign_one_is_refused() {
+    for (layer, marked) in [
+        (layer(), true),
+        (layer().report_only(), false),
+        (OriginLayer::danger_any(), false),
+        (OriginLayer::danger_any().allow_null(), false),
+    ] {
+        let inner = service_fn(async |request: Request<()>| {
+            let marked = request.extensions().get::<OriginChecked>().is_some();
+            Ok::<_, ()>(Response::new(marked))
+        });
+        let response = layer.clone().layer(inner).oneshot(handshake("https://a.example")).await.unwrap();
+        assert_eq!(*response.body(), marked, "{layer:?}");
+    }
 }
