@@ -34,10 +34,35 @@ impl ClientIpLayer {
     ///
     /// # Errors
     ///
-    /// The first that is invalid.
-    pub fn trust(self, networks: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, InvalidNetwork> {
+    /// The first that is invalid; or networks that, with those trusted before, are all IPv4 or all IPv6 addresses.
+    ///
+    /// ```
+    /// use portcullis_connections::ClientIpLayer;
+    ///
+    /// assert!(ClientIpLayer::new().trust(["10.0.0.0/8", "2001:db8::/48"]).is_ok());
+    /// let error = ClientIpLayer::new().trust(["0.0.0.0/1", "128.0.0.0/1"]).unwrap_err();
+    /// assert!(error.to_string().contains("danger_trust_everyone"));
+    /// ```
+    pub fn trust(mut self, networks: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, InvalidNetwork> {
         let networks = networks.into_iter().map(|text| network(text.as_ref())).collect::<Result<Vec<_>, _>>()?;
-        Ok(self.set(|settings| settings.trusted.extend(networks)))
+        Arc::make_mut(&mut self.settings).trust(networks)?;
+        Ok(self)
+    }
+
+    /// Believes every peer: the client is the leftmost address of the header, which any client that reaches this server
+    /// chooses as it likes. For servers that nothing but a proxy can reach.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use portcullis_connections::ClientIpLayer;
+    ///
+    /// let (parts, ()) = Request::get("/").header("x-forwarded-for", "192.0.2.1").body(()).unwrap().into_parts();
+    /// let client = ClientIpLayer::new().danger_trust_everyone().client("203.0.113.9".parse()?, &parts.headers);
+    /// assert_eq!(client.to_string(), "192.0.2.1");
+    /// # Ok::<_, std::net::AddrParseError>(())
+    /// ```
+    pub fn danger_trust_everyone(self) -> Self {
+        self.set(|settings| settings.everyone = true)
     }
 
     /// Reads `Forwarded` (RFC 7239) instead of `X-Forwarded-For`.

@@ -7,7 +7,9 @@ use ipnet::IpNet;
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Settings {
-    pub(super) trusted: Vec<IpNet>,
+    /// Ordered, and without overlaps.
+    trusted: Vec<IpNet>,
+    pub(super) everyone: bool,
     pub(super) source: Source,
 }
 
@@ -23,13 +25,28 @@ impl Default for Source {
     }
 }
 
-/// A text that is no network, such as `10.0.0.0/8`, and no address.
+/// A text that is neither a network, such as `10.0.0.0/8`, nor an address; or networks that are all there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InvalidNetwork(String);
+pub struct InvalidNetwork(Invalid);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Invalid {
+    Text(String),
+    Everyone(IpNet),
+}
 
 impl fmt::Display for InvalidNetwork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "invalid network {:?}: neither an address nor one with a prefix, such as 10.0.0.0/8", self.0)
+        match &self.0 {
+            Invalid::Text(text) => {
+                write!(f, "invalid network {text:?}: neither an address nor one with a prefix, such as 10.0.0.0/8")
+            }
+            Invalid::Everyone(network) => write!(
+                f,
+                "the trusted networks make up {network}, so that any client could name any address: list the proxies, \
+                 or say `danger_trust_everyone`"
+            ),
+        }
     }
 }
 
@@ -37,14 +54,22 @@ impl Error for InvalidNetwork {}
 
 impl Settings {
     pub(super) fn trusts(&self, address: IpAddr) -> bool {
-        self.trusted.iter().any(|network| network.contains(&address))
+        self.everyone || self.trusted.iter().any(|network| network.contains(&address))
+    }
+
+    /// Trusts these too, unless that makes all addresses of a version.
+    pub(super) fn trust(&mut self, networks: Vec<IpNet>) -> Result<(), InvalidNetwork> {
+        self.trusted.extend(networks);
+        self.trusted = IpNet::aggregate(&self.trusted);
+        let everyone = self.trusted.iter().find(|network| network.prefix_len() == 0);
+        everyone.map_or(Ok(()), |network| Err(InvalidNetwork(Invalid::Everyone(*network))))
     }
 }
 
 /// An address, or a network such as `10.0.0.0/8`.
 pub(super) fn network(text: &str) -> Result<IpNet, InvalidNetwork> {
     let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
-    text.parse().ok().or_else(address).map(canonical).ok_or_else(|| InvalidNetwork(text.to_owned()))
+    text.parse().ok().or_else(address).map(canonical).ok_or_else(|| InvalidNetwork(Invalid::Text(text.to_owned())))
 }
 
 /// A network of IPv4 addresses that come as IPv6 ones is the IPv4 network.

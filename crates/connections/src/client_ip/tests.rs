@@ -48,6 +48,31 @@ fn other_headers_are_read_where_the_user_says_so() {
 }
 
 #[test]
+fn networks_that_are_everyone_are_an_error_unless_that_is_said() {
+    for networks in [
+        &["0.0.0.0/0"][..],
+        &["::/0"],
+        &["10.0.0.0/8", "192.0.2.1/0"],
+        &["0.0.0.0/1", "128.0.0.0/1"],
+        &["128.0.0.0/1", "64.0.0.0/2", "0.0.0.0/2"],
+        &["::/1", "8000::/1"],
+        &["::ffff:0:0/96"],
+    ] {
+        let error = ClientIpLayer::new().trust(networks).unwrap_err().to_string();
+        assert!(error.ends_with("list the proxies, or say `danger_trust_everyone`"), "{networks:?}: {error}");
+        let one_by_one = networks.iter().try_fold(ClientIpLayer::new(), |layer, network| layer.trust([network]));
+        assert!(one_by_one.is_err(), "{networks:?}");
+    }
+    assert!(ClientIpLayer::new().trust(["0.0.0.0/1", "128.0.0.0/2", "2000::/3"]).is_ok());
+    let headers = HeaderMap::from_iter([(HeaderName::from_static("x-forwarded-for"), "192.0.2.1".parse().unwrap())]);
+    for peer in ["203.0.113.1", "2001:db8::1"] {
+        let found = |layer: ClientIpLayer| layer.client(peer.parse().unwrap(), &headers).to_string();
+        assert_eq!(found(ClientIpLayer::new()), peer);
+        assert_eq!(found(ClientIpLayer::new().danger_trust_everyone()), "192.0.2.1");
+    }
+}
+
+#[test]
 fn wrong_networks_are_errors_when_the_layer_is_built() {
     for network in ["10.0.0.0/33", "10.0.0", "", "localhost", "10.0.0.0/-1", "2001:db8::/129"] {
         let error = ClientIpLayer::new().trust([network]).unwrap_err().to_string();
