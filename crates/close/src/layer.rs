@@ -59,7 +59,7 @@ impl CloseLayer {
     }
 
     /// How many handshakes may be accepted at once only to be closed: each counts from its answer to the end of its
-    /// closing handshake. 1,000 by default; beyond that the status goes out.
+    /// closing handshake. 1,000 by default; beyond that the status goes out. With zero it goes out to everybody.
     ///
     /// The guard bounds the closing handshakes of the whole process, with
     /// [`Closing::at_once`](portcullis_core::settings::Closing::at_once), which should be larger.

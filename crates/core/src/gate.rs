@@ -64,13 +64,25 @@ impl Gate {
     }
 
     /// How long the client and the judge may take together.
+    ///
+    /// # Panics
+    ///
+    /// If `time` is zero: nobody could pass.
+    #[track_caller]
     pub fn within(mut self, time: Duration) -> Self {
+        assert!(!time.is_zero(), "a first message must have time to arrive");
         self.within = time;
         self
     }
 
     /// The most bytes the message may have; more closes with 1009.
+    ///
+    /// # Panics
+    ///
+    /// If `bytes` is zero.
+    #[track_caller]
     pub fn at_most(mut self, bytes: usize) -> Self {
+        assert!(bytes > 0, "a first message may have one byte at least");
         self.at_most = bytes;
         self
     }

@@ -38,13 +38,25 @@ impl First {
     }
 
     /// How long the client and the verification may take together.
+    ///
+    /// # Panics
+    ///
+    /// If `time` is zero.
+    #[track_caller]
     pub fn within(mut self, time: Duration) -> Self {
+        assert!(!time.is_zero(), "a first message must have time to arrive");
         self.within = time;
         self
     }
 
     /// The most bytes of the message.
+    ///
+    /// # Panics
+    ///
+    /// If `bytes` is zero.
+    #[track_caller]
     pub fn at_most(mut self, bytes: usize) -> Self {
+        assert!(bytes > 0, "a first message may have one byte at least");
         self.at_most = bytes;
         self
     }

@@ -42,7 +42,13 @@ pub struct MaxAgeLayer {
 
 impl MaxAgeLayer {
     /// Closes a connection that is so old, or a little earlier.
+    ///
+    /// # Panics
+    ///
+    /// If `age` is shorter than a millisecond.
+    #[track_caller]
     pub fn new(age: Duration) -> Self {
+        assert!(age >= Duration::from_millis(1), "a connection must live for a millisecond at least");
         Self {
             age,
             spread: age / 10,

@@ -48,7 +48,8 @@ impl IdleTimeoutLayer {
     ///
     /// # Panics
     ///
-    /// If it is shorter than a millisecond.
+    /// If `timeout` is shorter than a millisecond.
+    #[track_caller]
     pub fn new(timeout: Duration) -> Self {
         assert!(timeout >= Duration::from_millis(1), "nobody says something every millisecond");
         Self {

@@ -67,17 +67,20 @@ impl KeepAliveLayer {
     ///
     /// # Panics
     ///
-    /// If it is shorter than a millisecond.
+    /// If `interval` is shorter than a millisecond.
+    #[track_caller]
     pub fn interval(self, interval: Duration) -> Self {
         assert!(interval >= Duration::from_millis(1), "pings must be a millisecond apart at least");
         Self { interval, ..self }
     }
 
-    /// How long the peer may take to show a sign of life after a ping. 20 s unless told otherwise.
+    /// How long the peer may take to show a sign of life after a ping. 20 s unless told otherwise. It may be longer than
+    /// the interval: the next ping waits until the last one was judged.
     ///
     /// # Panics
     ///
-    /// If it is shorter than a millisecond.
+    /// If `timeout` is shorter than a millisecond.
+    #[track_caller]
     pub fn timeout(self, timeout: Duration) -> Self {
         assert!(timeout >= Duration::from_millis(1), "a peer must have a millisecond to answer at least");
         Self { timeout, ..self }

@@ -51,8 +51,14 @@ pub struct MessageSizeLayer {
 }
 
 impl MessageSizeLayer {
-    /// Messages of at most so many bytes of payload, as they are on the wire.
+    /// Allows messages of at most `bytes` of payload, as they are on the wire.
+    ///
+    /// # Panics
+    ///
+    /// If `bytes` is zero.
+    #[track_caller]
     pub fn new(bytes: usize) -> Self {
+        assert!(bytes > 0, "a message may have one byte at least");
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         Self { bytes, fragments: None, within: Duration::from_secs(30), compression: false, report_only: false }
     }
@@ -63,13 +69,20 @@ impl MessageSizeLayer {
     /// # Panics
     ///
     /// If `most` is zero.
+    #[track_caller]
     pub fn fragments(self, most: u32) -> Self {
         assert!(most > 0, "a message has one fragment at least");
         Self { fragments: Some(most), ..self }
     }
 
-    /// The longest time from the first byte of a message to its last, 30 s unless told otherwise.
+    /// The longest time from the first byte of a message to its last, 30 s by default.
+    ///
+    /// # Panics
+    ///
+    /// If `time` is shorter than a millisecond.
+    #[track_caller]
     pub fn within(self, time: Duration) -> Self {
+        assert!(time >= Duration::from_millis(1), "a message must have a millisecond at least");
         Self { within: time, ..self }
     }
 
@@ -182,14 +195,14 @@ mod tests {
     #[test]
     fn by_default_the_size_says_how_many_fragments_there_may_be() {
         for (layer, most) in [
-            (MessageSizeLayer::new(0), 4096),
+            (MessageSizeLayer::new(1), 4096),
             (MessageSizeLayer::new(64 * 1024), 4096),
             (MessageSizeLayer::new(256 * 1024), 4096),
             (MessageSizeLayer::new(256 * 1024 + 64), 4097),
             (MessageSizeLayer::new(64 * 1024 * 1024), 1024 * 1024),
             (MessageSizeLayer::new(usize::MAX), u32::MAX),
             (MessageSizeLayer::new(64 * 1024 * 1024).fragments(16), 16),
-            (MessageSizeLayer::new(1000).fragments(100_000).within(Duration::ZERO), 100_000),
+            (MessageSizeLayer::new(1000).fragments(100_000).within(Duration::from_millis(1)), 100_000),
         ] {
             assert_eq!(layer.most_fragments(), most, "{layer:?}");
         }

@@ -52,7 +52,8 @@ impl WriteTimeoutLayer {
     ///
     /// # Panics
     ///
-    /// If it is shorter than a millisecond.
+    /// If `timeout` is shorter than a millisecond.
+    #[track_caller]
     pub fn new(timeout: Duration) -> Self {
         assert!(timeout >= Duration::from_millis(1), "a peer must have a millisecond to read at least");
         Self { timeout, frame: CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "reads too slowly"), report_only: false }

@@ -26,7 +26,8 @@ impl ByteQuota {
     ///
     /// # Panics
     ///
-    /// If that is none.
+    /// If `bytes` is zero.
+    #[track_caller]
     pub fn per_second(bytes: u64) -> Self {
         let bytes = NonZeroU64::new(bytes).expect("a rate is at least one byte a second");
         Self { per_second: bytes, burst: bytes }
@@ -36,7 +37,8 @@ impl ByteQuota {
     ///
     /// # Panics
     ///
-    /// If that is none.
+    /// If `bytes` is zero.
+    #[track_caller]
     pub fn allow_burst(self, bytes: u64) -> Self {
         Self { burst: NonZeroU64::new(bytes).expect("a burst is at least one byte"), ..self }
     }

@@ -32,7 +32,8 @@ impl MessageRateLayer {
     ///
     /// # Panics
     ///
-    /// If that is none. A connection that may send no message needs no layer.
+    /// If `messages` is zero. A connection that may send no message needs no layer.
+    #[track_caller]
     pub fn per_second(messages: u32) -> Self {
         Self::new(Quota::per_second(count(messages)))
     }
@@ -57,11 +58,11 @@ impl MessageRateLayer {
     ///
     /// # Panics
     ///
-    /// If that is none.
+    /// If `messages` is zero.
+    #[track_caller]
     pub fn burst(self, messages: u32) -> Self {
-        self.set(|settings| {
-            settings.messages = settings.messages.map(|quota| quota.allow_burst(count(messages)));
-        })
+        let burst = count(messages);
+        self.set(|settings| settings.messages = settings.messages.map(|quota| quota.allow_burst(burst)))
     }
 
     /// A quota of bytes beside that of messages.
@@ -79,7 +80,7 @@ impl MessageRateLayer {
         self.set(|settings| settings.continuations = Some(quota))
     }
 
-    /// How many empty continuation frames a message may have. More closes, whatever else is done on excess.
+    /// How many empty continuation frames a message may have; zero forbids them. More closes, whatever else is done on excess.
     pub fn empty_continuations(self, frames: u32) -> Self {
         self.set(|settings| settings.enforcement.empty = frames)
     }
@@ -102,7 +103,13 @@ impl MessageRateLayer {
     }
 
     /// How many leading bits of an IPv6 address name a client. 64 by default: one client has all addresses behind them.
+    ///
+    /// # Panics
+    ///
+    /// If `bits` is zero or more than 128.
+    #[track_caller]
     pub fn ipv6_prefix(self, bits: u8) -> Self {
+        assert!((1..=128).contains(&bits), "a prefix of an IPv6 address has 1 to 128 bits");
         self.set(|settings| settings.ipv6_prefix = bits)
     }
 
@@ -119,7 +126,13 @@ impl MessageRateLayer {
 
     /// How many keys are remembered. 1,000,000 by default, of about a hundred bytes each; an eighth of the room is set
     /// aside for groups of those that find none. The crate's page says which.
+    ///
+    /// # Panics
+    ///
+    /// If `keys` is zero.
+    #[track_caller]
     pub fn most_keys(self, keys: usize) -> Self {
+        assert!(keys > 0, "a quota that is shared needs room for one key at least");
         self.set(|settings| settings.most_keys = keys)
     }
 
@@ -128,13 +141,20 @@ impl MessageRateLayer {
         self.set(|settings| settings.enforcement.excess = excess)
     }
 
-    /// How long anything may be delayed. 30 s by default; what would have to wait longer closes.
+    /// How long anything may be delayed. 30 s by default; what would have to wait longer closes. With zero everything
+    /// that would have to wait closes.
     pub fn max_delay(self, time: Duration) -> Self {
         self.set(|settings| settings.enforcement.max_delay = time)
     }
 
     /// Where excess is delayed or dropped: after so many violations in a time, the next closes.
+    ///
+    /// # Panics
+    ///
+    /// If `time` is zero.
+    #[track_caller]
     pub fn close_after(self, violations: u32, time: Duration) -> Self {
+        assert!(!time.is_zero(), "violations are counted in a time, which must not be zero");
         self.set(|settings| settings.enforcement.patience = Some((violations, time)))
     }
 
@@ -177,6 +197,7 @@ impl MessageRateLayer {
     }
 }
 
+#[track_caller]
 fn count(cells: u32) -> NonZeroU32 {
     NonZeroU32::new(cells).expect("a rate or a burst is at least one")
 }

@@ -36,7 +36,9 @@ impl HandshakeRateLayer {
     ///
     /// # Panics
     ///
-    /// If that is none.
+    /// If `handshakes` is zero. A server that accepts no handshake needs no limit: see
+    /// [`ConnectionLimitLayer::global`](crate::ConnectionLimitLayer::global).
+    #[track_caller]
     pub fn per_second(handshakes: u32) -> Self {
         Self::new(Quota::per_second(count(handshakes)))
     }
@@ -50,7 +52,8 @@ impl HandshakeRateLayer {
     ///
     /// # Panics
     ///
-    /// If that is none.
+    /// If `handshakes` is zero.
+    #[track_caller]
     pub fn burst(self, handshakes: u32) -> Self {
         let quota = self.quota.allow_burst(count(handshakes));
         Self { quota, rate: Arc::new(Rate::new(quota)), ..self }
@@ -62,7 +65,13 @@ impl HandshakeRateLayer {
     }
 
     /// How many leading bits of an IPv6 address name a client. 64 by default.
+    ///
+    /// # Panics
+    ///
+    /// If `bits` is zero or more than 128.
+    #[track_caller]
     pub fn ipv6_prefix(self, bits: u8) -> Self {
+        assert!((1..=128).contains(&bits), "a prefix of an IPv6 address has 1 to 128 bits");
         self.set(|settings| settings.ipv6_prefix = bits)
     }
 
@@ -96,6 +105,7 @@ impl HandshakeRateLayer {
     }
 }
 
+#[track_caller]
 fn count(cells: u32) -> NonZeroU32 {
     NonZeroU32::new(cells).expect("a rate or a burst is at least one")
 }

@@ -10,7 +10,7 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// So many; more are refused.
+    /// Allows `most` connections of a key; more are refused. Zero means that none is allowed.
     pub const fn new(most: usize) -> Self {
         Self { most, evict: false, work: false }
     }

@@ -24,7 +24,7 @@ impl ConnectionLimitLayer {
         Self { pool: Arc::new(Pool::new(None)), settings: Arc::default() }
     }
 
-    /// How many there may be in all. More are refused with 503.
+    /// How many there may be in all. More are refused with 503. Zero means that nobody is admitted.
     pub fn global(self, most: usize) -> Self {
         self.set(|settings| settings.global = Some(most))
     }
@@ -36,7 +36,13 @@ impl ConnectionLimitLayer {
     }
 
     /// How many leading bits of an IPv6 address name a client. 64 by default.
+    ///
+    /// # Panics
+    ///
+    /// If `bits` is zero or more than 128.
+    #[track_caller]
     pub fn ipv6_prefix(self, bits: u8) -> Self {
+        assert!((1..=128).contains(&bits), "a prefix of an IPv6 address has 1 to 128 bits");
         self.set(|settings| settings.ipv6_prefix = bits)
     }
 
