@@ -65,7 +65,6 @@ mod registry;
 pub mod settings;
 #[cfg(feature = "guard")]
 mod supervise;
-#[cfg(any(feature = "guard", feature = "tracing"))]
 mod sync;
 #[cfg(feature = "test-util")]
 pub mod testing;

@@ -11,7 +11,8 @@
 //!
 //! - What a handler means by an error is a value: `assert_eq!(error.into_close().to_string(), "1008 muted")`.
 //! - A refusal is a response. tower's `oneshot` shows it, with axum's `MockConnectInfo` outside of a `ClientIpLayer`.
-//!   Why a response is a 500 is written to the log only, with feature `tracing`.
+//!   Why a response is a 500 is written to the log with feature `tracing`. In a debug build its body says it, too, with
+//!   feature `axum`; otherwise, where nothing takes the log, it goes to stderr.
 //! - A request of `oneshot` comes over no connection, so there is nothing to guard: limits on live connections and on
 //!   messages let it pass, `Connection` cannot be extracted, and `WebSocketUpgrade` refuses it with 426. Feature
 //!   `test-util` goes further: it opens WebSockets over a pipe in memory, makes connections and sessions from values,

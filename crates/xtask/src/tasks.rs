@@ -18,6 +18,7 @@ pub(crate) fn test() -> Vec<Step> {
     let mut steps = chromium();
     steps.extend([Step::cargo("tests", tests), examples]);
     steps.extend(providers());
+    steps.extend(mistakes());
     steps
 }
 
@@ -50,6 +51,15 @@ fn providers() -> [Step; 3] {
             "a provider that others named",
             "test -q --workspace --no-default-features --features theirs_rust --test providers",
         ),
+    ]
+}
+
+/// What is seen of mistakes by those who have switched features off. The tests have them on.
+fn mistakes() -> [Step; 3] {
+    [
+        Step::cargo("mistakes without features", "test -q -p mistakes"),
+        Step::cargo("mistakes with axum alone", "test -q -p mistakes --features axum"),
+        Step::cargo("mistakes with a log alone", "test -q -p mistakes --features tracing"),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! What is logged: of each kind a few lines a minute.
 
 use http::StatusCode;
-use tracing::{Level, enabled, error, info};
+use tracing::{Level, enabled, error, info, warn};
 
 use super::throttle::Throttle;
 use crate::clock::now;
@@ -35,6 +35,15 @@ pub(super) fn wiring(sentence: &'static str) {
     if let Some(suppressed) = WIRING.due((sentence, ""), now()) {
         error!(target: TARGET, suppressed, "{sentence}");
     }
+}
+
+pub(super) fn warning(sentence: &'static str) {
+    warn!(target: TARGET, "{sentence}");
+}
+
+/// Whether a subscriber takes warnings.
+pub(super) fn are_read() -> bool {
+    enabled!(target: TARGET, Level::WARN)
 }
 
 #[cfg(feature = "guard")]

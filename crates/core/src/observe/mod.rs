@@ -45,15 +45,19 @@
 //! `issuer` (where there are several), in which the services inside run, and with `Connection::supervise` the handler. A
 //! span that is current around that layer is its parent, and so stays open for as long.
 //!
-//! - **INFO**: a handshake or a plain request that is refused, a violation, the beginning and the end of a drain. **DEBUG**: a close.
-//! - **ERROR**: what is wired wrongly, such as a limit per client address where no layer has found one. It is said
-//!   nowhere else, for the client reads a bare 500: switch this feature on while you compose layers. And why a
-//!   supervised handler failed, where that is the application's own fault.
-//! - **WARN**: what an operator should know in time, such as a server that is nine tenths full.
+//! - **INFO**: a handshake or a plain request that is refused, a violation, the beginning and the end of a drain.
+//!   **DEBUG**: a close.
+//! - **ERROR**: what is wired wrongly, such as a limit per client address where no layer has found one. In a release
+//!   build it is said nowhere else, for the client reads a bare 500. In a debug build the body of that 500 says it, too,
+//!   where the body is axum's (feature `axum`); otherwise, if no subscriber takes this event, it goes to stderr, once.
+//!   And why a supervised handler failed, where that is the application's own fault.
+//! - **WARN**: what an operator should know in time, such as a server that is nine tenths full; and layers that are
+//!   composed in a way that works, but not as it seems to, once for each process, on stderr as above.
 //!
 //! Of refusals, violations, closes and wrong wiring there are ten events a minute of each kind, and the next says how
 //! many were `suppressed`. The target of all events is `portcullis`.
 
+mod aloud;
 #[cfg(feature = "guard")]
 mod answer;
 #[cfg(feature = "tracing")]
@@ -80,7 +84,8 @@ mod throttle;
 pub(crate) use self::silent::{Life, Notes, Report};
 #[cfg(feature = "metrics")]
 pub use self::table::{Kind, Label, METRICS, Metric, describe};
-pub(crate) use self::tell::{refused, wiring, would_refuse};
+pub use self::tell::warn_once;
+pub(crate) use self::tell::{refused, wiring, wiring_unseen, would_refuse};
 #[cfg(feature = "guard")]
 pub(crate) use self::{
     answer::{Answer, FRAMING},

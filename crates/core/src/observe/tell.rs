@@ -1,5 +1,6 @@
 //! What is said of requests and closing tasks, wherever it happens.
 
+use super::aloud;
 #[cfg(feature = "tracing")]
 use super::events;
 #[cfg(feature = "metrics")]
@@ -29,6 +30,37 @@ pub(crate) fn wiring(sentence: &'static str) {
     #[cfg(feature = "tracing")]
     events::wiring(sentence);
     let _ = sentence;
+}
+
+/// A layer was composed wrongly, and the client's response does not say how.
+pub(crate) fn wiring_unseen(sentence: &'static str) {
+    aloud::say(sentence, is_logged());
+}
+
+/// Warns that layers are composed in a way that works, but not as it seems to: once for each sentence and process. It is
+/// an event with feature `tracing`. In debug builds where no subscriber takes that, it goes to stderr.
+///
+/// For layers of your own. The sentence says what happens, and what to do about it.
+///
+/// ```
+/// portcullis_core::observe::warn_once("`ThrottleLayer` stands inside of the layer that it should protect");
+/// ```
+pub fn warn_once(sentence: &'static str) {
+    if !aloud::is_new(sentence) {
+        return;
+    }
+    #[cfg(feature = "tracing")]
+    events::warning(sentence);
+    aloud::say(sentence, is_logged());
+}
+
+/// Whether anything takes what is logged.
+fn is_logged() -> bool {
+    #[cfg(feature = "tracing")]
+    let logged = events::are_read();
+    #[cfg(not(feature = "tracing"))]
+    let logged = false;
+    logged
 }
 
 /// A task waits for a closing handshake, or has ended.

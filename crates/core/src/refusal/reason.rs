@@ -22,6 +22,8 @@ pub struct Refusal {
     http_only: bool,
     header: Option<Box<(HeaderName, HeaderValue)>>,
     sentence: Cow<'static, str>,
+    /// What is wired wrongly, where that is why.
+    mistake: Option<&'static str>,
     /// It was counted and logged, or is not to be.
     told: bool,
     /// The connection ends with the response.
@@ -42,6 +44,7 @@ impl Refusal {
             http_only: false,
             header: None,
             sentence: Cow::Borrowed(""),
+            mistake: None,
             told: false,
             last: true,
             plain: false,
@@ -55,9 +58,18 @@ impl Refusal {
     }
 
     /// A layer was composed wrongly: a 500 that tells the log what to mend, and the client nothing.
+    ///
+    /// In debug builds the client is told, too: in the response's body where that is axum's (feature `axum`), and by a
+    /// `CloseLayer` in the close reason. Where the body is another, and no subscriber takes what is logged (feature
+    /// `tracing`), the sentence goes to stderr, once in this process.
     pub fn wiring(sentence: &'static str) -> Self {
         observe::wiring(sentence);
-        Self::new("wiring", StatusCode::INTERNAL_SERVER_ERROR)
+        Self::wired_wrongly(sentence, cfg!(debug_assertions))
+    }
+
+    fn wired_wrongly(sentence: &'static str, debug: bool) -> Self {
+        let refusal = Self::new("wiring", StatusCode::INTERNAL_SERVER_ERROR);
+        Self { mistake: Some(sentence), ..refusal.sentence(if debug { sentence } else { "" }) }
     }
 
     /// What an extractor answers whose value no layer has put into the request: [`wiring`](Self::wiring) for a
@@ -193,7 +205,12 @@ impl Refusal {
         }
         let mut response = Response::new(B::default());
         #[cfg(feature = "axum")]
-        self.write_body(&mut response);
+        let is_written = self.write_body(&mut response);
+        #[cfg(not(feature = "axum"))]
+        let is_written = false;
+        if let Some(mistake) = self.mistake.take().filter(|_| !is_written) {
+            observe::wiring_unseen(mistake);
+        }
         *response.status_mut() = self.status;
         if let Some(wait) = self.retry_after {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
@@ -209,17 +226,19 @@ impl Refusal {
         response
     }
 
-    /// It is text, whatever it quotes: a browser that is pointed here is not to find a page in it.
+    /// Says whether the sentence stands in the body. It is text, whatever it quotes: a browser that is pointed here is
+    /// not to find a page in it.
     #[cfg(feature = "axum")]
-    fn write_body<B: 'static>(&self, response: &mut Response<B>) {
+    fn write_body<B: 'static>(&self, response: &mut Response<B>) -> bool {
         let body: &mut dyn std::any::Any = response.body_mut();
         let Some(body) = body.downcast_mut::<axum_core::body::Body>().filter(|_| !self.sentence.is_empty()) else {
-            return;
+            return false;
         };
         *body = self.sentence.clone().into_owned().into();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        true
     }
 }
 
@@ -234,6 +253,25 @@ mod tests {
             let refusal = Refusal::absent(&parts, "no layer stands outside");
             assert_eq!((refusal.kind(), refusal.status().as_u16()), (kind, status), "{header}");
         }
+    }
+
+    #[test]
+    fn what_is_wired_wrongly_is_told_to_clients_of_debug_builds_alone() {
+        for (debug, told) in [(true, "put a layer outside"), (false, "")] {
+            let refusal = Refusal::wired_wrongly("put a layer outside", debug);
+            assert_eq!((refusal.text(), refusal.status().as_u16()), (told, 500), "debug {debug}");
+            #[cfg(feature = "axum")]
+            {
+                let response = refusal.into_response::<axum_core::body::Body>();
+                let length = http_body_length(response.body());
+                assert_eq!(length, told.len() as u64, "debug {debug}");
+            }
+        }
+    }
+
+    #[cfg(feature = "axum")]
+    fn http_body_length(body: &axum_core::body::Body) -> u64 {
+        hyper::body::Body::size_hint(body).exact().unwrap()
     }
 
     #[test]

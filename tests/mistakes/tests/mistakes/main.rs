@@ -1,0 +1,3 @@
+//! What is seen of each mistake.
+
+mod wiring;
