@@ -308,7 +308,7 @@ impl Builder {
         self.make_sense()?;
         provider().ok_or(BuildError::NoProvider)?;
         let source = self.source.map_err(BuildError::Key)?;
-        let issuers = self.issuers.resolve()?;
+        let issuers = self.issuers.resolve();
         let mut types = Types::default();
         self.types.iter().for_each(|typ| types.insert(typ));
         let rules = Rules {
@@ -341,11 +341,7 @@ impl Builder {
         if self.scopes.iter().any(|scope| scope.contains(|c: char| c.is_ascii_whitespace())) {
             return Err(BuildError::SpaceInScope);
         }
-        match (self.issuers.names.is_empty(), self.issuers.any) {
-            (true, false) => return Err(BuildError::NoIssuer),
-            (false, true) => return Err(BuildError::Contradiction("`issuer` or `any_issuer`")),
-            _ => {}
-        }
+        self.issuers.make_sense()?;
         match (self.audiences.is_empty(), self.any_audience) {
             (true, false) => Err(BuildError::NoAudience),
             (false, true) => Err(BuildError::Contradiction("`audience` or `any_audience`")),

@@ -19,16 +19,25 @@ pub(super) struct Said {
 }
 
 impl Said {
-    /// `None`: any, or none. That there is either a name or any issuer was seen before.
-    pub(super) fn resolve(self) -> Result<Option<Accepted>, BuildError> {
+    pub(super) fn make_sense(&self) -> Result<(), BuildError> {
         let Self { names, aliases, any } = self;
         if aliases.iter().any(|(alias, issuer)| !names.contains(issuer) || names.contains(alias)) {
             return Err(BuildError::Alias);
         }
+        match (names.is_empty(), any) {
+            (true, false) => Err(BuildError::NoIssuer),
+            (false, true) => Err(BuildError::Contradiction("`issuer` or `any_issuer`")),
+            _ => Ok(()),
+        }
+    }
+
+    /// `None`: any, or none.
+    pub(super) fn resolve(self) -> Option<Accepted> {
+        let Self { names, aliases, any } = self;
         if any {
-            return Ok(None);
+            return None;
         }
         let meant = aliases.into_iter().map(|(alias, issuer)| (alias, issuer.into()));
-        Ok(Some(names.into_iter().map(|name| (name.clone(), name.into())).chain(meant).collect()))
+        Some(names.into_iter().map(|name| (name.clone(), name.into())).chain(meant).collect())
     }
 }
