@@ -17,6 +17,7 @@ mod liveness;
 mod rate;
 mod readme;
 mod refusal_body;
+mod stood_still;
 mod subjects;
 mod supervise;
 mod turned_away;
