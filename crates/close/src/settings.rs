@@ -30,7 +30,8 @@ impl Settings {
         Self { who, table: Table::default(), at_once: 1000, accepted: Arc::default() }
     }
 
-    /// A place among those that are accepted, if there is one.
+    /// A place among those that are accepted, if there is one. The count is one word, changed in one step: at the
+    /// limit, one that finds no place counts for a moment, and may keep another out; the limit is never exceeded.
     pub(crate) fn slot(&self) -> Option<Slot> {
         let slot = Slot(self.accepted.clone());
         (self.accepted.fetch_add(1, Ordering::Relaxed) < self.at_once).then_some(slot)

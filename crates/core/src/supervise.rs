@@ -124,7 +124,8 @@ impl<R> fmt::Debug for Supervised<R> {
     }
 }
 
-/// Sees that the connection learns how its handler ended, on every path.
+/// Sees that the connection learns how its handler ended, on every path. Another task may drop the socket at the same
+/// moment: which comes first is decided under the connection's lock, and the second finds what the first has left.
 struct Verdict {
     connection: Connection,
     given: bool,

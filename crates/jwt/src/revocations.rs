@@ -24,6 +24,8 @@ use crate::{error::TokenError, expiring::Expiring, sync::lock, token_id::TokenId
 pub struct Revocations(Arc<Shared>);
 
 struct Shared {
+    /// What is revoked, and who lives on it, under one lock: of a revocation and a registration at once, the later one
+    /// finds the earlier one. Sessions are closed once it is released.
     state: Mutex<State>,
     remember: Duration,
 }

@@ -33,7 +33,8 @@ pub(crate) struct Live<T> {
     first: bool,
     token: Mutex<Option<Held<T>>>,
     revocable: Arc<Revocable>,
-    /// When the end is looked at next, in nanoseconds since `created`.
+    /// When the end is looked at next, in nanoseconds since `created`. Written under the lock of `token`, and read
+    /// without it: no value is further ahead than [`MOST_BLIND`], and so a stale one is off by no more.
     look_at: AtomicU64,
     created: Instant,
 }
@@ -172,6 +173,7 @@ impl<T: 'static> Live<T> {
     /// Goes on with a token, unless it ends sooner than the one that is held, or is revoked.
     fn hold(&self, verified: Verified<T>, time: Time) -> Result<(), TokenError> {
         let Verified { claims, subject, id, issued_at, expires_at } = verified;
+        // First it can be revoked, then it counts: a revocation that comes in between finds the session, and closes it.
         let revocations = &self.settings.revocations;
         let registration = revocations.register(&self.revocable, subject.as_ref(), id.as_ref(), issued_at)?;
         // By an older token of its own.
@@ -187,7 +189,9 @@ impl<T: 'static> Live<T> {
         Ok(())
     }
 
-    /// Returns what is not held any more, which may be the token itself.
+    /// Returns what is not held any more, which may be the token itself. Of two renewals at once the later end stands.
+    /// The older token may be revoked until it is dropped, which closes the session though a newer one came: as if the
+    /// revocation had come first.
     fn replace(&self, newer: Held<T>) -> Option<Held<T>> {
         let mut token = self.token();
         let sooner = token.as_ref().is_some_and(|held| !is_later(newer.expires_at, held.expires_at));

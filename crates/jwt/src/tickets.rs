@@ -6,6 +6,7 @@ use crate::{error::TokenError, expiring::Expiring, sync::lock, token_id::TokenId
 
 /// Which tickets were used, until they expire.
 pub(crate) struct Tickets {
+    /// One lock for the question whether a ticket was used and for the answer that it is now.
     used: Mutex<Used>,
     most: usize,
 }

@@ -65,7 +65,8 @@ impl<const KINDS: usize> Table<KINDS> {
         self.with_group(key, now, change)
     }
 
-    /// One shard is locked at a time: nothing is decided by two states together.
+    /// One shard is locked at a time: nothing is decided by two states together. A key that finds room only just behind
+    /// its back has charged its group, which forgets nothing.
     #[cold]
     fn with_group<R>(&self, key: Key, now: u64, change: impl FnOnce(&mut [u64; KINDS]) -> R) -> R {
         for level in 0..GROUPS {

@@ -38,9 +38,11 @@ pub(crate) struct About {
     pub(super) over: Notify,
     aborted: AtomicBool,
     abort: Notify,
+    /// Orders what becomes known and who watches: a watcher finds it, or is told.
     watchers: Mutex<Vec<Weak<dyn Watch>>>,
+    /// Orders `hold` and `end`: a value is held before the end and dropped by it, or finds that it has come.
     held: Mutex<Vec<Held>>,
-    /// `None` once the handler is done.
+    /// `None` once the handler is done. Orders `hold_for_handler` and `handled` in the same way.
     held_for_handler: Mutex<Option<Vec<Held>>>,
 }
 
@@ -156,6 +158,7 @@ impl About {
         drop(held);
     }
 
+    /// Sets the flag, then wakes: a waiter that registers too late to be woken finds the flag set.
     pub(super) fn abort(&self) {
         self.aborted.store(true, Ordering::Release);
         self.abort.notify_waiters();
@@ -163,6 +166,7 @@ impl About {
 
     /// Waits until the connection is aborted.
     pub(crate) async fn aborted(&self) {
+        // `notify_waiters` reaches this from here on, polled or not. An abort before that has set the flag.
         let notified = self.abort.notified();
         if !self.aborted.load(Ordering::Acquire) {
             notified.await;
@@ -171,7 +175,7 @@ impl About {
 
     /// To be called where nothing is locked.
     pub(crate) fn end(&self, ended: Ended) {
-        // Whoever holds something from here on finds that it has ended, or is found.
+        // Under the lock of `hold`: whoever holds something finds that the connection has ended, or is found here.
         let held = {
             let mut held = lock(&self.held);
             if self.ended.set(ended).is_err() {

@@ -145,6 +145,7 @@ impl Connection {
     /// Waits until the connection has ended, its closing handshake included. Cancel safe.
     pub async fn closed(&self) -> Ended {
         loop {
+            // In this order: an end that comes in between wakes it, and one that came before is found.
             let notified = self.about.over.notified();
             if let Some(ended) = self.about.ended.get() {
                 return ended.clone();

@@ -106,7 +106,8 @@ impl Drop for EndOnDrop {
     }
 }
 
-/// How many closing handshakes of this process are under way.
+/// How many closing handshakes of this process are under way: one word, changed in one step. At the limit, one
+/// that finds no place counts for a moment, and may keep another out; the limit is never exceeded.
 static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
 
 struct Slot;

@@ -9,6 +9,10 @@
 //!   itself (policies, the gate) is dropped once nothing is locked: see [`DropUnlocked`](closing::DropUnlocked).
 //! - The driver and the handler poll one transport, which wakes the task that asked last. So each keeps its waker
 //!   ([`Wakers`](wakers::Wakers)), and what waits for both is polled with a waker that wakes both.
+//! - That lock orders what would race otherwise: a close and the end of an upgrade, a close and a first message, an
+//!   abort and a take-over, a sign-in and the installation of a policy, the drop of the socket and the verdict of a
+//!   supervised handler, an event and the waker of a task that waits for it. The later of two finds what the earlier
+//!   one left.
 //! - The transport has one owner at a time: the gate (`held`), then the state, then the closing handshake (`closing`),
 //!   which takes it from the state once the guard says so. Whoever finds none there reads and writes an end.
 

@@ -27,6 +27,9 @@ pub(super) struct Transport<T> {
 
 /// A write or a flush that found no room, and whether there was room since: a handler that gave it up does not ask
 /// again.
+///
+/// The transport wakes it from any thread, without the connection's lock. Nothing but the flag is published that way,
+/// and a wake that a look misses has come after the look.
 struct Stall {
     writer: Waker,
     /// It was a flush.

@@ -16,7 +16,8 @@ use crate::ended::{Ended, EndedBy};
 /// The name of the judgement of a connection's first message, where policies have theirs.
 const FIRST_MESSAGE: &str = "first_message";
 
-/// How far a handshake has come.
+/// How far a handshake has come. One thread may refuse it while another drops it: the stage is one word, and the first
+/// to settle it says what became of it.
 #[derive(Debug, Default)]
 pub(crate) struct Life {
     stage: AtomicU8,

@@ -81,6 +81,10 @@ impl Connections {
     }
 
     /// Closes those that fulfil a condition. Returns how many.
+    ///
+    /// A connection that is inserted, or signs in, at the same moment may be missed: each shard is looked at once. To
+    /// keep a subject out, revoke its tokens first, or refuse its handshakes; a server is stopped by a drain, which
+    /// refuses handshakes and closes connections under one lock.
     pub fn close_where(&self, frame: &CloseFrame, wanted: impl Fn(&Connection) -> bool) -> usize {
         let found = self.find(wanted);
         for connection in &found {
@@ -92,6 +96,7 @@ impl Connections {
     /// Waits until there is none. Cancel safe.
     pub async fn emptied(&self) {
         loop {
+            // In this order: an end that comes in between wakes it, and one that came before was counted.
             let notified = self.0.emptied.notified();
             if self.count() == 0 {
                 return;
@@ -104,11 +109,13 @@ impl Connections {
     pub fn insert(&self, connection: &Connection) {
         let id = connection.id();
         if lock(self.0.shard(id)).insert(id, connection.clone()).is_none() {
+            // Before it is held, and so before it can leave: the count is never below nought.
             self.0.count.fetch_add(1, Ordering::AcqRel);
             let registry: Arc<dyn Watch> = self.0.clone();
             connection.about().watch(Arc::downgrade(&registry));
             // What becomes known from here on is told.
             self.0.known(id);
+            // Of a connection that has ended meanwhile this is dropped at once.
             connection.hold(Entry { registry: self.0.clone(), id });
         }
     }

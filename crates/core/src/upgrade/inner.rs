@@ -82,7 +82,8 @@ fn builder() -> http1::Builder {
 struct Exchange {
     /// The real upgrade on the way in, ours on the way out.
     upgrade: Mutex<Option<OnUpgrade>>,
-    /// The response is known, and the connection may begin.
+    /// The response is known, and the connection may begin. Set before the task that reads it is spawned.
+    /// The one poll before that finds `false`, and is not waited for.
     released: AtomicBool,
 }
 

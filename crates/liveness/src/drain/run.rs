@@ -39,7 +39,8 @@ pub(super) async fn run(settings: &Settings, state: &State) -> Drained {
     drained
 }
 
-/// How many connections have not ended, and how many handlers are not done.
+/// How many connections have not ended, and how many handlers are not done. One that has ended already drops its token
+/// at once.
 fn watch(connections: &[Connection]) -> (Count, Count) {
     let (live, busy) = (Count::default(), Count::default());
     for connection in connections {

@@ -60,6 +60,7 @@ impl State {
     /// Takes a connection in, unless the drain has begun. What is returned wakes when its handshake has run out of time.
     pub(super) fn admit(&self, connection: &Connection) -> Option<OwnedNotified> {
         // Held while the connection enters the registry: a drain that begins meanwhile waits, and then finds it there.
+        // What the deadline wakes is registered under it, too, and so is never too late.
         let stage = self.stage.borrow();
         let cut = self.cut.clone().notified_owned();
         (*stage == Stage::Open).then(|| {
@@ -68,7 +69,7 @@ impl State {
         })
     }
 
-    /// Counts a refusal. What an outer layer still tells the client is waited for.
+    /// Counts a refusal. What an outer layer still tells the client is waited for, unless the drain is over by then.
     pub(super) fn turn_away(&self, parts: &Parts) {
         self.refused.fetch_add(1, Ordering::Relaxed);
         if let Some(connection) = parts.extensions.get::<Connection>() {

@@ -12,6 +12,7 @@ pub(crate) struct Crossed {
 }
 
 /// The count, and whether the high-water mark was announced: one word, so that both change together without a lock.
+/// Nothing else is published through it: what belongs to a key is under the lock of its shard.
 #[derive(Debug)]
 pub(super) struct Total {
     most: Option<usize>,
