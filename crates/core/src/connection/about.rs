@@ -32,7 +32,7 @@ pub(crate) struct About {
     pub(crate) life: Life,
     pub(crate) scope: Scope,
     pub(super) client: OnceLock<IpAddr>,
-    pub(crate) subject: OnceLock<Subject>,
+    pub(super) subject: OnceLock<Subject>,
     pub(crate) runtime: Handle,
     pub(super) ended: OnceLock<Ended>,
     pub(super) over: Notify,
@@ -107,7 +107,7 @@ impl About {
     }
 
     /// Says whether that was not known. Of two different subjects at once, one is told that it is the second.
-    pub(crate) fn identify(&self, subject: &Subject) -> Result<bool, AnotherSubject> {
+    pub(super) fn identify(&self, subject: &Subject) -> Result<bool, AnotherSubject> {
         let known = self.subject.get().is_some();
         let first = !known && self.learn(|| self.subject.set(subject.clone()).is_ok());
         if first {

@@ -145,7 +145,7 @@ impl Guard {
 
     /// Tells the policies who the peer is.
     pub(crate) fn authenticated(&mut self, subject: &Subject, now: Instant) {
-        self.identified = true;
+        self.subject = Some(subject.clone());
         let action = self.on_authenticated(subject);
         self.act(action, now);
         // A policy's deadline may have come nearer.
@@ -154,14 +154,8 @@ impl Guard {
 
     /// Installs a policy outside of the others. If they know the subject, the policy learns of it; if they are yet to be
     /// told, it is told with them. So each is told once, however close a sign-in and an installation are.
-    pub(crate) fn install(
-        &mut self,
-        mut policy: Box<dyn Policy>,
-        subject: Option<&Subject>,
-        now: impl FnOnce() -> Instant,
-    ) {
-        let known = subject.filter(|_| self.identified);
-        let action = known.map_or(Action::None, |subject| policy.on_authenticated(subject));
+    pub(crate) fn install(&mut self, mut policy: Box<dyn Policy>, now: impl FnOnce() -> Instant) {
+        let action = self.subject.as_ref().map_or(Action::None, |subject| policy.on_authenticated(subject));
         self.install_outermost(policy);
         if action != Action::None {
             self.act(action, now());

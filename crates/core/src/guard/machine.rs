@@ -37,8 +37,8 @@ pub struct Guard {
     pub(super) outbound: Outbound,
     pub(super) pings: Pings,
     watches_output: bool,
-    /// The policies were told who the peer is.
-    pub(super) identified: bool,
+    /// Who the peer is, as the policies were told.
+    pub(super) subject: Option<Subject>,
     pub(super) standing: Standing,
     pub(super) round_trip: Option<Duration>,
     pub(super) counters: Counters,

@@ -102,9 +102,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Control for Shared<T> {
 
     fn install_outermost(&self, policy: Box<dyn Policy>) {
         let mut state = lock(&self.state);
-        // A layer inside may have found out meanwhile who the peer is, and `authenticated` may be on its way: what the
-        // policies know is decided under this lock, and not by what is known here.
-        state.guard.install(policy, self.about.subject.get(), now);
+        // A layer inside may have found out meanwhile who the peer is. What `about` knows does not count: of that
+        // `authenticated` may be about to tell all policies, this one among them.
+        state.guard.install(policy, now);
         state.wake();
     }
 

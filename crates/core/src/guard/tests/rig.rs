@@ -78,7 +78,7 @@ impl Rig {
         guard.configure(&Settings::default());
         let start = Instant::now();
         if let Some(policy) = policy {
-            guard.install(policy, None, || start);
+            guard.install(policy, || start);
         }
         Self {
             guard,
