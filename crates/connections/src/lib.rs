@@ -42,6 +42,7 @@ mod handshake_rate;
 #[doc(hidden)]
 pub mod internal;
 mod limit;
+mod sync;
 
 pub use portcullis_core::Connections;
 

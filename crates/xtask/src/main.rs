@@ -11,14 +11,16 @@ const USAGE: &str = "\
 usage: cargo xtask <task>
 
 tasks:
-  test   run every test and every documentation example
-  ci     check formatting, lints, documentation, feature sets and fuzz targets";
+  test        run every test and every documentation example
+  ci          check formatting, lints, documentation, feature sets and fuzz targets
+  ci --long   the same, and what builds the dependencies anew";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["test"] => run(&tasks::test()),
         ["ci"] => run(&tasks::ci()),
+        ["ci", "--long"] => run(&[tasks::ci(), tasks::long()].into_iter().flatten().collect::<Vec<_>>()),
         _ => {
             eprintln!("{USAGE}");
             ExitCode::from(2)

@@ -78,6 +78,16 @@ pub(crate) fn ci() -> Vec<Step> {
     steps
 }
 
+/// What takes minutes, because it builds the dependencies with other flags.
+pub(crate) fn long() -> Vec<Step> {
+    let loom = Path::new(&target_dir()).join("loom");
+    vec![
+        Step::cargo("interleavings of permits", "test -p portcullis-connections --lib interleavings")
+            .env("RUSTFLAGS", "--cfg portcullis_loom")
+            .env("CARGO_TARGET_DIR", loom),
+    ]
+}
+
 /// A build of the whole workspace unifies features, and so hides a crate that only builds with those of another.
 fn without_features() -> impl Iterator<Item = Step> {
     [

@@ -24,6 +24,8 @@
 //!   stays where it is.
 
 mod evicted;
+#[cfg(all(test, portcullis_loom))]
+mod interleavings;
 mod key;
 #[cfg(test)]
 mod model;

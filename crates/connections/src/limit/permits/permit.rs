@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
 };
 
 use super::{
@@ -12,7 +12,10 @@ use super::{
     shard::Held,
     total::Crossed,
 };
-use crate::limit::Limit;
+use crate::{
+    limit::Limit,
+    sync::{Mutex, MutexGuard},
+};
 
 /// A permit of each of some keys, for one connection. Freed when it is dropped.
 pub(crate) struct Permit<C: Clone> {

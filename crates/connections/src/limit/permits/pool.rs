@@ -1,18 +1,18 @@
 //! All permits of a layer.
 
-use std::{
-    fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::{fmt, sync::PoisonError};
 
 use super::{
     key::{Full, Key, Name, Secret},
     shard::{Held, Shard},
     total::{Crossed, Total},
 };
-use crate::limit::Limit;
+use crate::{
+    limit::Limit,
+    sync::{Mutex, MutexGuard},
+};
 
-const SHARDS: usize = 32;
+pub(super) const SHARDS: usize = 32;
 
 /// The permits of a layer. What they are for is whatever can be evicted: a connection.
 pub(crate) struct Pool<C> {
@@ -23,8 +23,12 @@ pub(crate) struct Pool<C> {
 
 impl<C: Clone> Pool<C> {
     pub(crate) fn new(most: Option<usize>) -> Self {
-        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { shards, total: Total::new(most), secret: Secret::default() }
+        Self::with(most, Secret::default())
+    }
+
+    pub(super) fn with(most: Option<usize>, secret: Secret) -> Self {
+        let shards = (0..SHARDS).map(|_| Mutex::new(Shard::default())).collect();
+        Self { shards, total: Total::new(most), secret }
     }
 
     /// Counts one more for the server and for all keys, or for none.

@@ -1,8 +1,7 @@
 //! How many permits there are of all keys together.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use super::key::Full;
+use crate::sync::atomic::{AtomicUsize, Ordering};
 
 /// What was crossed by a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
