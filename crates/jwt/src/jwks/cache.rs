@@ -16,7 +16,8 @@ use tokio::{
 
 use super::{
     fetch::{Fetch, FetchError},
-    set,
+    report::Report,
+    set::{self, Set},
 };
 use crate::{
     error::TokenError,
@@ -24,20 +25,24 @@ use crate::{
     sync::lock,
 };
 
-/// The keys of one issuer. Clones share them.
+/// The keys of one issuer. Clones share the keys, and what is fetched; a setting is that of the clone of which it is
+/// said, from then on.
 #[derive(Clone)]
-pub struct Jwks(Arc<Shared>);
+pub struct Jwks {
+    settings: Settings,
+    shared: Arc<Shared>,
+}
 
 struct Shared {
     fetch: Box<dyn Fetch>,
-    settings: Settings,
     state: Mutex<State>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Settings {
     min_interval: Duration,
     max_age: Duration,
+    keep_for: Duration,
     patience: Duration,
     max_bytes: usize,
 }
@@ -52,6 +57,7 @@ struct State {
     attempted: Option<Instant>,
     /// Closes when the fetch that is under way has ended, however it did.
     fetching: Option<watch::Receiver<()>>,
+    report: Report,
 }
 
 /// A key, or where it will come from.
@@ -65,55 +71,93 @@ impl Jwks {
     ///
     /// # Defaults
     ///
-    /// At least 30 s between fetches for unknown keys, fetched anew in the background every 10 min, 5 s for a fetch,
-    /// 256 KiB for a set.
+    /// At least 30 s between fetches for unknown keys, fetched anew in the background every 10 min, kept for 24 h if that
+    /// fails, 5 s for a fetch, 256 KiB for a set.
     pub fn new(fetch: impl Fetch) -> Self {
         let settings = Settings {
             min_interval: Duration::from_secs(30),
-            max_age: Duration::from_secs(600),
+            max_age: Duration::from_secs(10 * 60),
+            keep_for: Duration::from_secs(24 * 60 * 60),
             patience: Duration::from_secs(5),
             max_bytes: 256 * 1024,
         };
-        Self(Arc::new(Shared { fetch: Box::new(fetch), settings, state: Mutex::default() }))
+        Self { settings, shared: Arc::new(Shared { fetch: Box::new(fetch), state: Mutex::default() }) }
     }
 
     /// How long to wait between fetches that unknown keys ask for.
-    pub fn min_interval(self, interval: Duration) -> Self {
-        self.set(|settings| settings.min_interval = interval)
+    ///
+    /// # Panics
+    ///
+    /// If `interval` is zero: any client could have the issuer asked as often as it likes.
+    #[track_caller]
+    pub fn min_interval(mut self, interval: Duration) -> Self {
+        assert!(!interval.is_zero(), "an interval of zero lets clients flood the issuer");
+        self.settings.min_interval = interval;
+        self
     }
 
     /// How old keys may be before they are fetched anew.
-    pub fn max_age(self, age: Duration) -> Self {
-        self.set(|settings| settings.max_age = age)
+    ///
+    /// # Panics
+    ///
+    /// If `age` is zero.
+    #[track_caller]
+    pub fn max_age(mut self, age: Duration) -> Self {
+        assert!(!age.is_zero(), "an age of zero fetches keys that are never used");
+        self.settings.max_age = age;
+        self
+    }
+
+    /// How old keys may become where they cannot be fetched anew. After that they are dropped, and tokens cannot be
+    /// judged: 503. An attacker who keeps the issuer from being reached could otherwise have a stolen key trusted that
+    /// the issuer has withdrawn.
+    ///
+    /// # Panics
+    ///
+    /// If `age` is zero.
+    #[track_caller]
+    pub fn keep_for(mut self, age: Duration) -> Self {
+        assert!(!age.is_zero(), "an age of zero drops keys before they are used");
+        self.settings.keep_for = age;
+        self
     }
 
     /// How long a fetch may take.
-    pub fn timeout(self, time: Duration) -> Self {
-        self.set(|settings| settings.patience = time)
+    ///
+    /// # Panics
+    ///
+    /// If `time` is zero.
+    #[track_caller]
+    pub fn timeout(mut self, time: Duration) -> Self {
+        assert!(!time.is_zero(), "nothing is fetched in no time");
+        self.settings.patience = time;
+        self
     }
 
     /// How many bytes a set may have.
-    pub fn max_bytes(self, bytes: usize) -> Self {
-        self.set(|settings| settings.max_bytes = bytes)
-    }
-
-    /// While it is being built nobody shares it.
-    fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
-        if let Some(shared) = Arc::get_mut(&mut self.0) {
-            change(&mut shared.settings);
-        }
+    ///
+    /// # Panics
+    ///
+    /// If `bytes` is zero.
+    #[track_caller]
+    pub fn max_bytes(mut self, bytes: usize) -> Self {
+        assert!(bytes > 0, "a set of keys has at least one byte");
+        self.settings.max_bytes = bytes;
         self
     }
 
     pub(crate) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Found {
         let now = Instant::now();
-        let mut state = self.0.lock();
+        let mut state = self.shared.lock();
         let age = state.keys.as_ref().map(|(_, fetched)| now.saturating_duration_since(*fetched));
+        if age.is_some_and(|age| age >= self.settings.keep_for) {
+            state.keys = None;
+        }
         let found = state.keys.as_ref().map(|(keys, _)| keys.find(kid, algorithm));
         match found {
             // A key that is known and used otherwise will not be another one tomorrow.
             Some(found @ (Ok(_) | Err(NotFound::OtherAlgorithm))) => {
-                if age.is_some_and(|age| age >= self.0.settings.max_age) {
+                if age.is_some_and(|age| age >= self.settings.max_age) {
                     self.refresh(&mut state, now);
                 }
                 Found::Now(found.map_err(TokenError::from))
@@ -137,8 +181,8 @@ impl Jwks {
         }
         // Without any key there is more to gain: every second.
         let interval = match state.keys {
-            Some(_) => self.0.settings.min_interval,
-            None => self.0.settings.min_interval.min(Duration::from_secs(1)),
+            Some(_) => self.settings.min_interval,
+            None => self.settings.min_interval.min(Duration::from_secs(1)),
         };
         if state.attempted.is_some_and(|attempted| now.saturating_duration_since(attempted) < interval) {
             return None;
@@ -152,22 +196,23 @@ impl Jwks {
     }
 
     async fn fetch(self, _ended: watch::Sender<()>) {
-        let Settings { patience, max_bytes, .. } = self.0.settings;
-        let fetched = timeout(patience, self.0.fetch.fetch(max_bytes)).await.unwrap_or(Err(FetchError::Timeout));
+        let Settings { patience, max_bytes, .. } = self.settings;
+        let fetched = timeout(patience, self.shared.fetch.fetch(max_bytes)).await.unwrap_or(Err(FetchError::Timeout));
         let read = |json: Vec<u8>| {
             if json.len() > max_bytes {
                 return Err(FetchError::TooBig);
             }
             set::read(&json).ok_or(FetchError::Unreadable)
         };
-        match fetched.and_then(read) {
-            Ok(keys) => self.0.lock().keys = Some((Arc::new(keys), Instant::now())),
-            Err(error) => report(&error),
+        for line in self.shared.keep(fetched.and_then(read)) {
+            #[cfg(feature = "tracing")]
+            tracing::warn!(target: "portcullis", "{line}");
+            let _ = line;
         }
     }
 
     fn later(&self, mut fetching: watch::Receiver<()>, kid: Option<&str>, algorithm: Algorithm) -> Found {
-        let (shared, kid) = (self.0.clone(), kid.map(str::to_owned));
+        let (shared, kid) = (self.shared.clone(), kid.map(str::to_owned));
         Found::Later(Box::pin(async move {
             // Its sender is dropped when it has ended.
             let _ended = fetching.changed().await;
@@ -177,13 +222,20 @@ impl Jwks {
     }
 }
 
-fn report(error: &FetchError) {
-    #[cfg(feature = "tracing")]
-    tracing::warn!(target: "portcullis", %error, "the keys of a token issuer could not be fetched");
-    let _ = error;
-}
-
 impl Shared {
+    /// Keeps what was fetched. Returns what there is to say about it, where nothing is locked.
+    fn keep(&self, read: Result<Set, FetchError>) -> Vec<String> {
+        let mut state = self.lock();
+        match read {
+            // Even if none is left: what the issuer does not publish any more it has withdrawn.
+            Ok(Set { keys, notes }) => {
+                state.keys = Some((Arc::new(keys), Instant::now()));
+                state.report.fetched(notes)
+            }
+            Err(error) => state.report.failed(&error, Instant::now()),
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
@@ -191,6 +243,6 @@ impl Shared {
 
 impl fmt::Debug for Jwks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Jwks").field("settings", &self.0.settings).finish_non_exhaustive()
+        f.debug_struct("Jwks").field("settings", &self.settings).finish_non_exhaustive()
     }
 }

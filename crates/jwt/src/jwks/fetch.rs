@@ -21,7 +21,7 @@ pub enum FetchError {
     TooBig,
     /// The issuer answered with another status than 200. Redirects are not followed.
     Status(u16),
-    /// It is not a set of keys, or has none that can be used.
+    /// It is not a set of keys.
     Unreadable,
     /// The connection failed.
     Failed(Box<dyn Error + Send + Sync>),
@@ -33,7 +33,7 @@ impl fmt::Display for FetchError {
             Self::Timeout => f.write_str("the issuer took too long"),
             Self::TooBig => f.write_str("the set of keys is too big"),
             Self::Status(status) => write!(f, "the issuer answered with status {status}"),
-            Self::Unreadable => f.write_str("no key in the set can be used"),
+            Self::Unreadable => f.write_str("not a set of keys"),
             Self::Failed(error) => write!(f, "the issuer could not be reached: {error}"),
         }
     }

@@ -4,8 +4,12 @@
 //!   meanwhile.
 //! - A token that names an unknown key asks for one fetch, and not again before [`Jwks::min_interval`]: random names do
 //!   not become requests to the issuer.
-//! - Keys are kept while the issuer is down. Without any, tokens cannot be judged: 503.
-//! - A key that cannot be used is left out, and the others are taken.
+//! - A set that can be read replaces the one before it, even if no key in it can be used: what an issuer does not
+//!   publish any more it has withdrawn.
+//! - Keys are kept while the issuer is down, until they are as old as [`Jwks::keep_for`] allows. Without any, tokens
+//!   cannot be judged: 503.
+//! - A key that cannot be used, a private one and a secret are left out, and the others are taken. Several may have one
+//!   name (`kid`) if each is for another algorithm (RFC 7517, section 4.5).
 
 mod cache;
 mod fetch;
@@ -13,6 +17,7 @@ mod fetch;
 mod get;
 #[cfg(feature = "https")]
 mod https;
+mod report;
 mod set;
 #[cfg(feature = "https")]
 mod url;

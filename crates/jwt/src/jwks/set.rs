@@ -1,95 +1,144 @@
 //! A set of keys, read key by key.
 
-use std::{collections::HashMap, sync::Arc};
-
-use jsonwebtoken::{
-    Algorithm, DecodingKey,
-    jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse},
-};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use jsonwebtoken::Algorithm;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::keys::{Key, Named};
+use crate::{
+    json::Present,
+    keys::{Curve, Key, Named, Public},
+};
 
 /// More keys than any issuer publishes.
 const MOST: usize = 256;
 
 #[derive(Deserialize)]
-struct Set {
+struct Document {
     keys: Vec<Value>,
 }
 
-/// The keys of a set that can be used; `None` if there is none.
-pub(crate) fn read(json: &[u8]) -> Option<Named> {
-    let set: Set = serde_json::from_slice(json).ok()?;
-    let (mut named, mut nameless) = (HashMap::new(), Vec::new());
-    if set.keys.len() > MOST {
-        skipped(MOST, "it, and those behind it, are too many");
+/// The keys of a set that can be used, of which there may be none, and what is wrong with others.
+#[derive(Default)]
+pub(crate) struct Set {
+    pub(crate) keys: Named,
+    pub(crate) notes: Vec<Note>,
+}
+
+/// Something that is wrong with the key at a place of a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Note {
+    pub(crate) at: usize,
+    pub(crate) what: &'static str,
+}
+
+/// `None` if this is not a set of keys.
+pub(crate) fn read(json: &[u8]) -> Option<Set> {
+    let document: Document = serde_json::from_slice(json).ok()?;
+    let (mut set, mut nameless) = (Set::default(), Vec::new());
+    if document.keys.len() > MOST {
+        set.note(MOST, "left out, with those behind it: too many");
     }
-    for (at, value) in set.keys.into_iter().take(MOST).enumerate() {
+    for (at, value) in document.keys.into_iter().take(MOST).enumerate() {
         match key(value) {
             Ok((Some(kid), key)) => {
-                named.insert(kid, Arc::new(key));
+                if set.keys.insert(kid, key).is_some() {
+                    set.note(at, "used in place of an earlier one with the same name (kid) and algorithm");
+                }
             }
-            Ok((None, key)) => nameless.push((at, Arc::new(key))),
-            Err(why) => skipped(at, why),
+            Ok((None, key)) => nameless.push((at, key)),
+            Err(why) => set.note(at, why),
         }
     }
     // A key without a name serves where it is the only one: of several, nobody knows which is meant.
-    let alone = nameless.len() == 1 && named.is_empty();
-    let only = nameless.pop_if(|_| alone).map(|(_, key)| key);
-    for (at, _) in nameless {
-        skipped(at, "it has no name (kid), and is not the only one");
+    match nameless.pop() {
+        Some((_, only)) if nameless.is_empty() && set.keys.is_empty() => set.keys = Named::only(only),
+        last => {
+            for (at, _) in nameless.into_iter().chain(last) {
+                set.note(at, "left out: it has no name (kid), and is not the only one");
+            }
+        }
     }
-    (only.is_some() || !named.is_empty()).then(|| Named::new(named, only))
+    Some(set)
+}
+
+impl Set {
+    fn note(&mut self, at: usize, what: &'static str) {
+        self.notes.push(Note { at, what });
+    }
+}
+
+/// RFC 7517, section 4; RFC 7518, section 6; RFC 8037, section 2.
+#[derive(Deserialize)]
+struct Jwk {
+    kty: String,
+    kid: Option<String>,
+    #[serde(rename = "use")]
+    usage: Option<String>,
+    key_ops: Option<Vec<String>>,
+    alg: Option<String>,
+    crv: Option<String>,
+    n: Option<String>,
+    e: Option<String>,
+    x: Option<String>,
+    y: Option<String>,
+    /// The private part of any key.
+    d: Option<Present>,
+    /// Those of an RSA key that may stand without `d`.
+    p: Option<Present>,
+    q: Option<Present>,
+    dp: Option<Present>,
+    dq: Option<Present>,
+    qi: Option<Present>,
+    oth: Option<Present>,
+    /// A secret.
+    k: Option<Present>,
 }
 
 fn key(value: Value) -> Result<(Option<String>, Key), &'static str> {
-    let jwk: Jwk = serde_json::from_value(value).map_err(|_| "unreadable")?;
-    let common = &jwk.common;
-    if common.public_key_use.as_ref().is_some_and(|of| *of != PublicKeyUse::Signature) {
-        return Err("not for signatures (use)");
+    let jwk: Jwk = serde_json::from_value(value).map_err(|_| "left out: unreadable")?;
+    // What anybody can read is no secret, and no signature with it says anything.
+    if jwk.kty == "oct" || jwk.k.is_some() {
+        return Err("left out: a secret, published");
     }
-    if common.key_operations.as_ref().is_some_and(|of| !of.contains(&KeyOperations::Verify)) {
-        return Err("not for verifying (key_ops)");
+    if jwk.is_private() {
+        return Err("left out: a private key, published");
     }
-    let algorithm = match &common.key_algorithm {
-        Some(named) => named.to_string().parse().map_err(|_| "not an algorithm for signatures (alg)")?,
-        None => natural(&jwk.algorithm).ok_or("no algorithm for this kind of key")?,
+    if jwk.usage.as_ref().is_some_and(|usage| usage != "sig") {
+        return Err("left out: not for signatures (use)");
+    }
+    if jwk.key_ops.as_ref().is_some_and(|operations| operations.iter().all(|of| of != "verify")) {
+        return Err("left out: not for verifying (key_ops)");
+    }
+    let public = jwk.public().ok_or("left out: unreadable, or of an unknown kind (kty, crv)")?;
+    let algorithm: Algorithm = match &jwk.alg {
+        Some(alg) => alg.parse().map_err(|_| "left out: not an algorithm for signatures (alg)")?,
+        None => public.natural(),
     };
-    fits(algorithm, &jwk.algorithm)?;
-    let decoding = DecodingKey::from_jwk(&jwk).map_err(|_| "unreadable")?;
-    let key = Key::checked(algorithm, decoding).map_err(|_| "weak, or not of its algorithm's kind")?;
-    Ok((jwk.common.key_id, key))
+    let key = Key::public(algorithm, &public).map_err(|_| "left out: weak, invalid, or not of its algorithm's kind")?;
+    Ok((jwk.kid, key))
 }
 
-/// The algorithm of a key that does not say.
-fn natural(parameters: &AlgorithmParameters) -> Option<Algorithm> {
-    match parameters {
-        AlgorithmParameters::RSA(_) => Some(Algorithm::RS256),
-        AlgorithmParameters::EllipticCurve(key) => match key.curve {
-            EllipticCurve::P256 => Some(Algorithm::ES256),
-            EllipticCurve::P384 => Some(Algorithm::ES384),
+impl Jwk {
+    fn is_private(&self) -> bool {
+        [&self.d, &self.p, &self.q, &self.dp, &self.dq, &self.qi, &self.oth].into_iter().any(Option::is_some)
+    }
+
+    fn public(&self) -> Option<Public> {
+        match (self.kty.as_str(), self.crv.as_deref()) {
+            ("RSA", _) => Some(Public::Rsa { modulus: number(self.n.as_ref())?, exponent: number(self.e.as_ref())? }),
+            ("EC", Some("P-256")) => self.ec(Curve::P256),
+            ("EC", Some("P-384")) => self.ec(Curve::P384),
+            ("OKP", Some("Ed25519")) => Some(Public::Ed25519(number(self.x.as_ref())?)),
             _ => None,
-        },
-        AlgorithmParameters::OctetKeyPair(key) => (key.curve == EllipticCurve::Ed25519).then_some(Algorithm::EdDSA),
-        _ => None,
+        }
+    }
+
+    fn ec(&self, curve: Curve) -> Option<Public> {
+        Some(Public::Ec { curve, x: number(self.x.as_ref())?, y: number(self.y.as_ref())? })
     }
 }
 
-fn fits(algorithm: Algorithm, parameters: &AlgorithmParameters) -> Result<(), &'static str> {
-    let fits = match (algorithm, parameters) {
-        // What anybody can read is no secret.
-        (_, AlgorithmParameters::OctetKey(_)) => return Err("a secret, published"),
-        (Algorithm::ES256 | Algorithm::ES384 | Algorithm::EdDSA, _) => natural(parameters) == Some(algorithm),
-        (_, AlgorithmParameters::RSA(_)) => true,
-        _ => false,
-    };
-    if fits { Ok(()) } else { Err("not of its algorithm's kind") }
-}
-
-fn skipped(at: usize, why: &str) {
-    #[cfg(feature = "tracing")]
-    tracing::warn!(target: "portcullis", key = at, "a key of a token issuer is left out: {why}");
-    let _ = (at, why);
+fn number(text: Option<&String>) -> Option<Vec<u8>> {
+    BASE64_URL_SAFE_NO_PAD.decode(text?).ok()
 }

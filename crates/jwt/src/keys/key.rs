@@ -2,9 +2,9 @@
 
 use std::{error::Error, fmt};
 
-use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
+use jsonwebtoken::{Algorithm, DecodingKey};
 
-use super::provider::provider;
+use super::{pem, provider::provider, public::Public};
 use crate::error::TokenError;
 
 /// A key that verifies tokens of one algorithm.
@@ -23,8 +23,21 @@ pub enum KeyError {
         /// Bytes that it must have.
         least: usize,
     },
-    /// An RSA modulus under 2048 bits, or an exponent that is even or 1 (RFC 7518, section 3.3).
+    /// A text in PEM was given as a secret: a public key, perhaps, with which anybody could sign (RFC 8725, section 2.1).
+    PemSecret,
+    /// An RSA modulus under 2048 bits (RFC 7518, section 3.3) or an even one, or an exponent that is even or 1.
     WeakRsa,
+    /// An RSA modulus over 4096 bits, or an exponent over 33 bits: not every provider of signatures verifies with those,
+    /// and none does it in little time.
+    LargeRsa,
+    /// The numbers are no point of the curve, or one of so small an order that anybody can sign.
+    NoPoint,
+    /// The PEM text has more than one key.
+    SeveralKeys,
+    /// A certificate, in place of the public key in it. Nothing of what it says would be checked.
+    Certificate,
+    /// A private key, in place of the public one.
+    PrivateKey,
     /// It is not readable, or not of the algorithm's kind.
     Unreadable,
 }
@@ -33,7 +46,21 @@ impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ShortSecret { least } => write!(f, "weak key: the secret needs at least {least} random bytes"),
+            Self::PemSecret => f.write_str("invalid key: a text in PEM is not a secret; name the algorithm of its key"),
             Self::WeakRsa => f.write_str("weak key: RSA needs a modulus of 2048 bits and an odd exponent above 1"),
+            Self::LargeRsa => {
+                f.write_str("invalid key: RSA needs a modulus of 4096 bits at most, and 33 of an exponent")
+            }
+            Self::NoPoint => f.write_str("invalid key: not a point of its curve that can be a key"),
+            Self::SeveralKeys => {
+                f.write_str("invalid key: more than one in a PEM text; give each of its own to `Keys`")
+            }
+            Self::Certificate => {
+                f.write_str("invalid key: a certificate; take its key with `openssl x509 -pubkey -noout`")
+            }
+            Self::PrivateKey => {
+                f.write_str("invalid key: a private key; take its public one with `openssl pkey -pubout`")
+            }
             Self::Unreadable => f.write_str("invalid key: not a public key of the algorithm's kind"),
         }
     }
@@ -46,7 +73,8 @@ impl Key {
     ///
     /// # Errors
     ///
-    /// [`KeyError::ShortSecret`] under 32, 48 or 64 bytes; [`KeyError::Unreadable`] for another algorithm.
+    /// [`KeyError::ShortSecret`] under 32, 48 or 64 bytes; [`KeyError::PemSecret`] for a text in PEM;
+    /// [`KeyError::Unreadable`] for another algorithm.
     pub fn hmac(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
         let least = match algorithm {
             Algorithm::HS256 => 32,
@@ -54,43 +82,26 @@ impl Key {
             Algorithm::HS512 => 64,
             _ => return Err(KeyError::Unreadable),
         };
+        if pem::is_pem(secret) {
+            return Err(KeyError::PemSecret);
+        }
         if secret.len() < least {
             return Err(KeyError::ShortSecret { least });
         }
         Ok(Self { algorithm, key: DecodingKey::from_secret(secret) })
     }
 
-    /// A public key in PEM, for any other algorithm.
+    /// A public key in PEM, for any other algorithm: `PUBLIC KEY`, or `RSA PUBLIC KEY`.
     ///
     /// # Errors
     ///
-    /// [`KeyError::Unreadable`] and [`KeyError::WeakRsa`].
+    /// Every [`KeyError`] but those of secrets: what no signature could be verified with.
     pub fn pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, KeyError> {
-        let key = match algorithm {
-            Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512 => return Err(KeyError::Unreadable),
-            Algorithm::ES256 | Algorithm::ES384 => DecodingKey::from_ec_pem(pem),
-            Algorithm::EdDSA => DecodingKey::from_ed_pem(pem),
-            _ => DecodingKey::from_rsa_pem(pem),
-        };
-        Self::checked(algorithm, key.map_err(|_| KeyError::Unreadable)?)
+        Self::public(algorithm, &pem::read(pem)?)
     }
 
-    pub(crate) fn checked(algorithm: Algorithm, key: DecodingKey) -> Result<Self, KeyError> {
-        if key.family() != algorithm.family() {
-            return Err(KeyError::Unreadable);
-        }
-        match (algorithm, key.kind()) {
-            (Algorithm::ES256, DecodingKeyKind::SecretOrDer(point)) if point.len() == 65 => {}
-            (Algorithm::ES384, DecodingKeyKind::SecretOrDer(point)) if point.len() == 97 => {}
-            (Algorithm::EdDSA, DecodingKeyKind::SecretOrDer(point)) if point.len() == 32 => {}
-            (Algorithm::ES256 | Algorithm::ES384 | Algorithm::EdDSA, _) => return Err(KeyError::Unreadable),
-            (_, DecodingKeyKind::RsaModulusExponent { n, e }) => rsa(n, e)?,
-            (_, DecodingKeyKind::SecretOrDer(der)) => {
-                let (modulus, exponent) = rsa_parts(der).ok_or(KeyError::Unreadable)?;
-                rsa(&modulus, &exponent)?;
-            }
-        }
-        Ok(Self { algorithm, key })
+    pub(crate) fn public(algorithm: Algorithm, public: &Public) -> Result<Self, KeyError> {
+        Ok(Self { algorithm, key: public.checked(algorithm)? })
     }
 
     pub(crate) fn algorithm(&self) -> Algorithm {
@@ -107,35 +118,6 @@ impl Key {
         let verifier = (provider.verifier_factory)(&algorithm, &self.key).map_err(|_| TokenError::Invalid("key"))?;
         verifier.verify(message, &signature.to_vec()).map_err(|_| TokenError::Invalid("signature"))
     }
-}
-
-/// PKCS #1: the modulus and the exponent (RFC 8017, appendix A.1.1).
-fn rsa_parts(der: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
-    use simple_asn1::{
-        ASN1Block::{Integer, Sequence},
-        from_der,
-    };
-    let blocks = from_der(der).ok()?;
-    match blocks.as_slice() {
-        [Sequence(_, parts)] => match parts.as_slice() {
-            [Integer(_, n), Integer(_, e)] => Some((n.to_bytes_be().1, e.to_bytes_be().1)),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<(), KeyError> {
-    let modulus = significant(modulus);
-    let exponent = significant(exponent);
-    let bits = modulus.first().map_or(0, |first| modulus.len() * 8 - first.leading_zeros() as usize);
-    let odd = exponent.last().is_some_and(|last| last % 2 == 1);
-    if bits < 2048 || !odd || exponent == [1] { Err(KeyError::WeakRsa) } else { Ok(()) }
-}
-
-fn significant(number: &[u8]) -> &[u8] {
-    let zeros = number.iter().take_while(|byte| **byte == 0).count();
-    &number[zeros..]
 }
 
 impl fmt::Debug for Key {

@@ -1,17 +1,25 @@
 //! Keys, and how a token finds its own: the ground on which a verifier and an issuer's published keys stand.
 //!
 //! - A key is for one algorithm, which is never the token's to choose (RFC 8725, section 3.1).
-//! - A weak key is not taken: too short a secret, too small a modulus.
+//! - A weak key is not taken: too short a secret, too small a modulus. Nor is one that some provider of signatures cannot
+//!   verify with: which keys are taken does not depend on features.
 //! - The keys of a server can be replaced while it runs, all at once.
 
+mod curve;
 mod key;
 mod named;
+mod pem;
 mod provider;
+mod public;
 mod rotation;
 
-#[cfg(feature = "jwks")]
-pub(crate) use self::named::{Named, NotFound};
 pub(crate) use self::provider::provider;
+#[cfg(feature = "jwks")]
+pub(crate) use self::{
+    curve::Curve,
+    named::{Named, NotFound},
+    public::Public,
+};
 pub use self::{
     key::{Key, KeyError},
     rotation::Keys,

@@ -1,6 +1,6 @@
 //! One set of keys, in which a token finds its own.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, mem, slice, sync::Arc};
 
 use jsonwebtoken::Algorithm;
 
@@ -31,14 +31,25 @@ impl From<NotFound> for TokenError {
 /// Keys by `kid`, as they are at one time.
 #[derive(Default)]
 pub(crate) struct Named {
-    named: HashMap<String, Arc<Key>>,
+    /// Several keys may have one name, each for another algorithm (RFC 7517, section 4.5).
+    named: HashMap<String, Vec<Arc<Key>>>,
     /// The key of tokens that name none, or any, where there is one key without a name.
     only: Option<Arc<Key>>,
 }
 
 impl Named {
-    pub(crate) fn new(named: HashMap<String, Arc<Key>>, only: Option<Arc<Key>>) -> Self {
-        Self { named, only }
+    /// Returns the key before it, of the same name and algorithm, in whose place it stands.
+    pub(crate) fn insert(&mut self, kid: String, key: Key) -> Option<Arc<Key>> {
+        let namesakes = self.named.entry(kid).or_default();
+        if let Some(other) = namesakes.iter_mut().find(|other| other.algorithm() == key.algorithm()) {
+            return Some(mem::replace(other, Arc::new(key)));
+        }
+        namesakes.push(Arc::new(key));
+        None
+    }
+
+    pub(crate) fn only(key: Key) -> Self {
+        Self { only: Some(Arc::new(key)), ..Self::default() }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -47,16 +58,16 @@ impl Named {
 
     /// A token that names no key is verified by the only one there is.
     pub(crate) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<Arc<Key>, NotFound> {
-        let key = match (kid, &self.only) {
-            (_, Some(only)) => only,
+        let keys = match (kid, &self.only) {
+            (_, Some(only)) => slice::from_ref(only),
             (Some(kid), None) => self.named.get(kid).ok_or(NotFound::Unknown)?,
             (None, None) => {
-                let mut keys = self.named.values();
-                let only = keys.next().filter(|_| keys.next().is_none());
+                let mut names = self.named.values();
+                let only = names.next().filter(|keys| keys.len() == 1 && names.next().is_none());
                 only.ok_or(NotFound::Unnamed)?
             }
         };
-        if key.algorithm() == algorithm { Ok(key.clone()) } else { Err(NotFound::OtherAlgorithm) }
+        keys.iter().find(|key| key.algorithm() == algorithm).cloned().ok_or(NotFound::OtherAlgorithm)
     }
 }
 
@@ -64,25 +75,44 @@ impl Named {
 mod tests {
     use super::*;
 
-    fn key(algorithm: Algorithm) -> Arc<Key> {
-        Arc::new(Key::hmac(algorithm, &[7; 64]).unwrap())
+    fn key(algorithm: Algorithm) -> Key {
+        Key::hmac(algorithm, &[7; 64]).unwrap()
     }
 
     fn named(keys: &[(&str, Algorithm)]) -> Named {
-        Named::new(keys.iter().map(|(kid, algorithm)| ((*kid).to_owned(), key(*algorithm))).collect(), None)
+        let mut named = Named::default();
+        for (kid, algorithm) in keys {
+            assert!(named.insert((*kid).to_owned(), key(*algorithm)).is_none());
+        }
+        named
+    }
+
+    #[test]
+    fn of_two_keys_with_one_name_and_algorithm_the_later_stands() {
+        let mut named = named(&[("a", Algorithm::HS256)]);
+        let before = named.find(Some("a"), Algorithm::HS256).unwrap();
+        let replaced = named.insert("a".to_owned(), key(Algorithm::HS256)).unwrap();
+        assert!(Arc::ptr_eq(&before, &replaced));
+        assert!(!Arc::ptr_eq(&before, &named.find(None, Algorithm::HS256).unwrap()));
     }
 
     #[test]
     fn a_key_that_is_missing_and_one_of_another_algorithm_are_told_apart() {
         let (one, two) =
             (named(&[("a", Algorithm::HS256)]), named(&[("a", Algorithm::HS256), ("b", Algorithm::HS384)]));
-        let (none, only) = (Named::default(), Named::new(HashMap::new(), Some(key(Algorithm::HS256))));
+        let namesakes = named(&[("a", Algorithm::HS256), ("a", Algorithm::HS384)]);
+        let (none, only) = (Named::default(), Named::only(key(Algorithm::HS256)));
         for (set, named, kid, algorithm, found) in [
             ("one", &one, Some("a"), Algorithm::HS256, Ok(Algorithm::HS256)),
             ("one", &one, None, Algorithm::HS256, Ok(Algorithm::HS256)),
             ("two", &two, Some("b"), Algorithm::HS384, Ok(Algorithm::HS384)),
             ("only", &only, Some("z"), Algorithm::HS256, Ok(Algorithm::HS256)),
             ("only", &only, None, Algorithm::HS256, Ok(Algorithm::HS256)),
+            ("namesakes", &namesakes, Some("a"), Algorithm::HS256, Ok(Algorithm::HS256)),
+            ("namesakes", &namesakes, Some("a"), Algorithm::HS384, Ok(Algorithm::HS384)),
+            ("namesakes", &namesakes, Some("a"), Algorithm::HS512, Err(NotFound::OtherAlgorithm)),
+            ("namesakes", &namesakes, Some("b"), Algorithm::HS256, Err(NotFound::Unknown)),
+            ("namesakes", &namesakes, None, Algorithm::HS256, Err(NotFound::Unnamed)),
             ("one", &one, Some("z"), Algorithm::HS256, Err(NotFound::Unknown)),
             ("one", &one, Some("z"), Algorithm::HS384, Err(NotFound::Unknown)),
             ("none", &none, Some("a"), Algorithm::HS256, Err(NotFound::Unknown)),

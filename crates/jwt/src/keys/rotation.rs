@@ -1,7 +1,6 @@
 //! Keys by name, replaceable while the server runs.
 
 use std::{
-    collections::HashMap,
     fmt,
     sync::{Arc, PoisonError, RwLock},
 };
@@ -12,11 +11,19 @@ use super::{
     key::Key,
     named::{Named, NotFound},
 };
+use crate::once::Once;
 
-/// Keys by `kid`. Clones share them: to rotate, replace them by a set that has the new key and still the old one, and
-/// leave the old one out when the last token that it signed has expired.
+/// Keys by `kid`, several of one name if each is for another algorithm. Clones share them: to rotate, replace them by a
+/// set that has the new key and still the old one, and leave the old one out when the last token that it signed has
+/// expired.
 #[derive(Clone, Default)]
-pub struct Keys(Arc<RwLock<Arc<Named>>>);
+pub struct Keys(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    named: RwLock<Arc<Named>>,
+    ambiguous: Once,
+}
 
 impl Keys {
     /// Keys by their names.
@@ -26,23 +33,38 @@ impl Keys {
         this
     }
 
-    /// Replaces them all at once.
+    /// Replaces them all at once. Of two with the same name and algorithm the later one stands, and a warning is logged
+    /// once.
     pub fn replace(&self, keys: impl IntoIterator<Item = (impl Into<String>, Key)>) {
-        let named = keys.into_iter().map(|(kid, key)| (kid.into(), Arc::new(key))).collect();
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Named::new(named, None));
+        let mut named = Named::default();
+        for (kid, key) in keys {
+            if named.insert(kid.into(), key).is_some() {
+                self.0.ambiguous.warn("two keys have the same name (kid) and algorithm: the later one is used");
+            }
+        }
+        self.set(named);
     }
 
     pub(crate) fn only(key: Key) -> Self {
-        Self(Arc::new(RwLock::new(Arc::new(Named::new(HashMap::new(), Some(Arc::new(key)))))))
+        let this = Self::default();
+        this.set(Named::only(key));
+        this
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+        self.named().is_empty()
     }
 
     pub(crate) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<Arc<Key>, NotFound> {
-        let named = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
-        named.find(kid, algorithm)
+        self.named().find(kid, algorithm)
+    }
+
+    fn set(&self, named: Named) {
+        *self.0.named.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(named);
+    }
+
+    fn named(&self) -> Arc<Named> {
+        self.0.named.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

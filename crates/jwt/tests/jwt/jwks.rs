@@ -1,6 +1,7 @@
 //! Keys that an issuer publishes, on a paused clock.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -68,9 +69,12 @@ impl Issuer {
     }
 
     fn verifier(&self) -> Verifier {
-        let builder = Verifier::jwks(Jwks::new(self.clone()));
-        builder.issuer("https://id.example").audience("chat").clock(now).build().unwrap()
+        verifier(Jwks::new(self.clone()))
     }
+}
+
+fn verifier(jwks: Jwks) -> Verifier {
+    Verifier::jwks(jwks).issuer("https://id.example").audience("chat").clock(now).build().unwrap()
 }
 
 fn jwk(kid: &str, algorithm: Algorithm) -> Value {
@@ -169,9 +173,8 @@ async fn keys_are_kept_while_the_issuer_is_down() {
     pass(Duration::from_secs(1)).await;
     issuer.publish(&[jwk("a", Algorithm::ES256)]);
     verify(&verifier, &token).await.unwrap();
-    for answer in
-        [Answer::Down, Answer::Silent, Answer::Redirect, Answer::Text(b"<html>".to_vec()), Answer::Set(Vec::new())]
-    {
+    let not_a_set = |text: &str| Answer::Text(text.as_bytes().to_vec());
+    for answer in [Answer::Down, Answer::Silent, Answer::Redirect, not_a_set("<html>"), not_a_set(r#"{"key":[]}"#)] {
         issuer.answers(answer);
         pass(Duration::from_secs(700)).await;
         verify(&verifier, &token).await.unwrap();
@@ -179,6 +182,140 @@ async fn keys_are_kept_while_the_issuer_is_down() {
         verify(&verifier, &token).await.unwrap();
     }
     assert_eq!(issuer.fetches(), 7, "each was fetched in the background");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_set_that_can_be_read_replaces_the_one_before_it_even_if_it_has_no_key() {
+    let secret = json!({"kty": "oct", "kid": "a", "k": BASE64_URL_SAFE_NO_PAD.encode(sign::SECRET)});
+    for left in [vec![], vec![secret], vec![jwk("b", Algorithm::EdDSA)]] {
+        let issuer = Issuer::default();
+        issuer.publish(&[jwk("a", Algorithm::ES256)]);
+        let (verifier, token) = (issuer.verifier(), token("a", Algorithm::ES256));
+        verify(&verifier, &token).await.unwrap();
+        issuer.publish(&left);
+        pass(Duration::from_secs(600)).await;
+        verify(&verifier, &token).await.unwrap();
+        pass(Duration::from_secs(1)).await;
+        assert_eq!(verify(&verifier, &token).await.err(), Some(TokenError::Invalid("unknown key")), "{left:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_cannot_be_fetched_anew_are_dropped_when_they_are_too_old() {
+    const MINUTE: Duration = Duration::from_secs(60);
+    for (kept, minutes) in [(None, 24 * 60), (Some(120 * MINUTE), 120)] {
+        let issuer = Issuer::default();
+        issuer.publish(&[jwk("a", Algorithm::ES256)]);
+        let verifier = verifier(kept.into_iter().fold(Jwks::new(issuer.clone()), Jwks::keep_for));
+        let token = token("a", Algorithm::ES256);
+        verify(&verifier, &token).await.unwrap();
+        issuer.answers(Answer::Down);
+        pass(MINUTE * (minutes - 1)).await;
+        verify(&verifier, &token).await.unwrap();
+        pass(MINUTE).await;
+        assert_eq!(verify(&verifier, &token).await.err(), Some(TokenError::Unavailable), "{minutes} minutes");
+        issuer.publish(&[jwk("a", Algorithm::ES256)]);
+        pass(Duration::from_secs(1)).await;
+        verify(&verifier, &token).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_of_one_name_are_told_apart_by_their_algorithms() {
+    let issuer = Issuer::default();
+    let rs256 = jwk("a", Algorithm::RS256);
+    issuer.publish(&[rs256.clone(), with(rs256, "alg", json!("PS256")), jwk("a", Algorithm::ES256)]);
+    let verifier = issuer.verifier();
+    for algorithm in [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256] {
+        verify(&verifier, &token("a", algorithm)).await.unwrap();
+    }
+    let outcome = verify(&verifier, &token("a", Algorithm::RS384)).await;
+    assert_eq!(outcome.err(), Some(TokenError::Invalid("algorithm")));
+    assert_eq!(issuer.fetches(), 1);
+}
+
+#[cfg(feature = "tracing")]
+#[tokio::test(start_paused = true)]
+async fn what_is_wrong_with_a_set_is_logged_once_and_in_few_lines() {
+    let (log, _guard) = crate::log::Log::begin();
+    let issuer = Issuer::default();
+    let verifier = issuer.verifier();
+    let refresh = async || {
+        let _outcome = verify(&verifier, &token("a", Algorithm::ES256)).await;
+        pass(Duration::from_secs(601)).await;
+    };
+    for _ in 0..3 {
+        verify(&verifier, &token("a", Algorithm::ES256)).await.unwrap_err();
+        pass(Duration::from_secs(10)).await;
+    }
+    assert_eq!((issuer.fetches(), log.count("could not be fetched")), (3, 1), "{}", log.text());
+    let good = jwk("a", Algorithm::ES256);
+    let private = with(jwk("b", Algorithm::RS256), "d", json!("AQAB"));
+    issuer.publish(&[good.clone(), private, good.clone()]);
+    for _ in 0..3 {
+        refresh().await;
+    }
+    let lines = ["key 1 is left out: a private key, published", "key 2 is used in place of an earlier one"];
+    assert_eq!(lines.map(|line| log.count(line)), [1, 1], "{}", log.text());
+    issuer.publish(&[vec![json!(7); 1000], vec![good]].concat());
+    for _ in 0..3 {
+        refresh().await;
+    }
+    assert_eq!(log.count("left out: unreadable"), 7, "{}", log.text());
+    assert_eq!(log.count("249 more of a token issuer's keys"), 1, "{}", log.text());
+    assert_eq!(log.text().lines().count(), 12, "{}", log.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_setting_counts_after_a_clone_too() {
+    let issuer = Issuer::default();
+    issuer.publish(&[jwk("a", Algorithm::ES256)]);
+    let jwks = Jwks::new(issuer.clone());
+    let small = verifier(jwks.clone().max_bytes(10));
+    assert_eq!(verify(&small, &token("a", Algorithm::ES256)).await.err(), Some(TokenError::Unavailable));
+    pass(Duration::from_secs(1)).await;
+    verify(&verifier(jwks), &token("a", Algorithm::ES256)).await.unwrap();
+    verify(&small, &token("a", Algorithm::ES256)).await.unwrap();
+    assert_eq!(issuer.fetches(), 2, "they share the keys");
+}
+
+#[test]
+fn the_order_of_settings_does_not_matter() {
+    const TIME: Duration = Duration::from_millis(700);
+    let settings: [fn(Jwks) -> Jwks; 5] = [
+        |jwks| jwks.min_interval(TIME),
+        |jwks| jwks.max_age(TIME),
+        |jwks| jwks.keep_for(TIME),
+        |jwks| jwks.timeout(TIME),
+        |jwks| jwks.max_bytes(700),
+    ];
+    let none = Jwks::new(Issuer::default());
+    for first in settings {
+        assert_ne!(format!("{:?}", first(none.clone())), format!("{none:?}"));
+        for second in settings {
+            let [forth, back] = [[first, second], [second, first]].map(|[one, other]| {
+                let jwks = one(none.clone());
+                let _shared = jwks.clone();
+                format!("{:?}", other(jwks))
+            });
+            assert_eq!(forth, back);
+        }
+    }
+}
+
+#[test]
+fn zeros_without_a_meaning_panic_where_they_are_said() {
+    let settings: [fn(Jwks) -> Jwks; 5] = [
+        |jwks| jwks.min_interval(Duration::ZERO),
+        |jwks| jwks.max_age(Duration::ZERO),
+        |jwks| jwks.keep_for(Duration::ZERO),
+        |jwks| jwks.timeout(Duration::ZERO),
+        |jwks| jwks.max_bytes(0),
+    ];
+    for (at, set) in settings.into_iter().enumerate() {
+        let jwks = Jwks::new(Issuer::default());
+        assert!(catch_unwind(AssertUnwindSafe(|| drop(set(jwks)))).is_err(), "{at}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -222,6 +359,13 @@ async fn what_is_wrong_with_one_key_does_not_spoil_the_set() {
         (with(es256(), "crv", json!("P-521")), Algorithm::ES256),
         (with(jwk("bad", Algorithm::RS256), "n", json!(short)), Algorithm::RS256),
         (with(jwk("bad", Algorithm::RS256), "e", json!("AQ")), Algorithm::RS256),
+        (with(jwk("bad", Algorithm::RS256), "d", json!("AQAB")), Algorithm::RS256),
+        (with(jwk("bad", Algorithm::RS256), "p", json!("AQAB")), Algorithm::RS256),
+        (with(es256(), "d", json!("AQAB")), Algorithm::ES256),
+        (with(jwk("bad", Algorithm::EdDSA), "d", json!("AQAB")), Algorithm::EdDSA),
+        (with(es256(), "k", json!("AQAB")), Algorithm::ES256),
+        (with(es256(), "y", es256()["x"].clone()), Algorithm::ES256),
+        (with(jwk("bad", Algorithm::EdDSA), "x", json!(sign::encode([&[2][..], &[0; 31]].concat()))), Algorithm::EdDSA),
         (json!({"kty": "EC", "kid": "bad"}), Algorithm::ES256),
         (json!(7), Algorithm::ES256),
     ] {

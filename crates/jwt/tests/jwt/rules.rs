@@ -186,8 +186,10 @@ fn zeros_without_a_meaning_panic_where_they_are_said() {
     assert!(!panics(|builder| builder.refuse_future_iat(Duration::ZERO)), "clocks that agree");
 }
 
-/// Each setting, with what contradicts others among them left out.
-const SETTINGS: [(&str, fn(Builder) -> Builder); 15] = [
+type Setting = fn(Builder) -> Builder;
+
+/// Each setting, those that contradict others among them.
+const SETTINGS: [(&str, Setting); 15] = [
     ("issuer", |builder| builder.issuer("https://id.example")),
     ("another issuer", |builder| builder.issuer("https://id.example.com")),
     ("any_issuer", Builder::any_issuer),
@@ -206,7 +208,7 @@ const SETTINGS: [(&str, fn(Builder) -> Builder); 15] = [
 ];
 
 /// What was built, and what it says of a few tokens.
-fn built(settings: &[fn(Builder) -> Builder]) -> String {
+fn built(settings: &[Setting]) -> String {
     let builder =
         settings.iter().fold(Verifier::key(Key::hmac(Algorithm::HS256, SECRET).unwrap()), |builder, set| set(builder));
     let verifier = match builder.build() {
@@ -216,8 +218,8 @@ fn built(settings: &[fn(Builder) -> Builder]) -> String {
     let fixed = Verify::<Value>::now(&verifier) == now();
     let tokens = [json!({}), json!({"exp": null}), json!({"iat": NOW + 20}), json!({"exp": NOW * 100})];
     let outcomes = tokens.map(|claims| {
-        let verified = verify(&verifier, &token(&claims));
-        verified.map(|verified| (verified.subject, verified.expires_at.filter(|_| fixed)))
+        let outcome = verify(&verifier, &token(&claims));
+        outcome.map(|verified| (verified.subject, verified.expires_at.filter(|_| fixed)))
     });
     format!("{verifier:?} {fixed} {outcomes:?}")
 }
@@ -225,7 +227,7 @@ fn built(settings: &[fn(Builder) -> Builder]) -> String {
 #[test]
 fn the_order_of_settings_does_not_matter() {
     // Alone, most are not enough to build a verifier.
-    let rests: [&[fn(Builder) -> Builder]; 3] = [&[], &[SETTINGS[0].1, SETTINGS[3].1], &[SETTINGS[2].1, SETTINGS[4].1]];
+    let rests: [&[Setting]; 3] = [&[], &[SETTINGS[0].1, SETTINGS[3].1], &[SETTINGS[2].1, SETTINGS[4].1]];
     for (one, first) in SETTINGS {
         let seen = rests.iter().any(|rest| built(&[&[first], *rest].concat()) != built(rest));
         assert!(seen, "{one} makes no difference here");

@@ -270,6 +270,13 @@ fn keys_are_found_by_name_and_rotated() {
 #[test]
 fn weak_and_foreign_keys_are_errors_when_a_verifier_is_built() {
     let short = |least| KeyError::ShortSecret { least };
+    let two = [public(Algorithm::RS256), include_bytes!("../keys/other.pub.pem")].concat();
+    let p256 = "3059301306072a8648ce3d020106082a8648ce3d03010703420004";
+    let off = spki(p256, &[&[1; 64]]);
+    let ed25519 = |y: u8| spki("302a300506032b6570032100", &[&[y], &[0; 31]]);
+    let (no_point, small) = (ed25519(2), ed25519(1));
+    let large =
+        spki("30820422300d06092a864886f70d01010105000382040f003082040a0282040100", &[&[0xff; 1024], &[2, 3, 1, 0, 1]]);
     for (key, error) in [
         (Key::hmac(Algorithm::HS256, b""), short(32)),
         (Key::hmac(Algorithm::HS256, &[1; 31]), short(32)),
@@ -284,6 +291,17 @@ fn weak_and_foreign_keys_are_errors_when_a_verifier_is_built() {
         (Key::pem(Algorithm::ES384, public(Algorithm::ES256)), KeyError::Unreadable),
         (Key::pem(Algorithm::EdDSA, public(Algorithm::RS256)), KeyError::Unreadable),
         (Key::pem(Algorithm::RS256, b"not a key"), KeyError::Unreadable),
+        (Key::pem(Algorithm::RS256, b""), KeyError::Unreadable),
+        (Key::hmac(Algorithm::HS256, public(Algorithm::RS256)), KeyError::PemSecret),
+        (Key::hmac(Algorithm::HS256, include_bytes!("../keys/ed25519.pem")), KeyError::PemSecret),
+        (Key::pem(Algorithm::ES256, include_bytes!("../keys/es256.pem")), KeyError::PrivateKey),
+        (Key::pem(Algorithm::RS256, include_bytes!("../keys/rsa2048.pem")), KeyError::PrivateKey),
+        (Key::pem(Algorithm::ES256, include_bytes!("../keys/tls.cert.pem")), KeyError::Certificate),
+        (Key::pem(Algorithm::RS256, &two), KeyError::SeveralKeys),
+        (Key::pem(Algorithm::ES256, off.as_bytes()), KeyError::NoPoint),
+        (Key::pem(Algorithm::EdDSA, no_point.as_bytes()), KeyError::NoPoint),
+        (Key::pem(Algorithm::EdDSA, small.as_bytes()), KeyError::NoPoint),
+        (Key::pem(Algorithm::RS256, large.as_bytes()), KeyError::LargeRsa),
     ] {
         assert_eq!(key.unwrap_err(), error);
     }
