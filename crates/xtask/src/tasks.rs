@@ -39,14 +39,23 @@ fn chromium() -> Vec<Step> {
 
 /// The tests have every provider. With the whole workspace selected here as well, only jsonwebtoken, portcullis-jwt and
 /// what differs with them are built again.
-fn providers() -> [Step; 3] {
+fn providers() -> [Step; 4] {
     [
         // Without the tests of portcullis-jwt, which need a provider whatever its own features are.
         Step::cargo(
             "no provider of signatures",
             "test -q --workspace --exclude portcullis-jwt --no-default-features --test providers",
         ),
-        Step::cargo("one provider of signatures", "test -q --workspace --features ours_rust --test providers"),
+        // Both print what they say of the same keys and tokens.
+        Step::cargo(
+            "one provider of signatures",
+            "test -q --workspace --features ours_rust --test providers -- --nocapture",
+        ),
+        Step::cargo(
+            "the other provider of signatures",
+            "test -q --workspace --exclude portcullis-jwt --no-default-features --features ours_aws --test providers -- \
+             --nocapture",
+        ),
         Step::cargo(
             "a provider that others named",
             "test -q --workspace --no-default-features --features theirs_rust --test providers",

@@ -1,9 +1,5 @@
-//! A verifier under whatever features this was built with. jsonwebtoken panics if none or both of its providers are
-//! compiled in, whichever crate of an application asked for them: a verifier must not.
-//!
-//! `cargo xtask test` runs this with several combinations of features. It selects the whole workspace each time, so that
-//! little more than the two crates in question is built again.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+//! jsonwebtoken panics if none or both of its providers are compiled in, whichever crate of an application asked for
+//! them: a verifier must not.
 
 use std::{
     collections::HashMap,

@@ -1,0 +1,9 @@
+//! A verifier under whatever features this was built with.
+//!
+//! `cargo xtask test` runs this with several combinations of features. It selects the whole workspace each time, so that
+//! little more than the two crates in question is built again.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod alone;
+#[cfg(any(feature = "ours_rust", feature = "ours_aws"))]
+mod table;
