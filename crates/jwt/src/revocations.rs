@@ -125,13 +125,8 @@ struct Issuers {
 }
 
 impl Issuers {
-    /// The issuer by which a session is known, of one that has a name at all.
-    fn register(&mut self, issuer: Option<Option<&str>>) {
-        match issuer {
-            Some(Some(_)) => self.with = true,
-            Some(None) => self.without = true,
-            None => {}
-        }
+    fn register(&mut self, issuer: Option<&str>) {
+        if issuer.is_some() { self.with = true } else { self.without = true }
     }
 
     /// Says once that a revocation finds no session of this layer.
@@ -141,18 +136,11 @@ impl Issuers {
             return;
         }
         #[cfg(feature = "tracing")]
-        match issuer {
-            None => tracing::warn!(
-                target: "portcullis",
-                "a revocation without an issuer finds nobody: behind `Verifiers`, subjects and tokens are named by their \
-                 issuer, too (`Subject::of_issuer`, `TokenId::of_issuer`)"
-            ),
-            Some(_) => tracing::warn!(
-                target: "portcullis",
-                "a revocation with an issuer finds nobody: behind a single `Verifier`, subjects and tokens are named \
-                 without their issuer (`Subject::new`, `TokenId::new`)"
-            ),
-        }
+        tracing::warn!(
+            target: "portcullis",
+            "a revocation finds nobody: behind `Verifiers`, subjects and tokens are named by their issuer, too \
+             (`Subject::of_issuer`, `TokenId::of_issuer`), and behind a single `Verifier` they are not"
+        );
     }
 }
 
@@ -276,7 +264,9 @@ impl Revocations {
         }
         let live = || (Arc::downgrade(of), issued);
         state.all.insert(number, live());
-        state.issuers.register(subject.map(Subject::issuer).or(id.map(TokenId::issuer)));
+        if subject.is_some() || id.is_some() {
+            state.issuers.register(subject.and_then(Subject::issuer).or_else(|| id.and_then(TokenId::issuer)));
+        }
         if let Some(id) = id {
             state.by_id.entry(id.clone()).or_default().insert(number, live());
         }
@@ -558,13 +548,10 @@ mod tests {
         let revocations = Revocations::new();
         let sessions: Vec<Arc<Revocable>> = (0..2_000).map(|_| Arc::default()).collect();
         let registered: Vec<Mutex<Option<Registration>>> = sessions.iter().map(|_| Mutex::default()).collect();
-        let id = |step: usize| step.to_string();
+        let id = |step: usize| TokenId::from(step.to_string());
         at_once(
             sessions.len(),
-            |step| {
-                *lock(&registered[step]) =
-                    revocations.register(&sessions[step], None, Some(&id(step).into()), None).ok()
-            },
+            |step| *lock(&registered[step]) = revocations.register(&sessions[step], None, Some(&id(step)), None).ok(),
             |step| assert!(revocations.revoke_id(id(step)) <= 1),
         );
         let live = registered.iter().zip(&sessions).filter(|(registered, _)| lock(registered).is_some());
