@@ -146,6 +146,11 @@ impl Jwks {
         self
     }
 
+    /// Whose keys these are, if that is known.
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        self.shared.fetch.issuer()
+    }
+
     pub(crate) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Found {
         let now = Instant::now();
         let mut state = self.shared.lock();

@@ -24,18 +24,18 @@ use tokio::{
 };
 use tokio_rustls::{
     TlsConnector,
-    rustls::{ClientConfig, Error as TlsError, RootCertStore, crypto::ring::default_provider, pki_types::ServerName},
+    rustls::{ClientConfig, RootCertStore, crypto::ring::default_provider, pki_types::ServerName},
 };
 
 use super::{fetch::FetchError, url::Url};
 
 /// Whom Mozilla trusts.
-pub(super) fn public_roots() -> Result<Arc<ClientConfig>, TlsError> {
+pub(super) fn public_roots() -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     let config = ClientConfig::builder_with_provider(Arc::new(default_provider()));
-    let config = config.with_safe_default_protocol_versions()?.with_root_certificates(roots);
-    Ok(Arc::new(config.with_no_client_auth()))
+    let config = config.with_safe_default_protocol_versions().expect("ring has what TLS 1.2 and 1.3 need");
+    Arc::new(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// What stands at a URL, of at most so many bytes.

@@ -35,8 +35,7 @@ impl Https {
     ///
     /// [`InvalidUrl`] if it is not `https`, has no host, or names a user.
     pub fn new(url: &str) -> Result<Self, InvalidUrl> {
-        let tls = public_roots().map_err(|_| InvalidUrl(without_user(url)))?;
-        Self::with_config(url, tls)
+        Self::with_config(url, public_roots())
     }
 
     /// A URL, with TLS as the user configures it: other roots, a client certificate.

@@ -10,8 +10,13 @@
 //!   cannot be judged: 503.
 //! - A key that cannot be used, a private one and a secret are left out, and the others are taken. Several may have one
 //!   name (`kid`) if each is for another algorithm (RFC 7517, section 4.5).
+//! - `Jwks::discover` (feature `https`) asks the issuer's own document where its keys are.
 
 mod cache;
+#[cfg(feature = "https")]
+mod discover;
+#[cfg(feature = "https")]
+mod document;
 mod fetch;
 #[cfg(feature = "https")]
 mod get;
@@ -19,13 +24,17 @@ mod get;
 mod https;
 mod report;
 mod set;
+pub(crate) mod tenants;
 #[cfg(feature = "https")]
 mod url;
 
 pub(crate) use self::cache::Found;
-#[cfg(feature = "https")]
-pub use self::https::{Https, InvalidUrl};
 pub use self::{
     cache::Jwks,
     fetch::{Fetch, FetchError, Fetched},
+};
+#[cfg(feature = "https")]
+pub use self::{
+    discover::{Discover, DiscoverError},
+    https::{Https, InvalidUrl},
 };

@@ -1,5 +1,7 @@
 //! Where keys and documents are fetched from: a URL, in the parts that a request needs.
 
+use std::net::IpAddr;
+
 use http::Uri;
 use tokio_rustls::rustls::pki_types::ServerName;
 
@@ -32,6 +34,11 @@ impl Url {
         ServerName::try_from(host).ok()?;
         let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         Some(Self { secure, host: host.to_owned(), port, path })
+    }
+
+    /// Whether the host is this machine, whatever a resolver says.
+    pub(super) fn is_loopback(&self) -> bool {
+        self.host.eq_ignore_ascii_case("localhost") || self.host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
     }
 
     /// What a request's `Host` says.
@@ -83,6 +90,25 @@ mod tests {
             let expected =
                 expected.map(|(secure, host, port, path, authority)| ((secure, host, port, path), authority));
             assert_eq!(read, expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn this_machine_is_known_by_its_names() {
+        for (host, loopback) in [
+            ("localhost", true),
+            ("LOCALHOST", true),
+            ("127.0.0.1", true),
+            ("127.255.0.9", true),
+            ("[::1]", true),
+            ("localhost.example", false),
+            ("127.0.0.1.example", false),
+            ("0.0.0.0", false),
+            ("10.0.0.1", false),
+            ("[::]", false),
+            ("id.example", false),
+        ] {
+            assert_eq!(Url::parse(&format!("http://{host}:8080/")).unwrap().is_loopback(), loopback, "{host}");
         }
     }
 }

@@ -68,6 +68,14 @@ pub enum BuildError {
     NoIssuer,
     /// An alias is of an issuer that was not named, or is the name of one.
     Alias,
+    /// The keys were discovered for an issuer that is not among those named.
+    OtherIssuer,
+    /// The keys are those of many tenants, and none of them was named, or all of them are accepted.
+    NoTenants,
+    /// It is not the identifier of a tenant.
+    Tenant,
+    /// Tenants were named, and the keys are not those of many tenants.
+    NoPattern,
     /// No audience was named.
     NoAudience,
     /// Nobody can compute signatures.
@@ -84,6 +92,15 @@ impl fmt::Display for BuildError {
             Self::SpaceInScope => f.write_str("a scope has white space: say `require_scope` for each scope"),
             Self::NoIssuer => f.write_str("name the `issuer` whose tokens are accepted, or say `any_issuer`"),
             Self::Alias => f.write_str("an `issuer_alias` is another spelling of an `issuer` that is named, too"),
+            Self::OtherIssuer => f.write_str("the keys were discovered for another `issuer` than those that are named"),
+            Self::NoTenants => f.write_str(
+                "keys of many tenants, of which anybody can have one: name those whose tokens are accepted (`tenants`)",
+            ),
+            Self::Tenant => f.write_str(
+                "a tenant is named by its identifier, such as 8eaef023-2b34-4da1-9baa-8bc8c9d6a490: no token has another \
+                 name of it",
+            ),
+            Self::NoPattern => f.write_str("`tenants` are those of keys discovered for an issuer with `{tenantid}`"),
             Self::NoAudience => f.write_str("name the `audience` that tokens must be for, or say `any_audience`"),
             Self::NoProvider => {
                 f.write_str("no provider of signatures: enable feature `rust_crypto` or `aws_lc_rs` of portcullis-jwt")
@@ -180,6 +197,14 @@ impl Builder {
     /// matters behind [`Verifiers`](crate::Verifiers), where a subject is known by its issuer's name.
     pub fn issuer_alias(mut self, alias: impl Into<String>, issuer: impl Into<String>) -> Self {
         self.issuers.aliases.insert(alias.into(), issuer.into());
+        self
+    }
+
+    /// The tenants whose tokens are accepted, by their identifiers, where the keys were discovered for an issuer with
+    /// `{tenantid}`. Anybody can have a tenant: without a list of those that you know there is no verifier.
+    #[cfg(feature = "jwks")]
+    pub fn tenants(mut self, tenants: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.issuers.tenants.extend(tenants.into_iter().map(Into::into));
         self
     }
 
@@ -299,7 +324,13 @@ impl Builder {
     /// # Errors
     ///
     /// See [`BuildError`]: everything that would otherwise fail at the first token.
-    pub fn build(self) -> Result<Verifier, BuildError> {
+    #[cfg_attr(not(feature = "jwks"), expect(unused_mut, reason = "keys that are fetched may know their issuer"))]
+    pub fn build(mut self) -> Result<Verifier, BuildError> {
+        #[cfg(feature = "jwks")]
+        {
+            let issuer = self.source.as_ref().ok().and_then(Source::issuer);
+            self.issuers = std::mem::take(&mut self.issuers).with_keys_of(issuer)?;
+        }
         match &self.source {
             Err(error) => return Err(BuildError::Key(*error)),
             Ok(Source::Keys(keys)) if keys.is_empty() => return Err(BuildError::NoKey),

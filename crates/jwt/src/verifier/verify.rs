@@ -35,6 +35,17 @@ pub(super) enum Source {
     Jwks(Jwks),
 }
 
+#[cfg(feature = "jwks")]
+impl Source {
+    /// Whose keys these are, if that is known.
+    pub(super) fn issuer(&self) -> Option<&str> {
+        match self {
+            Self::Keys(_) => None,
+            Self::Jwks(jwks) => jwks.issuer(),
+        }
+    }
+}
+
 pub(super) type Clock = Box<dyn Fn() -> SystemTime + Send + Sync>;
 
 impl Verifier {

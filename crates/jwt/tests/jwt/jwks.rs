@@ -77,7 +77,7 @@ fn verifier(jwks: Jwks) -> Verifier {
     Verifier::jwks(jwks).issuer("https://id.example").audience("chat").clock(now).build().unwrap()
 }
 
-fn jwk(kid: &str, algorithm: Algorithm) -> Value {
+pub(crate) fn jwk(kid: &str, algorithm: Algorithm) -> Value {
     let _installed_before = jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER.install_default();
     let mut jwk = serde_json::to_value(Jwk::from_encoding_key(&private(algorithm), algorithm).unwrap()).unwrap();
     jwk["kid"] = kid.into();
