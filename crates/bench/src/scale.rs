@@ -1,12 +1,16 @@
-//! What one operation costs among many others: permits, states of keys, the registry. Printed, never a gate.
+//! What one operation costs among many others: permits, states of keys, tickets, the registry. Printed, never a gate.
 
-use std::{io, time::Instant};
+use std::{
+    io,
+    time::{Duration, Instant, SystemTime},
+};
 
 use portcullis_connections::{
     Connections, Limit,
     internal::{Permits, Taken},
 };
 use portcullis_core::{Connection, GuardedIo, identity::Subject, settings::Settings};
+use portcullis_jwt::{TokenError, internal::Tickets};
 use portcullis_quota::{Key, Secret, Table};
 use tokio::io::{DuplexStream, duplex};
 
@@ -21,6 +25,7 @@ pub(crate) fn compare(plan: &Plan) -> io::Result<()> {
     permits(plan, "permits, a key each", u64::from);
     evictions(plan);
     states(plan);
+    tickets(plan);
     runtime::new()?.block_on(async {
         registry(plan, "registry, one subject", |_| "alice".to_owned());
         registry(plan, "registry, a subject each", |number| number.to_string());
@@ -88,6 +93,29 @@ fn states(plan: &Plan) {
         full(&roomy, 0..size);
         full(&tight, 0..size);
         [charge(&roomy, &some), charge(&roomy, &others), charge(&tight, &others)]
+    });
+}
+
+fn tickets(plan: &Plan) {
+    rows(plan, "tickets", ["new", "used before", "new, no room", "new, others expire"], |size| {
+        let now = SystemTime::now();
+        let [soon, later] = [60, 3600].map(|seconds| now + Duration::from_secs(seconds));
+        let names = |from: u32| -> Vec<_> { (from..from + TIMED).map(|ticket| format!("ticket {ticket}")).collect() };
+        let used = |most: usize| {
+            let tickets = Tickets::new(most);
+            for ticket in 0..size {
+                tickets.spend(&format!("ticket {ticket}"), soon, now).expect("there is room");
+            }
+            tickets
+        };
+        let spend = |tickets: &Tickets, names: &[String], now, answer| {
+            each(|at| assert_eq!(tickets.spend(&names[at as usize], later, now), answer, "{at}"))
+        };
+        let (roomy, tight, others) = (used(usize::MAX), used(size as usize), names(size));
+        let new = spend(&roomy, &others, now, Ok(()));
+        let again = spend(&roomy, &others, now, Err(TokenError::Used));
+        let no_room = spend(&tight, &others, now, Err(TokenError::Unavailable));
+        [new, again, no_room, spend(&tight, &others, soon, Ok(()))]
     });
 }
 

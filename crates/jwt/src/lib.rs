@@ -36,6 +36,9 @@ mod expiring;
 mod extract;
 mod first;
 mod future;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internal;
 mod json;
 #[cfg(feature = "jwks")]
 pub mod jwks;

@@ -1,0 +1,25 @@
+//! What the benchmarks of the workspace measure without a handshake around it. Not a part of the API.
+
+use std::time::SystemTime;
+
+use crate::error::TokenError;
+
+/// Tickets that were used.
+#[derive(Debug)]
+pub struct Tickets(crate::tickets::Tickets);
+
+impl Tickets {
+    /// Room for so many.
+    pub fn new(most: usize) -> Self {
+        Self(crate::tickets::Tickets::new(most))
+    }
+
+    /// Uses a ticket that is good until a time.
+    ///
+    /// # Errors
+    ///
+    /// If it is used, or has expired, or there is no room to remember it.
+    pub fn spend(&self, id: &str, until: SystemTime, now: SystemTime) -> Result<(), TokenError> {
+        self.0.spend(id, until, now)
+    }
+}
