@@ -8,7 +8,8 @@
 //! - A quota is a connection's own, or shared by all connections of a subject, a client address, a key, or the server:
 //!   then reconnecting does not reset it.
 //! - What exceeds a quota closes the connection (1008), is delayed (the socket is not read, so TCP tells the client to
-//!   slow down, and nothing is lost), or is dropped. What was admitted before is delivered, and answered.
+//!   slow down, and nothing is lost; over HTTP/2 up to 16 KiB are held back: see [`Excess::Delay`]), or is dropped. What
+//!   was admitted before is delivered, and answered.
 //! - Layers compose. The outermost is charged first; what an inner one delays or drops is given back by those outside of
 //!   it, so that a client whom one quota stops does not drain another. Fragments of a dropped message that come in a
 //!   later read are charged: they would be free to send else. On a close nothing is given back.

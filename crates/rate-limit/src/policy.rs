@@ -130,6 +130,10 @@ impl Policy for Limiter {
         if self.enforcement().report_only { Verdict::Pass } else { verdict }
     }
 
+    fn on_overflow(&mut self) -> CloseFrame {
+        self.enforcement().close_frame("too much sent while delayed")
+    }
+
     fn on_refund(&mut self, batch: &Batch) {
         self.account.give_back(&of_batch(batch));
     }

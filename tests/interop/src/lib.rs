@@ -3,6 +3,7 @@
 //!
 //! - [`wire`]: a client over TCP.
 //! - [`socket`]: a client over TCP that speaks either version of HTTP.
+//! - [`streams`]: clients that are streams of one HTTP/2 connection, over a pipe in memory.
 //! - [`pipe`]: a client and its server in one process, over a pipe in memory, so that the clock can be held.
 //! - [`handlers`]: handlers and policies.
 //! - [`observed`]: a server in every way that a handshake and a connection can end, for what is counted and logged.
@@ -17,4 +18,5 @@ pub mod handlers;
 pub mod observed;
 pub mod pipe;
 pub mod socket;
+pub mod streams;
 pub mod wire;

@@ -13,6 +13,7 @@ use super::{
     wakes::Wakes,
 };
 use crate::{
+    carrier::Carrier,
     close::{CloseFrame, MalformedClose},
     ended::{Ended, EndedBy},
     frame::{put_close, put_close_masked},
@@ -63,12 +64,12 @@ impl Guard {
 
     /// The upgrade has completed, and `inbox` was read of the transport already. `false` if nobody wants it any more.
     #[must_use]
-    pub(crate) fn open(&mut self, inbox: Vec<u8>, now: Instant) -> bool {
+    pub(crate) fn open(&mut self, inbox: Vec<u8>, carrier: Carrier, now: Instant) -> bool {
         let Phase::Upgrading(requested) = &mut self.phase else { return false };
         let requested = requested.take();
         self.standing.opened = Some(now);
         self.standing.received = inbox.len() as u64;
-        self.inbox.open(inbox);
+        self.inbox.open(inbox, carrier);
         self.phase = Phase::Open;
         match requested {
             Requested::Nothing => {}

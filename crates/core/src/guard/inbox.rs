@@ -2,8 +2,13 @@
 
 use std::{ops::Range, time::Instant, vec::Drain};
 
+use crate::carrier::Carrier;
+
 /// The most that is read for a handler that does not read, to see whether its peer is there.
 pub(crate) const SIDE: usize = 4 * 1024;
+
+/// The most that is held back for a delay where what is unread holds up others.
+pub(crate) const HELD_BACK: usize = 16 * 1024;
 
 /// Bytes on their way from the transport to the handler.
 #[derive(Debug, Default)]
@@ -18,13 +23,16 @@ pub(crate) struct Inbox {
     resumed: bool,
     /// It was delayed once, and so no read is large again.
     capped: bool,
+    /// What is unread of a stream takes up the window of the connection, which others share.
+    carrier: Carrier,
 }
 
 impl Inbox {
     /// What was read before there was anybody to read it.
-    pub(super) fn open(&mut self, bytes: Vec<u8>) {
+    pub(super) fn open(&mut self, bytes: Vec<u8>, carrier: Carrier) {
         self.resumed = !bytes.is_empty();
         self.backlog = bytes;
+        self.carrier = carrier;
     }
 
     /// Takes admitted bytes, `room` of them at most.
@@ -110,6 +118,16 @@ impl Inbox {
         self.delayed = None;
     }
 
+    /// Whether input is read while it is delayed, and held back here.
+    pub(super) fn reads_on(&self) -> bool {
+        self.carrier.is_stream() && self.delayed.is_some()
+    }
+
+    /// Whether more came during a delay than is held back.
+    pub(super) fn overflows(&self) -> bool {
+        self.reads_on() && self.backlog.len() > HELD_BACK
+    }
+
     /// Whether reads are to be small.
     #[inline]
     pub(crate) fn is_capped(&self) -> bool {
@@ -117,8 +135,8 @@ impl Inbox {
     }
 
     /// Whether no more is read for a handler that does not read.
-    pub(crate) fn is_full(&self) -> bool {
-        self.backlog.len() >= SIDE
+    pub(super) fn is_full(&self) -> bool {
+        !self.reads_on() && self.backlog.len() >= SIDE
     }
 
     /// Bytes that came and that the handler has not been given.

@@ -2,8 +2,12 @@
 
 use std::{ops::Range, time::Instant};
 
-use super::{Guard, Then};
-use crate::frame::{FrameHeader, MAX_CONTROL, Opcode, apply_mask};
+use super::{Guard, Then, phase::Phase};
+use crate::{
+    close::{CloseCode, CloseFrame},
+    frame::{FrameHeader, MAX_CONTROL, Opcode, apply_mask},
+    observe::Answer,
+};
 
 impl Guard {
     /// So many bytes came in, whoever reads them.
@@ -31,6 +35,9 @@ impl Guard {
             Then::Delay(until) => {
                 self.inbox.put_back(rest);
                 self.inbox.delay(until);
+                // Where more is read meanwhile, the driver does that.
+                self.wakes.driver |= self.reads_on();
+                self.bound_what_is_held_back(now());
             }
             Then::Close(frame) => {
                 self.discarded.follow(0, rest);
@@ -51,7 +58,39 @@ impl Guard {
     pub(crate) fn peeked(&mut self, bytes: &[u8], now: Instant) {
         self.received(bytes.len());
         self.inbox.peeked(bytes);
+        if self.reads_on() {
+            // A peer that sends byte by byte must not have all of it walked through for each.
+            self.bound_what_is_held_back(now);
+        } else {
+            self.take_own_pongs(now);
+        }
+    }
+
+    /// Whether the input of a delayed peer is read on and held back. Over HTTP/2 it would take up the connection's window
+    /// (RFC 9113, section 5.2.1), and so hold up the other streams, which may be other users' behind a proxy.
+    pub(crate) fn reads_on(&self) -> bool {
+        self.inbox.reads_on() && matches!(self.phase, Phase::Open)
+    }
+
+    /// Closes the connection of a peer that sends more during a delay than is held back.
+    fn bound_what_is_held_back(&mut self, now: Instant) {
+        if !self.inbox.overflows() {
+            return;
+        }
         self.take_own_pongs(now);
+        if !self.inbox.overflows() {
+            return;
+        }
+        // The policy that delays is the last that has judged.
+        let delaying = self.resumed.and_then(|next| self.policies.get_mut(next.checked_sub(1)?));
+        let frame = match delaying {
+            Some(policy) => {
+                self.notes.violated(policy.name(), Answer::Close);
+                policy.on_overflow()
+            }
+            None => CloseFrame::new(CloseCode::POLICY_VIOLATION, "too much sent while delayed"),
+        };
+        self.close(frame, None, now);
     }
 
     fn take_own_pongs(&mut self, now: Instant) {
@@ -81,14 +120,17 @@ impl Guard {
         self.pings.answered_by(&pong)
     }
 
-    /// Whether there is any use in looking at what the handler has not read.
+    /// Whether there is any use in looking at what the handler has not read, and room for it.
     pub(crate) fn may_peek(&self) -> bool {
-        !self.discarded.closed()
+        !self.discarded.closed() && !self.inbox.is_full()
     }
 
     /// What the handler has not read was looked at, for policies that are about to judge the peer. Of a peer whose stream
     /// is `over` nothing is hidden: it answers no ping, whether or not that can be sent.
-    pub(crate) fn looked(&mut self, over: bool) {
+    pub(crate) fn looked(&mut self, over: bool, now: Instant) {
+        if self.reads_on() {
+            self.take_own_pongs(now);
+        }
         let stuck_ping = !self.outbox.is_empty() && !self.outbound_at_boundary();
         self.standing.read = self.standing.received.saturating_sub(self.inbox.kept() as u64);
         self.standing.unread = self.inbox.has_unread();

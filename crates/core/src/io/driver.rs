@@ -152,6 +152,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
             self.guard.stalled(self.transport.stalled_since());
             self.guard.judge_peer(now);
         }
+        // Behind the look, which leaves the handler's waker with the transport.
+        failed |= self.read_on(cx);
         failed |= self.send_own(cx);
         let next = if failed && self.guard.is_live() { self.lose() } else { self.next(now) };
         if !matches!(next, Next::Wait(_)) {

@@ -136,19 +136,27 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
     /// Looks at what the transport holds that the handler has not read, for policies that are about to judge the peer.
     /// Says whether it has failed.
     pub(super) fn look(&mut self) -> bool {
-        let over = self.guard.may_peek() && self.peek();
-        self.guard.looked(over);
+        // What comes later is the handler's to read, if it waits for it, and nobody's business else.
+        let waker = self.wakers.reader();
+        let peeked = self.peek(&mut Context::from_waker(&waker));
+        if peeked.found {
+            self.wakers.nudge_reader();
+        }
+        self.guard.looked(peeked.over, now());
         self.transport.has_failed()
     }
 
-    /// Reads into the inbox, from where it is presented to the handler's next read. Says whether that was the last the
-    /// peer will ever send.
-    fn peek(&mut self) -> bool {
-        // What comes later is the handler's to read, if it waits for it, and nobody's business else.
-        let waker = self.wakers.reader();
-        let cx = &mut Context::from_waker(&waker);
+    /// Reads on during a delay, where what is unread holds up others. What comes later wakes the driver: the handler does
+    /// not read before the delay is over. Says whether the transport has failed.
+    pub(super) fn read_on(&mut self, cx: &mut Context<'_>) -> bool {
+        self.guard.reads_on() && self.peek(cx).found && self.transport.has_failed()
+    }
+
+    /// Reads into the inbox, from where it is presented to the handler's next read.
+    fn peek(&mut self, cx: &mut Context<'_>) -> Peeked {
         let mut side = [0; 1024];
-        while self.transport.is_open() && !self.guard.inbox.is_full() && !self.transport.has_failed() {
+        let mut found = false;
+        while self.transport.is_open() && self.guard.may_peek() && !self.transport.has_failed() {
             let mut side = ReadBuf::new(&mut side);
             match self.transport.poll_read(cx, &mut side) {
                 Poll::Ready(Ok(())) if !side.filled().is_empty() => self.guard.peeked(side.filled(), now()),
@@ -158,11 +166,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
                     self.guard.transport_ended(true);
                 }
                 // The end of the stream is there to be found again.
-                Poll::Ready(Ok(())) => return true,
-                Poll::Pending => return false,
+                Poll::Ready(Ok(())) => return Peeked { found, over: true },
+                Poll::Pending => break,
             }
-            self.wakers.nudge_reader();
+            found = true;
         }
-        false
+        Peeked { found, over: false }
     }
+}
+
+/// What a look at the transport came to.
+struct Peeked {
+    /// Something was there, if only an error.
+    found: bool,
+    /// That was the last the peer will ever send.
+    over: bool,
 }

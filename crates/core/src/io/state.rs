@@ -53,7 +53,7 @@ impl<T> State<T> {
     /// The upgrade has completed. What was read of the transport already is judged first. Gives the transport back if
     /// nobody wants it any more.
     pub(super) fn activate(&mut self, io: T, inbox: Vec<u8>, carrier: Carrier, now: Instant) -> Option<T> {
-        if !self.guard.open(inbox, now) {
+        if !self.guard.open(inbox, carrier, now) {
             return Some(io);
         }
         self.transport.open(io, carrier);

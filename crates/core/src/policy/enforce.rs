@@ -3,7 +3,11 @@
 use std::time::{Duration, Instant};
 
 use super::{Batch, Standing};
-use crate::{close::CloseFrame, frame::FrameHeader, identity::Subject};
+use crate::{
+    close::{CloseCode, CloseFrame},
+    frame::FrameHeader,
+    identity::Subject,
+};
 
 /// Something that is enforced on one live connection.
 ///
@@ -47,6 +51,12 @@ pub trait Policy: Send + 'static {
     fn on_frame(&mut self, frame: &FrameHeader, now: Instant) -> Verdict {
         let _ = (frame, now);
         Verdict::Pass
+    }
+
+    /// More came behind a frame that this policy delayed than is held back. Over HTTP/2 the connection is closed then, with
+    /// this frame; see [`Verdict::Delay`].
+    fn on_overflow(&mut self) -> CloseFrame {
+        CloseFrame::new(CloseCode::POLICY_VIOLATION, "too much sent while delayed")
     }
 
     /// Gives back what was charged for frames that this policy passed and another one kept from being delivered.
@@ -111,7 +121,12 @@ pub enum BatchVerdict {
 pub enum Verdict {
     /// Deliver it.
     Pass,
-    /// Deliver it at that time, and read nothing before. It is not asked about again.
+    /// Deliver it at that time, and nothing before. It is not asked about again.
+    ///
+    /// Over HTTP/1 nothing is read meanwhile, and TCP tells the peer to slow down. Over HTTP/2 what is not read takes up
+    /// the window of the whole connection, so that a peer that sends on would hold up the other streams, which may be
+    /// other users' behind a proxy. There up to 16 KiB are read on and held back, this frame included; more closes the
+    /// connection with [`Policy::on_overflow`].
     Delay(Instant),
     /// Deliver nothing of the message, or of the control frame. Counts on a message's first frame; on a later one, and
     /// on a connection that compresses, it closes with 1008 instead.

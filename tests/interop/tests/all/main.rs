@@ -18,6 +18,7 @@ mod rate;
 mod readme;
 mod refusal_body;
 mod stood_still;
+mod streams;
 mod subjects;
 mod supervise;
 mod turned_away;

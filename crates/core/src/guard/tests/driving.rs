@@ -8,6 +8,7 @@ use super::rig::{
     at, close,
 };
 use crate::{
+    carrier::Carrier,
     guard::{Guard, Next},
     policy::{Action, Policy, Standing},
     settings::Framing,
@@ -34,7 +35,7 @@ fn open(policy: Option<Box<dyn Policy>>) -> (Guard, Instant) {
     if let Some(policy) = policy {
         guard.install_outermost(policy);
     }
-    assert!(guard.open(Vec::new(), now));
+    assert!(guard.open(Vec::new(), Carrier::Connection, now));
     (guard, now)
 }
 

@@ -8,6 +8,7 @@ use super::rig::{
     at, close,
 };
 use crate::{
+    carrier::Carrier,
     frame::put_frame,
     guard::{Guard, inbox::SIDE},
     policy::Action,
@@ -23,11 +24,11 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 #[test]
 fn answers_to_own_pings_do_not_fill_what_waits_for_a_handler_that_never_reads() {
     let (mut guard, now) = (Guard::new(Framing::Enforce), Instant::now());
-    assert!(guard.open(Vec::new(), now));
+    assert!(guard.open(Vec::new(), Carrier::Connection, now));
     for _ in 0..SIDE {
         let ping = guard.begin_ping(1, now);
         guard.peeked(&frame(0x8a, &ping), now);
-        guard.looked(false);
+        guard.looked(false, now);
         assert_eq!(guard.inbox.backlog(), b"");
     }
     assert!(!guard.standing.hidden && !guard.standing.unread);
@@ -37,7 +38,7 @@ fn answers_to_own_pings_do_not_fill_what_waits_for_a_handler_that_never_reads() 
 #[test]
 fn what_stands_around_an_own_pong_stays_in_its_order() {
     let (mut guard, now) = (Guard::new(Framing::Enforce), Instant::now());
-    assert!(guard.open(Vec::new(), now));
+    assert!(guard.open(Vec::new(), Carrier::Connection, now));
     let ping = guard.begin_ping(1, now);
     let own = frame(0x8a, &ping);
     let (message, others, half) = (frame(0x81, b"unread"), frame(0x8a, b"another's"), &frame(0x82, b"half")[..7]);
@@ -50,7 +51,7 @@ fn what_stands_around_an_own_pong_stays_in_its_order() {
     assert_eq!(guard.inbox.backlog(), [&before, &message, half].concat());
     // In the middle of a message's payload.
     let mut guard = Guard::new(Framing::Enforce);
-    assert!(guard.open(Vec::new(), now));
+    assert!(guard.open(Vec::new(), Carrier::Connection, now));
     let ping = guard.begin_ping(1, now);
     let (start, rest) = message.split_at(8);
     assert_eq!(guard.read(&mut start.to_vec(), || now), 8);
@@ -67,7 +68,7 @@ fn a_peer_whose_stream_is_over_hides_behind_nothing() {
     let ping = guard.begin_ping(1, now);
     guard.outbox.put_ping(&ping);
     for over in [false, true] {
-        guard.looked(over);
+        guard.looked(over, now);
         assert_eq!(guard.standing.hidden, !over);
     }
 }

@@ -2,6 +2,7 @@
 
 mod closing;
 mod driving;
+mod held_back;
 mod looks;
 mod phases;
 mod refunds;

@@ -12,6 +12,7 @@ use proptest::prelude::*;
 
 use super::rig::close;
 use crate::{
+    carrier::Carrier,
     frame::{FrameHeader, put_frame},
     guard::{Guard, Reads},
     policy::{Batch, BatchVerdict, Policy, Verdict},
@@ -87,7 +88,7 @@ fn stream(messages: &[(u8, Vec<u8>)]) -> Vec<u8> {
 fn deliver(guard: &mut Guard, bytes: &[u8], piece: usize, reads: usize) -> Vec<u8> {
     let start = Instant::now();
     let (mut now, mut delivered, mut pieces) = (start, Vec::new(), bytes.chunks(piece));
-    assert!(guard.open(Vec::new(), start));
+    assert!(guard.open(Vec::new(), Carrier::Connection, start));
     for _ in 0..reads {
         if guard.reads() != Reads::Open {
             now += Duration::from_millis(1);

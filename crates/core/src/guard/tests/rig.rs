@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::{
+    carrier::Carrier,
     close::{CloseCode, CloseFrame},
     ended::Ended,
     frame::{FrameHeader, apply_mask, put_frame},
@@ -112,7 +113,7 @@ impl Rig {
         };
         match *step {
             Opens => {
-                if !self.guard.open(Vec::new(), self.now) {
+                if !self.guard.open(Vec::new(), Carrier::Connection, self.now) {
                     self.handler_saw.push("not opened".into());
                 }
             }
@@ -170,7 +171,7 @@ impl Rig {
         self.guard.driver_wakes(self.now);
         self.guard.end_delay(self.now);
         if self.guard.is_judging(self.now) {
-            self.guard.looked(false);
+            self.guard.looked(false, self.now);
             self.guard.judge_peer(self.now);
         }
         if self.guard.is_between_frames() && self.guard.is_live() {
