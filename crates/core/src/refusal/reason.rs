@@ -26,11 +26,19 @@ pub struct Refusal {
     mistake: Option<&'static str>,
     /// It was counted and logged, or is not to be.
     told: bool,
-    /// The connection ends with the response.
-    last: bool,
-    /// It answers a request that is not a handshake.
-    plain: bool,
+    answers: Answers,
     failed_authentication: bool,
+}
+
+/// Which request a refusal answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answers {
+    /// A handshake over HTTP/1, which is the last request of its connection.
+    Last,
+    /// A handshake over HTTP/2, whose connection others share.
+    Shared,
+    /// A request that is not a handshake.
+    Plain,
 }
 
 impl Refusal {
@@ -46,15 +54,14 @@ impl Refusal {
             sentence: Cow::Borrowed(""),
             mistake: None,
             told: false,
-            last: true,
-            plain: false,
+            answers: Answers::Last,
             failed_authentication: false,
         }
     }
 
     /// The request asks for no WebSocket: a 400 that counts as no refused handshake.
     pub fn no_handshake() -> Self {
-        Self { told: true, last: false, ..Self::new("no_handshake", StatusCode::BAD_REQUEST) }
+        Self { told: true, answers: Answers::Plain, ..Self::new("no_handshake", StatusCode::BAD_REQUEST) }
     }
 
     /// A layer was composed wrongly: a 500 that tells the log what to mend, and the client nothing.
@@ -145,7 +152,7 @@ impl Refusal {
     /// ```
     pub fn answering(mut self, parts: &Parts) -> Self {
         if !handshake::is_handshake(parts) {
-            (self.last, self.plain) = (false, true);
+            self.answers = Answers::Plain;
             return self;
         }
         self.over(parts.version)
@@ -153,7 +160,7 @@ impl Refusal {
 
     /// It answers a handshake over this version of HTTP.
     pub(crate) fn over(mut self, version: Version) -> Self {
-        self.last = version < Version::HTTP_2;
+        self.answers = if version < Version::HTTP_2 { Answers::Last } else { Answers::Shared };
         self
     }
 
@@ -191,7 +198,7 @@ impl Refusal {
 
     /// Counts and logs what a layer on report only lets pass, with features `metrics` and `tracing`.
     pub fn report(&self) {
-        observe::would_refuse(self.plain, self.kind, self.status, &self.sentence);
+        observe::would_refuse(self.answers == Answers::Plain, self.kind, self.status, &self.sentence);
     }
 
     /// The response: the status, `Retry-After` and the header, and a body that is empty, or the sentence where the body
@@ -201,7 +208,7 @@ impl Refusal {
     /// It is counted and logged here, once, with features `metrics` and `tracing`.
     pub fn into_response<B: Default + 'static>(mut self) -> Response<B> {
         if !std::mem::replace(&mut self.told, true) {
-            observe::refused(self.plain, self.kind, self.status, &self.sentence);
+            observe::refused(self.answers == Answers::Plain, self.kind, self.status, &self.sentence);
         }
         let mut response = Response::new(B::default());
         #[cfg(feature = "axum")]
@@ -219,7 +226,7 @@ impl Refusal {
         if let Some(header) = &self.header {
             response.headers_mut().insert(header.0.clone(), header.1.clone());
         }
-        if self.last {
+        if self.answers == Answers::Last {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response.extensions_mut().insert(self);

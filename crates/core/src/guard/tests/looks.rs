@@ -62,7 +62,7 @@ fn what_stands_around_an_own_pong_stays_in_its_order() {
 #[test]
 fn a_peer_whose_stream_is_over_hides_behind_nothing() {
     let (mut guard, now) = (Guard::new(Framing::Enforce), Instant::now());
-    assert!(guard.open(Vec::new(), now));
+    assert!(guard.open(Vec::new(), Carrier::Connection, now));
     let half = guard.measure(b"\x82\x04ha", false);
     guard.wrote(half);
     let ping = guard.begin_ping(1, now);
