@@ -13,6 +13,8 @@
 //!   proxies say, from the right.
 //! - [`Connections`] lists the live connections, and closes them by whatever they have in common.
 //! - [`HandshakeRateLayer`] limits how often somebody connects, failed handshakes included.
+//! - Plain requests, which are not handshakes, pass all of these; but one whose token is not good counts against its client
+//!   in the [`HandshakeRateLayer`], and too many of these make it refuse the client's plain requests for a while.
 //!
 //! **What this does not do**: count across several servers.
 //!
@@ -48,6 +50,6 @@ pub use portcullis_core::Connections;
 
 pub use crate::{
     client_ip::{ClientIp, ClientIpLayer, InvalidNetwork},
-    handshake_rate::{HandshakeRate, HandshakeRateLayer},
+    handshake_rate::{HandshakeRate, HandshakeRateFuture, HandshakeRateLayer},
     limit::{ConnectionLimit, ConnectionLimitLayer, Limit},
 };

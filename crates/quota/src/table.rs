@@ -65,6 +65,21 @@ impl<const KINDS: usize> Table<KINDS> {
         self.with_group(key, now, change)
     }
 
+    /// The state that a key would change now. Nothing is remembered for it.
+    pub fn peek(&self, key: Key) -> [u64; KINDS] {
+        let own = self.lock(key.own(), 0).peek(key.own(), self.most - GROUPS * self.spare);
+        own.unwrap_or_else(|| self.peek_group(key))
+    }
+
+    #[cold]
+    fn peek_group(&self, key: Key) -> [u64; KINDS] {
+        let of_group = |level: usize| {
+            let set_aside = (GROUPS - 1 - level) * self.spare;
+            self.lock(key.group(level), 0).peek(key.group(level), self.most - set_aside)
+        };
+        (0..GROUPS).find_map(of_group).unwrap_or_else(|| self.lock(key.group(GROUPS - 1), 0).others)
+    }
+
     /// One shard is locked at a time: nothing is decided by two states together. A key that finds room only just behind
     /// its back has charged its group, which forgets nothing.
     #[cold]
@@ -105,6 +120,11 @@ impl<const KINDS: usize> Shard<KINDS> {
             return self.entries.get_mut(&name);
         }
         self.insert(name, most)
+    }
+
+    /// The state that there is, or would be if there are less than so many.
+    fn peek(&self, name: Name, most: usize) -> Option<[u64; KINDS]> {
+        self.entries.get(&name).copied().or_else(|| (self.entries.len() < most).then_some([0; KINDS]))
     }
 
     /// The state of a name that has none, if there are less than so many.
@@ -239,6 +259,13 @@ mod tests {
             assert_eq!(again, 0, "{what}: none is forgotten");
             assert_eq!((0..100).filter(|number| charge(newcomer(*number))).count(), 100, "{what}");
             assert!(table.len() <= 40_064, "{what}");
+            let before = table.len();
+            for address in (0..u16::MAX).step_by(7).map(theirs).chain((100..200).map(newcomer)) {
+                let key = secret.address(address);
+                let state = table.peek(key);
+                assert_eq!(table.with(key, 0, |state| *state), state, "{what}: {address}");
+            }
+            assert!(table.len() >= before, "{what}");
         }
     }
 

@@ -19,6 +19,12 @@ use super::{
 /// Every handshake is charged, also one that is refused further inside: stand outside of whatever costs much. More are
 /// refused with 429, or 503 where the limit is the server's, and `Retry-After`.
 ///
+/// Plain requests, which are not handshakes, are not charged. But those that show a credential which is not good, such as a
+/// token with a wrong signature, cost a verification each: as many of them are let in as handshakes are, counted apart from
+/// these. A key that has failed so often is refused with 429, whatever it sends, until one more may fail. Where the limit
+/// is the server's, they count by client address, if a layer outside has found that; it takes a layer inside, such as a
+/// `JwtLayer`, to say that a credential is not good: see [`Refusal::failed_authentication`].
+///
 /// # Defaults
 ///
 /// The whole server. A million keys are remembered, of about a hundred bytes each. A client address that finds no room

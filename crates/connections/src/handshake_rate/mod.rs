@@ -1,6 +1,7 @@
-//! How often new connections may be asked for.
+//! How often new connections may be asked for, and how often plain requests may fail to authenticate.
 
 mod admit;
+mod future;
 mod layer;
 mod rate;
 mod service;
@@ -8,4 +9,4 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use self::{layer::HandshakeRateLayer, service::HandshakeRate};
+pub use self::{future::HandshakeRateFuture, layer::HandshakeRateLayer, service::HandshakeRate};

@@ -1,4 +1,5 @@
-//! How many handshakes each key has made lately. A layer's clones and services share it.
+//! How many handshakes each key has made lately, and how many plain requests of its have failed. A layer's clones and
+//! services share it.
 
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,8 @@ const MOST_KEYS: usize = 1_000_000;
 pub(super) struct Rate {
     meter: Meter,
     table: Table<1>,
+    /// A state of its own: handshakes do not lock a client out of plain requests, nor the other way about.
+    failures: Table<1>,
     secret: Secret,
     epoch: Epoch,
 }
@@ -17,8 +20,8 @@ pub(super) struct Rate {
 impl Rate {
     pub(super) fn new(quota: Quota) -> Self {
         let meter = Meter::from(quota);
-        let (table, secret) = (Table::new(MOST_KEYS, meter.period()), Secret::default());
-        Self { meter, table, secret, epoch: Epoch::new() }
+        let [table, failures] = [(); 2].map(|()| Table::new(MOST_KEYS, meter.period()));
+        Self { meter, table, failures, secret: Secret::default(), epoch: Epoch::new() }
     }
 
     /// What keys are made with, so that no client can choose whose place it takes.
@@ -31,5 +34,25 @@ impl Rate {
         let at = self.epoch.units(now);
         let taken = self.table.with(key, at, |[full_at]| self.meter.take(full_at, 1, at));
         taken.map_err(|ready| self.epoch.instant(ready, now).saturating_duration_since(now))
+    }
+
+    /// How long a key has to wait that has failed too often. Nothing is remembered of one that has not failed.
+    pub(super) fn wait(&self, key: Key, now: Instant) -> Option<Duration> {
+        let at = self.epoch.units(now);
+        let [full_at] = self.failures.peek(key);
+        let ready = self.meter.ready(self.meter.after(full_at, 1, at));
+        (ready > at).then(|| self.epoch.instant(ready, now).saturating_duration_since(now))
+    }
+
+    /// Charges a failure. Of many at once each was let in before the others had failed: they may go below nought, by a
+    /// burst at most.
+    pub(super) fn fail(&self, key: Key, now: Instant) {
+        let at = self.epoch.units(now);
+        self.failures.with(key, at, |[full_at]| {
+            let after = self.meter.after(*full_at, 1, at);
+            if self.meter.ready(after) <= at.saturating_add(self.meter.period()) {
+                *full_at = after;
+            }
+        });
     }
 }

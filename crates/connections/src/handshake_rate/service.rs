@@ -1,4 +1,4 @@
-//! Lets a handshake in if it comes in time; everything else passes.
+//! Lets a handshake in if it comes in time, and a plain request unless too many have failed.
 
 use std::{
     sync::Arc,
@@ -6,13 +6,15 @@ use std::{
 };
 
 use http::{Request, Response};
-use portcullis_core::{
-    clock::now,
-    refusal::{self, ResponseFuture},
-};
+use portcullis_core::{clock::now, handshake::is_handshake};
 use tower_service::Service;
 
-use super::{admit::admit, rate::Rate, settings::Settings};
+use super::{
+    admit::{admit, admit_plain},
+    future::HandshakeRateFuture,
+    rate::Rate,
+    settings::Settings,
+};
 
 /// The service of [`HandshakeRateLayer`](crate::HandshakeRateLayer).
 #[derive(Debug, Clone)]
@@ -35,13 +37,27 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
+    type Future = HandshakeRateFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        refusal::call(&mut self.inner, request, |parts| admit(&self.settings, &self.rate, parts, now()))
+        let (parts, body) = request.into_parts();
+        let admitted = if is_handshake(&parts) {
+            admit(&self.settings, &self.rate, &parts, now()).map(|()| None)
+        } else {
+            admit_plain(&self.settings, &self.rate, &parts, now())
+        };
+        let key = match admitted {
+            Ok(key) => key,
+            Err(refusal) => return HandshakeRateFuture::refused(refusal.answering(&parts)),
+        };
+        let future = self.inner.call(Request::from_parts(parts, body));
+        match key {
+            Some(key) => HandshakeRateFuture::watched(future, self.rate.clone(), key),
+            None => HandshakeRateFuture::inner(future),
+        }
     }
 }

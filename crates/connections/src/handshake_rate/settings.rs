@@ -46,6 +46,28 @@ impl Settings {
         }
     }
 
+    /// Against whom a plain request counts that is not authenticated, if anybody is known to have sent it. A quota of the
+    /// whole server is each client's: one that fails is not to lock out all others.
+    pub(super) fn key_of_plain(&self, parts: &Parts, secret: &Secret) -> Option<Key> {
+        let client = || {
+            let client = parts.extensions.get::<ClientAddr>()?;
+            Some(secret.address(client.network(self.ipv6_prefix)))
+        };
+        match &self.scope {
+            Scope::Subject => {
+                let subject = parts.extensions.get::<Subject>();
+                subject.map(|subject| secret.key(&("subject", subject))).or_else(client)
+            }
+            Scope::Custom(key) => key(parts).map(|key| secret.key(&("custom", key))),
+            Scope::Global | Scope::Client => client(),
+        }
+    }
+
+    pub(super) fn refusal_of_plain(wait: Duration) -> Refusal {
+        let refusal = Refusal::new("authentication_rate", StatusCode::TOO_MANY_REQUESTS);
+        refusal.retry_after(wait).sentence("too many failed authentications")
+    }
+
     pub(super) fn refusal(&self, wait: Duration) -> Refusal {
         let (kind, status) = match self.scope {
             Scope::Global => ("server_handshake_rate", StatusCode::SERVICE_UNAVAILABLE),

@@ -61,3 +61,135 @@ fn report_only_refuses_nobody_and_a_missing_address_is_a_wiring_error() {
     let refusal = HandshakeRateLayer::per_second(1).per_client_ip().admit(&nowhere, now).unwrap_err();
     assert_eq!(refusal.kind(), "wiring");
 }
+
+/// Plain requests to a service that knows one good token.
+mod plain {
+    use std::{
+        convert::Infallible,
+        net::IpAddr,
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+    };
+
+    use http::{Response, StatusCode};
+    use portcullis_core::refusal::Refusal;
+    use portcullis_quota::Quota;
+    use tower::{Layer, Service, service_fn};
+
+    use super::{
+        super::{rate::Rate, settings::Settings},
+        *,
+    };
+
+    struct Server<S> {
+        service: S,
+        asked: Arc<AtomicUsize>,
+    }
+
+    fn server(
+        layer: &HandshakeRateLayer,
+    ) -> Server<impl Service<Request<()>, Response = Response<()>, Error = Infallible>> {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = asked.clone();
+        let inner = service_fn(move |request: Request<()>| {
+            count.fetch_add(1, Ordering::Relaxed);
+            let token = request.headers().get("authorization").map(|value| value.to_str().unwrap().to_owned());
+            let refusal = Refusal::new("token", StatusCode::UNAUTHORIZED);
+            std::future::ready(Ok(match token.as_deref() {
+                Some("good") => Response::new(()),
+                Some(_) => refusal.failed_authentication().into_response(),
+                None => refusal.into_response(),
+            }))
+        });
+        Server { service: layer.layer(inner), asked }
+    }
+
+    impl<S: Service<Request<()>, Response = Response<()>, Error = Infallible>> Server<S> {
+        async fn ask(&mut self, address: Option<&str>, token: &str) -> u16 {
+            let mut request = Request::get("/api").body(()).unwrap();
+            if !token.is_empty() {
+                request.headers_mut().insert("authorization", token.parse().unwrap());
+            }
+            if let Some(address) = address {
+                request.extensions_mut().insert(ClientAddr(address.parse::<IpAddr>().unwrap()));
+            }
+            let response = self.service.call(request).await.unwrap();
+            assert!(!response.headers().contains_key("connection") || response.status() == 401);
+            response.status().as_u16()
+        }
+    }
+
+    const HERE: Option<&str> = Some("192.0.2.1");
+    const THERE: Option<&str> = Some("192.0.2.2");
+
+    #[tokio::test(start_paused = true)]
+    async fn bad_tokens_are_not_free_and_good_ones_are() {
+        for layer in [
+            HandshakeRateLayer::per_second(1).burst(3).per_client_ip(),
+            HandshakeRateLayer::per_second(1).burst(3).per_subject(),
+            HandshakeRateLayer::per_second(1).burst(3),
+        ] {
+            let mut server = server(&layer);
+            for _ in 0..100 {
+                assert_eq!(server.ask(HERE, "good").await, 200);
+                assert_eq!(server.ask(HERE, "").await, 401, "no token costs nothing");
+            }
+            for _ in 0..3 {
+                assert_eq!(server.ask(HERE, "bad").await, 401);
+            }
+            let asked = server.asked.load(Ordering::Relaxed);
+            assert_eq!(server.ask(HERE, "bad").await, 429);
+            assert_eq!(server.ask(HERE, "good").await, 429);
+            assert_eq!(server.asked.load(Ordering::Relaxed), asked, "nothing was verified");
+            assert_eq!(server.ask(THERE, "good").await, 200);
+            tokio::time::advance(Duration::from_secs(1)).await;
+            assert_eq!(server.ask(HERE, "good").await, 200);
+            assert_eq!(server.ask(HERE, "bad").await, 401);
+            assert_eq!(server.ask(HERE, "bad").await, 429);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn plain_requests_and_handshakes_do_not_use_each_other_up() {
+        let layer = HandshakeRateLayer::per_second(1).burst(1).per_client_ip();
+        let mut server = server(&layer);
+        let here = parts("192.0.2.1", None);
+        let now = portcullis_core::clock::now();
+        assert_eq!((refused(&layer, &here, now), refused(&layer, &here, now).is_some()), (None, true));
+        assert_eq!(server.ask(HERE, "good").await, 200);
+        assert_eq!(server.ask(HERE, "bad").await, 401);
+        assert_eq!(server.ask(HERE, "bad").await, 429);
+        assert_eq!(refused(&layer, &here, now + Duration::from_secs(1)), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_fails_at_once_is_made_up_for_by_a_burst_at_most() {
+        let rate = Rate::new(Quota::per_second(1.try_into().unwrap()).allow_burst(2.try_into().unwrap()));
+        let key = Settings::default().key_of_plain(&parts("192.0.2.1", None), rate.secret()).unwrap();
+        let now = portcullis_core::clock::now();
+        assert_eq!(rate.wait(key, now), None);
+        for _ in 0..1000 {
+            rate.fail(key, now);
+        }
+        assert_eq!(rate.wait(key, now), Some(Duration::from_secs(3)));
+        assert_eq!(rate.wait(key, now + Duration::from_secs(3)), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn report_only_and_clients_without_an_address_are_not_refused() {
+        let report_only = HandshakeRateLayer::per_second(1).per_client_ip().report_only();
+        for (layer, address) in [
+            (report_only, HERE),
+            (HandshakeRateLayer::per_second(1), None),
+            (HandshakeRateLayer::per_second(1).per_client_ip(), None),
+            (HandshakeRateLayer::per_second(1).per_key(|_| None), HERE),
+        ] {
+            let mut server = server(&layer);
+            for _ in 0..10 {
+                assert_eq!(server.ask(address, "bad").await, 401, "{layer:?}");
+            }
+        }
+    }
+}
