@@ -10,7 +10,7 @@ use portcullis_connections::{
     internal::{Permits, Taken},
 };
 use portcullis_core::{Connection, GuardedIo, identity::Subject, settings::Settings};
-use portcullis_jwt::{TokenError, internal::Tickets};
+use portcullis_jwt::{TokenError, TokenId, internal::Tickets};
 use portcullis_quota::{Key, Secret, Table};
 use tokio::io::{DuplexStream, duplex};
 
@@ -99,16 +99,17 @@ fn states(plan: &Plan) {
 fn tickets(plan: &Plan) {
     rows(plan, "tickets", ["new", "used before", "new, no room", "new, others expire"], |size| {
         let now = SystemTime::now();
+        let ticket = |number: u32| TokenId::new(format!("ticket {number}"));
         let [soon, later] = [60, 3600].map(|seconds| now + Duration::from_secs(seconds));
-        let names = |from: u32| -> Vec<_> { (from..from + TIMED).map(|ticket| format!("ticket {ticket}")).collect() };
+        let names = |from: u32| -> Vec<_> { (from..from + TIMED).map(ticket).collect() };
         let used = |most: usize| {
             let tickets = Tickets::new(most);
-            for ticket in 0..size {
-                tickets.spend(&format!("ticket {ticket}"), soon, now).expect("there is room");
+            for number in 0..size {
+                tickets.spend(&ticket(number), soon, now).expect("there is room");
             }
             tickets
         };
-        let spend = |tickets: &Tickets, names: &[String], now, answer| {
+        let spend = |tickets: &Tickets, names: &[TokenId], now, answer| {
             each(|at| assert_eq!(tickets.spend(&names[at as usize], later, now), answer, "{at}"))
         };
         let (roomy, tight, others) = (used(usize::MAX), used(size as usize), names(size));

@@ -69,9 +69,18 @@ impl TokenError {
             _ => (StatusCode::UNAUTHORIZED, Some("Bearer error=\"invalid_token\"")),
         };
         let refusal = Refusal::new(self.kind(), status).close(self.close_frame()).sentence(self.to_string());
+        let refusal = if self.is_failed() { refusal.failed_authentication() } else { refusal };
         match challenge {
             Some(challenge) => refusal.header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge)),
             None => refusal.retry_after(RETRY_AFTER),
+        }
+    }
+
+    /// Whether a token was verified, or would have been, for nothing.
+    fn is_failed(self) -> bool {
+        match self {
+            Self::Invalid(_) | Self::Expired | Self::NotYetValid | Self::Revoked | Self::Used => true,
+            Self::Missing | Self::Malformed(_) | Self::Forbidden(_) | Self::Unavailable => false,
         }
     }
 }

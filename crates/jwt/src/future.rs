@@ -8,13 +8,14 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{Request, Response, request::Parts};
+use http::{Method, Request, Response, request::Parts};
 use pin_project_lite::pin_project;
-use portcullis_core::{refusal::Refusal, upgrade};
+use portcullis_core::{handshake, refusal::Refusal, upgrade};
 use tower_service::Service;
 
 use crate::{
     admit::{Admitted, Decision, Verifying},
+    error::TokenError,
     subprotocols::Subprotocols,
 };
 
@@ -34,14 +35,14 @@ pin_project! {
     #[project = KindProjection]
     enum Kind<S, F, T, B> {
         Verifying { verifying: Box<Verifying<T>>, ready: Option<(S, Parts, B)> },
-        Inner { #[pin] future: upgrade::ResponseFuture<F>, subprotocols: Subprotocols },
+        Inner { #[pin] future: upgrade::ResponseFuture<Answer<F>>, subprotocols: Subprotocols },
         Refused { refusal: Option<Refusal>, subprotocols: Subprotocols },
     }
 }
 
 impl<S: Service<Request<B>>, T, B> ResponseFuture<S, T, B> {
     pub(crate) fn inner(future: S::Future) -> Self {
-        let future = upgrade::ResponseFuture::inner(future);
+        let future = upgrade::ResponseFuture::inner(Answer::any(future));
         Self { kind: Kind::Inner { future, subprotocols: Subprotocols::default() } }
     }
 
@@ -63,10 +64,11 @@ impl<S, F, T, B> Kind<S, F, T, B> {
     fn decided(call: impl FnOnce() -> F, decision: Decision) -> Self {
         let Decision { outcome, subprotocols } = decision;
         let future = match outcome {
-            Ok(Admitted { guarded: Some(guarded), policy }) => {
-                upgrade::ResponseFuture::guarded(guarded.run(call), guarded, policy)
+            Ok(Admitted { guarded: Some(guarded), policy, must_upgrade }) => {
+                let answer = Answer { future: guarded.run(call), must_upgrade };
+                upgrade::ResponseFuture::guarded(answer, guarded, policy)
             }
-            Ok(Admitted { guarded: None, .. }) => upgrade::ResponseFuture::inner(call()),
+            Ok(Admitted { guarded: None, .. }) => upgrade::ResponseFuture::inner(Answer::any(call())),
             Err(refusal) => return Self::Refused { refusal: Some(refusal), subprotocols },
         };
         Self::Inner { future, subprotocols }
@@ -105,6 +107,38 @@ where
             };
             this.kind.set(next);
         }
+    }
+}
+
+pin_project! {
+    /// The handler's answer; if only an upgrade will do, what else is not an error becomes a refusal.
+    struct Answer<F> {
+        #[pin]
+        future: F,
+        must_upgrade: Option<Method>,
+    }
+}
+
+impl<F> Answer<F> {
+    fn any(future: F) -> Self {
+        Self { future, must_upgrade: None }
+    }
+}
+
+impl<F, R, E> Future for Answer<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    R: Default + 'static,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(this.future.poll(cx))?;
+        let status = response.status();
+        let is_answer = |method| handshake::is_upgrade(method, status) || status.as_u16() >= 400;
+        let fine = this.must_upgrade.as_ref().is_none_or(is_answer);
+        Poll::Ready(Ok(if fine { response } else { TokenError::Missing.refusal().into_response() }))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::error::TokenError;
+use crate::{error::TokenError, token_id::TokenId};
 
 /// Tickets that were used.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ impl Tickets {
     /// # Errors
     ///
     /// If it is used, or has expired, or there is no room to remember it.
-    pub fn spend(&self, id: &str, until: SystemTime, now: SystemTime) -> Result<(), TokenError> {
+    pub fn spend(&self, id: &TokenId, until: SystemTime, now: SystemTime) -> Result<(), TokenError> {
         self.0.spend(id, until, now)
     }
 }

@@ -276,6 +276,16 @@ impl Revocations {
         Ok(Registration { shared: self.0.clone(), number, id: id.cloned(), subject: subject.cloned() })
     }
 
+    /// Whether a token is revoked, of a session that is not registered.
+    pub(crate) fn has(&self, subject: Option<&Subject>, id: Option<&TokenId>, issued: Option<SystemTime>) -> bool {
+        self.0.lock().is_revoked(subject, id, issued)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn identity(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     /// For good, if that is farther off than a clock can say.
     fn until(&self, ahead: Duration) -> Option<Instant> {
         now().checked_add(self.0.remember)?.checked_add(ahead)

@@ -7,7 +7,7 @@ use std::{
 };
 
 use http::{Request, Response};
-use portcullis_core::{handshake::is_handshake, upgrade};
+use portcullis_core::handshake::is_handshake;
 use tower_service::Service;
 
 use crate::{
@@ -25,6 +25,14 @@ pub struct Jwt<S, T> {
 impl<S, T> Jwt<S, T> {
     pub(crate) fn new(inner: S, settings: Arc<Settings<T>>) -> Self {
         Self { inner, settings }
+    }
+}
+
+impl<S: Clone, T> Jwt<S, T> {
+    /// The one that was ready is the one to be called later.
+    fn ready(&mut self) -> S {
+        let next = self.inner.clone();
+        std::mem::replace(&mut self.inner, next)
     }
 }
 
@@ -57,18 +65,14 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
         if !is_handshake(&parts) {
-            return match upgrade::enter(&mut parts) {
-                Ok(_) => ResponseFuture::inner(self.inner.call(Request::from_parts(parts, body))),
+            return match admit::plain(&self.settings, &mut parts) {
+                Ok(None) => ResponseFuture::inner(self.inner.call(Request::from_parts(parts, body))),
+                Ok(Some(verifying)) => ResponseFuture::verifying(verifying, self.ready(), parts, body),
                 Err(refusal) => ResponseFuture::refused(refusal),
             };
         }
         match admit::begin(&self.settings, &mut parts) {
-            Next::Verify(verifying) => {
-                // The one that was ready is the one to be called later.
-                let next = self.inner.clone();
-                let ready = std::mem::replace(&mut self.inner, next);
-                ResponseFuture::verifying(verifying, ready, parts, body)
-            }
+            Next::Verify(verifying) => ResponseFuture::verifying(verifying, self.ready(), parts, body),
             Next::Decided(decision) => {
                 ResponseFuture::decided(|| self.inner.call(Request::from_parts(parts, body)), *decision)
             }

@@ -12,10 +12,12 @@ use std::{
 use portcullis_core::{Connection, clock::now, identity::Subject};
 
 use crate::{
+    admit::Good,
     error::TokenError,
     revocations::{Registration, Revocable},
     settings::Settings,
     sync::lock,
+    token_id::TokenId,
     verify::Verified,
 };
 
@@ -25,18 +27,32 @@ const MOST_BLIND: Duration = Duration::from_secs(60);
 /// The session of a connection whose token was verified. Only [`JwtLayer`](crate::JwtLayer) makes one.
 ///
 /// Where the token comes with the first message, and for anonymous clients, there are no claims at first.
+///
+/// The session of a plain request, which is not a handshake, has no live connection. It says what was true as the request
+/// came, and [`revoked`](Self::revoked) what is true now; nothing ends the request or its answer at
+/// [`expires_at`](Self::expires_at) or when it is revoked, so let a long answer, such as a stream of events, ask.
 pub struct Session<T>(pub(crate) Arc<Live<T>>);
 
 pub(crate) struct Live<T> {
     settings: Arc<Settings<T>>,
     #[cfg(feature = "axum")]
     first: bool,
+    #[cfg(feature = "axum")]
+    good: Good,
     token: Mutex<Option<Held<T>>>,
-    revocable: Arc<Revocable>,
+    revoked: Revoked,
     /// When the end is looked at next, in nanoseconds since `created`. Written under the lock of `token`, and read
     /// without it: no value is further ahead than [`MOST_BLIND`], and so a stale one is off by no more.
     look_at: AtomicU64,
     created: Instant,
+}
+
+/// How a session learns that it was revoked.
+enum Revoked {
+    /// It is told, and its connection is closed.
+    Told(Arc<Revocable>),
+    /// It asks: nothing is closed where a request is answered and over.
+    Asks,
 }
 
 /// What the newest token says.
@@ -45,7 +61,13 @@ struct Held<T> {
     subject: Option<Subject>,
     expires_at: Option<SystemTime>,
     end: Option<End>,
-    _registration: Registration,
+    of: Token,
+}
+
+/// What a token is known by to those who revoke it.
+enum Token {
+    Registered { _until_dropped: Registration },
+    Named { id: Option<TokenId>, issued_at: Option<SystemTime> },
 }
 
 /// When the connection is closed, grace included: by the wall clock, or by the clock that nobody sets, whichever comes
@@ -81,14 +103,25 @@ const NEVER: u64 = u64::MAX;
 impl<T: Send + Sync + 'static> Session<T> {
     /// A session whose token is yet to come, with the first message if so.
     pub(crate) fn new(settings: Arc<Settings<T>>, first: bool) -> Self {
+        Self::of(settings, first, Good::ForAll, Revoked::Told(Arc::default()))
+    }
+
+    /// The session of a request that is not a handshake.
+    pub(crate) fn plain(settings: Arc<Settings<T>>, good: Good) -> Self {
+        Self::of(settings, false, good, Revoked::Asks)
+    }
+
+    fn of(settings: Arc<Settings<T>>, first: bool, good: Good, revoked: Revoked) -> Self {
         #[cfg(not(feature = "axum"))]
-        let _ = first;
+        let _ = (first, good);
         Self(Arc::new(Live {
             settings,
             #[cfg(feature = "axum")]
             first,
+            #[cfg(feature = "axum")]
+            good,
             token: Mutex::new(None),
-            revocable: Arc::default(),
+            revoked,
             look_at: AtomicU64::new(NEVER),
             created: now(),
         }))
@@ -104,19 +137,26 @@ impl<T: Send + Sync + 'static> Session<T> {
         self.0.token().as_ref().and_then(|held| held.subject.clone())
     }
 
-    /// When the session ends, the verifier's leeway included; `None` if it does not.
+    /// When the session ends, the verifier's leeway included; `None` if it does not. The connection is closed then, with
+    /// [`grace`](crate::JwtLayer::grace); the answer to a plain request goes on.
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.0.token().as_ref().and_then(|held| held.expires_at)
     }
 
-    /// Whether its token, or its subject, was revoked. The connection is being closed then.
+    /// Whether its token, or its subject, was revoked. The connection is being closed then; the answer to a plain request
+    /// goes on.
     pub fn revoked(&self) -> bool {
-        self.0.revocable.is_revoked()
+        match &self.0.revoked {
+            Revoked::Told(revocable) => revocable.is_revoked(),
+            Revoked::Asks => self.0.is_among_revoked(),
+        }
     }
 
     /// Goes on with a newer token of the same subject. Returns when the session ends now: a token may only move that
     /// forward, and of several at once the latest end stands. Tokens that name no subject cannot be told to be of the
     /// same one: such a session cannot be renewed.
+    ///
+    /// The session of a plain request is not renewed: the next request brings its own token.
     ///
     /// Cancel safe: a cancelled call changes nothing.
     ///
@@ -125,6 +165,9 @@ impl<T: Send + Sync + 'static> Session<T> {
     /// Why the token is not accepted. The session goes on as before.
     pub async fn renew(&self, token: &str) -> Result<Option<SystemTime>, TokenError> {
         let settings = &self.0.settings;
+        if let Revoked::Asks = self.0.revoked {
+            return Err(TokenError::Forbidden("a plain request has no session to renew"));
+        }
         let verified = settings.verify(token).await?;
         settings.authorize(&verified)?;
         let held = self.0.token().as_ref().map(|held| (held.subject.clone(), held.expires_at));
@@ -153,7 +196,15 @@ impl<T: Send + Sync + 'static> Session<T> {
     }
 
     pub(crate) fn attach(&self, connection: &Connection) {
-        self.0.revocable.attach(connection);
+        if let Revoked::Told(revocable) = &self.0.revoked {
+            revocable.attach(connection);
+        }
+    }
+
+    /// What its token is good for.
+    #[cfg(feature = "axum")]
+    pub(crate) fn good(&self) -> Good {
+        self.0.good
     }
 }
 
@@ -175,18 +226,33 @@ impl<T: 'static> Live<T> {
         let Verified { claims, subject, id, issued_at, expires_at } = verified;
         // First it can be revoked, then it counts: a revocation that comes in between finds the session, and closes it.
         let revocations = &self.settings.revocations;
-        let registration = revocations.register(&self.revocable, subject.as_ref(), id.as_ref(), issued_at)?;
-        // By an older token of its own.
-        if self.revocable.is_revoked() {
-            return Err(TokenError::Revoked);
-        }
+        let of = match &self.revoked {
+            Revoked::Told(revocable) => {
+                let registration = revocations.register(revocable, subject.as_ref(), id.as_ref(), issued_at)?;
+                // By an older token of its own.
+                if revocable.is_revoked() {
+                    return Err(TokenError::Revoked);
+                }
+                Token::Registered { _until_dropped: registration }
+            }
+            Revoked::Asks if revocations.has(subject.as_ref(), id.as_ref(), issued_at) => {
+                return Err(TokenError::Revoked);
+            }
+            Revoked::Asks => Token::Named { id, issued_at },
+        };
         let end = expires_at.and_then(|expires_at| End::of(expires_at, self.settings.grace, time));
-        let held = Held { claims: Arc::new(claims), subject, expires_at, end, _registration: registration };
+        let held = Held { claims: Arc::new(claims), subject, expires_at, end, of };
         let left = self.replace(held);
         // Nothing is locked: whose claims these are may ask the session as they are dropped.
         drop(left);
         self.look_again(time);
         Ok(())
+    }
+
+    fn is_among_revoked(&self) -> bool {
+        let token = self.token();
+        let Some(Held { subject, of: Token::Named { id, issued_at }, .. }) = token.as_ref() else { return false };
+        self.settings.revocations.has(subject.as_ref(), id.as_ref(), *issued_at)
     }
 
     /// Returns what is not held any more, which may be the token itself. Of two renewals at once the later end stands.
@@ -246,7 +312,11 @@ impl<T> Clone for Session<T> {
 
 impl<T> fmt::Debug for Session<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("connection", &self.0.revocable.connection()).finish_non_exhaustive()
+        let connection = match &self.0.revoked {
+            Revoked::Told(revocable) => revocable.connection(),
+            Revoked::Asks => None,
+        };
+        f.debug_struct("Session").field("connection", &connection).finish_non_exhaustive()
     }
 }
 

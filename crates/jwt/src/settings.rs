@@ -1,6 +1,7 @@
 //! What a [`JwtLayer`](crate::JwtLayer) was told, and the questions about a token that need no more than that.
 
 use std::{
+    panic::Location,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -20,9 +21,11 @@ use crate::{
 /// The layer's settings, shared by the services and sessions that it makes.
 pub(crate) struct Settings<T> {
     pub(crate) verifier: Arc<dyn Verify<T>>,
+    /// In the order in which they decide.
     pub(crate) sources: Vec<Source>,
     pub(crate) first: Option<First>,
     pub(crate) remove_credentials: bool,
+    pub(crate) plain: Plain,
     pub(crate) optional: bool,
     pub(crate) report_only: bool,
     pub(crate) grace: Duration,
@@ -31,6 +34,25 @@ pub(crate) struct Settings<T> {
     pub(crate) tickets: Option<Arc<Tickets>>,
     pub(crate) allows: Vec<Arc<Allow<T>>>,
     cookies: Arc<Once>,
+    /// Where settings were named that not all others agree with.
+    pub(crate) named_at: NamedAt,
+}
+
+/// What holds for requests that are not handshakes.
+#[derive(Clone)]
+pub(crate) struct Plain {
+    pub(crate) handshakes_only: bool,
+    pub(crate) query: bool,
+    /// In the order in which they decide, as it follows from the other settings.
+    pub(crate) sources: Vec<Source>,
+}
+
+/// The caller's lines.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct NamedAt {
+    pub(crate) first: Option<&'static Location<'static>>,
+    pub(crate) tickets: Option<&'static Location<'static>>,
+    pub(crate) query: Option<&'static Location<'static>>,
 }
 
 type Allow<T> = dyn Fn(&T) -> bool + Send + Sync;
@@ -42,6 +64,7 @@ impl<T> Settings<T> {
             sources: Vec::new(),
             first: None,
             remove_credentials: false,
+            plain: Plain { handshakes_only: false, query: false, sources: vec![Source::Bearer] },
             optional: false,
             report_only: false,
             grace: Duration::ZERO,
@@ -50,7 +73,51 @@ impl<T> Settings<T> {
             tickets: None,
             allows: Vec::new(),
             cookies: Arc::default(),
+            named_at: NamedAt::default(),
         }
+    }
+
+    /// To be called when something was set: what follows from several settings, whatever their order.
+    pub(crate) fn resolve(&mut self) {
+        self.sources.sort_by_key(Source::rank);
+        let on_plain = |source: &&Source| match source {
+            Source::Cookie(_) => true,
+            Source::Query(_) => self.plain.query,
+            Source::Bearer | Source::Subprotocol(_) | Source::SubprotocolPrefix(_) => false,
+        };
+        let others = self.sources.iter().filter(on_plain).cloned();
+        self.plain.sources = [Source::Bearer].into_iter().chain(others).collect();
+    }
+
+    /// Whether the settings agree with each other.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let mistake = |setting: &str, at: Option<&Location<'_>>, why: &str| {
+            let at = at.map(|at| format!(" ({at})")).unwrap_or_default();
+            Err(format!("`{setting}`{at} {why}"))
+        };
+        let NamedAt { first, tickets, query } = self.named_at;
+        let by_query = self.sources.iter().any(|source| matches!(source, Source::Query(_)));
+        let Plain { handshakes_only, query: on_plain, .. } = self.plain;
+        if on_plain && handshakes_only {
+            return mistake("query_on_plain_requests", query, "contradicts `handshakes_only`");
+        }
+        if on_plain && !by_query {
+            return mistake("query_on_plain_requests", query, "names no parameter: that is what `query` does");
+        }
+        if handshakes_only {
+            return Ok(());
+        }
+        if self.tickets.is_some() {
+            let why = "makes a token good for one request, and a `JwtLayer` authenticates requests that are not \
+                       handshakes, too: say `handshakes_only()` where it is not to";
+            return mistake("single_use", tickets, why);
+        }
+        if self.first.is_some() && self.sources.is_empty() {
+            let why = "alone is nothing that a request has that is not a handshake, and a `JwtLayer` authenticates such \
+                       requests, too: say `bearer()` as well, or `handshakes_only()` where it is not to";
+            return mistake("first_message", first, why);
+        }
+        Ok(())
     }
 }
 
@@ -60,11 +127,25 @@ impl<T: 'static> Settings<T> {
         if named { &self.sources } else { &[Source::Bearer] }
     }
 
-    /// Takes the token out of a request, and its credentials where that was said.
+    /// Whether a handler may answer those whose token was not seen, or never will be.
+    pub(crate) fn lets_unknown_in(&self) -> bool {
+        self.plain.handshakes_only || self.optional || self.report_only
+    }
+
+    /// Takes the token out of a handshake, and its credentials where that was said.
     pub(crate) fn take(&self, parts: &mut Parts) -> (Taken, Result<(), TokenError>) {
-        let taken = source::take(self.sources(), parts);
+        self.take_from(self.sources(), parts)
+    }
+
+    /// Takes the token out of a request that is not a handshake, and its credentials where that was said.
+    pub(crate) fn take_plain(&self, parts: &mut Parts) -> (Taken, Result<(), TokenError>) {
+        self.take_from(&self.plain.sources, parts)
+    }
+
+    fn take_from(&self, sources: &[Source], parts: &mut Parts) -> (Taken, Result<(), TokenError>) {
+        let taken = source::take(sources, parts);
         if self.remove_credentials {
-            source::remove_credentials(self.sources(), parts);
+            source::remove_credentials(sources, parts);
         }
         taken
     }
@@ -117,6 +198,7 @@ impl<T> Clone for Settings<T> {
             sources: self.sources.clone(),
             first: self.first.clone(),
             remove_credentials: self.remove_credentials,
+            plain: self.plain.clone(),
             optional: self.optional,
             report_only: self.report_only,
             grace: self.grace,
@@ -125,6 +207,7 @@ impl<T> Clone for Settings<T> {
             tickets: self.tickets.clone(),
             allows: self.allows.clone(),
             cookies: self.cookies.clone(),
+            named_at: self.named_at,
         }
     }
 }

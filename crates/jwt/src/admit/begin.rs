@@ -8,10 +8,13 @@ use std::{
     task::{Context, Poll, Waker, ready},
 };
 
-use http::request::Parts;
+use http::{Method, Version, request::Parts};
 use portcullis_core::{identity::OriginChecked, refusal::Refusal};
 
-use super::enter::{Admitted, Entry, enter, refuse};
+use super::{
+    enter::{Admitted, Entry, enter, refuse, refuse_as},
+    plain::{Good, finish, good_for},
+};
 use crate::{
     error::TokenError,
     settings::Settings,
@@ -35,9 +38,11 @@ pub(crate) struct Decision {
 
 /// A verification that is under way.
 pub(crate) struct Verifying<T> {
-    verification: Verification<T>,
-    settings: Arc<Settings<T>>,
-    subprotocols: Subprotocols,
+    pub(super) verification: Verification<T>,
+    pub(super) settings: Arc<Settings<T>>,
+    pub(super) subprotocols: Subprotocols,
+    /// What the token would be good for, where the request is not a handshake.
+    pub(super) plain: Option<Good>,
 }
 
 /// Takes the token out of a handshake, and begins with its verification.
@@ -46,23 +51,44 @@ where
     T: Send + Sync + 'static,
 {
     let (haul, outcome) = settings.take(parts);
-    if haul.ambient && parts.extensions.get::<OriginChecked>().is_none() {
+    let unchecked = haul.ambient && parts.extensions.get::<OriginChecked>().is_none();
+    if unchecked {
         settings.warn_of_cookies();
     }
+    // One that no browser's socket would send is judged as what it may be to a handler: any request with such headers.
+    let forged = if is_ordinary(parts) { None } else { good_for(unchecked, parts).err() };
     let Taken { token, subprotocols, .. } = haul;
-    let outcome = match (outcome, token) {
-        (Err(error), _) => refuse(settings, error, parts),
-        (Ok(()), Some(token)) => return Verifying::of(settings, &token, subprotocols).at_once(parts),
-        (Ok(()), None) if settings.first.is_some() => enter(settings, Entry::First, parts),
-        (Ok(()), None) if settings.optional => enter(settings, Entry::Anonymous, parts),
-        (Ok(()), None) => refuse(settings, TokenError::Missing, parts),
+    let outcome = match (outcome, forged, token) {
+        (Err(error), ..) => refuse(settings, error, parts),
+        (Ok(()), Some(refusal), _) => refuse_as(settings, refusal, parts),
+        (Ok(()), None, Some(token)) => return Verifying::of(settings, &token, subprotocols).at_once(parts),
+        (Ok(()), None, None) if settings.first.is_some() && may_wait(settings, parts) => {
+            enter(settings, Entry::First, parts)
+        }
+        (Ok(()), None, None) if settings.optional => enter(settings, Entry::Anonymous, parts),
+        (Ok(()), None, None) => refuse(settings, TokenError::Missing, parts),
     };
     Next::Decided(Box::new(Decision { outcome, subprotocols }))
 }
 
+/// Whether the method is that of a handshake: `GET`, or over HTTP/2 `CONNECT`.
+fn is_ordinary(parts: &Parts) -> bool {
+    if parts.version >= Version::HTTP_2 && parts.method == Method::CONNECT {
+        return true;
+    }
+    parts.method == Method::GET
+}
+
+/// Whether a handshake may come in to send its token later. Handlers of other requests than handshakes rely on the layer,
+/// unless it is for handshakes alone.
+fn may_wait<T>(settings: &Settings<T>, parts: &Parts) -> bool {
+    settings.plain.handshakes_only || is_ordinary(parts)
+}
+
 impl<T: Send + Sync + 'static> Verifying<T> {
     fn of(settings: &Arc<Settings<T>>, token: &Token, subprotocols: Subprotocols) -> Self {
-        Self { verification: settings.verify(&token.0), settings: settings.clone(), subprotocols }
+        let verification = settings.verify(&token.0);
+        Self { verification, settings: settings.clone(), subprotocols, plain: None }
     }
 
     /// Most verifications do not have to wait.
@@ -75,7 +101,13 @@ impl<T: Send + Sync + 'static> Verifying<T> {
 
     /// Must not be polled again once it is ready.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, parts: &mut Parts) -> Poll<Decision> {
-        let outcome = match ready!(Pin::new(&mut self.verification).poll(cx)) {
+        let result = ready!(Pin::new(&mut self.verification).poll(cx));
+        if let Some(good) = self.plain {
+            let nothing = |()| Admitted::plain();
+            let outcome = finish(&self.settings, result, good, parts).map(nothing);
+            return Poll::Ready(Decision { outcome, subprotocols: Subprotocols::default() });
+        }
+        let outcome = match result {
             Ok(verified) => enter(&self.settings, Entry::Verified(verified), parts),
             Err(error) => refuse(&self.settings, error, parts),
         };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::request::Parts;
+use http::{Method, request::Parts};
 use portcullis_core::{
     identity,
     policy::Policy,
@@ -24,6 +24,15 @@ pub(super) enum Entry<T> {
 pub(crate) struct Admitted {
     pub(crate) guarded: Option<Guarded>,
     pub(crate) policy: Option<Box<dyn Policy>>,
+    /// Nobody knows who it is until its first message: its handler's answer must be an upgrade, with this method.
+    pub(crate) must_upgrade: Option<Method>,
+}
+
+impl Admitted {
+    /// Of a request that is not a handshake there is nothing to guard.
+    pub(super) fn plain() -> Self {
+        Self { guarded: None, policy: None, must_upgrade: None }
+    }
 }
 
 /// Lets a client in, unless what its token says is not enough.
@@ -39,8 +48,12 @@ where
         return refuse(settings, error, parts);
     }
     let guarded = attach(settings, &session, first, parts)?;
+    let must_upgrade = (first && !settings.lets_unknown_in()).then(|| parts.method.clone());
+    if must_upgrade.is_some() && guarded.is_none() {
+        return refuse(settings, TokenError::Missing, parts);
+    }
     let policy: Box<dyn Policy> = Box::new(Expiry(session.0));
-    Ok(Admitted { guarded, policy: (!settings.report_only).then_some(policy) })
+    Ok(Admitted { guarded, policy: (!settings.report_only).then_some(policy), must_upgrade })
 }
 
 /// On report only, a client whose token is refused comes in as one without a token.
@@ -48,7 +61,18 @@ pub(super) fn refuse<T>(settings: &Arc<Settings<T>>, error: TokenError, parts: &
 where
     T: Send + Sync + 'static,
 {
-    let refusal = error.refusal();
+    refuse_as(settings, error.refusal(), parts)
+}
+
+pub(super) fn refuse_as<T>(
+    settings: &Arc<Settings<T>>,
+    refusal: Refusal,
+    parts: &mut Parts,
+) -> Result<Admitted, Refusal>
+where
+    T: Send + Sync + 'static,
+{
+    let refusal = refusal.answering(parts);
     if !settings.report_only {
         return Err(refusal);
     }

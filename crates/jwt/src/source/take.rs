@@ -5,14 +5,15 @@ use http::request::Parts;
 use super::{bearer, cookie, protocol, query, token::Token};
 use crate::{error::TokenError, subprotocols::Subprotocols};
 
-/// One place where a token may be.
+/// One place where a token may be. The first of these that has one decides, whatever the order in which they were named:
+/// what a client has to say goes before what a browser says by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Source {
     Bearer,
-    Cookie(String),
-    Query(String),
     Subprotocol(String),
     SubprotocolPrefix(String),
+    Query(String),
+    Cookie(String),
 }
 
 /// What was taken out of a handshake.
@@ -59,6 +60,17 @@ pub(crate) fn remove_credentials(sources: &[Source], parts: &mut Parts) {
 }
 
 impl Source {
+    /// Where it stands in the order in which sources decide.
+    pub(crate) fn rank(&self) -> u8 {
+        match self {
+            Self::Bearer => 0,
+            Self::Subprotocol(_) => 1,
+            Self::SubprotocolPrefix(_) => 2,
+            Self::Query(_) => 3,
+            Self::Cookie(_) => 4,
+        }
+    }
+
     fn take(&self, parts: &mut Parts, subprotocols: &mut Subprotocols) -> Result<Option<Token>, TokenError> {
         match self {
             Self::Bearer => bearer::take(parts),

@@ -12,6 +12,7 @@ mod jwks;
 #[cfg(feature = "tracing")]
 mod log;
 mod patience;
+mod plain;
 #[cfg(feature = "rust_crypto")]
 mod rules;
 #[cfg(feature = "tracing")]

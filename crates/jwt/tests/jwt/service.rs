@@ -31,9 +31,13 @@ fn handshake(token: &str) -> Request<()> {
 
 #[tokio::test]
 async fn a_refused_request_never_reaches_the_inner_service() {
-    for later in [false, true] {
+    for (later, plain) in [(false, false), (true, false), (false, true), (true, true)] {
         let (service, mut handle) = mock::pair::<Request<()>, Response<()>>();
-        let response = layer(later).layer(service).oneshot(handshake("friend")).await.unwrap();
+        let mut request = handshake("friend");
+        if plain {
+            request.headers_mut().remove("upgrade");
+        }
+        let response = layer(later).layer(service).oneshot(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
         assert_eq!(response.extensions().get::<Refusal>().unwrap().kind(), "token_invalid");
         assert!(handle.next_request().await.is_none());
@@ -51,8 +55,9 @@ async fn the_service_that_was_ready_is_the_one_that_is_called() {
         for _ in 0..3 {
             assert!(service.ready().await.unwrap().call(handshake("sesame")).await.unwrap().into_body());
         }
-        let plain = Request::get("/").body(()).unwrap();
-        assert!(!service.ready().await.unwrap().call(plain).await.unwrap().into_body(), "no handshake, no session");
+        let mut plain = handshake("sesame");
+        plain.headers_mut().remove("upgrade");
+        assert!(service.ready().await.unwrap().call(plain).await.unwrap().into_body());
     }
 }
 

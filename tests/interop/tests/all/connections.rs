@@ -227,7 +227,7 @@ impl Verify<()> for Anybody {
 #[tokio::test(start_paused = true)]
 async fn a_subject_that_is_known_late_takes_its_permit_then() {
     let limit = ConnectionLimitLayer::new().unauthenticated(2).per_subject(1);
-    let jwt = JwtLayer::new(Anybody).first_message(First::raw());
+    let jwt = JwtLayer::new(Anybody).first_message(First::raw()).handshakes_only();
     let app = routes().layer(limit.clone()).layer(jwt);
     let mut pipes = [open(&app, "").await, open(&app, "").await];
     refused(&app, "", 503).await;
@@ -276,7 +276,7 @@ async fn subjects_of_one_name_and_two_issuers_share_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_late_subject_evicts_the_oldest() {
     let limit = ConnectionLimitLayer::new().per_subject(Limit::new(1).evict_oldest());
-    let app = routes().layer(limit).layer(JwtLayer::new(Anybody).first_message(First::raw()));
+    let app = routes().layer(limit).layer(JwtLayer::new(Anybody).first_message(First::raw()).handshakes_only());
     let mut pipes = [open(&app, "").await, open(&app, "").await];
     for pipe in &mut pipes {
         pipe.send_text("alice").await.unwrap();

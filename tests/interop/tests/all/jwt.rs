@@ -313,7 +313,7 @@ async fn nobody_inside_sees_the_token() {
 
 #[tokio::test(start_paused = true)]
 async fn a_ticket_is_good_for_one_handshake() {
-    let app = app(layer().single_use(100));
+    let app = app(layer().single_use(100).handshakes_only());
     let ask = || status(&app, "authorization: Bearer slow/100/ticket\r\n");
     let (one, other) = tokio::join!(ask(), ask());
     let mut statuses = [one, other];
@@ -358,11 +358,12 @@ async fn a_missing_layer_is_said_to_the_log_and_in_debug_builds_alone_to_the_cli
 }
 
 #[tokio::test]
-async fn a_request_that_is_no_handshake_is_the_clients_fault() {
+async fn a_layer_for_handshakes_alone_makes_a_plain_request_the_clients_fault() {
     let session = any(async |_: Session<String>| "never");
     let claims = any(async |_: Claims<String>| "never");
     let maybe = any(async |_: Option<Claims<String>>| "never");
-    let app = Router::new().route("/session", session).route("/claims", claims).route("/maybe", maybe).layer(layer());
+    let app = Router::new().route("/session", session).route("/claims", claims).route("/maybe", maybe);
+    let app = app.layer(layer().handshakes_only());
     for path in ["/session", "/claims", "/maybe"] {
         let response = app.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(response.status(), 400, "{path}");
@@ -426,7 +427,7 @@ mod first_message {
     #[tokio::test(start_paused = true)]
     async fn is_revoked_like_any_other() {
         let revocations = Revocations::new();
-        let app = app(layer().first_message(First::raw()).revocations(revocations.clone()));
+        let app = app(layer().first_message(First::raw()).handshakes_only().revocations(revocations.clone()));
         let mut pipe = waiting(&app).await;
         pipe.send_text("alice/100/7").await.unwrap();
         pipe.send_text("hello").await.unwrap();

@@ -40,7 +40,7 @@ fn piece(bytes: usize) -> Vec<u8> {
 /// A connection on which this came first, and is delayed.
 fn delayed(carrier: Carrier, mut first: Vec<u8>) -> (Guard, Instant) {
     let (mut guard, now) = (Guard::new(Framing::Enforce), Instant::now());
-    guard.install(Box::new(Delays), None, || now);
+    guard.install(Box::new(Delays), || now);
     assert!(guard.open(Vec::new(), carrier, now));
     assert_eq!(guard.read(&mut first, || now), 0);
     (guard, now)
