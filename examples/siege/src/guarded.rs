@@ -10,7 +10,7 @@ use portcullis_liveness::{IdleTimeoutLayer, KeepAliveLayer, MessageSizeLayer, Wr
 use portcullis_origin::OriginLayer;
 use portcullis_rate_limit::{ByteQuota, Excess, MessageRateLayer, Quota};
 
-use crate::{Result, deploy, page::OWN, server::Routes, tokens};
+use crate::{Result, beside, deploy, page::OWN, server::Routes, tokens};
 
 /// Puts the layers around an application. A layer added later is further out.
 pub(crate) fn guard(routes: Routes) -> Result<Router> {
@@ -19,6 +19,7 @@ pub(crate) fn guard(routes: Routes) -> Result<Router> {
     let user = routes.user.layer(rate.per_subject().byte_quota(ByteQuota::per_second(250_000).allow_burst(500_000)));
     let app = app.merge(user.layer(map_request(identify))).merge(few(routes.seat, routes.proxied, routes.session)?);
     let app = app.merge(live(routes.alive, routes.idle, routes.feed, routes.sized));
+    let app = app.merge(beside::guarded()?);
     let app = app.merge(common(routes.shared)?).merge(slow(routes.delayed)?);
     let drain = deploy::drain();
     let deployed = outermost(routes.deployed.layer(drain.layer()));

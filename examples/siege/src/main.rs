@@ -1,10 +1,11 @@
 //! Starts a bare axum server and a guarded one on loopback, attacks both with real sockets one attack after another,
 //! and prints what each let through.
 //!
-//! `--json` prints one object a line. Exits 0 only if the guarded server stopped every attack, and every legitimate
+//! `--json` prints one object a line, `--only text` runs the attacks that have this text in their names. Exits 0 only if the guarded server stopped every attack, and every legitimate
 //! client got through to both.
 
 mod attacks;
+mod beside;
 mod deploy;
 mod guarded;
 mod handlers;
@@ -30,11 +31,12 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments.as_slice() {
-        [] => siege(false),
-        ["--json"] => siege(true),
+        [] => siege(false, ""),
+        ["--json"] => siege(true, ""),
+        ["--only", text] => siege(false, text),
         ["serve", "bare"] => server::run(bare(Routes::new())).map(|()| true),
         ["serve", "guarded"] => guarded::guard(Routes::new()).and_then(server::run).map(|()| true),
-        _ => Err("usage: siege [--json]".into()),
+        _ => Err("usage: siege [--json | --only text]".into()),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -52,14 +54,14 @@ fn bare(routes: Routes) -> Router {
     let Routes { alive, idle, feed, sized, shared, delayed, deployed, .. } = routes;
     let plain = [user, seat, proxied, session, alive, idle, feed, sized, shared, delayed];
     let plain = plain.into_iter().fold(open, Router::merge);
-    plain.merge(tokens::bare(private, first)).merge(deploy::routes(deployed, None))
+    plain.merge(tokens::bare(private, first)).merge(beside::bare()).merge(deploy::routes(deployed, None))
 }
 
-fn siege(json: bool) -> Result<bool> {
+fn siege(json: bool, only: &str) -> Result<bool> {
     let bare = Side::start("bare")?;
     let guarded = Side::start("guarded")?;
     let mut rows = Vec::new();
-    for attack in attacks::all() {
+    for attack in attacks::all().filter(|attack| attack.name.contains(only)) {
         rows.push(table::Row { attack, bare: bare.suffer(attack)?, guarded: guarded.suffer(attack)? });
     }
     if json {

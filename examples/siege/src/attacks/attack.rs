@@ -24,6 +24,8 @@ pub(crate) enum Want {
     Refused(u16, u16),
     Echoed,
     Answered(u16),
+    /// A plain request that is answered with this status, and on the bare server may be with another.
+    Denied(u16),
     NotLogged,
     /// Everybody sees this code, and is back.
     Replaced(u16),
@@ -46,7 +48,7 @@ impl Want {
             (Self::Replaced(wanted), Saw::Replaced { ends, back }) => {
                 *back == ends.len() && ends.iter().all(|end| Self::Close(wanted).is_met(end))
             }
-            (Self::Answered(wanted), Saw::Answered(status)) => *status == wanted,
+            (Self::Answered(wanted) | Self::Denied(wanted), Saw::Answered(status)) => *status == wanted,
             (Self::Echoed, Saw::Echoed(_)) | (Self::NotLogged, Saw::Logged(false)) | (Self::Lost, Saw::Lost { .. }) => {
                 true
             }

@@ -2,6 +2,7 @@
 
 mod all;
 mod attack;
+mod beside;
 mod connections;
 mod deploy;
 mod frames;

@@ -6,6 +6,6 @@ mod socket;
 
 pub(crate) use self::{
     frame::frame,
-    request::{Opened, connect, get, offer_h2c, open, open_with},
+    request::{Opened, connect, get, offer_h2c, open, open_with, plain},
     socket::{PATIENCE, Raw, is_timeout},
 };

@@ -42,6 +42,13 @@ pub(crate) fn offer_h2c(address: SocketAddr, path: &str) -> Result<u16> {
     Raw::new(stream).status()
 }
 
+/// The status of the answer to a plain request with any headers, each with its end of line.
+pub(crate) fn plain(address: SocketAddr, method: &str, path: &str, headers: &str) -> Result<u16> {
+    let mut stream = connect(address)?;
+    write!(stream, "{method} {path} HTTP/1.1\r\nhost: chat.example\r\n{headers}connection: close\r\n\r\n")?;
+    Raw::new(stream).status()
+}
+
 /// The whole answer to a plain request.
 pub(crate) fn get(address: SocketAddr, path: &str) -> Result<String> {
     let mut stream = connect(address)?;
