@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Router, body::Body};
 use portcullis_connections::{ConnectionLimitLayer, HandshakeRateLayer};
 use portcullis_core::{CloseCode, CloseFrame, Connection, GuardLayer, PolicyLayer, policy::Action};
 use portcullis_origin::OriginLayer;
 use portcullis_rate_limit::{Excess, MessageRateLayer};
 use tokio::time::sleep;
-use tower::service_fn;
+use tower::{ServiceExt, service_fn};
 use tower_layer::Layer;
 
 use super::{Later, ask_in_vain, gated, open, registered, routes, talk};
@@ -70,6 +70,14 @@ pub async fn handshakes() {
     }
     let failing = service_fn(async |_| Err::<http::Response<String>, _>(std::io::Error::other("as asked")));
     assert_eq!(ask_in_vain(GuardLayer::new().layer(failing), "/").await, "");
+}
+
+/// Every way that a request ends which is not a handshake, and which a layer looks at.
+pub async fn plain_requests() {
+    for origins in [ours().plain_requests(), ours().plain_requests().report_only()] {
+        let request = http::Request::post("/").header("origin", "https://evil.example").body(Body::empty()).unwrap();
+        drop(routes().layer(origins).oneshot(request).await);
+    }
 }
 
 /// Every way that a connection ends.

@@ -14,6 +14,7 @@ mod jwt;
 mod last_answer;
 mod libraries;
 mod liveness;
+mod plain;
 mod rate;
 mod readme;
 mod refusal_body;

@@ -97,6 +97,7 @@ fn check((key, unit, help, value): &Sample) -> Vec<(&'static str, &'static str, 
 async fn what_is_recorded_is_what_the_table_lists() {
     let recorded = Recorded::new();
     ways::handshakes().await;
+    ways::plain_requests().await;
     ways::connections().await;
     ways::frames().await;
     let seen: BTreeSet<_> = recorded.samples().iter().flat_map(check).collect();
@@ -129,6 +130,15 @@ async fn a_handshake_counts_once_behind_five_layers() {
     assert_eq!(recorded.lines(), once);
     with(stack(), async |app| drop(ask(app, "/", EVIL).await)).await;
     assert_eq!(recorded.lines(), set(["handshakes_total outcome=refused reason=origin_not_allowed 1"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_plain_request_is_not_a_refused_handshake() {
+    let recorded = Recorded::new();
+    ways::plain_requests().await;
+    let lines = ["refused", "would_refuse"].map(|outcome| format!("outcome={outcome} reason=origin_not_allowed 1"));
+    let lines = lines.map(|line| format!("plain_refusals_total {line}"));
+    assert_eq!(recorded.lines(), set(lines.each_ref().map(String::as_str)));
 }
 
 #[tokio::test(start_paused = true)]
