@@ -44,7 +44,7 @@ fn by_number(quota: Quota) -> MessageRateLayer {
 }
 
 fn policy(layer: &MessageRateLayer, number: u64) -> io::Result<Box<dyn Policy>> {
-    layer.policy(&parts(number)).map_err(|refusal| io::Error::other(refusal.kind()))
+    layer.policy(&parts(number)).map_err(|refusal| io::Error::other(refusal.kind().as_str()))
 }
 
 fn one_message() -> Batch {

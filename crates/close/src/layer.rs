@@ -1,9 +1,9 @@
 //! How a server says who gets close codes, and which.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use http::StatusCode;
-use portcullis_core::CloseCode;
+use portcullis_core::{CloseCode, refusal::Kind};
 use tower_layer::Layer;
 
 use crate::{
@@ -44,10 +44,21 @@ impl CloseLayer {
         self.set(|settings| settings.table.preset = Preset::Private)
     }
 
-    /// The code for one kind of refusal, such as `token_expired`. Goes before any other.
-    pub fn kind(self, kind: impl Into<Cow<'static, str>>, code: CloseCode) -> Self {
+    /// The code for one kind of refusal. Goes before any other.
+    ///
+    /// ```
+    /// use portcullis_close::CloseLayer;
+    /// use portcullis_core::{CloseCode, refusal::Kind};
+    ///
+    /// let layer = CloseLayer::new().kind(Kind::TOKEN_EXPIRED, CloseCode::new(4001)?);
+    /// // Kinds of your own layers have a name of yours.
+    /// let layer = layer.kind(Kind::new("not_a_member"), CloseCode::FORBIDDEN);
+    /// # let _ = layer;
+    /// # Ok::<_, portcullis_core::close::InvalidCloseCode>(())
+    /// ```
+    pub fn kind(self, kind: Kind, code: CloseCode) -> Self {
         self.set(|settings| {
-            settings.table.kinds.insert(kind.into(), code);
+            settings.table.kinds.insert(kind, code);
         })
     }
 

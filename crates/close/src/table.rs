@@ -3,7 +3,11 @@
 use std::{borrow::Cow, collections::HashMap, time::Duration};
 
 use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
-use portcullis_core::{CloseCode, CloseFrame, close::MAX_REASON, refusal::Refusal};
+use portcullis_core::{
+    CloseCode, CloseFrame,
+    close::MAX_REASON,
+    refusal::{Kind, Refusal},
+};
 
 /// The preset behind single entries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -18,7 +22,7 @@ pub(crate) enum Preset {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Table {
     pub(crate) preset: Preset,
-    pub(crate) kinds: HashMap<Cow<'static, str>, CloseCode>,
+    pub(crate) kinds: HashMap<Kind, CloseCode>,
     pub(crate) statuses: HashMap<StatusCode, CloseCode>,
 }
 
@@ -39,7 +43,7 @@ impl Table {
     }
 
     fn code(&self, status: StatusCode, refusal: Option<&Refusal>) -> CloseCode {
-        let by_kind = refusal.and_then(|refusal| self.kinds.get(refusal.kind()));
+        let by_kind = refusal.and_then(|refusal| self.kinds.get(&refusal.kind()));
         let chosen = refusal.and_then(Refusal::close_frame).and_then(CloseFrame::code);
         let by_layer = chosen.filter(|_| self.preset == Preset::Registered);
         let by_status = || self.statuses.get(&status).copied();
@@ -125,12 +129,12 @@ mod tests {
     #[test]
     fn a_kind_goes_before_a_status_and_that_before_the_layers_own_frame() {
         let frame = CloseFrame::new(CloseCode::UNAUTHORIZED, "token expired");
-        let refusal = Refusal::new("token_expired", StatusCode::UNAUTHORIZED).close(frame).sentence("A sentence.");
+        let refusal = Refusal::new(Kind::TOKEN_EXPIRED, StatusCode::UNAUTHORIZED).close(frame).sentence("A sentence.");
         let mut table = registered();
         assert_eq!(show(&table, 401, Some(&refusal)).unwrap(), "3000 token expired");
         table.statuses.insert(StatusCode::UNAUTHORIZED, CloseCode::new(4001).unwrap());
         assert_eq!(show(&table, 401, Some(&refusal)).unwrap(), "4001 token expired");
-        table.kinds.insert("token_expired".into(), CloseCode::new(4002).unwrap());
+        table.kinds.insert(Kind::TOKEN_EXPIRED, CloseCode::new(4002).unwrap());
         assert_eq!(show(&table, 401, Some(&refusal)).unwrap(), "4002 token expired");
         let plain = Refusal::new("full", StatusCode::SERVICE_UNAVAILABLE).sentence("The server is full.");
         assert_eq!(show(&table, 503, Some(&plain)).unwrap(), "1013 The server is full.");

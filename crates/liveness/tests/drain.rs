@@ -35,7 +35,7 @@ async fn a_refused_handshake_never_reaches_the_inner_service() {
     let response = tokio::time::timeout(Duration::from_secs(5), service.ready().await.unwrap().call(handshake()));
     let response = response.await.expect("nobody inside answers").unwrap();
     let refusal: &Refusal = response.extensions().get().unwrap();
-    assert_eq!((refusal.kind(), response.status()), ("draining", StatusCode::SERVICE_UNAVAILABLE));
+    assert_eq!((refusal.kind().as_str(), response.status()), ("draining", StatusCode::SERVICE_UNAVAILABLE));
     assert_eq!(response.headers()["retry-after"], "2");
     assert_eq!(refusal.close_frame().unwrap().to_string(), "1001 going away");
     let plain = tokio::spawn(service.call(Request::new(())));

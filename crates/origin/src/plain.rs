@@ -7,7 +7,7 @@ use http::{
 };
 use portcullis_core::{
     csrf::{self, NotForged},
-    refusal::Refusal,
+    refusal::{Kind, Refusal},
 };
 
 use crate::{
@@ -27,15 +27,15 @@ impl Policy {
         let mut values = parts.headers.get_all(ORIGIN).iter();
         let Some(value) = values.next() else { return self.absent_of_plain(parts) };
         if values.next().is_some() {
-            return Err(refuse("repeated_origin", "it has more than one Origin header"));
+            return Err(refuse(Kind::REPEATED_ORIGIN, "it has more than one Origin header"));
         }
         if self.allows_plain(value, parts)? {
             return Ok(());
         }
         let kind = match value.as_bytes() {
-            b"null" => "null_origin",
-            value if value == FILE.as_bytes() => "file_origin",
-            _ => "origin_not_allowed",
+            b"null" => Kind::NULL_ORIGIN,
+            value if value == FILE.as_bytes() => Kind::FILE_ORIGIN,
+            _ => Kind::ORIGIN_NOT_ALLOWED,
         };
         Err(refuse(kind, &format!("origin \"{}\" is not allowed", printable(value.as_bytes()))))
     }
@@ -50,7 +50,7 @@ impl Policy {
             return Ok(self.file || self.any);
         }
         let origin =
-            Origin::from_header(value.as_bytes()).map_err(|error| refuse("invalid_origin", &error.to_string()))?;
+            Origin::from_header(value.as_bytes()).map_err(|error| refuse(Kind::INVALID_ORIGIN, &error.to_string()))?;
         let own = !is_cross_site(&parts.headers) && self.is_own(&origin, parts);
         Ok(own || self.allows(&origin, parts))
     }
@@ -65,10 +65,10 @@ impl Policy {
         if allowed && !parts.headers.contains_key(csrf::FETCH_SITE) {
             return Ok(());
         }
-        Err(refuse("absent_origin", "it has no Origin header"))
+        Err(refuse(Kind::ABSENT_ORIGIN, "it has no Origin header"))
     }
 }
 
-fn refuse(kind: &'static str, why: &str) -> Refusal {
+fn refuse(kind: Kind, why: &str) -> Refusal {
     Refusal::new(kind, StatusCode::FORBIDDEN).sentence(format!("The request was refused: {why}.")).http_only()
 }

@@ -7,7 +7,12 @@ use http::{
     header::{COOKIE, HOST, ORIGIN},
     request::Parts,
 };
-use portcullis_core::{CloseCode, CloseFrame, csrf::FETCH_SITE, identity::TrustedPeer, refusal::Refusal};
+use portcullis_core::{
+    CloseCode, CloseFrame,
+    csrf::FETCH_SITE,
+    identity::TrustedPeer,
+    refusal::{Kind, Refusal},
+};
 
 use crate::{
     origin::{FILE, Origin, default_port, parse_authority, printable},
@@ -50,23 +55,23 @@ impl Policy {
             return self.absent(&parts.headers);
         };
         if values.next().is_some() {
-            return Err(refuse("repeated_origin", "the request has more than one Origin header".into()));
+            return Err(refuse(Kind::REPEATED_ORIGIN, "the request has more than one Origin header".into()));
         }
         if value == "null" {
             let allowed = self.null || self.any;
-            return if allowed { Ok(()) } else { Err(not_allowed("null_origin", "null", "allow_null()")) };
+            return if allowed { Ok(()) } else { Err(not_allowed(Kind::NULL_ORIGIN, "null", "allow_null()")) };
         }
         if value == FILE {
             let allowed = self.file || self.any;
-            return if allowed { Ok(()) } else { Err(not_allowed("file_origin", FILE, "allow_file()")) };
+            return if allowed { Ok(()) } else { Err(not_allowed(Kind::FILE_ORIGIN, FILE, "allow_file()")) };
         }
         let origin = Origin::from_header(value.as_bytes())
-            .map_err(|error| refuse("invalid_origin", format!("The handshake was refused: {error}.")))?;
+            .map_err(|error| refuse(Kind::INVALID_ORIGIN, format!("The handshake was refused: {error}.")))?;
         if self.allows(&origin, parts) {
             return Ok(());
         }
         let origin = printable(origin.to_string().as_bytes());
-        Err(not_allowed("origin_not_allowed", &origin, &format!("OriginLayer::new([\"{origin}\"])")))
+        Err(not_allowed(Kind::ORIGIN_NOT_ALLOWED, &origin, &format!("OriginLayer::new([\"{origin}\"])")))
     }
 
     pub(crate) fn allows(&self, origin: &Origin, parts: &Parts) -> bool {
@@ -85,11 +90,11 @@ impl Policy {
         };
         if is_cross_site(headers) {
             let sentence = "The handshake was refused: it has no Origin header, and says that it is cross-site.";
-            return Err(refuse("absent_origin", sentence.into()));
+            return Err(refuse(Kind::ABSENT_ORIGIN, sentence.into()));
         }
         if refused {
             let sentence = "The handshake was refused: it has no Origin header. Allow that with allow_absent().";
-            return Err(refuse("absent_origin", sentence.into()));
+            return Err(refuse(Kind::ABSENT_ORIGIN, sentence.into()));
         }
         Ok(())
     }
@@ -98,7 +103,10 @@ impl Policy {
     pub(crate) fn host_is_listed(&self, parts: &Parts) -> Result<(), Refusal> {
         let Some(hosts) = &self.hosts else { return Ok(()) };
         let Some((host, port)) = host(parts) else {
-            return Err(refuse("host_not_allowed", "The handshake was refused: it names no host, or several.".into()));
+            return Err(refuse(
+                Kind::HOST_NOT_ALLOWED,
+                "The handshake was refused: it names no host, or several.".into(),
+            ));
         };
         if hosts.iter().any(|(listed, at)| *listed == host && (at.is_none() || *at == port)) {
             return Ok(());
@@ -107,7 +115,7 @@ impl Policy {
         let host = printable(host.as_bytes());
         let sentence =
             format!("The handshake was refused: host \"{host}\" is not allowed. Allow it with hosts([\"{host}\"]).");
-        Err(refuse("host_not_allowed", sentence))
+        Err(refuse(Kind::HOST_NOT_ALLOWED, sentence))
     }
 
     pub(crate) fn is_own(&self, origin: &Origin, parts: &Parts) -> bool {
@@ -169,11 +177,11 @@ pub(crate) fn is_cross_site(headers: &HeaderMap) -> bool {
     headers.get_all(FETCH_SITE).iter().any(|site| site == "cross-site")
 }
 
-fn not_allowed(kind: &'static str, origin: &str, how: &str) -> Refusal {
+fn not_allowed(kind: Kind, origin: &str, how: &str) -> Refusal {
     refuse(kind, format!("The handshake was refused: origin \"{origin}\" is not allowed. Allow it with {how}."))
 }
 
-fn refuse(kind: &'static str, sentence: String) -> Refusal {
+fn refuse(kind: Kind, sentence: String) -> Refusal {
     let close = CloseFrame::new(CloseCode::FORBIDDEN, "origin not allowed");
     Refusal::new(kind, StatusCode::FORBIDDEN).close(close).sentence(sentence).http_only()
 }

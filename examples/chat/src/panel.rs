@@ -101,7 +101,7 @@ impl Panel {
     }
 
     fn refused(&self, refusal: &Refusal) {
-        let (kind, status) = (refusal.kind(), refusal.status().as_u16());
+        let (kind, status) = (refusal.kind().as_str(), refusal.status().as_u16());
         let code = refusal.close_frame().filter(|_| !refusal.is_http_only()).and_then(code);
         let mut seen = self.seen();
         seen.refusals.entry(kind).or_insert(Refused { kind, status, code, count: 0 }).count += 1;

@@ -6,7 +6,7 @@ use http::{StatusCode, request::Parts};
 use portcullis_core::{
     CloseCode, CloseFrame,
     identity::{ClientAddr, Subject},
-    refusal::Refusal,
+    refusal::{Kind, Refusal},
 };
 use portcullis_quota::{Key, Secret};
 
@@ -64,7 +64,7 @@ impl Settings {
     }
 
     pub(super) fn refusal_of_plain(wait: Duration) -> Refusal {
-        let refusal = Refusal::new("authentication_rate", StatusCode::TOO_MANY_REQUESTS);
+        let refusal = Refusal::new(Kind::AUTHENTICATION_RATE, StatusCode::TOO_MANY_REQUESTS);
         refusal.retry_after(wait).sentence("too many failed authentications")
     }
 

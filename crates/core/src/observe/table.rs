@@ -2,6 +2,8 @@
 
 use metrics::Unit;
 
+use crate::refusal::Kind as Kinds;
+
 /// What a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -126,16 +128,23 @@ pub const METRICS: &[Metric] = &[
 const OUTCOMES: &[&str] = &["upgraded", "refused", "failed", "would_refuse"];
 const REFUSALS: &[&str] = &["refused", "would_refuse"];
 
-#[rustfmt::skip]
-const REASONS: &[&str] = &[
-    "none", "handler", "error", "panic", "cancelled", "upgrade", "wiring",
-    "draining",
-    "authentication_rate", "cookie_not_enough",
-    "absent_origin", "file_origin", "host_not_allowed", "invalid_origin", "null_origin", "origin_not_allowed", "repeated_origin",
-    "handshake_rate", "server_full", "server_handshake_rate", "too_many_connections", "too_many_unauthenticated",
-    "issuer_unavailable", "token_expired", "token_forbidden", "token_invalid", "token_malformed", "token_missing",
-    "token_not_yet_valid", "token_revoked", "token_used",
-];
+/// What refuses or fails without a refusal's kind.
+const OTHER_REASONS: [&str; 6] = ["none", "handler", "error", "panic", "cancelled", "upgrade"];
+
+/// These, and the kinds of refusals.
+const REASONS: &[&str] = &{
+    let mut reasons = [""; OTHER_REASONS.len() + Kinds::ALL.len()];
+    let mut at = 0;
+    while at < reasons.len() {
+        let kind = at.checked_sub(OTHER_REASONS.len());
+        reasons[at] = match kind {
+            Some(kind) => Kinds::ALL[kind].as_str(),
+            None => OTHER_REASONS[at],
+        };
+        at += 1;
+    }
+    reasons
+};
 
 #[rustfmt::skip]
 const CODES: &[&str] = &[

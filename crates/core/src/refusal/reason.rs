@@ -10,12 +10,13 @@ use http::{
     request::Parts,
 };
 
+use super::Kind;
 use crate::{close::CloseFrame, handshake, observe};
 
 /// Why a handshake was refused. Travels in the response's extensions.
 #[derive(Debug, Clone)]
 pub struct Refusal {
-    kind: &'static str,
+    kind: Kind,
     status: StatusCode,
     close: Option<CloseFrame>,
     retry_after: Option<Duration>,
@@ -42,10 +43,10 @@ enum Answers {
 }
 
 impl Refusal {
-    /// A refusal of a kind. The kind is a label: of a closed set, in snake case.
-    pub fn new(kind: &'static str, status: StatusCode) -> Self {
+    /// A refusal of a kind: one of the [listed](super#kinds), or one of your own, by its label.
+    pub fn new(kind: impl Into<Kind>, status: StatusCode) -> Self {
         Self {
-            kind,
+            kind: kind.into(),
             status,
             close: None,
             retry_after: None,
@@ -61,7 +62,7 @@ impl Refusal {
 
     /// The request asks for no WebSocket: a 400 that counts as no refused handshake.
     pub fn no_handshake() -> Self {
-        Self { told: true, answers: Answers::Plain, ..Self::new("no_handshake", StatusCode::BAD_REQUEST) }
+        Self { told: true, answers: Answers::Plain, ..Self::new(Kind::NO_HANDSHAKE, StatusCode::BAD_REQUEST) }
     }
 
     /// A layer was composed wrongly: a 500 that tells the log what to mend, and the client nothing.
@@ -75,7 +76,7 @@ impl Refusal {
     }
 
     fn wired_wrongly(sentence: &'static str, debug: bool) -> Self {
-        let refusal = Self::new("wiring", StatusCode::INTERNAL_SERVER_ERROR);
+        let refusal = Self::new(Kind::WIRING, StatusCode::INTERNAL_SERVER_ERROR);
         Self { mistake: Some(sentence), ..refusal.sentence(if debug { sentence } else { "" }) }
     }
 
@@ -171,8 +172,8 @@ impl Refusal {
         self
     }
 
-    /// The kind: a label.
-    pub fn kind(&self) -> &'static str {
+    /// The kind.
+    pub fn kind(&self) -> Kind {
         self.kind
     }
 
@@ -198,7 +199,7 @@ impl Refusal {
 
     /// Counts and logs what a layer on report only lets pass, with features `metrics` and `tracing`.
     pub fn report(&self) {
-        observe::would_refuse(self.answers == Answers::Plain, self.kind, self.status, &self.sentence);
+        observe::would_refuse(self.answers == Answers::Plain, self.kind.as_str(), self.status, &self.sentence);
     }
 
     /// The response: the status, `Retry-After` and the header, and a body that is empty, or the sentence where the body
@@ -208,7 +209,7 @@ impl Refusal {
     /// It is counted and logged here, once, with features `metrics` and `tracing`.
     pub fn into_response<B: Default + 'static>(mut self) -> Response<B> {
         if !std::mem::replace(&mut self.told, true) {
-            observe::refused(self.answers == Answers::Plain, self.kind, self.status, &self.sentence);
+            observe::refused(self.answers == Answers::Plain, self.kind.as_str(), self.status, &self.sentence);
         }
         let mut response = Response::new(B::default());
         #[cfg(feature = "axum")]
@@ -258,7 +259,7 @@ mod tests {
         for (header, kind, status) in [("upgrade", "wiring", 500), ("accept", "no_handshake", 400)] {
             let (parts, ()) = http::Request::get("/").header(header, "websocket").body(()).unwrap().into_parts();
             let refusal = Refusal::absent(&parts, "no layer stands outside");
-            assert_eq!((refusal.kind(), refusal.status().as_u16()), (kind, status), "{header}");
+            assert_eq!((refusal.kind().as_str(), refusal.status().as_u16()), (kind, status), "{header}");
         }
     }
 

@@ -7,7 +7,11 @@ use std::{
 };
 
 use http::{Method, StatusCode, request::Parts};
-use portcullis_core::{csrf::NotForged, refusal::Refusal, upgrade};
+use portcullis_core::{
+    csrf::NotForged,
+    refusal::{Kind, Refusal},
+    upgrade,
+};
 
 use super::begin::Verifying;
 use crate::{
@@ -72,7 +76,7 @@ pub(crate) fn reads(method: &Method) -> bool {
 }
 
 pub(crate) fn cookie_not_enough() -> Refusal {
-    Refusal::new("cookie_not_enough", StatusCode::FORBIDDEN).sentence(
+    Refusal::new(Kind::COOKIE_NOT_ENOUGH, StatusCode::FORBIDDEN).sentence(
         "A cookie authenticates GET and HEAD alone, where no origin check stands in front: put an OriginLayer with \
          plain_requests() outside of the JwtLayer.",
     )

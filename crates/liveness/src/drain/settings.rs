@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use portcullis_core::{CloseCode, CloseFrame, refusal::Refusal};
+use portcullis_core::{
+    CloseCode, CloseFrame,
+    refusal::{Kind, Refusal},
+};
 
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
@@ -31,7 +34,7 @@ impl Default for Settings {
 impl Settings {
     /// Why a handshake is refused.
     pub(super) fn refusal(&self) -> Refusal {
-        let refusal = Refusal::new("draining", StatusCode::SERVICE_UNAVAILABLE).close(self.frame.clone());
+        let refusal = Refusal::new(Kind::DRAINING, StatusCode::SERVICE_UNAVAILABLE).close(self.frame.clone());
         refusal.retry_after(self.retry_after).sentence("this server is shutting down")
     }
 }

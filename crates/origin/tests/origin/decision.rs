@@ -21,7 +21,7 @@ fn parts(uri: &str, headers: &[(&str, &[u8])], trusted: bool) -> Parts {
 }
 
 fn kind(layer: &OriginLayer, parts: &Parts) -> &'static str {
-    layer.admit(parts).err().map_or(OK, |refusal| refusal.kind())
+    layer.admit(parts).err().map_or(OK, |refusal| refusal.kind().as_str())
 }
 
 #[test]
