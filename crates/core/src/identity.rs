@@ -106,6 +106,18 @@ impl Subject {
     }
 }
 
+/// Why a request has no [`Subject`]: said in its extensions by a layer that authenticates, for layers inside that count by
+/// subject. Whoever lets clients in without a subject should say so; see [`Whose`](crate::refusal::Whose).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoSubject {
+    /// The client has not said who it is, and need not.
+    Anonymous,
+    /// The client says who it is with its first message, from which `Connection::authenticate` learns it.
+    Awaited,
+    /// The client has shown credentials that are good, and name nobody.
+    Nameless,
+}
+
 impl fmt::Debug for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.issuer {

@@ -5,7 +5,7 @@ use std::{fmt, hash::Hash, sync::Arc};
 use http::request::Parts;
 use portcullis_core::{
     identity::{ClientAddr, Subject},
-    refusal::Refusal,
+    refusal::{Refusal, Whose},
 };
 use portcullis_quota::{Key, Secret};
 
@@ -38,17 +38,19 @@ impl Scope {
 
     /// Who owns the quota that a handshake's connection will use.
     pub(crate) fn owner(&self, parts: &Parts, secret: &Secret, ipv6_prefix: u8) -> Result<Owner, Refusal> {
-        let subject = parts.extensions.get::<Subject>();
-        match (self, subject) {
-            (Self::Connection, _) => Ok(Owner::Own),
-            (Self::Subject { .. }, Some(subject)) => Ok(Owner::Shared(of_subject(secret, subject))),
-            (Self::Subject { required: true }, None) => Ok(Owner::Unknown),
-            (Self::Subject { .. } | Self::Client, _) => {
-                Ok(Owner::Shared(secret.address(ClientAddr::network_of(parts, ipv6_prefix)?)))
-            }
-            (Self::Custom(key), _) => Ok(key(parts, secret).map_or(Owner::Own, Owner::Shared)),
-            (Self::Global, _) => Ok(Owner::Shared(Key::ONE)),
-        }
+        Ok(match self {
+            Self::Connection => Owner::Own,
+            Self::Subject { required } => match Whose::of(parts, ipv6_prefix, *required)? {
+                Whose::Subject(subject) => Owner::Shared(of_subject(secret, &subject)),
+                // Nothing is charged before the first message, so this counts if that names nobody.
+                Whose::Awaited(Some(client)) if !required => Owner::Shared(secret.address(client)),
+                Whose::Awaited(_) => Owner::Unknown,
+                Whose::Client(client) => Owner::Shared(secret.address(client)),
+            },
+            Self::Client => Owner::Shared(secret.address(ClientAddr::network_of(parts, ipv6_prefix)?)),
+            Self::Custom(key) => key(parts, secret).map_or(Owner::Own, Owner::Shared),
+            Self::Global => Owner::Shared(Key::ONE),
+        })
     }
 }
 

@@ -85,13 +85,15 @@ impl MessageRateLayer {
         self.set(|settings| settings.enforcement.empty = frames)
     }
 
-    /// All connections of one subject share the quotas. Anonymous ones share them by client address.
+    /// All connections of one subject share the quotas. Those without a subject share them by client address, which a
+    /// layer outside must have found.
     pub fn per_subject(self) -> Self {
         self.set(|settings| settings.scope = Scope::Subject { required: false })
     }
 
-    /// All connections of one subject share the quotas, and a connection that sends before its subject is known is
-    /// closed with 3000. Takes precedence over [`per_subject`](Self::per_subject) and every other scope, whatever the
+    /// All connections of one subject share the quotas, and clients without one are refused with 403. Of those that say
+    /// who they are with their first message, a connection whose message names no subject is closed with 3000 when it
+    /// sends another. Takes precedence over [`per_subject`](Self::per_subject) and every other scope, whatever the
     /// order of calls.
     pub fn require_subject(self) -> Self {
         self.set(|settings| settings.require_subject = true)
@@ -185,7 +187,7 @@ impl MessageRateLayer {
     ///
     /// # Errors
     ///
-    /// A wiring error where the quota's owner cannot be told from the request.
+    /// A wiring error where the quota's owner cannot be told from the request, and 403 where a subject is required.
     pub fn policy(&self, parts: &Parts) -> Result<Box<dyn Policy>, Refusal> {
         let owner = self.shared.owner(parts)?;
         Ok(Box::new(Limiter::new(Arc::new(Account::new(self.shared.clone(), owner)))))

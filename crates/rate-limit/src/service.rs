@@ -41,12 +41,8 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        upgrade::call(&mut self.inner, request, |guarded, parts| {
-            let owner = self.shared.owner(parts)?;
-            // A subject may be known to the connection alone.
-            let subject = guarded.connection().subject();
-            let owner = subject.and_then(|subject| self.shared.owner_of(&subject)).unwrap_or(owner);
-            let account = Arc::new(Account::new(self.shared.clone(), owner));
+        upgrade::call(&mut self.inner, request, |_, parts| {
+            let account = Arc::new(Account::new(self.shared.clone(), self.shared.owner(parts)?));
             let outer = parts.extensions.get::<Allowance>().cloned();
             parts.extensions.insert(Allowance::new(account.clone(), outer));
             let policy: Box<dyn Policy> = Box::new(Limiter::new(account));

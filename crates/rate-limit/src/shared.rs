@@ -1,7 +1,10 @@
 //! What all connections of a layer have in common: its rules, and the states of keys.
 
 use http::request::Parts;
-use portcullis_core::{identity::Subject, refusal::Refusal};
+use portcullis_core::{
+    identity::Subject,
+    refusal::{Kind, Refusal},
+};
 use portcullis_quota::{Epoch, Secret, Table};
 
 use crate::{
@@ -39,7 +42,14 @@ impl Shared {
 
     /// Whose quota the connection of a handshake uses.
     pub(crate) fn owner(&self, parts: &Parts) -> Result<Owner, Refusal> {
-        self.scope.owner(parts, &self.secret, self.ipv6_prefix)
+        let owner = self.scope.owner(parts, &self.secret, self.ipv6_prefix);
+        owner.or_else(|refusal| {
+            if !self.enforcement.report_only || refusal.kind() == Kind::WIRING {
+                return Err(refusal);
+            }
+            refusal.report();
+            Ok(Owner::Unknown)
+        })
     }
 
     /// Whose quota a connection uses once its subject is known, if that makes a difference.

@@ -10,7 +10,7 @@ use http::Request;
 use portcullis_core::{
     CloseCode, CloseFrame,
     frame::FrameHeader,
-    identity::Subject,
+    identity::{NoSubject, Subject},
     policy::{Batch, BatchVerdict, Policy, Verdict},
 };
 
@@ -36,7 +36,9 @@ fn layer() -> MessageRateLayer {
 
 fn account(layer: &MessageRateLayer) -> Arc<Account> {
     let shared = layer.shared();
-    let parts = Request::new(()).into_parts().0;
+    // Where a subject counts, it comes with the first message.
+    let mut parts = Request::new(()).into_parts().0;
+    parts.extensions.insert(NoSubject::Awaited);
     let owner = shared.owner(&parts).unwrap_or(Owner::Own);
     Arc::new(Account::new(shared, owner))
 }

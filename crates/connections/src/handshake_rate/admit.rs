@@ -3,20 +3,23 @@
 use std::time::Instant;
 
 use http::request::Parts;
-use portcullis_core::refusal::Refusal;
+use portcullis_core::refusal::{Kind, Refusal};
 use portcullis_quota::Key;
 
 use super::{rate::Rate, settings::Settings};
 
 pub(super) fn admit(settings: &Settings, rate: &Rate, parts: &Parts, now: Instant) -> Result<(), Refusal> {
-    let Some(key) = settings.key(parts, rate.secret())? else { return Ok(()) };
-    let Err(wait) = rate.take(key, now) else { return Ok(()) };
-    let refusal = settings.refusal(wait);
-    if settings.report_only {
-        refusal.report();
-        return Ok(());
+    let judged = settings.key(parts, rate.secret()).and_then(|key| match key {
+        Some(key) => rate.take(key, now).map_err(|wait| settings.refusal(wait)),
+        None => Ok(()),
+    });
+    match judged {
+        Err(refusal) if settings.report_only && refusal.kind() != Kind::WIRING => {
+            refusal.report();
+            Ok(())
+        }
+        judged => judged,
     }
-    Err(refusal)
 }
 
 /// Returns whom the request counts against, if its token is not good.

@@ -81,9 +81,17 @@ impl HandshakeRateLayer {
         self.set(|settings| settings.ipv6_prefix = bits)
     }
 
-    /// Each subject has the quota for itself, and each client address of those who are nobody yet.
+    /// Each subject has the quota for itself, and so has each client address, which a layer outside must have found, for
+    /// all clients without a subject.
     pub fn per_subject(self) -> Self {
         self.set(|settings| settings.scope = Scope::Subject)
+    }
+
+    /// Each subject has the quota for itself, and clients without one are refused with 403, but for those that say who
+    /// they are with their first message: these count by address. Takes precedence over every other scope, whatever the
+    /// order of calls.
+    pub fn require_subject(self) -> Self {
+        self.set(|settings| settings.require_subject = true)
     }
 
     /// Each key has the quota for itself. Without a key a handshake is not counted.

@@ -6,7 +6,7 @@ use http::{StatusCode, request::Parts};
 use portcullis_core::{
     CloseCode, CloseFrame,
     identity::{ClientAddr, Subject},
-    refusal::{Kind, Refusal},
+    refusal::{Kind, Refusal, Whose},
 };
 use portcullis_quota::{Key, Secret};
 
@@ -23,27 +23,37 @@ pub(super) enum Scope {
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
     pub(super) scope: Scope,
+    pub(super) require_subject: bool,
     pub(super) ipv6_prefix: u8,
     pub(super) report_only: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { scope: Scope::Global, ipv6_prefix: 64, report_only: false }
+        Self { scope: Scope::Global, require_subject: false, ipv6_prefix: 64, report_only: false }
     }
 }
 
 impl Settings {
     /// Whose rate a handshake counts against, if anyone's.
     pub(super) fn key(&self, parts: &Parts, secret: &Secret) -> Result<Option<Key>, Refusal> {
-        match (&self.scope, parts.extensions.get::<Subject>()) {
-            (Scope::Global, _) => Ok(Some(Key::ONE)),
-            (Scope::Subject, Some(subject)) => Ok(Some(secret.key(&("subject", subject)))),
-            (Scope::Custom(key), _) => Ok(key(parts).map(|key| secret.key(&("custom", key)))),
-            (Scope::Client | Scope::Subject, _) => {
-                Ok(Some(secret.address(ClientAddr::network_of(parts, self.ipv6_prefix)?)))
-            }
-        }
+        let address = || ClientAddr::network_of(parts, self.ipv6_prefix);
+        Ok(match self.scope() {
+            Scope::Global => Some(Key::ONE),
+            Scope::Client => Some(secret.address(address()?)),
+            Scope::Custom(key) => key(parts).map(|key| secret.key(&("custom", key))),
+            Scope::Subject => Some(match Whose::of(parts, self.ipv6_prefix, self.require_subject)? {
+                Whose::Subject(subject) => secret.key(&("subject", subject)),
+                Whose::Client(client) | Whose::Awaited(Some(client)) => secret.address(client),
+                // A handshake is charged before anybody says anything.
+                Whose::Awaited(None) => secret.address(address()?),
+            }),
+        })
+    }
+
+    /// The scope that counts. A required subject is a restriction: no other scope lifts it.
+    fn scope(&self) -> &Scope {
+        if self.require_subject { &Scope::Subject } else { &self.scope }
     }
 
     /// Against whom a plain request counts that is not authenticated, if anybody is known to have sent it. A quota of the
@@ -53,7 +63,7 @@ impl Settings {
             let client = parts.extensions.get::<ClientAddr>()?;
             Some(secret.address(client.network(self.ipv6_prefix)))
         };
-        match &self.scope {
+        match self.scope() {
             Scope::Subject => {
                 let subject = parts.extensions.get::<Subject>();
                 subject.map(|subject| secret.key(&("subject", subject))).or_else(client)
@@ -69,9 +79,9 @@ impl Settings {
     }
 
     pub(super) fn refusal(&self, wait: Duration) -> Refusal {
-        let (kind, status) = match self.scope {
-            Scope::Global => ("server_handshake_rate", StatusCode::SERVICE_UNAVAILABLE),
-            _ => ("handshake_rate", StatusCode::TOO_MANY_REQUESTS),
+        let (kind, status) = match self.scope() {
+            Scope::Global => (Kind::SERVER_HANDSHAKE_RATE, StatusCode::SERVICE_UNAVAILABLE),
+            _ => (Kind::HANDSHAKE_RATE, StatusCode::TOO_MANY_REQUESTS),
         };
         let close = CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "too many handshakes");
         Refusal::new(kind, status).close(close).retry_after(wait).sentence("too many handshakes")

@@ -3,7 +3,12 @@
 use std::sync::Arc;
 
 use http::request::Parts;
-use portcullis_core::{Connection, policy::Policy, refusal::Refusal, upgrade::Guarded};
+use portcullis_core::{
+    Connection,
+    policy::Policy,
+    refusal::{Kind, Refusal},
+    upgrade::Guarded,
+};
 
 use super::{
     permits::Pool,
@@ -19,7 +24,15 @@ pub(super) fn admit(
     parts: &Parts,
     guarded: &mut Guarded,
 ) -> Result<Option<Box<dyn Policy>>, Refusal> {
-    let (permit, crossed) = match pool.take(settings.keys(parts)?) {
+    let keys = match settings.keys(parts) {
+        Ok(keys) => keys,
+        Err(refusal) if settings.report_only && refusal.kind() != Kind::WIRING => {
+            refusal.report();
+            return Ok(None);
+        }
+        Err(refusal) => return Err(refusal),
+    };
+    let (permit, crossed) = match pool.take(keys) {
         Ok(taken) => taken,
         Err(full) if settings.report_only => {
             settings.refusal(&full).report();
@@ -36,8 +49,15 @@ pub(super) fn admit(
         connection.hold_for_handler(permit.clone());
     }
     let late = settings.awaits_subject(parts).then(|| -> Box<dyn Policy> {
-        let (permit, connection, limit) = (permit.clone(), connection.clone(), settings.subject_limit());
-        Box::new(Late { permit, connection, limit, report_only })
+        let whose = settings.whose(parts).ok().flatten();
+        Box::new(Late {
+            permit: permit.clone(),
+            connection: connection.clone(),
+            limit: settings.subject_limit(),
+            required: settings.require_subject,
+            whose,
+            report_only,
+        })
     });
     // Only a connection that begins replaces others.
     guarded.on_upgrade(move || {

@@ -23,6 +23,13 @@ impl Limit {
     }
 }
 
+impl Limit {
+    /// As many, and those beyond that are refused.
+    pub(crate) const fn refusing(self) -> Self {
+        Self { evict: false, ..self }
+    }
+}
+
 impl From<usize> for Limit {
     fn from(most: usize) -> Self {
         Self::new(most)

@@ -46,12 +46,30 @@ impl ConnectionLimitLayer {
         self.set(|settings| settings.ipv6_prefix = bits)
     }
 
-    /// How many of one subject. Of one that is known only after the first message, the permit is taken then; if there is
-    /// none, the connection is closed with 1008. Who stays anonymous does not count here: see
-    /// [`unauthenticated`](Self::unauthenticated).
+    /// How many of one subject.
+    ///
+    /// Clients without a subject share as many with others at their address, which a layer outside must have found. They
+    /// are refused where it is full, and never evicted. [`require_subject`](Self::require_subject) refuses them all.
+    ///
+    /// Of a subject that is known only after the first message, the permit is taken then; if there is none, the connection
+    /// is closed with 1008. Until then it counts in [`unauthenticated`](Self::unauthenticated) alone.
     pub fn per_subject(self, limit: impl Into<Limit>) -> Self {
         let limit = limit.into();
         self.set(|settings| settings.subject = Some(limit))
+    }
+
+    /// Refuses clients without a subject with 403. Of those that say who they are with their first message, a connection
+    /// whose message names no subject is closed with 3003.
+    ///
+    /// ```
+    /// use portcullis_connections::ConnectionLimitLayer;
+    ///
+    /// // Up to five connections of one user, and none of anybody else.
+    /// let layer = ConnectionLimitLayer::new().per_subject(5).require_subject();
+    /// # let _ = layer;
+    /// ```
+    pub fn require_subject(self) -> Self {
+        self.set(|settings| settings.require_subject = true)
     }
 
     /// How many of one key, which a closure reads from the request. Without a key this limit does not count.
@@ -64,7 +82,8 @@ impl ConnectionLimitLayer {
         self.set(|settings| settings.key = Some((Arc::new(key), limit)))
     }
 
-    /// How many of those of whom it is not known yet who they are, or never will be. No limit unless told otherwise.
+    /// How many of those of whom it is not known yet who they are, or never will be. No limit by default; zero admits
+    /// nobody without a subject.
     pub fn unauthenticated(self, most: usize) -> Self {
         self.set(|settings| settings.unauthenticated = Some(most))
     }

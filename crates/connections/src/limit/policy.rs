@@ -1,11 +1,12 @@
 //! Permits for what is known of a connection only after its handshake.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use portcullis_core::{
     CloseCode, CloseFrame, Connection,
     identity::Subject,
-    policy::{Action, Policy},
+    policy::{Action, Policy, Standing},
+    refusal::Whose,
 };
 
 use super::{
@@ -18,7 +19,37 @@ pub(crate) struct Late {
     pub(crate) permit: Arc<Permit<Connection>>,
     pub(crate) connection: Connection,
     pub(crate) limit: Option<Limit>,
+    pub(crate) required: bool,
+    /// Who counts until then, if that is counted.
+    pub(crate) whose: Option<Whose>,
     pub(crate) report_only: bool,
+}
+
+impl Late {
+    /// Takes a permit of one more key.
+    fn join(&self, key: Key, limit: Limit) -> Action {
+        match self.permit.join(key, limit, &self.connection) {
+            Ok(evicted) => {
+                if !self.report_only {
+                    evict(evicted);
+                }
+                Action::None
+            }
+            Err(_) => self.close(CloseFrame::new(CloseCode::POLICY_VIOLATION, "too many connections")),
+        }
+    }
+
+    fn close(&self, frame: CloseFrame) -> Action {
+        if self.report_only { Action::None } else { Action::Close(frame) }
+    }
+
+    /// The first message was accepted, and has named nobody.
+    fn nameless(&self, client: Option<IpAddr>) -> Action {
+        match (self.required, client, self.limit) {
+            (false, Some(client), Some(limit)) => self.join(Key::Anonymous(client), limit.refusing()),
+            (required, ..) => self.close(Whose::unknown(required)),
+        }
+    }
 }
 
 impl Policy for Late {
@@ -32,16 +63,28 @@ impl Policy for Late {
 
     fn on_authenticated(&mut self, subject: &Subject) -> Action {
         self.permit.leave(&Key::Unauthenticated);
-        let Some(limit) = self.limit else { return Action::None };
-        match self.permit.join(Key::Subject(subject.clone()), limit, &self.connection) {
-            Ok(evicted) => {
-                if !self.report_only {
-                    evict(evicted);
-                }
+        if let Some(Whose::Client(client)) = self.whose.take() {
+            self.permit.leave(&Key::Anonymous(client));
+        }
+        match self.limit {
+            Some(limit) => self.join(Key::Subject(subject.clone()), limit),
+            None => Action::None,
+        }
+    }
+
+    /// A connection whose first message is awaited opens once that is accepted. Its subject is known by then, or it has
+    /// none.
+    fn deadline(&self, standing: &Standing) -> Option<Instant> {
+        standing.opened.filter(|_| matches!(self.whose, Some(Whose::Awaited(_))))
+    }
+
+    fn on_deadline(&mut self, _: &Standing, _: Instant) -> Action {
+        match self.whose.take() {
+            Some(Whose::Awaited(client)) => self.nameless(client),
+            other => {
+                self.whose = other;
                 Action::None
             }
-            Err(_) if self.report_only => Action::None,
-            Err(_) => Action::Close(CloseFrame::new(CloseCode::POLICY_VIOLATION, "too many connections")),
         }
     }
 }

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use http::{StatusCode, request::Parts};
 use portcullis_core::{
     CloseCode, CloseFrame,
-    identity::{ClientAddr, Subject},
-    refusal::Refusal,
+    identity::ClientAddr,
+    refusal::{Kind, Refusal, Whose},
 };
 
 use super::{
@@ -23,6 +23,7 @@ pub(crate) struct Settings {
     pub(super) client: Option<Limit>,
     pub(super) subject: Option<Limit>,
     pub(super) key: Option<(Arc<KeyOf>, Limit)>,
+    pub(super) require_subject: bool,
     pub(super) unauthenticated: Option<usize>,
     pub(super) ipv6_prefix: u8,
     pub(super) retry_after: Duration,
@@ -38,6 +39,7 @@ impl Default for Settings {
             client: None,
             subject: None,
             key: None,
+            require_subject: false,
             unauthenticated: None,
             ipv6_prefix: 64,
             retry_after: Duration::from_secs(5),
@@ -55,11 +57,12 @@ impl Settings {
         if let Some(limit) = self.client {
             keys.push((Key::Client(ClientAddr::network_of(parts, self.ipv6_prefix)?), limit));
         }
-        let subject = parts.extensions.get::<Subject>();
-        if let (Some(limit), Some(subject)) = (self.subject, subject) {
-            keys.push((Key::Subject(subject.clone()), limit));
+        match (self.whose(parts)?, self.subject) {
+            (Some(Whose::Subject(subject)), Some(limit)) => keys.push((Key::Subject(subject), limit)),
+            (Some(Whose::Client(client)), Some(limit)) => keys.push((Key::Anonymous(client), limit.refusing())),
+            _ => {}
         }
-        if let (Some(most), None) = (self.unauthenticated, subject) {
+        if let (Some(most), None) = (self.unauthenticated, Whose::known(parts)) {
             keys.push((Key::Unauthenticated, Limit::new(most)));
         }
         if let Some((key, limit)) = self.key.as_ref().and_then(|(key, limit)| Some((key(parts)?, *limit))) {
@@ -71,9 +74,16 @@ impl Settings {
         Ok(keys)
     }
 
-    /// What waits for the subject, if anything does.
+    /// Whose limit a handshake counts against, if any depends on that.
+    pub(crate) fn whose(&self, parts: &Parts) -> Result<Option<Whose>, Refusal> {
+        let by_subject = self.subject.is_some() || self.require_subject;
+        by_subject.then(|| Whose::of(parts, self.ipv6_prefix, self.require_subject)).transpose()
+    }
+
+    /// Whether something is counted otherwise once a subject becomes known.
     pub(crate) fn awaits_subject(&self, parts: &Parts) -> bool {
-        (self.subject.is_some() || self.unauthenticated.is_some()) && parts.extensions.get::<Subject>().is_none()
+        let counts = self.subject.is_some() || self.require_subject || self.unauthenticated.is_some();
+        counts && Whose::known(parts).is_none()
     }
 
     pub(crate) fn subject_limit(&self) -> Option<Limit> {
@@ -82,11 +92,11 @@ impl Settings {
 
     pub(crate) fn refusal(&self, full: &Full) -> Refusal {
         let (kind, status, reason) = match full {
-            Full::Server => ("server_full", StatusCode::SERVICE_UNAVAILABLE, "server full"),
+            Full::Server => (Kind::SERVER_FULL, StatusCode::SERVICE_UNAVAILABLE, "server full"),
             Full::Of(Key::Unauthenticated) => {
-                ("too_many_unauthenticated", StatusCode::SERVICE_UNAVAILABLE, "server full")
+                (Kind::TOO_MANY_UNAUTHENTICATED, StatusCode::SERVICE_UNAVAILABLE, "server full")
             }
-            Full::Of(_) => ("too_many_connections", StatusCode::TOO_MANY_REQUESTS, "too many connections"),
+            Full::Of(_) => (Kind::TOO_MANY_CONNECTIONS, StatusCode::TOO_MANY_REQUESTS, "too many connections"),
         };
         let close = CloseFrame::new(CloseCode::TRY_AGAIN_LATER, reason);
         Refusal::new(kind, status).close(close).retry_after(self.retry_after).sentence(reason)

@@ -48,5 +48,6 @@ mod kind;
 mod reason;
 #[cfg(feature = "axum")]
 mod render;
+mod whose;
 
-pub use self::{call::call, future::ResponseFuture, kind::Kind, reason::Refusal};
+pub use self::{call::call, future::ResponseFuture, kind::Kind, reason::Refusal, whose::Whose};

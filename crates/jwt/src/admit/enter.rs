@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{Method, request::Parts};
 use portcullis_core::{
-    identity,
+    identity::{self, NoSubject},
     policy::Policy,
     refusal::Refusal,
     upgrade::{self, Guarded},
@@ -41,12 +41,19 @@ where
     T: Send + Sync + 'static,
 {
     let first = matches!(entry, Entry::First);
+    let nobody = match entry {
+        Entry::Verified(_) => NoSubject::Nameless,
+        Entry::Anonymous => NoSubject::Anonymous,
+        Entry::First => NoSubject::Awaited,
+    };
     let session = Session::new(settings.clone(), first);
     if let Entry::Verified(verified) = entry
         && let Err(error) = session.open(verified)
     {
         return refuse(settings, error, parts);
     }
+    // It counts where there is no subject.
+    parts.extensions.insert(nobody);
     let guarded = attach(settings, &session, first, parts)?;
     let must_upgrade = (first && !settings.lets_unknown_in()).then(|| parts.method.clone());
     if must_upgrade.is_some() && guarded.is_none() {

@@ -59,7 +59,7 @@ async fn ask(layer: &JwtLayer<()>, request: Request<()>) -> Result<Found, &'stat
     let response = layer.layer(inner).oneshot(request).await.unwrap();
     let Some(refusal) = response.extensions().get::<Refusal>() else { return Ok(response.into_body()) };
     assert!(!plain || !response.headers().contains_key("connection"), "{refusal:?} ends the connection");
-    Err(refusal.kind())
+    Err(refusal.kind().as_str())
 }
 
 async fn found(layer: &JwtLayer<()>, request: Request<()>) -> Result<Option<bool>, &'static str> {

@@ -118,7 +118,7 @@ async fn a_permit_is_free_on_every_path() {
         freed(&layer).await;
     }
     // A request that is given up while its handler thinks.
-    let asked = tokio::time::timeout(Duration::from_secs(1), ask(&app, "/slow", "")).await;
+    let asked = tokio::time::timeout(Duration::from_secs(1), ask(&app, "/slow", "address: 192.0.2.1\r\n")).await;
     assert!(asked.is_err());
     freed(&layer).await;
     let refusing =
@@ -201,7 +201,8 @@ async fn a_storm_of_one_users_zombies_is_bounded() {
 #[tokio::test(start_paused = true)]
 async fn a_limit_outside_of_what_finds_the_subject_holds_too() {
     let limit = ConnectionLimitLayer::new().per_subject(1);
-    let app = routes().layer(JwtLayer::new(Anybody)).layer(limit);
+    let located = axum::Extension(ClientAddr([192, 0, 2, 1].into()));
+    let app = routes().layer(JwtLayer::new(Anybody)).layer(limit).layer(located);
     let mut first = open(&app, "authorization: Bearer alice\r\n").await;
     echoes(&mut first).await;
     let mut second = open(&app, "authorization: Bearer alice\r\n").await;
@@ -343,9 +344,11 @@ async fn whatever_happens_nothing_is_left() {
                 0..=2 => {
                     pipes.extend(ask(&app, "/ws", &format!("user: {}\r\n", numbers.below(4))).await);
                 }
-                3 => drop(answer(&app, "/nowhere", "").await),
+                3 => drop(answer(&app, "/nowhere", "address: 192.0.2.1\r\n").await),
                 4 => {
-                    let given_up = tokio::time::timeout(Duration::from_millis(5), ask(&app, "/slow", "")).await;
+                    let given_up =
+                        tokio::time::timeout(Duration::from_millis(5), ask(&app, "/slow", "address: 192.0.2.1\r\n"))
+                            .await;
                     assert!(given_up.is_err() || layer.live() >= 8, "refused at once, or given up");
                 }
                 5 if !pipes.is_empty() => drop(pipes.swap_remove(which)),

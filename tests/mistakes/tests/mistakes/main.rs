@@ -1,3 +1,4 @@
 //! What is seen of each mistake.
 
+mod subjects;
 mod wiring;

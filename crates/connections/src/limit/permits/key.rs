@@ -14,6 +14,8 @@ use portcullis_core::identity::Subject;
 pub(crate) enum Key {
     Client(IpAddr),
     Subject(Subject),
+    /// Of all clients without a subject at an address, where others count by subject.
+    Anonymous(IpAddr),
     Custom(Box<str>),
     /// Of all connections whose subject is not known.
     Unauthenticated,

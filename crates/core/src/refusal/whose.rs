@@ -1,0 +1,143 @@
+//! Whose connections a limit by subject counts together, where there is a subject and where there is none.
+
+use std::net::IpAddr;
+
+use http::request::Parts;
+
+use super::{Kind, Refusal};
+use crate::{
+    close::{CloseCode, CloseFrame},
+    identity::{ClientAddr, NoSubject, Subject},
+    observe,
+};
+
+const NOBODY_SAYS: &str = "a limit per subject stands where no layer outside says who the client is, nor where: put the \
+                           layer that authenticates outside of it, or a `ClientIpLayer`, by whose address clients \
+                           without a subject are counted";
+const NOWHERE: &str = "a limit per subject stands where clients without a subject are let in, and no layer outside says \
+                       where they are: put a `ClientIpLayer` outside of it, or refuse them with `require_subject`";
+const NAMELESS: &str = "a limit per subject has refused a client whose credentials name no subject: put a \
+                        `ClientIpLayer` outside of it, by whose address such clients are counted";
+
+/// Whose limit a handshake counts against, where a layer counts by subject: one rule for all such layers.
+///
+/// - The connection's [`Subject`], where it is known.
+/// - Clients without one share what a subject has for itself with others of the same address. They are never
+///   preferred: what is full refuses them.
+/// - A client that says who it is with its first message ([`NoSubject::Awaited`]) counts from then on.
+///
+/// ```
+/// use http::Request;
+/// use portcullis_core::{identity::{ClientAddr, NoSubject, Subject}, refusal::Whose};
+///
+/// let mut parts = Request::get("/ws").header("upgrade", "websocket").body(())?.into_parts().0;
+/// assert_eq!(Whose::of(&parts, 64, false).unwrap_err().status(), 500, "nobody has said anything");
+/// parts.extensions.insert(ClientAddr([192, 0, 2, 1].into()));
+/// assert_eq!(Whose::of(&parts, 64, false).unwrap(), Whose::Client([192, 0, 2, 1].into()));
+/// assert_eq!(Whose::of(&parts, 64, true).unwrap_err().status(), 403, "a subject is required");
+/// parts.extensions.insert(NoSubject::Awaited);
+/// assert_eq!(Whose::of(&parts, 64, true).unwrap(), Whose::Awaited(Some([192, 0, 2, 1].into())));
+/// parts.extensions.insert(Subject::new("alice"));
+/// assert_eq!(Whose::of(&parts, 64, true).unwrap(), Whose::Subject(Subject::new("alice")));
+/// # Ok::<_, http::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whose {
+    /// Those of a subject.
+    Subject(Subject),
+    /// Those of all clients without a subject at an address.
+    Client(IpAddr),
+    /// Not known before the first message. If that names nobody, those at an address, where one is known.
+    Awaited(Option<IpAddr>),
+}
+
+impl Whose {
+    /// Whose limit a handshake counts against. `ipv6_prefix` is that of [`ClientAddr::network`]. Where a subject is
+    /// `required`, clients without one are refused, but for those that are awaited.
+    ///
+    /// # Errors
+    ///
+    /// 403 ([`Kind::SUBJECT_MISSING`]) for a client without the subject that is required, or whose credentials name none
+    /// where its address is not known either. A wiring error where no layer outside could have found a subject or an
+    /// address, and for anonymous clients whose address is not known.
+    pub fn of(parts: &Parts, ipv6_prefix: u8, required: bool) -> Result<Self, Refusal> {
+        if let Some(subject) = Self::known(parts) {
+            return Ok(Self::Subject(subject));
+        }
+        let client = parts.extensions.get::<ClientAddr>().map(|client| client.network(ipv6_prefix));
+        match (parts.extensions.get::<NoSubject>(), client) {
+            (Some(NoSubject::Awaited), client) => Ok(Self::Awaited(client)),
+            (None, None) => Err(Refusal::wiring(NOBODY_SAYS)),
+            _ if required => Err(missing()),
+            (_, Some(client)) => Ok(Self::Client(client)),
+            (Some(NoSubject::Anonymous), None) => Err(Refusal::wiring(NOWHERE)),
+            (Some(NoSubject::Nameless), None) => Err(nameless()),
+        }
+    }
+
+    /// The subject, as the connection knows it, or as a layer has put it into the request.
+    pub fn known(parts: &Parts) -> Option<Subject> {
+        #[cfg(feature = "guard")]
+        if let Some(subject) = parts.extensions.get::<crate::Connection>().and_then(crate::Connection::subject) {
+            return Some(subject);
+        }
+        parts.extensions.get().cloned()
+    }
+
+    /// The close frame for a connection whose first message named nobody, where that is not enough: a subject is
+    /// required, or no address is known by which to count it.
+    pub fn unknown(required: bool) -> CloseFrame {
+        if !required {
+            observe::warn_once(NAMELESS);
+        }
+        CloseFrame::new(CloseCode::FORBIDDEN, NOBODY)
+    }
+}
+
+const NOBODY: &str = "nobody is signed in";
+
+fn missing() -> Refusal {
+    let close = CloseFrame::new(CloseCode::FORBIDDEN, NOBODY);
+    Refusal::new(Kind::SUBJECT_MISSING, http::StatusCode::FORBIDDEN).close(close).sentence(NOBODY)
+}
+
+/// It is the client's credentials that lack something, and yet whoever composed the layers can mend it.
+fn nameless() -> Refusal {
+    observe::warn_once(NAMELESS);
+    missing().sentence("the credentials name no subject")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_no_subject_is_counted_by_address_or_refused() {
+        use NoSubject::{Anonymous, Awaited, Nameless};
+        let address = IpAddr::from([192, 0, 2, 1]);
+        let client = || Ok(Whose::Client(address));
+        let (wiring, missing) = (|| Err("wiring"), || Err("subject_missing"));
+        for (why, known, optional, required) in [
+            (None, true, client(), missing()),
+            (None, false, wiring(), wiring()),
+            (Some(Anonymous), true, client(), missing()),
+            (Some(Anonymous), false, wiring(), missing()),
+            (Some(Nameless), true, client(), missing()),
+            (Some(Nameless), false, missing(), missing()),
+            (Some(Awaited), true, Ok(Whose::Awaited(Some(address))), Ok(Whose::Awaited(Some(address)))),
+            (Some(Awaited), false, Ok(Whose::Awaited(None)), Ok(Whose::Awaited(None))),
+        ] {
+            let mut parts = http::Request::new(()).into_parts().0;
+            why.map(|why| parts.extensions.insert(why));
+            known.then(|| parts.extensions.insert(ClientAddr(address)));
+            for (expected, require) in [(optional, false), (required, true)] {
+                let found = Whose::of(&parts, 64, require).map_err(|refusal| refusal.kind().as_str());
+                assert_eq!(found, expected, "{why:?}, address {known}, required {require}");
+                parts.extensions.insert(Subject::new("alice"));
+                let named = Whose::of(&parts, 64, require).unwrap();
+                assert_eq!(named, Whose::Subject(Subject::new("alice")));
+                parts.extensions.remove::<Subject>();
+            }
+        }
+    }
+}
