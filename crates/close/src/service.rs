@@ -6,10 +6,13 @@ use std::{
 };
 
 use http::{Request, Response};
-use portcullis_core::{handshake::is_handshake, upgrade};
+use portcullis_core::{handshake::is_handshake, observe, refusal::note_rendering, upgrade};
 use tower_service::Service;
 
 use crate::{accept::Handshake, future::ResponseFuture, settings::Settings};
+
+const INSIDE: &str = "`CloseLayer` stands inside of layers that refuse handshakes: what they refuse is a bare status, of \
+                      which a browser shows its page 1006 and no reason. Put it outermost";
 
 /// The service of [`CloseLayer`](crate::CloseLayer).
 #[derive(Debug, Clone)]
@@ -40,6 +43,9 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
         let handshake = is_handshake(&parts).then(|| Handshake::of(&parts));
+        if handshake.is_some() && !note_rendering(&mut parts) {
+            observe::warn_once(INSIDE);
+        }
         // Any other request loses its upgrade, as in front of every layer that guards.
         let guarded = match upgrade::enter(&mut parts) {
             Ok(guarded) => guarded,

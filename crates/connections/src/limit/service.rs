@@ -9,6 +9,7 @@ use std::{
 use http::{Request, Response};
 use portcullis_core::{
     Connection,
+    refusal::note_refusing,
     upgrade::{self, ResponseFuture},
 };
 use tower_service::Service;
@@ -50,6 +51,9 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let Self { inner, settings, pool } = self;
-        upgrade::call(inner, request, |guarded, parts| admit(settings, pool, parts, guarded))
+        upgrade::call(inner, request, |guarded, parts| {
+            note_refusing(parts);
+            admit(settings, pool, parts, guarded)
+        })
     }
 }

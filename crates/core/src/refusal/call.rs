@@ -3,7 +3,7 @@
 use http::{Request, request::Parts};
 use tower_service::Service;
 
-use super::{Refusal, ResponseFuture};
+use super::{Refusal, ResponseFuture, note_refusing};
 use crate::handshake;
 
 /// Calls a service, unless the request is a handshake that `admit` refuses. `admit` is asked about handshakes alone, and
@@ -36,10 +36,11 @@ where
     S: Service<Request<B>>,
 {
     let (mut parts, body) = request.into_parts();
-    if handshake::is_handshake(&parts)
-        && let Err(refusal) = admit(&mut parts)
-    {
-        return ResponseFuture::refused(refusal.over(parts.version));
+    if handshake::is_handshake(&parts) {
+        note_refusing(&mut parts);
+        if let Err(refusal) = admit(&mut parts) {
+            return ResponseFuture::refused(refusal.over(parts.version));
+        }
     }
     ResponseFuture::inner(inner.call(Request::from_parts(parts, body)))
 }

@@ -45,9 +45,17 @@ mod call;
 mod client;
 mod future;
 mod kind;
+mod order;
 mod reason;
 #[cfg(feature = "axum")]
 mod render;
 mod whose;
 
-pub use self::{call::call, future::ResponseFuture, kind::Kind, reason::Refusal, whose::Whose};
+pub use self::{
+    call::call,
+    future::ResponseFuture,
+    kind::Kind,
+    order::{note_refusing, note_rendering},
+    reason::Refusal,
+    whose::Whose,
+};

@@ -9,7 +9,10 @@ use std::{
 };
 
 use http::{Method, Version, request::Parts};
-use portcullis_core::{identity::OriginChecked, refusal::Refusal};
+use portcullis_core::{
+    identity::OriginChecked,
+    refusal::{Refusal, note_refusing},
+};
 
 use super::{
     enter::{Admitted, Entry, enter, refuse, refuse_as},
@@ -50,6 +53,7 @@ pub(crate) fn begin<T>(settings: &Arc<Settings<T>>, parts: &mut Parts) -> Next<T
 where
     T: Send + Sync + 'static,
 {
+    note_refusing(parts);
     let (haul, outcome) = settings.take(parts);
     let unchecked = haul.ambient && parts.extensions.get::<OriginChecked>().is_none();
     if unchecked {
