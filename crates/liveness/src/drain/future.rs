@@ -33,12 +33,8 @@ impl<F> ResponseFuture<F> {
     }
 
     /// `cut` wakes when a handshake has run out of time.
-    pub(super) fn new(
-        future: upgrade::ResponseFuture<F>,
-        cut: Option<OwnedNotified>,
-        settings: &Arc<Settings>,
-    ) -> Self {
-        let settings = cut.is_some().then(|| settings.clone());
+    pub(super) fn new(future: upgrade::ResponseFuture<F>, cut: Option<OwnedNotified>, settings: Arc<Settings>) -> Self {
+        let settings = cut.is_some().then_some(settings);
         Self { future, cut, settings }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
-use portcullis_core::{CloseCode, CloseFrame, Connections};
+use portcullis_core::{CloseFrame, Connections};
 
 use super::{
     drained::Drained,
@@ -18,7 +18,6 @@ use super::{
 #[derive(Clone)]
 #[must_use]
 pub struct Drain {
-    settings: Arc<Settings>,
     state: Arc<State>,
 }
 
@@ -34,18 +33,18 @@ impl Drain {
     /// A drain of all connections in a registry, and of those that come through the drain's layer, which puts them there.
     /// A route of the registry's that has not got that layer admits handshakes to the end.
     pub fn of(connections: Connections) -> Self {
-        Self { settings: Arc::default(), state: Arc::new(State::new(connections)) }
+        Self { state: Arc::new(State::new(connections)) }
     }
 
     /// What the clients read. 1012, "service restarts", by default. It should be one that they retry on, such as 1001,
-    /// 1012 or 1013.
+    /// 1012 or 1013. Takes precedence over [`going_away`](Self::going_away), whatever the order of calls.
     pub fn frame(self, frame: CloseFrame) -> Self {
-        self.set(|settings| settings.frame = frame)
+        self.set(|settings| settings.frame = Some(frame))
     }
 
     /// 1001, "going away": the server does not come back.
     pub fn going_away(self) -> Self {
-        self.frame(CloseFrame::new(CloseCode::GOING_AWAY, "going away"))
+        self.set(|settings| settings.going_away = true)
     }
 
     /// The time over which the closes are spread. 5 s by default; at most half of the deadline.
@@ -78,14 +77,16 @@ impl Drain {
         self.set(|settings| settings.retry_after = time)
     }
 
-    fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
-        change(Arc::make_mut(&mut self.settings));
+    /// A setting is the drain's, and so holds for handles and layers that were made before.
+    fn set(self, change: impl FnOnce(&mut Settings)) -> Self {
+        self.state.change(change);
         self
     }
 
-    /// The layer. It has the settings of this handle: make it when they are complete.
+    /// The layer. When it, its clones and the services that it made are gone while connections are alive, and the drain
+    /// has not begun, a warning says so: a server that just ends resets them all.
     pub fn layer(&self) -> DrainLayer {
-        DrainLayer::new(self.settings.clone(), self.state.clone())
+        DrainLayer::new(self.state.serve())
     }
 
     /// The connections that are, or would be, drained.
@@ -124,7 +125,7 @@ impl Drain {
             if drain.state.is_over() {
                 return drain.drained().await;
             }
-            run(&drain.settings, &drain.state).await
+            run(&drain.state.settings(), &drain.state).await
         }
     }
 
@@ -170,6 +171,10 @@ impl Default for Drain {
 
 impl fmt::Debug for Drain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Drain").field("stage", &*self.state.stage.borrow()).finish_non_exhaustive()
+        let settings = self.state.settings();
+        f.debug_struct("Drain")
+            .field("stage", &*self.state.stage.borrow())
+            .field("settings", &settings)
+            .finish_non_exhaustive()
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tower_layer::Layer;
 
-use super::{service::DrainService, settings::Settings, state::State};
+use super::{served::Served, service::DrainService};
 
 /// The layer of [`Drain::layer`](crate::Drain::layer): refuses handshakes once the drain has begun, and knows the
 /// connections of those before.
@@ -13,13 +13,12 @@ use super::{service::DrainService, settings::Settings, state::State};
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct DrainLayer {
-    settings: Arc<Settings>,
-    state: Arc<State>,
+    served: Arc<Served>,
 }
 
 impl DrainLayer {
-    pub(super) fn new(settings: Arc<Settings>, state: Arc<State>) -> Self {
-        Self { settings, state }
+    pub(super) fn new(served: Arc<Served>) -> Self {
+        Self { served }
     }
 }
 
@@ -27,6 +26,6 @@ impl<S> Layer<S> for DrainLayer {
     type Service = DrainService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        DrainService::new(inner, self.settings.clone(), self.state.clone())
+        DrainService::new(inner, self.served.clone())
     }
 }

@@ -58,6 +58,7 @@ mod future;
 pub(crate) mod handle;
 pub(crate) mod layer;
 mod run;
+mod served;
 mod service;
 mod settings;
 mod spread;

@@ -53,11 +53,12 @@ fn watch(connections: &[Connection]) -> (Count, Count) {
 /// Closes them, one after another.
 async fn tell(connections: &[Connection], settings: &Settings) {
     let (random, began) = (RandomState::new(), Instant::now());
+    let frame = settings.frame();
     let window = settings.window.min(settings.deadline / 2);
     let draw = |connection: &&Connection| random.hash_one(connection.id());
     for (moment, connection) in spread(connections.iter().collect(), window, draw) {
         sleep_until(began + moment).await;
-        connection.close_patiently(settings.frame.clone(), settings.quiet, settings.grace);
+        connection.close_patiently(frame.clone(), settings.quiet, settings.grace);
     }
 }
 

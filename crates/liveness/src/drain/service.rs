@@ -6,22 +6,21 @@ use std::{
 };
 
 use http::{Request, Response};
-use portcullis_core::{handshake, upgrade};
+use portcullis_core::{handshake, refusal::note_refusing, upgrade};
 use tower_service::Service;
 
-use super::{future::ResponseFuture, settings::Settings, state::State};
+use super::{future::ResponseFuture, served::Served};
 
 /// The service of [`DrainLayer`](crate::DrainLayer).
 #[derive(Debug, Clone)]
 pub struct DrainService<S> {
     inner: S,
-    settings: Arc<Settings>,
-    state: Arc<State>,
+    served: Arc<Served>,
 }
 
 impl<S> DrainService<S> {
-    pub(super) fn new(inner: S, settings: Arc<Settings>, state: Arc<State>) -> Self {
-        Self { inner, settings, state }
+    pub(super) fn new(inner: S, served: Arc<Served>) -> Self {
+        Self { inner, served }
     }
 }
 
@@ -39,13 +38,15 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let Self { inner, settings, state } = self;
-        let (parts, body) = request.into_parts();
+        let Self { inner, served } = self;
+        let (state, settings) = (&served.0, served.0.settings());
+        let (mut parts, body) = request.into_parts();
         // Before anything is set up for it, as many may be refused.
         if handshake::is_handshake(&parts) && state.has_begun() {
             state.turn_away(&parts);
             return ResponseFuture::refused(settings.refusal());
         }
+        note_refusing(&mut parts);
         let mut cut = None;
         let future = upgrade::call(inner, Request::from_parts(parts, body), |guarded, parts| {
             cut = state.admit(guarded.connection());

@@ -10,7 +10,8 @@ use portcullis_core::{
 
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
-    pub(super) frame: CloseFrame,
+    pub(super) frame: Option<CloseFrame>,
+    pub(super) going_away: bool,
     pub(super) window: Duration,
     pub(super) quiet: Duration,
     pub(super) grace: Duration,
@@ -21,7 +22,8 @@ pub(super) struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            frame: CloseFrame::new(CloseCode::SERVICE_RESTART, "service restarts"),
+            frame: None,
+            going_away: false,
             window: Duration::from_secs(5),
             quiet: Duration::from_millis(500),
             grace: Duration::from_secs(5),
@@ -32,9 +34,19 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// What the clients read.
+    pub(super) fn frame(&self) -> CloseFrame {
+        let (code, reason) = if self.going_away {
+            (CloseCode::GOING_AWAY, "going away")
+        } else {
+            (CloseCode::SERVICE_RESTART, "service restarts")
+        };
+        self.frame.clone().unwrap_or_else(|| CloseFrame::new(code, reason))
+    }
+
     /// Why a handshake is refused.
     pub(super) fn refusal(&self) -> Refusal {
-        let refusal = Refusal::new(Kind::DRAINING, StatusCode::SERVICE_UNAVAILABLE).close(self.frame.clone());
+        let refusal = Refusal::new(Kind::DRAINING, StatusCode::SERVICE_UNAVAILABLE).close(self.frame());
         refusal.retry_after(self.retry_after).sentence("this server is shutting down")
     }
 }

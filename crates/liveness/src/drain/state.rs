@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError, RwLock, Weak,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -12,11 +12,14 @@ use http::request::Parts;
 use portcullis_core::{Connection, Connections};
 use tokio::sync::{Notify, futures::OwnedNotified, watch};
 
-use super::{count::Count, drained::Drained};
+use super::{count::Count, drained::Drained, served::Served, settings::Settings};
 
 #[derive(Default)]
 pub(super) struct State {
     pub(super) connections: Connections,
+    /// Of all handles and layers, whichever they were said to.
+    settings: RwLock<Arc<Settings>>,
+    served: Mutex<Weak<Served>>,
     pub(super) stage: watch::Sender<Stage>,
     refused: AtomicU64,
     /// Refused handshakes whose clients are being told why.
@@ -36,6 +39,24 @@ pub(super) enum Stage {
 impl State {
     pub(super) fn new(connections: Connections) -> Self {
         Self { connections, ..Self::default() }
+    }
+
+    pub(super) fn settings(&self) -> Arc<Settings> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn change(&self, change: impl FnOnce(&mut Settings)) {
+        change(Arc::make_mut(&mut self.settings.write().unwrap_or_else(PoisonError::into_inner)));
+    }
+
+    /// What all layers and services of the drain hold together.
+    pub(super) fn serve(self: &Arc<Self>) -> Arc<Served> {
+        let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        served.upgrade().unwrap_or_else(|| {
+            let new = Arc::new(Served(self.clone()));
+            *served = Arc::downgrade(&new);
+            new
+        })
     }
 
     pub(super) fn has_begun(&self) -> bool {
