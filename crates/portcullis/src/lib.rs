@@ -7,6 +7,28 @@
 //! vocabulary and the guarded connection of `portcullis-core` are always here. A library that needs one layer should
 //! take that layer's crate.
 //!
+//! # Proof in the handler
+//!
+//! A layer guards the routes that it was put around, and a route that was forgotten looks the same from outside. axum's
+//! `Router::layer` covers the routes that were added *before* it. Take [`Connection`] in every handler that upgrades
+//! (feature `axum`): where no layer guards the connection, the handler is not called, and the answer is a 500.
+//!
+#![cfg_attr(feature = "axum", doc = "```")]
+#![cfg_attr(not(feature = "axum"), doc = "```ignore")]
+//! use axum::{Router, extract::ws::WebSocketUpgrade, response::Response, routing::any};
+//! use portcullis::{Connection, GuardLayer};
+//!
+//! async fn upgrade(upgrade: WebSocketUpgrade, _proof: Connection) -> Response {
+//!     upgrade.on_upgrade(async |_| ())
+//! }
+//!
+//! let app = Router::new()
+//!     .route("/guarded", any(upgrade))
+//!     .layer(GuardLayer::new())
+//!     .route("/forgotten", any(upgrade)); // answers every handshake with a 500
+//! # let _: Router = app;
+//! ```
+//!
 //! # Testing your application
 //!
 //! - What a handler means by an error is a value: `assert_eq!(error.into_close().to_string(), "1008 muted")`.

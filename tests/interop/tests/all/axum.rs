@@ -10,6 +10,7 @@ use futures_util::{SinkExt, StreamExt};
 use http::Request;
 use interop::{
     handlers::{echo, limited, upgrade},
+    pipe,
     wire::{self, Seen, Wire, serve},
 };
 use portcullis_core::{Connection, GuardLayer};
@@ -142,4 +143,18 @@ async fn framing_rules_close_with_1002_and_name_the_rule() {
         wire.write(bytes).await;
         assert_eq!(wire.next().await, Seen::Close(1002, rule.into()), "{bytes:?}");
     }
+}
+
+#[tokio::test]
+async fn a_route_that_was_added_behind_the_layers_is_refused_where_the_handler_wants_a_proof() {
+    let proven = any(async |up: WebSocketUpgrade, _: Connection| up.on_upgrade(async |_| ()));
+    let unproven = any(async |up: WebSocketUpgrade| up.on_upgrade(async |_| ()));
+    let app = Router::new().route("/before", proven.clone()).layer(GuardLayer::new());
+    let app = app.route("/behind", proven).route("/unproven", unproven);
+    for (path, status) in [("/before", 101), ("/unproven", 101), ("/behind", 500)] {
+        assert_eq!(pipe::status(&app, path, "").await, status, "{path}");
+    }
+    let answer = String::from_utf8(pipe::answer(&app, "/behind", "").await.into_body().to_vec()).unwrap();
+    let said = answer.contains("`Router::layer` covers the routes that were added before it");
+    assert_eq!(said, cfg!(debug_assertions), "{answer}");
 }
