@@ -1,6 +1,6 @@
 //! Which close frame a refused handshake maps to.
 
-use std::{borrow::Cow, collections::HashMap, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 use portcullis_core::{
@@ -22,8 +22,8 @@ pub(crate) enum Preset {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Table {
     pub(crate) preset: Preset,
-    pub(crate) kinds: HashMap<Kind, CloseCode>,
-    pub(crate) statuses: HashMap<StatusCode, CloseCode>,
+    pub(crate) kinds: BTreeMap<Kind, CloseCode>,
+    pub(crate) statuses: BTreeMap<StatusCode, CloseCode>,
 }
 
 impl Table {

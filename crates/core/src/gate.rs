@@ -96,6 +96,10 @@ impl Gate {
 
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate").field("within", &self.within).field("at_most", &self.at_most).finish_non_exhaustive()
+        f.debug_struct("Gate")
+            .field("within", &self.within)
+            .field("at_most", &self.at_most)
+            .field("late", &self.late)
+            .finish_non_exhaustive()
     }
 }

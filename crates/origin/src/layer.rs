@@ -13,7 +13,7 @@ use tower_layer::Layer;
 use crate::{
     origin::{InvalidOrigin, Origin, parse_authority},
     pattern::Origins,
-    policy::{Absent, Policy, http_scheme},
+    policy::{Policy, http_scheme},
     service::OriginCheck,
 };
 
@@ -111,14 +111,15 @@ impl OriginLayer {
         self.set(|policy| policy.file = true)
     }
 
-    /// Allows handshakes without an origin, with cookies too.
+    /// Allows handshakes without an origin, with cookies too. [`deny_absent`](Self::deny_absent) takes precedence, whatever
+    /// the order of calls.
     pub fn allow_absent(self) -> Self {
-        self.set(|policy| policy.absent = Absent::Allow)
+        self.set(|policy| policy.allow_absent = true)
     }
 
     /// Refuses handshakes without an origin.
     pub fn deny_absent(self) -> Self {
-        self.set(|policy| policy.absent = Absent::Deny)
+        self.set(|policy| policy.deny_absent = true)
     }
 
     /// Allows only these hosts, as `host` (with any port) or `host:port`: against DNS rebinding. With an empty list nobody

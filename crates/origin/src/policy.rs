@@ -22,18 +22,10 @@ use crate::{
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// What is done about a handshake without `Origin`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Absent {
-    Allow,
-    #[default]
-    UnlessCookies,
-    Deny,
-}
-
 type Closure = Arc<dyn Fn(&Origin, &Parts) -> bool + Send + Sync>;
 
 #[derive(Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting, kept as it was said")]
 pub(crate) struct Policy {
     pub(crate) list: Origins,
     pub(crate) same_origin: bool,
@@ -41,7 +33,9 @@ pub(crate) struct Policy {
     pub(crate) any: bool,
     pub(crate) null: bool,
     pub(crate) file: bool,
-    pub(crate) absent: Absent,
+    pub(crate) allow_absent: bool,
+    /// Goes before the other.
+    pub(crate) deny_absent: bool,
     pub(crate) scheme: Option<String>,
     pub(crate) hosts: Option<Vec<(String, Option<u16>)>>,
     pub(crate) closures: Vec<Closure>,
@@ -83,11 +77,7 @@ impl Policy {
     }
 
     fn absent(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let refused = match self.absent {
-            Absent::Allow => false,
-            Absent::UnlessCookies => headers.contains_key(COOKIE),
-            Absent::Deny => true,
-        };
+        let refused = self.deny_absent || (!self.allow_absent && headers.contains_key(COOKIE));
         if is_cross_site(headers) {
             let sentence = "The handshake was refused: it has no Origin header, and says that it is cross-site.";
             return Err(refuse(Kind::ABSENT_ORIGIN, sentence.into()));
@@ -188,9 +178,18 @@ fn refuse(kind: Kind, sentence: String) -> Refusal {
 
 impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { list, same_origin, any, null, file, allow_absent, deny_absent, scheme, hosts, closures } = self;
         f.debug_struct("Policy")
-            .field("list", &self.list)
-            .field("same_origin", &self.same_origin)
-            .finish_non_exhaustive()
+            .field("list", list)
+            .field("same_origin", same_origin)
+            .field("any", any)
+            .field("null", null)
+            .field("file", file)
+            .field("allow_absent", allow_absent)
+            .field("deny_absent", deny_absent)
+            .field("scheme", scheme)
+            .field("hosts", hosts)
+            .field("closures", &closures.len())
+            .finish()
     }
 }

@@ -1,6 +1,6 @@
 //! The builder, in which what a layer is told becomes settings.
 
-use std::{hash::Hash, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{fmt, hash::Hash, num::NonZeroU32, sync::Arc, time::Duration};
 
 use http::request::Parts;
 use portcullis_core::{CloseFrame, policy::Policy, refusal::Refusal};
@@ -20,7 +20,7 @@ use crate::{
 /// Limits what clients send. The crate's page says what is counted and what the defaults are.
 ///
 /// Clones, and what [`layer`](Layer::layer) makes of them, share the quotas of keys.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use]
 pub struct MessageRateLayer {
     settings: Settings,
@@ -58,10 +58,11 @@ impl MessageRateLayer {
     ///
     /// # Panics
     ///
-    /// If `messages` is zero.
+    /// If `messages` is zero, or in a layer of [`bytes`](Self::bytes), which has no quota of messages.
     #[track_caller]
     pub fn burst(self, messages: u32) -> Self {
         let burst = count(messages);
+        assert!(self.settings.messages.is_some(), "a limit of bytes has no burst of messages");
         self.set(|settings| settings.messages = settings.messages.map(|quota| quota.allow_burst(burst)))
     }
 
@@ -87,8 +88,13 @@ impl MessageRateLayer {
 
     /// All connections of one subject share the quotas. Those without a subject share them by client address, which a
     /// layer outside must have found.
+    ///
+    /// # Panics
+    ///
+    /// If another scope was set before.
+    #[track_caller]
     pub fn per_subject(self) -> Self {
-        self.set(|settings| settings.scope = Scope::Subject { required: false })
+        self.count_by(Scope::Subject { required: false })
     }
 
     /// All connections of one subject share the quotas, and clients without one are refused with 403. Of those that say
@@ -100,8 +106,13 @@ impl MessageRateLayer {
     }
 
     /// All connections of one client address share the quotas, which a layer outside must have found.
+    ///
+    /// # Panics
+    ///
+    /// If another scope was set before.
+    #[track_caller]
     pub fn per_client_ip(self) -> Self {
-        self.set(|settings| settings.scope = Scope::Client)
+        self.count_by(Scope::Client)
     }
 
     /// How many leading bits of an IPv6 address name a client. 64 by default: one client has all addresses behind them.
@@ -116,14 +127,24 @@ impl MessageRateLayer {
     }
 
     /// All connections with the same key share the quotas. One without a key has them for itself.
+    ///
+    /// # Panics
+    ///
+    /// If another scope was set before.
+    #[track_caller]
     pub fn per_key<K: Hash>(self, key: impl Fn(&Parts) -> Option<K> + Send + Sync + 'static) -> Self {
         let key = move |parts: &Parts, secret: &Secret| key(parts).map(|key| custom(secret, &key));
-        self.set(|settings| settings.scope = Scope::Custom(Arc::new(key)))
+        self.count_by(Scope::Custom(Arc::new(key)))
     }
 
     /// All connections share the quotas.
+    ///
+    /// # Panics
+    ///
+    /// If another scope was set before.
+    #[track_caller]
     pub fn global(self) -> Self {
-        self.set(|settings| settings.scope = Scope::Global)
+        self.count_by(Scope::Global)
     }
 
     /// How many keys are remembered. 1,000,000 by default, of about a hundred bytes each; an eighth of the room is set
@@ -176,6 +197,12 @@ impl MessageRateLayer {
         self.settings.messages
     }
 
+    #[track_caller]
+    fn count_by(mut self, scope: Scope) -> Self {
+        self.settings.count_by(scope);
+        self.set(|_| {})
+    }
+
     /// State that is shared begins anew: layers are configured before they are used.
     fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(&mut self.settings);
@@ -202,6 +229,12 @@ impl MessageRateLayer {
 #[track_caller]
 fn count(cells: u32) -> NonZeroU32 {
     NonZeroU32::new(cells).expect("a rate or a burst is at least one")
+}
+
+impl fmt::Debug for MessageRateLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageRateLayer").field("settings", &self.settings).finish_non_exhaustive()
+    }
 }
 
 impl<S> Layer<S> for MessageRateLayer {

@@ -1,6 +1,8 @@
 //! What a layer was told, kept as it was said. What several settings mean together is resolved when the shared state is
 //! built, so that no call of the builder undoes another.
 
+use std::mem::discriminant;
+
 use portcullis_quota::{ByteQuota, Meter, Quota, sixty_four_times};
 
 use crate::{
@@ -16,8 +18,8 @@ pub(crate) struct Settings {
     pub(crate) control: Option<Quota>,
     /// By default 64 times that of messages.
     pub(crate) continuations: Option<Quota>,
-    /// The last that was set.
-    pub(crate) scope: Scope,
+    /// By default each connection's own.
+    pub(crate) scope: Option<Scope>,
     pub(crate) require_subject: bool,
     pub(crate) ipv6_prefix: u8,
     pub(crate) most_keys: usize,
@@ -32,12 +34,20 @@ impl Settings {
             bytes,
             control,
             continuations: None,
-            scope: Scope::Connection,
+            scope: None,
             require_subject: false,
             ipv6_prefix: 64,
             most_keys: 1_000_000,
             enforcement: Enforcement::default(),
         }
+    }
+
+    /// Sets the scope. Two of them contradict each other.
+    #[track_caller]
+    pub(crate) fn count_by(&mut self, scope: Scope) {
+        let other = self.scope.as_ref().is_some_and(|other| discriminant(other) != discriminant(&scope));
+        assert!(!other, "messages are counted by one thing: use a layer for each");
+        self.scope = Some(scope);
     }
 
     pub(crate) fn meters(&self) -> Meters {
@@ -52,6 +62,9 @@ impl Settings {
 
     /// The scope that counts. A required subject is a restriction: no other scope lifts it.
     pub(crate) fn scope(&self) -> Scope {
-        if self.require_subject { Scope::Subject { required: true } } else { self.scope.clone() }
+        if self.require_subject {
+            return Scope::Subject { required: true };
+        }
+        self.scope.clone().unwrap_or(Scope::Connection)
     }
 }

@@ -22,7 +22,7 @@ pub fn running() -> Running {
         if let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() {
             tokio::spawn(async move {
                 let _socket = upgrade.await;
-                tokio::time::sleep(std::time::Duration::from_secs(3600)).await;
+                tokio::time::sleep(std::time::Duration::from_hours(1)).await;
             });
         }
         let mut response = Response::new(Body::default());

@@ -42,9 +42,9 @@ impl Settings {
         if !self.trusts(peer) {
             return peer;
         }
-        match &self.source {
+        match self.source() {
             Source::Forwarded => self.walk(peer, &forwarded::forwarded(headers)),
-            Source::List(name) => self.walk(peer, &forwarded::listed(headers, name)),
+            Source::List(name) => self.walk(peer, &forwarded::listed(headers, &name)),
         }
     }
 

@@ -66,18 +66,34 @@ impl ClientIpLayer {
     }
 
     /// Reads `Forwarded` (RFC 7239) instead of `X-Forwarded-For`.
+    ///
+    /// # Panics
+    ///
+    /// If another header was named before.
+    #[track_caller]
     pub fn forwarded(self) -> Self {
-        self.set(|settings| settings.source = Source::Forwarded)
+        self.read(Source::Forwarded)
     }
 
     /// Reads another header of addresses, such as one that a CDN sets.
+    ///
+    /// # Panics
+    ///
+    /// If another header was named before.
+    #[track_caller]
     pub fn header(self, name: HeaderName) -> Self {
-        self.set(|settings| settings.source = Source::List(name))
+        self.read(Source::List(name))
     }
 
     /// The decision, as a plain function.
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         self.settings.client(peer, headers)
+    }
+
+    #[track_caller]
+    fn read(mut self, source: Source) -> Self {
+        Arc::make_mut(&mut self.settings).read(source);
+        self
     }
 
     fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {

@@ -10,19 +10,14 @@ pub(super) struct Settings {
     /// Ordered, and without overlaps.
     trusted: Vec<IpNet>,
     pub(super) everyone: bool,
-    pub(super) source: Source,
+    /// By default `X-Forwarded-For`.
+    source: Option<Source>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Source {
     Forwarded,
     List(HeaderName),
-}
-
-impl Default for Source {
-    fn default() -> Self {
-        Self::List(HeaderName::from_static("x-forwarded-for"))
-    }
 }
 
 /// A text that is neither a network, such as `10.0.0.0/8`, nor an address; or networks that are all there are.
@@ -55,6 +50,18 @@ impl Error for InvalidNetwork {}
 impl Settings {
     pub(super) fn trusts(&self, address: IpAddr) -> bool {
         self.everyone || self.trusted.iter().any(|network| network.contains(&address))
+    }
+
+    /// Sets what is read. Two headers contradict each other.
+    #[track_caller]
+    pub(super) fn read(&mut self, source: Source) {
+        let other = self.source.as_ref().is_some_and(|other| *other != source);
+        assert!(!other, "the client's address is read from one header");
+        self.source = Some(source);
+    }
+
+    pub(super) fn source(&self) -> Source {
+        self.source.clone().unwrap_or_else(|| Source::List(HeaderName::from_static("x-forwarded-for")))
     }
 
     /// Trusts these too, unless that makes all addresses of a version.

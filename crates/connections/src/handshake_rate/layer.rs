@@ -66,8 +66,13 @@ impl HandshakeRateLayer {
     }
 
     /// Each client address has the quota for itself. A layer outside must have found it.
+    ///
+    /// # Panics
+    ///
+    /// If another scope was set before.
+    #[track_caller]
     pub fn per_client_ip(self) -> Self {
-        self.set(|settings| settings.scope = Scope::Client)
+        self.count_by(Scope::Client)
     }
 
     /// How many leading bits of an IPv6 address name a client. 64 by default.
@@ -83,8 +88,13 @@ impl HandshakeRateLayer {
 
     /// Each subject has the quota for itself, and so has each client address, which a layer outside must have found, for
     /// all clients without a subject.
+    ///
+    /// # Panics
+    ///
+    /// If another scope was set before.
+    #[track_caller]
     pub fn per_subject(self) -> Self {
-        self.set(|settings| settings.scope = Scope::Subject)
+        self.count_by(Scope::Subject)
     }
 
     /// Each subject has the quota for itself, and clients without one are refused with 403, but for those that say who
@@ -95,8 +105,13 @@ impl HandshakeRateLayer {
     }
 
     /// Each key has the quota for itself. Without a key a handshake is not counted.
+    ///
+    /// # Panics
+    ///
+    /// If another scope was set before.
+    #[track_caller]
     pub fn per_key(self, key: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
-        self.set(|settings| settings.scope = Scope::Custom(Arc::new(key)))
+        self.count_by(Scope::Custom(Arc::new(key)))
     }
 
     /// Refuses nobody.
@@ -113,6 +128,12 @@ impl HandshakeRateLayer {
         admit(&self.settings, &self.rate, parts, now)
     }
 
+    #[track_caller]
+    fn count_by(mut self, scope: Scope) -> Self {
+        self.settings.count_by(scope);
+        self
+    }
+
     fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(&mut self.settings);
         self
@@ -126,7 +147,10 @@ fn count(cells: u32) -> NonZeroU32 {
 
 impl fmt::Debug for HandshakeRateLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HandshakeRateLayer").field("quota", &self.quota).finish_non_exhaustive()
+        f.debug_struct("HandshakeRateLayer")
+            .field("quota", &self.quota)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 

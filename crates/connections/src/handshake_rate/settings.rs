@@ -1,6 +1,6 @@
 //! Whose handshakes are counted together, and how one too many is refused.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, mem::discriminant, sync::Arc, time::Duration};
 
 use http::{StatusCode, request::Parts};
 use portcullis_core::{
@@ -22,7 +22,8 @@ pub(super) enum Scope {
 
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
-    pub(super) scope: Scope,
+    /// By default the whole server's.
+    pub(super) scope: Option<Scope>,
     pub(super) require_subject: bool,
     pub(super) ipv6_prefix: u8,
     pub(super) report_only: bool,
@@ -30,11 +31,19 @@ pub(super) struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { scope: Scope::Global, require_subject: false, ipv6_prefix: 64, report_only: false }
+        Self { scope: None, require_subject: false, ipv6_prefix: 64, report_only: false }
     }
 }
 
 impl Settings {
+    /// Sets the scope. Two of them contradict each other.
+    #[track_caller]
+    pub(super) fn count_by(&mut self, scope: Scope) {
+        let other = self.scope.as_ref().is_some_and(|other| discriminant(other) != discriminant(&scope));
+        assert!(!other, "handshakes are counted by one thing: use a layer for each");
+        self.scope = Some(scope);
+    }
+
     /// Whose rate a handshake counts against, if anyone's.
     pub(super) fn key(&self, parts: &Parts, secret: &Secret) -> Result<Option<Key>, Refusal> {
         let address = || ClientAddr::network_of(parts, self.ipv6_prefix);
@@ -53,7 +62,7 @@ impl Settings {
 
     /// The scope that counts. A required subject is a restriction: no other scope lifts it.
     fn scope(&self) -> &Scope {
-        if self.require_subject { &Scope::Subject } else { &self.scope }
+        if self.require_subject { &Scope::Subject } else { self.scope.as_ref().unwrap_or(&Scope::Global) }
     }
 
     /// Against whom a plain request counts that is not authenticated, if anybody is known to have sent it. A quota of the

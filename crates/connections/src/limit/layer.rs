@@ -148,6 +148,9 @@ impl<S> Layer<S> for ConnectionLimitLayer {
 
 impl fmt::Debug for ConnectionLimitLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConnectionLimitLayer").field("live", &self.live()).finish_non_exhaustive()
+        f.debug_struct("ConnectionLimitLayer")
+            .field("live", &self.live())
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,6 @@
 //! Which limits a handshake counts against, and how it is refused where one is reached.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::{StatusCode, request::Parts};
 use portcullis_core::{
@@ -108,5 +108,23 @@ impl Settings {
         if let Some(announce) = &self.on_high_water {
             announce(live, most);
         }
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("global", &self.global)
+            .field("client", &self.client)
+            .field("subject", &self.subject)
+            .field("key", &self.key.as_ref().map(|(_, limit)| limit))
+            .field("require_subject", &self.require_subject)
+            .field("unauthenticated", &self.unauthenticated)
+            .field("ipv6_prefix", &self.ipv6_prefix)
+            .field("retry_after", &self.retry_after)
+            .field("on_high_water", &self.on_high_water.is_some())
+            .field("until_handler_returns", &self.until_handler_returns)
+            .field("report_only", &self.report_only)
+            .finish()
     }
 }
