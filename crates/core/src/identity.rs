@@ -133,7 +133,6 @@ impl fmt::Debug for Subject {
 /// In a handshake two layers disagree, which is a wiring mistake: as a [`Refusal`] this is a 500. A client that signs in
 /// on a live connection as another subject than in its handshake is closed with 1008.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct AnotherSubject;
 
 impl fmt::Display for AnotherSubject {

@@ -203,9 +203,14 @@ impl Drop for TellOnDrop<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, atomic::AtomicUsize};
+    use std::{
+        panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+        sync::{Arc, atomic::AtomicUsize},
+        thread::scope,
+        time::Duration,
+    };
 
-    use tokio::io::duplex;
+    use tokio::{io::duplex, time::timeout};
 
     use super::*;
     use crate::{
@@ -247,12 +252,30 @@ mod tests {
         assert_eq!(told.load(Ordering::Relaxed), 2, "one that comes later is told as it comes");
     }
 
+    #[tokio::test]
+    async fn of_two_subjects_at_once_one_is_refused() {
+        for _ in 0..200 {
+            let (_peer, io) = duplex(64);
+            let told = Arc::new(AtomicUsize::new(0));
+            let (_guarded, connection) = GuardedIo::new(io, &Settings::default(), vec![Box::new(Counts(told.clone()))]);
+            let [alice, bob] = ["alice", "bob"].map(Subject::new);
+            let (one, other) = scope(|scope| {
+                let one = scope.spawn(|| connection.authenticate(&alice));
+                let other = scope.spawn(|| connection.authenticate(&bob));
+                (one.join().unwrap(), other.join().unwrap())
+            });
+            let (subject, first) = (connection.subject().unwrap(), if one.is_ok() { alice } else { bob });
+            assert!(one.is_ok() != other.is_ok() && subject == first, "{one:?} {other:?}");
+            assert_eq!(told.load(Ordering::Relaxed), 1);
+        }
+    }
+
     /// Panics when it is dropped.
     struct Bomb;
 
     impl Drop for Bomb {
         fn drop(&mut self) {
-            std::panic::resume_unwind(Box::new("on purpose"));
+            resume_unwind(Box::new("on purpose"));
         }
     }
 
@@ -265,9 +288,8 @@ mod tests {
         connection.hold(other.clone());
         let waiting = tokio::spawn(async move { waiting.closed().await });
         tokio::task::yield_now().await;
-        let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(guarded)));
-        assert!(dropped.is_err() || connection.close_reason().is_some());
-        tokio::time::timeout(std::time::Duration::from_secs(5), waiting).await.expect("it is woken").unwrap();
+        catch_unwind(AssertUnwindSafe(|| drop(guarded))).unwrap_err();
+        timeout(Duration::from_secs(5), waiting).await.expect("it is woken").unwrap();
         assert_eq!(Arc::strong_count(&other), 1, "the others are dropped");
     }
 }
