@@ -187,7 +187,7 @@ impl<T> JwtLayer<T> {
         self.set(|settings| settings.optional = true)
     }
 
-    /// Refuses nobody and closes nothing. Tokens are still taken out of the handshake, and what is accepted is
+    /// Refuses nobody and closes nothing. Tokens are still taken out of URIs and subprotocols, and what is accepted is
     /// attached; but if a layer outside has authenticated another subject, that one stays.
     ///
     /// Behind [`first_message`](Self::first_message) this is not wholly so: the first message is waited for and kept

@@ -24,8 +24,9 @@
 //!
 //! # Defaults
 //!
-//! The token comes as `Authorization: Bearer`; there is no grace after `exp` beyond the verifier's leeway of 30 s;
-//! `exp`, `iss` and `aud` are required; a token has at most 8 KiB; its verification may take 10 s.
+//! The token comes as `Authorization: Bearer`, and stays there, marked sensitive; there is no grace after `exp` beyond the
+//! verifier's leeway of 30 s; `exp`, `iss` and `aud` are required; a token has at most 8 KiB; its verification may take
+//! 10 s.
 #![cfg_attr(feature = "rust_crypto", doc = include_str!("../docs/example.md"))]
 
 mod admit;
