@@ -10,7 +10,7 @@ use std::{
 
 use jsonwebtoken::{Algorithm, Header};
 use portcullis_jwt::{
-    Key, TokenError, Verified, Verifier, Verify,
+    Key, Keys, TokenError, Verified, Verifier, Verify,
     verifier::{BuildError, Builder},
 };
 use serde_json::{Value, json};
@@ -150,6 +150,27 @@ fn what_is_odd_about_tokens_is_logged_once() {
         }
     }
     assert!(!log.text().contains("alice"), "{}", log.text());
+}
+
+#[cfg(feature = "tracing")]
+#[test]
+fn of_two_keys_of_one_name_and_algorithm_the_later_is_used_and_that_is_logged_once() {
+    let (log, _guard) = Log::begin();
+    let key = |algorithm, secret: &[u8]| ("a", Key::hmac(algorithm, secret).unwrap());
+    let hs256 = || key(Algorithm::HS256, SECRET);
+    let keys = Keys::new([hs256(), key(Algorithm::HS384, SECRET)]);
+    let verifier = Verifier::keys(keys.clone()).issuer("https://id.example").audience("chat").clock(now);
+    let verifier = verifier.build().unwrap();
+    let named = |algorithm| sign_as(&Header { kid: Some("a".to_owned()), ..Header::new(algorithm) }, &claims());
+    for algorithm in [Algorithm::HS256, Algorithm::HS384] {
+        assert!(verify(&verifier, &named(algorithm)).is_ok(), "{algorithm:?}");
+    }
+    assert_eq!(log.text(), "");
+    for _ in 0..3 {
+        keys.replace([hs256(), key(Algorithm::HS256, &[7; 32])]);
+        assert_eq!(verify(&verifier, &named(Algorithm::HS256)).err(), Some(TokenError::Invalid("signature")));
+    }
+    assert_eq!(log.count("two keys have the same name"), 1, "{}", log.text());
 }
 
 #[test]
