@@ -25,8 +25,7 @@ use crate::{
     sync::lock,
 };
 
-/// The keys of one issuer. Clones share the keys, and what is fetched; a setting is that of the clone of which it is
-/// said, from then on.
+/// The keys of one issuer. Clones share the keys and the fetches; each clone has its own settings.
 #[derive(Clone)]
 pub struct Jwks {
     settings: Settings,

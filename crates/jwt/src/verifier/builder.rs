@@ -232,19 +232,22 @@ impl Builder {
         self
     }
 
-    /// A type (`typ`) that a token must say it has, such as `at+jwt` for access tokens (RFC 9068, section 4); may be said
-    /// of several. It is compared as a media type: without regard to case, and with or without `application/`.
+    /// Requires a type (`typ`), such as `at+jwt` for access tokens (RFC 9068, section 4). If it is called several times,
+    /// a token must have one of these types. They are compared as media types: case does not matter, and `application/`
+    /// may be left out.
     ///
-    /// By default a token may say that it is a `JWT`, `at+jwt` or `JOSE`, or nothing.
+    /// By default a token's type may be `JWT`, `at+jwt` or `JOSE`, or absent.
     pub fn token_type(mut self, typ: impl Into<String>) -> Self {
         self.types.insert(typ.into());
         self
     }
 
-    /// How long a token is valid after it was issued (`iat`), whatever its `exp`; without `iat`, how long after it was
-    /// verified. The leeway is added, as to `exp`.
+    /// How long a token is valid after it was issued (`iat`), whatever its `exp`. The leeway is added, as to `exp`. An
+    /// issuer that writes `exp` in milliseconds would otherwise have sessions without an end.
     ///
-    /// An issuer that writes `exp` in milliseconds would otherwise have sessions without an end.
+    /// If a token has no `iat`, or one in the future, the time counts from its verification. Such a token can be used
+    /// again later: [`require_claim("iat")`](Self::require_claim) and [`refuse_future_iat`](Self::refuse_future_iat)
+    /// refuse it.
     ///
     /// # Panics
     ///

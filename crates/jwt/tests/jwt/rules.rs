@@ -10,7 +10,7 @@ use std::{
 
 use jsonwebtoken::{Algorithm, Header};
 use portcullis_jwt::{
-    Key, Keys, TokenError, Verified, Verifier, Verify,
+    Key, TokenError, Verified, Verifier, Verify,
     verifier::{BuildError, Builder},
 };
 use serde_json::{Value, json};
@@ -158,7 +158,7 @@ fn of_two_keys_of_one_name_and_algorithm_the_later_is_used_and_that_is_logged_on
     let (log, _guard) = Log::begin();
     let key = |algorithm, secret: &[u8]| ("a", Key::hmac(algorithm, secret).unwrap());
     let hs256 = || key(Algorithm::HS256, SECRET);
-    let keys = Keys::new([hs256(), key(Algorithm::HS384, SECRET)]);
+    let keys = portcullis_jwt::Keys::new([hs256(), key(Algorithm::HS384, SECRET)]);
     let verifier = Verifier::keys(keys.clone()).issuer("https://id.example").audience("chat").clock(now);
     let verifier = verifier.build().unwrap();
     let named = |algorithm| sign_as(&Header { kid: Some("a".to_owned()), ..Header::new(algorithm) }, &claims());
