@@ -10,7 +10,8 @@
 //!   nor logged inside. The headers `Authorization` and `Cookie` stay, marked sensitive, for gateways that pass them on;
 //!   [`JwtLayer::remove_credentials`] takes the credentials out of these, too.
 //! - [`Verifier`] verifies it: keys of one's own, or those that an issuer publishes. Implement [`Verify`] for tokens
-//!   that only their issuer can read. [`Verifiers`] verifies those of several issuers.
+//!   that only their issuer can read. [`Verifiers`] verifies those of several issuers. The module `recipes` (feature
+//!   `https`) has those of Keycloak, Auth0, Microsoft Entra ID and Google.
 //! - At `exp` the connection is closed: 3000, "token expired". A wall clock that is set back does not prolong that.
 //!   [`Session::renew`] goes on with a newer token.
 //! - [`Revocations`] takes tokens back, and closes the connections that live on them.
@@ -47,6 +48,8 @@ mod keys;
 mod layer;
 mod once;
 mod policy;
+#[cfg(all(feature = "https", any(feature = "aws_lc_rs", feature = "rust_crypto")))]
+pub mod recipes;
 mod revocations;
 mod service;
 mod session;

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use jsonwebtoken::{Algorithm, EncodingKey, Header, jwk::Jwk};
 use portcullis_jwt::{Verified, Verify, jwks::Discover};
 use serde_json::{Value, json};
 use tokio::{
@@ -16,6 +17,8 @@ use tokio_rustls::{
         pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     },
 };
+
+use crate::sign::encode;
 
 /// What an issuer answers.
 #[derive(Clone)]
@@ -126,7 +129,8 @@ impl Issuer {
         let answer = {
             let mut published = self.published.lock().unwrap();
             published.asked.push(path.to_owned());
-            if path.contains("keys") { published.keys.clone() } else { published.document.clone() }
+            let of_keys = ["keys", "jwks", "certs"].iter().any(|word| path.contains(word));
+            if of_keys { published.keys.clone() } else { published.document.clone() }
         };
         let (head, body) = match answer {
             Answer::Json(value) => ("200 OK".to_owned(), value.to_string()),
@@ -166,6 +170,42 @@ fn acceptor() -> TlsAcceptor {
 
 fn certificate() -> CertificateDer<'static> {
     CertificateDer::from_pem_slice(include_bytes!("../keys/tls.cert.pem")).unwrap()
+}
+
+/// One of an issuer's two RSA keys.
+#[derive(Clone, Copy)]
+pub(crate) enum Pair {
+    One,
+    Other,
+}
+
+impl Pair {
+    fn private(self) -> EncodingKey {
+        let _installed_before = jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER.install_default();
+        EncodingKey::from_rsa_pem(match self {
+            Self::One => include_bytes!("../keys/rsa2048.pem"),
+            Self::Other => include_bytes!("../keys/other.pem"),
+        })
+        .unwrap()
+    }
+
+    /// The public key, by a name, with members of the issuer's own.
+    pub(crate) fn jwk(self, kid: &str, more: &Value) -> Value {
+        let jwk = Jwk::from_encoding_key(&self.private(), Algorithm::RS256).unwrap();
+        let mut jwk = serde_json::to_value(jwk).unwrap();
+        jwk["kid"] = kid.into();
+        jwk.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+        jwk
+    }
+
+    /// A token of this key.
+    pub(crate) fn sign(self, kid: &str, typ: Option<&str>, claims: &Value) -> String {
+        let mut header = Header::new(Algorithm::RS256);
+        (header.kid, header.typ) = (Some(kid.to_owned()), typ.map(str::to_owned));
+        let message = format!("{}.{}", encode(serde_json::to_string(&header).unwrap()), encode(claims.to_string()));
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &self.private(), Algorithm::RS256).unwrap();
+        format!("{message}.{signature}")
+    }
 }
 
 /// Why a token is refused, in words.

@@ -12,8 +12,10 @@ mod jwks;
 #[cfg(feature = "tracing")]
 mod log;
 mod patience;
-mod plain;
+#[cfg(all(feature = "https", feature = "rust_crypto"))]
 #[cfg(feature = "rust_crypto")]
+mod plain;
+mod recipes;
 mod rules;
 #[cfg(feature = "tracing")]
 mod service;
