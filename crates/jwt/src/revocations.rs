@@ -116,7 +116,7 @@ impl Revocable {
     }
 }
 
-/// Whether sessions had issuers. A revocation of the other kind finds none of them, and is likely a mistake.
+/// Whether sessions had issuers. A revocation of the other kind matches none of them, and is likely a mistake.
 #[derive(Default)]
 struct Issuers {
     with: bool,
@@ -129,7 +129,7 @@ impl Issuers {
         if issuer.is_some() { self.with = true } else { self.without = true }
     }
 
-    /// Says once that a revocation finds no session of this layer.
+    /// Says once that a revocation matches no session of this layer.
     fn warn(&mut self, issuer: Option<&str>) {
         let (same, other) = if issuer.is_some() { (self.with, self.without) } else { (self.without, self.with) };
         if same || !other || std::mem::replace(&mut self.warned, true) {
@@ -138,7 +138,7 @@ impl Issuers {
         #[cfg(feature = "tracing")]
         tracing::warn!(
             target: "portcullis",
-            "a revocation finds nobody: behind `Verifiers`, subjects and tokens are named by their issuer, too \
+            "a revocation matches no session: behind `Verifiers`, subjects and tokens are named by their issuer, too \
              (`Subject::of_issuer`, `TokenId::of_issuer`), and behind a single `Verifier` they are not"
         );
     }
@@ -406,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn a_revocation_that_finds_nobody_for_its_issuer_is_said_once() {
+    fn a_revocation_that_matches_no_session_for_its_issuer_is_said_once() {
         let (plain, issued) = (Subject::new("alice"), Subject::of_issuer("a", "alice"));
         for (registered, revoked, warned) in [
             (&[] as &[_], &plain, false),

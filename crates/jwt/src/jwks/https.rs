@@ -10,7 +10,8 @@ use super::{
     url::{Url, without_user},
 };
 
-/// Fetches a set from a URL. Redirects are not followed.
+/// Fetches a set from a URL. Redirects are not followed. [`Jwks::discover`](super::Jwks::discover) finds the URL by the
+/// issuer's name, and also fetches from this machine over plain http.
 pub struct Https {
     url: Url,
     tls: Arc<ClientConfig>,

@@ -26,7 +26,7 @@
 //!     .build()?;
 //! let layer = JwtLayer::<serde_json::Value>::new(verifier);
 //! # drop(layer);
-//! // Without the slash it is another issuer, whose tokens nobody has.
+//! // Without the slash it is another issuer.
 //! let wrong = Verifier::jwks(keys).issuer("https://chat.eu.auth0.com").audience("https://api.example.com/chat");
 //! assert_eq!(wrong.build().unwrap_err(), BuildError::OtherIssuer);
 //! # Ok(()) }

@@ -12,7 +12,7 @@
 //! - Check that `typ` is `Bearer`: an ID token is signed with the same keys, and a mapper may give it the same audience.
 //!   Where the client's tokens have `at+jwt` in the header, requiring that does the same.
 //! - Check `azp` where only some clients of the realm may connect.
-//! - Require `sub`: a client without the client scope `basic` has tokens that name nobody, and so no limit per subject.
+//! - Require `sub`: a client without the client scope `basic` gets tokens that have none, to which no limit per subject applies.
 //! - The realm publishes a key for encryption among the others (`use` is `enc`). It is left out.
 //!
 //! ```

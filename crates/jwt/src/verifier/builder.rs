@@ -66,7 +66,7 @@ pub enum BuildError {
     SpaceInScope,
     /// No issuer was named.
     NoIssuer,
-    /// An alias is of an issuer that was not named, or is the name of one.
+    /// An alias is of an issuer that was not named, or of two, or is the name of one.
     Alias,
     /// The keys were discovered for an issuer that is not among those named.
     OtherIssuer,
@@ -91,7 +91,7 @@ impl fmt::Display for BuildError {
             Self::Empty(setting) => write!(f, "the text given to `{setting}` is empty"),
             Self::SpaceInScope => f.write_str("a scope has white space: say `require_scope` for each scope"),
             Self::NoIssuer => f.write_str("name the `issuer` whose tokens are accepted, or say `any_issuer`"),
-            Self::Alias => f.write_str("an `issuer_alias` is another spelling of an `issuer` that is named, too"),
+            Self::Alias => f.write_str("an `issuer_alias` is another spelling of one `issuer`, which is named, too"),
             Self::OtherIssuer => f.write_str("the keys were discovered for another `issuer` than those that are named"),
             Self::NoTenants => f.write_str(
                 "keys of many tenants, of which anybody can have one: name those whose tokens are accepted (`tenants`)",
@@ -196,7 +196,7 @@ impl Builder {
     /// Another spelling of an issuer: tokens that say `alias` are taken for those of `issuer`, which is named, too. It
     /// matters behind [`Verifiers`](crate::Verifiers), where a subject is known by its issuer's name.
     pub fn issuer_alias(mut self, alias: impl Into<String>, issuer: impl Into<String>) -> Self {
-        self.issuers.aliases.insert(alias.into(), issuer.into());
+        self.issuers.aliases.insert((alias.into(), issuer.into()));
         self
     }
 

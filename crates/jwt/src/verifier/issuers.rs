@@ -16,7 +16,8 @@ pub(crate) type Accepted = BTreeMap<String, Arc<str>>;
 #[derive(Debug, Default)]
 pub(super) struct Said {
     pub(super) names: BTreeSet<String>,
-    pub(super) aliases: BTreeMap<String, String>,
+    /// Each with its issuer.
+    pub(super) aliases: BTreeSet<(String, String)>,
     pub(super) any: bool,
     #[cfg(feature = "jwks")]
     pub(super) tenants: BTreeSet<String>,
@@ -25,7 +26,9 @@ pub(super) struct Said {
 impl Said {
     pub(super) fn make_sense(&self) -> Result<(), BuildError> {
         let Self { names, aliases, any, .. } = self;
-        if aliases.iter().any(|(alias, issuer)| !names.contains(issuer) || names.contains(alias)) {
+        let spelled: BTreeSet<_> = aliases.iter().map(|(alias, _)| alias).collect();
+        let clear = aliases.iter().all(|(alias, issuer)| names.contains(issuer) && !names.contains(alias));
+        if !clear || spelled.len() < aliases.len() {
             return Err(BuildError::Alias);
         }
         match (names.is_empty(), any) {

@@ -23,5 +23,5 @@ mod service;
 mod sign;
 #[cfg(feature = "rust_crypto")]
 mod verifier;
-#[cfg(feature = "rust_crypto")]
+#[cfg(all(feature = "jwks", feature = "rust_crypto"))]
 mod verifiers;

@@ -154,9 +154,12 @@ fn what_cannot_be_chosen_by_the_issuer_is_an_error_when_built() {
         builder().issuer_alias("a", "b"),
         builder().issuer_alias("a", "b").issuer("c"),
         builder().issuer_alias("a", "b").issuer("a").issuer("b"),
+        builder().issuer("b").issuer("c").issuer_alias("a", "b").issuer_alias("a", "c"),
+        builder().issuer("b").issuer("c").issuer_alias("a", "c").issuer_alias("a", "b"),
     ] {
         assert_eq!(builder.build().unwrap_err(), BuildError::Alias);
     }
+    assert!(builder().issuer_alias("a", "b").issuer_alias("a", "b").issuer("b").build().is_ok(), "said twice");
 }
 
 #[test]
