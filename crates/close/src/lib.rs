@@ -14,6 +14,8 @@
 //! - So does what is no error (2xx and 3xx), and a handshake that RFC 6455, section 4.2.1, does not allow to be
 //!   accepted.
 //!
+//! Plain requests, which are not handshakes, pass, and so do all answers to them.
+//!
 //! What goes out as HTTP to a handshake over HTTP/1, whatever its status, is the last answer of its connection
 //! (`Connection: close`): a proxy that does not look for a `101` would let its client write requests of its own to it.
 //!

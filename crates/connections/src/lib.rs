@@ -13,8 +13,8 @@
 //!   proxies say, from the right.
 //! - [`Connections`] lists the live connections, and closes them by whatever they have in common.
 //! - [`HandshakeRateLayer`] limits how often somebody connects, failed handshakes included.
-//! - Plain requests, which are not handshakes, pass all of these; but one whose token is not good counts against its client
-//!   in the [`HandshakeRateLayer`], and too many of these make it refuse the client's plain requests for a while.
+//! - Plain requests, which are not handshakes, pass all of these. But one whose token is not good counts against its client
+//!   in the [`HandshakeRateLayer`], which refuses the client's plain requests for a while when there were too many.
 //!
 //! **What this does not do**: count across several servers.
 //!

@@ -18,6 +18,8 @@ use crate::{
 /// Closes a connection that has lived long enough, so that clients come back and are spread anew over the servers
 /// behind a balancer, and so that nothing that was checked at the handshake holds for ever.
 ///
+/// Plain requests, which are not handshakes, pass.
+///
 /// # Defaults
 ///
 /// 1001, `maximum age reached`: a client comes back at once. Connections close in the last tenth of their time, each at

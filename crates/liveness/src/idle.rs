@@ -22,6 +22,8 @@ use crate::{
 ///
 /// **What this does not do**: close a connection whose handler has input to read, and is busy.
 ///
+/// Plain requests, which are not handshakes, pass.
+///
 /// # Defaults
 ///
 /// Messages of both sides count; 3008, `idle for too long`.

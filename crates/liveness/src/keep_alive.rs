@@ -31,6 +31,8 @@ use crate::{
 /// [`WriteTimeoutLayer`](crate::WriteTimeoutLayer). Nor know how much a ping has to wait for: behind megabytes that a slow
 /// link takes longer for than the timeout, a peer that only reads is closed.
 ///
+/// Plain requests, which are not handshakes, pass.
+///
 /// # Defaults
 ///
 /// A ping every 25 s, up to a quarter earlier, so that connections that came together do not ping together; 20 s for

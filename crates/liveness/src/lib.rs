@@ -11,6 +11,8 @@
 //! - [`WriteTimeoutLayer`] closes a connection whose peer does not read.
 //! - [`Drain`] ends all connections of a server that stops, and waits for their handlers.
 //!
+//! Plain requests, which are not handshakes, pass all of these. A server that drains serves them until it stops.
+//!
 //! A busy handler is not a silent peer: input that waits unread is looked at before anybody is judged by it.
 //!
 //! # Latency

@@ -28,6 +28,8 @@ use crate::{
 /// - permessage-deflate is taken out of the handshake: 64 KiB on the wire can be 64 MiB in the handler. Say
 ///   [`allow_compression`](Self::allow_compression) where the library bounds what it inflates.
 ///
+/// Plain requests, which are not handshakes, pass.
+///
 /// # Defaults
 ///
 /// One fragment for each 64 bytes of the limit, but at least 4,096; 30 s for a message; 1009, with the limit in its

@@ -28,6 +28,8 @@ use crate::{
 /// **What this does not do**: bound how slowly a peer may read, nor what a library buffers for it: give tungstenite a
 /// `max_write_buffer_size`.
 ///
+/// Plain requests, which are not handshakes, pass.
+///
 /// # Defaults
 ///
 /// 10 s, by `WriteTimeoutLayer::default()`; 1013, `reads too slowly`.

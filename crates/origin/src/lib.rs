@@ -1,4 +1,4 @@
-//! Checks the origin of WebSocket handshakes.
+//! Checks the origin of WebSocket handshakes, and of plain requests where that is said.
 //!
 //! A handshake is an HTTP GET that no CORS rule protects: any page may open a WebSocket to any server, and the browser
 //! sends the user's cookies along. Only the `Origin` header tells such a page from one's own (RFC 6455, section 10.2).

@@ -12,7 +12,7 @@ use portcullis_core::{
 
 use crate::{
     origin::{FILE, Origin, printable},
-    policy::{Absent, Policy, is_cross_site},
+    policy::{Policy, is_cross_site},
 };
 
 impl Policy {
@@ -56,11 +56,7 @@ impl Policy {
     }
 
     fn absent_of_plain(&self, parts: &Parts) -> Result<(), Refusal> {
-        let allowed = match self.absent {
-            Absent::Allow => true,
-            Absent::UnlessCookies => !parts.headers.contains_key(COOKIE),
-            Absent::Deny => false,
-        };
+        let allowed = !self.deny_absent && (self.allow_absent || !parts.headers.contains_key(COOKIE));
         // A browser that says where a request comes from names the origin, too.
         if allowed && !parts.headers.contains_key(csrf::FETCH_SITE) {
             return Ok(());

@@ -21,6 +21,8 @@
 //! room for that either, of its /32 (/16). Other keys share by a few bits of their hashes: 4,096 groups, then 64. So a
 //! client that brings a million addresses of its own networks gains nothing, and locks out hardly anyone else.
 //!
+//! Plain requests, which are not handshakes, pass: an HTTP rate limiter is for those.
+//!
 //! **What this does not do**: limit the size of messages that are sent in fragments, or across several servers.
 //!
 //! # Defaults

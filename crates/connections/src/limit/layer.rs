@@ -8,7 +8,8 @@ use tower_layer::Layer;
 
 use super::{capacity::Limit, permits::Pool, service::ConnectionLimit, settings::Settings};
 
-/// Limits live connections. The crate's page has the rules.
+/// Limits live connections. The crate's page has the rules. Plain requests, which are not handshakes, pass, and take no
+/// permit.
 ///
 /// Clones, and what [`layer`](Layer::layer) makes of them, count together.
 #[derive(Clone)]

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::guard::inbox::Inbox;
+use crate::{carrier::Carrier, guard::inbox::Inbox};
 
 /// What is taken of the inbox, if anything is.
 fn taken(bytes: Option<std::vec::Drain<'_, u8>>) -> Option<Vec<u8>> {
@@ -11,7 +11,7 @@ fn taken(bytes: Option<std::vec::Drain<'_, u8>>) -> Option<Vec<u8>> {
 
 fn opened(bytes: &[u8]) -> Inbox {
     let mut inbox = Inbox::default();
-    inbox.open(bytes.to_vec());
+    inbox.open(bytes.to_vec(), Carrier::Connection);
     inbox
 }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::rig::close;
 use crate::{
+    carrier::Carrier,
     frame::put_frame,
     guard::{Guard, Next},
     identity::Subject,
@@ -50,7 +51,7 @@ fn alice() -> Subject {
 
 fn open() -> (Guard, Instant) {
     let (mut guard, now) = (Guard::new(Framing::Enforce), Instant::now());
-    assert!(guard.open(Vec::new(), now));
+    assert!(guard.open(Vec::new(), Carrier::Connection, now));
     (guard, now)
 }
 
