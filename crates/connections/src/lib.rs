@@ -5,7 +5,10 @@
 //! himself.
 //!
 //! - [`ConnectionLimitLayer`] limits live connections: of the server, a client address, a subject, or a key of one's own,
-//!   several at once, all or none. A permit is held until the closing handshake has ended, and freed once on every path.
+//!   several at once, all or none. A permit is held until the transport is over, closing handshake included, and freed
+//!   once on every path. Over HTTP/2 a client that keeps its flow-control window shut keeps its stream, and so its permit:
+//!   hyper cannot reset a stream behind which something waits to be sent. What h2 has room for under `max_send_buffer_size`
+//!   (400 KiB) counts as sent.
 //! - What is full refuses (503 for the server, 429 for others), or evicts the oldest of the same key when the newcomer's
 //!   handshake is accepted. A permit may be held until the handler has returned, too, where its work is what is scarce:
 //!   [`ConnectionLimitLayer::until_handler_returns`].
@@ -16,7 +19,8 @@
 //! - Plain requests, which are not handshakes, pass all of these. But one whose token is not good counts against its client
 //!   in the [`HandshakeRateLayer`], which refuses the client's plain requests for a while when there were too many.
 //!
-//! **What this does not do**: count across several servers.
+//! **What this does not do**: count across several servers; limit the streams of one HTTP/2 connection, which hyper's
+//! `max_concurrent_streams` does (200).
 //!
 //! # Defaults
 //!

@@ -1,6 +1,6 @@
 //! WebSockets that are streams of one HTTP/2 connection (RFC 8441), over a pipe in memory: the clock can be held.
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use axum::Router;
 use bytes::Bytes;
@@ -13,6 +13,7 @@ use hyper_util::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional, duplex},
+    sync::Notify,
     task::JoinHandle,
     time::timeout,
 };
@@ -26,6 +27,7 @@ pub const WINDOW: u32 = 65_535;
 pub struct Streams {
     sender: SendRequest<Empty<Bytes>>,
     cable: JoinHandle<()>,
+    jammed: Arc<Notify>,
 }
 
 /// A WebSocket that was admitted.
@@ -35,7 +37,14 @@ impl Streams {
     /// Connects. Of each stream the client takes `window` bytes before they are read.
     pub async fn connect(app: Router, window: u32) -> Self {
         let ((near, mut end), (far, mut other_end)) = (duplex(64 * 1024), duplex(64 * 1024));
-        let cable = tokio::spawn(async move { drop(copy_bidirectional(&mut end, &mut other_end).await) });
+        let jammed = Arc::new(Notify::new());
+        let jam = jammed.clone();
+        let cable = tokio::spawn(async move {
+            tokio::select! {
+                _ = copy_bidirectional(&mut end, &mut other_end) => {}
+                () = jam.notified() => std::future::pending().await,
+            }
+        });
         tokio::spawn(async move {
             let mut server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
             server.enable_connect_protocol().initial_connection_window_size(WINDOW).initial_stream_window_size(WINDOW);
@@ -45,7 +54,7 @@ impl Streams {
         client.initial_stream_window_size(window);
         let (sender, connection) = client.handshake(TokioIo::new(near)).await.unwrap();
         tokio::spawn(connection);
-        let mut streams = Self { sender, cable };
+        let mut streams = Self { sender, cable, jammed };
         // The server's settings must have arrived before an extended CONNECT may be sent (RFC 8441, section 3).
         streams.respond(Method::GET).await;
         streams
@@ -77,6 +86,11 @@ impl Streams {
     /// Opens a WebSocket, which the server admits.
     pub async fn open(&mut self) -> Stream {
         self.try_open().await.unwrap()
+    }
+
+    /// Lets nothing through any more: the connection is there, and neither side reads.
+    pub fn jam(&self) {
+        self.jammed.notify_one();
     }
 
     /// Ends the connection, whatever its streams do.

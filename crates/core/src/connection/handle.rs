@@ -93,6 +93,9 @@ impl Connection {
     }
 
     /// Ends the connection without a close frame, and a closing handshake that is under way: what is left is dropped.
+    ///
+    /// Over HTTP/2 the stream is shut down. hyper cannot reset one while something waits to be sent on it: such a stream,
+    /// of a client that keeps its flow-control window shut, ends with what its client does, and so does the connection.
     pub fn abort(&self) {
         self.about.abort();
         self.control.clone().abort();
@@ -142,7 +145,7 @@ impl Connection {
         self.about.hold_for_handler(Box::new(value));
     }
 
-    /// Waits until the connection has ended, its closing handshake included. Cancel safe.
+    /// Waits until the connection has ended, its closing handshake included, and its transport is over. Cancel safe.
     pub async fn closed(&self) -> Ended {
         loop {
             // In this order: an end that comes in between wakes it, and one that came before is found.

@@ -17,8 +17,11 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
+    runtime::Handle,
     time::timeout,
 };
+
+use super::leaving::{Leaving, run_leaving, spawn_leaving};
 
 use crate::{
     carrier::Carrier,
@@ -44,7 +47,6 @@ pub(super) struct ClosingHandshake<T> {
     /// Over HTTP/2 a ready write is not yet sent: the end of the stream is what pushes it out.
     carrier: Carrier,
     bounds: Closing,
-    #[expect(dead_code, reason = "only its end matters")]
     policies: DropUnlocked,
 }
 
@@ -66,28 +68,28 @@ pub(super) fn spawn_closing<T>(about: &Arc<About>, mut closing: ClosingHandshake
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let end = EndOnDrop::new(about, &closing);
+    let end = EndOnDrop::new(about, closing.ended());
     if closing.at_once() {
-        drop(closing);
-        drop(end);
+        spawn_leaving(end, closing.leave());
     } else {
         about.runtime.spawn(run_closing(end, Box::new(closing)));
     }
 }
 
-/// Waits for the peer, for as long as the bounds allow and nobody aborts the connection.
-pub(super) async fn run_closing<T>(end: EndOnDrop, closing: Box<ClosingHandshake<T>>)
+/// Waits for the peer, for as long as the bounds allow and nobody aborts the connection, then until its transport is over.
+pub(super) async fn run_closing<T>(end: EndOnDrop, mut closing: Box<ClosingHandshake<T>>)
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    let about = end.0.clone();
-    let (mut closing, mut aborted) = (pin!(close(closing)), pin!(about.aborted()));
-    poll_fn(|cx| match aborted.as_mut().poll(cx) {
-        Poll::Ready(()) => Poll::Ready(()),
-        Poll::Pending => closing.as_mut().poll(cx),
-    })
-    .await;
-    drop(end);
+    {
+        let (mut closing, mut aborted) = (pin!(close(&mut closing)), pin!(end.0.aborted()));
+        poll_fn(|cx| match aborted.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => closing.as_mut().poll(cx),
+        })
+        .await;
+    }
+    run_leaving(end, closing.leave()).await;
 }
 
 /// Ends the connection when it is dropped. The handle learns of the end on every path: a runtime that shuts down drops a
@@ -95,8 +97,12 @@ where
 pub(super) struct EndOnDrop(Arc<About>, Ended);
 
 impl EndOnDrop {
-    pub(super) fn new<T>(about: &Arc<About>, closing: &ClosingHandshake<T>) -> Self {
-        Self(about.clone(), closing.ended.clone())
+    pub(super) fn new(about: &Arc<About>, ended: Ended) -> Self {
+        Self(about.clone(), ended)
+    }
+
+    pub(super) fn runtime(&self) -> &Handle {
+        &self.0.runtime
     }
 }
 
@@ -128,8 +134,8 @@ impl Drop for Slot {
     }
 }
 
-/// Sends what is left, waits for the peer, and ends the connection.
-async fn close<T: AsyncRead + AsyncWrite + Unpin>(mut closing: Box<ClosingHandshake<T>>) {
+/// Sends what is left, and waits for the peer.
+async fn close<T: AsyncRead + AsyncWrite + Unpin>(closing: &mut ClosingHandshake<T>) {
     // Most often there is nothing to wait for.
     if closing.at_once() {
         return;
@@ -147,6 +153,17 @@ impl<T> ClosingHandshake<T> {
     pub(super) fn new(io: T, taken: Taken, carrier: Carrier, bounds: Closing, policies: DropUnlocked) -> Self {
         let Taken { unsent, discarded, ended } = taken;
         Self { io, unsent, sent: 0, shut: false, discarded, ended, carrier, bounds, policies }
+    }
+
+    /// How the connection ends.
+    pub(super) fn ended(&self) -> Ended {
+        self.ended.clone()
+    }
+
+    /// Says nothing more, and drops what is not the transport.
+    fn leave(self) -> Leaving<T> {
+        drop(self.policies);
+        Leaving::new(self.io, self.carrier)
     }
 }
 

@@ -20,6 +20,7 @@ use tokio::{
 
 use super::{
     closing::{ClosingHandshake, DropUnlocked, EndOnDrop, run_closing},
+    leaving::{Leaving, run_leaving},
     shared::Shared,
     state::State,
 };
@@ -73,6 +74,8 @@ enum Next<T> {
     Wait(Option<Instant>),
     Close(Box<ClosingHandshake<T>>),
     Done,
+    /// It was aborted.
+    Leave(Leaving<T>, DropUnlocked),
     /// It has ended, and what it had is dropped where nothing is locked.
     Ended(Ended, Option<T>, DropUnlocked),
 }
@@ -94,8 +97,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Driver<T> {
             this.shared.about.tell(report);
             match next {
                 Next::Close(closing) => {
-                    let end = EndOnDrop::new(&this.shared.about, &closing);
+                    let end = EndOnDrop::new(&this.shared.about, closing.ended());
                     *this.closing = Some(Box::pin(run_closing(end, closing)));
+                }
+                Next::Leave(leaving, policies) => {
+                    drop(policies);
+                    let end = EndOnDrop::new(&this.shared.about, Ended::aborted());
+                    *this.closing = Some(Box::pin(run_leaving(end, leaving)));
                 }
                 Next::Done => return Poll::Ready(()),
                 Next::Ended(ended, io, policies) => {
@@ -170,9 +178,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
             guard::Next::Wait(until) => Next::Wait(until),
             guard::Next::Take => self.take_over(now).map_or(Next::Done, |closing| Next::Close(Box::new(closing))),
             guard::Next::Abort => {
+                let carrier = self.transport.carrier();
                 let (_ended, io, policies) = self.end();
                 self.wake_handler();
-                Next::Ended(Ended::aborted(), io, policies)
+                match io {
+                    Some(io) => Next::Leave(Leaving::new(io, carrier), policies),
+                    None => Next::Ended(Ended::aborted(), None, policies),
+                }
             }
             guard::Next::Nothing => Next::Done,
         }

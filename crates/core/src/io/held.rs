@@ -13,7 +13,8 @@ use tokio::{
 };
 
 use super::{
-    closing::{ClosingHandshake, spawn_closing},
+    closing::{ClosingHandshake, EndOnDrop, spawn_closing},
+    leaving::{Leaving, spawn_leaving},
     shared::Shared,
 };
 use crate::{
@@ -155,8 +156,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Held<T> {
             (lost, policies, state.bounds)
         };
         let Some(frame) = said else {
-            drop((policies, self.io));
-            return shared.about.end(if aborted { Ended::aborted() } else { lost });
+            drop(policies);
+            let end = EndOnDrop::new(&shared.about, if aborted { Ended::aborted() } else { lost });
+            return spawn_leaving(end, Leaving::new(self.io, carrier));
         };
         let mut unsent = self.outbox.split_off(self.sent);
         put_close(&mut unsent, &frame);

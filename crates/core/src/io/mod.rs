@@ -15,12 +15,15 @@
 //!   one left.
 //! - The transport has one owner at a time: the gate (`held`), then the state, then the closing handshake (`closing`),
 //!   which takes it from the state once the guard says so. Whoever finds none there reads and writes an end.
+//! - A connection has ended when its transport is over, which over HTTP/2 is later than that nobody wants it any more: see
+//!   [`Leaving`](leaving::Leaving), to which whoever has a transport that has not failed gives it.
 
 mod closing;
 mod control;
 mod driver;
 mod guarded;
 mod held;
+mod leaving;
 mod read;
 mod shared;
 mod state;

@@ -15,6 +15,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::{carrier::Carrier, clock::now};
 
+/// The most that is written to an HTTP/2 stream at once. hyper keeps three writes, of any size, and h2 the rest of a
+/// fourth, until the peer's flow-control windows take them.
+const PIECE: usize = 16 * 1024;
+
 /// A connection's transport, from the end of the upgrade until somebody takes it.
 pub(super) struct Transport<T> {
     io: Option<T>,
@@ -67,6 +71,12 @@ impl<T> Transport<T> {
 
     pub(super) fn carrier(&self) -> Carrier {
         self.carrier
+    }
+
+    /// As much of what is written as may be handed on at once.
+    #[inline]
+    pub(super) fn piece<'a>(&self, data: &'a [u8]) -> &'a [u8] {
+        if self.carrier.is_stream() && data.len() > PIECE { &data[..PIECE] } else { data }
     }
 
     /// Keeps an error for the handler, which reads it behind what came before.

@@ -35,7 +35,11 @@ impl<T: AsyncWrite + Unpin> State<T> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let plain = self.guard.outbox.is_empty() && !self.guard.is_capturing() && !self.guard.is_last_frame(now);
+        // hyper takes one slice of a stream at a time.
+        let plain = !self.transport.carrier().is_stream()
+            && self.guard.outbox.is_empty()
+            && !self.guard.is_capturing()
+            && !self.guard.is_last_frame(now);
         if plain && self.guard.writes(now) == Writes::Open {
             let mut whole = self.guard.measure_start();
             for slice in slices {
@@ -76,6 +80,7 @@ impl<T: AsyncWrite + Unpin> State<T> {
         if data.is_empty() {
             return Poll::Ready(Ok(0));
         }
+        let data = self.transport.piece(data);
         if self.guard.is_capturing() {
             return Poll::Ready(Ok(self.guard.capture(data, now)));
         }

@@ -1,19 +1,29 @@
-//! WebSockets that share an HTTP/2 connection: what one of them does to its siblings.
+//! WebSockets that share an HTTP/2 connection: what one of them does to its siblings, and what it leaves behind.
 
 use std::time::Duration;
 
-use axum::{Router, extract::ws::WebSocketUpgrade, routing::any};
+use axum::{
+    Router,
+    extract::ws::{Message, WebSocket, WebSocketUpgrade},
+    routing::any,
+};
 use interop::{
     handlers,
     streams::{Stream, Streams, WINDOW},
     wire::put_frame,
 };
-use portcullis_core::Connections;
-use portcullis_liveness::KeepAliveLayer;
+use portcullis_connections::ConnectionLimitLayer;
+use portcullis_core::{Connections, GuardLayer};
+use portcullis_liveness::{KeepAliveLayer, WriteTimeoutLayer};
 use portcullis_rate_limit::{Excess, MessageRateLayer};
-use tokio::time::{Instant, timeout};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep, timeout},
+};
 
+const MILLI: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// What is held back of a delayed stream.
 const HELD_BACK: usize = 16 * 1024;
@@ -99,4 +109,108 @@ async fn a_delayed_stream_of_a_connection_that_is_gone_frees_what_it_held() {
         streams.vanish();
         timeout(SECOND, registry.emptied()).await.expect("its end is read");
     }
+}
+
+/// A handler that sends without an end, and says when it has come to its own.
+fn feed() -> (Router, mpsc::UnboundedReceiver<()>) {
+    let (done, handlers) = mpsc::unbounded_channel();
+    let route = any(async move |upgrade: WebSocketUpgrade| {
+        upgrade.on_upgrade(async move |mut socket: WebSocket| {
+            // What is written after the end is swallowed for a while, which never passes on a busy paused clock.
+            while socket.send(Message::binary(vec![7; 100_000])).await.is_ok() {
+                sleep(MILLI).await;
+            }
+            done.send(()).unwrap();
+        })
+    });
+    (Router::new().route("/", route), handlers)
+}
+
+/// All that hyper and h2 keep of a stream: three pieces, and a fourth in part.
+const KEPT: u64 = 4 * 16 * 1024;
+
+/// What of a stream is left over ends in one of these ways.
+#[derive(Debug, Clone, Copy)]
+enum Over {
+    Read,
+    Reset,
+    Vanished,
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_whose_window_is_shut_counts_until_it_is_over() {
+    for aborted in [false, true] {
+        for over in [Over::Read, Over::Reset, Over::Vanished] {
+            let (app, mut handlers) = feed();
+            let (limit, registry) = (ConnectionLimitLayer::new().global(1), Connections::new());
+            let app = app.layer(WriteTimeoutLayer::new(10 * SECOND)).layer(limit.clone()).layer(registry.layer());
+            let mut streams = Streams::connect(app, 1000).await;
+            let mut stream = streams.open().await;
+            sleep(SECOND).await;
+            let connection = registry.all().remove(0);
+            let sent = connection.counters().bytes_out;
+            assert!(sent <= KEPT, "{sent}");
+            if aborted {
+                connection.abort();
+            }
+            handlers.recv().await.unwrap();
+            sleep(HOUR).await;
+            assert_eq!((limit.live(), registry.count()), (1, 1), "{over:?}");
+            assert_eq!(streams.try_open().await.err(), Some(503), "{over:?}");
+            match over {
+                // In the middle of a frame there is no place for a close.
+                Over::Read => assert_eq!(stream.rest().await.unwrap().len() as u64, sent),
+                Over::Reset => drop(stream),
+                Over::Vanished => streams.vanish(),
+            }
+            timeout(SECOND, connection.closed()).await.expect("it is over");
+            assert_eq!((limit.live(), registry.count()), (0, 0), "{over:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_whose_connection_takes_nothing_counts_until_that_is_gone() {
+    let (app, mut handlers) = feed();
+    let limit = ConnectionLimitLayer::new().global(1);
+    let app = app.layer(WriteTimeoutLayer::new(10 * SECOND)).layer(limit.clone());
+    // Its windows are open.
+    let mut streams = Streams::connect(app, 1 << 24).await;
+    let stream = streams.open().await;
+    streams.jam();
+    handlers.recv().await.unwrap();
+    sleep(HOUR).await;
+    assert_eq!(limit.live(), 1);
+    streams.vanish();
+    sleep(SECOND).await;
+    assert_eq!(limit.live(), 0);
+    drop(stream);
+}
+
+/// The documentation says so: nothing tells what a connection that is there has taken.
+#[tokio::test(start_paused = true)]
+async fn what_h2_has_room_for_counts_as_sent() {
+    let (app, handles) = handlers::watched(async |mut socket| {
+        let _sent = socket.send(Message::binary(vec![7; 100_000])).await;
+    });
+    let mut streams = Streams::connect(app, 1 << 24).await;
+    let stream = streams.open().await;
+    streams.jam();
+    let connection = tokio::task::spawn_blocking(move || handles.recv().unwrap()).await.unwrap();
+    timeout(7 * SECOND, connection.closed()).await.expect("a closing handshake");
+    drop(stream);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_was_all_taken_does_not_count_for_longer_than_its_closing_handshake() {
+    let (app, handles) = handlers::watched(handlers::echo);
+    let limit = ConnectionLimitLayer::new().global(1);
+    let mut streams = Streams::connect(app.layer(limit.clone()).layer(GuardLayer::new()), WINDOW).await;
+    let mut stream = streams.open().await;
+    let connection = handles.recv().unwrap();
+    connection.close(handlers::bye());
+    // It neither answers nor ends its side.
+    timeout(7 * SECOND, connection.closed()).await.expect("a grace, and five seconds");
+    assert_eq!(limit.live(), 0);
+    assert_eq!(stream.rest().await.unwrap(), b"\x88\x0b\x03\xf4back soon");
 }
