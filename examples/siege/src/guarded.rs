@@ -19,7 +19,7 @@ pub(crate) fn guard(routes: Routes) -> Result<Router> {
     let user = routes.user.layer(rate.per_subject().byte_quota(ByteQuota::per_second(250_000).allow_burst(500_000)));
     let app = app.merge(user.layer(map_request(identify))).merge(few(routes.seat, routes.proxied, routes.session)?);
     let app = app.merge(live(routes.alive, routes.idle, routes.feed, routes.sized));
-    let app = app.merge(beside::guarded()?);
+    let app = app.merge(beside::guarded()?).merge(shut(routes.shut));
     let app = app.merge(common(routes.shared)?).merge(slow(routes.delayed)?);
     let drain = deploy::drain();
     let deployed = outermost(routes.deployed.layer(drain.layer()));
@@ -49,6 +49,12 @@ fn live(alive: Router, idle: Router, feed: Router, sized: Router) -> Router {
         .layer(pings())
         .merge(feed.layer(WriteTimeoutLayer::new(Duration::from_millis(500))))
         .merge(sized.layer(MessageSizeLayer::new(64 * 1024).within(Duration::from_secs(1))))
+}
+
+/// A feed with fifty seats, whose clients must read.
+fn shut(feed: Router) -> Router {
+    let seats = ConnectionLimitLayer::new().global(50);
+    feed.layer(WriteTimeoutLayer::new(Duration::from_millis(500))).layer(seats)
 }
 
 fn pings() -> KeepAliveLayer {

@@ -39,6 +39,8 @@ pub(crate) struct Routes {
     pub(crate) idle: Router,
     /// `/feed`, where there is more to read than a client has room for.
     pub(crate) feed: Router,
+    /// `/shut`, another feed, of which there are few.
+    pub(crate) shut: Router,
     /// `/sized`, where no message is to be large.
     pub(crate) sized: Router,
     /// `/shared`, whose clients have a quota in common, beside one each.
@@ -65,6 +67,7 @@ impl Routes {
             alive: echo("/alive").merge(app(Router::new().route("/busy", any(upgrade_busy)))),
             idle: echo("/idle"),
             feed: app(Router::new().route("/feed", any(upgrade_feed))),
+            shut: app(Router::new().route("/shut", any(upgrade_feed))),
             shared: echo("/shared"),
             delayed: echo("/delayed"),
             deployed: echo("/ws"),

@@ -18,7 +18,7 @@ async fn ask(layer: &OriginLayer, method: &str, headers: &[(&str, &str)]) -> Res
     let Some(refusal) = response.extensions().get::<Refusal>() else { return Ok(*response.body()) };
     assert_eq!(response.status(), 403, "{method} {headers:?}");
     assert!(!response.headers().contains_key("connection"), "the connection goes on: {method} {headers:?}");
-    Err(refusal.kind())
+    Err(refusal.kind().as_str())
 }
 
 fn layer() -> OriginLayer {

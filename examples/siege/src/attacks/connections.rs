@@ -13,7 +13,7 @@ use super::{
 use crate::{
     Result,
     page::{OWN, Visit},
-    raw::{self, Opened, PATIENCE},
+    raw::{self, Opened, PATIENCE, Streams},
     saw::Saw,
 };
 
@@ -23,6 +23,7 @@ pub(super) const ALL: &[Attack] = &[
     Attack { name: "addresses of one /64", run: network, want: Want::Refused(429, 1013) },
     Attack { name: "sockets that say nothing", run: silent, want: Want::Refused(503, 1013) },
     Attack { name: "too many sessions", run: sessions, want: Want::Close(1008) },
+    Attack { name: "windows that are shut", run: shut, want: Want::Refused(503, 1013) },
     Attack { name: "zombie after the close", run: zombie, want: Want::Close(1002) },
     Attack { name: "seat of a client gone", run: abandoned, want: Want::Echoed },
     Attack { name: "another address's seat", run: neighbour, want: Want::Echoed },
@@ -73,6 +74,32 @@ fn sessions(address: SocketAddr) -> Result<Saw> {
     let saw = oldest.storm(Vec::new());
     drop(newer);
     saw
+}
+
+/// How many streams there may be at `/shut`.
+const STREAMS: usize = 50;
+
+/// Takes nothing of what fifty streams of one connection ask for, waits until nobody works for them any more, and then
+/// wants one more than there may be: what is left of the fifty takes up memory still.
+fn shut(address: SocketAddr) -> Result<Saw> {
+    let mut streams = Streams::connect(address)?;
+    for _ in 0..STREAMS {
+        if !streams.open("/shut")? {
+            return Err("one of fifty was refused".into());
+        }
+    }
+    if !raw::get(address, "/freed")?.ends_with("true") {
+        return Ok(Saw::Held);
+    }
+    // Their closing handshakes may take a second.
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        if streams.open("/shut")? {
+            return Ok(Saw::Open { messages: 0 });
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    Ok(Saw::Refused { status: 503, page: Visit::new(address, "/shut", OWN)?.see()? })
 }
 
 /// Breaks a rule, and neither answers the close nor leaves.
