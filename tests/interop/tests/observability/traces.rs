@@ -46,15 +46,18 @@ async fn what_a_handler_says_is_said_in_its_connections_span() {
     let log = Log::new();
     let handler = any(async |upgrade: WebSocketUpgrade, connection: Connection| -> Response {
         info!("before the upgrade");
-        connection.authenticate(&Subject::new("alice")).unwrap();
+        connection.authenticate(&Subject::of_issuer("https://id.example", "alice")).unwrap();
         upgrade.on_upgrade(connection.supervise(says))
     });
     let app = Router::new().route("/", handler).layer(GuardLayer::new()).layer(from_fn(located));
     assert_eq!(last(app, &[]).await, closed(1000, ""));
-    for (message, subject) in [("before the upgrade", ""), ("the handler speaks", "alice")] {
+    for (message, subject, issuer) in
+        [("before the upgrade", "", ""), ("the handler speaks", "alice", "https://id.example")]
+    {
         let line = log.line(message);
         assert_eq!(line.within(), ["request", "websocket"], "{message}");
-        assert_eq!((line.connection("client"), line.connection("subject")), ("192.0.2.1", subject), "{message}");
+        let fields = ["client", "subject", "issuer"].map(|field| line.connection(field));
+        assert_eq!(fields, ["192.0.2.1", subject, issuer], "{message}");
     }
 }
 
