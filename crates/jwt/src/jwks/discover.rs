@@ -96,7 +96,7 @@ impl Jwks {
 impl Discover {
     /// Where the document is, if not where the issuer's name says: behind an address inside of a network, or at that of
     /// RFC 8414, `https://host/.well-known/oauth-authorization-server/path`. What it says as its `issuer` must be the
-    /// issuer's name all the same.
+    /// issuer's name all the same. Plain http is for an issuer of plain http, whose keys may then be on this host, too.
     pub fn at(mut self, url: impl Into<String>) -> Self {
         self.address = Some(url.into());
         self

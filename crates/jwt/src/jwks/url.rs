@@ -36,7 +36,7 @@ impl Url {
         Some(Self { secure, host: host.to_owned(), port, path })
     }
 
-    /// Whether the host is this machine, whatever a resolver says.
+    /// Whether the host names this machine.
     pub(super) fn is_loopback(&self) -> bool {
         self.host.eq_ignore_ascii_case("localhost") || self.host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
     }
