@@ -224,6 +224,16 @@ mod tests {
         table.with(key(200_000), 2, |cells| assert!(cells[0] > 100_000, "its place is taken by the others'"));
     }
 
+    #[test]
+    fn a_look_leaves_nothing_behind() {
+        let table = Table::<1>::new(1000, 1_000_000);
+        table.with(key(7), 1, |cells| cells[0] = 900);
+        for number in 0..100_000 {
+            assert_eq!(table.peek(key(number)), [if number == 7 { 900 } else { 0 }], "{number}");
+        }
+        assert_eq!(table.len(), 1);
+    }
+
     /// Who has a network of addresses fills the table, and then its groups; the rest of the world is elsewhere.
     #[test]
     fn a_network_that_fills_the_table_locks_nobody_else_out() {

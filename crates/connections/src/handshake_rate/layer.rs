@@ -23,7 +23,8 @@ use super::{
 /// token with a wrong signature, cost a verification each: as many of them are let in as handshakes are, counted apart from
 /// these. A key that has failed so often is refused with 429, whatever it sends, until one more may fail. Where the limit
 /// is the server's, they count by client address, if a layer outside has found that; it takes a layer inside, such as a
-/// `JwtLayer`, to say that a credential is not good: see [`Refusal::failed_authentication`].
+/// `JwtLayer`, to say that a credential is not good: see [`Refusal::failed_authentication`]. A request whose client leaves
+/// before it is answered does not count.
 ///
 /// # Defaults
 ///
@@ -104,7 +105,8 @@ impl HandshakeRateLayer {
         self.set(|settings| settings.require_subject = true)
     }
 
-    /// Each key has the quota for itself. Without a key a handshake is not counted.
+    /// Each key has the quota for itself. Without a key a handshake is not counted. The closure is asked about plain
+    /// requests, too.
     ///
     /// # Panics
     ///

@@ -19,7 +19,8 @@ use crate::{
     verify::Verified,
 };
 
-/// Marks a request that a layer for handshakes alone has let pass.
+/// Marks a request that a layer for handshakes alone has let pass, for extractors.
+#[cfg(feature = "axum")]
 #[derive(Clone)]
 pub(crate) struct HandshakesOnly;
 
@@ -39,6 +40,7 @@ where
     // It loses what could upgrade it.
     upgrade::enter(parts)?;
     if settings.plain.handshakes_only {
+        #[cfg(feature = "axum")]
         parts.extensions.insert(HandshakesOnly);
         return Ok(None);
     }

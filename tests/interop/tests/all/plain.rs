@@ -1,5 +1,10 @@
 //! Requests beside a socket: the whole stack around a router that also holds an API.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use axum::{
     Extension, Router,
     body::{Body, to_bytes},
@@ -17,7 +22,7 @@ use interop::{
 };
 use portcullis_close::CloseLayer;
 use portcullis_core::identity::Subject;
-use portcullis_jwt::{Claims, JwtLayer, Session, TokenError, Verification, Verified, Verify};
+use portcullis_jwt::{Claims, First, JwtLayer, Session, TokenError, Verification, Verified, Verify};
 use portcullis_origin::OriginLayer;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -192,6 +197,31 @@ async fn the_connection_of_a_refused_plain_request_goes_on_and_that_of_a_refused
     let head = ask_on(&mut stream, handshake).await;
     assert!(head.starts_with("http/1.1 401") && head.contains("connection: close"), "{head}");
     assert_eq!(stream.read(&mut [0]).await.unwrap(), 0, "it has ended");
+}
+
+#[tokio::test]
+async fn no_handler_runs_for_a_first_message_that_another_method_announces() {
+    let runs = Arc::new(AtomicUsize::new(0));
+    let count = runs.clone();
+    let run = async move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        "done"
+    };
+    let app = Router::new().route("/run", any(run)).layer(JwtLayer::new(Names).bearer().first_message(First::raw()));
+    let address = serve(app).await;
+    // A handler that is reached by a `GET` may read, and nobody is told what.
+    for (method, reached) in [("POST", 0), ("DELETE", 0), ("HEAD", 0), ("PATCH", 0), ("GET", 1)] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!(
+            "{method} /run HTTP/1.1\r\nhost: api.example\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+             sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 401") && !answer.contains("done"), "{method}: {answer}");
+        assert_eq!(runs.load(Ordering::Relaxed), reached, "{method}");
+    }
 }
 
 /// The head of the answer, in small letters; its body is read, too.
