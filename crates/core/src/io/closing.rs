@@ -17,12 +17,10 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    runtime::Handle,
     time::timeout,
 };
 
-use super::leaving::{Leaving, run_leaving, spawn_leaving};
-
+use super::leaving::{EndOnDrop, Leaving, run_leaving, spawn_leaving};
 use crate::{
     carrier::Carrier,
     connection::About,
@@ -82,7 +80,7 @@ where
     T: AsyncRead + AsyncWrite + Unpin,
 {
     {
-        let (mut closing, mut aborted) = (pin!(close(&mut closing)), pin!(end.0.aborted()));
+        let (mut closing, mut aborted) = (pin!(close(&mut closing)), pin!(end.about().aborted()));
         poll_fn(|cx| match aborted.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(()),
             Poll::Pending => closing.as_mut().poll(cx),
@@ -90,26 +88,6 @@ where
         .await;
     }
     run_leaving(end, closing.leave()).await;
-}
-
-/// Ends the connection when it is dropped. The handle learns of the end on every path: a runtime that shuts down drops a
-/// closing handshake before it has begun.
-pub(super) struct EndOnDrop(Arc<About>, Ended);
-
-impl EndOnDrop {
-    pub(super) fn new(about: &Arc<About>, ended: Ended) -> Self {
-        Self(about.clone(), ended)
-    }
-
-    pub(super) fn runtime(&self) -> &Handle {
-        &self.0.runtime
-    }
-}
-
-impl Drop for EndOnDrop {
-    fn drop(&mut self) {
-        self.0.end(self.1.clone());
-    }
 }
 
 /// How many closing handshakes of this process are under way: one word, changed in one step. At the limit, one

@@ -19,8 +19,8 @@ use tokio::{
 };
 
 use super::{
-    closing::{ClosingHandshake, DropUnlocked, EndOnDrop, run_closing},
-    leaving::{Leaving, run_leaving},
+    closing::{ClosingHandshake, DropUnlocked, run_closing},
+    leaving::{EndOnDrop, Leaving, run_leaving},
     shared::Shared,
     state::State,
 };

@@ -13,8 +13,8 @@ use tokio::{
 };
 
 use super::{
-    closing::{ClosingHandshake, EndOnDrop, spawn_closing},
-    leaving::{Leaving, spawn_leaving},
+    closing::{ClosingHandshake, spawn_closing},
+    leaving::{EndOnDrop, Leaving, spawn_leaving},
     shared::Shared,
 };
 use crate::{

@@ -1,4 +1,4 @@
-//! The end of an HTTP/2 stream, which is later than that of its WebSocket.
+//! The end of a connection, which has come when its transport is over: of an HTTP/2 stream, later than nobody wants it.
 //!
 //! What is written to a stream goes to a task of hyper's, which waits for the peer's flow-control windows to take it, for
 //! as long as the peer likes: neither dropping the stream nor anything else that hyper offers ends that task or resets the
@@ -10,13 +10,33 @@ use std::{
     future::poll_fn,
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::closing::EndOnDrop;
-use crate::carrier::Carrier;
+use crate::{carrier::Carrier, connection::About, ended::Ended};
+
+/// Ends the connection when it is dropped. The handle learns of the end on every path: a runtime that shuts down drops a
+/// closing handshake before it has begun.
+pub(super) struct EndOnDrop(Arc<About>, Ended);
+
+impl EndOnDrop {
+    pub(super) fn new(about: &Arc<About>, ended: Ended) -> Self {
+        Self(about.clone(), ended)
+    }
+
+    pub(super) fn about(&self) -> &About {
+        &self.0
+    }
+}
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        self.0.end(self.1.clone());
+    }
+}
 
 /// A transport on which nothing more is said.
 pub(super) struct Leaving<T> {
@@ -39,7 +59,7 @@ where
         drop(leaving);
         drop(end);
     } else {
-        end.runtime().clone().spawn(run_leaving(end, leaving));
+        end.about().runtime.clone().spawn(run_leaving(end, leaving));
     }
 }
 

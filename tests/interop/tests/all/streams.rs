@@ -14,8 +14,10 @@ use interop::{
 };
 use portcullis_connections::ConnectionLimitLayer;
 use portcullis_core::{Connections, GuardLayer};
+use portcullis_jwt::{First, JwtLayer, Verifier};
 use portcullis_liveness::{KeepAliveLayer, WriteTimeoutLayer};
 use portcullis_rate_limit::{Excess, MessageRateLayer};
+use serde_json::Value;
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep, timeout},
@@ -185,6 +187,32 @@ async fn a_stream_whose_connection_takes_nothing_counts_until_that_is_gone() {
     sleep(SECOND).await;
     assert_eq!(limit.live(), 0);
     drop(stream);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_turned_away_with_a_shut_window_counts_until_it_is_over() {
+    for aborted in [false, true] {
+        let limit = ConnectionLimitLayer::new().global(1);
+        let (registry, verifier) = (Connections::new(), Verifier::hs256([7; 32]).any_issuer().any_audience());
+        let jwt = JwtLayer::<Value>::new(verifier.build().unwrap()).first_message(First::raw());
+        let (app, _handles) = handlers::watched(handlers::echo);
+        let mut streams = Streams::connect(app.layer(jwt).layer(limit.clone()).layer(registry.layer()), 1).await;
+        let mut stream = streams.open().await;
+        // Answers for which there is no room.
+        for _ in 0..8 {
+            stream.send(0x89, b"ping").await;
+        }
+        sleep(SECOND).await;
+        let connection = registry.all().remove(0);
+        if aborted {
+            connection.abort();
+        }
+        sleep(HOUR).await;
+        assert_eq!(limit.live(), 1, "{aborted}");
+        drop(stream);
+        timeout(SECOND, connection.closed()).await.expect("it is over");
+        assert_eq!(limit.live(), 0, "{aborted}");
+    }
 }
 
 /// The documentation says so: nothing tells what a connection that is there has taken.

@@ -85,12 +85,15 @@ fn stream(messages: &[(u8, Vec<u8>)]) -> Vec<u8> {
 }
 
 /// What a handler gets that reads until the connection closes, or after so many reads.
-fn deliver(guard: &mut Guard, bytes: &[u8], piece: usize, reads: usize) -> Vec<u8> {
+fn deliver(guard: &mut Guard, carrier: Carrier, bytes: &[u8], piece: usize, reads: usize) -> Vec<u8> {
     let start = Instant::now();
     let (mut now, mut delivered, mut pieces) = (start, Vec::new(), bytes.chunks(piece));
-    assert!(guard.open(Vec::new(), Carrier::Connection, start));
+    assert!(guard.open(Vec::new(), carrier, start));
     for _ in 0..reads {
         if guard.reads() != Reads::Open {
+            if let (true, Some(came)) = (guard.reads_on(), pieces.next()) {
+                guard.peeked(came, now);
+            }
             now += Duration::from_millis(1);
             if !guard.end_delay(now) {
                 break;
@@ -118,13 +121,14 @@ proptest! {
         piece in 1..200_usize,
         reads in 1..60_usize,
         end in 0..3_u8,
+        carrier in prop::sample::select(vec![Carrier::Connection, Carrier::Stream]),
     ) {
         let charged = [Arc::new(AtomicI64::new(0)), Arc::new(AtomicI64::new(0))];
         let mut guard = Guard::new(Framing::Enforce);
         for (script, charged) in [inner, outer].into_iter().zip(&charged) {
             guard.install_outermost(Box::new(Charging { charged: charged.clone(), script, next: 0 }));
         }
-        let delivered = deliver(&mut guard, &stream(&messages), piece, reads);
+        let delivered = deliver(&mut guard, carrier, &stream(&messages), piece, reads);
         // However the connection ends, nothing is delivered any more.
         match end {
             0 => guard.close(close(1001), None, Instant::now()),
