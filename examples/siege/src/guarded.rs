@@ -19,7 +19,7 @@ pub(crate) fn guard(routes: Routes) -> Result<Router> {
     let user = routes.user.layer(rate.per_subject().byte_quota(ByteQuota::per_second(250_000).allow_burst(500_000)));
     let app = app.merge(user.layer(map_request(identify))).merge(few(routes.seat, routes.proxied, routes.session)?);
     let app = app.merge(live(routes.alive, routes.idle, routes.feed, routes.sized));
-    let app = app.merge(beside::guarded()?).merge(shut(routes.shut));
+    let app = app.merge(beside::guarded()?).merge(shut(routes.shut)).merge(crowded(routes.many)?);
     let app = app.merge(common(routes.shared)?).merge(slow(routes.delayed)?);
     let drain = deploy::drain();
     let deployed = outermost(routes.deployed.layer(drain.layer()));
@@ -65,6 +65,13 @@ fn pings() -> KeepAliveLayer {
 fn common(shared: Router) -> Result<Router> {
     let all = MessageRateLayer::new(slowest()?).burst(1000).global();
     Ok(shared.layer(MessageRateLayer::per_second(5)).layer(all))
+}
+
+/// A route behind a proxy, whose clients have a message each, which hardly comes back. There is room for a thousand of
+/// them, scaled down from a million.
+fn crowded(many: Router) -> Result<Router> {
+    let each = MessageRateLayer::new(slowest()?).per_client_ip().most_keys(1024);
+    Ok(many.layer(each).layer(ClientIpLayer::new().trust(["127.0.0.1"])?))
 }
 
 /// A route with one seat, where a client that says more than it may is read slowly.

@@ -51,8 +51,8 @@ fn main() -> ExitCode {
 /// What applications write by hand, if anything.
 fn bare(routes: Routes) -> Router {
     let Routes { open, user, seat, proxied, session, private, first, .. } = routes;
-    let Routes { alive, idle, feed, shut, sized, shared, delayed, deployed, .. } = routes;
-    let plain = [user, seat, proxied, session, alive, idle, feed, shut, sized, shared, delayed];
+    let Routes { alive, idle, feed, shut, sized, shared, many, delayed, deployed, .. } = routes;
+    let plain = [user, seat, proxied, session, alive, idle, feed, shut, sized, shared, many, delayed];
     let plain = plain.into_iter().fold(open, Router::merge);
     plain.merge(tokens::bare(private, first)).merge(beside::bare()).merge(deploy::routes(deployed, None))
 }

@@ -45,6 +45,8 @@ pub(crate) struct Routes {
     pub(crate) sized: Router,
     /// `/shared`, whose clients have a quota in common, beside one each.
     pub(crate) shared: Router,
+    /// `/many`, which remembers the quotas of few of its clients.
+    pub(crate) many: Router,
     /// `/delayed`, where there is one seat, and where who says too much is read slowly.
     pub(crate) delayed: Router,
     /// The `/ws` of the server that is replaced, which is none of this one's.
@@ -69,6 +71,7 @@ impl Routes {
             feed: app(Router::new().route("/feed", any(upgrade_feed))),
             shut: app(Router::new().route("/shut", any(upgrade_feed))),
             shared: echo("/shared"),
+            many: echo("/many"),
             delayed: echo("/delayed"),
             deployed: echo("/ws"),
             sized: app(Router::new().route("/sized", any(upgrade_large))),

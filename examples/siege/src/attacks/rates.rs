@@ -4,7 +4,7 @@ use std::{net::SocketAddr, thread, time::Duration};
 
 use super::{
     attack::{Attack, Want},
-    wire::{frames, open},
+    wire::{frames, open, open_with},
 };
 use crate::{Result, saw::Saw};
 
@@ -13,6 +13,7 @@ pub(super) const ALL: &[Attack] = &[
     Attack { name: "reconnect flood", run: reconnect, want: Want::Close(1008) },
     Attack { name: "byte flood", run: bytes, want: Want::Close(1008) },
     Attack { name: "quota of everybody else", run: shared, want: Want::Echoed },
+    Attack { name: "newcomer to a full table", run: newcomer, want: Want::Echoed },
     Attack { name: "drip within the limit", run: drip, want: Want::Echoed },
 ];
 
@@ -52,6 +53,23 @@ fn bytes(address: SocketAddr) -> Result<Saw> {
 fn shared(address: SocketAddr) -> Result<Saw> {
     open(address, "/shared")?.storm(frames(1000, 0x81, b""))?;
     open(address, "/shared")?.greet()
+}
+
+/// Ten clients of a server that a network has filled: each of its addresses has sent a message, and there are more of them
+/// than the server remembers.
+fn newcomer(address: SocketAddr) -> Result<Saw> {
+    let from = |client: String| open_with(address, "/many", &format!("x-forwarded-for: {client}\r\n"))?.greet();
+    for network in 0..2000 {
+        // Most are closed once there is no room.
+        from(format!("2001:db8:0:{network:x}::1"))?;
+    }
+    for newcomer in 0..10 {
+        let saw = from(format!("2001:{:x}::1", 0x1000 + newcomer))?;
+        if saw != Saw::Echoed(1) {
+            return Ok(saw);
+        }
+    }
+    Ok(Saw::Echoed(10))
 }
 
 /// A message every 55 ms, where one every 50 is allowed.
