@@ -26,6 +26,11 @@ impl Server {
         Self::spawn(&["serve", side.name(), "nagle"])
     }
 
+    /// A server with every layer, for many clients.
+    pub(crate) fn start_to_soak() -> io::Result<Self> {
+        Self::spawn(&["serve", "soak"])
+    }
+
     fn spawn(args: &[&str]) -> io::Result<Self> {
         let program = std::env::current_exe()?;
         let mut process = Command::new(program).args(args).stdout(Stdio::piped()).spawn()?;

@@ -60,7 +60,8 @@ pub(crate) async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
     status.parse().map_err(io::Error::other)
 }
 
-fn request(path: &str, headers: &str) -> String {
+/// A handshake as it stands on the wire.
+pub(crate) fn request(path: &str, headers: &str) -> String {
     format!(
         "GET /{path} HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"

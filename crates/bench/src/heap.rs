@@ -12,6 +12,12 @@ pub(crate) fn region() -> Region<'static, System> {
     Region::new(ALLOCATOR)
 }
 
+/// Bytes that are allocated and not freed.
+pub(crate) fn live() -> usize {
+    let stats = ALLOCATOR.stats();
+    stats.bytes_allocated.saturating_sub(stats.bytes_deallocated)
+}
+
 /// How many allocations and reallocations happen in this process meanwhile.
 pub(crate) async fn during(work: impl Future<Output = io::Result<()>>) -> io::Result<usize> {
     let region = region();

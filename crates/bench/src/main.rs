@@ -3,6 +3,8 @@
 //! Sides take turns within each round, so that what disturbs the machine disturbs them all; a ratio is the median of
 //! the rounds' ratios. Ratios tell the story and depend on the machine. Allocations and instructions per message do
 //! not, and are the gate: the exit code is a failure if one of them is exceeded.
+//!
+//! `soak` compares nothing: it looks for what is left of clients that are gone.
 
 mod allocations;
 mod callgrind;
@@ -29,6 +31,7 @@ mod scale;
 mod server;
 mod shape;
 mod side;
+mod soak;
 mod stats;
 mod tokens;
 
@@ -49,8 +52,11 @@ fn dispatch(args: &[&str]) -> io::Result<ExitCode> {
     match args {
         [] => compare(&Plan::full()),
         ["--quick"] => compare(&Plan::quick()),
+        ["serve", "soak"] => soak::serve().map(|()| ExitCode::SUCCESS),
         ["serve", side] => server::run(Side::parse(side)?, true).map(|()| ExitCode::SUCCESS),
         ["serve", side, "nagle"] => server::run(Side::parse(side)?, false).map(|()| ExitCode::SUCCESS),
+        ["soak"] => soak::run(10),
+        ["soak", minutes] => soak::run(minutes.parse().map_err(io::Error::other)?),
         ["only", part] => only(part, &Plan::full()),
         ["echo", side, path, messages] => echo(side, path, messages),
         _ => Err(usage()),
@@ -59,7 +65,7 @@ fn dispatch(args: &[&str]) -> io::Result<ExitCode> {
 
 fn usage() -> io::Error {
     let parts = PARTS.map(|(name, _)| name).join(" | ");
-    io::Error::other(format!("usage: bench [--quick | only ({parts})]"))
+    io::Error::other(format!("usage: bench [--quick | only ({parts}) | soak [minutes]]"))
 }
 
 /// What callgrind watches.
