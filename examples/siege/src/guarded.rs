@@ -67,10 +67,11 @@ fn common(shared: Router) -> Result<Router> {
     Ok(shared.layer(MessageRateLayer::per_second(5)).layer(all))
 }
 
-/// A route behind a proxy, whose clients have a message each, which hardly comes back. There is room for a thousand of
-/// them, scaled down from a million.
+/// A route behind a proxy, whose clients have a message an hour each. There is room for a thousand of them, scaled down
+/// from a million.
 fn crowded(many: Router) -> Result<Router> {
-    let each = MessageRateLayer::new(slowest()?).per_client_ip().most_keys(1024);
+    let hourly = Quota::with_period(Duration::from_secs(3600)).ok_or("an hour is a period")?;
+    let each = MessageRateLayer::new(hourly).per_client_ip().most_keys(1024);
     Ok(many.layer(each).layer(ClientIpLayer::new().trust(["127.0.0.1"])?))
 }
 

@@ -1,6 +1,6 @@
 //! Floods that walk around a limit per connection, and clients that stay just within one.
 
-use std::{net::SocketAddr, thread, time::Duration};
+use std::{net::SocketAddr, ops::Range, thread, time::Duration};
 
 use super::{
     attack::{Attack, Want},
@@ -58,10 +58,16 @@ fn shared(address: SocketAddr) -> Result<Saw> {
 /// Ten clients of a server that a network has filled: each of its addresses has sent a message, and there are more of them
 /// than the server remembers.
 fn newcomer(address: SocketAddr) -> Result<Saw> {
-    let from = |client: String| open_with(address, "/many", &format!("x-forwarded-for: {client}\r\n"))?.greet();
-    for network in 0..2000 {
-        // Most are closed once there is no room.
-        from(format!("2001:db8:0:{network:x}::1"))?;
+    let from = move |client: String| open_with(address, "/many", &format!("x-forwarded-for: {client}\r\n"))?.greet();
+    // Who finds no room is closed.
+    let fill =
+        move |networks: Range<u16>| networks.map(|at| from(format!("2001:db8:0:{at:x}::1"))).all(|saw| saw.is_ok());
+    let filled = thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|part| scope.spawn(move || fill(part * 250..(part + 1) * 250))).collect();
+        threads.into_iter().all(|thread| thread.join().unwrap_or_default())
+    });
+    if !filled {
+        return Err("a handshake of the network failed".into());
     }
     for newcomer in 0..10 {
         let saw = from(format!("2001:{:x}::1", 0x1000 + newcomer))?;
