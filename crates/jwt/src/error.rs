@@ -3,7 +3,10 @@
 use std::{error::Error, fmt, time::Duration};
 
 use http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE};
-use portcullis_core::{CloseCode, CloseFrame, IntoClose, refusal::Refusal};
+use portcullis_core::{
+    CloseCode, CloseFrame, IntoClose,
+    refusal::{Kind, Refusal},
+};
 
 /// When a client may try again whose token could not be judged.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -33,18 +36,18 @@ pub enum TokenError {
 }
 
 impl TokenError {
-    /// A label of a closed set, in snake case.
-    pub fn kind(self) -> &'static str {
+    /// The kind of the refusal, by which it is counted and logged.
+    pub fn kind(self) -> Kind {
         match self {
-            Self::Missing => "token_missing",
-            Self::Malformed(_) => "token_malformed",
-            Self::Invalid(_) => "token_invalid",
-            Self::Expired => "token_expired",
-            Self::NotYetValid => "token_not_yet_valid",
-            Self::Revoked => "token_revoked",
-            Self::Used => "token_used",
-            Self::Forbidden(_) => "token_forbidden",
-            Self::Unavailable => "issuer_unavailable",
+            Self::Missing => Kind::TOKEN_MISSING,
+            Self::Malformed(_) => Kind::TOKEN_MALFORMED,
+            Self::Invalid(_) => Kind::TOKEN_INVALID,
+            Self::Expired => Kind::TOKEN_EXPIRED,
+            Self::NotYetValid => Kind::TOKEN_NOT_YET_VALID,
+            Self::Revoked => Kind::TOKEN_REVOKED,
+            Self::Used => Kind::TOKEN_USED,
+            Self::Forbidden(_) => Kind::TOKEN_FORBIDDEN,
+            Self::Unavailable => Kind::ISSUER_UNAVAILABLE,
         }
     }
 

@@ -226,7 +226,7 @@ fn every_way_to_fail_with_a_token_is_a_listed_reason() {
         TokenError::Forbidden(""),
         TokenError::Unavailable,
     ] {
-        assert!(reasons.values.contains(&error.kind()), "{}", error.kind());
+        assert!(reasons.values.contains(&error.kind().as_str()), "{}", error.kind());
     }
 }
 
