@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use portcullis_core::refusal::ResponseFuture;
+use portcullis_core::refusal::{self, ResponseFuture};
 use tower_service::Service;
 
 use crate::layer::OriginLayer;
@@ -36,6 +36,7 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
+        refusal::note_refusing(&mut parts);
         match self.layer.judge(&mut parts) {
             Ok(()) => ResponseFuture::inner(self.inner.call(Request::from_parts(parts, body))),
             Err(refusal) => ResponseFuture::refused(refusal.answering(&parts)),

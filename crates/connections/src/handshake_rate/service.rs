@@ -6,7 +6,7 @@ use std::{
 };
 
 use http::{Request, Response};
-use portcullis_core::{clock::now, handshake::is_handshake};
+use portcullis_core::{clock::now, handshake::is_handshake, refusal::note_refusing};
 use tower_service::Service;
 
 use super::{
@@ -44,7 +44,8 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        note_refusing(&mut parts);
         let admitted = if is_handshake(&parts) {
             admit(&self.settings, &self.rate, &parts, now()).map(|()| None)
         } else {

@@ -5,7 +5,7 @@ use std::{fmt, mem::discriminant, sync::Arc, time::Duration};
 use http::{StatusCode, request::Parts};
 use portcullis_core::{
     CloseCode, CloseFrame,
-    identity::{ClientAddr, Subject},
+    identity::ClientAddr,
     refusal::{Kind, Refusal, Whose},
 };
 use portcullis_quota::{Key, Secret};
@@ -74,7 +74,7 @@ impl Settings {
         };
         match self.scope() {
             Scope::Subject => {
-                let subject = parts.extensions.get::<Subject>();
+                let subject = Whose::known(parts);
                 subject.map(|subject| secret.key(&("subject", subject))).or_else(client)
             }
             Scope::Custom(key) => key(parts).map(|key| secret.key(&("custom", key))),
