@@ -1,10 +1,6 @@
 //! The decision about requests that are not handshakes: whether a foreign page may have forged them.
 
-use http::{
-    HeaderValue, StatusCode,
-    header::{COOKIE, ORIGIN},
-    request::Parts,
-};
+use http::{HeaderValue, StatusCode, header::ORIGIN, request::Parts};
 use portcullis_core::{
     csrf::{self, NotForged},
     refusal::{Kind, Refusal},
@@ -56,9 +52,8 @@ impl Policy {
     }
 
     fn absent_of_plain(&self, parts: &Parts) -> Result<(), Refusal> {
-        let allowed = !self.deny_absent && (self.allow_absent || !parts.headers.contains_key(COOKIE));
         // A browser that says where a request comes from names the origin, too.
-        if allowed && !parts.headers.contains_key(csrf::FETCH_SITE) {
+        if !self.refuses_absent(&parts.headers) && !parts.headers.contains_key(csrf::FETCH_SITE) {
             return Ok(());
         }
         Err(refuse(Kind::ABSENT_ORIGIN, "it has no Origin header"))

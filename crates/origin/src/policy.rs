@@ -76,8 +76,12 @@ impl Policy {
         own || self.list.allow(origin) || self.closures.iter().any(|allow| allow(origin, parts))
     }
 
+    pub(crate) fn refuses_absent(&self, headers: &HeaderMap) -> bool {
+        self.deny_absent || (!self.allow_absent && headers.contains_key(COOKIE))
+    }
+
     fn absent(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let refused = self.deny_absent || (!self.allow_absent && headers.contains_key(COOKIE));
+        let refused = self.refuses_absent(headers);
         if is_cross_site(headers) {
             let sentence = "The handshake was refused: it has no Origin header, and says that it is cross-site.";
             return Err(refuse(Kind::ABSENT_ORIGIN, sentence.into()));

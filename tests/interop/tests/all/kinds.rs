@@ -13,9 +13,10 @@ use portcullis_core::{
     refusal::{Kind, Refusal},
     testing::Handshake,
 };
-use portcullis_jwt::TokenError;
+use portcullis_jwt::{JwtLayer, TokenError, Verification, Verified, Verify};
 use portcullis_liveness::Drain;
 use portcullis_origin::OriginLayer;
+use tower::ServiceExt;
 
 const DOCUMENTED: &str = include_str!("../../../../crates/core/src/refusal/mod.rs");
 
@@ -96,6 +97,34 @@ async fn of_connections() -> Vec<Refusal> {
     refusals
 }
 
+/// Of plain requests, beside handshakes.
+async fn of_plain() -> Vec<Refusal> {
+    let rate = HandshakeRateLayer::per_second(1).per_key(|_| Some("key".into()));
+    let tokens = JwtLayer::<()>::new(Nobody).bearer().danger_cookie_of_any_page("session");
+    let app = Router::new().fallback(async || "").layer(tokens).layer(rate);
+    let mut refusals = Vec::new();
+    for (method, header, value) in [
+        ("POST", "cookie", "session=good"),
+        ("GET", "authorization", "Bearer bad"),
+        ("GET", "authorization", "Bearer bad"),
+    ] {
+        let request = Request::builder().method(method).header(header, value).body(axum::body::Body::empty()).unwrap();
+        let response = app.clone().oneshot(request).await.unwrap();
+        refusals.extend(response.extensions().get::<Refusal>().cloned());
+    }
+    refusals.retain(|refusal| refusal.kind() != Kind::TOKEN_INVALID);
+    refusals
+}
+
+/// Accepts one token, of nobody.
+struct Nobody;
+
+impl Verify<()> for Nobody {
+    fn verify(&self, token: &str) -> Verification<()> {
+        Verification::ready(if token == "good" { Ok(Verified::new(())) } else { Err(TokenError::Invalid("bad")) })
+    }
+}
+
 /// What a `CloseLayer` closes with.
 async fn code(refusal: &Refusal) -> CloseCode {
     if refusal.is_http_only() {
@@ -114,6 +143,7 @@ async fn each_kind_is_refused_as_it_is_documented() {
     refusals.extend(of_tokens());
     refusals.extend(of_handshake_rates());
     refusals.extend(of_connections().await);
+    refusals.extend(of_plain().await);
     let mut seen = Vec::new();
     for refusal in &refusals {
         let kind = refusal.kind().as_str().to_owned();
