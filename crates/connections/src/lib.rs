@@ -12,6 +12,8 @@
 //! - What is full refuses (503 for the server, 429 for others), or evicts the oldest of the same key when the newcomer's
 //!   handshake is accepted. A permit may be held until the handler has returned, too, where its work is what is scarce:
 //!   [`ConnectionLimitLayer::until_handler_returns`].
+//! - Clients without a subject share the limit of one by their address, and are refused where it is full, never evicted.
+//!   [`Whose`](portcullis_core::refusal::Whose) is the rule, which limits on handshakes and messages follow, too.
 //! - [`ClientIpLayer`] finds the client's address: the peer's, or, where that is a proxy that the user trusts, what the
 //!   proxies say, from the right.
 //! - [`Connections`] lists the live connections, and closes them by whatever they have in common.
