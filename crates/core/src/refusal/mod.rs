@@ -32,7 +32,7 @@
 //! | `token_expired` | 401 | 3000 | `JwtLayer` | its time is over |
 //! | `token_forbidden` | 403 | 3003 | `JwtLayer` | it is valid, and does not allow this |
 //! | `token_invalid` | 401 | 3000 | `JwtLayer` | it is not a token of this server's issuers |
-//! | `token_malformed` | 401 | 3000 | `JwtLayer` | the request carries it in a way that no token is carried |
+//! | `token_malformed` | 400 | 3000 | `JwtLayer` | the request carries it in a way that no token is carried |
 //! | `token_missing` | 401 | 3000 | `JwtLayer` | there is none |
 //! | `token_not_yet_valid` | 401 | 3000 | `JwtLayer` | its time has not begun |
 //! | `token_revoked` | 401 | 3000 | `JwtLayer` | it was revoked |

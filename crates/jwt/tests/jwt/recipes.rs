@@ -42,7 +42,7 @@ impl Recipe {
 
     fn layer(&self, issuer: &Issuer, patience: Duration) -> JwtLayer<Value> {
         let jwks = self.discover(issuer).build().unwrap();
-        (self.layer)(jwks.min_interval(Duration::ZERO).timeout(patience).max_bytes(64 * 1024))
+        (self.layer)(jwks.min_interval(Duration::from_nanos(1)).timeout(patience).max_bytes(64 * 1024))
     }
 
     fn answers_well(&self, issuer: &Issuer) {

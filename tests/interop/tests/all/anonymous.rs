@@ -43,7 +43,7 @@ fn optional() -> JwtLayer<()> {
 }
 
 fn first() -> JwtLayer<()> {
-    JwtLayer::new(Named).first_message(First::raw())
+    JwtLayer::new(Named).first_message(First::raw()).handshakes_only()
 }
 
 fn limit(most: usize) -> ConnectionLimitLayer {

@@ -16,7 +16,6 @@ mod kinds;
 mod last_answer;
 mod libraries;
 mod liveness;
-mod nobody;
 mod plain;
 mod rate;
 mod readme;

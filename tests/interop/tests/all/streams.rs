@@ -194,7 +194,7 @@ async fn a_stream_that_is_turned_away_with_a_shut_window_counts_until_it_is_over
     for aborted in [false, true] {
         let limit = ConnectionLimitLayer::new().global(1);
         let (registry, verifier) = (Connections::new(), Verifier::hs256([7; 32]).any_issuer().any_audience());
-        let jwt = JwtLayer::<Value>::new(verifier.build().unwrap()).first_message(First::raw());
+        let jwt = JwtLayer::<Value>::new(verifier.build().unwrap()).first_message(First::raw()).handshakes_only();
         let (app, _handles) = handlers::watched(handlers::echo);
         let mut streams = Streams::connect(app.layer(jwt).layer(limit.clone()).layer(registry.layer()), 1).await;
         let mut stream = streams.open().await;
