@@ -15,8 +15,8 @@ pub(super) enum Seen {
     Ping(Vec<u8>),
     /// Any other frame.
     Frame,
-    /// A close frame, with this code.
-    Close(u16),
+    /// A close frame, with this code and reason.
+    Close(String),
 }
 
 pub(super) struct Socket {
@@ -89,33 +89,35 @@ impl Socket {
         let frame: Vec<u8> = self.buffer.drain(..end).collect();
         let payload = &frame[header.len()..];
         Ok(Some(match (header.opcode().as_u8(), payload) {
-            (8, [high, low, ..]) => Seen::Close(u16::from_be_bytes([*high, *low])),
-            (8, _) => Seen::Close(1005),
+            (8, [high, low, reason @ ..]) => {
+                Seen::Close(format!("{} {}", u16::from_be_bytes([*high, *low]), String::from_utf8_lossy(reason)))
+            }
+            (8, _) => Seen::Close("1005".to_owned()),
             (9, _) => Seen::Ping(payload.to_vec()),
             _ => Seen::Frame,
         }))
     }
 
-    /// Answers pings up to a close frame, whose code it returns after its answer.
-    pub(super) async fn answer_until_closed(&mut self) -> io::Result<u16> {
+    /// Answers pings up to a close frame, and that. Returns what it says.
+    pub(super) async fn answer_until_closed(&mut self) -> io::Result<String> {
         loop {
             match self.next().await? {
                 Seen::Ping(ping) => self.send(1, 0x8a, &ping).await?,
                 Seen::Frame => {}
-                Seen::Close(code) => {
+                Seen::Close(why) => {
                     // It may have closed meanwhile.
                     let _sent = self.send(1, 0x88, &[]).await;
-                    return Ok(code);
+                    return Ok(why);
                 }
             }
         }
     }
 
-    /// The code of a close frame, of which nothing is answered; nor is anything before it.
-    pub(super) async fn wait_until_closed(&mut self) -> io::Result<u16> {
+    /// Answers nothing up to a close frame, nor that. Returns what it says.
+    pub(super) async fn wait_until_closed(&mut self) -> io::Result<String> {
         loop {
-            if let Seen::Close(code) = self.next().await? {
-                return Ok(code);
+            if let Seen::Close(why) = self.next().await? {
+                return Ok(why);
             }
         }
     }

@@ -120,7 +120,7 @@ impl Visitor {
     }
 
     async fn misbehave(&self, mut socket: Socket) -> io::Result<String> {
-        let closed = match self.kind {
+        Ok(match self.kind {
             Kind::Polite => return talk(socket).await,
             Kind::Listens | Kind::IsEvicted => socket.answer_until_closed().await?,
             Kind::Floods => {
@@ -157,9 +157,8 @@ impl Visitor {
                 sleep(MS * fastrand::u32(500..5000)).await;
                 return left(socket);
             }
-            Kind::IsNobody => return Ok("accepted".to_owned()),
-        };
-        Ok(closed.to_string())
+            Kind::IsNobody => "accepted".to_owned(),
+        })
     }
 }
 
@@ -187,11 +186,11 @@ async fn talk(mut socket: Socket) -> io::Result<String> {
             match socket.next().await? {
                 Seen::Ping(ping) => socket.send(1, 0x8a, &ping).await?,
                 Seen::Frame => break,
-                Seen::Close(code) => return Ok(code.to_string()),
+                Seen::Close(why) => return Ok(why),
             }
         }
         sleep(MS * fastrand::u32(100..300)).await;
     }
     socket.send(1, 0x88, &1000_u16.to_be_bytes()).await?;
-    Ok(socket.wait_until_closed().await?.to_string())
+    socket.wait_until_closed().await
 }
