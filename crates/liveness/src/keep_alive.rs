@@ -24,7 +24,7 @@ use crate::{
 /// - Whatever comes in after the ping is a sign of life.
 /// - A handler that is busy keeps nobody's pong from counting: what waits unread is looked at, up to 4 KiB. Beyond that
 ///   the peer is not judged, nor while a rate limit delays its input, nor while the ping waits behind half a frame that
-///   the handler has left.
+///   the handler has left, unless the peer has ended its side.
 /// - The round trip of the last ping is [`Connection::round_trip`](portcullis_core::Connection::round_trip).
 ///
 /// **What this does not do**: notice a peer that answers pings and does not read; see

@@ -73,9 +73,12 @@ impl Server {
     }
 }
 
-/// Patient with a client that answers, where that is not what the row is about.
+/// What is not to notice an end takes so long.
+const LONG: Duration = Duration::from_mins(1);
+
+/// Patient with a client that does not answer, where that is not what the row is about.
 fn guard(by: By) -> GuardLayer {
-    let time = if by == By::End { Duration::from_mins(1) } else { CLOSING };
+    let time = if by == By::End { LONG } else { CLOSING };
     GuardLayer::new().grace(GRACE / 4, GRACE).closing(Closing { time, ..Closing::default() })
 }
 
@@ -92,17 +95,20 @@ fn guarded(app: Router, phase: Phase, by: By) -> Router {
             let time = Duration::from_hours(1);
             app.layer(MessageRateLayer::new(quota).on_excess(Excess::Delay).max_delay(time))
         }
-        Phase::FirstMessage => app.layer(from_fn(hold)),
+        Phase::FirstMessage => {
+            let time = if by == By::End { LONG } else { FIRST };
+            app.layer(from_fn(move |request, next| hold(request, next, time)))
+        }
         _ => app,
     }
 }
 
-async fn hold(request: Request, next: Next) -> Response {
+async fn hold(request: Request, next: Next, time: Duration) -> Response {
     let (mut parts, body) = request.into_parts();
     let Some(guarded) = upgrade::enter(&mut parts).unwrap() else {
         return next.run(Request::from_parts(parts, body)).await;
     };
-    guarded.gate(&mut parts, Gate::new(async |_| Ok(None)).within(FIRST)).unwrap();
+    guarded.gate(&mut parts, Gate::new(async |_| Ok(None)).within(time)).unwrap();
     let response = next.run(Request::from_parts(parts, body)).await.into_response();
     guarded.complete(&response, None);
     response
