@@ -19,11 +19,11 @@ pub(super) struct Standing {
     pub(super) registry: usize,
 }
 
-/// What tables keep that were larger for a moment than in the first minute. There are some 20,000 visits a minute: one that
-/// left anything behind would be seen.
+/// What tables keep that were larger for a moment than in the first minute. There are some 20,000 visits a minute: if
+/// each left anything behind, that would be seen.
 const MORE_HEAP: usize = 512 * 1024;
 /// What lies in pages of which a part is in use.
-const MORE_RESIDENT: usize = 16 * 1024 * 1024;
+const MORE_RESIDENT: usize = 32 * 1024 * 1024;
 
 impl Standing {
     /// That of this process.

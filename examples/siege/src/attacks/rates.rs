@@ -55,8 +55,8 @@ fn shared(address: SocketAddr) -> Result<Saw> {
     open(address, "/shared")?.greet()
 }
 
-/// Ten clients of a server that a network has filled: each of its addresses has sent a message, and there are more of them
-/// than the server remembers.
+/// Ten clients of a server that a network has filled: each of its addresses has sent a message, and there are more of
+/// them than the server remembers.
 fn newcomer(address: SocketAddr) -> Result<Saw> {
     let from = move |client: String| open_with(address, "/many", &format!("x-forwarded-for: {client}\r\n"))?.greet();
     // Who finds no room is closed.

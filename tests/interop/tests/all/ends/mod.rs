@@ -1,8 +1,8 @@
 //! A client that is gone leaves nothing behind: not in any phase of its connection, whatever the way it went, over TCP,
 //! TLS and HTTP/2.
 //!
-//! The table is the product of phases, ways to vanish and protocols. A cell says which layer notices the end, and is run
-//! with that layer alone; or it says why there is no such end.
+//! The table is the product of phases, ways to vanish and protocols. A cell says which layer notices the end, and is
+//! run with that layer alone; or it says why there is no such end.
 
 mod client;
 mod handlers;

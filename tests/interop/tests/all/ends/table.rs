@@ -155,9 +155,9 @@ fn wanted(phase: Phase, way: Way, protocol: Protocol) -> Cell {
         (Phase::Open | Phase::Upgrading | Phase::FirstMessage | Phase::Closing, Way::Fin | Way::Reset, _) => {
             Freed(By::End)
         }
-        // It has only ended its own side, and reads pings on: it does not answer them. In the middle of a frame no ping can
-        // be sent that would elicit a reset, and none could be answered. What a silent client had sent is looked at as far as
-        // 4 KiB: an answer may stand behind more, and so it is not judged before that was read.
+        // It has only ended its own side, and reads pings on: it does not answer them. In the middle of a frame no ping
+        // can be sent that would elicit a reset, and none could be answered. What a silent client had sent is looked at
+        // as far as 4 KiB: an answer may stand behind more, and so it is not judged before that was read.
         (Phase::Delayed | Phase::Busy, Way::Fin, Protocol::Http2)
         | (Phase::HalfAFrame, Way::Fin, _)
         | (Phase::Open | Phase::Delayed | Phase::Busy, Way::Silence, _) => Freed(By::NoPong),
