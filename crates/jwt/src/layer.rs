@@ -350,11 +350,13 @@ mod tests {
         for sources in &mut sources {
             sources.sort_by_key(|source| (source.rank(), format!("{source:?}")));
         }
+        let ranks =
+            [settings.sources(), &settings.plain.sources].map(|all| all.iter().map(Source::rank).collect::<Vec<_>>());
         let Settings { first, optional, report_only, grace, verify_timeout, tickets, allows, .. } = &**settings;
         let revoked = settings.revocations.identity();
         let (only, check) = (settings.plain.handshakes_only, settings.check());
         format!(
-            "{sources:?} {first:?} {only} {optional} {report_only} {grace:?} {verify_timeout:?} {tickets:?} {} {revoked} \
+            "{sources:?} {ranks:?} {first:?} {only} {optional} {report_only} {grace:?} {verify_timeout:?} {tickets:?} {} {revoked} \
              {check:?}",
             allows.len(),
         )
