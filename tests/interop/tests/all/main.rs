@@ -1,7 +1,6 @@
 //! The guarded connection under several layers and libraries, one module for each question.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod anonymous;
 mod axum;
 mod close;
 mod closing;
@@ -16,6 +15,7 @@ mod kinds;
 mod last_answer;
 mod libraries;
 mod liveness;
+mod nobody;
 mod plain;
 mod rate;
 mod readme;
