@@ -333,6 +333,7 @@ mod tests {
             setting("subprotocol_prefix", |layer| layer.subprotocol_prefix("jwt.")),
             setting("first_message", |layer| layer.first_message(First::json("/token"))),
             setting("handshakes_only", JwtLayer::handshakes_only),
+            setting("remove_credentials", JwtLayer::remove_credentials),
             setting("optional", JwtLayer::optional),
             setting("report_only", JwtLayer::report_only),
             setting("grace", |layer| layer.grace(Duration::from_secs(1))),
@@ -354,7 +355,7 @@ mod tests {
             [settings.sources(), &settings.plain.sources].map(|all| all.iter().map(Source::rank).collect::<Vec<_>>());
         let Settings { first, optional, report_only, grace, verify_timeout, tickets, allows, .. } = &**settings;
         let revoked = settings.revocations.identity();
-        let (only, check) = (settings.plain.handshakes_only, settings.check());
+        let (only, removes, check) = (settings.plain.handshakes_only, settings.remove_credentials, settings.check());
         format!(
             "{sources:?} {ranks:?} {first:?} {only} {optional} {report_only} {grace:?} {verify_timeout:?} {tickets:?} {} {revoked} \
              {check:?}",

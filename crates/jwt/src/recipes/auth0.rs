@@ -13,7 +13,8 @@
 //! - The API's signing algorithm must be RS256, or another with a public key: one of HS256 is verified with a secret.
 //! - The subject is `auth0|<id>` or of another connection's name; of a token that a machine asked for, it is
 //!   `<client>@clients`.
-//! - With the RFC 9068 profile, tokens have a `jti`, by which they can be revoked one by one.
+//! - With the RFC 9068 profile, tokens have a `jti`, by which they can be revoked one by one, and a type of their own:
+//!   `.token_type("at+jwt")` refuses ID tokens whatever their audience.
 //!
 //! ```
 //! use portcullis_jwt::{JwtLayer, Verifier, jwks::Jwks, verifier::BuildError};

@@ -15,6 +15,8 @@
 //! - The second spelling is an alias: by either, a user is the same behind [`Verifiers`](crate::Verifiers).
 //!
 //! ```
+//! use std::time::Duration;
+//!
 //! use portcullis_jwt::{JwtLayer, Verifier, jwks::Jwks, verifier::BuildError};
 //!
 //! #[derive(Clone, serde::Deserialize)]
@@ -28,6 +30,7 @@
 //! let verifier = Verifier::jwks(keys.clone())
 //!     .issuer_alias("accounts.google.com", "https://accounts.google.com")
 //!     .audience("1234987819200.apps.googleusercontent.com")
+//!     .max_lifetime(Duration::from_secs(3600)) // whatever a token says
 //!     .build()?;
 //! let layer = JwtLayer::<User>::new(verifier).authorize(|user| user.hd.as_deref() == Some("example.com"));
 //! # drop(layer);
