@@ -357,8 +357,8 @@ mod tests {
         let revoked = settings.revocations.identity();
         let (only, removes, check) = (settings.plain.handshakes_only, settings.remove_credentials, settings.check());
         format!(
-            "{sources:?} {ranks:?} {first:?} {only} {optional} {report_only} {grace:?} {verify_timeout:?} {tickets:?} {} {revoked} \
-             {check:?}",
+            "{sources:?} {ranks:?} {first:?} {only} {removes} {optional} {report_only} {grace:?} {verify_timeout:?} \
+             {tickets:?} {} {revoked} {check:?}",
             allows.len(),
         )
     }
