@@ -80,7 +80,7 @@ pub(super) struct Visitor {
 impl Visitor {
     pub(super) fn new(number: usize, address: SocketAddr, ends: Ends) -> Self {
         let kind = KINDS[number % KINDS.len()];
-        let user = if kind == Kind::IsEvicted { number % 100 } else { number };
+        let user = if kind == Kind::IsEvicted { number % 20 } else { number };
         let [.., high, low] = number.to_be_bytes();
         let from = format!("X-Forwarded-For: 10.0.{high}.{low}\r\n");
         let who = if kind == Kind::IsNobody { String::new() } else { passport::headers(&format!("user {user}")) };
