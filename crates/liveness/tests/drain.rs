@@ -4,7 +4,7 @@
 use std::{convert::Infallible, time::Duration};
 
 use http::{Request, Response, StatusCode};
-use portcullis_core::refusal::Refusal;
+use portcullis_core::{CloseCode, CloseFrame, refusal::Refusal};
 use portcullis_liveness::Drain;
 use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimitLayer, service_fn};
 use tower_test::mock;
@@ -60,4 +60,17 @@ async fn everybody_who_waits_learns_of_the_drain() {
     drain.on(std::future::ready("any signal")).await;
     assert!(drain.has_begun());
     assert!(waiting.await.unwrap().is_clean());
+}
+
+#[tokio::test]
+async fn settings_hold_for_layers_that_were_made_before_and_a_frame_for_going_away() {
+    let frame = || CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "come back");
+    for drain in [Drain::new().frame(frame()).going_away(), Drain::new().going_away().frame(frame())] {
+        let service = drain.layer().layer(service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(()))));
+        let drain = drain.retry_after(Duration::from_secs(7));
+        drain.start().await;
+        let refused = service.oneshot(handshake()).await.unwrap();
+        assert_eq!(refused.headers()["retry-after"], "7");
+        assert_eq!(refused.extensions().get::<Refusal>().unwrap().close_frame(), Some(&frame()));
+    }
 }

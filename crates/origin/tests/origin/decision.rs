@@ -251,6 +251,8 @@ fn absent_origins_null_and_hosts() {
         (new().allow_absent(), &[("cookie", b"id=1")], OK),
         (new().allow_absent(), &[("sec-fetch-site", b"cross-site")], absent),
         (new().deny_absent(), &[], absent),
+        (new().deny_absent().allow_absent(), &[], absent),
+        (new().allow_absent().deny_absent(), &[], absent),
         (new().deny_absent(), &[("origin", b"https://a.example")], OK),
         (new().allow_null(), &[("origin", b"null")], OK),
         (new().allow_null(), &[("origin", b"file://")], "file_origin"),
