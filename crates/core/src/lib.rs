@@ -15,6 +15,7 @@
 //! - [`observe`]: metrics, spans and events, for all layers.
 //! - [`policy`]: what a layer implements to enforce something on a live connection.
 //! - [`refusal`]: why a handshake was refused.
+//! - [`shared`]: limits that several nodes share.
 #![cfg_attr(
     feature = "guard",
     doc = "\nWith feature `guard`: [`PolicyLayer`] installs a policy, [`GuardLayer`] sets what holds for the connection\n([`settings`]), and [`Connection`] is the handle of the live connection. A layer of your own stands on\n[`upgrade::call()`]; [`gate`] holds a connection back until its first message was judged.",
@@ -40,6 +41,7 @@ pub mod identity;
 pub mod observe;
 pub mod policy;
 pub mod refusal;
+pub mod shared;
 
 #[cfg(feature = "guard")]
 mod carrier;
