@@ -1,0 +1,56 @@
+//! What a server must be, as it describes itself.
+
+use redis::aio::MultiplexedConnection;
+
+use crate::error::BuildError;
+
+/// Of `ZRANGE` with `BYSCORE`.
+const OLDEST: (u32, u32) = (6, 2);
+
+pub(crate) async fn check(connection: &mut MultiplexedConnection) -> Result<(), BuildError> {
+    let about = redis::cmd("INFO").query_async::<String>(connection).await;
+    judge(&about.map_err(|error| BuildError::of(&error))?)
+}
+
+fn judge(about: &str) -> Result<(), BuildError> {
+    let field = |name: &str| {
+        let mut lines = about.lines().filter_map(|line| line.split_once(':'));
+        lines.find(|(key, _)| *key == name).map(|(_, value)| value.trim())
+    };
+    let version = field("redis_version").unwrap_or("unknown");
+    if parse(version).is_none_or(|version| version < OLDEST) {
+        return Err(BuildError::TooOld(version.to_owned()));
+    }
+    match field("maxmemory_policy") {
+        None | Some("noeviction") => Ok(()),
+        Some(policy) => Err(BuildError::Evicts(policy.to_owned())),
+    }
+}
+
+fn parse(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.split('.').map(|number| number.parse().ok());
+    Some((numbers.next()??, numbers.next()??))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_too_old_or_forgets_is_an_error() {
+        for (version, policy, good) in [
+            ("7.0.15", "noeviction", true),
+            ("6.2.0", "noeviction", true),
+            ("10.0.0", "noeviction", true),
+            ("6.0.16", "noeviction", false),
+            ("5.9", "noeviction", false),
+            ("new", "noeviction", false),
+            ("7.0.15", "allkeys-lru", false),
+            ("7.0.15", "volatile-ttl", false),
+        ] {
+            let about = format!("# Server\r\nredis_version:{version}\r\n\r\n# Memory\r\nmaxmemory_policy:{policy}\r\n");
+            assert_eq!(judge(&about).is_ok(), good, "{version} {policy}");
+        }
+        assert!(judge("").is_err());
+    }
+}

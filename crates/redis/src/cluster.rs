@@ -1,0 +1,141 @@
+//! The handle of a node.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use portcullis_core::shared::{Away, Deadline, Name};
+use tokio::{sync::watch, task::JoinHandle};
+
+use crate::{
+    away::WhenAway,
+    builder::Builder,
+    health::Health,
+    node::{self, Node},
+    permits::{self, Denied, Gone, No, Permit, Wanted},
+    rate::{self, Rate},
+};
+
+/// This node, among all that share limits. Clones are the same node.
+///
+/// The node lives as long as a clone does. Then it stops renewing its lease, and what it held is void when that has run
+/// out, or at once after [`leave`](Self::leave).
+#[derive(Clone)]
+pub struct Cluster {
+    node: Arc<Node>,
+    when_away: WhenAway,
+    _tasks: Arc<Tasks>,
+}
+
+/// What works for a node, for as long as this is held.
+struct Tasks([JoinHandle<()>; 3]);
+
+impl Cluster {
+    /// Connects to a Redis or Valkey server: `redis://user:password@host:port/database`, or `rediss://` for TLS (feature
+    /// `tls`).
+    pub fn connect(url: impl Into<String>) -> Builder {
+        Builder::new(url.into())
+    }
+
+    pub(crate) fn begin(node: Arc<Node>, when_away: WhenAway) -> Self {
+        let tasks = Tasks([
+            tokio::spawn(node::beat(node.clone())),
+            tokio::spawn(node::read_inbox(node.clone())),
+            tokio::spawn(permits::release(node.clone())),
+        ]);
+        Self { node, when_away, _tasks: Arc::new(tasks) }
+    }
+
+    /// The same node, with another word for what happens while the store cannot be asked: give it to a layer that differs
+    /// from the others.
+    pub fn when_away(&self, when_away: WhenAway) -> Self {
+        Self { when_away, ..self.clone() }
+    }
+
+    /// What a value of a kind is called on all nodes.
+    pub fn name(&self, kind: &str, value: impl AsRef<[u8]>) -> Name {
+        self.node.settings.secret.name(kind, value.as_ref())
+    }
+
+    /// When a handshake that begins now stops waiting.
+    pub fn deadline(&self) -> Deadline {
+        Deadline::within(self.node.settings.deadline)
+    }
+
+    /// Takes a permit of each key, or none. `on_gone` is told, once and from any task, that the connection must close; it
+    /// must not block.
+    ///
+    /// While the store is away, the answer is ready at the first poll, and nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied`]: one of the limits is reached, or the store cannot be asked by then.
+    ///
+    /// # Cancel safety
+    ///
+    /// A take that is dropped takes nothing: what the store may carry out all the same is taken back.
+    pub async fn take(
+        &self,
+        wanted: &[Wanted],
+        by: Deadline,
+        on_gone: impl Fn(Gone) + Send + Sync + 'static,
+    ) -> Result<Permit, Denied> {
+        permits::take(&self.node, wanted, by, Arc::new(on_gone)).await.map_err(|no| match no {
+            No::Full(which) => Denied::Full(which),
+            No::Lost => Denied::Away(self.away()),
+        })
+    }
+
+    /// A permit for a connection that was admitted while the store was away, by what this node counts itself. The store is
+    /// told of it when it is back.
+    pub fn keep(&self, wanted: &[Wanted], on_gone: impl Fn(Gone) + Send + Sync + 'static) -> Permit {
+        permits::keep(&self.node, wanted, Arc::new(on_gone))
+    }
+
+    /// Charges a handshake, or says how long to wait for one.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be asked by then.
+    pub async fn charge(&self, name: Name, rate: Rate, by: Deadline) -> Result<Result<(), Duration>, Away> {
+        rate::charge(&self.node, name, rate, by).await.map_err(|_| self.away())
+    }
+
+    /// How this node stands towards the store.
+    pub fn health(&self) -> Health {
+        self.node.health()
+    }
+
+    /// What [`health`](Self::health) returns, as it changes.
+    pub fn watch(&self) -> watch::Receiver<Health> {
+        self.node.watch()
+    }
+
+    /// Waits until limits count for all nodes.
+    pub async fn ready(&self) {
+        // The sender lives as long as the node does.
+        let _ = self.watch().wait_for(Health::is_ready).await;
+    }
+
+    /// Leaves: all that this node holds is void at once, so that no other has to wait for its lease to run out. To be
+    /// called when its connections have ended. Nothing is asked after that.
+    pub async fn leave(&self) {
+        node::leave(&self.node).await;
+    }
+
+    fn away(&self) -> Away {
+        self.when_away.away(self.health().nodes, self.node.retry_after())
+    }
+}
+
+impl fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cluster").field("health", &self.health()).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        for task in &self.0 {
+            task.abort();
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What things are called in the store.
+
+use std::fmt;
+
+use hmac::{Hmac, Mac};
+use portcullis_core::shared::Name;
+use sha2::Sha256;
+
+/// What a key's meaning has changed with: nodes of different versions do not share.
+const VERSION: u32 = 1;
+
+/// Makes names. A plain hash of an address or of an e-mail address can be guessed; one with a secret cannot.
+#[derive(Clone)]
+pub(crate) struct Secret(Hmac<Sha256>);
+
+impl Secret {
+    pub(crate) fn new(secret: &[u8]) -> Self {
+        Self(Hmac::new_from_slice(secret).expect("HMAC takes keys of any length"))
+    }
+
+    /// The name of a value of a kind. The kind has its length in front: no two pairs are written alike.
+    pub(crate) fn name(&self, kind: &str, value: &[u8]) -> Name {
+        let mut mac = self.0.clone();
+        mac.update(&(kind.len() as u64).to_be_bytes());
+        mac.update(kind.as_bytes());
+        mac.update(value);
+        let bytes = mac.finalize().into_bytes();
+        Name::from_bytes(std::array::from_fn(|at| bytes[at]))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// The keys of one namespace. What stands in braces says which of them a script may touch together in Redis Cluster.
+#[derive(Debug, Clone)]
+pub(crate) struct Keys {
+    prefix: String,
+}
+
+impl Keys {
+    pub(crate) fn new(namespace: &str) -> Self {
+        Self { prefix: format!("{namespace}:{VERSION}:") }
+    }
+
+    /// The leases of nodes.
+    pub(crate) fn leases(&self) -> String {
+        format!("{}{{n}}:live", self.prefix)
+    }
+
+    /// What is known of the data itself.
+    pub(crate) fn facts(&self) -> String {
+        format!("{}{{n}}:meta", self.prefix)
+    }
+
+    /// The permits of a key.
+    pub(crate) fn permits(&self, name: Name) -> String {
+        format!("{}{{{name}}}:s", self.prefix)
+    }
+
+    /// Those whose connections must close.
+    pub(crate) fn closing(&self, name: Name) -> String {
+        format!("{}{{{name}}}:c", self.prefix)
+    }
+
+    /// The allotments of a pool.
+    pub(crate) fn allotments(&self, name: Name) -> String {
+        format!("{}{{{name}}}:a", self.prefix)
+    }
+
+    /// Handshakes of a key.
+    pub(crate) fn handshakes(&self, name: Name) -> String {
+        format!("{}{{{name}}}:h", self.prefix)
+    }
+
+    /// Messages for a node.
+    pub(crate) fn inbox(&self, incarnation: u64) -> String {
+        format!("{}{{i{incarnation}}}:in", self.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_depend_on_the_kind_the_value_and_the_secret() {
+        let (one, other) = (Secret::new(b"one"), Secret::new(b"other"));
+        let name = one.name("subject", b"alice");
+        assert_eq!(name, one.clone().name("subject", b"alice"));
+        for different in [
+            one.name("subject", b"bob"),
+            one.name("client", b"alice"),
+            one.name("subjecta", b"lice"),
+            other.name("subject", b"alice"),
+        ] {
+            assert_ne!(name, different);
+        }
+    }
+
+    #[test]
+    fn keys_that_a_script_touches_together_have_one_tag() {
+        let keys = Keys::new("chat");
+        let name = Name::from_bytes([7; 16]);
+        let tag = |key: String| key.split_once('{').unwrap().1.split_once('}').unwrap().0.to_owned();
+        assert_eq!(tag(keys.leases()), tag(keys.facts()));
+        assert_eq!(tag(keys.permits(name)), tag(keys.closing(name)));
+        assert_eq!(keys.permits(name), format!("chat:1:{{{name}}}:s"));
+    }
+}

@@ -1,0 +1,42 @@
+//! The answer to a beat.
+
+use std::time::Duration;
+
+use redis::{RedisResult, aio::MultiplexedConnection};
+
+use super::settings::Settings;
+use crate::script::{self, Call};
+
+/// What the store says of the nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Beat {
+    /// Nought if the lease is over.
+    pub(crate) incarnation: u64,
+    /// The last that was given out.
+    pub(crate) last: u64,
+    /// Another one where data was lost.
+    pub(crate) boot: String,
+    pub(crate) alive: Vec<u64>,
+    /// How old the data is.
+    pub(crate) age: Duration,
+}
+
+impl Beat {
+    pub(crate) async fn ask(
+        settings: &Settings,
+        connection: &mut MultiplexedConnection,
+        incarnation: u64,
+        boot: &str,
+        nonce: &str,
+    ) -> RedisResult<Self> {
+        let lease = millis(settings.lease);
+        let call = Call::new(&script::BEAT).key(&settings.keys.leases()).key(&settings.keys.facts());
+        let call = call.arg(incarnation).arg(lease).arg(nonce).arg(boot);
+        let (incarnation, last, boot, alive, age) = call.run(connection).await?;
+        Ok(Self { incarnation, last, boot, alive, age: Duration::from_millis(age) })
+    }
+}
+
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

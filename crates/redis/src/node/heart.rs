@@ -1,0 +1,187 @@
+//! Renews the lease, and says what is held when the store does not know it.
+
+use std::{sync::Arc, time::Duration};
+
+use portcullis_core::clock::now;
+use redis::{RedisError, aio::MultiplexedConnection};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::{
+    Asker, Lost, Node,
+    beat::{Beat, millis},
+    connect::connect,
+    membership::Outcome,
+    settings::OnFenced,
+};
+use crate::{lock::lock, observe, permits, places};
+
+/// A connection on which so many beats in a row were not answered is given up.
+const UNANSWERED: u32 = 3;
+
+/// Between attempts to connect.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What is held is said anew so often, which repairs what was lost unnoticed, and keeps keys alive.
+const REFRESH: Duration = Duration::from_secs(20 * 60);
+
+/// Beats for as long as the node lives.
+pub(crate) async fn run(node: Arc<Node>) {
+    let mut heart = Heart { unanswered: 0, refreshed: Instant::now(), away: false };
+    loop {
+        let begun = Instant::now();
+        if lock(&node.state).membership.has_left() {
+            return;
+        }
+        let next = match heart.beat(&node).await {
+            Ok(()) => begun + node.settings.beat,
+            Err(Lost) => Instant::now() + PAUSE.min(node.settings.beat),
+        };
+        heart.rest(&node, next).await;
+    }
+}
+
+struct Heart {
+    unanswered: u32,
+    refreshed: Instant,
+    /// That the server cannot be reached was said.
+    away: bool,
+}
+
+impl Heart {
+    /// Until the next beat is due, or a connection has broken. Says in between when the data has become old enough.
+    async fn rest(&self, node: &Node, next: Instant) {
+        let ready = lock(&node.state).membership.ready_at().map(Instant::from_std);
+        let rest = async {
+            if let Some(ready) = ready.filter(|ready| *ready > Instant::now() && *ready < next) {
+                sleep_until(ready).await;
+                node.note(|_| {});
+            }
+            sleep_until(next).await;
+        };
+        tokio::select! {
+            () = rest => {}
+            () = node.wake.notified() => {}
+        }
+    }
+
+    async fn beat(&mut self, node: &Arc<Node>) -> Result<(), Lost> {
+        let (mut connection, is_new) = match node.link() {
+            Some((connection, _)) => (connection, false),
+            None => (self.connect(node).await?, true),
+        };
+        let mut outcome = self.ask(node, &mut connection).await?;
+        if matches!(outcome, Outcome::DataLost | Outcome::Fenced) {
+            void(node, outcome);
+            outcome = self.ask(node, &mut connection).await?;
+        }
+        if outcome == Outcome::Joined {
+            lock(&node.held).untell_all();
+            lock(&node.owed).clear();
+            places::untell_all(node);
+        } else if is_new {
+            // What a server that took another's place may not have heard of.
+            lock(&node.held).untell_since(now().checked_sub(node.settings.lease * 2));
+            lock(&node.state).membership.unsaid();
+        }
+        if is_new {
+            node.connect(connection);
+            node.note(|events| events.connections += 1);
+        }
+        let Some(asker) = node.own_asker() else { return Err(Lost) };
+        node.inbox.send_if_modified(|inbox| std::mem::replace(inbox, asker.incarnation) != asker.incarnation);
+        self.say(node, &asker).await?;
+        node.note(|events| events.beats += 1);
+        permits::release_due(node, &asker).await?;
+        places::give_back(node, &asker).await
+    }
+
+    async fn connect(&mut self, node: &Node) -> Result<MultiplexedConnection, Lost> {
+        match connect(&node.settings.client, node.settings.patience()).await {
+            Ok(connection) => {
+                self.away = false;
+                Ok(connection)
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.away, true) {
+                    observe::unreachable(&error);
+                }
+                Err(Lost)
+            }
+        }
+    }
+
+    /// One beat. An answer within the deadline of handshakes closes the breaker.
+    async fn ask(&mut self, node: &Node, connection: &mut MultiplexedConnection) -> Result<Outcome, Lost> {
+        let (incarnation, boot) = {
+            let state = lock(&node.state);
+            (state.membership.incarnation(), state.membership.boot().to_owned())
+        };
+        let generation = node.generation();
+        let (sent, nonce) = (now(), nonce());
+        let asked = Beat::ask(&node.settings, connection, incarnation, &boot, &nonce);
+        let beat = match timeout(node.settings.patience(), asked).await {
+            Ok(Ok(beat)) => beat,
+            Ok(Err(error)) => {
+                node.disconnect(generation, &error);
+                return Err(Lost);
+            }
+            Err(_) => {
+                self.unanswered += 1;
+                if self.unanswered >= UNANSWERED {
+                    self.unanswered = 0;
+                    let error = std::io::Error::from(std::io::ErrorKind::TimedOut);
+                    node.disconnect(generation, &RedisError::from(error));
+                }
+                node.note(|_| {});
+                return Err(Lost);
+            }
+        };
+        self.unanswered = 0;
+        let mut state = lock(&node.state);
+        if now().saturating_duration_since(sent) <= node.settings.deadline {
+            state.membership.answered();
+        }
+        Ok(state.membership.beaten(incarnation, beat, sent, now()))
+    }
+
+    /// Says what the store does not know, and once in a while everything.
+    async fn say(&mut self, node: &Arc<Node>, asker: &Asker) -> Result<(), Lost> {
+        if self.refreshed.elapsed() >= REFRESH {
+            self.refreshed = Instant::now();
+            lock(&node.held).untell_all();
+            places::untell_all(node);
+        }
+        permits::say_untold(node, asker).await?;
+        places::say_untold(node, asker).await?;
+        let mut state = lock(&node.state);
+        if state.membership.incarnation() == asker.incarnation && !lock(&node.held).has_untold() {
+            state.membership.said();
+        }
+        Ok(())
+    }
+}
+
+/// What belonged to an incarnation is void.
+fn void(node: &Node, outcome: Outcome) {
+    if outcome == Outcome::DataLost {
+        node.note(|events| events.data_lost += 1);
+        return;
+    }
+    node.note(|events| events.fenced += 1);
+    if node.settings.on_fenced == OnFenced::Close {
+        let all = lock(&node.held).drain();
+        for on_gone in all {
+            on_gone(permits::Gone::Fenced);
+        }
+    }
+}
+
+/// What tells this data from any other.
+fn nonce() -> String {
+    let mut bytes = [0; 16];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => u128::from_be_bytes(bytes).to_string(),
+        // No two beats propose the same, and it must not be secret.
+        Err(_) => millis(now().elapsed()).to_string() + &std::process::id().to_string(),
+    }
+}

@@ -1,0 +1,267 @@
+//! What a node knows of itself and of the others, as a plain state: no clock, no connection.
+
+use std::{
+    num::NonZeroUsize,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::beat::Beat;
+use crate::health::Standing;
+
+/// So many questions in a row go unanswered before none is asked until the next beat is answered.
+const MISSES: u32 = 3;
+
+/// The data must be so many beats old before anybody is admitted by it: by then all nodes have said what they hold.
+const BEATS: u32 = 3;
+
+/// Who lived when the store was last heard of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct View {
+    alive: Vec<u64>,
+    newest: u64,
+}
+
+impl View {
+    /// Of some incarnations, those that are over. One that is newer than this view may live.
+    pub(crate) fn over(&self, incarnations: impl IntoIterator<Item = u64>) -> Vec<u64> {
+        let over = |incarnation: &u64| *incarnation <= self.newest && !self.alive.contains(incarnation);
+        incarnations.into_iter().filter(over).collect()
+    }
+
+    pub(crate) fn nodes(&self) -> usize {
+        self.alive.len()
+    }
+}
+
+/// What an answered beat means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The lease is renewed.
+    Renewed,
+    /// The node has a new incarnation, to which nothing belongs yet.
+    Joined,
+    /// The data is not what it was. The node has no incarnation.
+    DataLost,
+    /// The lease had run out. The node has no incarnation.
+    Fenced,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Member,
+    /// The lease had run out, and what is held was not said since.
+    Fenced,
+    Left,
+}
+
+#[derive(Debug)]
+pub(crate) struct Membership {
+    lease: Duration,
+    beat: Duration,
+    /// Nought: none.
+    incarnation: u64,
+    boot: String,
+    view: Arc<View>,
+    nodes: Option<NonZeroUsize>,
+    lease_until: Option<Instant>,
+    /// When the data is old enough.
+    ready_at: Option<Instant>,
+    /// What is held was said to the store.
+    said: bool,
+    connected: bool,
+    phase: Phase,
+    misses: u32,
+}
+
+impl Membership {
+    pub(crate) fn new(lease: Duration, beat: Duration, nodes: Option<NonZeroUsize>) -> Self {
+        Self {
+            lease,
+            beat,
+            incarnation: 0,
+            boot: String::new(),
+            view: Arc::default(),
+            nodes,
+            lease_until: None,
+            ready_at: None,
+            said: false,
+            connected: false,
+            phase: Phase::Member,
+            misses: 0,
+        }
+    }
+
+    pub(crate) fn standing(&self, now: Instant) -> Standing {
+        let holds = self.lease_until.is_some_and(|until| now < until);
+        if self.has_left() {
+            Standing::Left
+        } else if self.boot.is_empty() {
+            Standing::Joining
+        } else if self.phase == Phase::Fenced {
+            Standing::Fenced
+        } else if !self.connected || self.misses >= MISSES || (self.incarnation != 0 && !holds) {
+            Standing::Away
+        } else if !self.said || self.ready_at.is_none_or(|ready| now < ready) {
+            Standing::Recovering
+        } else {
+            Standing::Joined
+        }
+    }
+
+    pub(crate) fn incarnation(&self) -> u64 {
+        self.incarnation
+    }
+
+    pub(crate) fn boot(&self) -> &str {
+        &self.boot
+    }
+
+    pub(crate) fn view(&self) -> &Arc<View> {
+        &self.view
+    }
+
+    pub(crate) fn nodes(&self) -> Option<NonZeroUsize> {
+        self.nodes
+    }
+
+    pub(crate) fn ready_at(&self) -> Option<Instant> {
+        self.ready_at
+    }
+
+    /// A beat that was sent with an incarnation was answered. The lease runs from when it was sent: the server began to
+    /// count later.
+    pub(crate) fn beaten(&mut self, asked: u64, beat: Beat, sent: Instant, now: Instant) -> Outcome {
+        let lost = !self.boot.is_empty() && self.boot != beat.boot;
+        self.boot = beat.boot;
+        if beat.incarnation == 0 {
+            (self.incarnation, self.lease_until, self.said) = (0, None, false);
+            if lost {
+                return Outcome::DataLost;
+            }
+            if !self.has_left() {
+                self.phase = Phase::Fenced;
+            }
+            return Outcome::Fenced;
+        }
+        self.nodes = NonZeroUsize::new(beat.alive.len()).or(self.nodes);
+        self.view = Arc::new(View { alive: beat.alive, newest: beat.last });
+        self.incarnation = beat.incarnation;
+        self.lease_until = sent.checked_add(self.lease);
+        self.ready_at = now.checked_add((self.beat * BEATS).saturating_sub(beat.age));
+        if asked == beat.incarnation {
+            return Outcome::Renewed;
+        }
+        self.said = false;
+        Outcome::Joined
+    }
+
+    /// What is held was said.
+    pub(crate) fn said(&mut self) {
+        self.said = true;
+        if self.phase == Phase::Fenced {
+            self.phase = Phase::Member;
+        }
+    }
+
+    /// Something is held that was not said.
+    pub(crate) fn unsaid(&mut self) {
+        self.said = false;
+    }
+
+    pub(crate) fn leave(&mut self) {
+        self.phase = Phase::Left;
+    }
+
+    pub(crate) fn has_left(&self) -> bool {
+        self.phase == Phase::Left
+    }
+
+    pub(crate) fn connected(&mut self) {
+        self.connected = true;
+    }
+
+    pub(crate) fn disconnected(&mut self) {
+        self.connected = false;
+    }
+
+    /// A question was answered in time.
+    pub(crate) fn answered(&mut self) {
+        self.misses = 0;
+    }
+
+    /// A question was not answered in time. Whether nothing is asked from here on.
+    pub(crate) fn missed(&mut self) -> bool {
+        self.misses = self.misses.saturating_add(1);
+        self.misses == MISSES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEASE: Duration = Duration::from_secs(10);
+    const BEAT: Duration = Duration::from_secs(1);
+
+    fn beat(incarnation: u64, boot: &str, age: Duration) -> Beat {
+        Beat { incarnation, last: 9, boot: boot.to_owned(), alive: vec![3, incarnation], age }
+    }
+
+    fn joined(now: Instant) -> Membership {
+        let mut membership = Membership::new(LEASE, BEAT, None);
+        assert_eq!(membership.standing(now), Standing::Joining);
+        membership.connected();
+        assert_eq!(membership.beaten(0, beat(7, "a", LEASE), now, now), Outcome::Joined);
+        assert_eq!(membership.standing(now), Standing::Recovering, "nothing is said yet");
+        membership.said();
+        assert_eq!(membership.standing(now), Standing::Joined);
+        membership
+    }
+
+    #[test]
+    fn a_lease_runs_from_when_the_beat_was_sent() {
+        let start = Instant::now();
+        let mut membership = joined(start);
+        assert_eq!(membership.beaten(7, beat(7, "a", LEASE), start + BEAT, start + 2 * BEAT), Outcome::Renewed);
+        assert_eq!(membership.standing(start + LEASE), Standing::Joined);
+        assert_eq!(membership.standing(start + BEAT + LEASE), Standing::Away);
+    }
+
+    #[test]
+    fn a_lease_that_ran_out_is_told_from_data_that_was_lost() {
+        let now = Instant::now();
+        for (boot, outcome, standing) in
+            [("a", Outcome::Fenced, Standing::Fenced), ("b", Outcome::DataLost, Standing::Recovering)]
+        {
+            let mut membership = joined(now);
+            assert_eq!(membership.beaten(7, beat(0, boot, Duration::ZERO), now, now), outcome);
+            assert_eq!(membership.standing(now), standing);
+            assert_eq!(membership.beaten(0, beat(8, boot, Duration::ZERO), now, now), Outcome::Joined);
+            membership.said();
+            assert_eq!(membership.standing(now), Standing::Recovering, "the data is not old enough");
+            assert_eq!(membership.standing(now + 3 * BEAT), Standing::Joined);
+        }
+    }
+
+    #[test]
+    fn three_misses_in_a_row_open_the_breaker_until_an_answer() {
+        let now = Instant::now();
+        let mut membership = joined(now);
+        assert!(!membership.missed() && !membership.missed());
+        membership.answered();
+        assert!(!membership.missed() && !membership.missed());
+        assert_eq!(membership.standing(now), Standing::Joined);
+        assert!(membership.missed());
+        assert_eq!(membership.standing(now), Standing::Away);
+        assert!(!membership.missed(), "it is open already");
+        membership.answered();
+        assert_eq!(membership.standing(now), Standing::Joined);
+    }
+
+    #[test]
+    fn who_is_newer_than_the_view_may_live() {
+        let view = View { alive: vec![3, 7], newest: 9 };
+        assert_eq!(view.over([2, 3, 7, 8, 9, 10]), [2, 8, 9]);
+    }
+}

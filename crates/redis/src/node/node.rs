@@ -1,0 +1,249 @@
+//! What is known and held, and the door to the store.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use portcullis_core::{
+    clock::now,
+    shared::{Deadline, Name},
+};
+use redis::{ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, aio::MultiplexedConnection};
+use tokio::{
+    sync::{Notify, watch},
+    time::{Instant, timeout_at},
+};
+
+use super::{
+    membership::{Membership, View},
+    settings::Settings,
+};
+use crate::{
+    health::{Events, Health, Standing},
+    lock::lock,
+    observe,
+    permits::{Held, Owed},
+    places::Pool,
+    script::Call,
+};
+
+/// This node. Layers, permits and tasks share it.
+pub(crate) struct Node {
+    pub(crate) settings: Settings,
+    pub(crate) held: Mutex<Held>,
+    pub(crate) owed: Mutex<Owed>,
+    pub(crate) pools: Mutex<HashMap<Name, Arc<Pool>>>,
+    /// A beat is due at once.
+    pub(crate) wake: Notify,
+    /// Something is to be released.
+    pub(crate) work: Notify,
+    /// Whose inbox is read.
+    pub(crate) inbox: watch::Sender<u64>,
+    pub(super) state: Mutex<State>,
+    health: watch::Sender<Health>,
+}
+
+pub(super) struct State {
+    pub(super) membership: Membership,
+    link: Option<MultiplexedConnection>,
+    /// Which connection it is.
+    generation: u64,
+}
+
+/// The right to ask: a connection on which a beat was answered, and who asks.
+#[derive(Clone)]
+pub(crate) struct Asker {
+    connection: MultiplexedConnection,
+    generation: u64,
+    pub(crate) incarnation: u64,
+    pub(crate) view: Arc<View>,
+}
+
+/// There is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lost;
+
+impl Node {
+    pub(crate) fn new(settings: Settings) -> Self {
+        let membership = Membership::new(settings.lease, settings.beat, settings.nodes);
+        Self {
+            health: watch::Sender::new(Health::new(settings.nodes)),
+            settings,
+            held: Mutex::default(),
+            owed: Mutex::default(),
+            pools: Mutex::default(),
+            wake: Notify::new(),
+            work: Notify::new(),
+            inbox: watch::Sender::new(0),
+            state: Mutex::new(State { membership, link: None, generation: 0 }),
+        }
+    }
+
+    /// The right to ask for a handshake, unless limits do not count for all nodes now.
+    pub(crate) fn asker(&self) -> Option<Asker> {
+        let state = lock(&self.state);
+        (state.membership.standing(now()) == Standing::Joined).then(|| state.asker()).flatten()
+    }
+
+    /// The right to ask for the node itself, while it recovers, too.
+    pub(super) fn own_asker(&self) -> Option<Asker> {
+        let state = lock(&self.state);
+        (state.membership.incarnation() != 0).then(|| state.asker()).flatten()
+    }
+
+    /// The incarnation that the node has, if it has one.
+    pub(crate) fn own_incarnation(&self) -> Option<u64> {
+        let incarnation = lock(&self.state).membership.incarnation();
+        (incarnation != 0).then_some(incarnation)
+    }
+
+    /// Whether the incarnation still holds its lease: what was asked before the process stood still may be void.
+    pub(crate) fn is_current(&self, asker: &Asker) -> bool {
+        let state = lock(&self.state);
+        let standing = state.membership.standing(now());
+        state.membership.incarnation() == asker.incarnation
+            && !matches!(standing, Standing::Away | Standing::Fenced | Standing::Left)
+    }
+
+    /// Asks for a handshake, by its deadline. Without an answer in time, the breaker has one miss more.
+    pub(crate) async fn ask<T: FromRedisValue>(&self, asker: &Asker, by: Deadline, call: Call) -> Result<T, Lost> {
+        let mut connection = asker.connection.clone();
+        match timeout_at(Instant::from_std(by.at()), call.run(&mut connection)).await {
+            Ok(Ok(answer)) => {
+                lock(&self.state).membership.answered();
+                Ok(answer)
+            }
+            Ok(Err(error)) => {
+                self.failed(asker, &error);
+                self.missed();
+                Err(Lost)
+            }
+            Err(_) => {
+                self.missed();
+                Err(Lost)
+            }
+        }
+    }
+
+    /// Asks for the node itself.
+    pub(crate) async fn tell<T, F>(
+        &self,
+        asker: &Asker,
+        ask: impl FnOnce(MultiplexedConnection) -> F,
+    ) -> Result<T, Lost>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        let by = Instant::now() + self.settings.patience();
+        match timeout_at(by, ask(asker.connection.clone())).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => {
+                self.failed(asker, &error);
+                Err(Lost)
+            }
+            Err(_) => Err(Lost),
+        }
+    }
+
+    /// A question that was not answered in time.
+    fn missed(&self) {
+        let opened = lock(&self.state).membership.missed();
+        self.note(|events| {
+            events.missed += 1;
+            events.broken += u64::from(opened);
+        });
+    }
+
+    /// An error: the connection is given up where it cannot be used any longer.
+    fn failed(&self, asker: &Asker, error: &RedisError) {
+        if is_fatal(error) {
+            self.disconnect(asker.generation, error);
+        }
+    }
+
+    pub(super) fn generation(&self) -> u64 {
+        lock(&self.state).generation
+    }
+
+    pub(super) fn link(&self) -> Option<(MultiplexedConnection, u64)> {
+        let state = lock(&self.state);
+        state.link.clone().map(|link| (link, state.generation))
+    }
+
+    /// A beat was answered on a new connection: it is the one to be used.
+    pub(super) fn connect(&self, connection: MultiplexedConnection) {
+        let mut state = lock(&self.state);
+        state.link = Some(connection);
+        state.generation += 1;
+        state.membership.connected();
+    }
+
+    pub(super) fn disconnect(&self, generation: u64, error: &RedisError) {
+        {
+            let mut state = lock(&self.state);
+            if state.generation != generation || state.link.take().is_none() {
+                return;
+            }
+            state.membership.disconnected();
+        }
+        observe::unreachable(error);
+        self.note(|_| {});
+        self.wake.notify_one();
+    }
+
+    /// Something has happened.
+    pub(crate) fn note(&self, change: impl FnOnce(&mut Events)) {
+        let (standing, nodes) = self.stands();
+        self.health.send_modify(|health| {
+            let before = *health;
+            change(&mut health.events);
+            (health.standing, health.nodes) = (standing, nodes);
+            observe::happened(&before.events, &health.events);
+            if before.standing != standing {
+                observe::stands(before.standing, standing);
+            }
+        });
+    }
+
+    fn stands(&self) -> (Standing, Option<std::num::NonZeroUsize>) {
+        let state = lock(&self.state);
+        (state.membership.standing(now()), state.membership.nodes())
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        let (standing, nodes) = self.stands();
+        Health { standing, nodes, ..*self.health.borrow() }
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<Health> {
+        self.health.subscribe()
+    }
+
+    /// What those who are refused while the store is away are told to wait: the next beat may find it.
+    pub(crate) fn retry_after(&self) -> Duration {
+        self.settings.beat.max(Duration::from_secs(1))
+    }
+
+    /// Something is held of which the store does not know.
+    pub(crate) fn unsaid(&self) {
+        lock(&self.state).membership.unsaid();
+    }
+}
+
+impl State {
+    fn asker(&self) -> Option<Asker> {
+        let (incarnation, view) = (self.membership.incarnation(), self.membership.view().clone());
+        let connection = self.link.clone()?;
+        Some(Asker { connection, generation: self.generation, incarnation, view })
+    }
+}
+
+/// Whether a connection is of no use after an error: it is broken, or what it leads to is no primary any longer.
+fn is_fatal(error: &RedisError) -> bool {
+    error.is_unrecoverable_error()
+        || error.is_io_error()
+        || matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown))
+}

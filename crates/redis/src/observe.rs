@@ -1,0 +1,58 @@
+//! What an operator sees: metrics with feature `metrics`, events with feature `tracing`.
+
+use crate::health::{Events, Standing};
+
+/// The standing has changed.
+pub(crate) fn stands(before: Standing, now: Standing) {
+    #[cfg(feature = "metrics")]
+    metrics::gauge!("portcullis_cluster_ready").set(if now == Standing::Joined { 1.0 } else { 0.0 });
+    #[cfg(feature = "tracing")]
+    match now {
+        Standing::Away | Standing::Fenced | Standing::Recovering => {
+            tracing::warn!(target: "portcullis", ?before, ?now, "limits do not count for all nodes");
+        }
+        _ => tracing::info!(target: "portcullis", ?before, ?now, "the store of shared limits"),
+    }
+    let _ = (before, now);
+}
+
+/// Something has happened. Called where the counts change, which is rare: not in a handshake that is answered in time.
+pub(crate) fn happened(before: &Events, now: &Events) {
+    #[cfg(feature = "metrics")]
+    for (event, before, now) in pairs(before, now) {
+        if now > before {
+            metrics::counter!("portcullis_cluster_events_total", "event" => event).increment(now - before);
+        }
+    }
+    let _ = (before, now);
+}
+
+#[cfg(feature = "metrics")]
+fn pairs(before: &Events, now: &Events) -> [(&'static str, u64, u64); 11] {
+    [
+        ("beat", before.beats, now.beats),
+        ("connection", before.connections, now.connections),
+        ("missed", before.missed, now.missed),
+        ("broken", before.broken, now.broken),
+        ("data_lost", before.data_lost, now.data_lost),
+        ("fenced", before.fenced, now.fenced),
+        ("given_up", before.given_up, now.given_up),
+        ("taken_back", before.taken_back, now.taken_back),
+        ("said", before.said, now.said),
+        ("evicted", before.evicted, now.evicted),
+        ("told", before.told, now.told),
+    ]
+}
+
+/// The store cannot be reached. Once for each time that it goes away.
+pub(crate) fn unreachable(error: &redis::RedisError) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(target: "portcullis", %error, "the Redis server cannot be asked");
+    let _ = error;
+}
+
+/// The node has left, and the store could not be told: what it held is void when its lease has run out.
+pub(crate) fn left_unheard() {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(target: "portcullis", "the Redis server could not be told that this node leaves");
+}

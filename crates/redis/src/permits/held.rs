@@ -1,0 +1,262 @@
+//! What this node holds, as a plain state.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    fmt,
+    time::{Duration, Instant},
+};
+
+use portcullis_core::shared::Name;
+
+use super::wanted::OnGone;
+
+/// The permits of this node, by key.
+#[derive(Default)]
+pub(crate) struct Held {
+    groups: HashMap<Name, Group>,
+    /// Keys of which the store has to be told.
+    untold: HashSet<Name>,
+    /// Permits that are being asked for.
+    taking: BTreeSet<u64>,
+    last: u64,
+}
+
+#[derive(Default)]
+struct Group {
+    /// How many there may be, where the oldest makes room.
+    evict: Option<usize>,
+    /// A statement is on its way, or was lost: whoever leaves may be in it.
+    saying: bool,
+    permits: BTreeMap<u64, One>,
+}
+
+struct One {
+    told: Told,
+    since: Instant,
+    on_gone: OnGone,
+}
+
+/// What the store knows of a permit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// Nothing.
+    No,
+    /// Perhaps everything: it was told, and has not answered.
+    Perhaps,
+    /// Everything. The store's time.
+    At(u64),
+}
+
+/// All permits of a key, to be said.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Statement {
+    pub(crate) evict: Option<usize>,
+    /// Permits from this number on may be taken at this moment.
+    pub(crate) horizon: u64,
+    pub(crate) permits: Vec<(u64, Time)>,
+}
+
+/// When a permit was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Time {
+    /// The store's own word.
+    Score(u64),
+    /// So long ago.
+    Age(Duration),
+}
+
+impl Held {
+    /// A number for a permit that is being asked for.
+    pub(crate) fn begin(&mut self) -> u64 {
+        self.last += 1;
+        self.taking.insert(self.last);
+        self.last
+    }
+
+    /// It is not being asked for any longer.
+    pub(crate) fn end(&mut self, permit: u64) {
+        self.taking.remove(&permit);
+    }
+
+    pub(crate) fn insert(&mut self, name: Name, permit: u64, told: Told, since: Instant, on_gone: OnGone) {
+        let group = self.groups.entry(name).or_default();
+        group.permits.insert(permit, One { told, since, on_gone });
+        if told == Told::No {
+            self.untold.insert(name);
+        }
+    }
+
+    /// The oldest of this key makes room.
+    pub(crate) fn evicts(&mut self, name: Name, most: usize) {
+        if let Some(group) = self.groups.get_mut(&name) {
+            group.evict = Some(most);
+        }
+    }
+
+    /// The store has answered.
+    pub(crate) fn told(&mut self, name: Name, permit: u64, score: u64) {
+        if let Some(one) = self.one(name, permit) {
+            one.told = Told::At(score);
+        }
+    }
+
+    /// The store has to be told of a key.
+    pub(crate) fn untell(&mut self, name: Name) {
+        if self.groups.contains_key(&name) {
+            self.untold.insert(name);
+        }
+    }
+
+    /// The store has to be told everything.
+    pub(crate) fn untell_all(&mut self) {
+        self.untold.extend(self.groups.keys().copied());
+    }
+
+    /// The store has to be told of what was taken after a time.
+    pub(crate) fn untell_since(&mut self, time: Option<Instant>) {
+        let is_young = |one: &One| time.is_none_or(|time| one.since >= time);
+        let young = self.groups.iter().filter(|(_, group)| group.permits.values().any(is_young));
+        self.untold.extend(young.map(|(name, _)| *name));
+    }
+
+    pub(crate) fn has_untold(&self) -> bool {
+        !self.untold.is_empty()
+    }
+
+    /// Keys of which the store has to be told, as if it had been.
+    pub(crate) fn take_untold(&mut self) -> Vec<Name> {
+        self.untold.drain().collect()
+    }
+
+    pub(crate) fn statement(&mut self, name: Name, now: Instant) -> Option<Statement> {
+        let horizon = self.taking.first().copied().unwrap_or(self.last + 1);
+        let group = self.groups.get_mut(&name)?;
+        group.saying = true;
+        let mut permits = Vec::with_capacity(group.permits.len());
+        for (permit, one) in &mut group.permits {
+            permits.push((*permit, one.time(now)));
+            if one.told == Told::No {
+                one.told = Told::Perhaps;
+            }
+        }
+        Some(Statement { evict: group.evict, horizon, permits })
+    }
+
+    /// The statement was answered.
+    pub(crate) fn said(&mut self, name: Name) {
+        if let Some(group) = self.groups.get_mut(&name) {
+            group.saying = false;
+        }
+    }
+
+    /// A permit is given up. Returns what the store knows of it, unless it has gone already.
+    pub(crate) fn leave(&mut self, name: Name, permit: u64) -> Option<Told> {
+        let saying = self.groups.get(&name).is_some_and(|group| group.saying);
+        let told = self.remove(name, permit)?.told;
+        Some(if saying { Told::Perhaps } else { told })
+    }
+
+    /// A connection makes room.
+    pub(crate) fn gone(&mut self, name: Name, permit: u64) -> Option<OnGone> {
+        self.remove(name, permit).map(|one| one.on_gone)
+    }
+
+    /// Forgets everything.
+    pub(crate) fn drain(&mut self) -> Vec<OnGone> {
+        self.untold.clear();
+        let mut last = BTreeMap::new();
+        for (permit, one) in self.groups.drain().flat_map(|(_, group)| group.permits) {
+            last.insert(permit, one.on_gone);
+        }
+        last.into_values().collect()
+    }
+
+    fn one(&mut self, name: Name, permit: u64) -> Option<&mut One> {
+        self.groups.get_mut(&name)?.permits.get_mut(&permit)
+    }
+
+    fn remove(&mut self, name: Name, permit: u64) -> Option<One> {
+        let group = self.groups.get_mut(&name)?;
+        let one = group.permits.remove(&permit)?;
+        if group.permits.is_empty() {
+            self.groups.remove(&name);
+            self.untold.remove(&name);
+        }
+        Some(one)
+    }
+}
+
+impl One {
+    fn time(&self, now: Instant) -> Time {
+        match self.told {
+            Told::At(score) => Time::Score(score),
+            Told::No | Told::Perhaps => Time::Age(now.saturating_duration_since(self.since)),
+        }
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Held").field("keys", &self.groups.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    const NAME: Name = Name::from_bytes([1; 16]);
+
+    fn insert(held: &mut Held, permit: u64, told: Told, now: Instant) {
+        held.insert(NAME, permit, told, now, Arc::new(|_| {}));
+    }
+
+    #[test]
+    fn a_statement_judges_nothing_that_is_being_taken() {
+        let (mut held, now) = (Held::default(), Instant::now());
+        let [first, second, third] = [(); 3].map(|()| held.begin());
+        insert(&mut held, first, Told::At(7), now);
+        held.end(first);
+        insert(&mut held, third, Told::No, now);
+        held.end(third);
+        let permits = vec![(first, Time::Score(7)), (third, Time::Age(Duration::from_secs(1)))];
+        let later = now + Duration::from_secs(1);
+        assert_eq!(held.statement(NAME, later), Some(Statement { evict: None, horizon: second, permits }));
+        held.end(second);
+        assert_eq!(held.statement(NAME, later).unwrap().horizon, third + 1);
+    }
+
+    #[test]
+    fn what_was_said_may_be_known_before_the_answer() {
+        let (mut held, now) = (Held::default(), Instant::now());
+        insert(&mut held, 1, Told::No, now);
+        insert(&mut held, 2, Told::No, now);
+        assert_eq!(held.leave(NAME, 1), Some(Told::No));
+        assert_eq!(held.take_untold(), [NAME]);
+        held.statement(NAME, now);
+        assert_eq!(held.leave(NAME, 2), Some(Told::Perhaps));
+        assert_eq!(held.leave(NAME, 2), None);
+        assert!(held.groups.is_empty());
+    }
+
+    #[test]
+    fn keys_with_young_permits_are_told_to_a_new_server() {
+        let (mut held, now) = (Held::default(), Instant::now());
+        insert(&mut held, 1, Told::At(1), now);
+        held.untell_since(Some(now + Duration::from_secs(1)));
+        assert!(!held.has_untold());
+        held.untell_since(Some(now));
+        assert!(held.has_untold());
+    }
+
+    #[test]
+    fn a_connection_is_told_once_whatever_it_holds() {
+        let (mut held, now) = (Held::default(), Instant::now());
+        let other = Name::from_bytes([2; 16]);
+        insert(&mut held, 1, Told::At(1), now);
+        held.insert(other, 1, Told::At(1), now, Arc::new(|_| {}));
+        assert_eq!(held.drain().len(), 1);
+    }
+}

@@ -1,0 +1,112 @@
+//! What a connection holds as long as it counts.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use portcullis_core::shared::{Deadline, Name};
+
+use super::{
+    held::Told,
+    settle,
+    wanted::{Kind, OnGone, Wanted},
+};
+use crate::{
+    lock::lock,
+    node::{Lost, Node},
+    places::Place,
+};
+
+/// A permit of each of some keys, for one connection. Given back when it is dropped.
+#[must_use = "a permit is given back when it is dropped"]
+pub struct Permit {
+    node: Arc<Node>,
+    number: u64,
+    incarnation: u64,
+    keys: Mutex<Vec<Wanted>>,
+    places: Mutex<Vec<Place>>,
+    on_gone: OnGone,
+    settled: AtomicBool,
+}
+
+impl Permit {
+    pub(super) fn new(
+        node: &Arc<Node>,
+        number: u64,
+        incarnation: u64,
+        wanted: &[Wanted],
+        places: Vec<Place>,
+        on_gone: OnGone,
+    ) -> Self {
+        let (keys, places) = (Mutex::new(wanted.to_vec()), Mutex::new(places));
+        Self { node: node.clone(), number, incarnation, keys, places, on_gone, settled: AtomicBool::new(false) }
+    }
+
+    /// The handshake was accepted: where a limit evicts and is passed, the oldest connections are told to close, wherever
+    /// they are. Returns whether the store was told in time; if it was not, it is told when it is back.
+    pub async fn settle(&self, by: Deadline) -> bool {
+        self.settled.store(true, Ordering::Release);
+        let evicting: Vec<_> = lock(&self.keys).iter().filter(|one| one.kind == Kind::Evict).copied().collect();
+        let mut told = true;
+        for one in evicting {
+            let settled = settle::settle(&self.node, self.number, &one, by, self.on_gone.clone()).await;
+            told &= settled != Err(Lost);
+        }
+        told
+    }
+
+    /// Gives up the permit of one key.
+    pub fn leave(&self, name: Name) {
+        let left = {
+            let mut keys = lock(&self.keys);
+            let at = keys.iter().position(|one| one.name == name);
+            at.map(|at| keys.swap_remove(at))
+        };
+        // What gives a place back takes a lock of its own.
+        let place = {
+            let mut places = lock(&self.places);
+            let at = places.iter().position(|place| place.is_of(name));
+            at.map(|at| places.swap_remove(at))
+        };
+        drop(place);
+        if let Some(one) = left.filter(|one| one.kind != Kind::Pool) {
+            self.release(&one);
+        }
+    }
+
+    fn release(&self, one: &Wanted) {
+        let name = one.name;
+        let told = lock(&self.node.held).leave(name, self.number);
+        let incarnation = self.node.own_incarnation().unwrap_or(self.incarnation);
+        match told {
+            Some(Told::No) => return,
+            None if one.kind != Kind::Evict || !self.settled.load(Ordering::Acquire) => return,
+            Some(Told::Perhaps) => {
+                lock(&self.node.owed).given_up(name, incarnation, self.number);
+                self.node.note(|events| events.given_up += 1);
+            }
+            // Of those that are not held any longer, it made room, and is among those that must close.
+            Some(Told::At(_)) | None => lock(&self.node.owed).now(name, incarnation, self.number),
+        }
+        self.node.work.notify_one();
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let keys = std::mem::take(&mut *lock(&self.keys));
+        for one in keys.into_iter().filter(|one| one.kind != Kind::Pool) {
+            self.release(&one);
+        }
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit").field("number", &self.number).finish_non_exhaustive()
+    }
+}

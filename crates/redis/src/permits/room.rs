@@ -1,0 +1,95 @@
+//! The oldest make room, wherever they are.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use portcullis_core::shared::{Deadline, Name};
+
+use super::{
+    message::{member, message, parse_member, parse_message},
+    take::life,
+    wanted::Gone,
+};
+use crate::{
+    lock::lock,
+    node::{Asker, Lost, Node},
+    script::{self, Call},
+};
+
+/// A connection that was told to close is told again after so long, by whoever asks about its key.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// Evicts what is beyond the limit of a key. The holders that are over are swept first.
+pub(super) async fn evict(
+    node: &Arc<Node>,
+    asker: &Asker,
+    name: Name,
+    most: usize,
+    holders: &[u64],
+    by: Option<Deadline>,
+) -> Result<(), Lost> {
+    let keys = &node.settings.keys;
+    let call = Call::new(&script::EVICT).key(&keys.permits(name)).key(&keys.closing(name));
+    let call = call.arg(most).arg(life()).arg(again()).args(asker.view.over(holders.iter().copied()));
+    let evicted: Vec<String> = match by {
+        Some(by) => node.ask(asker, by, call).await?,
+        None => node.tell(asker, async |mut connection| call.run(&mut connection).await).await?,
+    };
+    let evicted: Vec<_> = evicted.iter().filter_map(|member| parse_member(member)).collect();
+    if !evicted.is_empty() {
+        // Not by the handshake that caused it: its client may leave before the others are told.
+        tokio::spawn(tell(node.clone(), asker.clone(), name, evicted));
+    }
+    Ok(())
+}
+
+/// What was told once and is still there is told again.
+pub(super) fn tell_again(node: Arc<Node>, asker: Asker, name: Name, late: Vec<(u64, u64)>) {
+    tokio::spawn(async move {
+        let members: Vec<_> = late.iter().map(|(incarnation, permit)| member(*incarnation, *permit)).collect();
+        let call = Call::new(&script::AGAIN).key(&node.settings.keys.closing(name)).arg(again()).args(members);
+        let postponed: Result<u64, _> = node.tell(&asker, async |mut connection| call.run(&mut connection).await).await;
+        if postponed.is_ok() {
+            tell(node, asker, name, late).await;
+        }
+    });
+}
+
+/// Tells each node which of its connections make room.
+async fn tell(node: Arc<Node>, asker: Asker, name: Name, evicted: Vec<(u64, u64)>) {
+    let mut others: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    for (incarnation, permit) in evicted {
+        if incarnation == asker.incarnation {
+            close(&node, name, permit, Gone::Replaced);
+        } else {
+            others.entry(incarnation).or_default().push(message(name, permit));
+        }
+    }
+    for (incarnation, messages) in others {
+        let inbox = node.settings.keys.inbox(incarnation);
+        let count = messages.len() as u64;
+        let call = Call::new(&script::TELL).key(&inbox).arg(life()).args(messages);
+        let told: Result<u64, _> = node.tell(&asker, async |mut connection| call.run(&mut connection).await).await;
+        if told.is_ok() {
+            node.note(|events| events.told += count);
+        }
+    }
+}
+
+/// Another node says that a connection of this one makes room.
+pub(crate) fn make_room(node: &Node, message: &str) {
+    if let Some((name, permit)) = parse_message(message) {
+        close(node, name, permit, Gone::Replaced);
+    }
+}
+
+pub(super) fn close(node: &Node, name: Name, permit: u64, why: Gone) {
+    let on_gone = lock(&node.held).gone(name, permit);
+    if let Some(on_gone) = on_gone {
+        node.note(|events| events.evicted += 1);
+        on_gone(why);
+    }
+}
+
+fn again() -> u64 {
+    u64::try_from(AGAIN.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,91 @@
+//! Says what this node holds.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::join_all;
+use portcullis_core::{clock, shared::Name};
+
+use super::{held::Time, message::parse_member, room, take::life, wanted::Gone};
+use crate::{
+    lock::lock,
+    node::{Asker, Lost, Node},
+    script::{self, Call},
+};
+
+/// Keys that are said at once.
+const BATCH: usize = 64;
+
+/// Each permit's time, or nothing where it must close; who holds permits, where there are too many; who is to be told to
+/// close once more.
+pub(super) type Answer = (Vec<String>, Vec<u64>, Vec<String>);
+
+/// Says all that the store has to be told.
+pub(crate) async fn say_untold(node: &Arc<Node>, asker: &Asker) -> Result<(), Lost> {
+    let names = lock(&node.held).take_untold();
+    let mut result = Ok(());
+    for batch in names.chunks(BATCH) {
+        let said = join_all(batch.iter().map(|name| say(node, asker, *name))).await;
+        for name in batch.iter().zip(&said).filter_map(|(name, said)| said.is_err().then_some(*name)) {
+            lock(&node.held).untell(name);
+            result = Err(Lost);
+        }
+    }
+    result
+}
+
+async fn say(node: &Arc<Node>, asker: &Asker, name: Name) -> Result<(), Lost> {
+    let Some(statement) = lock(&node.held).statement(name, clock::now()) else { return Ok(()) };
+    let call = call(node, asker, name, statement.evict, statement.horizon, &statement.permits);
+    let answer = node.tell(asker, async |mut connection| call.run(&mut connection).await).await?;
+    lock(&node.held).said(name);
+    let permits: Vec<_> = statement.permits.iter().map(|(permit, _)| *permit).collect();
+    node.note(|events| events.said += permits.len() as u64);
+    let holders = heard(node, asker, name, &permits, answer);
+    if let (Some(most), false) = (statement.evict, holders.is_empty()) {
+        room::evict(node, asker, name, most, &holders, None).await?;
+    }
+    Ok(())
+}
+
+pub(super) fn call(
+    node: &Node,
+    asker: &Asker,
+    name: Name,
+    evict: Option<usize>,
+    horizon: u64,
+    permits: &[(u64, Time)],
+) -> Call {
+    let keys = &node.settings.keys;
+    let call = Call::new(&script::SAY).key(&keys.permits(name)).key(&keys.closing(name));
+    let call = call.arg(asker.incarnation).arg(life()).arg(horizon).arg(evict.unwrap_or(0));
+    permits.iter().fold(call, |call, (permit, time)| call.arg(*permit).arg(time.to_string()))
+}
+
+pub(super) fn now() -> Time {
+    Time::Age(Duration::ZERO)
+}
+
+/// What the store has answered. Returns who holds permits, where there are too many.
+pub(super) fn heard(node: &Arc<Node>, asker: &Asker, name: Name, permits: &[u64], answer: Answer) -> Vec<u64> {
+    let (times, holders, late) = answer;
+    for (permit, time) in permits.iter().zip(times) {
+        match time.parse() {
+            Ok(score) => lock(&node.held).told(name, *permit, score),
+            Err(_) => room::close(node, name, *permit, Gone::Replaced),
+        }
+    }
+    let late: Vec<_> = late.iter().filter_map(|member| parse_member(member)).collect();
+    if !late.is_empty() {
+        room::tell_again(node.clone(), asker.clone(), name, late);
+    }
+    holders
+}
+
+impl std::fmt::Display for Time {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Score(score) => write!(f, "s{score}"),
+            Self::Age(age) => write!(f, "a{}", age.as_millis()),
+        }
+    }
+}

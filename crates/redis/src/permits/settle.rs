@@ -1,0 +1,57 @@
+//! Settles a permit of a key of which the oldest makes room.
+
+use std::sync::Arc;
+
+use portcullis_core::{
+    clock::now,
+    shared::{Deadline, Name},
+};
+
+use super::{
+    held::Told,
+    room, say,
+    wanted::{OnGone, Wanted},
+};
+use crate::{
+    lock::lock,
+    node::{Lost, Node},
+};
+
+/// The permit counts from here on, whether the store can be told of it now or later.
+pub(super) async fn settle(
+    node: &Arc<Node>,
+    permit: u64,
+    wanted: &Wanted,
+    by: Deadline,
+    on_gone: OnGone,
+) -> Result<(), Lost> {
+    {
+        let mut held = lock(&node.held);
+        held.insert(wanted.name, permit, Told::Perhaps, now(), on_gone);
+        held.evicts(wanted.name, wanted.most);
+    }
+    let mut untold = Untold { node, name: Some(wanted.name) };
+    let asker = node.asker().ok_or(Lost)?;
+    let call = say::call(node, &asker, wanted.name, Some(wanted.most), 0, &[(permit, say::now())]);
+    let answer = node.ask(&asker, by, call).await?;
+    untold.name = None;
+    let holders = say::heard(node, &asker, wanted.name, &[permit], answer);
+    if !holders.is_empty() {
+        room::evict(node, &asker, wanted.name, wanted.most, &holders, Some(by)).await?;
+    }
+    Ok(())
+}
+
+/// A key of which the store has to be told, unless it has answered.
+struct Untold<'a> {
+    node: &'a Node,
+    name: Option<Name>,
+}
+
+impl Drop for Untold<'_> {
+    fn drop(&mut self) {
+        if let Some(name) = self.name {
+            lock(&self.node.held).untell(name);
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Takes permits.
+
+use std::sync::Arc;
+
+use portcullis_core::{
+    clock::now,
+    shared::{Deadline, Name},
+};
+
+use super::{
+    LIFE,
+    held::Told,
+    message::member,
+    permit::Permit,
+    wanted::{Kind, OnGone, Wanted},
+};
+use crate::{
+    lock::lock,
+    node::{Asker, Lost, Node},
+    places::{self, Place},
+    script::{self, Call},
+};
+
+/// Why there is no permit.
+pub(crate) enum No {
+    Full(usize),
+    Lost,
+}
+
+/// Takes a permit of each key, or none: in order, and what was taken is given back where a later one is full.
+pub(crate) async fn take(node: &Arc<Node>, wanted: &[Wanted], by: Deadline, on_gone: OnGone) -> Result<Permit, No> {
+    let Some(asker) = node.asker() else { return Err(No::Lost) };
+    let mut taking = Taking::new(node, asker.incarnation);
+    for (at, one) in wanted.iter().enumerate() {
+        let full = match one.kind {
+            // It has room, or makes some when it is settled.
+            Kind::Evict => one.most == 0,
+            Kind::Refuse => !taking.permit(&asker, one, by).await?,
+            Kind::Pool => !taking.place(&asker, one, by).await?,
+        };
+        if full {
+            return Err(No::Full(at));
+        }
+    }
+    // Before anybody is admitted: this process may have stood still for longer than its lease.
+    if !node.is_current(&asker) {
+        return Err(No::Lost);
+    }
+    Ok(taking.finish(wanted, on_gone))
+}
+
+/// A permit that nobody was asked for. The store is told of it as soon as it can be.
+pub(crate) fn keep(node: &Arc<Node>, wanted: &[Wanted], on_gone: OnGone) -> Permit {
+    let (number, incarnation, since) = (lock(&node.held).begin(), 0, now());
+    let places = wanted.iter().filter(|one| one.kind == Kind::Pool).map(|one| places::keep(node, one)).collect();
+    {
+        let mut held = lock(&node.held);
+        for one in wanted.iter().filter(|one| one.kind == Kind::Refuse) {
+            held.insert(one.name, number, Told::No, since, on_gone.clone());
+        }
+        held.end(number);
+    }
+    node.unsaid();
+    Permit::new(node, number, incarnation, wanted, places, on_gone)
+}
+
+/// Permits that are being taken. What is dropped here is given back.
+struct Taking<'a> {
+    node: &'a Arc<Node>,
+    number: u64,
+    incarnation: u64,
+    /// The key that is being asked for.
+    asked: Option<Name>,
+    taken: Vec<(Name, u64)>,
+    places: Vec<Place>,
+}
+
+impl<'a> Taking<'a> {
+    fn new(node: &'a Arc<Node>, incarnation: u64) -> Self {
+        let number = lock(&node.held).begin();
+        Self { node, number, incarnation, asked: None, taken: Vec::new(), places: Vec::new() }
+    }
+
+    async fn permit(&mut self, asker: &Asker, wanted: &Wanted, by: Deadline) -> Result<bool, No> {
+        self.asked = Some(wanted.name);
+        let mut over = Vec::new();
+        let score = loop {
+            let key = self.node.settings.keys.permits(wanted.name);
+            let call = Call::new(&script::TAKE).key(&key).arg(member(self.incarnation, self.number));
+            let call = call.arg(wanted.most).arg(life()).args(&over);
+            let answer: Vec<u64> = self.node.ask(asker, by, call).await?;
+            match answer.split_first() {
+                Some((1, [score])) => break *score,
+                Some((0, holders)) if over.is_empty() => over = asker.view.over(holders.iter().copied()),
+                _ => over.clear(),
+            }
+            if over.is_empty() {
+                self.asked = None;
+                return Ok(false);
+            }
+        };
+        self.asked = None;
+        self.taken.push((wanted.name, score));
+        Ok(true)
+    }
+
+    async fn place(&mut self, asker: &Asker, wanted: &Wanted, by: Deadline) -> Result<bool, No> {
+        let place = places::take(self.node, asker, wanted, by).await?;
+        let taken = place.is_some();
+        self.places.extend(place);
+        Ok(taken)
+    }
+
+    fn finish(mut self, wanted: &[Wanted], on_gone: OnGone) -> Permit {
+        let since = now();
+        {
+            let mut held = lock(&self.node.held);
+            for (name, score) in std::mem::take(&mut self.taken) {
+                held.insert(name, self.number, Told::At(score), since, on_gone.clone());
+            }
+        }
+        let places = std::mem::take(&mut self.places);
+        Permit::new(self.node, self.number, self.incarnation, wanted, places, on_gone)
+    }
+}
+
+impl Drop for Taking<'_> {
+    fn drop(&mut self) {
+        lock(&self.node.held).end(self.number);
+        if let Some(name) = self.asked {
+            lock(&self.node.owed).given_up(name, self.incarnation, self.number);
+            self.node.note(|events| events.given_up += 1);
+        }
+        for (name, _) in &self.taken {
+            lock(&self.node.owed).now(*name, self.incarnation, self.number);
+        }
+        if !self.taken.is_empty() {
+            self.node.work.notify_one();
+        }
+    }
+}
+
+impl From<Lost> for No {
+    fn from(_: Lost) -> Self {
+        Self::Lost
+    }
+}
+
+pub(super) fn life() -> u64 {
+    u64::try_from(LIFE.as_millis()).unwrap_or(u64::MAX)
+}

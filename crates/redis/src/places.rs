@@ -1,0 +1,227 @@
+//! Pools that are too large for a list of their permits: a limit on the whole service.
+//!
+//! A node has an allotment of a pool, of which it uses some places. The allotment grows by a block when it is used up, and
+//! shrinks when more than a block is spare. A block is a sixteenth of the node's share: of a small pool, nothing is spare.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+};
+
+use portcullis_core::shared::{Deadline, Name};
+use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    lock::lock,
+    node::{Asker, Lost, Node},
+    permits::{LIFE, Wanted},
+    script::{self, Call},
+};
+
+/// A node's part of a block's share.
+const BLOCKS: usize = 16;
+
+/// A node's allotment of one pool.
+pub(crate) struct Pool {
+    name: Name,
+    most: usize,
+    state: Mutex<Allotment>,
+    /// Held while the store is asked: what it is told must not cross what it grants.
+    asking: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Allotment {
+    granted: usize,
+    used: usize,
+    /// After so many beats the store is told how many are granted: a question had no answer.
+    doubt: u8,
+}
+
+/// A place of a pool. Given back when it is dropped.
+pub(crate) struct Place {
+    node: Arc<Node>,
+    pool: Arc<Pool>,
+}
+
+/// Takes a place. `None` if there is none.
+pub(crate) async fn take(
+    node: &Arc<Node>,
+    asker: &Asker,
+    wanted: &Wanted,
+    by: Deadline,
+) -> Result<Option<Place>, Lost> {
+    let pool = pool(node, wanted);
+    let place = || Place { node: node.clone(), pool: pool.clone() };
+    if lock(&pool.state).take() {
+        return Ok(Some(place()));
+    }
+    let asking = timeout_at(Instant::from_std(by.at()), pool.asking.lock()).await.map_err(|_| Lost)?;
+    // Whoever asked before may have been granted a whole block.
+    if !lock(&pool.state).take() {
+        pool.grow(node, asker, by).await?;
+        if !lock(&pool.state).take() {
+            return Ok(None);
+        }
+    }
+    drop(asking);
+    Ok(Some(place()))
+}
+
+/// A place that nobody was asked for.
+pub(crate) fn keep(node: &Arc<Node>, wanted: &Wanted) -> Place {
+    let pool = pool(node, wanted);
+    lock(&pool.state).keep();
+    Place { node: node.clone(), pool }
+}
+
+/// The store has to be told of all allotments.
+pub(crate) fn untell_all(node: &Node) {
+    for pool in lock(&node.pools).values() {
+        let mut state = lock(&pool.state);
+        state.doubt = state.doubt.max(1);
+    }
+}
+
+/// Says the allotments that the store may have got wrong.
+pub(crate) async fn say_untold(node: &Node, asker: &Asker) -> Result<(), Lost> {
+    for pool in pools(node) {
+        if lock(&pool.state).doubt > 0 {
+            let _asking = pool.asking.lock().await;
+            let granted = lock(&pool.state).granted;
+            let call = pool.call(node, asker, format!("={granted}"), &[]);
+            let _: Vec<i64> = node.tell(asker, async |mut connection| call.run(&mut connection).await).await?;
+            let mut state = lock(&pool.state);
+            state.doubt = state.doubt.saturating_sub(1);
+        }
+    }
+    Ok(())
+}
+
+/// Gives back what is spare.
+pub(crate) async fn give_back(node: &Node, asker: &Asker) -> Result<(), Lost> {
+    for pool in pools(node) {
+        let Ok(_asking) = pool.asking.try_lock() else { continue };
+        let spare = lock(&pool.state).shrink(pool.block(asker));
+        if spare > 0 {
+            lock(&pool.state).doubt = 2;
+            let call = pool.call(node, asker, format!("-{spare}"), &[]);
+            let _: Vec<i64> = node.tell(asker, async |mut connection| call.run(&mut connection).await).await?;
+            lock(&pool.state).doubt = 0;
+        }
+    }
+    lock(&node.pools).retain(|_, pool| Arc::strong_count(pool) > 1 || !lock(&pool.state).is_void());
+    Ok(())
+}
+
+fn pool(node: &Node, wanted: &Wanted) -> Arc<Pool> {
+    let (name, most) = (wanted.name, wanted.most);
+    let new = || Pool { name, most, state: Mutex::default(), asking: tokio::sync::Mutex::default() };
+    lock(&node.pools).entry(wanted.name).or_insert_with(|| Arc::new(new())).clone()
+}
+
+fn pools(node: &Node) -> Vec<Arc<Pool>> {
+    lock(&node.pools).values().cloned().collect()
+}
+
+impl Pool {
+    /// Asks for a block, and once more where incarnations that are over have places.
+    async fn grow(&self, node: &Node, asker: &Asker, by: Deadline) -> Result<(), Lost> {
+        let want = self.block(asker).max(1);
+        lock(&self.state).doubt = 2;
+        let mut over = Vec::new();
+        loop {
+            let call = self.call(node, asker, want.to_string(), &over);
+            let answer: Vec<u64> = node.ask(asker, by, call).await?;
+            let (granted, holders) = answer.split_first().map_or((0, &[][..]), |(granted, rest)| (*granted, rest));
+            let again = over.is_empty();
+            over = asker.view.over(holders.iter().copied());
+            if granted > 0 || over.is_empty() || !again {
+                let mut state = lock(&self.state);
+                state.granted += usize::try_from(granted).unwrap_or(usize::MAX);
+                state.doubt = 0;
+                return Ok(());
+            }
+        }
+    }
+
+    fn call(&self, node: &Node, asker: &Asker, by: String, over: &[u64]) -> Call {
+        let call = Call::new(&script::ALLOT).key(&node.settings.keys.allotments(self.name));
+        call.arg(asker.incarnation).arg(by).arg(self.most).arg(LIFE.as_secs() * 1000).args(over)
+    }
+
+    fn block(&self, asker: &Asker) -> usize {
+        self.most / (BLOCKS * asker.view.nodes().max(1))
+    }
+}
+
+impl Allotment {
+    fn take(&mut self) -> bool {
+        let free = self.used < self.granted;
+        self.used += usize::from(free);
+        free
+    }
+
+    fn keep(&mut self) {
+        self.used += 1;
+        if self.used > self.granted {
+            self.granted = self.used;
+            self.doubt = self.doubt.max(1);
+        }
+    }
+
+    /// Gives up what is spare beyond a block.
+    fn shrink(&mut self, block: usize) -> usize {
+        let spare = (self.granted - self.used).saturating_sub(block);
+        self.granted -= spare;
+        spare
+    }
+
+    fn is_void(&self) -> bool {
+        self.granted == 0 && self.doubt == 0
+    }
+}
+
+impl Place {
+    pub(crate) fn is_of(&self, name: Name) -> bool {
+        self.pool.name == name
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        lock(&self.pool.state).used -= 1;
+        self.node.work.notify_one();
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place").field("pool", &self.pool.name).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_spare_beyond_a_block_is_given_back() {
+        let mut allotment = Allotment { granted: 10, ..Allotment::default() };
+        assert!((0..10).all(|_| allotment.take()));
+        assert!(!allotment.take());
+        allotment.used = 3;
+        assert_eq!(allotment.shrink(4), 3);
+        assert_eq!((allotment.granted, allotment.used), (7, 3));
+        assert_eq!(allotment.shrink(4), 0);
+    }
+
+    #[test]
+    fn what_was_kept_is_told() {
+        let mut allotment = Allotment { granted: 1, ..Allotment::default() };
+        allotment.keep();
+        assert_eq!((allotment.granted, allotment.doubt), (1, 0));
+        allotment.keep();
+        assert_eq!((allotment.granted, allotment.doubt), (2, 1));
+    }
+}

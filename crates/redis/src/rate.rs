@@ -1,0 +1,29 @@
+//! Handshakes a second, of all nodes together.
+
+use std::time::Duration;
+
+use portcullis_core::shared::{Deadline, Name};
+
+use crate::{
+    node::{Lost, Node},
+    script::{self, Call},
+};
+
+/// A quota of handshakes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// After so long there is one more.
+    pub interval: Duration,
+    /// So many are there at once, at most.
+    pub burst: u32,
+}
+
+/// Charges one handshake, or says how long to wait for one.
+pub(crate) async fn charge(node: &Node, name: Name, rate: Rate, by: Deadline) -> Result<Result<(), Duration>, Lost> {
+    let asker = node.asker().ok_or(Lost)?;
+    let interval = u64::try_from(rate.interval.as_micros()).unwrap_or(u64::MAX).max(1);
+    let call = Call::new(&script::CHARGE).key(&node.settings.keys.handshakes(name));
+    let call = call.arg(interval).arg(interval.saturating_mul(rate.burst.into()));
+    let wait: u64 = node.ask(&asker, by, call).await?;
+    Ok(if wait == 0 { Ok(()) } else { Err(Duration::from_micros(wait)) })
+}
