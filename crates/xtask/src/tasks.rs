@@ -15,26 +15,45 @@ pub(crate) fn test() -> Vec<Step> {
         "test --workspace --all-features --tests"
     };
     let examples = Step::cargo("documentation examples", "test --workspace --all-features --doc");
-    let mut steps = chromium();
+    let mut steps = debian();
     steps.extend([Step::cargo("tests", tests), examples]);
     steps.extend(providers());
     steps.extend(mistakes());
     steps
 }
 
-/// What tests/browser opens its pages in, where it is missing.
-fn chromium() -> Vec<Step> {
-    if ["/usr/bin/chromium", "/usr/bin/chromedriver"].iter().all(|program| Path::new(program).is_file()) {
+/// Debian's packages that tests need, where they are missing.
+fn debian() -> Vec<Step> {
+    let chromium = ["/usr/bin/chromium", "/usr/bin/chromedriver"].iter().all(|program| Path::new(program).is_file());
+    // Another server may be named, such as Valkey's.
+    let redis = env::var_os("PORTCULLIS_REDIS_BIN").is_some() || Path::new("/usr/bin/redis-server").is_file();
+    if chromium && redis {
         return Vec::new();
     }
-    let install = "-o DPkg::Lock::Timeout=300 install -y --no-install-recommends chromium chromium-driver";
-    [("the list of packages", "update"), ("Chromium and its driver", install)]
-        .map(|(name, line)| {
-            Step::program(name, "apt-get", line)
-                .env("DEBIAN_FRONTEND", "noninteractive")
-                .remedy("tests/browser needs Debian's packages chromium and chromium-driver: install them as root")
-        })
-        .into()
+    let mut steps = vec![apt(
+        "the list of packages",
+        "update",
+        "tests/browser and tests/redis need packages of Debian: install chromium, chromium-driver and redis-server as root",
+    )];
+    if !chromium {
+        steps.push(apt(
+            "Chromium and its driver",
+            "-o DPkg::Lock::Timeout=300 install -y --no-install-recommends chromium chromium-driver",
+            "tests/browser needs Debian's packages chromium and chromium-driver: install them as root",
+        ));
+    }
+    if !redis {
+        steps.push(apt(
+            "Redis",
+            "-o DPkg::Lock::Timeout=300 install -y --no-install-recommends redis-server",
+            "tests/redis needs Debian's package redis-server: install it as root, or name a server in PORTCULLIS_REDIS_BIN",
+        ));
+    }
+    steps
+}
+
+fn apt(name: &'static str, line: &'static str, remedy: &'static str) -> Step {
+    Step::program(name, "apt-get", line).env("DEBIAN_FRONTEND", "noninteractive").remedy(remedy)
 }
 
 /// The tests have every provider. With the whole workspace selected here as well, only jsonwebtoken, portcullis-jwt and
@@ -109,6 +128,7 @@ fn without_features() -> impl Iterator<Item = Step> {
         ("crates/rate-limit", Step::cargo("rate limit without features", "check -p portcullis-rate-limit")),
         ("crates/origin", Step::cargo("origin without features", "check -p portcullis-origin")),
         ("crates/jwt", Step::cargo("jwt without features", "check -p portcullis-jwt")),
+        ("crates/redis", Step::cargo("redis without features", "check -p portcullis-redis")),
     ]
     .into_iter()
     .filter(|(folder, _)| root().join(folder).join("Cargo.toml").is_file())

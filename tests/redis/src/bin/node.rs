@@ -1,0 +1,92 @@
+//! A node that does what it is told: `node URL LEASE_MS BEAT_MS [close]`.
+//!
+//! - `take KEY MOST`: `yes`, `full` or `away`.
+//! - `evict KEY MOST`: the same, where the oldest makes room.
+//! - `leave`: gives one permit back. `live`: how many it has. `health`: how it stands. `fenced`: how often it was.
+//! - `depart`: gives all back, and leaves.
+#![allow(clippy::unwrap_used, reason = "a node of a test fails by panicking")]
+
+use std::{
+    env,
+    io::{BufRead, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use portcullis_redis::{Cluster, Denied, OnFenced, Permit, Wanted};
+use redis_tests::SECRET;
+
+#[tokio::main(worker_threads = 2)]
+async fn main() {
+    let arguments: Vec<_> = env::args().skip(1).collect();
+    let millis = |at: usize| Duration::from_millis(arguments[at].parse().unwrap());
+    let builder = Cluster::connect(&arguments[0]).secret(SECRET).namespace("t").lease(millis(1)).beat(millis(2));
+    // Where a machine is busy, nothing is away unless the test makes it so.
+    let builder = builder.deadline(Duration::from_secs(5));
+    let on_fenced = if arguments.get(3).is_some_and(|word| word == "close") { OnFenced::Close } else { OnFenced::Keep };
+    let cluster = builder.on_fenced(on_fenced).build().await.unwrap();
+    cluster.ready().await;
+    let mut node = Node { cluster, permits: Vec::new(), gone: Arc::default() };
+    say("ready");
+    let (lines, mut told) = tokio::sync::mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        std::io::stdin().lock().lines().map_while(Result::ok).try_for_each(|line| lines.send(line))
+    });
+    while let Some(line) = told.recv().await {
+        let answer = node.obey(&line).await;
+        say(&answer);
+    }
+}
+
+struct Node {
+    cluster: Cluster,
+    permits: Vec<Permit>,
+    gone: Arc<AtomicUsize>,
+}
+
+impl Node {
+    async fn obey(&mut self, line: &str) -> String {
+        match line.split(' ').collect::<Vec<_>>()[..] {
+            ["take", key, most] => {
+                self.take(Wanted::new(self.cluster.name("subject", key), most.parse().unwrap())).await
+            }
+            ["evict", key, most] => {
+                let wanted = Wanted::new(self.cluster.name("subject", key), most.parse().unwrap());
+                self.take(wanted.evict_oldest()).await
+            }
+            ["leave"] => self.permits.pop().map_or("none", |_| "yes").to_owned(),
+            ["live"] => (self.permits.len() - self.gone.load(Ordering::SeqCst)).to_string(),
+            ["health"] => format!("{:?}", self.cluster.health().standing),
+            ["fenced"] => self.cluster.health().events.fenced.to_string(),
+            ["depart"] => {
+                self.permits.clear();
+                self.cluster.leave().await;
+                String::from("yes")
+            }
+            _ => panic!("what is {line:?}?"),
+        }
+    }
+
+    async fn take(&mut self, wanted: Wanted) -> String {
+        let (by, gone) = (self.cluster.deadline(), self.gone.clone());
+        let close = move |_| _ = gone.fetch_add(1, Ordering::SeqCst);
+        match self.cluster.take(&[wanted], by, close).await {
+            Ok(permit) => {
+                permit.settle(by).await;
+                self.permits.push(permit);
+                String::from("yes")
+            }
+            Err(Denied::Full(_)) => String::from("full"),
+            Err(_) => String::from("away"),
+        }
+    }
+}
+
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").unwrap();
+    out.flush().unwrap();
+}

@@ -1,0 +1,118 @@
+//! A server of one test.
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+/// A `redis-server`, or what `PORTCULLIS_REDIS_BIN` names. Nothing that it knows is written to a disk.
+pub struct Server {
+    child: Child,
+    port: u16,
+    folder: PathBuf,
+    options: Vec<String>,
+}
+
+impl Server {
+    /// A server with the defaults.
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// A server with options, such as `--requirepass`.
+    pub fn with(options: &[&str]) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let folder = env::temp_dir().join(format!("portcullis-redis-{}-{number}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let options: Vec<_> = options.iter().map(ToString::to_string).collect();
+        // Somebody else may take a port between when it is found free and when the server listens.
+        let started = (0..20).find_map(|_| {
+            let port = free_port();
+            Some((run(port, &folder, &options)?, port))
+        });
+        let (child, port) = started.expect("no server has started on a free port");
+        Self { child, port, folder, options }
+    }
+
+    /// The URL of the server.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Stops the process: connections stay, and nothing is answered.
+    pub fn stop(&self) {
+        signal(self.child.id(), "STOP");
+    }
+
+    /// Lets a stopped process go on.
+    pub fn resume(&self) {
+        signal(self.child.id(), "CONT");
+    }
+
+    /// Ends the process at once.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts it anew on the same port, with no data.
+    pub fn restart(&mut self) {
+        self.child = run(self.port, &self.folder, &self.options).expect("the server does not start again");
+    }
+
+    /// A connection of the test's own.
+    pub async fn inspect(&self) -> redis::aio::MultiplexedConnection {
+        let client = redis::Client::open(self.url()).unwrap();
+        client.get_multiplexed_async_connection().await.unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _gone_already = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// Starts a server, and waits until it says that it listens. `None` if it cannot.
+fn run(port: u16, folder: &PathBuf, options: &[String]) -> Option<Child> {
+    let binary = env::var("PORTCULLIS_REDIS_BIN").unwrap_or_else(|_| String::from("redis-server"));
+    let mut child = Command::new(&binary)
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"])
+        .arg(folder)
+        .args(options)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{binary} does not start: {error}. Debian's package is redis-server"));
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let ready = lines.by_ref().map_while(Result::ok).any(|line| line.contains("Ready to accept connections"));
+    if !ready {
+        child.wait().unwrap();
+        return None;
+    }
+    // What it says later must not fill the pipe.
+    std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+    Some(child)
+}
+
+/// Sends a signal to a process that this test has started.
+pub(crate) fn signal(pid: u32, name: &str) {
+    let status = Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status().unwrap();
+    assert!(status.success(), "no signal {name} for {pid}");
+}

@@ -1,0 +1,104 @@
+//! What is said when a node is built, and not as refusals at night.
+
+use std::time::Duration;
+
+use portcullis_redis::{BuildError, Cluster, Wanted};
+use redis_tests::{SECRET, Server, builder, joined};
+
+async fn refused(cluster: portcullis_redis::Builder) -> BuildError {
+    cluster.build().await.map(|_| ()).unwrap_err()
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_an_error_however_patient_the_node_is() {
+    let server = Server::with(&["--requirepass", "right"]);
+    let url = |password| format!("redis://:{password}@127.0.0.1:{}", server.port());
+    for builder in [builder(&url("wrong")), builder(&url("wrong")).lazy(), builder(&server.url())] {
+        let error = refused(builder).await;
+        assert!(matches!(error, BuildError::Authentication(_)), "{error:?}");
+        assert!(!format!("{error} {error:?}").contains("wrong@"), "{error}");
+    }
+    joined(builder(&url("right"))).await;
+}
+
+#[tokio::test]
+async fn a_server_that_evicts_keys_is_an_error() {
+    for policy in ["allkeys-lru", "volatile-ttl"] {
+        let server = Server::with(&["--maxmemory-policy", policy]);
+        let error = refused(builder(&server.url())).await;
+        assert!(matches!(&error, BuildError::Evicts(named) if named == policy), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_an_error_unless_the_node_is_lazy() {
+    let mut server = Server::start();
+    server.kill();
+    let error = refused(builder(&server.url())).await;
+    assert!(matches!(error, BuildError::Unreachable(_)), "{error:?}");
+    let cluster = builder(&server.url()).lazy().build().await.unwrap();
+    assert!(!cluster.health().is_ready());
+}
+
+#[tokio::test]
+async fn a_server_that_stands_still_is_unreachable() {
+    let server = Server::start();
+    server.stop();
+    let builder = builder(&server.url()).deadline(Duration::from_millis(50)).beat(Duration::from_millis(100));
+    let error = refused(builder).await;
+    assert!(matches!(error, BuildError::Unreachable(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn wrong_settings_are_errors() {
+    let url = "redis://127.0.0.1:1";
+    for (builder, sentence) in [
+        (Cluster::connect(url), "secret"),
+        (Cluster::connect(url).secret("short"), "secret"),
+        (Cluster::connect(url).secret(SECRET).namespace("{a}"), "namespace"),
+        (Cluster::connect(url).secret(SECRET).namespace(""), "namespace"),
+        (Cluster::connect(url).secret(SECRET).beat(Duration::ZERO), "beat"),
+        (Cluster::connect(url).secret(SECRET).deadline(Duration::ZERO), "deadline"),
+        (Cluster::connect(url).secret(SECRET).lease(Duration::from_secs(2)), "three beats"),
+        (Cluster::connect("http://redis").secret(SECRET), "URL"),
+    ] {
+        let error = refused(builder).await.to_string();
+        assert!(error.contains(sentence), "{error}");
+    }
+}
+
+/// The rights that the documentation names, and not one more.
+#[tokio::test]
+async fn a_user_with_the_documented_rights_is_enough() {
+    let rights = include_str!("../../../../crates/redis/src/lib.rs");
+    let (_, rights) = rights.split_once("//! ```text\n").unwrap();
+    let (rights, _) = rights.split_once("//! ```").unwrap();
+    let rights = rights.replace("//! ", " ").replace('\n', "").replace("~portcullis:*", "~t:*");
+    let server = Server::start();
+    let mut inspect = server.inspect().await;
+    let mut user = redis::cmd("ACL");
+    user.arg("SETUSER").arg("node").arg("reset").arg("on").arg(">password");
+    rights.split_whitespace().for_each(|right| _ = user.arg(right));
+    user.query_async::<()>(&mut inspect).await.unwrap();
+    let url = format!("redis://node:password@127.0.0.1:{}", server.port());
+    let (one, other) = (joined(builder(&url)).await, joined(builder(&url)).await);
+    let name = one.name("subject", "alice");
+    let permit = one.take(&[Wanted::new(name, 1)], one.deadline(), |_| {}).await.unwrap();
+    let evicting = [Wanted::new(one.name("subject", "bob"), 1).evict_oldest()];
+    let (gone, was_gone) = tokio::sync::oneshot::channel();
+    let gone = std::sync::Mutex::new(Some(gone));
+    let told = move |_| gone.lock().unwrap().take().unwrap().send(()).unwrap();
+    let oldest = one.take(&evicting, one.deadline(), told).await.unwrap();
+    assert!(oldest.settle(one.deadline()).await);
+    let newest = other.take(&evicting, other.deadline(), |_| {}).await.unwrap();
+    assert!(newest.settle(other.deadline()).await);
+    was_gone.await.unwrap();
+    let place = one.take(&[Wanted::of_pool(name, 100)], one.deadline(), |_| {}).await.unwrap();
+    let rate = portcullis_redis::Rate { interval: Duration::from_secs(1), burst: 1 };
+    assert_eq!(one.charge(name, rate, one.deadline()).await, Ok(Ok(())));
+    drop((permit, place, oldest));
+    one.leave().await;
+    let mut log: Vec<redis::Value> = redis::cmd("ACL").arg("LOG").query_async(&mut inspect).await.unwrap();
+    log.retain(|entry| !format!("{entry:?}").contains("client|setinfo"));
+    assert!(log.is_empty(), "{log:?}");
+}

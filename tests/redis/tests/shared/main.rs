@@ -1,0 +1,11 @@
+//! Several nodes, on real servers.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod building;
+mod clocks;
+mod contract;
+mod evictions;
+mod nodes;
+mod outages;
+mod privacy;
+mod recovery;

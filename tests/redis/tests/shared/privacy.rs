@@ -1,0 +1,54 @@
+//! No user's name and no address stands in the store.
+
+use std::{fmt::Write, time::Duration};
+
+use portcullis_redis::{Cluster, Rate, Wanted};
+use redis::{AsyncCommands, Value, aio::MultiplexedConnection};
+use redis_tests::{Server, builder, joined, until};
+
+/// Everything in the store, as text.
+async fn dump(connection: &mut MultiplexedConnection) -> String {
+    let keys: Vec<String> = connection.keys("*").await.unwrap();
+    let mut text = keys.join(" ");
+    for key in &keys {
+        let kind: String = redis::cmd("TYPE").arg(key).query_async(connection).await.unwrap();
+        let read = match kind.as_str() {
+            "string" => redis::cmd("GET").arg(key).to_owned(),
+            "zset" => redis::cmd("ZRANGE").arg(key).arg(0).arg(-1).to_owned(),
+            "hash" => redis::cmd("HGETALL").arg(key).to_owned(),
+            "stream" => redis::cmd("XRANGE").arg(key).arg("-").arg("+").to_owned(),
+            other => panic!("{other}"),
+        };
+        let value: Value = read.query_async(connection).await.unwrap();
+        write!(text, " {kind} {value:?}").unwrap();
+    }
+    text
+}
+
+async fn admit(cluster: &Cluster, subject: &str) -> portcullis_redis::Permit {
+    let wanted = [
+        Wanted::new(cluster.name("client", "192.0.2.77"), 9),
+        Wanted::new(cluster.name("subject", subject), 1).evict_oldest(),
+        Wanted::of_pool(cluster.name("pool", "global"), 100),
+    ];
+    let permit = cluster.take(&wanted, cluster.deadline(), |_| {}).await.unwrap();
+    assert!(permit.settle(cluster.deadline()).await);
+    permit
+}
+
+#[tokio::test]
+async fn no_name_and_no_address_stands_in_the_store() {
+    let server = Server::start();
+    let (one, other) = (joined(builder(&server.url())).await, joined(builder(&server.url())).await);
+    let _held = [admit(&one, "alice@example.com").await, admit(&other, "alice@example.com").await];
+    until(&one, |health| health.events.evicted == 1).await;
+    let rate = Rate { interval: Duration::from_secs(60), burst: 1 };
+    one.charge(one.name("client", "192.0.2.77"), rate, one.deadline()).await.unwrap().unwrap();
+    let text = dump(&mut server.inspect().await).await;
+    for kind in ["zset", "hash", "string", "stream"] {
+        assert!(text.contains(kind), "nothing of kind {kind} was looked at: {text}");
+    }
+    for private in ["alice", "example.com", "192.0.2", "secret"] {
+        assert!(!text.contains(private), "{private}: {text}");
+    }
+}

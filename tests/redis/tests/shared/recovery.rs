@@ -1,0 +1,147 @@
+//! Redis is gone, comes back, and has lost what it knew.
+
+use std::time::Instant;
+
+use portcullis_redis::{Cluster, Denied, Name, Permit, Standing, Wanted, WhenAway};
+use redis_tests::{Inside, Mode, Proxy, Server, builder, joined, until};
+
+async fn take(cluster: &Cluster, name: Name, most: usize) -> Result<Permit, Denied> {
+    cluster.take(&[Wanted::new(name, most)], cluster.deadline(), |_| {}).await
+}
+
+async fn fill(cluster: &Cluster, name: Name, most: usize, count: usize) -> Vec<Permit> {
+    let mut held = Vec::new();
+    for _ in 0..count {
+        held.push(take(cluster, name, most).await.unwrap());
+    }
+    held
+}
+
+#[tokio::test]
+async fn a_server_that_begins_anew_without_data_admits_nobody_beyond_the_limit() {
+    let mut server = Server::start();
+    let (one, other) = (joined(builder(&server.url())).await, joined(builder(&server.url())).await);
+    let name = one.name("subject", "alice");
+    let _held = [fill(&one, name, 5, 3).await, fill(&other, name, 5, 2).await];
+    for round in 1..=3 {
+        server.kill();
+        for cluster in [&one, &other] {
+            until(cluster, |health| health.standing == Standing::Away).await;
+        }
+        server.restart();
+        let start = Instant::now();
+        // From the first moment on, as long as it takes: nobody is admitted.
+        let mut ready = false;
+        while !ready {
+            ready = one.health().is_ready() && other.health().is_ready();
+            for cluster in [&one, &other] {
+                assert!(take(cluster, name, 5).await.is_err(), "over the limit");
+            }
+            tokio::task::yield_now().await;
+        }
+        println!("admits after {:?}", start.elapsed());
+        for cluster in [&one, &other] {
+            assert_eq!(take(cluster, name, 5).await.unwrap_err(), Denied::Full(0));
+            assert_eq!((cluster.health().events.data_lost, cluster.health().events.fenced), (round, 0));
+        }
+        assert_eq!(Inside(server.inspect().await).permits(name).await.len(), 5);
+    }
+}
+
+#[tokio::test]
+async fn data_that_is_flushed_is_said_again_at_the_next_beat() {
+    let server = Server::start();
+    let (one, other) = (joined(builder(&server.url())).await, joined(builder(&server.url())).await);
+    let mut inside = Inside(server.inspect().await);
+    let (name, pool) = (one.name("subject", "alice"), one.name("pool", "global"));
+    let _held = [fill(&one, name, 5, 3).await, fill(&other, name, 5, 2).await];
+    let _place = one.take(&[Wanted::of_pool(pool, 1)], one.deadline(), |_| {}).await.unwrap();
+    redis::cmd("FLUSHALL").query_async::<()>(&mut inside.0).await.unwrap();
+    for cluster in [&one, &other] {
+        until(cluster, |health| health.events.data_lost == 1).await;
+        cluster.ready().await;
+    }
+    for cluster in [&one, &other] {
+        assert_eq!(take(cluster, name, 5).await.unwrap_err(), Denied::Full(0));
+        let place = cluster.take(&[Wanted::of_pool(pool, 1)], cluster.deadline(), |_| {}).await;
+        assert_eq!(place.unwrap_err(), Denied::Full(0));
+    }
+    assert_eq!((inside.permits(name).await.len(), inside.allotted(pool).await), (5, 1));
+}
+
+#[tokio::test]
+async fn connections_that_were_admitted_while_the_store_was_away_count_when_it_is_back() {
+    let mut server = Server::start();
+    let cluster = joined(builder(&server.url()).when_away(WhenAway::Alone)).await;
+    let [name, evicting, pool] = ["a", "b", "c"].map(|key| cluster.name("subject", key));
+    server.kill();
+    until(&cluster, |health| health.standing == Standing::Away).await;
+    let wanted = [Wanted::new(name, 1), Wanted::new(evicting, 1).evict_oldest(), Wanted::of_pool(pool, 1)];
+    assert!(matches!(cluster.take(&wanted, cluster.deadline(), |_| {}).await, Err(Denied::Away(_))));
+    let kept = cluster.keep(&wanted, |_| {});
+    assert!(!kept.settle(cluster.deadline()).await, "the store cannot be told");
+    server.restart();
+    cluster.ready().await;
+    assert_eq!(take(&cluster, name, 1).await.unwrap_err(), Denied::Full(0));
+    let place = cluster.take(&[Wanted::of_pool(pool, 1)], cluster.deadline(), |_| {}).await;
+    assert_eq!(place.unwrap_err(), Denied::Full(0));
+    let mut inside = Inside(server.inspect().await);
+    assert_eq!(inside.permits(evicting).await.len(), 1);
+    drop(kept);
+    let mut gone = async || {
+        while !inside.permits(name).await.is_empty() || !inside.permits(evicting).await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        while inside.allotted(pool).await > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    gone().await;
+}
+
+#[tokio::test]
+async fn the_order_in_which_connections_came_outlives_the_data() {
+    let server = Server::start();
+    let (one, other) = (joined(builder(&server.url())).await, joined(builder(&server.url())).await);
+    let mut inside = Inside(server.inspect().await);
+    let wanted = [Wanted::new(one.name("subject", "alice"), 2).evict_oldest()];
+    let (gone, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let mut held = Vec::new();
+    for (number, cluster) in [&other, &one].into_iter().enumerate() {
+        let gone = gone.clone();
+        let permit = cluster.take(&wanted, cluster.deadline(), move |_| gone.send(number).unwrap()).await.unwrap();
+        assert!(permit.settle(cluster.deadline()).await);
+        held.push(permit);
+        // Two times of the server that differ.
+        let beats = one.health().events.beats;
+        until(&one, |health| health.events.beats > beats).await;
+    }
+    redis::cmd("FLUSHALL").query_async::<()>(&mut inside.0).await.unwrap();
+    for cluster in [&one, &other] {
+        until(cluster, |health| health.events.data_lost == 1 && health.is_ready()).await;
+    }
+    let newest = one.take(&wanted, one.deadline(), |_| {}).await.unwrap();
+    assert!(newest.settle(one.deadline()).await);
+    assert_eq!(told.recv().await, Some(0));
+}
+
+#[tokio::test]
+async fn a_permit_that_leaked_is_gone_when_what_is_held_is_said() {
+    let server = Server::start();
+    let proxy = Proxy::to(server.port()).await;
+    let (cluster, mut inside) = (joined(builder(&proxy.url())).await, Inside(server.inspect().await));
+    let name = cluster.name("subject", "alice");
+    // A number that no permit has any longer.
+    drop(take(&cluster, name, 2).await.unwrap());
+    let _held = take(&cluster, name, 2).await.unwrap();
+    let leaked = format!("{}:1", inside.nodes().await[0]);
+    let score = redis::cmd("ZADD").arg(format!("t:1:{{{name}}}:s")).arg(1).arg(&leaked).to_owned();
+    while !inside.permits(name).await.contains(&leaked) || inside.permits(name).await.len() != 2 {
+        score.query_async::<()>(&mut inside.0).await.unwrap();
+    }
+    proxy.set(Mode::Cut);
+    until(&cluster, |health| health.standing == Standing::Away).await;
+    proxy.set(Mode::Pass);
+    until(&cluster, |health| health.events.connections == 2 && health.is_ready()).await;
+    assert_eq!(inside.permits(name).await.len(), 1);
+}
