@@ -100,6 +100,13 @@ impl Subject {
         &self.name
     }
 
+    /// The issuer and the name in one, such that no two subjects are written alike: what a keyed hash is made of.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let issuer = self.issuer.as_deref().unwrap_or_default();
+        let length = self.issuer.as_ref().map_or(0, |issuer| issuer.len() as u64 + 1);
+        [&length.to_be_bytes(), issuer.as_bytes(), self.name.as_bytes()].concat()
+    }
+
     /// Who issued the name, where there are several issuers.
     pub fn issuer(&self) -> Option<&str> {
         self.issuer.as_deref()

@@ -34,6 +34,7 @@
 pub mod clock;
 pub mod close;
 pub mod csrf;
+mod decision;
 pub mod errors;
 pub mod frame;
 pub mod handshake;
@@ -78,6 +79,7 @@ pub use close::{CloseCode, CloseFrame, CloseReason, IntoClose};
 pub use connection::Connection;
 #[cfg(feature = "guard")]
 pub use counters::Counters;
+pub use decision::Decision;
 #[cfg(feature = "guard")]
 pub use ended::{Ended, EndedBy};
 #[cfg(feature = "guard")]

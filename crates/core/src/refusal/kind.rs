@@ -45,6 +45,7 @@ kinds! {
     SERVER_FULL = "server_full", "`ConnectionLimitLayer`", "too many connections in all";
     TOO_MANY_CONNECTIONS = "too_many_connections", "`ConnectionLimitLayer`", "too many connections of one key";
     TOO_MANY_UNAUTHENTICATED = "too_many_unauthenticated", "`ConnectionLimitLayer`", "too many connections whose subject is unknown";
+    LIMITS_UNAVAILABLE = "limits_unavailable", "limits that nodes share", "the store of shared limits cannot be asked now";
     COOKIE_NOT_ENOUGH = "cookie_not_enough", "`JwtLayer`", "a cookie alone, with a request that any page may have forged";
     ISSUER_UNAVAILABLE = "issuer_unavailable", "`JwtLayer`", "the token cannot be judged now";
     TOKEN_EXPIRED = "token_expired", "`JwtLayer`", "its time is over";

@@ -27,6 +27,7 @@
 //! | `server_full` | 503 | 1013 | `ConnectionLimitLayer` | too many connections in all |
 //! | `too_many_connections` | 429 | 1013 | `ConnectionLimitLayer` | too many connections of one key |
 //! | `too_many_unauthenticated` | 503 | 1013 | `ConnectionLimitLayer` | too many connections whose subject is unknown |
+//! | `limits_unavailable` | 503 | 1013 | limits that nodes share | the store of shared limits cannot be asked now |
 //! | `cookie_not_enough` | 403 | 3003 | `JwtLayer` | a cookie alone, with a request that any page may have forged |
 //! | `issuer_unavailable` | 503 | 1013 | `JwtLayer` | the token cannot be judged now |
 //! | `token_expired` | 401 | 3000 | `JwtLayer` | its time is over |

@@ -11,7 +11,10 @@ use http::{
 };
 
 use super::Kind;
-use crate::{close::CloseFrame, handshake, observe};
+use crate::{
+    close::{CloseCode, CloseFrame},
+    handshake, observe,
+};
 
 /// Why a handshake was refused. Travels in the response's extensions.
 #[derive(Debug, Clone)]
@@ -88,6 +91,13 @@ impl Refusal {
             return Self::wiring(sentence).over(parts.version);
         }
         Self::no_handshake().sentence("a WebSocket handshake is needed here")
+    }
+
+    /// The store of limits that nodes share cannot be asked, and the user wants newcomers refused then.
+    pub fn limits_unavailable(retry_after: Duration) -> Self {
+        let sentence = "try again later";
+        let refusal = Self::new(Kind::LIMITS_UNAVAILABLE, StatusCode::SERVICE_UNAVAILABLE).sentence(sentence);
+        refusal.close(CloseFrame::new(CloseCode::TRY_AGAIN_LATER, sentence)).retry_after(retry_after)
     }
 
     /// The close frame for a client that cannot read a status.

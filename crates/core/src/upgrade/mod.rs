@@ -5,10 +5,12 @@
 //! yields a fixed upgrade request, swallows the response, and then becomes the guarded connection. What its service
 //! finds in the request is an `OnUpgrade` that resolves to the guarded connection, once the real one has.
 //!
-//! A layer that guards is [`call()`] and a decision. [`enter()`] is what it is made of, for a layer that has to wait before
-//! it decides.
+//! A layer that guards is [`call()`] and a decision, or [`decide()`] where that may have to wait for somebody else.
+//! [`enter()`] is what they are made of, for a layer that must know more before it sets a connection up.
 
 mod call;
+mod decide;
+mod deciding;
 mod enter;
 mod future;
 mod guarded;
@@ -16,6 +18,8 @@ mod inner;
 
 pub use self::{
     call::{call, call_with},
+    decide::{Admission, decide},
+    deciding::{Deciding, Verdict},
     enter::{enter, enter_with},
     future::ResponseFuture,
     guarded::Guarded,

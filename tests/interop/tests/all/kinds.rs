@@ -1,6 +1,6 @@
 //! The documented table of refusals, held against the refusals of all layers.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use http::{Request, request::Parts};
@@ -139,6 +139,7 @@ async fn code(refusal: &Refusal) -> CloseCode {
 #[tokio::test(start_paused = true)]
 async fn each_kind_is_refused_as_it_is_documented() {
     let mut refusals = vec![Refusal::wiring("as a test has it"), Refusal::no_handshake()];
+    refusals.push(Refusal::limits_unavailable(Duration::from_secs(5)));
     refusals.extend(of_origins());
     refusals.extend(of_tokens());
     refusals.extend(of_handshake_rates());

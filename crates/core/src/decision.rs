@@ -1,0 +1,75 @@
+//! What is decided at once, or after somebody was asked.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+
+/// A decision at once, or one that must wait for somebody else's answer. One that is made at once costs no allocation.
+#[must_use = "futures do nothing unless polled"]
+pub struct Decision<T>(Kind<T>);
+
+enum Kind<T> {
+    Ready(Option<T>),
+    Waiting(Pin<Box<dyn Future<Output = T> + Send>>),
+}
+
+impl<T> Decision<T> {
+    /// The decision is made.
+    pub const fn ready(value: T) -> Self {
+        Self(Kind::Ready(Some(value)))
+    }
+
+    /// Somebody must be asked. Whoever gives up drops the future.
+    pub fn wait(future: impl Future<Output = T> + Send + 'static) -> Self {
+        Self(Kind::Waiting(Box::pin(future)))
+    }
+
+    /// The decision, if it is made, or is ready at the first poll.
+    ///
+    /// # Errors
+    ///
+    /// The decision itself, which has to be waited for.
+    pub fn at_once(mut self) -> Result<T, Self> {
+        match Pin::new(&mut self).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(value) => Ok(value),
+            Poll::Pending => Err(self),
+        }
+    }
+}
+
+// Nothing in it is pinned in place.
+impl<T> Unpin for Decision<T> {}
+
+impl<T> Future for Decision<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        match &mut self.0 {
+            Kind::Ready(value) => Poll::Ready(value.take().expect("a future is not polled after it is ready")),
+            Kind::Waiting(future) => future.as_mut().poll(cx),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Decision<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decision").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    #[test]
+    fn what_is_ready_at_the_first_poll_is_decided_at_once() {
+        assert_eq!(Decision::ready(1).at_once().unwrap(), 1);
+        assert_eq!(Decision::wait(ready(2)).at_once().unwrap(), 2);
+        assert!(Decision::<()>::wait(pending()).at_once().is_err());
+    }
+}

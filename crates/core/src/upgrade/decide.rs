@@ -1,0 +1,94 @@
+//! The door for layers that guard, and may have to wait before they decide.
+
+use std::fmt;
+
+use http::{Request, request::Parts};
+use tower_service::Service;
+
+use super::{Deciding, Guarded, ResponseFuture, Verdict, enter::enter_as};
+use crate::{policy::Policy, refusal::Refusal};
+
+/// What a layer has decided about a handshake so far.
+pub struct Admission {
+    policy: Option<Box<dyn Policy>>,
+    verdict: Verdict,
+}
+
+impl Admission {
+    /// The handshake is let in. The policy is installed if the response is an upgrade.
+    pub fn new(policy: Option<Box<dyn Policy>>) -> Self {
+        Self { policy, verdict: Verdict::ready(Ok(())) }
+    }
+
+    /// The handshake is let in if the verdict is that it is.
+    pub fn if_so(self, verdict: Verdict) -> Self {
+        Self { verdict, ..self }
+    }
+}
+
+impl fmt::Debug for Admission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admission").field("verdict", &self.verdict).finish_non_exhaustive()
+    }
+}
+
+/// [`call`](super::call) for a layer that may have to ask somebody before it lets a handshake in. A decision that is made
+/// at once costs as much as it does there.
+///
+/// ```
+/// # #[cfg(feature = "test-util")]
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use std::{convert::Infallible, future::ready};
+///
+/// use http::{Request, Response, StatusCode};
+/// use hyper::body::Incoming;
+/// use portcullis_core::{Decision, refusal::Refusal, testing::Handshake, upgrade};
+/// use tower::service_fn;
+///
+/// let inner = service_fn(|_: Request<Incoming>| {
+///     let response = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS).header("upgrade", "websocket");
+///     ready(Ok::<_, Infallible>(response.body(String::new()).unwrap()))
+/// });
+/// let even_seconds = |second: u32| {
+///     service_fn(move |request: Request<Incoming>| {
+///         upgrade::decide(&mut inner.clone(), request, |_, _| {
+///             Ok(upgrade::Admission::new(None).if_so(Decision::wait(async move {
+///                 tokio::task::yield_now().await; // somebody else is asked
+///                 if second % 2 == 0 { Ok(()) } else { Err(Refusal::new("odd", StatusCode::FORBIDDEN)) }
+///             })))
+///         })
+///     })
+/// };
+///
+/// assert!(Handshake::new("/").connect(even_seconds(2)).await.is_ok());
+/// assert_eq!(Handshake::new("/").connect(even_seconds(3)).await.unwrap_err().refusal().unwrap().kind(), "odd");
+/// # }
+/// # #[cfg(not(feature = "test-util"))] fn main() {}
+/// ```
+pub fn decide<S, B>(
+    inner: &mut S,
+    request: Request<B>,
+    admit: impl FnOnce(&mut Guarded, &mut Parts) -> Result<Admission, Refusal>,
+) -> Deciding<S, B, ResponseFuture<S::Future>>
+where
+    S: Service<Request<B>> + Clone,
+{
+    let (mut parts, body) = request.into_parts();
+    let version = parts.version;
+    let entered = enter_as(&mut parts, None).and_then(|guarded| {
+        let Some(mut guarded) = guarded else { return Ok(None) };
+        let admission = admit(&mut guarded, &mut parts)?;
+        Ok(Some((guarded, admission)))
+    });
+    let request = Request::from_parts(parts, body);
+    match entered {
+        Ok(Some((guarded, Admission { policy, verdict }))) => {
+            Deciding::of(verdict, inner, request, move |inner, request, verdict| match verdict {
+                Ok(()) => ResponseFuture::guarded(guarded.run(|| inner.call(request)), guarded, policy),
+                Err(refusal) => ResponseFuture::refused(refusal.over(version)),
+            })
+        }
+        Ok(None) => Deciding::decided(ResponseFuture::inner(inner.call(request))),
+        Err(refusal) => Deciding::decided(ResponseFuture::refused(refusal.over(version))),
+    }
+}
