@@ -2,7 +2,13 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use portcullis_core::shared::{Away, Deadline, Name};
+use portcullis_core::{
+    Decision,
+    shared::{
+        Away, Charged, Deadline, Denied, Gone, Name, OnGone, Rate, SharePermits, ShareRates, SharedPermit, Taken,
+        Wanted,
+    },
+};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
@@ -10,8 +16,8 @@ use crate::{
     builder::Builder,
     health::Health,
     node::{self, Node},
-    permits::{self, Denied, Gone, No, Permit, Wanted},
-    rate::{self, Rate},
+    permits::{self, No, Permit},
+    rate,
 };
 
 /// This node, among all that share limits. Clones are the same node.
@@ -22,6 +28,7 @@ use crate::{
 pub struct Cluster {
     node: Arc<Node>,
     when_away: WhenAway,
+    scope: Arc<str>,
     _tasks: Arc<Tasks>,
 }
 
@@ -41,7 +48,7 @@ impl Cluster {
             tokio::spawn(node::read_inbox(node.clone())),
             tokio::spawn(permits::release(node.clone())),
         ]);
-        Self { node, when_away, _tasks: Arc::new(tasks) }
+        Self { node, when_away, scope: Arc::from(""), _tasks: Arc::new(tasks) }
     }
 
     /// The same node, with another word for what happens while the store cannot be asked: give it to a layer that differs
@@ -50,9 +57,15 @@ impl Cluster {
         Self { when_away, ..self.clone() }
     }
 
+    /// The same node, for limits of another scope. Two layers that limit the same thing, such as connections of a user, count
+    /// together where they are given the same scope: give each a scope of its own where their limits differ.
+    pub fn scope(&self, scope: impl Into<Arc<str>>) -> Self {
+        Self { scope: scope.into(), ..self.clone() }
+    }
+
     /// What a value of a kind is called on all nodes.
     pub fn name(&self, kind: &str, value: impl AsRef<[u8]>) -> Name {
-        self.node.settings.secret.name(kind, value.as_ref())
+        self.node.settings.secret.name(&[&self.scope, kind], value.as_ref())
     }
 
     /// When a handshake that begins now stops waiting.
@@ -78,10 +91,7 @@ impl Cluster {
         by: Deadline,
         on_gone: impl Fn(Gone) + Send + Sync + 'static,
     ) -> Result<Permit, Denied> {
-        permits::take(&self.node, wanted, by, Arc::new(on_gone)).await.map_err(|no| match no {
-            No::Full(which) => Denied::Full(which),
-            No::Lost => Denied::Away(self.away()),
-        })
+        self.take_or(wanted, by, Arc::new(on_gone)).await
     }
 
     /// A permit for a connection that was admitted while the store was away, by what this node counts itself. The store is
@@ -121,8 +131,62 @@ impl Cluster {
         node::leave(&self.node).await;
     }
 
+    async fn take_or(&self, wanted: &[Wanted], by: Deadline, on_gone: OnGone) -> Result<Permit, Denied> {
+        permits::take(&self.node, wanted, by, on_gone).await.map_err(|no| match no {
+            No::Full(which) => Denied::Full(which),
+            No::Lost => Denied::Away(self.away()),
+        })
+    }
+
     fn away(&self) -> Away {
         self.when_away.away(self.health().nodes, self.node.retry_after())
+    }
+}
+
+impl SharePermits for Cluster {
+    fn name(&self, kind: &str, value: &[u8]) -> Name {
+        self.name(kind, value)
+    }
+
+    fn patience(&self) -> Duration {
+        self.node.settings.deadline
+    }
+
+    fn take(&self, wanted: Vec<Wanted>, by: Deadline, on_gone: OnGone) -> Taken {
+        let cluster = self.clone();
+        Decision::wait(async move {
+            let permit = cluster.take_or(&wanted, by, on_gone).await?;
+            Ok(Arc::new(permit) as Arc<dyn SharedPermit>)
+        })
+    }
+
+    fn keep(&self, wanted: Vec<Wanted>, on_gone: OnGone) -> Arc<dyn SharedPermit> {
+        Arc::new(permits::keep(&self.node, &wanted, on_gone))
+    }
+}
+
+impl ShareRates for Cluster {
+    fn name(&self, kind: &str, value: &[u8]) -> Name {
+        self.name(kind, value)
+    }
+
+    fn patience(&self) -> Duration {
+        self.node.settings.deadline
+    }
+
+    fn charge(&self, name: Name, rate: Rate, by: Deadline) -> Charged {
+        let cluster = self.clone();
+        Decision::wait(async move { cluster.charge(name, rate, by).await })
+    }
+}
+
+impl SharedPermit for Permit {
+    fn settle(self: Arc<Self>, by: Deadline) -> Decision<bool> {
+        Decision::wait(async move { Self::settle(&self, by).await })
+    }
+
+    fn leave(&self, name: Name) {
+        self.leave(name);
     }
 }
 

@@ -18,11 +18,13 @@ impl Secret {
         Self(Hmac::new_from_slice(secret).expect("HMAC takes keys of any length"))
     }
 
-    /// The name of a value of a kind. The kind has its length in front: no two pairs are written alike.
-    pub(crate) fn name(&self, kind: &str, value: &[u8]) -> Name {
+    /// The name of a value of a kind, whose words have their lengths in front: nothing else is written alike.
+    pub(crate) fn name(&self, kind: &[&str; 2], value: &[u8]) -> Name {
         let mut mac = self.0.clone();
-        mac.update(&(kind.len() as u64).to_be_bytes());
-        mac.update(kind.as_bytes());
+        for word in kind {
+            mac.update(&(word.len() as u64).to_be_bytes());
+            mac.update(word.as_bytes());
+        }
         mac.update(value);
         let bytes = mac.finalize().into_bytes();
         Name::from_bytes(std::array::from_fn(|at| bytes[at]))
@@ -89,13 +91,14 @@ mod tests {
     #[test]
     fn names_depend_on_the_kind_the_value_and_the_secret() {
         let (one, other) = (Secret::new(b"one"), Secret::new(b"other"));
-        let name = one.name("subject", b"alice");
-        assert_eq!(name, one.clone().name("subject", b"alice"));
+        let name = one.name(&["", "subject"], b"alice");
+        assert_eq!(name, one.clone().name(&["", "subject"], b"alice"));
         for different in [
-            one.name("subject", b"bob"),
-            one.name("client", b"alice"),
-            one.name("subjecta", b"lice"),
-            other.name("subject", b"alice"),
+            one.name(&["", "subject"], b"bob"),
+            one.name(&["", "client"], b"alice"),
+            one.name(&["", "subjecta"], b"lice"),
+            one.name(&["s", "ubject"], b"alice"),
+            other.name(&["", "subject"], b"alice"),
         ] {
             assert_ne!(name, different);
         }

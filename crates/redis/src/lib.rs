@@ -68,7 +68,7 @@ mod places;
 mod rate;
 mod script;
 
-pub use portcullis_core::shared::{Away, Deadline, Name};
+pub use portcullis_core::shared::{Away, Deadline, Denied, Gone, Name, Rate, Wanted};
 
 pub use crate::{
     away::WhenAway,
@@ -77,6 +77,5 @@ pub use crate::{
     error::BuildError,
     health::{Events, Health, Standing},
     node::OnFenced,
-    permits::{Denied, Gone, Permit, Wanted},
-    rate::Rate,
+    permits::Permit,
 };

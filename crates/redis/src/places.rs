@@ -8,13 +8,13 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use portcullis_core::shared::{Deadline, Name};
+use portcullis_core::shared::{Deadline, Name, Wanted};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
     lock::lock,
     node::{Asker, Lost, Node},
-    permits::{LIFE, Wanted},
+    permits::LIFE,
     script::{self, Call},
 };
 

@@ -2,21 +2,12 @@
 
 use std::time::Duration;
 
-use portcullis_core::shared::{Deadline, Name};
+use portcullis_core::shared::{Deadline, Name, Rate};
 
 use crate::{
     node::{Lost, Node},
     script::{self, Call},
 };
-
-/// A quota of handshakes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
-    /// After so long there is one more.
-    pub interval: Duration,
-    /// So many are there at once, at most.
-    pub burst: u32,
-}
 
 /// Charges one handshake, or says how long to wait for one.
 pub(crate) async fn charge(node: &Node, name: Name, rate: Rate, by: Deadline) -> Result<Result<(), Duration>, Lost> {

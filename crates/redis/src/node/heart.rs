@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use portcullis_core::clock::now;
+use portcullis_core::{clock::now, shared::Gone};
 use redis::{RedisError, aio::MultiplexedConnection};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -171,7 +171,7 @@ fn void(node: &Node, outcome: Outcome) {
     if node.settings.on_fenced == OnFenced::Close {
         let all = lock(&node.held).drain();
         for on_gone in all {
-            on_gone(permits::Gone::Fenced);
+            on_gone(Gone::Fenced);
         }
     }
 }

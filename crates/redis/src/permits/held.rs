@@ -6,9 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use portcullis_core::shared::Name;
-
-use super::wanted::OnGone;
+use portcullis_core::shared::{Name, OnGone};
 
 /// The permits of this node, by key.
 #[derive(Default)]

@@ -17,8 +17,8 @@ mod room;
 mod say;
 mod settle;
 mod take;
-mod wanted;
 
+pub use self::permit::Permit;
 pub(crate) use self::{
     held::Held,
     owed::Owed,
@@ -26,10 +26,6 @@ pub(crate) use self::{
     room::make_room,
     say::say_untold,
     take::{No, keep, take},
-};
-pub use self::{
-    permit::Permit,
-    wanted::{Denied, Gone, Wanted},
 };
 
 /// Keys of the store live so long after they were last used. What is held is said anew three times as often.

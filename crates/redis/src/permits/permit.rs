@@ -8,13 +8,9 @@ use std::{
     },
 };
 
-use portcullis_core::shared::{Deadline, Name};
+use portcullis_core::shared::{Deadline, Name, OnGone, Wanted, WhenFull};
 
-use super::{
-    held::Told,
-    settle,
-    wanted::{Kind, OnGone, Wanted},
-};
+use super::{held::Told, settle};
 use crate::{
     lock::lock,
     node::{Lost, Node},
@@ -50,7 +46,8 @@ impl Permit {
     /// they are. Returns whether the store was told in time; if it was not, it is told when it is back.
     pub async fn settle(&self, by: Deadline) -> bool {
         self.settled.store(true, Ordering::Release);
-        let evicting: Vec<_> = lock(&self.keys).iter().filter(|one| one.kind == Kind::Evict).copied().collect();
+        let evicting: Vec<_> =
+            lock(&self.keys).iter().filter(|one| one.when_full == WhenFull::EvictOldest).copied().collect();
         let mut told = true;
         for one in evicting {
             let settled = settle::settle(&self.node, self.number, &one, by, self.on_gone.clone()).await;
@@ -73,7 +70,7 @@ impl Permit {
             at.map(|at| places.swap_remove(at))
         };
         drop(place);
-        if let Some(one) = left.filter(|one| one.kind != Kind::Pool) {
+        if let Some(one) = left.filter(|one| !one.pool) {
             self.release(&one);
         }
     }
@@ -84,7 +81,7 @@ impl Permit {
         let incarnation = self.node.own_incarnation().unwrap_or(self.incarnation);
         match told {
             Some(Told::No) => return,
-            None if one.kind != Kind::Evict || !self.settled.load(Ordering::Acquire) => return,
+            None if one.when_full != WhenFull::EvictOldest || !self.settled.load(Ordering::Acquire) => return,
             Some(Told::Perhaps) => {
                 lock(&self.node.owed).given_up(name, incarnation, self.number);
                 self.node.note(|events| events.given_up += 1);
@@ -99,7 +96,7 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         let keys = std::mem::take(&mut *lock(&self.keys));
-        for one in keys.into_iter().filter(|one| one.kind != Kind::Pool) {
+        for one in keys.into_iter().filter(|one| !one.pool) {
             self.release(&one);
         }
     }

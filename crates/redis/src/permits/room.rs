@@ -2,12 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use portcullis_core::shared::{Deadline, Name};
+use portcullis_core::shared::{Deadline, Gone, Name};
 
 use super::{
     message::{member, message, parse_member, parse_message},
     take::life,
-    wanted::Gone,
 };
 use crate::{
     lock::lock,

@@ -3,9 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
-use portcullis_core::{clock, shared::Name};
+use portcullis_core::{
+    clock,
+    shared::{Gone, Name},
+};
 
-use super::{held::Time, message::parse_member, room, take::life, wanted::Gone};
+use super::{held::Time, message::parse_member, room, take::life};
 use crate::{
     lock::lock,
     node::{Asker, Lost, Node},

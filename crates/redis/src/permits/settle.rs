@@ -4,14 +4,10 @@ use std::sync::Arc;
 
 use portcullis_core::{
     clock::now,
-    shared::{Deadline, Name},
+    shared::{Deadline, Name, OnGone, Wanted},
 };
 
-use super::{
-    held::Told,
-    room, say,
-    wanted::{OnGone, Wanted},
-};
+use super::{held::Told, room, say};
 use crate::{
     lock::lock,
     node::{Lost, Node},

@@ -4,16 +4,10 @@ use std::sync::Arc;
 
 use portcullis_core::{
     clock::now,
-    shared::{Deadline, Name},
+    shared::{Deadline, Name, OnGone, Wanted, WhenFull},
 };
 
-use super::{
-    LIFE,
-    held::Told,
-    message::member,
-    permit::Permit,
-    wanted::{Kind, OnGone, Wanted},
-};
+use super::{LIFE, held::Told, message::member, permit::Permit};
 use crate::{
     lock::lock,
     node::{Asker, Lost, Node},
@@ -32,11 +26,11 @@ pub(crate) async fn take(node: &Arc<Node>, wanted: &[Wanted], by: Deadline, on_g
     let Some(asker) = node.asker() else { return Err(No::Lost) };
     let mut taking = Taking::new(node, asker.incarnation);
     for (at, one) in wanted.iter().enumerate() {
-        let full = match one.kind {
+        let full = match one.when_full {
             // It has room, or makes some when it is settled.
-            Kind::Evict => one.most == 0,
-            Kind::Refuse => !taking.permit(&asker, one, by).await?,
-            Kind::Pool => !taking.place(&asker, one, by).await?,
+            WhenFull::EvictOldest => one.most == 0,
+            WhenFull::Refuse if one.pool => !taking.place(&asker, one, by).await?,
+            WhenFull::Refuse => !taking.permit(&asker, one, by).await?,
         };
         if full {
             return Err(No::Full(at));
@@ -52,10 +46,10 @@ pub(crate) async fn take(node: &Arc<Node>, wanted: &[Wanted], by: Deadline, on_g
 /// A permit that nobody was asked for. The store is told of it as soon as it can be.
 pub(crate) fn keep(node: &Arc<Node>, wanted: &[Wanted], on_gone: OnGone) -> Permit {
     let (number, incarnation, since) = (lock(&node.held).begin(), 0, now());
-    let places = wanted.iter().filter(|one| one.kind == Kind::Pool).map(|one| places::keep(node, one)).collect();
+    let places = wanted.iter().filter(|one| one.pool).map(|one| places::keep(node, one)).collect();
     {
         let mut held = lock(&node.held);
-        for one in wanted.iter().filter(|one| one.kind == Kind::Refuse) {
+        for one in wanted.iter().filter(|one| !one.pool && one.when_full == WhenFull::Refuse) {
             held.insert(one.name, number, Told::No, since, on_gone.clone());
         }
         held.end(number);
