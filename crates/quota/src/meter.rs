@@ -2,7 +2,7 @@
 //! back, cells taken ahead of their time, and intervals below a nanosecond, which rates of bytes need.
 
 use std::{
-    num::{NonZeroU32, NonZeroU64},
+    num::{NonZeroU32, NonZeroU64, NonZeroUsize},
     time::{Duration, Instant},
 };
 
@@ -106,6 +106,13 @@ impl Meter {
     /// How many could be taken now.
     pub fn left(self, full_at: u64, now: u64) -> u64 {
         self.burst.saturating_sub(full_at.saturating_sub(now)) / self.cell
+    }
+
+    /// The part of one of so many nodes: as many cells less often, and a burst that is rounded up.
+    pub fn share(self, nodes: NonZeroUsize) -> Self {
+        let nodes = nodes.get() as u64;
+        let (cells, cell) = ((self.burst / self.cell).div_ceil(nodes), self.worth(nodes));
+        Self { cell, burst: cell.saturating_mul(cells).min(LONGEST) }
     }
 
     /// How long an empty one takes to be full.
@@ -231,6 +238,21 @@ mod tests {
             let admitted = (0..1000).filter(|_| take(meter, &mut full_at, 1, 1 << 40)).count();
             assert!(admitted <= most && admitted > 0, "{meter:?}: {admitted}");
             assert!(!take(meter, &mut full_at, u64::MAX, 1 << 40) || meter.never(u64::MAX));
+        }
+    }
+
+    #[test]
+    fn shares_of_all_nodes_are_the_quota_and_a_burst_that_is_rounded_up() {
+        let meter = Meter::from(Quota::per_second(count(10)).allow_burst(count(5)));
+        let second = units(Duration::from_secs(1));
+        for (nodes, at_once, in_ten_seconds) in [(1, 5, 105), (2, 3, 53), (5, 1, 21), (10, 1, 11)] {
+            let share = meter.share(NonZeroUsize::new(nodes).unwrap());
+            let (mut full_at, mut admitted) = (0, 0);
+            assert_eq!(share.left(full_at, 1 << 40), at_once, "{nodes}");
+            for step in 0..=10_000 {
+                admitted += u32::from(take(share, &mut full_at, 1, (1 << 40) + step * second / 1000));
+            }
+            assert_eq!(admitted, in_ten_seconds, "{nodes}");
         }
     }
 

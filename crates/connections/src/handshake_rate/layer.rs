@@ -3,7 +3,7 @@
 use std::{fmt, num::NonZeroU32, sync::Arc, time::Instant};
 
 use http::request::Parts;
-use portcullis_core::refusal::Refusal;
+use portcullis_core::{refusal::Refusal, shared::ShareRates};
 use portcullis_quota::Quota;
 use tower_layer::Layer;
 
@@ -116,12 +116,22 @@ impl HandshakeRateLayer {
         self.count_by(Scope::Custom(Arc::new(key)))
     }
 
+    /// Counts the handshakes of all nodes that share limits, by a store such as `portcullis_redis::Cluster`.
+    ///
+    /// What this node counts itself stands all the same, and decides first: the store sees no more handshakes than the
+    /// quota lets in. While it cannot be asked, the layer does what the store was told: it refuses newcomers (503), or this
+    /// node has a share of the quota, or all of it. Plain requests that fail to authenticate count on their own node.
+    pub fn shared(self, store: &(impl ShareRates + Clone)) -> Self {
+        let store = Arc::new(store.clone());
+        self.set(|settings| settings.shared = Some(store))
+    }
+
     /// Refuses nobody.
     pub fn report_only(self) -> Self {
         self.set(|settings| settings.report_only = true)
     }
 
-    /// The decision about a handshake, as a plain function of the time.
+    /// The decision of this node about a handshake, as a plain function of the time.
     ///
     /// # Errors
     ///
@@ -160,6 +170,6 @@ impl<S> Layer<S> for HandshakeRateLayer {
     type Service = HandshakeRate<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        HandshakeRate::new(inner, self.settings.clone(), self.rate.clone())
+        HandshakeRate::new(inner, self.settings.clone(), self.quota, self.rate.clone())
     }
 }

@@ -1,11 +1,13 @@
 //! How often new connections may be asked for, and how often plain requests may fail to authenticate.
 
 mod admit;
+mod everywhere;
 mod future;
 mod layer;
 mod rate;
 mod service;
 mod settings;
+mod share;
 #[cfg(test)]
 mod tests;
 

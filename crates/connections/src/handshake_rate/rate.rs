@@ -1,11 +1,16 @@
 //! How many handshakes each key has made lately, and how many plain requests of its have failed. A layer's clones and
 //! services share it.
 
-use std::time::{Duration, Instant};
+use std::{
+    num::NonZeroUsize,
+    time::{Duration, Instant},
+};
 
 use portcullis_quota::{Epoch, Key, Meter, Quota, Secret, Table};
 
-const MOST_KEYS: usize = 1_000_000;
+use super::share::Shares;
+
+pub(super) const MOST_KEYS: usize = 1_000_000;
 
 #[derive(Debug)]
 pub(super) struct Rate {
@@ -13,6 +18,7 @@ pub(super) struct Rate {
     table: Table<1>,
     /// A state of its own: handshakes do not lock a client out of plain requests, nor the other way about.
     failures: Table<1>,
+    shares: Shares,
     secret: Secret,
     epoch: Epoch,
 }
@@ -21,7 +27,7 @@ impl Rate {
     pub(super) fn new(quota: Quota) -> Self {
         let meter = Meter::from(quota);
         let [table, failures] = [(); 2].map(|()| Table::new(MOST_KEYS, meter.period()));
-        Self { meter, table, failures, secret: Secret::default(), epoch: Epoch::new() }
+        Self { meter, table, failures, shares: Shares::default(), secret: Secret::default(), epoch: Epoch::new() }
     }
 
     /// What keys are made with, so that no client can choose whose place it takes.
@@ -33,6 +39,15 @@ impl Rate {
     pub(super) fn take(&self, key: Key, now: Instant) -> Result<(), Duration> {
         let at = self.epoch.units(now);
         let taken = self.table.with(key, at, |[full_at]| self.meter.take(full_at, 1, at));
+        taken.map_err(|ready| self.epoch.instant(ready, now).saturating_duration_since(now))
+    }
+
+    /// Charges a handshake that was let in to the share of one of so many nodes, or says how long to wait for one.
+    pub(super) fn take_share(&self, key: Key, nodes: NonZeroUsize, now: Instant) -> Result<(), Duration> {
+        let at = self.epoch.units(now);
+        let [full_at] = self.table.peek(key);
+        let used = full_at.saturating_sub(at).saturating_sub(self.meter.worth(1));
+        let taken = self.shares.take(key, used, self.meter, nodes, at);
         taken.map_err(|ready| self.epoch.instant(ready, now).saturating_duration_since(now))
     }
 

@@ -6,11 +6,18 @@ use std::{
 };
 
 use http::{Request, Response};
-use portcullis_core::{clock::now, handshake::is_handshake, refusal::note_refusing};
+use portcullis_core::{
+    clock::now,
+    handshake::is_handshake,
+    refusal::note_refusing,
+    shared::Rate as Quota,
+    upgrade::{Deciding, Verdict},
+};
 use tower_service::Service;
 
 use super::{
     admit::{admit, admit_plain},
+    everywhere,
     future::HandshakeRateFuture,
     rate::Rate,
     settings::Settings,
@@ -21,23 +28,25 @@ use super::{
 pub struct HandshakeRate<S> {
     inner: S,
     settings: Settings,
+    quota: Quota,
     rate: Arc<Rate>,
 }
 
 impl<S> HandshakeRate<S> {
-    pub(super) fn new(inner: S, settings: Settings, rate: Arc<Rate>) -> Self {
-        Self { inner, settings, rate }
+    pub(super) fn new(inner: S, settings: Settings, quota: portcullis_quota::Quota, rate: Arc<Rate>) -> Self {
+        let quota = Quota { interval: quota.replenish_interval(), burst: quota.burst_size().get() };
+        Self { inner, settings, quota, rate }
     }
 }
 
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for HandshakeRate<S>
 where
-    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
     ResBody: Default + 'static,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = HandshakeRateFuture<S::Future>;
+    type Future = Deciding<S, ReqBody, HandshakeRateFuture<S::Future>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -47,18 +56,23 @@ where
         let (mut parts, body) = request.into_parts();
         note_refusing(&mut parts);
         let admitted = if is_handshake(&parts) {
-            admit(&self.settings, &self.rate, &parts, now()).map(|()| None)
+            let here = admit(&self.settings, &self.rate, &parts, now());
+            let everywhere = here.and_then(|()| everywhere::ask(&self.settings, self.quota, &self.rate, &mut parts));
+            everywhere.map(|verdict| (None, verdict))
         } else {
-            admit_plain(&self.settings, &self.rate, &parts, now())
+            let plain = admit_plain(&self.settings, &self.rate, &parts, now());
+            plain.map(|key| (key, Verdict::ready(Ok(()))))
         };
-        let key = match admitted {
-            Ok(key) => key,
-            Err(refusal) => return HandshakeRateFuture::refused(refusal.answering(&parts)),
+        let (key, verdict) = match admitted {
+            Ok(admitted) => admitted,
+            Err(refusal) => return Deciding::decided(HandshakeRateFuture::refused(refusal.answering(&parts))),
         };
-        let future = self.inner.call(Request::from_parts(parts, body));
-        match key {
-            Some(key) => HandshakeRateFuture::watched(future, self.rate.clone(), key),
-            None => HandshakeRateFuture::inner(future),
-        }
+        let watch = key.map(|key| (self.rate.clone(), key));
+        let request = Request::from_parts(parts, body);
+        Deciding::of(verdict, &mut self.inner, request, move |inner, request, verdict| match (verdict, watch) {
+            (Ok(()), Some((rate, key))) => HandshakeRateFuture::watched(inner.call(request), rate, key),
+            (Ok(()), None) => HandshakeRateFuture::inner(inner.call(request)),
+            (Err(refusal), _) => HandshakeRateFuture::refused(refusal.answering(&request.into_parts().0)),
+        })
     }
 }

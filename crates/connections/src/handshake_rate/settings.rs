@@ -1,12 +1,13 @@
 //! Whose handshakes are counted together, and how one too many is refused.
 
-use std::{fmt, mem::discriminant, sync::Arc, time::Duration};
+use std::{fmt, mem::discriminant, net::IpAddr, sync::Arc, time::Duration};
 
 use http::{StatusCode, request::Parts};
 use portcullis_core::{
     CloseCode, CloseFrame,
     identity::ClientAddr,
     refusal::{Kind, Refusal, Whose},
+    shared::{Name, ShareRates},
 };
 use portcullis_quota::{Key, Secret};
 
@@ -20,18 +21,19 @@ pub(super) enum Scope {
     Custom(Arc<KeyOf>),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Settings {
     /// By default the whole server's.
     pub(super) scope: Option<Scope>,
     pub(super) require_subject: bool,
     pub(super) ipv6_prefix: u8,
     pub(super) report_only: bool,
+    pub(super) shared: Option<Arc<dyn ShareRates>>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { scope: None, require_subject: false, ipv6_prefix: 64, report_only: false }
+        Self { scope: None, require_subject: false, ipv6_prefix: 64, report_only: false, shared: None }
     }
 }
 
@@ -56,6 +58,22 @@ impl Settings {
                 Whose::Client(client) | Whose::Awaited(Some(client)) => secret.address(client),
                 // A handshake is charged before anybody says anything.
                 Whose::Awaited(None) => secret.address(address()?),
+            }),
+        })
+    }
+
+    /// What the key of [`key`](Self::key) is called on all nodes.
+    pub(super) fn name(&self, store: &dyn ShareRates, parts: &Parts) -> Result<Option<Name>, Refusal> {
+        let address = || ClientAddr::network_of(parts, self.ipv6_prefix);
+        let client = |client: IpAddr| store.name("handshakes of a client", client.to_string().as_bytes());
+        Ok(match self.scope() {
+            Scope::Global => Some(store.name("handshakes", &[])),
+            Scope::Client => Some(client(address()?)),
+            Scope::Custom(key) => key(parts).map(|key| store.name("handshakes of a key", key.as_bytes())),
+            Scope::Subject => Some(match Whose::of(parts, self.ipv6_prefix, self.require_subject)? {
+                Whose::Subject(subject) => store.name("handshakes of a subject", &subject.to_bytes()),
+                Whose::Client(address) | Whose::Awaited(Some(address)) => client(address),
+                Whose::Awaited(None) => client(address()?),
             }),
         })
     }
@@ -94,6 +112,18 @@ impl Settings {
         };
         let close = CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "too many handshakes");
         Refusal::new(kind, status).close(close).retry_after(wait).sentence("too many handshakes")
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("scope", &self.scope)
+            .field("require_subject", &self.require_subject)
+            .field("ipv6_prefix", &self.ipv6_prefix)
+            .field("report_only", &self.report_only)
+            .field("shared", &self.shared.is_some())
+            .finish()
     }
 }
 

@@ -7,36 +7,39 @@ use portcullis_core::{
     Connection,
     policy::Policy,
     refusal::{Kind, Refusal},
-    upgrade::Guarded,
+    shared::Deadline,
+    upgrade::{Admission, Guarded, Verdict},
 };
 
 use super::{
+    everywhere::Everywhere,
     permits::Pool,
     policy::{Late, evict},
     settings::Settings,
 };
 
 /// Takes the permits, which the connection holds from here on. Returns what takes those that depend on a subject who is
-/// not known yet.
+/// not known yet, and whether other nodes have room.
 pub(super) fn admit(
-    settings: &Settings,
+    settings: &Arc<Settings>,
     pool: &Arc<Pool<Connection>>,
-    parts: &Parts,
+    parts: &mut Parts,
     guarded: &mut Guarded,
-) -> Result<Option<Box<dyn Policy>>, Refusal> {
+) -> Result<Admission, Refusal> {
     let keys = match settings.keys(parts) {
         Ok(keys) => keys,
         Err(refusal) if settings.report_only && refusal.kind() != Kind::WIRING => {
             refusal.report();
-            return Ok(None);
+            return Ok(Admission::new(None));
         }
         Err(refusal) => return Err(refusal),
     };
+    let shared = settings.shared.as_ref().map(|store| (Everywhere::new(store), keys.clone()));
     let (permit, crossed) = match pool.take(keys) {
         Ok(taken) => taken,
         Err(full) if settings.report_only => {
             settings.refusal(&full).report();
-            return Ok(None);
+            return Ok(Admission::new(None));
         }
         Err(full) => return Err(settings.refusal(&full)),
     };
@@ -48,10 +51,24 @@ pub(super) fn admit(
     if settings.until_handler_returns {
         connection.hold_for_handler(permit.clone());
     }
+    // What this node counts has said yes. Others may count, too.
+    let (everywhere, verdict) = match shared {
+        Some((everywhere, keys)) => {
+            connection.hold(everywhere.clone());
+            if settings.until_handler_returns {
+                connection.hold_for_handler(everywhere.clone());
+            }
+            let by = Deadline::of(&mut parts.extensions, everywhere.patience());
+            let take = everywhere.clone().take(settings.clone(), keys, permit.clone(), by);
+            (Some(everywhere), Verdict::wait(take))
+        }
+        None => (None, Verdict::ready(Ok(()))),
+    };
     let late = settings.awaits_subject(parts).then(|| -> Box<dyn Policy> {
         let whose = settings.whose(parts).ok().flatten();
         Box::new(Late {
             permit: permit.clone(),
+            everywhere: everywhere.clone(),
             connection: connection.clone(),
             limit: settings.subject_limit(),
             required: settings.require_subject,
@@ -65,6 +82,9 @@ pub(super) fn admit(
         if !report_only {
             evict(evicted);
         }
+        if let Some(everywhere) = everywhere {
+            everywhere.begin(&connection);
+        }
     });
-    Ok(late)
+    Ok(Admission::new(late).if_so(verdict))
 }

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use http::request::Parts;
-use portcullis_core::Connection;
+use portcullis_core::{Connection, shared::SharePermits};
 use tower_layer::Layer;
 
 use super::{capacity::Limit, permits::Pool, service::ConnectionLimit, settings::Settings};
@@ -113,6 +113,19 @@ impl ConnectionLimitLayer {
     /// less than eight tenths. Must not block.
     pub fn on_high_water(self, announce: impl Fn(usize, usize) + Send + Sync + 'static) -> Self {
         self.set(|settings| settings.on_high_water = Some(Arc::new(announce)))
+    }
+
+    /// Counts the connections of all nodes that share limits, by a store such as `portcullis_redis::Cluster`.
+    ///
+    /// What this node counts itself stands all the same, and decides first. While the store cannot be asked, the layer does
+    /// what the store was told: it refuses newcomers (503), or this node has a share of each limit, or all of it. Layers that
+    /// share a store count together what they have in common: give each a scope of the store where their limits differ.
+    ///
+    /// A connection of another node makes room as one of this node does. With
+    /// [`until_handler_returns`](Self::until_handler_returns), handlers of replaced connections are counted on their own node.
+    pub fn shared(self, store: &(impl SharePermits + Clone)) -> Self {
+        let store = Arc::new(store.clone());
+        self.set(|settings| settings.shared = Some(store))
     }
 
     /// Refuses and evicts nobody.

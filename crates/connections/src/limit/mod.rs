@@ -2,6 +2,7 @@
 
 mod admit;
 mod capacity;
+mod everywhere;
 mod layer;
 mod permits;
 mod policy;

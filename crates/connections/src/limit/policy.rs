@@ -11,12 +11,15 @@ use portcullis_core::{
 
 use super::{
     capacity::Limit,
+    everywhere::Everywhere,
     permits::{Evicted, Key, Permit},
 };
 
 /// Waits for the subject of a connection that came in without one.
 pub(crate) struct Late {
     pub(crate) permit: Arc<Permit<Connection>>,
+    /// Its part in limits that other nodes count, too.
+    pub(crate) everywhere: Option<Arc<Everywhere>>,
     pub(crate) connection: Connection,
     pub(crate) limit: Option<Limit>,
     pub(crate) required: bool,
@@ -28,14 +31,25 @@ pub(crate) struct Late {
 impl Late {
     /// Takes a permit of one more key.
     fn join(&self, key: Key, limit: Limit) -> Action {
+        let everywhere = self.everywhere.as_ref().map(|everywhere| (everywhere, key.clone()));
         match self.permit.join(key, limit, &self.connection) {
             Ok(evicted) => {
                 if !self.report_only {
                     evict(evicted);
                 }
+                if let Some((everywhere, key)) = everywhere {
+                    everywhere.join(&key, limit, self.report_only);
+                }
                 Action::None
             }
             Err(_) => self.close(CloseFrame::new(CloseCode::POLICY_VIOLATION, "too many connections")),
+        }
+    }
+
+    fn leave(&self, key: &Key) {
+        self.permit.leave(key);
+        if let Some(everywhere) = &self.everywhere {
+            everywhere.leave(key);
         }
     }
 
@@ -62,9 +76,9 @@ impl Policy for Late {
     }
 
     fn on_authenticated(&mut self, subject: &Subject) -> Action {
-        self.permit.leave(&Key::Unauthenticated);
+        self.leave(&Key::Unauthenticated);
         if let Some(Whose::Client(client)) = self.whose.take() {
-            self.permit.leave(&Key::Anonymous(client));
+            self.leave(&Key::Anonymous(client));
         }
         match self.limit {
             Some(limit) => self.join(Key::Subject(subject.clone()), limit),

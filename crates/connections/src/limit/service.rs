@@ -10,7 +10,7 @@ use http::{Request, Response};
 use portcullis_core::{
     Connection,
     refusal::note_refusing,
-    upgrade::{self, ResponseFuture},
+    upgrade::{self, Deciding, ResponseFuture},
 };
 use tower_service::Service;
 
@@ -38,12 +38,12 @@ impl<S: fmt::Debug> fmt::Debug for ConnectionLimit<S> {
 
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for ConnectionLimit<S>
 where
-    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
     ResBody: Default + 'static,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
+    type Future = Deciding<S, ReqBody, ResponseFuture<S::Future>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -51,7 +51,7 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let Self { inner, settings, pool } = self;
-        upgrade::call(inner, request, |guarded, parts| {
+        upgrade::decide(inner, request, |guarded, parts| {
             note_refusing(parts);
             admit(settings, pool, parts, guarded)
         })

@@ -7,6 +7,7 @@ use portcullis_core::{
     CloseCode, CloseFrame,
     identity::ClientAddr,
     refusal::{Kind, Refusal, Whose},
+    shared::SharePermits,
 };
 
 use super::{
@@ -30,6 +31,7 @@ pub(crate) struct Settings {
     pub(super) on_high_water: Option<Arc<OnHighWater>>,
     pub(super) until_handler_returns: bool,
     pub(super) report_only: bool,
+    pub(super) shared: Option<Arc<dyn SharePermits>>,
 }
 
 impl Default for Settings {
@@ -46,6 +48,7 @@ impl Default for Settings {
             on_high_water: None,
             until_handler_returns: false,
             report_only: false,
+            shared: None,
         }
     }
 }
@@ -96,7 +99,9 @@ impl Settings {
             Full::Of(Key::Unauthenticated) => {
                 (Kind::TOO_MANY_UNAUTHENTICATED, StatusCode::SERVICE_UNAVAILABLE, "server full")
             }
-            Full::Of(_) => (Kind::TOO_MANY_CONNECTIONS, StatusCode::TOO_MANY_REQUESTS, "too many connections"),
+            Full::Of(_) | Full::Part => {
+                (Kind::TOO_MANY_CONNECTIONS, StatusCode::TOO_MANY_REQUESTS, "too many connections")
+            }
         };
         let close = CloseFrame::new(CloseCode::TRY_AGAIN_LATER, reason);
         Refusal::new(kind, status).close(close).retry_after(self.retry_after).sentence(reason)
@@ -125,6 +130,7 @@ impl fmt::Debug for Settings {
             .field("on_high_water", &self.on_high_water.is_some())
             .field("until_handler_returns", &self.until_handler_returns)
             .field("report_only", &self.report_only)
+            .field("shared", &self.shared.is_some())
             .finish()
     }
 }

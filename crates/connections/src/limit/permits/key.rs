@@ -26,6 +26,8 @@ pub(crate) enum Key {
 pub(crate) enum Full {
     Server,
     Of(Key),
+    /// The part that this node has of a limit, while it cannot ask the others.
+    Part,
 }
 
 /// A key as a hash of 128 bits with a secret: as good as the key, of one size, and compared in one step.

@@ -41,6 +41,20 @@ impl<C: Clone> Permit<C> {
         evicted
     }
 
+    /// Makes do with a part of each limit, for as long as this permit is held.
+    pub(crate) fn narrow(&self, part: impl Fn(usize) -> usize) -> Result<(), Full> {
+        if self.pool.total.exceeds(&part) {
+            return Err(Full::Server);
+        }
+        for held in self.held().iter_mut() {
+            held.limit.most = part(held.limit.most);
+            if held.limit.most == 0 || !self.pool.lock(held.name).is_within(held) {
+                return Err(Full::Part);
+            }
+        }
+        Ok(())
+    }
+
     /// Takes a permit of one more key, once it is known. Returns those that make room. A key that is held already is not
     /// taken again.
     pub(crate) fn join(&self, key: Key, limit: Limit, connection: &C) -> Result<Evicted<C>, Full> {

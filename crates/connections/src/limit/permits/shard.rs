@@ -65,6 +65,11 @@ impl<C> Shard<C> {
         group.taken() < limit.most || (limit.evict && limit.most > 0 && replacing < limit.most.max(PENDING))
     }
 
+    /// Whether a permit's key has no more than its limit, or the oldest makes room.
+    pub(super) fn is_within(&self, held: &Held) -> bool {
+        held.limit.evict || self.keys.get(&held.name).is_none_or(|group| group.taken() <= held.limit.most)
+    }
+
     pub(super) fn take(&mut self, name: Name, limit: Limit) -> Held {
         let (number, id) = (self.next(), self.next());
         let new = || Group { id, pending: 0, seated: 0, closing: 0, aborted: 0 };

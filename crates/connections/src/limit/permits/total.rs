@@ -35,6 +35,11 @@ impl Total {
         self.level().live
     }
 
+    /// Whether more are counted than a part of the limit.
+    pub(super) fn exceeds(&self, part: impl Fn(usize) -> usize) -> bool {
+        self.most.is_some_and(|most| self.level().live > part(most))
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.level().is_full(self.most)
     }

@@ -1,0 +1,39 @@
+//! Handshakes that all nodes count together.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use portcullis_core::{
+    clock::now,
+    refusal::Refusal,
+    shared::{Away, Deadline, Rate as Quota},
+    upgrade::Verdict,
+};
+
+use super::{rate::Rate, settings::Settings};
+
+/// Asks the store about a handshake that this node lets in. While the store is away, what the node counts decides.
+pub(super) fn ask(settings: &Settings, quota: Quota, rate: &Arc<Rate>, parts: &mut Parts) -> Result<Verdict, Refusal> {
+    let Some(store) = &settings.shared else { return Ok(Verdict::ready(Ok(()))) };
+    let (name, key) = (settings.name(store.as_ref(), parts)?, settings.key(parts, rate.secret())?);
+    let (Some(name), Some(key)) = (name, key) else { return Ok(Verdict::ready(Ok(()))) };
+    let by = Deadline::of(&mut parts.extensions, store.patience());
+    let charged = store.charge(name, quota, by);
+    let (settings, rate) = (settings.clone(), rate.clone());
+    Ok(Verdict::wait(async move {
+        let judged = match charged.await {
+            Ok(taken) => taken.map_err(|wait| settings.refusal(wait)),
+            Err(Away::Alone) => Ok(()),
+            Err(Away::Share { nodes }) => rate.take_share(key, nodes, now()).map_err(|wait| settings.refusal(wait)),
+            Err(Away::Refuse { retry_after }) => Err(Refusal::limits_unavailable(retry_after)),
+            Err(_) => Err(Refusal::limits_unavailable(std::time::Duration::from_secs(1))),
+        };
+        match judged {
+            Err(refusal) if settings.report_only => {
+                refusal.report();
+                Ok(())
+            }
+            judged => judged,
+        }
+    }))
+}

@@ -1,0 +1,198 @@
+//! A connection's part in limits that count on all nodes.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use portcullis_core::{
+    CloseCode, CloseFrame, Connection,
+    refusal::Refusal,
+    shared::{Away, Deadline, Denied, Gone, Name, OnGone, SharePermits, SharedPermit, Wanted},
+};
+use tokio::runtime::Handle;
+
+use super::{
+    capacity::Limit,
+    permits::{Full, Key, Permit},
+    settings::Settings,
+};
+
+/// What a connection holds of the store that counts for all nodes. Given back when the connection ends, which holds this.
+pub(crate) struct Everywhere {
+    store: Arc<dyn SharePermits>,
+    runtime: Handle,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    permits: Vec<Arc<dyn SharedPermit>>,
+    /// Once it has begun.
+    connection: Option<Connection>,
+    /// It must close, and had not begun.
+    gone: Option<Gone>,
+}
+
+impl Everywhere {
+    pub(super) fn new(store: &Arc<dyn SharePermits>) -> Arc<Self> {
+        // A handshake is guarded on a runtime only.
+        Arc::new(Self { store: store.clone(), runtime: Handle::current(), state: Mutex::default() })
+    }
+
+    /// How long a handshake waits for the store.
+    pub(super) fn patience(&self) -> Duration {
+        self.store.patience()
+    }
+
+    /// Asks for a permit of all keys, or none. While the store is away, what the layer counts itself decides.
+    pub(super) async fn take(
+        self: Arc<Self>,
+        settings: Arc<Settings>,
+        keys: Vec<(Key, Limit)>,
+        permit: Arc<Permit<Connection>>,
+        by: Deadline,
+    ) -> Result<(), Refusal> {
+        let wanted = self.wanted(&settings, &keys);
+        let full = |at: usize| {
+            let at = at.checked_sub(usize::from(settings.global.is_some()));
+            at.and_then(|at| keys.get(at)).map_or(Full::Server, |(key, _)| Full::Of(key.clone()))
+        };
+        let judged = match self.store.take(wanted.clone(), by, self.on_gone()).await {
+            Ok(taken) => {
+                self.hold(taken);
+                return Ok(());
+            }
+            Err(Denied::Full(at)) => Err(settings.refusal(&full(at))),
+            Err(Denied::Away(Away::Refuse { retry_after })) => Err(Refusal::limits_unavailable(retry_after)),
+            Err(Denied::Away(away)) => permit.narrow(|most| away.of(most)).map_err(|full| settings.refusal(&full)),
+            // A reason that this version does not know.
+            Err(_) => Err(Refusal::limits_unavailable(settings.retry_after)),
+        };
+        match judged {
+            Err(refusal) if settings.report_only => refusal.report(),
+            Err(refusal) => return Err(refusal),
+            Ok(()) => self.hold(self.store.keep(wanted, self.on_gone())),
+        }
+        Ok(())
+    }
+
+    /// The connection begins: it can be closed from here on, and others make room for it.
+    pub(super) fn begin(self: &Arc<Self>, connection: &Connection) {
+        let gone = {
+            let mut state = self.state();
+            state.connection = Some(connection.clone());
+            state.gone.take()
+        };
+        if let Some(why) = gone {
+            close(connection, why);
+        }
+        let (this, by) = (self.clone(), Deadline::within(self.store.patience()));
+        self.runtime.spawn(async move {
+            let permits = this.state().permits.clone();
+            for permit in permits {
+                permit.settle(by).await;
+            }
+        });
+    }
+
+    /// Asks for a permit of one more key, from a task: the one who knows of it is locked. Until the answer is there, the
+    /// connection counts on this node.
+    pub(super) fn join(self: &Arc<Self>, key: &Key, limit: Limit, report_only: bool) {
+        let (this, wanted) = (self.clone(), vec![self.one(key, limit)]);
+        self.runtime.spawn(async move {
+            let by = Deadline::within(this.store.patience());
+            let frame = match this.store.take(wanted.clone(), by, this.on_gone()).await {
+                Ok(permit) => {
+                    permit.clone().settle(by).await;
+                    return this.hold(permit);
+                }
+                Err(Denied::Full(_)) => CloseFrame::new(CloseCode::POLICY_VIOLATION, "too many connections"),
+                Err(Denied::Away(Away::Share { .. } | Away::Alone)) => {
+                    let permit = this.store.keep(wanted, this.on_gone());
+                    permit.clone().settle(by).await;
+                    return this.hold(permit);
+                }
+                Err(_) => CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "try again later"),
+            };
+            let connection = this.state().connection.clone();
+            if let Some(connection) = connection.filter(|_| !report_only) {
+                connection.close_soon(frame);
+            }
+        });
+    }
+
+    /// Gives up the permit of one key.
+    pub(super) fn leave(&self, key: &Key) {
+        let (name, permits) = (self.name(key), self.state().permits.clone());
+        for permit in permits {
+            permit.leave(name);
+        }
+    }
+
+    fn hold(&self, permit: Arc<dyn SharedPermit>) {
+        self.state().permits.push(permit);
+    }
+
+    /// What is told does not keep this alive.
+    fn on_gone(self: &Arc<Self>) -> OnGone {
+        let this = Arc::downgrade(self);
+        Arc::new(move |why| {
+            let Some(this) = this.upgrade() else { return };
+            let connection = {
+                let mut state = this.state();
+                if state.connection.is_none() {
+                    state.gone = Some(why);
+                }
+                state.connection.clone()
+            };
+            if let Some(connection) = connection {
+                close(&connection, why);
+            }
+        })
+    }
+
+    fn wanted(&self, settings: &Settings, keys: &[(Key, Limit)]) -> Vec<Wanted> {
+        let global = settings.global.map(|most| Wanted::of_pool(self.store.name("server", &[]), most));
+        global.into_iter().chain(keys.iter().map(|(key, limit)| self.one(key, *limit))).collect()
+    }
+
+    fn one(&self, key: &Key, limit: Limit) -> Wanted {
+        let wanted = Wanted::new(self.name(key), limit.most);
+        match (key, limit.evict) {
+            (Key::Unauthenticated, _) => Wanted::of_pool(wanted.name, wanted.most),
+            (_, true) => wanted.evict_oldest(),
+            (_, false) => wanted,
+        }
+    }
+
+    fn name(&self, key: &Key) -> Name {
+        match key {
+            Key::Client(address) => self.store.name("client", address.to_string().as_bytes()),
+            Key::Anonymous(address) => self.store.name("anonymous", address.to_string().as_bytes()),
+            Key::Subject(subject) => self.store.name("subject", &subject.to_bytes()),
+            Key::Custom(key) => self.store.name("custom", key.as_bytes()),
+            Key::Unauthenticated => self.store.name("unauthenticated", &[]),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// From a task: who says it must not block.
+fn close(connection: &Connection, why: Gone) {
+    connection.close_soon(match why {
+        Gone::Fenced => CloseFrame::new(CloseCode::SERVICE_RESTART, "please reconnect"),
+        // With a code that clients do not retry: two tabs would evict each other for ever.
+        _ => CloseFrame::new(CloseCode::POLICY_VIOLATION, "replaced by a newer connection"),
+    });
+}
+
+impl fmt::Debug for Everywhere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Everywhere").field("permits", &self.state().permits.len()).finish_non_exhaustive()
+    }
+}
