@@ -112,11 +112,11 @@ enum Cell {
     Freed(By),
     /// There is no such end, and why.
     None(&'static str),
-    /// What it held is not freed, and why.
-    NotYet(&'static str),
+    /// What it held is kept on purpose, and until when.
+    Held(&'static str),
 }
 
-use Cell::{Freed, None, NotYet};
+use Cell::{Freed, Held, None};
 
 const PHASES: [Phase; 7] = [
     Phase::Open,
@@ -130,12 +130,12 @@ const PHASES: [Phase; 7] = [
 const WAYS: [Way; 4] = [Way::Fin, Way::Reset, Way::Silence, Way::Shut];
 const PROTOCOLS: [Protocol; 4] = [Protocol::Tcp, Protocol::Tls, Protocol::Http2, Protocol::Http2Connection];
 
-/// What is `wanted`, and not more than what is.
+/// What is `wanted`, but for what hyper does not let go of: `streams` holds that it counts for as long.
 fn cell(phase: Phase, way: Way, protocol: Protocol) -> Cell {
     match (wanted(phase, way, protocol), way, protocol) {
-        (Freed(_), Way::Shut, Protocol::Http2) => {
-            NotYet("hyper keeps a stream whose window is shut, whoever has dropped it, until its connection ends")
-        }
+        (Freed(_), Way::Shut, Protocol::Http2) => Held(
+            "the handler returns, but the stream counts until hyper lets go: it is read, reset, or its connection ends",
+        ),
         (cell, ..) => cell,
     }
 }
@@ -190,7 +190,7 @@ async fn a_client_that_is_gone_leaves_nothing_behind() {
                         run(phase, way, protocol, by).await
                     }))
                 }
-                None(_) | NotYet(_) => Option::None,
+                None(_) | Held(_) => Option::None,
             };
             rows.push((phase, way, protocol, cell, running));
         }
@@ -205,8 +205,8 @@ async fn a_client_that_is_gone_leaves_nothing_behind() {
                 println!("{name}none: {why}");
                 continue;
             }
-            (NotYet(why), _) => {
-                println!("{name}not yet: {why}");
+            (Held(why), _) => {
+                println!("{name}held: {why}");
                 continue;
             }
             (Freed(_), Option::None) => unreachable!("it was started"),
