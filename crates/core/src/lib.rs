@@ -27,6 +27,9 @@
     doc = "  half a frame or is delayed, the pings of `KeepAliveLayer` notice it.\n",
     doc = "- A client that falls silent is noticed by `KeepAliveLayer`, and by `IdleTimeoutLayer` where no ping can be sent",
     doc = "  because the handler has left half a frame. One that takes nothing is noticed by `WriteTimeoutLayer`.\n",
+    doc = "- Over HTTP/2, hyper keeps a stream whose flow-control window the client holds shut, even if nothing else does. Its",
+    doc = "  handler ends, but it counts, with its permits and its place in the registry, until the client reads, resets the",
+    doc = "  stream, or its connection ends. No more than 16 KiB at once are handed to a stream.\n",
     doc = "- Before the first message the gate's time bounds both, while closing [`Closing::time`](settings::Closing::time).\n",
     doc = "Without these layers, silence lasts as long as TCP lets it."
 )]
