@@ -27,7 +27,7 @@ async fn main() {
     // Where a machine is busy, nothing is away unless the test makes it so.
     let builder = builder.deadline(Duration::from_secs(5));
     let on_fenced = if arguments.get(3).is_some_and(|word| word == "close") { OnFenced::Close } else { OnFenced::Keep };
-    let cluster = builder.on_fenced(on_fenced).build().await.unwrap();
+    let cluster = builder.on_fenced(on_fenced).lazy().build().await.unwrap();
     cluster.ready().await;
     let mut node = Node { cluster, permits: Vec::new(), gone: Arc::default() };
     say("ready");

@@ -5,6 +5,7 @@ mod building;
 mod clocks;
 mod contract;
 mod evictions;
+mod faults;
 mod layers;
 mod nodes;
 mod outages;

@@ -1,0 +1,90 @@
+//! A node: the same layers, with shared limits or without.
+
+use std::{io::Write, time::Duration};
+
+use axum::{
+    Router,
+    extract::{Request, WebSocketUpgrade, ws::WebSocket},
+    response::Response,
+    routing::{any, get},
+};
+use portcullis_connections::{ConnectionLimitLayer, HandshakeRateLayer, Limit};
+use portcullis_core::identity::Subject;
+use portcullis_quota::Quota;
+use portcullis_redis::{Cluster, WhenAway};
+use tokio::net::TcpListener;
+use tower::util::MapRequestLayer;
+
+use crate::Result;
+
+/// Short, so that nobody who watches has to wait for a node that was killed.
+pub(crate) const LEASE: Duration = Duration::from_secs(3);
+pub(crate) const BEAT: Duration = Duration::from_millis(500);
+pub(crate) const DEADLINE: Duration = Duration::from_millis(100);
+
+/// Connections of a user.
+pub(crate) const CONNECTIONS: usize = 3;
+/// Handshakes of a user at once.
+pub(crate) const HANDSHAKES: u32 = 20;
+
+/// Serves on a free port, which it prints.
+#[tokio::main]
+pub(crate) async fn run(redis: Option<&str>) -> Result<()> {
+    let cluster = match redis {
+        Some(url) => Some(join(url).await?),
+        None => None,
+    };
+    let app = routes(cluster.as_ref()).layer(MapRequestLayer::new(sign_in));
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    println!("{}", listener.local_addr()?.port());
+    std::io::stdout().flush()?;
+    axum::serve(listener, app).await?;
+    Ok(())
+}
+
+async fn join(url: &str) -> Result<Cluster> {
+    let cluster = Cluster::connect(url).namespace("example").secret("not a secret: this is an example");
+    let cluster = cluster.lease(LEASE).beat(BEAT).deadline(DEADLINE).build().await?;
+    cluster.ready().await;
+    Ok(cluster)
+}
+
+/// One line a layer makes the difference.
+fn routes(cluster: Option<&Cluster>) -> Router {
+    let few = ConnectionLimitLayer::new().per_subject(CONNECTIONS);
+    let one = ConnectionLimitLayer::new().per_subject(Limit::new(1).evict_oldest());
+    let rate = HandshakeRateLayer::new(hourly()).burst(HANDSHAKES).per_subject();
+    let (few, one, rate) = match cluster {
+        // Refused while Redis is away: to go on with a share of the limit is the default.
+        Some(cluster) => {
+            (few.shared(&cluster.when_away(WhenAway::Refuse)), one.shared(&cluster.scope("one")), rate.shared(cluster))
+        }
+        None => (few, one, rate),
+    };
+    let ready = cluster.cloned();
+    let health =
+        move || std::future::ready(ready.as_ref().is_none_or(|cluster| cluster.health().is_ready()).to_string());
+    Router::new()
+        .merge(Router::new().route("/few", any(upgrade)).layer(few))
+        .merge(Router::new().route("/one", any(upgrade)).layer(one))
+        .merge(Router::new().route("/rate", any(upgrade)).layer(rate))
+        .route("/ready", get(health))
+}
+
+/// A burst, and next to nothing after it.
+fn hourly() -> Quota {
+    Quota::per_hour(std::num::NonZeroU32::MIN)
+}
+
+/// As a login layer does it, but for the login.
+fn sign_in(mut request: Request) -> Request {
+    let user = request.headers().get("x-user").and_then(|user| user.to_str().ok());
+    if let Some(user) = user.map(Subject::new) {
+        request.extensions_mut().insert(user);
+    }
+    request
+}
+
+async fn upgrade(upgrade: WebSocketUpgrade) -> Response {
+    upgrade.on_upgrade(async |mut socket: WebSocket| while let Some(Ok(_)) = socket.recv().await {})
+}

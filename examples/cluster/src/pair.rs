@@ -1,0 +1,93 @@
+//! Two nodes, each a process.
+
+use std::{
+    env,
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+};
+
+use crate::{Result, client::Client};
+
+/// Two nodes behind an imaginary balancer.
+pub(crate) struct Pair {
+    nodes: [Node; 2],
+    redis: Option<String>,
+}
+
+struct Node {
+    child: Child,
+    port: u16,
+}
+
+impl Pair {
+    /// Two nodes, which share limits if there is a Redis.
+    pub(crate) fn start(redis: Option<String>) -> Result<Self> {
+        let nodes = [Node::start(redis.as_deref())?, Node::start(redis.as_deref())?];
+        let pair = Self { nodes, redis };
+        pair.wait_until_ready()?;
+        Ok(pair)
+    }
+
+    /// Whether the two share limits.
+    pub(crate) fn shares(&self) -> bool {
+        self.redis.is_some()
+    }
+
+    /// Connects a user to one of the two.
+    pub(crate) fn connect(&self, node: usize, path: &str, user: &str) -> Result<Option<Client>> {
+        Client::connect(self.nodes[node].port, path, user)
+    }
+
+    /// Kills a node, which has no time for anything.
+    pub(crate) fn kill(&mut self, node: usize) -> Result<()> {
+        let child = &mut self.nodes[node].child;
+        child.kill()?;
+        child.wait()?;
+        Ok(())
+    }
+
+    /// Puts another node in the place of one that was killed.
+    pub(crate) fn replace(&mut self, node: usize) -> Result<()> {
+        self.nodes[node] = Node::start(self.redis.as_deref())?;
+        self.wait_until_ready()
+    }
+
+    /// Waits until limits count for both nodes.
+    pub(crate) fn wait_until_ready(&self) -> Result<()> {
+        for node in &self.nodes {
+            while Client::get(node.port, "/ready")? != "true" {
+                std::thread::yield_now();
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until neither node asks Redis any longer.
+    pub(crate) fn wait_until_away(&self) -> Result<()> {
+        for node in &self.nodes {
+            while self.shares() && Client::get(node.port, "/ready")? == "true" {
+                std::thread::yield_now();
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Node {
+    fn start(redis: Option<&str>) -> Result<Self> {
+        let mut command = Command::new(env::current_exe()?);
+        command.arg("node").args(redis).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn()?;
+        let mut port = String::new();
+        BufReader::new(child.stdout.take().ok_or("a node has no output")?).read_line(&mut port)?;
+        let port = port.trim().parse().map_err(|_| "a node ended instead of listening")?;
+        Ok(Self { child, port })
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _gone_already = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
