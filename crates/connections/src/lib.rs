@@ -20,8 +20,9 @@
 //! - [`HandshakeRateLayer`] limits how often somebody connects, failed handshakes included.
 //! - Plain requests, which are not handshakes, pass all of these. But one whose token is not good counts against its client
 //!   in the [`HandshakeRateLayer`], which refuses the client's plain requests for a while when there were too many.
+//! - Several nodes count together with [`ConnectionLimitLayer::shared`] and [`HandshakeRateLayer::shared`].
 //!
-//! **What this does not do**: count across several servers; limit the streams of one HTTP/2 connection, which hyper's
+//! **What this does not do**: limit the streams of one HTTP/2 connection, which hyper's
 //! `max_concurrent_streams` does (200).
 //!
 //! # Defaults

@@ -58,6 +58,8 @@ pub use portcullis_liveness as liveness;
 pub use portcullis_origin as origin;
 #[cfg(feature = "rate-limit")]
 pub use portcullis_rate_limit as rate_limit;
+#[cfg(feature = "redis")]
+pub use portcullis_redis as redis;
 
 #[cfg(feature = "test-util")]
 pub mod testing;

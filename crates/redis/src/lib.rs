@@ -36,6 +36,39 @@
 //! `portcullis_cluster_events_total` (counter, by `event`: the fields of [`Events`]). With feature `tracing`, a warning
 //! when limits stop counting for all nodes, and why. The same is in [`Cluster::health`], for a readiness probe.
 //!
+//! # One line a layer
+//!
+//! ```no_run
+//! use portcullis_connections::{ConnectionLimitLayer, HandshakeRateLayer, Limit};
+//! use portcullis_redis::{Cluster, WhenAway};
+//!
+//! # async fn example(secret: Vec<u8>) -> Result<(), portcullis_redis::BuildError> {
+//! let cluster = Cluster::connect("rediss://redis:6379").namespace("chat").secret(secret).build().await?;
+//! let rate = HandshakeRateLayer::per_second(5).burst(20).per_client_ip().shared(&cluster);
+//! let service = ConnectionLimitLayer::new().global(10_000).shared(&cluster.when_away(WhenAway::Refuse));
+//! let user = ConnectionLimitLayer::new().per_subject(Limit::new(5).evict_oldest()).shared(&cluster);
+//! # let _ = (rate, service, user);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What the limits bound
+//!
+//! | What happens | Newcomers | Over the limit |
+//! | --- | --- | --- |
+//! | a node is killed | have its permits when its lease is over: a lease and a beat at most | never |
+//! | a node stands still for longer than its lease, or is cut off | have its permits | by what it held of a key, until it goes on with [`OnFenced::Close`], or until connections end |
+//! | Redis is slow, stands still, or is gone | wait for the deadline, and then not at all: [`WhenAway`] | with `Refuse` never; with `Share` the sum over the nodes of what each holds, or its share if that is more |
+//! | Redis has lost its data | [`WhenAway`], until the nodes have said what they hold, and three beats | as while it was away |
+//! | its data is flushed while it runs | are judged by what is left until the next beat | by a limit, for a beat |
+//! | it fails over to a replica that lags | are judged by what was replicated | by what was not, until the nodes have said it |
+//! | its clock is set | wait for a burst's time at most, where rates are limited | by a burst of handshakes |
+//! | a node's clock is wrong | nothing: it is not asked | never |
+//!
+//! Leases stand still while Redis does: when it goes on, no node has lost what it held.
+//!
+//! # A store without layers
+//!
 //! ```no_run
 //! use portcullis_redis::{Cluster, Denied, Wanted};
 //!
