@@ -170,7 +170,15 @@ impl Builder {
     #[cfg(feature = "tls")]
     fn client(&self) -> Result<Client, BuildError> {
         use redis::TlsCertificates;
-        use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+        use tokio_rustls::rustls::{
+            crypto::{CryptoProvider, ring},
+            pki_types::{CertificateDer, pem::PemObject},
+        };
+
+        let is_certificate = |pem: &Vec<u8>| CertificateDer::pem_slice_iter(pem).any(|one| one.is_ok());
+        if self.root.as_ref().is_some_and(|root| !is_certificate(root)) {
+            return Err(BuildError::Setting("the root certificate is not one in PEM"));
+        }
 
         if self.url.starts_with("rediss:") && CryptoProvider::get_default().is_none() {
             // An error means that the application was quicker.

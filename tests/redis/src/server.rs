@@ -39,6 +39,20 @@ impl Server {
         Self { child, port, folder, options }
     }
 
+    /// A server that speaks TLS alone, and the certificate that its own is signed by.
+    pub fn with_tls() -> (Self, String) {
+        let certified = rcgen::generate_simple_self_signed([String::from("localhost")]).unwrap();
+        let folder = env::temp_dir().join(format!("portcullis-redis-tls-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let [certificate, key] = ["certificate.pem", "key.pem"].map(|file| folder.join(file).display().to_string());
+        fs::write(&certificate, certified.cert.pem()).unwrap();
+        fs::write(&key, certified.signing_key.serialize_pem()).unwrap();
+        let tls = ["--tls-cert-file", &certificate, "--tls-key-file", &key, "--tls-auth-clients", "no"];
+        let server = Self::with(&tls);
+        fs::remove_dir_all(&folder).unwrap();
+        (server, certified.cert.pem())
+    }
+
     /// The URL of the server.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
@@ -92,8 +106,11 @@ fn free_port() -> u16 {
 /// Starts a server, and waits until it says that it listens. `None` if it cannot.
 fn run(port: u16, folder: &PathBuf, options: &[String]) -> Option<Child> {
     let binary = env::var("PORTCULLIS_REDIS_BIN").unwrap_or_else(|_| String::from("redis-server"));
+    let tls = options.iter().any(|option| option.starts_with("--tls"));
+    let ports: &[&str] = if tls { &["--port", "0", "--tls-port"] } else { &["--port"] };
     let mut child = Command::new(&binary)
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"])
+        .args(ports)
+        .args([&port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"])
         .arg(folder)
         .args(options)
         .stdin(Stdio::null())

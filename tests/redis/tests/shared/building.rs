@@ -67,6 +67,22 @@ async fn wrong_settings_are_errors() {
     }
 }
 
+#[tokio::test]
+async fn a_server_over_tls_must_show_a_certificate_that_is_trusted() {
+    let (server, root) = Server::with_tls();
+    let url = format!("rediss://localhost:{}", server.port());
+    let error = refused(builder(&url)).await;
+    assert!(matches!(error, BuildError::Unreachable(_)), "{error:?}");
+    let error = refused(builder(&server.url()).root_certificate(root.clone())).await;
+    assert!(matches!(error, BuildError::Url(_)), "a root that nobody looks at: {error:?}");
+    let error = refused(builder(&url).root_certificate("no certificate")).await;
+    assert!(matches!(error, BuildError::Setting(_)), "{error:?}");
+    let cluster = joined(builder(&url).root_certificate(root)).await;
+    let wanted = [Wanted::new(cluster.name("subject", "alice"), 1)];
+    let _held = cluster.take(&wanted, cluster.deadline(), |_| {}).await.unwrap();
+    assert!(cluster.take(&wanted, cluster.deadline(), |_| {}).await.is_err());
+}
+
 /// The rights that the documentation names, and not one more.
 #[tokio::test]
 async fn a_user_with_the_documented_rights_is_enough() {
