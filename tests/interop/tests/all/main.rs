@@ -1,6 +1,7 @@
 //! The guarded connection under several layers and libraries, one module for each question.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod architecture;
 mod axum;
 mod close;
 mod closing;
