@@ -46,6 +46,7 @@
 //! # }
 //! ```
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     feature = "json",
     doc = "\n# Messages\n\n[`messages`] reads JSON messages of one type from any library's socket."
@@ -61,3 +62,8 @@ mod settings;
 mod table;
 
 pub use crate::{future::ResponseFuture, layer::CloseLayer, service::Close};
+
+/// The example of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -45,6 +45,8 @@
 //! # Ok::<_, portcullis_connections::InvalidNetwork>(())
 //! ```
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod client_ip;
 mod handshake_rate;
 #[cfg(feature = "internals")]
@@ -60,3 +62,8 @@ pub use crate::{
     handshake_rate::{HandshakeRate, HandshakeRateFuture, HandshakeRateLayer},
     limit::{ConnectionLimit, ConnectionLimitLayer, Limit},
 };
+
+/// The example of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -33,6 +33,7 @@
     doc = "- Before the first message the gate's time bounds both, while closing [`Closing::time`](settings::Closing::time).\n",
     doc = "Without these layers, silence lasts as long as TCP lets it."
 )]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod clock;
 pub mod close;
@@ -95,3 +96,8 @@ pub use layer::{GuardLayer, GuardService, PolicyLayer, PolicyService};
 pub use registry::{Connections, ConnectionsLayer, ConnectionsService};
 #[cfg(feature = "guard")]
 pub use supervise::Supervised;
+
+/// The example of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

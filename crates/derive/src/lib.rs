@@ -63,3 +63,8 @@ fn derive(input: TokenStream, from: &str) -> TokenStream {
     let from = Ident::new(from, Span::call_site());
     expand::into_close(&input, &from).unwrap_or_else(|error| error.to_compile_error()).into()
 }
+
+/// The example of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -31,6 +31,7 @@
 //! 10 s. Plain requests need a token, too.
 #![cfg_attr(feature = "rust_crypto", doc = include_str!("../docs/example.md"))]
 #![doc = include_str!("../docs/plain.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod admit;
 mod claims;
@@ -83,3 +84,8 @@ pub use crate::{
     verifiers::Verifiers,
     verify::{Verification, Verified, Verify},
 };
+
+/// The example of the README, compiled.
+#[cfg(all(doctest, feature = "rust_crypto"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -22,6 +22,8 @@
 //! do it, for the socket is the server's. With axum: `axum::serve(listener.tap_io(|io| drop(io.set_nodelay(true))), app)`
 //! (`tap_io` is a method of `axum::serve::ListenerExt`); with hyper: `stream.set_nodelay(true)?` behind `accept`.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod age;
 pub mod drain;
 mod idle;
@@ -40,3 +42,8 @@ pub use crate::{
     size::MessageSizeLayer,
     write::WriteTimeoutLayer,
 };
+
+/// The example of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

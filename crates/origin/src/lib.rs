@@ -40,6 +40,8 @@
 //! # Ok::<_, portcullis_origin::InvalidOrigin>(())
 //! ```
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod layer;
 mod origin;
 mod pattern;
@@ -55,3 +57,8 @@ pub use crate::{
     pattern::Origins,
     service::OriginCheck,
 };
+
+/// The example of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -40,6 +40,7 @@
 //!   `test-util` goes further: it opens WebSockets over a pipe in memory, makes connections and sessions from values,
 //!   and has a wall clock that pauses with tokio's.
 #![cfg_attr(feature = "test-util", doc = "  See [`testing`].")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "close")]
 pub use portcullis_close::CloseLayer;
@@ -63,19 +64,3 @@ pub use portcullis_redis as redis;
 
 #[cfg(feature = "test-util")]
 pub mod testing;
-
-/// The examples of the README, compiled.
-#[cfg(all(
-    doctest,
-    feature = "axum",
-    feature = "axum-ws",
-    feature = "close",
-    feature = "connections",
-    feature = "derive",
-    feature = "jwt",
-    feature = "liveness",
-    feature = "origin",
-    feature = "rate-limit"
-))]
-#[doc = include_str!("../../../README.md")]
-struct Readme;

@@ -27,3 +27,8 @@ pub use crate::{
     meter::{ByteQuota, Epoch, Meter, sixty_four_times},
     table::Table,
 };
+
+/// The example of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -47,6 +47,8 @@
 //! # });
 //! ```
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod account;
 mod allowance;
 mod cells;
@@ -68,3 +70,8 @@ pub use crate::{
     layer::MessageRateLayer,
     service::MessageRate,
 };
+
+/// The example of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -86,6 +86,8 @@
 //! # }
 //! ```
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod away;
 mod builder;
 mod check;
@@ -112,3 +114,8 @@ pub use crate::{
     node::OnFenced,
     permits::Permit,
 };
+
+/// The example of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
