@@ -25,6 +25,8 @@ pub(super) struct Closes {
 impl Closes {
     pub(super) fn by_peer(&mut self, result: Result<CloseFrame, MalformedClose>) {
         self.first.get_or_insert(EndedBy::Peer);
+        // A library may echo a code that must not be sent (RFC 6455, section 7.4.1), or none: what answers such a close
+        // is decided here, whatever the library makes of it.
         self.correction = result.as_ref().err().map(|malformed| malformed.answer());
         self.peer = Some(result.unwrap_or_else(MalformedClose::answer));
     }

@@ -109,6 +109,7 @@ impl Guard {
                 }
             }
             Phase::Open => {
+                // The peer has the handler's close already, and only the closing handshake is left to do.
                 let frame = frame.filter(|_| !self.closes.handler_has_closed());
                 self.phase = Phase::Ending(Ending::new(frame, by, self.patience, grace, now));
                 self.forget_delay();
@@ -120,6 +121,8 @@ impl Guard {
 
     /// A policy wants the connection closed. A peer that has closed is told what it said.
     pub(super) fn close_for_policy(&mut self, frame: CloseFrame, now: Instant) {
+        // Whatever the policy has to say, a peer that has closed waits for the echo of its own close (RFC 6455, section
+        // 5.5.1).
         let frame = if self.closes.peer_has_closed() { self.implied_close() } else { frame };
         self.begin_close(Some(frame), EndedBy::Guard, None, now);
     }
@@ -157,6 +160,8 @@ impl Guard {
 
     /// The handler's own close frame is whole. What goes out in its place is put into the outbox.
     pub(super) fn handler_closed(&mut self, frame: CloseFrame, now: Instant) {
+        // A close that is decided wins over the handler's. It is taken out of `ending`, since no second close frame may
+        // follow (RFC 6455, section 5.5.1).
         let instead = match &mut self.phase {
             Phase::Ending(ending) => ending.frame.take(),
             _ => self.closes.take_correction(),
@@ -174,6 +179,7 @@ impl Guard {
         if !matches!(self.phase, Phase::Open) {
             return false;
         }
+        // Some libraries end their side without a close frame. The peer would take that for a lost connection (1006).
         if !self.closes.handler_has_closed() && self.is_between_frames() {
             let frame = self.implied_close();
             self.handler_closed(frame, now);
@@ -191,6 +197,7 @@ impl Guard {
         self.closes.supervise(false);
         let by = self.closes.ended_by(EndedBy::Handler);
         let frame = self.closes.answer().unwrap_or(frame);
+        // A handler that still has its socket, in another task perhaps, may be sending.
         self.begin_close(Some(frame), by, self.closes.is_abandoned().then_some(Duration::ZERO), now);
     }
 
@@ -204,11 +211,13 @@ impl Guard {
                 return true;
             }
             Phase::Open | Phase::Ending(_) if self.closes.read_failed() => {
+                // A closing handshake would only wait for its bounds. A driver that sleeps has to find that it is done.
                 self.phase = Phase::Over;
                 self.wakes.driver = true;
                 return true;
             }
-            // How it ended comes next.
+            // The socket is dropped before the handler's result is known, or by another task at the same moment.
+            // `finish` comes next, on every path, and says what is sent.
             Phase::Open if self.closes.is_supervised() => {}
             Phase::Open => {
                 let frame = if panicking { CloseFrame::internal_error() } else { self.implied_close() };
@@ -257,9 +266,12 @@ impl Guard {
         let taken = Phase::taken(now, self.closes.handler_has_closed());
         let Phase::Ending(ending) = std::mem::replace(&mut self.phase, taken) else { return None };
         self.wakes.handler = true;
+        // Inside of a frame the close would be read as payload. A handler that has read the peer's own close gets no
+        // second one.
         let told = !self.closes.is_abandoned() && self.inbound_at_boundary() && !self.closes.peer_has_closed();
         let backlog = self.inbox.finish(|last| {
             if told {
+                // Masked, as a client's frames are: the library would refuse another (RFC 6455, section 5.1).
                 let frame = ending.frame.as_ref().or(self.closes.handlers());
                 put_close_masked(last, frame.unwrap_or(&CloseFrame::empty()));
             }
@@ -272,6 +284,7 @@ impl Guard {
             Some(frame) => put_close(&mut unsent, frame),
             None => {}
         }
+        // The peer's close may stand in what was read and not admitted.
         let mut discarded = std::mem::take(&mut self.discarded);
         discarded.follow(self.inbound_payload_left(), &backlog);
         let (by, handlers) = (ending.by, self.closes.handlers().cloned());

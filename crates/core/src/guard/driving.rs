@@ -173,8 +173,10 @@ impl Guard {
     }
 
     fn ping(&mut self, now: Instant) {
+        // Nothing follows the handler's close frame.
         let open = matches!(self.phase, Phase::Open) && !self.closes.handler_has_closed();
         if open && self.outbox.takes_pings() {
+            // A peer that could guess what a ping carries could answer without having read it.
             let salt = RandomState::new().hash_one(()) >> 32;
             let payload = self.begin_ping(u32::try_from(salt).unwrap_or_default(), now);
             self.outbox.put_ping(&payload);
@@ -190,6 +192,7 @@ impl Guard {
     /// What was measured went out, all of it. The clock is asked only where it decides.
     #[inline]
     pub(crate) fn sent(&mut self, measure: Measure, now: impl Fn() -> Instant) {
+        // Also a part of a frame is a sign that the handler is still answering.
         if let Phase::Ending(ending) = &mut self.phase {
             ending.wrote(self.patience, now());
         }

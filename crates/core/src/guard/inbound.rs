@@ -61,6 +61,8 @@ impl Guard {
     /// The same bytes give the same decisions however they are split, provided that what was not admitted is presented
     /// again as [`Then`] says. An incomplete header, or an incomplete control frame, is never admitted.
     pub fn admit(&mut self, data: &mut [u8], now: Instant) -> Admission {
+        // A scan can deliver a prefix and nothing else. Where payload is to be cut out, or where some policies have
+        // judged the first frame already, frames must be walked.
         let piecemeal = self.stream.discarding || self.resumed.is_some();
         let payload_came = self.stream.payload_left > 0 && !data.is_empty();
         if payload_came {
@@ -86,6 +88,8 @@ impl Guard {
 
     /// One pass over the headers; most reads need no other.
     fn scan(&mut self, data: &mut [u8], now: Instant) -> Admission {
+        // On a copy: until the last policy has answered for the batch, this pass may be given up, and `walk` then
+        // begins where it began.
         let mut stream = self.stream;
         let (mut at, mut batch) = (0, Batch::default());
         let mut compressed = self.compressed;
@@ -180,6 +184,8 @@ impl Guard {
                         self.walked(&header, now);
                     }
                     Judged::Delay(until) => {
+                        // Those in front have judged it for good, and keep what they charged; `resumed` says who goes
+                        // on.
                         done.add(&header);
                         break Then::Delay(until);
                     }
@@ -283,6 +289,8 @@ impl Guard {
         if let (Err(violation), Framing::Enforce) = (checked, self.framing) {
             return Unit::Violation(violation.close_frame());
         }
+        // An overlong control frame gets here on report only, and passes as any frame does: to wait for all of it would
+        // be to keep as much as its header declares.
         let unit = if header.opcode().is_control() && header.payload_len() <= MAX_CONTROL as u64 {
             self.control(&header, data, at)
         } else {
@@ -318,6 +326,8 @@ impl Guard {
 
     pub(super) fn answered(&mut self, ping: u32, now: Instant) {
         self.pings.answered = ping;
+        // A peer may answer the newest ping alone (RFC 6455, section 5.5.3). An answer to an older one that comes late
+        // says that the peer is there, but not how long it takes.
         let Some(sent) = self.pings.last.filter(|_| ping == self.pings.sent) else { return };
         let round_trip = now.saturating_duration_since(sent);
         self.round_trip = Some(round_trip);

@@ -85,6 +85,7 @@ impl Guard {
 
     /// Takes out those policies that judge no frames: a connection that has lost its transport needs no others.
     pub(crate) fn take_bystanders(&mut self) -> Vec<Box<dyn Policy>> {
+        // The handler may still read what came before, and that is judged.
         let judges = std::mem::take(&mut self.judges);
         let mut bystanders = Vec::new();
         for (place, policy) in std::mem::take(&mut self.policies).into_iter().enumerate() {

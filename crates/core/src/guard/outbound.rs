@@ -80,6 +80,9 @@ impl Outbound {
     }
 
     /// Takes one byte. Returns the captured frame, mended, with its last.
+    ///
+    /// A library may write a close frame in pieces, so it is put together before anything of it goes out: once it is
+    /// known whole, another may go in its place.
     pub(super) fn push(&mut self, byte: u8) -> Option<CloseFrame> {
         self.captured += 1;
         if self.capture.len() < MAX_HEADER + MAX_CONTROL {
@@ -106,6 +109,7 @@ fn mend(payload: &[u8]) -> CloseFrame {
     // 1005 says that there is no code (RFC 6455, section 7.4.1): an empty frame is how that is sent.
     match u16::from_be_bytes([*high, *low]) {
         1005 => CloseFrame::empty(),
+        // Others that may not be sent, such as 1006, are the handler's mistake.
         code => {
             let code = CloseCode::new(code).unwrap_or(CloseCode::INTERNAL_ERROR);
             CloseFrame::new(code, String::from_utf8_lossy(reason).into_owned())

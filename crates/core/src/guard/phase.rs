@@ -8,6 +8,9 @@ use crate::{close::CloseFrame, ended::EndedBy};
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// How long what a handler writes after the connection was taken from it is swallowed; then it is refused.
+///
+/// Long enough for its library to answer the close that it reads, which must not look like a failure to the handler;
+/// too short for a handler that never reads to take it for a peer.
 const SWALLOW: Duration = Duration::from_millis(100);
 
 /// Where a connection stands.
@@ -115,6 +118,8 @@ impl Ending {
         now: Instant,
     ) -> Self {
         let grace = grace.unwrap_or(patience.grace).min(LONGEST);
+        // At the deadline a connection may be taken in the middle of a frame, where no close frame can follow. The last
+        // quarter is for a handler that never pauses to come to the end of one.
         let (deadline, last_frame) = (now + grace, now + grace / 4 * 3);
         Self { frame, by, deadline, last_frame, quiet_at: now + patience.quiet.min(grace) }
     }

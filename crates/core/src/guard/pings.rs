@@ -3,6 +3,10 @@
 use std::time::Instant;
 
 /// The pings of the guard's own, told apart from others by what they carry.
+///
+/// A pong that answers one of these is cut out of the stream: the handler has sent no such ping, and a library may
+/// count or log it. Its number, not only the prefix, must be one that was sent, so that no old pong proves that a peer
+/// is there now.
 #[derive(Debug, Default)]
 pub(super) struct Pings {
     /// What all of a connection begin with.

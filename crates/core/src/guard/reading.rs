@@ -26,6 +26,7 @@ impl Guard {
             return 0;
         }
         let looks = self.has_policies() || self.notes.counts_read();
+        // Where nobody compares it, any time will do, and a look at the clock is not free.
         let at = self.standing.opened.filter(|_| !looks).unwrap_or_else(&now);
         self.notes.tick(at);
         let admission = self.admit(data, at);
@@ -37,6 +38,7 @@ impl Guard {
                 self.inbox.delay(until);
                 // Where more is read meanwhile, the driver does that.
                 self.wakes.driver |= self.reads_on();
+                // The read that brought the delayed frame may have brought more than is held back.
                 self.bound_what_is_held_back(now());
             }
             Then::Close(frame) => {
@@ -94,6 +96,7 @@ impl Guard {
     }
 
     fn take_own_pongs(&mut self, now: Instant) {
+        // The backlog begins with what is left of a frame whose header was delivered.
         let mut at = usize::try_from(self.inbound_payload_left()).unwrap_or(usize::MAX);
         while let Some(header) = self.inbox.backlog().get(at..).and_then(FrameHeader::parse) {
             let payload = at + header.len();
@@ -131,6 +134,7 @@ impl Guard {
         if self.reads_on() {
             self.take_own_pongs(now);
         }
+        // A handler that has left half a frame blocks the ping: that its peer has not answered proves nothing.
         let stuck_ping = !self.outbox.is_empty() && !self.outbound_at_boundary();
         self.standing.read = self.standing.received.saturating_sub(self.inbox.kept() as u64);
         self.standing.unread = self.inbox.has_unread();

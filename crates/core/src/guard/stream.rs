@@ -21,6 +21,7 @@ pub(super) enum Open {
 }
 
 impl Stream {
+    /// Whether the handler stands between two frames. Of one that is dropped it has seen nothing.
     pub(super) fn at_boundary(&self) -> bool {
         self.payload_left == 0 || self.discarding
     }
@@ -48,6 +49,7 @@ impl Stream {
     pub(super) fn begin(&mut self, header: &FrameHeader, dropped: bool) {
         self.payload_left = header.payload_len();
         self.discarding = dropped;
+        // It may stand between the fragments of a message (RFC 6455, section 5.4), and changes nothing about that.
         if header.opcode().is_control() {
             return;
         }

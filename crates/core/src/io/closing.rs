@@ -66,6 +66,7 @@ pub(super) fn spawn_closing<T>(about: &Arc<About>, mut closing: ClosingHandshake
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    // Made first, so that a transport that panics ends the connection as well.
     let end = EndOnDrop::new(about, closing.ended());
     if closing.at_once() {
         spawn_leaving(end, closing.leave());
@@ -80,6 +81,7 @@ where
     T: AsyncRead + AsyncWrite + Unpin,
 {
     {
+        // In this order: an abort that came before is found first, whatever the peer sends.
         let (mut closing, mut aborted) = (pin!(close(&mut closing)), pin!(end.about().aborted()));
         poll_fn(|cx| match aborted.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(()),
@@ -159,6 +161,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> ClosingHandshake<T> {
             return Poll::Ready(());
         }
         loop {
+            // Over TCP this side ends behind the peer's close (RFC 6455, section 7.1.1): a peer, or a proxy on the way,
+            // may take an earlier FIN for the end of both directions. What was cut short has no close frame: the FIN is
+            // all that the peer will get.
             let may_shut =
                 sent.is_ready() && (self.carrier.is_stream() || self.discarded.closed() || self.ended.cut_short);
             if may_shut && !self.shut {

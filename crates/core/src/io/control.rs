@@ -53,11 +53,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
         let (result, spawn, report) = {
             let mut state = lock(&self.state);
             let result = change(&mut state);
+            // Under the lock the guard takes the driver for spawned, so that of two threads one spawns it.
             let spawn = state.guard.wants_driver();
             state.wake();
             (result, spawn, state.guard.report())
         };
         self.about.tell(report);
+        // Unlocked: a runtime that has shut down drops the driver on the spot, and that locks the state.
         if spawn {
             self.about.runtime.spawn(drive(self.clone()));
         }

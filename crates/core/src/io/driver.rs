@@ -147,6 +147,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
 
     /// Does what is due, and says what comes next.
     fn drive(&mut self, cx: &mut Context<'_>) -> Next<T> {
+        // Before the look: what changes once this is unlocked finds the waker.
         self.wakers.park_driver(cx);
         let now = now();
         self.guard.driver_wakes(now);
@@ -167,6 +168,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         if !matches!(next, Next::Wait(_)) {
             self.driver_ends();
         }
+        // Its own wakes are in `next` already.
         if self.guard.take_wakes().handler {
             self.wake_handler();
         }

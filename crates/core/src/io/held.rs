@@ -60,6 +60,7 @@ where
             held.answer(answer).await
         });
         let mut judged = pin!(judged);
+        // Asked at each poll, and parked each time: a close that comes while the judge is at work ends the judgement.
         poll_fn(|cx| match shared.asked_to_close(cx) {
             Some(turned) => Poll::Ready(Err(turned)),
             None => judged.as_mut().poll(cx).map(|done| done.unwrap_or(Err(Turned::Guard(late.clone())))),
@@ -81,6 +82,7 @@ where
 impl<T> Shared<T> {
     fn asked_to_close(&self, cx: &mut Context<'_>) -> Option<Turned> {
         let mut state = lock(&self.state);
+        // The gate stands where the handler will: what the guard wakes the handler for before there is one wakes this.
         state.wakers.park_reader(cx);
         match state.guard.take_requested() {
             Requested::Nothing => None,
@@ -101,6 +103,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Held<T> {
                 Found::Refused(frame) => return Err(Turned::Guard(frame)),
                 Found::Nothing => self.exchange().await?,
             }
+            // One read may hold many pings. While the peer takes no answers, no more of them are looked at.
             if self.outbox.len() > MOST_UNSENT {
                 self.send().await?;
             }

@@ -74,6 +74,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
             if admitted > 0 {
                 return Poll::Ready(Ok(()));
             }
+            // All of it was incomplete, dropped or an answer to a ping. To return nothing would tell the handler that
+            // the stream has ended; so this goes on until the transport has no more, which wakes it then.
             if self.guard.reads() != Reads::Open {
                 self.wakers.park_reader(cx);
                 return Poll::Pending;
@@ -83,6 +85,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
 
     /// Reads behind what waited. Says whether the stream has ended.
     fn poll_more(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>, start: usize) -> Poll<io::Result<bool>> {
+        // A peer that sends on behind its close, to a handler that reads on, is not read for ever.
         if self.guard.has_discarded_more_than(self.bounds.bytes) {
             return Poll::Ready(Ok(true));
         }

@@ -164,7 +164,8 @@ impl<T: AsyncWrite + Unpin> Transport<T> {
             self.moved(cx, flush);
             return polled;
         }
-        // Again, with a waker that remembers that it was woken.
+        // Again, with a waker that remembers that it was woken. Most writes find room at the first poll, and so cost no
+        // allocation; between the two polls room may have come, and then this one is ready.
         let stall = Arc::new(Stall { writer: cx.waker().clone(), flush, room: AtomicBool::new(false) });
         let waker = stall.clone().into();
         let polled = operate(Pin::new(io), &mut Context::from_waker(&waker));

@@ -35,7 +35,9 @@ impl<T: AsyncWrite + Unpin> State<T> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        // hyper takes one slice of a stream at a time.
+        // hyper takes one slice of a stream at a time. Nor do slices go out together where each frame must be seen by
+        // itself: something of the guard's own waits for a boundary, a close frame is being captured, or the handler is
+        // in its last frame.
         let plain = !self.transport.carrier().is_stream()
             && self.guard.outbox.is_empty()
             && !self.guard.is_capturing()
@@ -89,10 +91,12 @@ impl<T: AsyncWrite + Unpin> State<T> {
             ready!(self.poll_outbox(cx))?;
         }
         let last = self.guard.is_last_frame(now);
+        // It would begin another frame. What it waits for is that the connection is taken, for which it is settled now.
         if last && self.guard.outbound_at_boundary() {
             self.wakers.wake_driver();
             return Poll::Pending;
         }
+        // Up to the next boundary, if a frame of the guard's own is to follow there.
         let measure = self.guard.measure(data, last || !self.guard.outbox.is_empty());
         if measure.pass == 0 {
             return Poll::Ready(Ok(self.guard.capture(data, now)));

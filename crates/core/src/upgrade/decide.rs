@@ -83,6 +83,8 @@ where
     let request = Request::from_parts(parts, body);
     match entered {
         Ok(Some((guarded, Admission { policy, verdict }))) => {
+            // Meanwhile `guarded` waits in the future. A client that leaves drops it, which frees what the connection
+            // holds.
             Deciding::of(verdict, inner, request, move |inner, request, verdict| match verdict {
                 Ok(()) => ResponseFuture::guarded(guarded.run(|| inner.call(request)), guarded, policy),
                 Err(refusal) => ResponseFuture::refused(refusal.over(version)),

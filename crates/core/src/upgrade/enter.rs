@@ -58,6 +58,7 @@ pub(super) fn enter_as(parts: &mut Parts, settings: Option<&Settings>) -> Result
         }
         return Ok(Some(Guarded { connection: connection.clone(), inner: None, then: None }));
     }
+    // A request that came over no connection, as in a test by `oneshot`, or whose upgrade somebody outside has taken.
     let Some(real) = parts.extensions.remove::<OnUpgrade>() else {
         return Ok(None);
     };
@@ -94,6 +95,7 @@ fn intercept(parts: &mut Parts, real: OnUpgrade) -> Result<(Connection, Inner), 
     if let Some(subject) = parts.extensions.get::<Subject>() {
         connection.authenticate(subject)?;
     }
+    // In place of the real one, so that whoever takes it, by whatever library, gets the guarded connection.
     parts.extensions.insert(ours);
     parts.extensions.insert(connection.clone());
     Ok((connection, inner))

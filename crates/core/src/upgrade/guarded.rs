@@ -85,6 +85,9 @@ impl Guarded {
             }
             return;
         }
+        // Layers complete from the innermost to the outermost, so each policy goes outside of those before it. The
+        // connection begins in the layer that set it up, which is the last: no frame is read before all policies are
+        // there.
         if let Some(policy) = policy {
             self.connection.control().install_outermost(policy);
         }

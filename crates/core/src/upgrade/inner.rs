@@ -61,6 +61,8 @@ pub(super) fn open(about: Arc<About>, real: OnUpgrade, carrier: Carrier) -> Opti
     let (guarded, connection) = GuardedIo::pending(about.clone(), &Settings::default());
     let exchange = Arc::new(Exchange { upgrade: Mutex::new(Some(real)), released: AtomicBool::new(false) });
     let relay = Relay { exchange: exchange.clone(), shared: guarded.shared(), carrier };
+    // The tunnel is the handler's half from here on: if the inner connection is dropped, because there is no upgrade,
+    // the guard sees its handler leave, and that ends it.
     let tunnel = TokioIo::new(Tunnel { request: REQUEST, tail: [0; 4], live: false, guarded });
     let mut driver = Box::pin(builder().serve_connection(tunnel, relay).with_upgrades());
     if driver.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
@@ -184,6 +186,7 @@ impl AsyncRead for Tunnel {
         if self.live {
             return Pin::new(&mut self.guarded).poll_read(cx, buf);
         }
+        // No waker is kept. What ends this is the response, and the task that writes it reads on behind it.
         if self.request.is_empty() {
             return Poll::Pending;
         }
