@@ -1,4 +1,4 @@
-//! What carries a WebSocket.
+//! Whether a WebSocket has a connection of its own or is a stream of one that others share.
 
 use http::Version;
 

@@ -1,4 +1,4 @@
-//! The clock that connections are judged by.
+//! The clock that connections are judged by: tokio's, which tests can pause.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! `#[close(..)]`, read.
+//! Reads `#[close(..)]`: a code and a reason, or where they come from.
 
 use proc_macro2::{Literal, TokenStream, TokenTree};
 use syn::{Attribute, Error, Ident, LitInt, LitStr, Meta, Path, Result, meta::ParseNestedMeta, spanned::Spanned};

@@ -1,4 +1,4 @@
-//! The implementation, written out.
+//! Writes the implementation of `IntoClose` for a type whose attributes were read.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};

@@ -1,4 +1,4 @@
-//! The service of all layers here.
+//! One service for all layers of this crate: each only makes a policy.
 
 use std::{
     sync::Arc,

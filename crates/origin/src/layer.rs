@@ -1,4 +1,4 @@
-//! The layer and its settings.
+//! The builder: which origins, hosts and requests, checked as they are said.
 
 use std::sync::Arc;
 

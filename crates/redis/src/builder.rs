@@ -1,4 +1,4 @@
-//! How a node is set.
+//! How a node is set, and what is checked before it starts.
 
 use std::{fmt, num::NonZeroUsize, sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! The handle of a node.
+//! The handle of a node, which layers ask for permits and rates.
 
 use std::{fmt, sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What each task runs.
+//! What each task runs: its steps, and why they are more than one call of cargo.
 
 use std::env;
 use std::ffi::OsString;

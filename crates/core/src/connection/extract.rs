@@ -1,4 +1,4 @@
-//! The handle as an extractor.
+//! The handle as an axum extractor, which proves that the connection is guarded.
 
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;

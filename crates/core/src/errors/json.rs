@@ -1,4 +1,4 @@
-//! serde_json.
+//! serde_json: a message that cannot be read, and what of that a client may be told.
 
 use std::error::Error;
 

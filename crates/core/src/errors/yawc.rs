@@ -1,4 +1,4 @@
-//! yawc 0.5.
+//! yawc 0.5: it says itself which of its errors are errors of protocol.
 
 use ::yawc::WebSocketError as Error;
 

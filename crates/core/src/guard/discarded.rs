@@ -1,4 +1,4 @@
-//! What a peer sends that nobody reads any more.
+//! What a peer sends that is not read any more, followed to find its close frame.
 
 use crate::frame::{Decoder, Opcode};
 

@@ -1,4 +1,4 @@
-//! Which policies judge frames.
+//! Which policies judge frames, so that a read does not ask the others.
 
 /// Which policies judge frames, by their places. Those of which it is not known are asked: that is never wrong.
 #[derive(Debug, Clone, Copy, Default)]

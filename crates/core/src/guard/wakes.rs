@@ -1,4 +1,4 @@
-//! Who has to be told.
+//! Who has to be woken: the guard only notes it, because wakers are I/O.
 
 /// Who waits for something that has changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! What becomes of bytes that the handler writes.
+//! What becomes of bytes that the handler writes: measured, counted, and held only where they close.
 
 use super::{Guard, Measure};
 use crate::close::CloseFrame;

@@ -1,4 +1,4 @@
-//! The transport as the handler's library has it.
+//! The handler's half: the I/O object that its WebSocket library reads and writes, and what dropping it means.
 
 use std::{
     io,

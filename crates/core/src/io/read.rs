@@ -1,4 +1,4 @@
-//! What the handler's library reads.
+//! What the handler's library reads: judged in its own buffer, so that most reads copy nothing.
 
 use std::{
     io,

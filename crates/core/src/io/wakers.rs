@@ -1,4 +1,4 @@
-//! Who waits for the connection.
+//! Who waits for the connection: up to three tasks, of which a transport remembers one.
 
 use std::{
     sync::Arc,

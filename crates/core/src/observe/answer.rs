@@ -1,4 +1,4 @@
-//! What the guard does about a violation.
+//! What the guard does about a violation, as a label of metrics.
 
 /// What was done about a violation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The frames of one read, counted.
+//! The frames of one read, counted by kind, so that one decision can be made about all of them.
 
 use crate::frame::{FrameHeader, Opcode};
 

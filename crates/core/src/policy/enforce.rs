@@ -1,4 +1,4 @@
-//! The trait, and what a policy may answer.
+//! The trait that layers implement, and what a policy may answer.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! The future of a layer that refuses.
+//! The future of a layer that refuses without guarding: the response inside, or the refusal.
 
 use std::{
     fmt,

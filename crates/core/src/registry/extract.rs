@@ -1,4 +1,4 @@
-//! The registry as an extractor.
+//! The registry as an axum extractor; where no layer has put one into the request, that is a mistake of wiring.
 
 use axum_core::extract::FromRequestParts;
 use http::request::Parts;

@@ -1,4 +1,4 @@
-//! The future of a layer that guards.
+//! The future of a layer that guards: when the response is there, the handshake is completed or has failed.
 
 use std::{
     future::Future,

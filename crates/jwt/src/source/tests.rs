@@ -1,3 +1,5 @@
+//! Which token of a request is taken, and what is taken out so that nothing inside can log it.
+
 use http::{HeaderValue, Request, Response, Version, header::SEC_WEBSOCKET_PROTOCOL, request::Parts};
 use portcullis_core::handshake::Subprotocol;
 

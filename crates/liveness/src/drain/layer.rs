@@ -1,4 +1,4 @@
-//! Puts a drain around a service.
+//! Puts a drain around a service, and notes that there is something to drain.
 
 use std::sync::Arc;
 

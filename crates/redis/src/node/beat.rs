@@ -1,4 +1,4 @@
-//! The answer to a beat.
+//! What the store answers to a beat: whether the lease stands, who else is alive, and whether data was lost.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A connection to the server.
+//! A connection to the server, made within a time.
 
 use std::time::Duration;
 

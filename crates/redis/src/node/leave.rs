@@ -1,4 +1,4 @@
-//! Leaves the others.
+//! Leaves the others: the lease is given up, and what it held is void at once.
 
 use super::Node;
 use crate::{lock::lock, observe};

@@ -1,4 +1,4 @@
-//! What a node is set to.
+//! What a node is set to, and what becomes of its connections when its lease has run out.
 
 use std::{num::NonZeroUsize, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Gives permits back.
+//! Gives permits back in batches; what cannot be given back now is owed.
 
 use std::sync::Arc;
 

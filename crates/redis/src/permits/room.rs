@@ -1,4 +1,4 @@
-//! The oldest make room, wherever they are.
+//! The oldest make room, on whichever node they are, and are told until they are gone.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

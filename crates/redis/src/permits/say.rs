@@ -1,4 +1,4 @@
-//! Says what this node holds.
+//! Says what this node holds, after the store has lost it or has not heard of it.
 
 use std::{sync::Arc, time::Duration};
 

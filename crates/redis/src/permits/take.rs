@@ -1,4 +1,4 @@
-//! Takes permits.
+//! Takes a permit of each key or none, one key after the other.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! All permits of a layer.
+//! All permits of a layer: one total, and shards that keys are spread over by a hash with a secret.
 
 use std::{fmt, sync::PoisonError};
 
