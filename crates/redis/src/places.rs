@@ -104,10 +104,10 @@ pub(crate) async fn give_back(node: &Node, asker: &Asker) -> Result<(), Lost> {
         let Ok(_asking) = pool.asking.try_lock() else { continue };
         let spare = lock(&pool.state).shrink(pool.block(asker));
         if spare > 0 {
-            lock(&pool.state).doubt = 2;
+            let doubt = lock(&pool.state).doubtful();
             let call = pool.call(node, asker, format!("-{spare}"), &[]);
             let _: Vec<i64> = node.tell(asker, async |mut connection| call.run(&mut connection).await).await?;
-            lock(&pool.state).doubt = 0;
+            lock(&pool.state).doubt = doubt;
         }
     }
     lock(&node.pools).retain(|_, pool| Arc::strong_count(pool) > 1 || !lock(&pool.state).is_void());
@@ -128,7 +128,7 @@ impl Pool {
     /// Asks for a block, and once more where incarnations that are over have places.
     async fn grow(&self, node: &Node, asker: &Asker, by: Deadline) -> Result<(), Lost> {
         let want = self.block(asker).max(1);
-        lock(&self.state).doubt = 2;
+        let doubt = lock(&self.state).doubtful();
         let mut over = Vec::new();
         loop {
             let call = self.call(node, asker, want.to_string(), &over);
@@ -139,7 +139,7 @@ impl Pool {
             if granted > 0 || over.is_empty() || !again {
                 let mut state = lock(&self.state);
                 state.granted += usize::try_from(granted).unwrap_or(usize::MAX);
-                state.doubt = 0;
+                state.doubt = doubt;
                 return Ok(());
             }
         }
@@ -160,6 +160,12 @@ impl Allotment {
         let free = self.used < self.granted;
         self.used += usize::from(free);
         free
+    }
+
+    /// The store is asked: as long as there is no answer, it may have granted what is not known here. Returns what was in
+    /// doubt before, which an answer does not settle.
+    fn doubtful(&mut self) -> u8 {
+        std::mem::replace(&mut self.doubt, 2)
     }
 
     fn keep(&mut self) {

@@ -99,8 +99,8 @@ impl Everywhere {
 
     /// Asks for a permit of one more key, from a task: the one who knows of it is locked. Until the answer is there, the
     /// connection counts on this node.
-    pub(super) fn join(self: &Arc<Self>, key: &Key, limit: Limit, report_only: bool) {
-        let (this, wanted) = (self.clone(), vec![self.one(key, limit)]);
+    pub(super) fn join(self: &Arc<Self>, connection: &Connection, key: &Key, limit: Limit, report_only: bool) {
+        let (this, connection, wanted) = (self.clone(), connection.clone(), vec![self.one(key, limit)]);
         self.runtime.spawn(async move {
             let by = Deadline::within(this.store.patience());
             let frame = match this.store.take(wanted.clone(), by, this.on_gone()).await {
@@ -116,8 +116,7 @@ impl Everywhere {
                 }
                 Err(_) => CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "try again later"),
             };
-            let connection = this.state().connection.clone();
-            if let Some(connection) = connection.filter(|_| !report_only) {
+            if !report_only {
                 connection.close_soon(frame);
             }
         });

@@ -38,7 +38,7 @@ impl Late {
                     evict(evicted);
                 }
                 if let Some((everywhere, key)) = everywhere {
-                    everywhere.join(&key, limit, self.report_only);
+                    everywhere.join(&self.connection, &key, limit, self.report_only);
                 }
                 Action::None
             }

@@ -28,7 +28,13 @@ for at = 5, #ARGV, 2 do
     times[#times + 1] = ''
   else
     local number = tonumber(string.sub(what, 2))
-    if string.sub(what, 1, 1) == 'a' then number = now - number end
+    if what == 'a0' then
+      -- Of two that come within a millisecond, the second is the newer one.
+      local newest = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2]
+      number = math.max(now, tonumber(newest or 0) + 1)
+    elseif string.sub(what, 1, 1) == 'a' then
+      number = now - number
+    end
     redis.call('ZADD', KEYS[1], 'NX', string.format('%.0f', number), member)
     times[#times + 1] = redis.call('ZSCORE', KEYS[1], member)
   end

@@ -41,6 +41,24 @@ async fn the_oldest_is_told_to_close_on_the_other_node() {
     assert_eq!(inside.permits(name).await.len(), 2);
 }
 
+/// Many of them come within a millisecond, and an incarnation that is older is not a permit that is.
+#[tokio::test]
+async fn of_two_that_come_at_once_the_second_is_newer() {
+    let server = Server::start();
+    let nodes = [joined(builder(&server.url())).await, joined(builder(&server.url())).await];
+    let (name, closed) = (nodes[0].name("subject", "alice"), Arc::default());
+    let mut held = vec![admit(&nodes[1], name, 1, &closed, 0).await];
+    for number in 1..200 {
+        held.push(admit(&nodes[number as usize % 2], name, 1, &closed, number).await);
+    }
+    let evicted = |cluster: &Cluster| cluster.health().events.evicted;
+    while evicted(&nodes[0]) + evicted(&nodes[1]) < 199 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!closed.lock().unwrap().contains(&199), "the last is the newest");
+    assert_eq!(Inside(server.inspect().await).permits(name).await.len(), 1);
+}
+
 #[tokio::test]
 async fn a_handshake_that_fails_costs_nobody_its_connection() {
     let server = Server::start();

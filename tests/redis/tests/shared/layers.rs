@@ -93,9 +93,15 @@ async fn connections_of_a_user_are_limited_on_all_nodes_until_they_end() {
 #[tokio::test]
 async fn the_oldest_connection_of_a_user_is_closed_with_1008_on_the_other_node() {
     let server = Server::start();
-    let limit = Limit::new(1).evict_oldest();
-    let layers = nodes(&server).await.map(|node| ConnectionLimitLayer::new().per_subject(limit).shared(&node));
+    let (limit, nodes, mut inside) =
+        (Limit::new(1).evict_oldest(), nodes(&server).await, Inside(server.inspect().await));
+    let name = nodes[0].name("subject", Subject::new("alice").to_bytes());
+    let layers = nodes.map(|node| ConnectionLimitLayer::new().per_subject(limit).shared(&node));
     let mut oldest = connect(&layers[0], "alice").await.unwrap();
+    // The store is told after the client, and counts from then on who is older.
+    while inside.permits(name).await.is_empty() {
+        tokio::task::yield_now().await;
+    }
     for turn in 1..=5 {
         let newest = connect(&layers[turn % 2], "alice").await.unwrap();
         let frame = oldest.closed().await.unwrap();

@@ -118,6 +118,31 @@ async fn a_take_that_is_dropped_leaks_nothing_although_it_is_carried_out() {
 }
 
 #[tokio::test]
+async fn places_that_were_granted_unheard_are_given_back() {
+    let server = Server::start();
+    let proxy = Proxy::to(server.port()).await;
+    let cluster = joined(builder(&proxy.url()).beat(Duration::from_secs(1))).await;
+    let (mut inside, name) = (Inside(server.inspect().await), cluster.name("pool", "global"));
+    let (block, pool) = (12, [Wanted::of_pool(name, 200)]);
+    proxy.set(Mode::Hold);
+    let heard = proxy.heard();
+    {
+        let mut asking = std::pin::pin!(cluster.take(&pool, cluster.deadline(), |_| {}));
+        while proxy.heard() == heard {
+            tokio::select! {
+                _ = &mut asking => panic!("nothing is answered"),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+    }
+    proxy.set(Mode::Pass);
+    let _held = cluster.take(&pool, cluster.deadline(), |_| {}).await.unwrap();
+    let beats = cluster.health().events.beats;
+    until(&cluster, |health| health.events.beats > beats + 2).await;
+    assert_eq!(inside.allotted(name).await, block);
+}
+
+#[tokio::test]
 async fn a_slow_server_is_away_until_it_answers_a_beat_in_time() {
     let server = Server::start();
     let proxy = Proxy::to(server.port()).await;
