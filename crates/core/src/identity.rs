@@ -64,7 +64,7 @@ pub struct OriginChecked;
 pub trait ChecksOrigin {}
 
 /// The authenticated subject. Anybody may construct one: a session cookie, mutual TLS or a login layer can set it, by
-/// [`authenticate`]. A handshake, and its connection, has one: layers that disagree are a wiring mistake.
+/// [`authenticate`]. A request, and its connection, has one: layers that disagree are a wiring mistake.
 ///
 /// A name is unique among those of its issuer only (OpenID Connect Core 1.0, section 5.7). Where there are several
 /// issuers, the subject is both: two subjects of one name and different issuers differ, and no limit, revocation or
@@ -134,10 +134,10 @@ impl fmt::Debug for Subject {
     }
 }
 
-/// A connection, or a handshake, has a subject already, and it is not this one. What was enforced for the first subject
+/// A connection, or a request, has a subject already, and it is not this one. What was enforced for the first subject
 /// would not hold for the second: message rates and connection limits would count two different ones.
 ///
-/// In a handshake two layers disagree, which is a wiring mistake: as a [`Refusal`] this is a 500. A client that signs in
+/// In a request two layers disagree, which is a wiring mistake: as a [`Refusal`] this is a 500. A client that signs in
 /// on a live connection as another subject than in its handshake is closed with 1008.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AnotherSubject;
@@ -158,12 +158,12 @@ impl IntoClose for AnotherSubject {
 
 impl From<AnotherSubject> for Refusal {
     fn from(_: AnotherSubject) -> Self {
-        Self::wiring("two layers authenticate one handshake as different subjects")
+        Self::wiring("two layers authenticate one request as different subjects")
     }
 }
 
-/// Makes the subject of a handshake known to those inside, for a layer that authenticates: as an extension of the request,
-/// from where `upgrade::enter` and `upgrade::call` take it to the connection.
+/// Makes the subject of a request known to those inside, for a layer that authenticates: as an extension of the request,
+/// from where `upgrade::enter` and `upgrade::call` take a handshake's to the connection.
 ///
 /// # Errors
 ///

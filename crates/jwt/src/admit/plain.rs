@@ -9,6 +9,7 @@ use std::{
 use http::{Method, StatusCode, request::Parts};
 use portcullis_core::{
     csrf::NotForged,
+    identity,
     refusal::{Kind, Refusal},
     upgrade,
 };
@@ -98,8 +99,15 @@ where
     if let Err(error) = result.and_then(|verified| session.open(verified)) {
         return refuse(settings, error.refusal(), parts);
     }
-    if let Some(subject) = session.subject() {
-        parts.extensions.insert(subject);
+    // As of a handshake: what counts by subject would count different ones outside and inside.
+    if let Some(subject) = session.subject()
+        && let Err(another) = identity::authenticate(parts, &subject)
+    {
+        let refusal = Refusal::from(another).answering(parts);
+        if !settings.report_only {
+            return Err(refusal);
+        }
+        refusal.report();
     }
     parts.extensions.insert(session);
     Ok(())

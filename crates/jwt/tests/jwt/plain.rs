@@ -317,3 +317,40 @@ async fn a_plain_request_does_not_wait_for_ever() {
     assert_eq!(found(&layer, request(Method::GET.as_str(), &[GOOD])).await, Err("issuer_unavailable"));
     assert_eq!(began.elapsed(), Duration::from_secs(3));
 }
+
+/// Whoever the token names.
+struct Anybody;
+
+impl Verify<u8> for Anybody {
+    fn verify(&self, token: &str) -> Verification<u8> {
+        let mut verified = Verified::new(7);
+        verified.subject = Some(Subject::new(token));
+        Verification::ready(Ok(verified))
+    }
+}
+
+#[tokio::test]
+async fn a_plain_request_has_one_subject_too() {
+    for (outside, report_only, answer) in [
+        (None, false, Ok("bob")),
+        (Some("bob"), false, Ok("bob")),
+        (Some("alice"), false, Err("wiring")),
+        (Some("alice"), true, Ok("alice")),
+    ] {
+        let inner = service_fn(async |request: Request<()>| {
+            let subject = request.extensions().get::<Subject>().unwrap().as_str().to_owned();
+            Ok::<_, Infallible>(Response::new(subject))
+        });
+        let layer = JwtLayer::new(Anybody);
+        let layer = if report_only { layer.report_only() } else { layer };
+        let mut request = request("GET", &[("authorization", "Bearer bob")]);
+        outside.map(|name| request.extensions_mut().insert(Subject::new(name)));
+        let response = layer.layer(inner).oneshot(request).await.unwrap();
+        let said = match response.extensions().get::<Refusal>() {
+            Some(refusal) => Err(refusal.kind().as_str()),
+            None => Ok(response.body().as_str()),
+        };
+        assert_eq!(said, answer, "{outside:?}, report only {report_only}");
+        assert!(!response.headers().contains_key("connection"), "{outside:?}");
+    }
+}
