@@ -12,7 +12,7 @@ use interop::{
     streams::{Stream, Streams, WINDOW},
     wire::put_frame,
 };
-use portcullis_connections::ConnectionLimitLayer;
+use portcullis_connections::{ConnectionLimitLayer, Limit};
 use portcullis_core::{Connections, GuardLayer};
 use portcullis_jwt::{First, JwtLayer, Verifier};
 use portcullis_liveness::{KeepAliveLayer, WriteTimeoutLayer};
@@ -169,6 +169,28 @@ async fn a_stream_whose_window_is_shut_counts_until_it_is_over() {
             assert_eq!((limit.live(), registry.count()), (0, 0), "{over:?}");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_keeps_replaced_streams_open_does_not_fill_the_server() {
+    let (app, _handlers) = feed();
+    let limit = ConnectionLimitLayer::new().global(500).per_key(Limit::new(2).evict_oldest(), |_| Some("alice".into()));
+    let app = app.layer(WriteTimeoutLayer::new(10 * SECOND)).layer(limit.clone());
+    let mut streams = Streams::connect(app, 1).await;
+    let mut opened = Vec::new();
+    let refused = loop {
+        match streams.try_open().await {
+            Ok(stream) => opened.push(stream),
+            Err(status) => break status,
+        }
+        // Until it is replaced, and those before it are told.
+        sleep(30 * SECOND).await;
+    };
+    assert_eq!(refused, 429, "and not 503, which all others would be told, too");
+    assert_eq!(limit.live(), 2 + 32 + 32, "that live, are closing and are aborted");
+    opened.truncate(60);
+    sleep(SECOND).await;
+    let _again = streams.open().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,6 +12,8 @@ pub(super) struct Model {
     taken: Vec<(Key, usize, Option<u32>)>,
     /// In the order in which they were evicted.
     closing: Vec<(Key, usize, u32)>,
+    /// They are not waited for any longer, and have not ended.
+    aborted: Vec<(Key, usize)>,
 }
 
 impl Model {
@@ -63,6 +65,7 @@ impl Model {
         self.held(permit).retain(|(held, _)| held != key);
         self.taken.retain(|(of, holder, _)| of != key || *holder != permit);
         self.closing.retain(|(of, holder, _)| of != key || *holder != permit);
+        self.aborted.retain(|(of, holder)| of != key || *holder != permit);
     }
 
     pub(super) fn end(&mut self, permit: usize) {
@@ -86,7 +89,9 @@ impl Model {
 
     fn has_room(&self, key: &Key, limit: Limit) -> bool {
         let pending = self.count(key, |connection| connection.is_none());
-        self.count(key, |_| true) < limit.most || (limit.evict && limit.most > 0 && pending < limit.most.max(8))
+        let aborted = self.aborted.iter().filter(|(of, _)| of == key).count();
+        let replaces = pending < limit.most.max(8) && aborted < limit.most.max(32);
+        self.count(key, |_| true) < limit.most || (limit.evict && limit.most > 0 && replaces)
     }
 
     fn seat(&mut self, permit: usize, key: &Key, limit: Limit, connection: u32, evicted: &mut Evicted<u32>) {
@@ -108,7 +113,9 @@ impl Model {
         }
         while limit.evict && self.closing.iter().filter(|(of, ..)| of == key).count() > limit.most.max(32) {
             let first = self.closing.iter().position(|(of, ..)| of == key).expect("there are more than 32");
-            evicted.aborted.push(self.closing.remove(first).2);
+            let (key, holder, connection) = self.closing.remove(first);
+            evicted.aborted.push(connection);
+            self.aborted.push((key, holder));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, btree_map::Entry};
 use super::{evicted::Evicted, key::Name, places::Places};
 use crate::limit::Limit;
 
-/// Of one key so many may be closing at once, or as many as may live. Each takes the moment that its handler has for its
+/// Of one key so many may be closing at once, and be aborted and not over yet, or as many as may live. Each takes the moment that its handler has for its
 /// last answers, in which a browser opens all the tabs of its last session: those must read why they were closed.
 const CLOSING: usize = 32;
 
@@ -57,12 +57,14 @@ impl<C> Default for Shard<C> {
 }
 
 impl<C> Shard<C> {
-    /// Where the oldest makes room, newcomers have to wait for their own handshakes only, and where work is limited, for
-    /// the handlers of those that made room before.
+    /// Where the oldest makes room, newcomers have to wait for their own handshakes only; for those that made room before,
+    /// where these do not end though they were aborted, or else the whole server would fill up with them: an HTTP/2
+    /// stream ends when its client likes; and where work is limited, for the handlers of all of them.
     pub(super) fn has_room(&self, name: Name, limit: Limit) -> bool {
         let Some(group) = self.keys.get(&name) else { return limit.most > 0 };
         let replacing = group.pending as usize + if limit.work { group.replaced() } else { 0 };
-        group.taken() < limit.most || (limit.evict && limit.most > 0 && replacing < limit.most.max(PENDING))
+        let replaces = replacing < limit.most.max(PENDING) && (group.aborted as usize) < limit.most.max(CLOSING);
+        group.taken() < limit.most || (limit.evict && limit.most > 0 && replaces)
     }
 
     /// Whether a permit's key has no more than its limit, or the oldest makes room.

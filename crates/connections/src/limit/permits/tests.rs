@@ -66,6 +66,27 @@ fn those_who_close_are_bounded_too() {
 }
 
 #[test]
+fn those_who_are_aborted_and_do_not_end_are_bounded_too() {
+    for most in [1, 2, 40] {
+        let pool = Arc::new(Pool::<usize>::new(None));
+        let few = || vec![(key("alice"), Limit::new(most).evict_oldest())];
+        let begin = || pool.take(few()).map(|(permit, _)| (permit.settle(&0), permit).1);
+        let mut permits: Vec<_> = std::iter::repeat_with(begin).take(1000).map_while(Result::ok).collect();
+        let lingering = most.max(32);
+        assert_eq!(permits.len(), most + 2 * lingering, "that live, are closing and are aborted");
+        assert_eq!(begin().err(), Some(Full::Of(key("alice"))));
+        drop(permits.remove(0));
+        permits.push(begin().expect("one of them has ended"));
+        assert!(begin().is_err());
+        // Those that live make room as ever where they end themselves.
+        drop(permits.pop());
+        permits.push(begin().expect("it is within the limit"));
+        drop(permits);
+        assert_eq!((pool.total(), pool.keys()), (0, 0));
+    }
+}
+
+#[test]
 fn a_limit_that_is_none_is_one() {
     let pool = Arc::new(Pool::<u32>::new(Some(usize::MAX)));
     assert_eq!(pool.take(Vec::new()).unwrap().1, None);
