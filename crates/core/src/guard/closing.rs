@@ -170,6 +170,8 @@ impl Guard {
         self.outbox.put_close(&frame);
         self.closes.by_handler(frame);
         self.end_grace(now);
+        // Its handler may not flush, as a transport that buffers nothing needs none.
+        self.wakes.driver = true;
     }
 
     /// The handler's library ends its side. A close that it did not send is sent for it. Says whether there is still

@@ -14,7 +14,7 @@ use portcullis_core::{
     settings::Settings,
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, duplex},
     time::{sleep, timeout},
 };
 
@@ -146,4 +146,31 @@ async fn a_flush_that_was_given_up_is_not_the_peers_fault_once_there_is_room() {
     sleep(60 * SECOND).await;
     assert_eq!(connection.close_reason(), None);
     io.flush().await.unwrap();
+}
+
+/// Has something due in an hour.
+struct Patient;
+
+impl Policy for Patient {
+    fn deadline(&self, standing: &Standing) -> Option<Instant> {
+        standing.opened.map(|opened| opened + 3600 * SECOND)
+    }
+}
+
+/// The guard holds a handler's close back until it is whole, and may mend it: what a transport would have sent at once
+/// must not wait for a flush.
+#[tokio::test(start_paused = true)]
+async fn a_close_that_its_handler_does_not_flush_is_sent() {
+    for patient in [false, true] {
+        let (mut client, server) = duplex(1024);
+        let policies: Vec<Box<dyn Policy>> = if patient { vec![Box::new(Patient)] } else { Vec::new() };
+        let (mut io, _connection) = GuardedIo::new(server, &Settings::default(), policies);
+        // The task that looks after the deadline sleeps by now.
+        sleep(SECOND).await;
+        io.write_all(b"\x88\x02\x03\xe8").await.unwrap();
+        let mut close = [0; 4];
+        let read = timeout(SECOND, client.read_exact(&mut close)).await;
+        read.unwrap_or_else(|_| panic!("patient: {patient}")).unwrap();
+        assert_eq!(&close, b"\x88\x02\x03\xe8");
+    }
 }
