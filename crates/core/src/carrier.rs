@@ -13,7 +13,8 @@ pub(crate) enum Carrier {
 }
 
 impl Carrier {
-    /// What carries a WebSocket whose handshake came by that version of HTTP.
+    /// What carries a WebSocket whose handshake came by that version of HTTP. There is no better witness: hyper says no
+    /// more of an `OnUpgrade`, and notes the protocol of an extended CONNECT alone, with a feature that brings in h2.
     pub(crate) fn of(version: Version) -> Self {
         if version >= Version::HTTP_2 { Self::Stream } else { Self::Connection }
     }
