@@ -153,41 +153,36 @@ impl Jwks {
     pub(crate) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Found {
         let now = Instant::now();
         let mut state = self.shared.lock();
-        let age = state.keys.as_ref().map(|(_, fetched)| now.saturating_duration_since(*fetched));
-        if age.is_some_and(|age| age >= self.settings.keep_for) {
-            state.keys = None;
-        }
-        let found = state.keys.as_ref().map(|(keys, _)| keys.find(kid, algorithm));
-        match found {
+        let Some((keys, age)) = self.settings.kept(&state, now) else {
+            // Without any key there is more to gain: every second.
+            let interval = self.settings.min_interval.min(Duration::from_secs(1));
+            return match self.refresh(&mut state, now, interval) {
+                Some(fetching) => self.later(fetching, kid, algorithm),
+                None => Found::Now(Err(TokenError::Unavailable)),
+            };
+        };
+        let interval = self.settings.min_interval;
+        match keys.find(kid, algorithm) {
             // A key that is known and used otherwise will not be another one tomorrow.
-            Some(found @ (Ok(_) | Err(NotFound::OtherAlgorithm))) => {
-                if age.is_some_and(|age| age >= self.settings.max_age) {
-                    self.refresh(&mut state, now);
+            found @ (Ok(_) | Err(NotFound::OtherAlgorithm)) => {
+                if age >= self.settings.max_age {
+                    self.refresh(&mut state, now, interval);
                 }
                 Found::Now(found.map_err(TokenError::from))
             }
-            Some(Err(missing @ (NotFound::Unknown | NotFound::Unnamed))) => match self.refresh(&mut state, now) {
+            Err(missing @ (NotFound::Unknown | NotFound::Unnamed)) => match self.refresh(&mut state, now, interval) {
                 Some(fetching) => self.later(fetching, kid, algorithm),
                 None => Found::Now(Err(missing.into())),
-            },
-            None => match self.refresh(&mut state, now) {
-                Some(fetching) => self.later(fetching, kid, algorithm),
-                None => Found::Now(Err(TokenError::Unavailable)),
             },
         }
     }
 
     /// Joins the fetch that is under way, or begins one. `None` if it is too early for another.
-    fn refresh(&self, state: &mut State, now: Instant) -> Option<watch::Receiver<()>> {
+    fn refresh(&self, state: &mut State, now: Instant, interval: Duration) -> Option<watch::Receiver<()>> {
         // A runtime that shuts down drops tasks that never ran: only the sender's end says that a fetch is over.
         if let Some(fetching) = state.fetching.as_ref().filter(|fetching| fetching.has_changed().is_ok()) {
             return Some(fetching.clone());
         }
-        // Without any key there is more to gain: every second.
-        let interval = match state.keys {
-            Some(_) => self.settings.min_interval,
-            None => self.settings.min_interval.min(Duration::from_secs(1)),
-        };
         if state.attempted.is_some_and(|attempted| now.saturating_duration_since(attempted) < interval) {
             return None;
         }
@@ -216,13 +211,24 @@ impl Jwks {
     }
 
     fn later(&self, mut fetching: watch::Receiver<()>, kid: Option<&str>, algorithm: Algorithm) -> Found {
-        let (shared, kid) = (self.shared.clone(), kid.map(str::to_owned));
+        let (Self { settings, shared }, kid) = (self.clone(), kid.map(str::to_owned));
         Found::Later(Box::pin(async move {
             // Its sender is dropped when it has ended.
             let _ended = fetching.changed().await;
-            let keys = shared.lock().keys.as_ref().map(|(keys, _)| keys.clone());
-            Ok(keys.ok_or(TokenError::Unavailable)?.find(kid.as_deref(), algorithm)?)
+            let kept = settings.kept(&shared.lock(), Instant::now());
+            let (keys, _) = kept.ok_or(TokenError::Unavailable)?;
+            Ok(keys.find(kid.as_deref(), algorithm)?)
         }))
+    }
+}
+
+impl Settings {
+    /// The keys and their age, unless they are too old. Of another clone, which keeps them for longer, they may not be: and so
+    /// they stay.
+    fn kept(&self, state: &State, now: Instant) -> Option<(Arc<Named>, Duration)> {
+        let (keys, fetched) = state.keys.as_ref()?;
+        let age = now.saturating_duration_since(*fetched);
+        (age < self.keep_for).then(|| (keys.clone(), age))
     }
 }
 

@@ -221,6 +221,26 @@ async fn keys_that_cannot_be_fetched_anew_are_dropped_when_they_are_too_old() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_clone_that_keeps_keys_for_less_time_drops_nobody_elses() {
+    let issuer = Issuer::default();
+    issuer.publish(&[jwk("a", Algorithm::ES256)]);
+    let jwks = Jwks::new(issuer.clone());
+    let (strict, patient) = (verifier(jwks.clone().keep_for(Duration::from_secs(60))), verifier(jwks));
+    let token = token("a", Algorithm::ES256);
+    verify(&strict, &token).await.unwrap();
+    issuer.answers(Answer::Down);
+    pass(Duration::from_secs(61)).await;
+    for _ in 0..2 {
+        assert_eq!(verify(&strict, &token).await.err(), Some(TokenError::Unavailable));
+        verify(&patient, &token).await.unwrap();
+    }
+    assert_eq!(issuer.fetches(), 2);
+    issuer.publish(&[jwk("a", Algorithm::ES256)]);
+    pass(Duration::from_secs(1)).await;
+    verify(&strict, &token).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn keys_of_one_name_are_told_apart_by_their_algorithms() {
     let issuer = Issuer::default();
     let rs256 = jwk("a", Algorithm::RS256);
