@@ -28,6 +28,7 @@ fn layer() -> OriginLayer {
 const COOKIE: (&str, &str) = ("cookie", "session=alice");
 const LISTED: (&str, &str) = ("origin", "https://app.example");
 const EVIL: (&str, &str) = ("origin", "https://evil.example");
+const FILE: (&str, &str) = ("origin", "file://");
 const NULL: (&str, &str) = ("origin", "null");
 
 fn site(site: &'static str) -> (&'static str, &'static str) {
@@ -86,6 +87,9 @@ async fn settings_for_handshakes_hold_for_plain_requests() {
         (listed().allow_absent(), &[site("cross-site"), COOKIE], Err("absent_origin")),
         (listed().deny_absent(), &[], Err("absent_origin")),
         (listed().allow_null(), &[NULL, COOKIE], Ok(true)),
+        (listed().allow_null(), &[FILE, COOKIE], Err("file_origin")),
+        (listed().allow_file(), &[FILE, COOKIE], Ok(true)),
+        (listed().allow_file(), &[NULL, COOKIE], Err("null_origin")),
         (OriginLayer::same_origin(), &[("origin", "https://api.example"), COOKIE], Ok(true)),
         (OriginLayer::same_origin().scheme("https").unwrap(), &[("origin", "http://api.example")], Err(NOT_ALLOWED)),
         (OriginLayer::same_origin(), &[LISTED], Err(NOT_ALLOWED)),
@@ -99,6 +103,25 @@ async fn settings_for_handshakes_hold_for_plain_requests() {
 }
 
 const NOT_ALLOWED: &str = "origin_not_allowed";
+
+#[tokio::test]
+async fn where_any_page_may_send_anything_nothing_is_proven() {
+    let any = OriginLayer::danger_any().plain_requests();
+    for (headers, answer) in [
+        (&[EVIL, COOKIE][..], Ok(false)),
+        (&[EVIL, site("cross-site"), COOKIE], Ok(false)),
+        (&[NULL, COOKIE], Ok(false)),
+        (&[FILE, COOKIE], Ok(false)),
+        (&[("origin", "https://api.example"), COOKIE], Ok(false)),
+        (&[site("same-origin"), COOKIE], Ok(false)),
+        (&[], Ok(false)),
+        (&[COOKIE], Err("absent_origin")),
+        (&[EVIL, EVIL], Err("repeated_origin")),
+        (&[("origin", "https://a/b")], Err("invalid_origin")),
+    ] {
+        assert_eq!(ask(&any, "POST", headers).await, answer, "{headers:?}");
+    }
+}
 
 #[tokio::test]
 async fn on_report_only_and_without_the_setting_nothing_is_refused_and_nothing_proven() {
