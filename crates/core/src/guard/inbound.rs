@@ -104,10 +104,7 @@ impl Guard {
             }
             match self.unit(&stream, data, at, &mut violations) {
                 Unit::End | Unit::Incomplete => break Then::Continue,
-                Unit::Violation(frame) => {
-                    self.notes.violated(FRAMING, Answer::Close);
-                    break Then::Close(frame);
-                }
+                Unit::Violation(frame) => break Then::Close(frame),
                 Unit::Close(end, result) => {
                     at = end;
                     break Then::PeerClosed(result);
@@ -132,6 +129,10 @@ impl Guard {
             }
         }
         self.stream = stream;
+        if matches!(then, Then::Close(_)) {
+            // Not before: a walk would come upon the broken rule again.
+            self.notes.violated(FRAMING, Answer::Close);
+        }
         if batch.messages.frames > 0 || batch.continuations.frames > 0 {
             self.data_came(batch.messages.frames > 0, now);
         }

@@ -152,3 +152,25 @@ fn a_verdict_that_is_late_comes_at_the_second_look_and_not_before() {
         }
     }
 }
+
+#[cfg(any(feature = "metrics", feature = "tracing"))]
+#[test]
+fn a_broken_rule_is_noted_once_however_the_frames_before_it_are_judged() {
+    /// Is asked about frames one by one, and lets all of them pass.
+    struct OneByOne;
+
+    impl Policy for OneByOne {}
+
+    for policies in 0..3 {
+        let (mut guard, now) = open();
+        for _ in 0..policies {
+            guard.install(Box::new(OneByOne), || now);
+        }
+        let mut bytes = Vec::new();
+        put_frame(&mut bytes, 0x81, b"q", Some([1, 2, 3, 4]));
+        bytes.extend(b"\x81\x01x");
+        guard.read(&mut bytes, || now);
+        let report = format!("{:?}", guard.report());
+        assert!(report.contains(r#"violations: [(("framing", "close"), 1)]"#), "{policies} policies: {report}");
+    }
+}
