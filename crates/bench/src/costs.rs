@@ -1,5 +1,5 @@
-//! What each layer adds, alone: instructions of a message, and memory of a connection. What all of them do to a handshake
-//! and to a ping.
+//! What each layer adds, alone: instructions of a message, and memory of a connection. What all of them do to a
+//! handshake and to a ping.
 
 use std::{io, thread};
 

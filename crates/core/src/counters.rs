@@ -13,6 +13,7 @@ pub struct Counters {
     pub bytes_out: u64,
     /// Messages and control frames that a policy dropped.
     pub dropped: u64,
-    /// Frames that broke a framing rule and were passed on, in [`Framing::ReportOnly`](crate::settings::Framing::ReportOnly).
+    /// Frames that broke a framing rule and were passed on, in
+    /// [`Framing::ReportOnly`](crate::settings::Framing::ReportOnly).
     pub violations: u64,
 }

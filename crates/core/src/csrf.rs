@@ -16,15 +16,15 @@ pub const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotForged(());
 
-/// Whether a method changes nothing (RFC 9110, section 9.2.1): `GET`, `HEAD` or `OPTIONS`. `TRACE` is not among them: it
-/// echoes what a browser keeps from scripts.
+/// Whether a method changes nothing (RFC 9110, section 9.2.1): `GET`, `HEAD` or `OPTIONS`. `TRACE` is not among them:
+/// it echoes what a browser keeps from scripts.
 pub fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 /// Judges a request that is not a handshake. One of a [safe](is_safe) method passes, without a proof. So does any that
-/// the browser says comes from the same origin, or from the user, with a proof. Of others, those without `Sec-Fetch-Site`
-/// included, `origin` judges by the `Origin` header.
+/// the browser says comes from the same origin, or from the user, with a proof. Of others, those without
+/// `Sec-Fetch-Site` included, `origin` judges by the `Origin` header.
 ///
 /// ```
 /// use http::{Request, StatusCode};

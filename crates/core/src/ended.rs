@@ -30,8 +30,8 @@ impl EndedBy {
 
 /// How a connection ended.
 ///
-/// A client that is lost is [`EndedBy::Transport`] and has no `frame`, whatever was sent to it: a count of codes by `frame`
-/// does not take it for a client that has closed.
+/// A client that is lost is [`EndedBy::Transport`] and has no `frame`, whatever was sent to it: a count of codes by
+/// `frame` does not take it for a client that has closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ended {

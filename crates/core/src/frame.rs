@@ -214,8 +214,9 @@ pub fn apply_mask(payload: &mut [u8], mask: [u8; 4]) {
     }
 }
 
-/// Writes a frame of any kind and length, legal or not. `first` is its first byte: FIN, the reserved bits and the opcode.
-/// The payload is masked with `mask`, as a client must, or sent as it is, as a server must (RFC 6455, section 5.1).
+/// Writes a frame of any kind and length, legal or not. `first` is its first byte: FIN, the reserved bits and the
+/// opcode. The payload is masked with `mask`, as a client must, or sent as it is, as a server must (RFC 6455, section
+/// 5.1).
 ///
 /// ```
 /// use portcullis_core::frame::{FrameHeader, Opcode, put_frame};

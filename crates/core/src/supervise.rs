@@ -20,8 +20,9 @@ impl Connection {
     /// the error's close frame for `Err`, 1011 for a panic. What axum's `on_upgrade` wants is what this returns.
     ///
     /// A close of the peer's is answered, whatever the result. An error that is the application's own fault
-    /// ([`IntoClose::internal`]) is logged with its sources, with feature `tracing`. The handler runs in the span that is
-    /// current where this is called, which is the connection's or one inside of it, and else in the connection's. A handler that is cancelled closes without saying why.
+    /// ([`IntoClose::internal`]) is logged with its sources, with feature `tracing`. The handler runs in the span that
+    /// is current where this is called, which is the connection's or one inside of it, and else in the connection's. A
+    /// handler that is cancelled closes without saying why.
     ///
     /// ```
     /// use portcullis_core::{CloseCode, Connection};

@@ -40,11 +40,11 @@ where
     }
 }
 
-/// Refused with a 500 where no `JwtLayer` of these claims stands outside, and with a 400 where that layer is for handshakes
-/// alone, and a request is not one.
+/// Refused with a 500 where no `JwtLayer` of these claims stands outside, and with a 400 where that layer is for
+/// handshakes alone, and a request is not one.
 ///
-/// What a cookie has authenticated for reading alone is refused with a 403 where something inside of the layer has changed
-/// the method to another than `GET` and `HEAD`.
+/// What a cookie has authenticated for reading alone is refused with a 403 where something inside of the layer has
+/// changed the method to another than `GET` and `HEAD`.
 impl<S, T> FromRequestParts<S> for Session<T>
 where
     S: Sync,

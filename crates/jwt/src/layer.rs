@@ -14,8 +14,8 @@ use crate::{
 /// which are not handshakes. The crate's page has the rules.
 ///
 /// The order of settings does not matter. Of one that is set twice the last stands, but for sources and
-/// [`authorize`](Self::authorize), which add up. Where a request has tokens of several sources, what a client has to say
-/// decides before what a browser says by itself: `Authorization`, then subprotocols, the query, and cookies. Of two
+/// [`authorize`](Self::authorize), which add up. Where a request has tokens of several sources, what a client has to
+/// say decides before what a browser says by itself: `Authorization`, then subprotocols, the query, and cookies. Of two
 /// cookies, or two parameters, that is the one that was named first.
 ///
 /// # Panics
@@ -80,8 +80,8 @@ impl<T> JwtLayer<T> {
     }
 
     /// Accepts the token of a [`query`](Self::query) on plain requests, too: for clients that can send no header there
-    /// either, such as an `EventSource`. A link holds such a token: it is in histories and logs, and whoever follows the
-    /// link is whom the token names.
+    /// either, such as an `EventSource`. A link holds such a token: it is in histories and logs, and whoever follows
+    /// the link is whom the token names.
     #[track_caller]
     pub fn query_on_plain_requests(self) -> Self {
         let at = Location::caller();
@@ -113,9 +113,10 @@ impl<T> JwtLayer<T> {
 
     /// Takes the token from the first message, where the handshake has none.
     ///
-    /// Plain requests have no first message. Where they are authenticated, a handshake that its handler does not upgrade
-    /// is not let in unauthenticated either: it must be a `GET`, or a `CONNECT` over HTTP/2, its connection must be one
-    /// that can be upgraded, and an answer of the handler's that is neither an upgrade nor an error becomes a 401.
+    /// Plain requests have no first message. Where they are authenticated, a handshake that its handler does not
+    /// upgrade is not let in unauthenticated either: it must be a `GET`, or a `CONNECT` over HTTP/2, its connection
+    /// must be one that can be upgraded, and an answer of the handler's that is neither an upgrade nor an error becomes
+    /// a 401.
     #[track_caller]
     pub fn first_message(self, first: First) -> Self {
         let at = Location::caller();
@@ -125,8 +126,8 @@ impl<T> JwtLayer<T> {
         })
     }
 
-    /// Lets plain requests pass, which are not handshakes, without a look at their tokens. There is no [`Session`] of them,
-    /// and whatever else the router serves is as open as if this layer were not there.
+    /// Lets plain requests pass, which are not handshakes, without a look at their tokens. There is no [`Session`] of
+    /// them, and whatever else the router serves is as open as if this layer were not there.
     ///
     /// ```
     /// # use portcullis_jwt::{JwtLayer, TokenError, Verification, Verified, Verify};
@@ -201,9 +202,9 @@ impl<T> JwtLayer<T> {
         self.set(|settings| settings.grace = grace)
     }
 
-    /// How long a verification may take that has to wait, for keys or for the issuer's word. 10 s by default. Of one that
-    /// takes longer, the handshake is refused with 503, a connection that has sent its token with the first message is
-    /// closed with 1013, and [`Session::renew`](crate::Session::renew) fails with
+    /// How long a verification may take that has to wait, for keys or for the issuer's word. 10 s by default. Of one
+    /// that takes longer, the handshake is refused with 503, a connection that has sent its token with the first
+    /// message is closed with 1013, and [`Session::renew`](crate::Session::renew) fails with
     /// [`TokenError::Unavailable`](crate::TokenError::Unavailable).
     ///
     /// # Panics

@@ -5,10 +5,11 @@
 //! tokens travel in cookies, which it sends for any page, and in queries, which every log on the way keeps.
 //!
 //! - [`JwtLayer`] takes the token from where it is told: `Authorization: Bearer`, a cookie, a parameter of the query, a
-//!   subprotocol, or the first message. Of several the one that a client had to put there decides (see [`JwtLayer`]); a bad
-//!   token there is not mended by a good one elsewhere. Tokens in queries and subprotocols are taken out of the request, so
-//!   that they are neither seen nor logged inside. The headers `Authorization` and `Cookie` stay, marked sensitive, for
-//!   gateways that pass them on; [`JwtLayer::remove_credentials`] takes the credentials out of these, too.
+//!   subprotocol, or the first message. Of several the one that a client had to put there decides (see [`JwtLayer`]); a
+//!   bad token there is not mended by a good one elsewhere. Tokens in queries and subprotocols are taken out of the
+//!   request, so that they are neither seen nor logged inside. The headers `Authorization` and `Cookie` stay, marked
+//!   sensitive, for gateways that pass them on; [`JwtLayer::remove_credentials`] takes the credentials out of these,
+//!   too.
 //! - [`Verifier`] verifies it: keys of one's own, or those that an issuer publishes. Implement [`Verify`] for tokens
 //!   that only their issuer can read. [`Verifiers`] verifies those of several issuers. The module `recipes` (feature
 //!   `https`) has those of Keycloak, Auth0, Microsoft Entra ID and Google.
@@ -17,8 +18,8 @@
 //! - [`Revocations`] takes tokens back, and closes the connections that live on them.
 //! - A handshake has one subject. A layer that authenticates it as another than one outside has, be it a second
 //!   [`JwtLayer`] or a login of the application's own that sets
-//!   [`Subject`](portcullis_core::identity::Subject), is a wiring mistake: 500, and a sentence in the log. A first message
-//!   with a token of another subject than the handshake's closes with 1008.
+//!   [`Subject`](portcullis_core::identity::Subject), is a wiring mistake: 500, and a sentence in the log. A first
+//!   message with a token of another subject than the handshake's closes with 1008.
 //! - Plain requests, which are not handshakes, are authenticated, too: see below.
 //! - Every way to fail is told apart, in the status, in `WWW-Authenticate` and in the close frame: see [`TokenError`].
 //!
@@ -26,9 +27,9 @@
 //!
 //! # Defaults
 //!
-//! The token comes as `Authorization: Bearer`, and stays there, marked sensitive; there is no grace after `exp` beyond the
-//! verifier's leeway of 30 s; `exp`, `iss` and `aud` are required; a token has at most 8 KiB; its verification may take
-//! 10 s. Plain requests need a token, too.
+//! The token comes as `Authorization: Bearer`, and stays there, marked sensitive; there is no grace after `exp` beyond
+//! the verifier's leeway of 30 s; `exp`, `iss` and `aud` are required; a token has at most 8 KiB; its verification may
+//! take 10 s. Plain requests need a token, too.
 #![cfg_attr(feature = "rust_crypto", doc = include_str!("../docs/example.md"))]
 #![doc = include_str!("../docs/plain.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -188,10 +188,10 @@ impl Revocations {
     /// Revokes every token of a subject that was issued up to now. Returns how many live sessions that closes: all that
     /// the subject has.
     ///
-    /// Now is the time by this machine's clock. A token says when it was issued by its issuer's, and where that is ahead,
-    /// a token of the last moments may open new connections even so. A verifier's leeway is not added: it would revoke
-    /// the token of a user who changes a password and signs in again. Where the issuer says when it has revoked, as in
-    /// an event, give that time to [`revoke_subject_issued_before`](Self::revoke_subject_issued_before).
+    /// Now is the time by this machine's clock. A token says when it was issued by its issuer's, and where that is
+    /// ahead, a token of the last moments may open new connections even so. A verifier's leeway is not added: it would
+    /// revoke the token of a user who changes a password and signs in again. Where the issuer says when it has revoked,
+    /// as in an event, give that time to [`revoke_subject_issued_before`](Self::revoke_subject_issued_before).
     pub fn revoke_subject(&self, subject: &Subject) -> usize {
         let now = SystemTime::now();
         // A token says whole seconds: what was issued in this one goes too.

@@ -28,8 +28,8 @@ const MOST_BLIND: Duration = Duration::from_secs(60);
 ///
 /// Where the token comes with the first message, and for anonymous clients, there are no claims at first.
 ///
-/// The session of a plain request, which is not a handshake, has no live connection. It says what was true as the request
-/// came, and [`revoked`](Self::revoked) what is true now; nothing ends the request or its answer at
+/// The session of a plain request, which is not a handshake, has no live connection. It says what was true as the
+/// request came, and [`revoked`](Self::revoked) what is true now; nothing ends the request or its answer at
 /// [`expires_at`](Self::expires_at) or when it is revoked, so let a long answer, such as a stream of events, ask.
 pub struct Session<T>(pub(crate) Arc<Live<T>>);
 
@@ -137,14 +137,14 @@ impl<T: Send + Sync + 'static> Session<T> {
         self.0.token().as_ref().and_then(|held| held.subject.clone())
     }
 
-    /// When the session ends, the verifier's leeway included; `None` if it does not. The connection is closed then, with
-    /// [`grace`](crate::JwtLayer::grace); the answer to a plain request goes on.
+    /// When the session ends, the verifier's leeway included; `None` if it does not. The connection is closed then,
+    /// with [`grace`](crate::JwtLayer::grace); the answer to a plain request goes on.
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.0.token().as_ref().and_then(|held| held.expires_at)
     }
 
-    /// Whether its token, or its subject, was revoked. The connection is being closed then; the answer to a plain request
-    /// goes on.
+    /// Whether its token, or its subject, was revoked. The connection is being closed then; the answer to a plain
+    /// request goes on.
     pub fn revoked(&self) -> bool {
         match &self.0.revoked {
             Revoked::Told(revocable) => revocable.is_revoked(),

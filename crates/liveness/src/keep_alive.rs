@@ -28,8 +28,8 @@ use crate::{
 /// - The round trip of the last ping is [`Connection::round_trip`](portcullis_core::Connection::round_trip).
 ///
 /// **What this does not do**: notice a peer that answers pings and does not read; see
-/// [`WriteTimeoutLayer`](crate::WriteTimeoutLayer). Nor know how much a ping has to wait for: behind megabytes that a slow
-/// link takes longer for than the timeout, a peer that only reads is closed.
+/// [`WriteTimeoutLayer`](crate::WriteTimeoutLayer). Nor know how much a ping has to wait for: behind megabytes that a
+/// slow link takes longer for than the timeout, a peer that only reads is closed.
 ///
 /// Plain requests, which are not handshakes, pass.
 ///
@@ -76,8 +76,8 @@ impl KeepAliveLayer {
         Self { interval, ..self }
     }
 
-    /// How long the peer may take to show a sign of life after a ping. 20 s unless told otherwise. It may be longer than
-    /// the interval: the next ping waits until the last one was judged.
+    /// How long the peer may take to show a sign of life after a ping. 20 s unless told otherwise. It may be longer
+    /// than the interval: the next ping waits until the last one was judged.
     ///
     /// # Panics
     ///

@@ -19,8 +19,8 @@
 //!
 //! A server's kernel holds a small answer back while an earlier one is unacknowledged (Nagle's algorithm), and the
 //! client's kernel takes 40 ms to acknowledge: set `TCP_NODELAY` on every listener that serves WebSockets. No layer can
-//! do it, for the socket is the server's. With axum: `axum::serve(listener.tap_io(|io| drop(io.set_nodelay(true))), app)`
-//! (`tap_io` is a method of `axum::serve::ListenerExt`); with hyper: `stream.set_nodelay(true)?` behind `accept`.
+//! do it, for the socket is the server's. With axum: `axum::serve(listener.tap_io(|io| drop(io.set_nodelay(true))),
+//! app)` (`tap_io` is a method of `axum::serve::ListenerExt`); with hyper: `stream.set_nodelay(true)?` behind `accept`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

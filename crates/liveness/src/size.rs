@@ -19,9 +19,9 @@ use crate::{
 
 /// Bounds a message: its bytes, its fragments, and the time from its first byte to its last.
 ///
-/// Fourteen bytes can declare a message of an exabyte, for which a library may make room. What cannot be declared can be
-/// sent in fragments: each is small, and the library collects them all. A message that is sent a byte a minute holds its
-/// memory for a day.
+/// Fourteen bytes can declare a message of an exabyte, for which a library may make room. What cannot be declared can
+/// be sent in fragments: each is small, and the library collects them all. A message that is sent a byte a minute holds
+/// its memory for a day.
 ///
 /// - A frame's length is judged by its header, before any of it is delivered; fragments are added up.
 /// - A started message must be finished in time. A handler that has not read what waits is not the peer's fault.

@@ -24,10 +24,10 @@ use crate::{
 ///   each part that is taken, and ends when there is room again, even if nobody uses it.
 /// - A close frame is tried, for as long as a closing handshake may take, and the connection dropped then. Where the
 ///   handler was stopped in the middle of a frame there is no place for one, and the connection just ends.
-/// - Over HTTP/2 the handler is freed as well, but the stream lasts for as long as its client likes: hyper keeps what was
-///   handed to it, 64 KiB at most, until the peer's flow-control windows take it, and has no call that resets the stream
-///   meanwhile. Until then, or until the client resets the stream or its connection ends, the WebSocket has not ended: it
-///   holds its permits and its place in the registry, so that connection limits count it.
+/// - Over HTTP/2 the handler is freed as well, but the stream lasts for as long as its client likes: hyper keeps what
+///   was handed to it, 64 KiB at most, until the peer's flow-control windows take it, and has no call that resets the
+///   stream meanwhile. Until then, or until the client resets the stream or its connection ends, the WebSocket has not
+///   ended: it holds its permits and its place in the registry, so that connection limits count it.
 ///
 /// **What this does not do**: bound how slowly a peer may read, nor what a library buffers for it: give tungstenite a
 /// `max_write_buffer_size`.

@@ -111,8 +111,8 @@ impl OriginLayer {
         self.set(|policy| policy.file = true)
     }
 
-    /// Allows handshakes without an origin, with cookies too. [`deny_absent`](Self::deny_absent) takes precedence, whatever
-    /// the order of calls.
+    /// Allows handshakes without an origin, with cookies too. [`deny_absent`](Self::deny_absent) takes precedence,
+    /// whatever the order of calls.
     pub fn allow_absent(self) -> Self {
         self.set(|policy| policy.allow_absent = true)
     }
@@ -122,8 +122,8 @@ impl OriginLayer {
         self.set(|policy| policy.deny_absent = true)
     }
 
-    /// Allows only these hosts, as `host` (with any port) or `host:port`: against DNS rebinding. With an empty list nobody
-    /// is admitted. Hosts of several calls add up.
+    /// Allows only these hosts, as `host` (with any port) or `host:port`: against DNS rebinding. With an empty list
+    /// nobody is admitted. Hosts of several calls add up.
     ///
     /// # Errors
     ///
@@ -140,12 +140,12 @@ impl OriginLayer {
         self.set(|policy| policy.closures.push(Arc::new(allow)))
     }
 
-    /// Judges plain requests, too: those of a method that may change something, which any page can make a browser send with
-    /// its user's cookies (cross-site request forgery). What is allowed is said on the crate's page; `null`, absent origins
-    /// and [`hosts`](Self::hosts) are treated as for handshakes. More are refused with 403.
+    /// Judges plain requests, too: those of a method that may change something, which any page can make a browser send
+    /// with its user's cookies (cross-site request forgery). What is allowed is said on the crate's page; `null`,
+    /// absent origins and [`hosts`](Self::hosts) are treated as for handshakes. More are refused with 403.
     ///
-    /// `GET`, `HEAD` and `OPTIONS` pass, but for their hosts: let no handler change anything by them. The refusals here are
-    /// not CORS: a page of another origin needs the answers of a CORS layer outside, and its origin in this list.
+    /// `GET`, `HEAD` and `OPTIONS` pass, but for their hosts: let no handler change anything by them. The refusals here
+    /// are not CORS: a page of another origin needs the answers of a CORS layer outside, and its origin in this list.
     ///
     /// Without this, a `JwtLayer` inside accepts cookies of `GET`, `HEAD` and handshakes alone.
     ///

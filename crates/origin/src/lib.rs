@@ -7,14 +7,15 @@
 //!   falls under a listed `https://*.example.com` (one or more whole labels, the apex not included), or, with
 //!   [`OriginLayer::same_origin`], if it is the server's own.
 //! - Default ports are folded: browsers never send them, other clients do.
-//! - `null`, which any sandboxed frame can send, is refused unless [`allow_null`](OriginLayer::allow_null) names it, and
-//!   so is `file://` unless [`allow_file`](OriginLayer::allow_file) does.
+//! - `null`, which any sandboxed frame can send, is refused unless [`allow_null`](OriginLayer::allow_null) names it,
+//!   and so is `file://` unless [`allow_file`](OriginLayer::allow_file) does.
 //! - A handshake without `Origin` comes from no browser. It is allowed unless it carries cookies, or says that it is
 //!   cross-site.
-//! - Plain requests, which are not handshakes, pass, unless [`plain_requests`](OriginLayer::plain_requests) is said. Then
-//!   those of a method that may change something (any but `GET`, `HEAD` and `OPTIONS`) are judged, too: they are allowed
-//!   if the browser says with `Sec-Fetch-Site` that they come from this very origin, or from the user, if their `Origin`
-//!   is the server's own, or if it is allowed for handshakes. A layer inside learns that it may trust the request's cookies.
+//! - Plain requests, which are not handshakes, pass, unless [`plain_requests`](OriginLayer::plain_requests) is said.
+//!   Then those of a method that may change something (any but `GET`, `HEAD` and `OPTIONS`) are judged, too: they are
+//!   allowed if the browser says with `Sec-Fetch-Site` that they come from this very origin, or from the user, if their
+//!   `Origin` is the server's own, or if it is allowed for handshakes. A layer inside learns that it may trust the
+//!   request's cookies.
 //!
 //! **What this does not do**: authenticate. A client that is not a browser sends any origin it likes. Nor does same
 //! origin stop DNS rebinding, where origin and host are both the attacker's name: that is what

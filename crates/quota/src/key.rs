@@ -64,8 +64,8 @@ impl Secret {
         Key::new(self.hashes(value))
     }
 
-    /// The key of a client address. Its groups are its /48 and its /32, of an IPv4 address its /24 and its /16: keys that
-    /// somebody has many of belong to few of them.
+    /// The key of a client address. Its groups are its /48 and its /32, of an IPv4 address its /24 and its /16: keys
+    /// that somebody has many of belong to few of them.
     pub fn address(&self, address: IpAddr) -> Key {
         let group = |level: usize| {
             let [a, b, c, d, ..] =

@@ -1,7 +1,7 @@
 //! What layers that count have in common: the arithmetic of quotas, and states of keys that are bounded.
 //!
-//! Time and amounts are arguments; there is no clock and no thread. A [`Meter`] is a quota as intervals of time: GCRA, as
-//! governor has it, whose `Quota` it is made of. A [`Table`] holds a state for each of many keys.
+//! Time and amounts are arguments; there is no clock and no thread. A [`Meter`] is a quota as intervals of time: GCRA,
+//! as governor has it, whose `Quota` it is made of. A [`Table`] holds a state for each of many keys.
 //!
 //! ```
 //! use std::time::{Duration, Instant};

@@ -37,8 +37,8 @@ pub(crate) struct Charge {
     demand: Demand,
 }
 
-/// Its lock orders what a handler charges, a sign-in and a change of the quota. Locks of the table are taken under it, one
-/// at a time, and nothing else is.
+/// Its lock orders what a handler charges, a sign-in and a change of the quota. Locks of the table are taken under it,
+/// one at a time, and nothing else is.
 impl Account {
     pub(crate) fn new(shared: Arc<Shared>, owner: Owner) -> Self {
         let state = State { owner, meters: shared.meters, cells: Cells::default() };
@@ -64,8 +64,8 @@ impl Account {
         &self.shared.enforcement
     }
 
-    /// Nothing is due to a time long past, so giving back needs none. A policy gives back what it was charged for in the
-    /// same read, under its connection's lock, under which it would be told of a sign-in, too.
+    /// Nothing is due to a time long past, so giving back needs none. A policy gives back what it was charged for in
+    /// the same read, under its connection's lock, under which it would be told of a sign-in, too.
     pub(crate) fn give_back(&self, demand: &Demand) {
         self.with_units(0, |meters, cells| meters.give_back(cells, demand));
     }

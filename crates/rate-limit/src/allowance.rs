@@ -143,7 +143,8 @@ mod extract {
 
     use super::Allowance;
 
-    /// Refused with a 500 where no `MessageRateLayer` stands outside, and with a 400 where a request is not a handshake.
+    /// Refused with a 500 where no `MessageRateLayer` stands outside, and with a 400 where a request is not a
+    /// handshake.
     impl<S: Sync> FromRequestParts<S> for Allowance {
         type Rejection = Refusal;
 

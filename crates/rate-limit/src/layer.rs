@@ -81,7 +81,8 @@ impl MessageRateLayer {
         self.set(|settings| settings.continuations = Some(quota))
     }
 
-    /// How many empty continuation frames a message may have; zero forbids them. More closes, whatever else is done on excess.
+    /// How many empty continuation frames a message may have; zero forbids them. More closes, whatever else is done on
+    /// excess.
     pub fn empty_continuations(self, frames: u32) -> Self {
         self.set(|settings| settings.enforcement.empty = frames)
     }
@@ -186,8 +187,8 @@ impl MessageRateLayer {
         self.set(|settings| settings.enforcement.close = Some(frame))
     }
 
-    /// Nothing is closed, delayed or dropped. [`Allowance::violations`](crate::Allowance::violations) says what would be,
-    /// and so do metrics and events.
+    /// Nothing is closed, delayed or dropped. [`Allowance::violations`](crate::Allowance::violations) says what would
+    /// be, and so do metrics and events.
     pub fn report_only(self) -> Self {
         self.set(|settings| settings.enforcement.report_only = true)
     }

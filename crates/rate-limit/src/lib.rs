@@ -8,18 +8,19 @@
 //! - A quota is a connection's own, or shared by all connections of a subject, a client address, a key, or the server:
 //!   then reconnecting does not reset it.
 //! - What exceeds a quota closes the connection (1008), is delayed (the socket is not read, so TCP tells the client to
-//!   slow down, and nothing is lost; over HTTP/2 up to 16 KiB are held back: see [`Excess::Delay`]), or is dropped. What
-//!   was admitted before is delivered, and answered.
-//! - Layers compose. The outermost is charged first; what an inner one delays or drops is given back by those outside of
-//!   it, so that a client whom one quota stops does not drain another. Fragments of a dropped message that come in a
+//!   slow down, and nothing is lost; over HTTP/2 up to 16 KiB are held back: see [`Excess::Delay`]), or is dropped.
+//!   What was admitted before is delivered, and answered.
+//! - Layers compose. The outermost is charged first; what an inner one delays or drops is given back by those outside
+//!   of it, so that a client whom one quota stops does not drain another. Fragments of a dropped message that come in a
 //!   later read are charged: they would be free to send else. On a close nothing is given back.
 //! - A frame with more bytes than a byte quota's burst could never be admitted: it closes with 1009.
 //! - An [`Allowance`] lets a handler charge by what a message asks for, and change a connection's quota.
 //!
-//! State for keys is bounded: a million by default, of about a hundred bytes each, forgotten once they are idle. A client
-//! address that finds no room shares the quotas of its /48 (IPv4: /24) with others that find none, and where there is no
-//! room for that either, of its /32 (/16). Other keys share by a few bits of their hashes: 4,096 groups, then 64. So a
-//! client that brings a million addresses of its own networks gains nothing, and locks out hardly anyone else.
+//! State for keys is bounded: a million by default, of about a hundred bytes each, forgotten once they are idle. A
+//! client address that finds no room shares the quotas of its /48 (IPv4: /24) with others that find none, and where
+//! there is no room for that either, of its /32 (/16). Other keys share by a few bits of their hashes: 4,096 groups,
+//! then 64. So a client that brings a million addresses of its own networks gains nothing, and locks out hardly anyone
+//! else.
 //!
 //! Plain requests, which are not handshakes, pass: an HTTP rate limiter is for those.
 //!

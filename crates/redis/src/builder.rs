@@ -97,8 +97,8 @@ impl Builder {
         Self { nodes: Some(nodes), ..self }
     }
 
-    /// Begins without Redis where it cannot be reached. Until it is, layers do what [`when_away`](Self::when_away) says;
-    /// to share, how many [`nodes`](Self::nodes) there are must be known, else newcomers are refused.
+    /// Begins without Redis where it cannot be reached. Until it is, layers do what [`when_away`](Self::when_away)
+    /// says; to share, how many [`nodes`](Self::nodes) there are must be known, else newcomers are refused.
     ///
     /// A server that refuses the password or is unfit is an error all the same.
     pub fn lazy(self) -> Self {
@@ -113,13 +113,13 @@ impl Builder {
 
     /// Connects, and joins the other nodes.
     ///
-    /// Limits count for all nodes as soon as [`Cluster::ready`] returns: at the first start after an installation that is
-    /// after three beats, because an empty server looks like one that has lost its data.
+    /// Limits count for all nodes as soon as [`Cluster::ready`] returns: at the first start after an installation that
+    /// is after three beats, because an empty server looks like one that has lost its data.
     ///
     /// # Errors
     ///
-    /// A [`BuildError`] if a setting is wrong, the server cannot be reached, refuses the password, is older than 6.2, or
-    /// has a `maxmemory-policy` that evicts keys.
+    /// A [`BuildError`] if a setting is wrong, the server cannot be reached, refuses the password, is older than 6.2,
+    /// or has a `maxmemory-policy` that evicts keys.
     ///
     /// # Panics
     ///

@@ -51,14 +51,14 @@ impl Cluster {
         Self { node, when_away, scope: Arc::from(""), _tasks: Arc::new(tasks) }
     }
 
-    /// The same node, with another word for what happens while the store cannot be asked: give it to a layer that differs
-    /// from the others.
+    /// The same node, with another word for what happens while the store cannot be asked: give it to a layer that
+    /// differs from the others.
     pub fn when_away(&self, when_away: WhenAway) -> Self {
         Self { when_away, ..self.clone() }
     }
 
-    /// The same node, for limits of another scope. Two layers that limit the same thing, such as connections of a user, count
-    /// together where they are given the same scope: give each a scope of its own where their limits differ.
+    /// The same node, for limits of another scope. Two layers that limit the same thing, such as connections of a user,
+    /// count together where they are given the same scope: give each a scope of its own where their limits differ.
     pub fn scope(&self, scope: impl Into<Arc<str>>) -> Self {
         Self { scope: scope.into(), ..self.clone() }
     }
@@ -73,8 +73,8 @@ impl Cluster {
         Deadline::within(self.node.settings.deadline)
     }
 
-    /// Takes a permit of each key, or none. `on_gone` is told, once and from any task, that the connection must close; it
-    /// must not block.
+    /// Takes a permit of each key, or none. `on_gone` is told, once and from any task, that the connection must close;
+    /// it must not block.
     ///
     /// While the store is away, the answer is ready at the first poll, and nothing is sent.
     ///
@@ -94,8 +94,8 @@ impl Cluster {
         self.take_or(wanted, by, Arc::new(on_gone)).await
     }
 
-    /// A permit for a connection that was admitted while the store was away, by what this node counts itself. The store is
-    /// told of it when it is back.
+    /// A permit for a connection that was admitted while the store was away, by what this node counts itself. The store
+    /// is told of it when it is back.
     pub fn keep(&self, wanted: &[Wanted], on_gone: impl Fn(Gone) + Send + Sync + 'static) -> Permit {
         permits::keep(&self.node, wanted, Arc::new(on_gone))
     }

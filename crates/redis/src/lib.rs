@@ -1,7 +1,7 @@
 //! Limits over several nodes, on Redis or Valkey.
 //!
-//! A service with two nodes has every limit twice: whoever is refused by the one is let in by the other. With this crate
-//! the nodes count together.
+//! A service with two nodes has every limit twice: whoever is refused by the one is let in by the other. With this
+//! crate the nodes count together.
 //!
 //! - What a node counts itself always stands, and decides first. So Redis never sees a flood, and there is no state
 //!   without a limit.
@@ -13,10 +13,11 @@
 //! - Times that two nodes compare are the server's. A node's own clock may be wrong.
 //! - No user's name and no address stands in Redis, in keys or in values: names are hashed with a secret.
 //!
-//! **What this does not do**: hold a limit across a failover to a replica that lags. Writes that were acknowledged and not
-//! replicated are lost, and said again by the nodes; set `min-replicas-to-write 1` against a primary that is cut off. It
-//! is not for nodes in several regions either: a round trip of 80 ms does not belong into a handshake. And whoever can
-//! write to Redis can lift limits: use TLS, and a user of its own with these rights, for the namespace `portcullis`:
+//! **What this does not do**: hold a limit across a failover to a replica that lags. Writes that were acknowledged and
+//! not replicated are lost, and said again by the nodes; set `min-replicas-to-write 1` against a primary that is cut
+//! off. It is not for nodes in several regions either: a round trip of 80 ms does not belong into a handshake. And
+//! whoever can write to Redis can lift limits: use TLS, and a user of its own with these rights, for the namespace
+//! `portcullis`:
 //!
 //! ```text
 //! ~portcullis:* resetchannels -@all +eval +evalsha +script|load +info +ping +select +time +zadd +zrem +zcard +zscore
@@ -26,9 +27,9 @@
 //!
 //! # Which Redis
 //!
-//! Redis 6.2 or later, or Valkey, with `maxmemory-policy noeviction`: a key that is evicted is a limit that begins anew.
-//! A server of its own, or a database whose other users do not fill it. Where your balancer can send all connections of a
-//! subject to one node, limits per subject are exact without any of this.
+//! Redis 6.2 or later, or Valkey, with `maxmemory-policy noeviction`: a key that is evicted is a limit that begins
+//! anew. A server of its own, or a database whose other users do not fill it. Where your balancer can send all
+//! connections of a subject to one node, limits per subject are exact without any of this.
 //!
 //! # Metrics and events
 //!

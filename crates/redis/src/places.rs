@@ -1,7 +1,8 @@
 //! Pools that are too large for a list of their permits: a limit on the whole service.
 //!
-//! A node has an allotment of a pool, of which it uses some places. The allotment grows by a block when it is used up, and
-//! shrinks when more than a block is spare. A block is a sixteenth of the node's share: of a small pool, nothing is spare.
+//! A node has an allotment of a pool, of which it uses some places. The allotment grows by a block when it is used up,
+//! and shrinks when more than a block is spare. A block is a sixteenth of the node's share: of a small pool, nothing is
+//! spare.
 
 use std::{
     fmt,

@@ -41,7 +41,8 @@ pub(crate) struct Chapter {
     pub(crate) refused: u32,
     /// Handshakes that nobody answered: the server was gone.
     pub(crate) unanswered: u32,
-    /// Close codes that it read before it was done. 1006 stands for an end without a close frame (RFC 6455, section 7.1.5).
+    /// Close codes that it read before it was done. 1006 stands for an end without a close frame (RFC 6455, section
+    /// 7.1.5).
     pub(crate) closes: BTreeMap<u16, u32>,
 }
 

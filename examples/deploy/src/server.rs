@@ -54,8 +54,8 @@ async fn upgrade(State(books): State<Books>, upgrade: WebSocketUpgrade, connecti
     upgrade.on_upgrade(connection.supervise(move |socket| book(socket, books)))
 }
 
-/// Books each message and acknowledges it, some work later: whoever is stopped in between has booked a message that comes
-/// again. Nothing here knows of drains.
+/// Books each message and acknowledges it, some work later: whoever is stopped in between has booked a message that
+/// comes again. Nothing here knows of drains.
 async fn book(mut socket: WebSocket, books: Books) -> std::result::Result<(), CloseCode> {
     while let Some(Ok(message)) = socket.recv().await {
         let Message::Text(_) = message else { continue };

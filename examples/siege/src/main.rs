@@ -1,8 +1,8 @@
 //! Starts a bare axum server and a guarded one on loopback, attacks both with real sockets one attack after another,
 //! and prints what each let through.
 //!
-//! `--json` prints one object a line, `--only text` runs the attacks that have this text in their names. Exits 0 only if the guarded server stopped every attack, and every legitimate
-//! client got through to both.
+//! `--json` prints one object a line, `--only text` runs the attacks that have this text in their names. Exits 0 only
+//! if the guarded server stopped every attack, and every legitimate client got through to both.
 
 mod attacks;
 mod beside;

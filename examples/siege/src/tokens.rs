@@ -73,7 +73,8 @@ pub(crate) fn install() {
     let _installed_before = crypto::rust_crypto::DEFAULT_PROVIDER.install_default();
 }
 
-/// The guarded server's routes: `/private` takes a token from the query or a subprotocol, `/first` from the first message.
+/// The guarded server's routes: `/private` takes a token from the query or a subprotocol, `/first` from the first
+/// message.
 pub(crate) fn guarded(private: Router, first: Router) -> Result<Router> {
     let keys =
         Keys::new([("hmac", Key::hmac(Algorithm::HS256, SECRET)?), ("rsa", Key::pem(Algorithm::RS256, PUBLIC)?)]);

@@ -19,12 +19,12 @@ use super::{
 /// Every handshake is charged, also one that is refused further inside: stand outside of whatever costs much. More are
 /// refused with 429, or 503 where the limit is the server's, and `Retry-After`.
 ///
-/// Plain requests, which are not handshakes, are not charged. But those that show a credential which is not good, such as a
-/// token with a wrong signature, cost a verification each: as many of them are let in as handshakes are, counted apart from
-/// these. A key that has failed so often is refused with 429, whatever it sends, until one more may fail. Where the limit
-/// is the server's, they count by client address, if a layer outside has found that; it takes a layer inside, such as a
-/// `JwtLayer`, to say that a credential is not good: see [`Refusal::failed_authentication`]. A request whose client leaves
-/// before it is answered does not count.
+/// Plain requests, which are not handshakes, are not charged. But those that show a credential which is not good, such
+/// as a token with a wrong signature, cost a verification each: as many of them are let in as handshakes are, counted
+/// apart from these. A key that has failed so often is refused with 429, whatever it sends, until one more may fail.
+/// Where the limit is the server's, they count by client address, if a layer outside has found that; it takes a layer
+/// inside, such as a `JwtLayer`, to say that a credential is not good: see [`Refusal::failed_authentication`]. A
+/// request whose client leaves before it is answered does not count.
 ///
 /// # Defaults
 ///
@@ -87,8 +87,8 @@ impl HandshakeRateLayer {
         self.set(|settings| settings.ipv6_prefix = bits)
     }
 
-    /// Each subject has the quota for itself, and so has each client address, which a layer outside must have found, for
-    /// all clients without a subject.
+    /// Each subject has the quota for itself, and so has each client address, which a layer outside must have found,
+    /// for all clients without a subject.
     ///
     /// # Panics
     ///
@@ -119,8 +119,9 @@ impl HandshakeRateLayer {
     /// Counts the handshakes of all nodes that share limits, by a store such as `portcullis_redis::Cluster`.
     ///
     /// What this node counts itself stands all the same, and decides first: the store sees no more handshakes than the
-    /// quota lets in. While it cannot be asked, the layer does what the store was told: it refuses newcomers (503), or this
-    /// node has a share of the quota, or all of it. Plain requests that fail to authenticate count on their own node.
+    /// quota lets in. While it cannot be asked, the layer does what the store was told: it refuses newcomers (503), or
+    /// this node has a share of the quota, or all of it. Plain requests that fail to authenticate count on their own
+    /// node.
     pub fn shared(self, store: &(impl ShareRates + Clone)) -> Self {
         let store = Arc::new(store.clone());
         self.set(|settings| settings.shared = Some(store))

@@ -83,8 +83,8 @@ impl Settings {
         if self.require_subject { &Scope::Subject } else { self.scope.as_ref().unwrap_or(&Scope::Global) }
     }
 
-    /// Against whom a plain request counts that is not authenticated, if anybody is known to have sent it. A quota of the
-    /// whole server is each client's: one that fails is not to lock out all others.
+    /// Against whom a plain request counts that is not authenticated, if anybody is known to have sent it. A quota of
+    /// the whole server is each client's: one that fails is not to lock out all others.
     pub(super) fn key_of_plain(&self, parts: &Parts, secret: &Secret) -> Option<Key> {
         let client = || {
             let client = parts.extensions.get::<ClientAddr>()?;

@@ -35,8 +35,8 @@ impl Shares {
         })
     }
 
-    /// When the store went away. One that was not seen to be away for a whole period was back. Of two that see it first,
-    /// one sets the time: they see it at the same time.
+    /// When the store went away. One that was not seen to be away for a whole period was back. Of two that see it
+    /// first, one sets the time: they see it at the same time.
     fn began(&self, at: u64, period: u64) -> u64 {
         let last = self.last.swap(at, Ordering::Relaxed);
         if at.saturating_sub(last) > period || last == 0 {

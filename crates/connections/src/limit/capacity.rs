@@ -15,8 +15,8 @@ impl Limit {
         Self { most, evict: false, work: false }
     }
 
-    /// Beyond that, the oldest makes room as soon as the newcomer's handshake is accepted. This bounds connections, and not
-    /// the handlers that work on after theirs was closed:
+    /// Beyond that, the oldest makes room as soon as the newcomer's handshake is accepted. This bounds connections, and
+    /// not the handlers that work on after theirs was closed:
     /// [`until_handler_returns`](crate::ConnectionLimitLayer::until_handler_returns) bounds both.
     ///
     /// Those that were replaced count towards the limit of the whole server until they have ended, which they do soon, but

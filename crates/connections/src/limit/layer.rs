@@ -49,18 +49,19 @@ impl ConnectionLimitLayer {
 
     /// How many of one subject.
     ///
-    /// Clients without a subject share as many with others at their address, which a layer outside must have found. They
-    /// are refused where it is full, and never evicted. [`require_subject`](Self::require_subject) refuses them all.
+    /// Clients without a subject share as many with others at their address, which a layer outside must have found.
+    /// They are refused where it is full, and never evicted. [`require_subject`](Self::require_subject) refuses them
+    /// all.
     ///
-    /// Of a subject that is known only after the first message, the permit is taken then; if there is none, the connection
-    /// is closed with 1008. Until then it counts in [`unauthenticated`](Self::unauthenticated) alone.
+    /// Of a subject that is known only after the first message, the permit is taken then; if there is none, the
+    /// connection is closed with 1008. Until then it counts in [`unauthenticated`](Self::unauthenticated) alone.
     pub fn per_subject(self, limit: impl Into<Limit>) -> Self {
         let limit = limit.into();
         self.set(|settings| settings.subject = Some(limit))
     }
 
-    /// Refuses clients without a subject with 403. Of those that say who they are with their first message, a connection
-    /// whose message names no subject is closed with 3003.
+    /// Refuses clients without a subject with 403. Of those that say who they are with their first message, a
+    /// connection whose message names no subject is closed with 3003.
     ///
     /// ```
     /// use portcullis_connections::ConnectionLimitLayer;
@@ -91,11 +92,11 @@ impl ConnectionLimitLayer {
 
     /// Holds a permit until the handler has returned, too, and not only until the connection has ended.
     ///
-    /// Use this where a handler's work is what is scarce: queries, processes, calls of a model. By default a client that
-    /// closes frees its permit while its handler works on, and with [`Limit::evict_oldest`] a client that opens one
-    /// connection after another has as many handlers at work as it likes. With this, the handlers of replaced
-    /// connections count: newcomers are refused while as many of these as the limit, or eight if that is more, are still
-    /// at work. So a key has no more handlers than its limit and as many again, eight at least.
+    /// Use this where a handler's work is what is scarce: queries, processes, calls of a model. By default a client
+    /// that closes frees its permit while its handler works on, and with [`Limit::evict_oldest`] a client that opens
+    /// one connection after another has as many handlers at work as it likes. With this, the handlers of replaced
+    /// connections count: newcomers are refused while as many of these as the limit, or eight if that is more, are
+    /// still at work. So a key has no more handlers than its limit and as many again, eight at least.
     ///
     /// A handler has returned when it has dropped its socket and, if it runs under
     /// [`supervise`](portcullis_core::Connection::supervise), when its future is done. Let it end soon once its socket
@@ -109,20 +110,22 @@ impl ConnectionLimitLayer {
         self.set(|settings| settings.retry_after = wait)
     }
 
-    /// Is told how many live, and how many may, when nine tenths of the global limit are reached: once, until there were
-    /// less than eight tenths. Must not block.
+    /// Is told how many live, and how many may, when nine tenths of the global limit are reached: once, until there
+    /// were less than eight tenths. Must not block.
     pub fn on_high_water(self, announce: impl Fn(usize, usize) + Send + Sync + 'static) -> Self {
         self.set(|settings| settings.on_high_water = Some(Arc::new(announce)))
     }
 
     /// Counts the connections of all nodes that share limits, by a store such as `portcullis_redis::Cluster`.
     ///
-    /// What this node counts itself stands all the same, and decides first. While the store cannot be asked, the layer does
-    /// what the store was told: it refuses newcomers (503), or this node has a share of each limit, or all of it. Layers that
-    /// share a store count together what they have in common: give each a scope of the store where their limits differ.
+    /// What this node counts itself stands all the same, and decides first. While the store cannot be asked, the layer
+    /// does what the store was told: it refuses newcomers (503), or this node has a share of each limit, or all of it.
+    /// Layers that share a store count together what they have in common: give each a scope of the store where their
+    /// limits differ.
     ///
     /// A connection of another node makes room as one of this node does. With
-    /// [`until_handler_returns`](Self::until_handler_returns), handlers of replaced connections are counted on their own node.
+    /// [`until_handler_returns`](Self::until_handler_returns), handlers of replaced connections are counted on their
+    /// own node.
     pub fn shared(self, store: &(impl SharePermits + Clone)) -> Self {
         let store = Arc::new(store.clone());
         self.set(|settings| settings.shared = Some(store))

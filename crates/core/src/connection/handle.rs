@@ -16,9 +16,9 @@ use crate::{
     identity::{AnotherSubject, Subject},
 };
 
-/// A cheap handle of a live connection, in the request's extensions from the first layer on that guards it. With axum it
-/// is an extractor (feature `axum`); without, `request.extensions().get::<Connection>()`, which is `None` for a request
-/// that is no handshake.
+/// A cheap handle of a live connection, in the request's extensions from the first layer on that guards it. With axum
+/// it is an extractor (feature `axum`); without, `request.extensions().get::<Connection>()`, which is `None` for a
+/// request that is no handshake.
 ///
 /// A close asked for before the upgrade has completed is carried out as soon as it has.
 #[derive(Clone)]
@@ -94,8 +94,9 @@ impl Connection {
 
     /// Ends the connection without a close frame, and a closing handshake that is under way: what is left is dropped.
     ///
-    /// Over HTTP/2 the stream is shut down. hyper cannot reset one while something waits to be sent on it: such a stream,
-    /// of a client that keeps its flow-control window shut, ends with what its client does, and so does the connection.
+    /// Over HTTP/2 the stream is shut down. hyper cannot reset one while something waits to be sent on it: such a
+    /// stream, of a client that keeps its flow-control window shut, ends with what its client does, and so does the
+    /// connection.
     pub fn abort(&self) {
         self.about.abort();
         self.control.clone().abort();

@@ -1,8 +1,8 @@
 //! How a connection closes: what each event means in each phase, with the time as an argument.
 //!
 //! One path for every cause. A close is decided, by the guard, the handler or the peer; what was admitted before it is
-//! still answered, until the handler pauses or its grace ends; then the transport is taken from the handler, which reads
-//! the close as if the peer had sent it, and what is left is the closing handshake with the peer.
+//! still answered, until the handler pauses or its grace ends; then the transport is taken from the handler, which
+//! reads the close as if the peer had sent it, and what is left is the closing handshake with the peer.
 
 use std::time::{Duration, Instant};
 

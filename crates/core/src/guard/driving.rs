@@ -118,8 +118,8 @@ impl Guard {
         matches!(self.phase, Phase::Open) && self.deadline().is_some_and(|deadline| deadline <= now)
     }
 
-    /// Asks the policies whose deadlines have passed, unless that is late: then the process stood still, and timers fire
-    /// before the runtime has looked at its sockets. What has arrived meanwhile is seen at a second look.
+    /// Asks the policies whose deadlines have passed, unless that is late: then the process stood still, and timers
+    /// fire before the runtime has looked at its sockets. What has arrived meanwhile is seen at a second look.
     pub(crate) fn judge_peer(&mut self, now: Instant) {
         let late = self.deadline().is_some_and(|deadline| now.saturating_duration_since(deadline) > LATE);
         match self.second_look {
@@ -152,8 +152,8 @@ impl Guard {
         self.wakes.driver = true;
     }
 
-    /// Installs a policy outside of the others. If they know the subject, the policy learns of it; if they are yet to be
-    /// told, it is told with them. So each is told once, however close a sign-in and an installation are.
+    /// Installs a policy outside of the others. If they know the subject, the policy learns of it; if they are yet to
+    /// be told, it is told with them. So each is told once, however close a sign-in and an installation are.
     pub(crate) fn install(&mut self, mut policy: Box<dyn Policy>, now: impl FnOnce() -> Instant) {
         let action = self.subject.as_ref().map_or(Action::None, |subject| policy.on_authenticated(subject));
         self.install_outermost(policy);

@@ -236,8 +236,8 @@ impl Guard {
         Judged::Keep
     }
 
-    /// Asks about the next part of a message that is dropped. Nobody keeps a charge for it, and nothing delays it; it may
-    /// still close the connection.
+    /// Asks about the next part of a message that is dropped. Nobody keeps a charge for it, and nothing delays it; it
+    /// may still close the connection.
     fn judge_dropped(&mut self, header: &FrameHeader, first: usize, now: Instant) -> Judged {
         for index in self.judges.of(self.policies.len()).filter(|index| *index >= first) {
             let policy = &mut self.policies[index];

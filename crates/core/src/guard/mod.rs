@@ -1,13 +1,13 @@
 //! The state machine of one guarded connection: bytes, events and the time in, decisions out, no I/O.
 //!
-//! - [`Guard::admit`] judges what the peer sent, in place, by headers; [`Guard::measure`] follows what the handler writes,
-//!   so that nothing of the guard's own is ever put into the middle of a frame.
+//! - [`Guard::admit`] judges what the peer sent, in place, by headers; [`Guard::measure`] follows what the handler
+//!   writes, so that nothing of the guard's own is ever put into the middle of a frame.
 //! - `reading` and `writing` are what the I/O hands in; `inbox` and `outbox` hold what waits on either way.
 //! - `closing` is how a connection closes: every event, in every `phase`. `closes` remembers who has said what.
 //! - `driving` says what is due when, and whether somebody must be woken for it.
 //!
-//! Nothing here reads a clock, locks, waits or spawns. The time is an argument; where it decides rarely, the argument is a
-//! function, so that a message does not pay for it.
+//! Nothing here reads a clock, locks, waits or spawns. The time is an argument; where it decides rarely, the argument
+//! is a function, so that a message does not pay for it.
 
 mod closes;
 mod closing;

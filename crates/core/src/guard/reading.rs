@@ -55,8 +55,8 @@ impl Guard {
         admission.deliver
     }
 
-    /// Keeps what was read for a handler that does not read, but for answers to the guard's own pings: those of a handler
-    /// that never reads would fill the inbox, and nobody could be judged any more.
+    /// Keeps what was read for a handler that does not read, but for answers to the guard's own pings: those of a
+    /// handler that never reads would fill the inbox, and nobody could be judged any more.
     pub(crate) fn peeked(&mut self, bytes: &[u8], now: Instant) {
         self.received(bytes.len());
         self.inbox.peeked(bytes);
@@ -68,8 +68,8 @@ impl Guard {
         }
     }
 
-    /// Whether the input of a delayed peer is read on and held back. Over HTTP/2 it would take up the connection's window
-    /// (RFC 9113, section 5.2.1), and so hold up the other streams, which may be other users' behind a proxy.
+    /// Whether the input of a delayed peer is read on and held back. Over HTTP/2 it would take up the connection's
+    /// window (RFC 9113, section 5.2.1), and so hold up the other streams, which may be other users' behind a proxy.
     pub(crate) fn reads_on(&self) -> bool {
         self.inbox.reads_on() && matches!(self.phase, Phase::Open)
     }
@@ -128,8 +128,8 @@ impl Guard {
         !self.discarded.closed() && !self.inbox.is_full()
     }
 
-    /// What the handler has not read was looked at, for policies that are about to judge the peer. Of a peer whose stream
-    /// is `over` nothing is hidden: it answers no ping, whether or not that can be sent.
+    /// What the handler has not read was looked at, for policies that are about to judge the peer. Of a peer whose
+    /// stream is `over` nothing is hidden: it answers no ping, whether or not that can be sent.
     pub(crate) fn looked(&mut self, over: bool, now: Instant) {
         if self.reads_on() {
             self.take_own_pongs(now);

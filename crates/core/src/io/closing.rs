@@ -1,7 +1,7 @@
 //! The closing handshake (RFC 6455, section 7.1), once nobody else has the transport.
 //!
-//! The peer's answer, or the end of its stream, is waited for, and what it still sends is read and thrown away: closing a
-//! TCP socket with unread input makes the kernel reset the connection, and the close frame in flight is lost.
+//! The peer's answer, or the end of its stream, is waited for, and what it still sends is read and thrown away: closing
+//! a TCP socket with unread input makes the kernel reset the connection, and the close frame in flight is lost.
 
 use std::{
     future::{Future, poll_fn},
@@ -75,7 +75,8 @@ where
     }
 }
 
-/// Waits for the peer, for as long as the bounds allow and nobody aborts the connection, then until its transport is over.
+/// Waits for the peer, for as long as the bounds allow and nobody aborts the connection, then until its transport is
+/// over.
 pub(super) async fn run_closing<T>(end: EndOnDrop, mut closing: Box<ClosingHandshake<T>>)
 where
     T: AsyncRead + AsyncWrite + Unpin,
@@ -172,7 +173,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> ClosingHandshake<T> {
             let mut scratch = [MaybeUninit::uninit(); SCRATCH];
             let mut buf = ReadBuf::uninit(&mut scratch);
             match Pin::new(&mut self.io).poll_read(cx, &mut buf) {
-                // Both sides have closed and nothing is unread: the server ends the connection (RFC 6455, section 7.1.1).
+                // Both sides have closed and nothing is unread: the server ends the connection (RFC 6455, section
+                // 7.1.1).
                 Poll::Pending if self.shut && self.discarded.closed() && !self.carrier.is_stream() => {
                     return Poll::Ready(());
                 }

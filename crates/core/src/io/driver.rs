@@ -136,7 +136,8 @@ impl<T> State<T> {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
-    /// [`drive`](Self::drive), even if a policy panics: nobody would enforce anything any more, so the connection closes.
+    /// [`drive`](Self::drive), even if a policy panics: nobody would enforce anything any more, so the connection
+    /// closes.
     fn drive_guarded(&mut self, cx: &mut Context<'_>) -> Next<T> {
         // What a panic may leave half done is the policy's own: the guard has changed nothing yet when it asks one.
         catch_unwind(AssertUnwindSafe(|| self.drive(cx))).unwrap_or_else(|_| {

@@ -1,10 +1,11 @@
 //! The end of a connection, which has come when its transport is over: of an HTTP/2 stream, later than nobody wants it.
 //!
-//! What is written to a stream goes to a task of hyper's, which waits for the peer's flow-control windows to take it, for
-//! as long as the peer likes: neither dropping the stream nor anything else that hyper offers ends that task or resets the
-//! stream meanwhile. So a peer that keeps its window shut could leave any number of them behind, which nobody counts. The
-//! shutdown of the stream is ready once that task has ended: all was taken but for the last piece, or the peer has reset
-//! the stream, or the connection is gone. Until then the WebSocket counts as one that has not ended.
+//! What is written to a stream goes to a task of hyper's, which waits for the peer's flow-control windows to take it,
+//! for as long as the peer likes: neither dropping the stream nor anything else that hyper offers ends that task or
+//! resets the stream meanwhile. So a peer that keeps its window shut could leave any number of them behind, which
+//! nobody counts. The shutdown of the stream is ready once that task has ended: all was taken but for the last piece,
+//! or the peer has reset the stream, or the connection is gone. Until then the WebSocket counts as one that has not
+//! ended.
 
 use std::{
     future::poll_fn,
@@ -18,8 +19,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::{carrier::Carrier, connection::About, ended::Ended};
 
-/// Ends the connection when it is dropped. The handle learns of the end on every path: a runtime that shuts down drops a
-/// closing handshake before it has begun.
+/// Ends the connection when it is dropped. The handle learns of the end on every path: a runtime that shuts down drops
+/// a closing handshake before it has begun.
 pub(super) struct EndOnDrop(Arc<About>, Ended);
 
 impl EndOnDrop {

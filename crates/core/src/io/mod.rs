@@ -3,8 +3,8 @@
 //! A connection is [`Shared`] by the handler's half, [`GuardedIo`], by its handle and by its driver. All
 //! of them change its state under one lock:
 //!
-//! - Every change ends with `with`, `settle` or `unlock` (`control`): wakers that the guard asked for are woken under the
-//!   lock, a driver is spawned if one is needed, and what there is to report is reported once nothing is locked.
+//! - Every change ends with `with`, `settle` or `unlock` (`control`): wakers that the guard asked for are woken under
+//!   the lock, a driver is spawned if one is needed, and what there is to report is reported once nothing is locked.
 //! - Nothing that the application wrote runs under the lock, but for its policies. What may hold on to the connection
 //!   itself (policies, the gate) is dropped once nothing is locked: see [`DropUnlocked`](closing::DropUnlocked).
 //! - The driver and the handler poll one transport, which wakes the task that asked last. So each keeps its waker
@@ -15,8 +15,8 @@
 //!   one left.
 //! - The transport has one owner at a time: the gate (`held`), then the state, then the closing handshake (`closing`),
 //!   which takes it from the state once the guard says so. Whoever finds none there reads and writes an end.
-//! - A connection has ended when its transport is over, which over HTTP/2 is later than that nobody wants it any more: see
-//!   [`Leaving`](leaving::Leaving), to which whoever has a transport that has not failed gives it.
+//! - A connection has ended when its transport is over, which over HTTP/2 is later than that nobody wants it any more:
+//!   see [`Leaving`](leaving::Leaving), to which whoever has a transport that has not failed gives it.
 
 mod closing;
 mod control;

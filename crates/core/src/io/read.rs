@@ -149,8 +149,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         self.transport.has_failed()
     }
 
-    /// Reads on during a delay, where what is unread holds up others. What comes later wakes the driver: the handler does
-    /// not read before the delay is over. Says whether the transport has failed.
+    /// Reads on during a delay, where what is unread holds up others. What comes later wakes the driver: the handler
+    /// does not read before the delay is over. Says whether the transport has failed.
     pub(super) fn read_on(&mut self, cx: &mut Context<'_>) -> bool {
         self.guard.reads_on() && self.peek(cx).found && self.transport.has_failed()
     }

@@ -71,7 +71,8 @@ impl<T> State<T> {
         self.gate.take()
     }
 
-    /// Takes what nobody asks any more, and may hold on to the connection itself: to be dropped where nothing is locked.
+    /// Takes what nobody asks any more, and may hold on to the connection itself: to be dropped where nothing is
+    /// locked.
     pub(super) fn take_policies(&mut self) -> DropUnlocked {
         DropUnlocked::new(self.guard.take_policies(), self.gate.take())
     }

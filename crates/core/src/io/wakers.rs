@@ -64,7 +64,8 @@ impl Wakers {
         self.driver = None;
     }
 
-    /// A transport wakes whoever asked last: the driver must not take the handler's place, nor the handler the driver's.
+    /// A transport wakes whoever asked last: the driver must not take the handler's place, nor the handler the
+    /// driver's.
     pub(super) fn both(&self, cx: &Context<'_>) -> Waker {
         let mut others = [&self.driver, &self.writer].into_iter().flatten();
         match others.find(|other| !other.will_wake(cx.waker())) {

@@ -17,8 +17,8 @@ use crate::{
 
 /// Guards the connection behind a handshake, without a policy: framing rules, and a close that always arrives.
 ///
-/// Other layers do this themselves where it was not done; this one changes what holds, wherever it stands among them. Of
-/// several the outermost counts.
+/// Other layers do this themselves where it was not done; this one changes what holds, wherever it stands among them.
+/// Of several the outermost counts.
 ///
 /// # Defaults
 ///

@@ -25,32 +25,33 @@
 //!   only to be closed is refused too, and appears nowhere else. `failed`: `error` and `panic` of the service inside,
 //!   `cancelled` before it had answered, `upgrade` where the connection did not come after the answer. `would_refuse`
 //!   counts beside one of these: a layer on report only let it pass. What no layer guards counts where it is refused.
-//! - **Plain refusals** are requests that are not handshakes, which layers for all requests refuse, such as a `JwtLayer`.
-//!   `would_refuse`: such a layer, on report only, let it pass.
+//! - **Plain refusals** are requests that are not handshakes, which layers for all requests refuse, such as a
+//!   `JwtLayer`. `would_refuse`: such a layer, on report only, let it pass.
 //! - **Connections** live from the upgrade to the end of the closing handshake; so long is their duration.
-//! - **Closes** fold codes that are not registered into `3xxx` and `4xxx`, so that no peer fills a set of labels. `1005`
-//!   is a close without a code, `1006` an end without a close frame. `by` is who was first: see `EndedBy`.
+//! - **Closes** fold codes that are not registered into `3xxx` and `4xxx`, so that no peer fills a set of labels.
+//!   `1005` is a close without a code, `1006` an end without a close frame. `by` is who was first: see `EndedBy`.
 //! - **Messages and bytes** are what was delivered and sent. They are added when a connection ends, and every 15 s
 //!   where a policy looks at the clock anyhow; on a connection without policies, at every 32nd read at most. Nothing is
 //!   recorded for a message.
 //! - **Violations** are what policies did. `close`, `abort`, `drop` (one for each message or control frame), `delay`,
 //!   and `report` for what was let pass on report only. The policy is its [`name`](crate::policy::Policy::name),
-//!   `framing` for the rules of RFC 6455, or `first_message` for a connection that was turned away by what it said first.
+//!   `framing` for the rules of RFC 6455, or `first_message` for a connection that was turned away by what it said
+//!   first.
 //! - **Round trips** are those of the guard's own pings.
 //! - **Closing tasks** are the closing handshakes that are being waited for, of which there may be a bounded number.
 //!
 //! # Spans and events
 //!
 //! The outermost layer that guards a connection opens a span `websocket` with the fields `id`, `client`, `subject` and
-//! `issuer` (where there are several), in which the services inside run, and with `Connection::supervise` the handler. A
-//! span that is current around that layer is its parent, and so stays open for as long.
+//! `issuer` (where there are several), in which the services inside run, and with `Connection::supervise` the handler.
+//! A span that is current around that layer is its parent, and so stays open for as long.
 //!
 //! - **INFO**: a handshake or a plain request that is refused, a violation, the beginning and the end of a drain.
 //!   **DEBUG**: a close.
 //! - **ERROR**: what is wired wrongly, such as a limit per client address where no layer has found one. In a release
-//!   build it is said nowhere else, for the client reads a bare 500. In a debug build the body of that 500 says it, too,
-//!   where the body is axum's (feature `axum`); otherwise, if no subscriber takes this event, it goes to stderr, once.
-//!   And why a supervised handler failed, where that is the application's own fault.
+//!   build it is said nowhere else, for the client reads a bare 500. In a debug build the body of that 500 says it,
+//!   too, where the body is axum's (feature `axum`); otherwise, if no subscriber takes this event, it goes to stderr,
+//!   once. And why a supervised handler failed, where that is the application's own fault.
 //! - **WARN**: what an operator should know in time, such as a server that is nine tenths full; and layers that are
 //!   composed in a way that works, but not as it seems to, once for each process, on stderr as above.
 //!

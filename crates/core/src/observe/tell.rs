@@ -37,8 +37,8 @@ pub(crate) fn wiring_unseen(sentence: &'static str) {
     aloud::say(sentence, is_logged());
 }
 
-/// Warns that layers are composed in a way that works, but not as it seems to: once for each sentence and process. It is
-/// an event with feature `tracing`. In debug builds where no subscriber takes that, it goes to stderr.
+/// Warns that layers are composed in a way that works, but not as it seems to: once for each sentence and process. It
+/// is an event with feature `tracing`. In debug builds where no subscriber takes that, it goes to stderr.
 ///
 /// For layers of your own. The sentence says what happens, and what to do about it.
 ///

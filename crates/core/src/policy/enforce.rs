@@ -53,8 +53,8 @@ pub trait Policy: Send + 'static {
         Verdict::Pass
     }
 
-    /// More came behind a frame that this policy delayed than is held back. Over HTTP/2 the connection is closed then, with
-    /// this frame; see [`Verdict::Delay`].
+    /// More came behind a frame that this policy delayed than is held back. Over HTTP/2 the connection is closed then,
+    /// with this frame; see [`Verdict::Delay`].
     fn on_overflow(&mut self) -> CloseFrame {
         CloseFrame::new(CloseCode::POLICY_VIOLATION, "too much sent while delayed")
     }
@@ -87,8 +87,8 @@ pub trait Policy: Send + 'static {
         Action::None
     }
 
-    /// Whether the policy judges frames. One that does not is not asked about any, and its deadline is not asked for after
-    /// each read: it may come nearer when the policy is told of a pong, a subject or a deadline, or through
+    /// Whether the policy judges frames. One that does not is not asked about any, and its deadline is not asked for
+    /// after each read: it may come nearer when the policy is told of a pong, a subject or a deadline, or through
     /// [`Standing::stalled_since`], and at no other time. Asked once, when the policy is installed.
     fn watches_input(&self) -> bool {
         true
@@ -123,10 +123,10 @@ pub enum Verdict {
     Pass,
     /// Deliver it at that time, and nothing before. It is not asked about again.
     ///
-    /// Over HTTP/1 nothing is read meanwhile, and TCP tells the peer to slow down. Over HTTP/2 what is not read takes up
-    /// the window of the whole connection, so that a peer that sends on would hold up the other streams, which may be
-    /// other users' behind a proxy. There up to 16 KiB are read on and held back, this frame included; more closes the
-    /// connection with [`Policy::on_overflow`].
+    /// Over HTTP/1 nothing is read meanwhile, and TCP tells the peer to slow down. Over HTTP/2 what is not read takes
+    /// up the window of the whole connection, so that a peer that sends on would hold up the other streams, which may
+    /// be other users' behind a proxy. There up to 16 KiB are read on and held back, this frame included; more closes
+    /// the connection with [`Policy::on_overflow`].
     Delay(Instant),
     /// Deliver nothing of the message, or of the control frame. Counts on a message's first frame; on a later one, and
     /// on a connection that compresses, it closes with 1008 instead.

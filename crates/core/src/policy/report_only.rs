@@ -7,8 +7,8 @@ use crate::{frame::FrameHeader, identity::Subject};
 
 /// Asks a policy, and enforces nothing: every frame passes, and nothing is closed. Pings are sent.
 ///
-/// What the policy would have done is counted, by `portcullis_violations_total` with the action `report` and by an event.
-/// Once it would have closed the connection, it is not asked any more.
+/// What the policy would have done is counted, by `portcullis_violations_total` with the action `report` and by an
+/// event. Once it would have closed the connection, it is not asked any more.
 ///
 /// ```
 /// use std::time::Instant;

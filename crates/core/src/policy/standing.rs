@@ -24,8 +24,8 @@ pub struct Standing {
     pub stalled_since: Option<Instant>,
     /// Input waits that the handler has not read. Looked for when a deadline is due.
     pub unread: bool,
-    /// It cannot be known whether the peer has answered: there is more of its input than is looked at (4 KiB, or what is
-    /// [held back](super::Verdict::Delay)) before the handler has read it, or a ping waits behind half a frame of the
-    /// handler's. Never so once the peer's stream has ended. Looked for when a deadline is due.
+    /// It cannot be known whether the peer has answered: there is more of its input than is looked at (4 KiB, or what
+    /// is [held back](super::Verdict::Delay)) before the handler has read it, or a ping waits behind half a frame of
+    /// the handler's. Never so once the peer's stream has ended. Looked for when a deadline is due.
     pub hidden: bool,
 }

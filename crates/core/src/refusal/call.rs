@@ -6,8 +6,8 @@ use tower_service::Service;
 use super::{Refusal, ResponseFuture, note_refusing};
 use crate::handshake;
 
-/// Calls a service, unless the request is a handshake that `admit` refuses. `admit` is asked about handshakes alone, and
-/// may change the request's parts.
+/// Calls a service, unless the request is a handshake that `admit` refuses. `admit` is asked about handshakes alone,
+/// and may change the request's parts.
 ///
 /// ```
 /// use std::{convert::Infallible, future::ready};

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// Why a handshake was refused, as a label of metrics and of the log. The constants are the kinds of Portcullis' layers,
-/// of which the [table](super#kinds) says more; [`new`](Self::new) is for layers of your own.
+/// Why a handshake was refused, as a label of metrics and of the log. The constants are the kinds of Portcullis'
+/// layers, of which the [table](super#kinds) says more; [`new`](Self::new) is for layers of your own.
 ///
 /// ```
 /// use portcullis_core::refusal::Kind;
@@ -59,8 +59,8 @@ kinds! {
 }
 
 impl Kind {
-    /// A kind of a layer of your own: a label of a closed set, in snake case. It becomes a label of metrics, of which there
-    /// must be few.
+    /// A kind of a layer of your own: a label of a closed set, in snake case. It becomes a label of metrics, of which
+    /// there must be few.
     pub const fn new(kind: &'static str) -> Self {
         Self(kind)
     }

@@ -39,8 +39,9 @@
 //! | `token_revoked` | 401 | 3000 | `JwtLayer` | it was revoked |
 //! | `token_used` | 401 | 3000 | `JwtLayer` | it is good for one handshake, and had one |
 //!
-//! The code is what a `CloseLayer` closes with by default, where it does so at all: never for a refused origin. A `Drain`
-//! has its own, which can be set. [`Kind::ALL`] lists them as data. Layers of your own have kinds of their own: [`Kind::new`].
+//! The code is what a `CloseLayer` closes with by default, where it does so at all: never for a refused origin. A
+//! `Drain` has its own, which can be set. [`Kind::ALL`] lists them as data. Layers of your own have kinds of their own:
+//! [`Kind::new`].
 
 mod call;
 mod client;

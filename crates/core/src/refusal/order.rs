@@ -11,14 +11,14 @@ struct Passed {
 
 /// Notes for the layers inside that a handshake has come through a layer that refuses some.
 ///
-/// [`refusal::call`](super::call) notes it itself. A layer of your own that refuses handshakes behind `upgrade::call` should
-/// note it, so that a `CloseLayer` inside of it can warn: it sees nothing of these refusals there.
+/// [`refusal::call`](super::call) notes it itself. A layer of your own that refuses handshakes behind `upgrade::call`
+/// should note it, so that a `CloseLayer` inside of it can warn: it sees nothing of these refusals there.
 pub fn note_refusing(parts: &mut Parts) {
     passed(parts).refusing = true;
 }
 
-/// Notes for the layers inside that a layer turns refusals into something else, as `CloseLayer` does. Returns whether it
-/// stands where it should: no layer outside refuses handshakes, or another outside of that turns refusals already.
+/// Notes for the layers inside that a layer turns refusals into something else, as `CloseLayer` does. Returns whether
+/// it stands where it should: no layer outside refuses handshakes, or another outside of that turns refusals already.
 ///
 /// ```
 /// use http::Request;

@@ -112,8 +112,8 @@ impl Refusal {
         self
     }
 
-    /// The client showed a credential that is not good, such as a token with a wrong signature. Layers outside may count
-    /// that against the client.
+    /// The client showed a credential that is not good, such as a token with a wrong signature. Layers outside may
+    /// count that against the client.
     pub fn failed_authentication(mut self) -> Self {
         self.failed_authentication = true;
         self
@@ -143,8 +143,8 @@ impl Refusal {
 
     /// Notes the request that this answers. Over HTTP/1 a refused handshake is the last request of its connection:
     /// `Connection: close` (RFC 9112, section 9.6). A proxy that did not look for a `101` would let its client write
-    /// requests of its own to it. Over HTTP/2, and after any other request, the connection lives on; and a request that is
-    /// not a handshake counts as a refused request, and not as a refused handshake.
+    /// requests of its own to it. Over HTTP/2, and after any other request, the connection lives on; and a request that
+    /// is not a handshake counts as a refused request, and not as a refused handshake.
     ///
     /// [`refusal::call`](super::call) and `upgrade::call` note it themselves. A refusal that answers no request that is
     /// known counts as that of a handshake over HTTP/1; over HTTP/2, where the header is illegal, hyper removes it.

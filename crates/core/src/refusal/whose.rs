@@ -57,9 +57,9 @@ impl Whose {
     ///
     /// # Errors
     ///
-    /// 403 ([`Kind::SUBJECT_MISSING`]) for a client without the subject that is required, or whose credentials name none
-    /// where its address is not known either. A wiring error where no layer outside could have found a subject or an
-    /// address, and for anonymous clients whose address is not known.
+    /// 403 ([`Kind::SUBJECT_MISSING`]) for a client without the subject that is required, or whose credentials name
+    /// none where its address is not known either. A wiring error where no layer outside could have found a subject or
+    /// an address, and for anonymous clients whose address is not known.
     pub fn of(parts: &Parts, ipv6_prefix: u8, required: bool) -> Result<Self, Refusal> {
         if let Some(subject) = Self::known(parts) {
             return Ok(Self::Subject(subject));

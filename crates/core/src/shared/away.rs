@@ -2,7 +2,8 @@
 
 use std::{num::NonZeroUsize, time::Duration};
 
-/// The store could not be asked in time, and this is what the user wants then. The limit of each node stands in any case.
+/// The store could not be asked in time, and this is what the user wants then. The limit of each node stands in any
+/// case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Away {

@@ -15,8 +15,8 @@ pub struct Wanted {
     pub most: usize,
     /// What happens where it is reached.
     pub when_full: WhenFull,
-    /// The key has more connections than a list of them should hold, such as all of a service. Each node has an allotment
-    /// of it, which grows and shrinks in blocks.
+    /// The key has more connections than a list of them should hold, such as all of a service. Each node has an
+    /// allotment of it, which grows and shrinks in blocks.
     pub pool: bool,
 }
 

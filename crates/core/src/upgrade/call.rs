@@ -8,9 +8,9 @@ use crate::{policy::Policy, refusal::Refusal, settings::Settings};
 
 /// Calls a service with a request whose connection is guarded, if it is a handshake, unless `admit` refuses it.
 ///
-/// `admit` is asked about handshakes alone. It may change the request's parts, and refuse the handshake, which then never
-/// reaches the service. The policy that it returns is installed if the response is an upgrade. Any other request passes,
-/// without its `OnUpgrade`.
+/// `admit` is asked about handshakes alone. It may change the request's parts, and refuse the handshake, which then
+/// never reaches the service. The policy that it returns is installed if the response is an upgrade. Any other request
+/// passes, without its `OnUpgrade`.
 ///
 /// ```
 /// # #[cfg(feature = "test-util")]

@@ -52,8 +52,8 @@ impl<S, B, F> Deciding<S, B, F> {
         Self { state: State::Decided { future } }
     }
 
-    /// Goes on with a service and a request once the verdict is there, which may be at once. If it is not, the service is
-    /// swapped with its clone: the one that was ready is the one to be called.
+    /// Goes on with a service and a request once the verdict is there, which may be at once. If it is not, the service
+    /// is swapped with its clone: the one that was ready is the one to be called.
     pub fn of(
         verdict: Verdict,
         service: &mut S,

@@ -38,8 +38,8 @@ impl Guarded {
         self.then = Some(Box::new(then));
     }
 
-    /// Runs what belongs to the handshake in the connection's span: the call of the inner service, and its future's polls.
-    /// Whoever drops this before has refused the handshake.
+    /// Runs what belongs to the handshake in the connection's span: the call of the inner service, and its future's
+    /// polls. Whoever drops this before has refused the handshake.
     pub fn run<R>(&self, run: impl FnOnce() -> R) -> R {
         if self.inner.is_none() {
             return run();
@@ -61,9 +61,9 @@ impl Guarded {
         handshake::is_upgrade(&self.connection.about().method, response.status())
     }
 
-    /// Completes a handshake of which nobody shall get the connection: it is closed at once. The gate stays shut, and is
-    /// dropped when the connection has come or failed to. If the response has no [`Refusal`] in its extensions, it counts
-    /// as the handler's.
+    /// Completes a handshake of which nobody shall get the connection: it is closed at once. The gate stays shut, and
+    /// is dropped when the connection has come or failed to. If the response has no [`Refusal`] in its extensions, it
+    /// counts as the handler's.
     pub fn turn_away<B>(self, response: &Response<B>, frame: CloseFrame, gate: Gate) {
         self.refused(response);
         self.connection.control().hold(gate);

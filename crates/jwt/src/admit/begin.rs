@@ -83,8 +83,8 @@ fn is_ordinary(parts: &Parts) -> bool {
     parts.method == Method::GET
 }
 
-/// Whether a handshake may come in to send its token later. Handlers of other requests than handshakes rely on the layer,
-/// unless it is for handshakes alone.
+/// Whether a handshake may come in to send its token later. Handlers of other requests than handshakes rely on the
+/// layer, unless it is for handshakes alone.
 fn may_wait<T>(settings: &Settings<T>, parts: &Parts) -> bool {
     settings.plain.handshakes_only || is_ordinary(parts)
 }

@@ -1,7 +1,7 @@
 //! The decision about a request.
 //!
-//! - [`begin`] takes the token from the request and asks for its verification. Most verifications do not have to wait, and
-//!   the decision is known at once.
+//! - [`begin`] takes the token from the request and asks for its verification. Most verifications do not have to wait,
+//!   and the decision is known at once.
 //! - One that has to wait is a [`Verifying`], which the response's future polls until it has decided.
 //! - A [`Decision`] is the refusal, or an [`Admitted`] handshake: its request carries a session, and its connection a
 //!   policy that ends with it.

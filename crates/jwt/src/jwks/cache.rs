@@ -70,8 +70,8 @@ impl Jwks {
     ///
     /// # Defaults
     ///
-    /// At least 30 s between fetches for unknown keys, fetched anew in the background every 10 min, kept for 24 h if that
-    /// fails, 5 s for a fetch, 256 KiB for a set.
+    /// At least 30 s between fetches for unknown keys, fetched anew in the background every 10 min, kept for 24 h if
+    /// that fails, 5 s for a fetch, 256 KiB for a set.
     pub fn new(fetch: impl Fetch) -> Self {
         let settings = Settings {
             min_interval: Duration::from_secs(30),

@@ -59,8 +59,8 @@ impl fmt::Display for DiscoverError {
 impl Error for DiscoverError {}
 
 impl Jwks {
-    /// The keys of an issuer, by its name alone: its document says where they are (OpenID Connect Discovery 1.0, section
-    /// 4). The name is the one that tokens have as `iss`, to the letter.
+    /// The keys of an issuer, by its name alone: its document says where they are (OpenID Connect Discovery 1.0,
+    /// section 4). The name is the one that tokens have as `iss`, to the letter.
     ///
     /// - The document is at `<issuer>/.well-known/openid-configuration`, for which a slash at the end of the name is
     ///   dropped; [`at`](Discover::at) is for all others.

@@ -1,5 +1,5 @@
-//! What an issuer's document says of its keys (OpenID Connect Discovery 1.0, section 3; RFC 8414, section 2), and what of
-//! that is believed.
+//! What an issuer's document says of its keys (OpenID Connect Discovery 1.0, section 3; RFC 8414, section 2), and what
+//! of that is believed.
 
 use serde::Deserialize;
 use serde_json::Value;

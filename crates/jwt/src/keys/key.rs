@@ -23,12 +23,13 @@ pub enum KeyError {
         /// Bytes that it must have.
         least: usize,
     },
-    /// A text in PEM was given as a secret: a public key, perhaps, with which anybody could sign (RFC 8725, section 2.1).
+    /// A text in PEM was given as a secret: a public key, perhaps, with which anybody could sign (RFC 8725, section
+    /// 2.1).
     PemSecret,
     /// An RSA modulus under 2048 bits (RFC 7518, section 3.3) or an even one, or an exponent that is even or 1.
     WeakRsa,
-    /// An RSA modulus over 4096 bits, or an exponent over 33 bits: not every provider of signatures verifies with those,
-    /// and none does it in little time.
+    /// An RSA modulus over 4096 bits, or an exponent over 33 bits: not every provider of signatures verifies with
+    /// those, and none does it in little time.
     LargeRsa,
     /// The numbers are no point of the curve, or one of so small an order that anybody can sign.
     NoPoint,

@@ -9,8 +9,8 @@
 //!
 //! - Which version a token has is a setting of the API that it is for: set `requestedAccessTokenVersion` (once
 //!   `accessTokenAcceptedVersion`) to 2 in the manifest of its registration. What follows is about version 2.0.
-//! - Give the API a scope, and require it. An ID token of the same registration has the same audience, and no `scp`; one
-//!   that a daemon asked for itself has `roles` instead.
+//! - Give the API a scope, and require it. An ID token of the same registration has the same audience, and no `scp`;
+//!   one that a daemon asked for itself has `roles` instead.
 //! - A token for Microsoft Graph is not for this server, and is not made to be verified by anybody else.
 //! - `sub` is a user for this application only, so that two of your applications know one user by two names. `oid` is
 //!   the user's name throughout the tenant.
@@ -36,9 +36,9 @@
 //! # Many tenants
 //!
 //! The document for all tenants names no issuer but a pattern, `https://login.microsoftonline.com/{tenantid}/v2.0`, and
-//! anybody can have a tenant. So the tenants whose users may connect are named by their identifiers (`tid`), and there is
-//! no verifier without. Put it behind [`Verifiers`](crate::Verifiers), even if it is the only one: two tenants may have
-//! one `sub` for two users, and there a subject is known by its issuer, too.
+//! anybody can have a tenant. So the tenants whose users may connect are named by their identifiers (`tid`), and there
+//! is no verifier without. Put it behind [`Verifiers`](crate::Verifiers), even if it is the only one: two tenants may
+//! have one `sub` for two users, and there a subject is known by its issuer, too.
 //!
 //! Some of the published keys say that they are for one issuer only, as those of personal accounts do. They are left
 //! out here: a token for an organisation that is signed with one of them is forged. To let personal accounts in, add a

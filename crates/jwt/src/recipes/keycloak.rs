@@ -9,10 +9,11 @@
 //!
 //! - Add a client scope with an *Audience* mapper for this server (`chat-api` below), and give it to the clients that
 //!   may connect. Do not name `account` as the audience: tokens for all applications of the realm have it.
-//! - Check that `typ` is `Bearer`: an ID token is signed with the same keys, and a mapper may give it the same audience.
-//!   Where the client's tokens have `at+jwt` in the header, requiring that does the same.
+//! - Check that `typ` is `Bearer`: an ID token is signed with the same keys, and a mapper may give it the same
+//!   audience. Where the client's tokens have `at+jwt` in the header, requiring that does the same.
 //! - Check `azp` where only some clients of the realm may connect.
-//! - Require `sub`: a client without the client scope `basic` gets tokens that have none, to which no limit per subject applies.
+//! - Require `sub`: a client without the client scope `basic` gets tokens that have none, to which no limit per subject
+//!   applies.
 //! - The realm publishes a key for encryption among the others (`use` is `enc`). It is left out.
 //!
 //! ```

@@ -5,8 +5,8 @@ use http::request::Parts;
 use super::{bearer, cookie, protocol, query, token::Token};
 use crate::{error::TokenError, subprotocols::Subprotocols};
 
-/// One place where a token may be. The first of these that has one decides, whatever the order in which they were named:
-/// what a client has to say goes before what a browser says by itself.
+/// One place where a token may be. The first of these that has one decides, whatever the order in which they were
+/// named: what a client has to say goes before what a browser says by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Source {
     Bearer,

@@ -28,8 +28,8 @@ use crate::{
 /// # Defaults
 ///
 /// `exp`, `iss` and `aud` are required, `nbf` is checked where there is one, clocks may differ by 30 s, and a token has
-/// at most 8 KiB. The subject is `sub`, an empty one is none. How long a token lives is its issuer's choice, and one that
-/// says it was issued in the future is accepted; both are logged once where they are beyond reason.
+/// at most 8 KiB. The subject is `sub`, an empty one is none. How long a token lives is its issuer's choice, and one
+/// that says it was issued in the future is accepted; both are logged once where they are beyond reason.
 ///
 /// The order of settings does not matter: they are put together when the verifier is built.
 #[must_use]
@@ -232,9 +232,9 @@ impl Builder {
         self
     }
 
-    /// Requires a type (`typ`), such as `at+jwt` for access tokens (RFC 9068, section 4). If it is called several times,
-    /// a token must have one of these types. They are compared as media types: case does not matter, and `application/`
-    /// may be left out.
+    /// Requires a type (`typ`), such as `at+jwt` for access tokens (RFC 9068, section 4). If it is called several
+    /// times, a token must have one of these types. They are compared as media types: case does not matter, and
+    /// `application/` may be left out.
     ///
     /// By default a token's type may be `JWT`, `at+jwt` or `JOSE`, or absent.
     pub fn token_type(mut self, typ: impl Into<String>) -> Self {
@@ -260,7 +260,8 @@ impl Builder {
     }
 
     /// Refuses tokens that say they were issued (`iat`) further in the future than `leeway`. By default they are
-    /// accepted, because refusing them fails wherever an issuer's clock is a little ahead, and a warning is logged once.
+    /// accepted, because refusing them fails wherever an issuer's clock is a little ahead, and a warning is logged
+    /// once.
     ///
     /// [`Revocations::revoke_subject`](crate::Revocations::revoke_subject) does not revoke such a token.
     pub fn refuse_future_iat(mut self, leeway: Duration) -> Self {

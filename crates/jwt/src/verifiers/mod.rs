@@ -12,8 +12,9 @@
 //!   that is kept by them is kept by issuer: limits per subject, disconnects, revocations, tickets for single use.
 //! - [`Session::renew`](crate::Session::renew) goes on with a token of the same issuer and subject only.
 //!
-//! **What this does not do**: judge what an issuer says. Each may issue tokens for any of its names, and with any claims:
-//! what a claim such as `role` means is for [`JwtLayer::authorize`](crate::JwtLayer::authorize) to decide, by issuer.
+//! **What this does not do**: judge what an issuer says. Each may issue tokens for any of its names, and with any
+//! claims: what a claim such as `role` means is for [`JwtLayer::authorize`](crate::JwtLayer::authorize) to decide, by
+//! issuer.
 //!
 //! [`Subject::of_issuer`]: portcullis_core::identity::Subject::of_issuer
 //! [`TokenId::of_issuer`]: crate::TokenId::of_issuer

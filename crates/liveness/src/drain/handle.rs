@@ -30,8 +30,8 @@ impl Drain {
         Self::of(Connections::new())
     }
 
-    /// A drain of all connections in a registry, and of those that come through the drain's layer, which puts them there.
-    /// A route of the registry's that has not got that layer admits handshakes to the end.
+    /// A drain of all connections in a registry, and of those that come through the drain's layer, which puts them
+    /// there. A route of the registry's that has not got that layer admits handshakes to the end.
     pub fn of(connections: Connections) -> Self {
         Self { state: Arc::new(State::new(connections)) }
     }

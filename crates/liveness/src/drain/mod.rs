@@ -6,8 +6,8 @@
 //!
 //! - From the moment at which the drain begins, handshakes are refused: 503 with `Retry-After`, or, with a `CloseLayer`
 //!   outside, the drain's close frame for a browser. Plain requests are served.
-//! - Every live connection is closed with a code that clients retry on, each at a random moment of a window. A handshake
-//!   that was admitted before is closed as soon as it completes.
+//! - Every live connection is closed with a code that clients retry on, each at a random moment of a window. A
+//!   handshake that was admitted before is closed as soon as it completes.
 //! - A handler is not given what comes in from then on, and has time for the answers that it owes. Then it reads the
 //!   close, and ends as it does when its client leaves. It may clean up: handlers are waited for, too.
 //! - What is left at the deadline is aborted: clients that do not answer the close, handshakes that do not complete.

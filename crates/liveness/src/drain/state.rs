@@ -78,7 +78,8 @@ impl State {
         });
     }
 
-    /// Takes a connection in, unless the drain has begun. What is returned wakes when its handshake has run out of time.
+    /// Takes a connection in, unless the drain has begun. What is returned wakes when its handshake has run out of
+    /// time.
     pub(super) fn admit(&self, connection: &Connection) -> Option<OwnedNotified> {
         // Held while the connection enters the registry: a drain that begins meanwhile waits, and then finds it there.
         // What the deadline wakes is registered under it, too, and so is never too late.

@@ -1,8 +1,9 @@
 //! This node, among the others.
 //!
 //! A node holds a lease; permits and allotments belong to an *incarnation* of it. When the lease runs out, all that the
-//! incarnation has is void at once, and is swept when somebody needs the place. [`membership`] is what a node knows, as a
-//! plain state; [`heart`] renews the lease, and is the first to use a new connection; [`inbox`] hears what others tell.
+//! incarnation has is void at once, and is swept when somebody needs the place. [`membership`] is what a node knows, as
+//! a plain state; [`heart`] renews the lease, and is the first to use a new connection; [`inbox`] hears what others
+//! tell.
 //!
 //! Time is the server's for what two nodes compare, and a monotonic clock for what a node decides about itself.
 

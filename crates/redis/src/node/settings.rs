@@ -4,8 +4,8 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use crate::key::{Keys, Secret};
 
-/// What becomes of a node's connections when its lease has run out: it was stopped, or cut off, for longer than that, and
-/// others may have been given what it held.
+/// What becomes of a node's connections when its lease has run out: it was stopped, or cut off, for longer than that,
+/// and others may have been given what it held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OnFenced {

@@ -1,12 +1,12 @@
 //! Permits that count on all nodes.
 //!
-//! - A permit is *taken* in the handshake where a full key refuses. Where the oldest makes room, it is *settled* when the
-//!   handshake was accepted.
-//! - [`held`] is what this node holds, and what the store was told of it. When the store lost its data, or gave this node
-//!   another incarnation, all of it is *said* again, with the times that the store once gave it.
+//! - A permit is *taken* in the handshake where a full key refuses. Where the oldest makes room, it is *settled* when
+//!   the handshake was accepted.
+//! - [`held`] is what this node holds, and what the store was told of it. When the store lost its data, or gave this
+//!   node another incarnation, all of it is *said* again, with the times that the store once gave it.
 //! - A take that was given up may be carried out all the same: it is [`owed`], and taken back after the next beat, and
-//!   once more after the one behind it, because the last bytes of a broken connection may be read after the first of the
-//!   next.
+//!   once more after the one behind it, because the last bytes of a broken connection may be read after the first of
+//!   the next.
 
 mod held;
 mod message;

@@ -18,8 +18,8 @@ use crate::{
 /// Keys that are said at once.
 const BATCH: usize = 64;
 
-/// Each permit's time, or nothing where it must close; who holds permits, where there are too many; who is to be told to
-/// close once more.
+/// Each permit's time, or nothing where it must close; who holds permits, where there are too many; who is to be told
+/// to close once more.
 pub(super) type Answer = (Vec<String>, Vec<u64>, Vec<String>);
 
 /// Says all that the store has to be told.

@@ -1,7 +1,7 @@
 //! A verifier under whatever features this was built with.
 //!
-//! `cargo xtask test` runs this with several combinations of features. It selects the whole workspace each time, so that
-//! little more than the two crates in question is built again.
+//! `cargo xtask test` runs this with several combinations of features. It selects the whole workspace each time, so
+//! that little more than the two crates in question is built again.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod alone;

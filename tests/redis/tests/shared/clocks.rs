@@ -6,8 +6,8 @@ use portcullis_redis::{Denied, Rate, Wanted};
 use redis::AsyncCommands;
 use redis_tests::{Inside, Server, builder, joined, until};
 
-/// What the store looks like after its clock was set ahead by so much: everything in it is older. A negative time sets it
-/// back.
+/// What the store looks like after its clock was set ahead by so much: everything in it is older. A negative time sets
+/// it back.
 const SET_CLOCK: &str = "
 for _, node in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do redis.call('ZINCRBY', KEYS[1], -ARGV[1], node) end
 for _, field in ipairs({'seen', 'since'}) do

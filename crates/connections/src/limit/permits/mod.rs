@@ -2,13 +2,14 @@
 //!
 //! A [`Pool`] belongs to a layer. It counts all permits in one word ([`total`]) and those of a key in one of its shards
 //! ([`shard`]), which a hash of the key chooses. A [`Permit`] holds a number for each of its keys: taking, settling and
-//! leaving are operations on these numbers, and none of them looks at other permits of the same key but by a search tree.
+//! leaving are operations on these numbers, and none of them looks at other permits of the same key but by a search
+//! tree.
 //!
 //! # Locks
 //!
 //! 1. A permit's own lock comes first, then those of shards. No permit is locked while a shard is.
-//! 2. Several shards are locked in ascending order, each once. Only [`Pool::take`] locks more than one, because it takes
-//!    a permit of every key or of none: no other thread sees a part of it.
+//! 2. Several shards are locked in ascending order, each once. Only [`Pool::take`] locks more than one, because it
+//!    takes a permit of every key or of none: no other thread sees a part of it.
 //! 3. Nothing of others runs under these locks. Connections are cloned there, and dropped once the lock is released.
 //!
 //! # Races

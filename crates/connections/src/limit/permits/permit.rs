@@ -55,8 +55,8 @@ impl<C: Clone> Permit<C> {
         Ok(())
     }
 
-    /// Takes a permit of one more key, once it is known. Returns those that make room. A key that is held already is not
-    /// taken again.
+    /// Takes a permit of one more key, once it is known. Returns those that make room. A key that is held already is
+    /// not taken again.
     pub(crate) fn join(&self, key: Key, limit: Limit, connection: &C) -> Result<Evicted<C>, Full> {
         let (name, mut evicted) = (self.pool.name(&key), Evicted::default());
         let mut all = self.held();

@@ -1,5 +1,5 @@
-//! How a connection closes, as a table: who begins, in which phase, what the other side and the handler do meanwhile, and
-//! which timers pass, with what each side reads and how the connection has ended.
+//! How a connection closes, as a table: who begins, in which phase, what the other side and the handler do meanwhile,
+//! and which timers pass, with what each side reads and how the connection has ended.
 
 use super::rig::{
     Rig, Scripted,
