@@ -52,12 +52,17 @@ impl<const KINDS: usize> Table<KINDS> {
         Self { shards, most, spare: most / 16, period }
     }
 
-    /// Does something with the state of a key, and sweeps a few others on the way; not at time nought.
+    /// Does something with the state of a key. A new key sweeps a few others on the way, and so does any once a round is
+    /// overdue: one that is in use and alone would be forgotten and inserted again with each call. Not at time nought.
     pub fn with<R>(&self, key: Key, now: u64, change: impl FnOnce(&mut [u64; KINDS]) -> R) -> R {
-        let mut shard = self.lock(key.own(), now);
+        let mut shard = self.lock(key.own());
+        if shard.is_overdue(now, self.period) {
+            shard.sweep(now, OVERDUE);
+        }
         if let Some(state) = shard.entries.get_mut(&key.own()) {
             return change(state);
         }
+        shard.sweep(now, LOOK);
         if let Some(state) = shard.insert(key.own(), self.most - GROUPS * self.spare) {
             return change(state);
         }
@@ -67,7 +72,7 @@ impl<const KINDS: usize> Table<KINDS> {
 
     /// The state that a key would change now. Nothing is remembered for it.
     pub fn peek(&self, key: Key) -> [u64; KINDS] {
-        let own = self.lock(key.own(), 0).peek(key.own(), self.most - GROUPS * self.spare);
+        let own = self.lock(key.own()).peek(key.own(), self.most - GROUPS * self.spare);
         own.unwrap_or_else(|| self.peek_group(key))
     }
 
@@ -75,9 +80,9 @@ impl<const KINDS: usize> Table<KINDS> {
     fn peek_group(&self, key: Key) -> [u64; KINDS] {
         let of_group = |level: usize| {
             let set_aside = (GROUPS - 1 - level) * self.spare;
-            self.lock(key.group(level), 0).peek(key.group(level), self.most - set_aside)
+            self.lock(key.group(level)).peek(key.group(level), self.most - set_aside)
         };
-        (0..GROUPS).find_map(of_group).unwrap_or_else(|| self.lock(key.group(GROUPS - 1), 0).others)
+        (0..GROUPS).find_map(of_group).unwrap_or_else(|| self.lock(key.group(GROUPS - 1)).others)
     }
 
     /// One shard is locked at a time: nothing is decided by two states together. A key that finds room only just behind
@@ -88,23 +93,21 @@ impl<const KINDS: usize> Table<KINDS> {
             let group = key.group(level);
             // Those of the narrow groups leave some to the wide ones.
             let set_aside = (GROUPS - 1 - level) * self.spare;
-            if let Some(state) = self.lock(group, now).state(group, self.most - set_aside) {
+            let mut shard = self.lock(group);
+            let look = if shard.is_overdue(now, self.period) { OVERDUE } else { LOOK };
+            shard.sweep(now, look);
+            if let Some(state) = shard.state(group, self.most - set_aside) {
                 return change(state);
             }
         }
-        change(&mut self.lock(key.group(GROUPS - 1), 0).others)
+        change(&mut self.lock(key.group(GROUPS - 1)).others)
     }
 
     #[inline]
-    fn lock(&self, name: Name, now: u64) -> MutexGuard<'_, Shard<KINDS>> {
+    fn lock(&self, name: Name) -> MutexGuard<'_, Shard<KINDS>> {
         let Name([_, place]) = name;
         let shard = &self.shards[usize::from(place.to_le_bytes()[0]) % SHARDS];
-        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-        // What is given back has no time.
-        if now > 0 {
-            shard.sweep(now, self.period);
-        }
-        shard
+        shard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[cfg(test)]
@@ -140,9 +143,15 @@ impl<const KINDS: usize> Shard<KINDS> {
         Some(self.entries.entry(name).or_insert([0; KINDS]))
     }
 
-    fn sweep(&mut self, now: u64, period: u64) {
-        let overdue = now.saturating_sub(self.round) > period;
-        for _ in 0..if overdue { OVERDUE } else { LOOK } {
+    #[inline]
+    fn is_overdue(&self, now: u64, period: u64) -> bool {
+        now.saturating_sub(self.round) > period
+    }
+
+    /// Looks at so many entries. What is given back has no time.
+    #[cold]
+    fn sweep(&mut self, now: u64, look: usize) {
+        for _ in 0..if now > 0 { look } else { 0 } {
             match self.entries.get_index(self.cursor) {
                 // What takes its place is looked at next.
                 Some((_, cells)) if cells.iter().all(|full_at| *full_at <= now) => {
