@@ -15,9 +15,9 @@ use crate::{
 };
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
-    /// The upgrade has completed: this is the transport.
-    pub(crate) fn activate(self: &Arc<Self>, io: T, carrier: Carrier) {
-        drop(self.with(|state| state.activate(io, Vec::new(), carrier, now())));
+    /// The upgrade has completed: this is the transport, and what was read of it already.
+    pub(crate) fn activate(self: &Arc<Self>, io: T, inbox: Vec<u8>, carrier: Carrier) {
+        drop(self.with(|state| state.activate(io, inbox, carrier, now())));
     }
 
     /// What the connection must say first, if anything.

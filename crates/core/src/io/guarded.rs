@@ -46,7 +46,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuardedIo<T> {
             connection.control().install_outermost(policy);
         }
         guarded.shared.about.life.adopted(now());
-        guarded.shared.activate(io, Carrier::Connection);
+        guarded.shared.activate(io, Vec::new(), Carrier::Connection);
         (guarded, connection)
     }
 

@@ -19,7 +19,6 @@ use super::{
 };
 use crate::{
     carrier::Carrier,
-    clock::now,
     close::{CloseFrame, MalformedClose},
     ended::{Ended, EndedBy},
     frame::{Opcode, put_close, put_control, put_frame},
@@ -47,11 +46,11 @@ enum Turned {
 }
 
 /// Runs a connection up to the judgement of its first message. Says whether its handler may have it.
-pub(crate) async fn pass<T>(shared: Arc<Shared<T>>, io: T, gate: Gate, carrier: Carrier) -> bool
+pub(crate) async fn pass<T>(shared: Arc<Shared<T>>, io: T, inbox: Vec<u8>, gate: Gate, carrier: Carrier) -> bool
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut held = Held { io, inbox: Vec::new(), outbox: Vec::new(), sent: 0 };
+    let mut held = Held { io, inbox, outbox: Vec::new(), sent: 0 };
     let Gate { within, at_most, late, judge } = gate;
     let verdict = {
         let judged = timeout(within, async {
@@ -69,7 +68,7 @@ where
     };
     match verdict {
         Ok(()) => {
-            drop(shared.with(|state| state.activate(held.io, held.inbox, carrier, now())));
+            shared.activate(held.io, held.inbox, carrier);
             true
         }
         Err(turned) => {

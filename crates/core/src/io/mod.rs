@@ -24,6 +24,7 @@ mod driver;
 mod guarded;
 mod held;
 mod leaving;
+mod line;
 mod read;
 mod shared;
 mod state;
@@ -32,4 +33,8 @@ mod wakers;
 mod write;
 
 pub use self::guarded::GuardedIo;
-pub(crate) use self::{held::pass, shared::Shared};
+pub(crate) use self::{
+    held::pass,
+    line::{Line, strip},
+    shared::Shared,
+};

@@ -18,7 +18,7 @@ use hyper::{
     body::{Bytes, Incoming},
     server::conn::http1,
     service::Service,
-    upgrade::{OnUpgrade, Upgraded},
+    upgrade::OnUpgrade,
 };
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -27,7 +27,7 @@ use crate::{
     carrier::Carrier,
     clock::now,
     connection::{About, Connection},
-    io::{GuardedIo, Shared, pass},
+    io::{GuardedIo, Line, Shared, pass, strip},
     settings::Settings,
     sync::lock,
 };
@@ -36,7 +36,7 @@ use crate::{
 const REQUEST: &[u8] = b"CONNECT x:1 HTTP/1.1\r\n\r\n";
 const END_OF_HEAD: &[u8; 4] = b"\r\n\r\n";
 
-type Transport = TokioIo<Upgraded>;
+type Transport = Line;
 type Driver = http1::UpgradeableConnection<TokioIo<Tunnel>, Relay>;
 
 /// An inner connection that stands before its response.
@@ -63,7 +63,7 @@ pub(super) fn open(about: Arc<About>, real: OnUpgrade, carrier: Carrier) -> Opti
     let relay = Relay { exchange: exchange.clone(), shared: guarded.shared(), carrier };
     // The tunnel is the handler's half from here on: if the inner connection is dropped, because there is no upgrade,
     // the guard sees its handler leave, and that ends it.
-    let tunnel = TokioIo::new(Tunnel { request: REQUEST, tail: [0; 4], live: false, guarded });
+    let tunnel = TokioIo::new(Tunnel { request: REQUEST, matched: 0, live: false, guarded });
     let mut driver = Box::pin(builder().serve_connection(tunnel, relay).with_upgrades());
     if driver.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
         return None;
@@ -141,12 +141,12 @@ impl Future for Awaiting {
         let upgraded = std::task::ready!(Pin::new(real).poll(cx))?;
         this.real = None;
         this.shared.about.life.opened(now());
-        let io = TokioIo::new(upgraded);
+        let (io, inbox) = strip(upgraded);
         let Some(gate) = this.shared.take_gate() else {
-            this.shared.activate(io, this.carrier);
+            this.shared.activate(io, inbox, this.carrier);
             return Poll::Ready(Ok(granted()));
         };
-        this.passing = Some(Box::pin(pass(this.shared.clone(), io, *gate, this.carrier)));
+        this.passing = Some(Box::pin(pass(this.shared.clone(), io, inbox, *gate, this.carrier)));
         self.poll(cx)
     }
 }
@@ -161,8 +161,8 @@ fn granted() -> Response<Empty<Bytes>> {
 /// First yields the fixed request and swallows the response, then is the guarded connection.
 struct Tunnel {
     request: &'static [u8],
-    /// The last bytes that were swallowed: the response's head ends the masquerade.
-    tail: [u8; 4],
+    /// So much of what ends the response's head was swallowed: behind that, the masquerade is over.
+    matched: usize,
     live: bool,
     guarded: GuardedIo<Transport>,
 }
@@ -170,9 +170,10 @@ struct Tunnel {
 impl Tunnel {
     fn swallow(&mut self, data: &[u8]) -> usize {
         for (taken, &byte) in data.iter().enumerate() {
-            self.tail.rotate_left(1);
-            self.tail[3] = byte;
-            if &self.tail == END_OF_HEAD {
+            let goes_on = byte == END_OF_HEAD[self.matched];
+            // What does not go on may begin anew, with a carriage return.
+            self.matched = if goes_on { self.matched + 1 } else { usize::from(byte == END_OF_HEAD[0]) };
+            if self.matched == END_OF_HEAD.len() {
                 self.live = true;
                 return taken + 1;
             }
