@@ -39,7 +39,7 @@ impl Guard {
 
     /// Whether something is to be done that the handler may not get to.
     #[inline]
-    fn has_something_due(&self) -> bool {
+    pub(super) fn has_something_due(&self) -> bool {
         match self.phase {
             Phase::Upgrading(_) | Phase::Lost | Phase::Over | Phase::Taken { .. } => false,
             Phase::Open => {
@@ -49,6 +49,7 @@ impl Guard {
         }
     }
 
+    #[inline]
     pub(crate) fn is_driven(&self) -> bool {
         self.schedule.is_driven()
     }

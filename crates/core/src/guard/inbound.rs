@@ -60,7 +60,16 @@ impl Guard {
     ///
     /// The same bytes give the same decisions however they are split, provided that what was not admitted is presented
     /// again as [`Then`] says. An incomplete header, or an incomplete control frame, is never admitted.
+    #[inline]
     pub fn admit(&mut self, data: &mut [u8], now: Instant) -> Admission {
+        match self.whole_messages(data) {
+            Some(batch) => self.admit_whole(data, batch, now),
+            None => self.admit_any(data, now),
+        }
+    }
+
+    /// [`admit`](Self::admit), whatever it is.
+    pub(super) fn admit_any(&mut self, data: &mut [u8], now: Instant) -> Admission {
         // A scan can deliver a prefix and nothing else. Where payload is to be cut out, or where some policies have
         // judged the first frame already, frames must be walked.
         let piecemeal = self.stream.discarding || self.resumed.is_some();
@@ -69,6 +78,12 @@ impl Guard {
             self.standing.last_message_in = Some(now);
         }
         let admission = if piecemeal { self.walk(data, 0, Batch::default(), now) } else { self.scan(data, now) };
+        self.admitted(admission)
+    }
+
+    /// Notes what comes of a read, however it was judged.
+    #[inline]
+    pub(super) fn admitted(&mut self, admission: Admission) -> Admission {
         self.counters.bytes_in += admission.deliver as u64;
         if !self.stream.in_message() {
             self.standing.unfinished_since = None;
@@ -96,7 +111,7 @@ impl Guard {
         let mut violations = 0;
         let then = loop {
             stream.skip(&mut at, data.len());
-            while let Some(len) = short_message(&stream, data, at) {
+            while let Some(len) = short_message_at(&stream, data, at) {
                 batch.add_message(len);
                 at += SHORT_HEADER;
                 stream.payload_left = len;
@@ -121,12 +136,8 @@ impl Guard {
                 }
             }
         };
-        if !batch.is_empty() {
-            for index in self.judges.of(self.policies.len()) {
-                if self.policies[index].on_batch(&batch, now) == BatchVerdict::OneByOne {
-                    return self.walk(data, index, batch, now);
-                }
-            }
+        if let Some(asks) = self.first_that_asks(&batch, now) {
+            return self.walk(data, asks, batch, now);
         }
         self.stream = stream;
         if matches!(then, Then::Close(_)) {
@@ -142,9 +153,19 @@ impl Guard {
         Admission { deliver: at, rest: at, then }
     }
 
+    /// Offers a batch to the policies, up to the first that wants its frames one by one.
+    #[inline]
+    pub(super) fn first_that_asks(&mut self, batch: &Batch, now: Instant) -> Option<usize> {
+        if batch.is_empty() {
+            return None;
+        }
+        let mut judges = self.judges.of(self.policies.len());
+        judges.find(|index| self.policies[*index].on_batch(batch, now) == BatchVerdict::OneByOne)
+    }
+
     /// Frame by frame. The first `charged` policies have charged for the whole `batch`.
     #[cold]
-    fn walk(&mut self, data: &mut [u8], charged: usize, batch: Batch, now: Instant) -> Admission {
+    pub(super) fn walk(&mut self, data: &mut [u8], charged: usize, batch: Batch, now: Instant) -> Admission {
         let mut done = Batch::default();
         let (mut at, mut kept, mut violations) = (0, 0, 0);
         let then = loop {
@@ -342,6 +363,13 @@ impl Guard {
 
 fn undroppable() -> CloseFrame {
     CloseFrame::new(CloseCode::POLICY_VIOLATION, "message refused")
+}
+
+/// The payload's length of the short message that begins here, if one does.
+#[inline]
+fn short_message_at(stream: &Stream, data: &[u8], at: usize) -> Option<u64> {
+    let header = *data.get(at..)?.first_chunk()?;
+    short_message(header).filter(|_| stream.is_between_messages())
 }
 
 /// Moves a range to the end of what is kept.

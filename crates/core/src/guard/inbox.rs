@@ -35,6 +35,12 @@ impl Inbox {
         self.carrier = carrier;
     }
 
+    /// Whether nothing waits, and never was delayed.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        self.backlog.is_empty() && self.admitted.is_empty() && !(self.resumed | self.capped)
+    }
+
     /// Takes admitted bytes, `room` of them at most.
     #[inline]
     pub(crate) fn deliver(&mut self, room: usize) -> Option<Drain<'_, u8>> {

@@ -3,6 +3,7 @@
 //! - [`Guard::admit`] judges what the peer sent, in place, by headers; [`Guard::measure`] follows what the handler
 //!   writes, so that nothing of the guard's own is ever put into the middle of a frame.
 //! - `reading` and `writing` are what the I/O hands in; `inbox` and `outbox` hold what waits on either way.
+//! - `plain` is what most messages take: nothing waits, nothing has ended, and they are whole and short.
 //! - `closing` is how a connection closes: every event, in every `phase`. `closes` remembers who has said what.
 //! - `driving` says what is due when, and whether somebody must be woken for it.
 //!
@@ -22,6 +23,7 @@ mod outbound;
 mod outbox;
 mod phase;
 mod pings;
+mod plain;
 mod reading;
 mod rules;
 mod schedule;

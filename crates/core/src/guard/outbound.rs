@@ -119,7 +119,7 @@ fn mend(payload: &[u8]) -> CloseFrame {
 
 /// What lies behind a whole text or binary message of less than 126 bytes, unmasked: most frames are such a one.
 #[inline]
-fn behind_short_message(rest: &[u8]) -> Option<&[u8]> {
+pub(super) fn behind_short_message(rest: &[u8]) -> Option<&[u8]> {
     let [first, len @ 0..=125, payload @ ..] = rest else { return None };
     if matches!(first, 0x81 | 0x82) { payload.get(usize::from(*len)..) } else { None }
 }

@@ -32,7 +32,13 @@ impl Stream {
 
     /// Whether more is to come of a message. A control frame is judged whole, and so never the payload that is left.
     pub(super) fn in_message(&self) -> bool {
-        self.payload_left > 0 || self.open.is_some()
+        !self.is_between_messages()
+    }
+
+    /// Whether a message may begin here.
+    #[inline]
+    pub(super) fn is_between_messages(&self) -> bool {
+        self.payload_left == 0 && self.open.is_none()
     }
 
     /// Steps over payload, and returns where it lies.
@@ -64,12 +70,10 @@ impl Stream {
 /// Two bytes and a mask.
 pub(super) const SHORT_HEADER: usize = 6;
 
-/// The payload's length of a whole text or binary message of less than 126 bytes: most frames are such a one, and no
-/// framing rule is left to check of it.
+/// The payload's length of a whole text or binary message of less than 126 bytes: most frames are such a one. Where it may
+/// begin, no framing rule is left to check of it.
 #[inline]
-pub(super) fn short_message(stream: &Stream, data: &[u8], at: usize) -> Option<u64> {
-    let header = data.get(at..at + SHORT_HEADER)?;
+pub(super) fn short_message(header: [u8; SHORT_HEADER]) -> Option<u64> {
     let short = matches!(header[0], 0x81 | 0x82) && (0x80..0xfe).contains(&header[1]);
-    let legal = stream.open.is_none() && stream.payload_left == 0;
-    (short && legal).then(|| u64::from(header[1] & 0x7f))
+    short.then(|| u64::from(header[1] & 0x7f))
 }

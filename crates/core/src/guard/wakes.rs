@@ -8,3 +8,10 @@ pub(crate) struct Wakes {
     /// What does for the connection what its handler may not get to.
     pub(crate) driver: bool,
 }
+
+impl Wakes {
+    #[inline]
+    pub(super) fn is_nobody(self) -> bool {
+        !(self.handler | self.driver)
+    }
+}

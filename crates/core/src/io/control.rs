@@ -49,21 +49,26 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
     }
 
     /// Changes the state, then sees that the connection has a driver if it needs one.
+    #[inline]
     pub(super) fn with<R>(self: &Arc<Self>, change: impl FnOnce(&mut State<T>) -> R) -> R {
-        let (result, spawn, report) = {
-            let mut state = lock(&self.state);
-            let result = change(&mut state);
-            // Under the lock the guard takes the driver for spawned, so that of two threads one spawns it.
-            let spawn = state.guard.wants_driver();
-            state.wake();
-            (result, spawn, state.guard.report())
-        };
-        self.about.tell(report);
+        let mut state = lock(&self.state);
+        let result = change(&mut state);
+        if !state.guard.is_at_ease() {
+            self.see_to(state);
+        }
+        result
+    }
+
+    /// Sees to what a change has left to do.
+    #[cold]
+    fn see_to(self: &Arc<Self>, mut state: MutexGuard<'_, State<T>>) {
+        // Under the lock the guard takes the driver for spawned, so that of two threads one spawns it.
+        let spawn = state.guard.wants_driver();
+        self.unlock(state);
         // Unlocked: a runtime that has shut down drops the driver on the spot, and that locks the state.
         if spawn {
             self.about.runtime.spawn(drive(self.clone()));
         }
-        result
     }
 }
 

@@ -23,7 +23,23 @@ const _: () = assert!(SMALL > MAX_HEADER + MAX_CONTROL);
 const CAP: usize = 16 * 1024;
 
 impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
+    #[inline]
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let plain = buf.remaining() >= SMALL && self.guard.reads_plainly() && self.transport.reads_plainly();
+        if plain { self.poll_plain_read(cx, buf) } else { self.poll_any_read(cx, buf) }
+    }
+
+    /// Reads where nothing waits, and most often is done with that.
+    #[inline]
+    fn poll_plain_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let start = buf.filled().len();
+        if ready!(self.poll_received(cx, buf, start))? || self.admit(buf, start) {
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_judged(cx, buf)
+    }
+
+    fn poll_any_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if buf.remaining() == 0 || self.deliver(buf) {
             return Poll::Ready(Ok(()));
         }
@@ -65,22 +81,28 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
     fn poll_judged(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let start = buf.filled().len();
         loop {
-            let waited = self.guard.inbox.resume(buf.remaining()).map(|bytes| buf.put_slice(bytes.as_slice()));
-            if waited.is_none() && ready!(self.poll_more(cx, buf, start))? {
-                return Poll::Ready(Ok(()));
-            }
-            let admitted = self.guard.read(&mut buf.filled_mut()[start..], now);
-            buf.set_filled(start + admitted);
-            if admitted > 0 {
-                return Poll::Ready(Ok(()));
-            }
-            // All of it was incomplete, dropped or an answer to a ping. To return nothing would tell the handler that
-            // the stream has ended; so this goes on until the transport has no more, which wakes it then.
             if self.guard.reads() != Reads::Open {
                 self.wakers.park_reader(cx);
                 return Poll::Pending;
             }
+            let waited = self.guard.inbox.resume(buf.remaining()).map(|bytes| buf.put_slice(bytes.as_slice()));
+            if waited.is_none() && ready!(self.poll_more(cx, buf, start))? {
+                return Poll::Ready(Ok(()));
+            }
+            if self.admit(buf, start) {
+                return Poll::Ready(Ok(()));
+            }
+            // All of it was incomplete, dropped or an answer to a ping. To return nothing would tell the handler that
+            // the stream has ended; so this goes on until the transport has no more, which wakes it then.
         }
+    }
+
+    /// Judges what was read from `start` on, and leaves there what may be delivered. Says whether anything may.
+    #[inline]
+    fn admit(&mut self, buf: &mut ReadBuf<'_>, start: usize) -> bool {
+        let admitted = self.guard.read(&mut buf.filled_mut()[start..], now);
+        buf.set_filled(start + admitted);
+        admitted > 0
     }
 
     /// Reads behind what waited. Says whether the stream has ended.
@@ -101,6 +123,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
             return Poll::Ready(Ok(false));
         }
         buf.put_slice(self.guard.inbox.backlog());
+        let polled = self.poll_received(cx, buf, start);
+        if matches!(polled, Poll::Ready(Ok(_))) {
+            self.guard.inbox.clear_backlog();
+        }
+        polled
+    }
+
+    /// Reads. Says whether the stream has ended. Where nothing was read, nothing is left behind `start`.
+    #[inline]
+    fn poll_received(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>, start: usize) -> Poll<io::Result<bool>> {
         let before = buf.filled().len();
         let came = match self.poll_transport(cx, buf) {
             Poll::Ready(Ok(())) => buf.filled().len() - before,
@@ -115,7 +147,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
                 return Poll::Pending;
             }
         };
-        self.guard.inbox.clear_backlog();
         self.guard.received(came);
         if came == 0 {
             self.guard.transport_ended(false);
@@ -124,6 +155,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         Poll::Ready(Ok(came == 0))
     }
 
+    #[inline]
     fn poll_transport(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.guard.inbox.is_capped() && buf.remaining() > CAP {
             let mut part = ReadBuf::new(buf.initialize_unfilled_to(CAP));

@@ -89,6 +89,12 @@ impl<T> Transport<T> {
         self.failed.take()
     }
 
+    /// Whether there is nothing to tell the handler but what is read next.
+    #[inline]
+    pub(super) fn reads_plainly(&self) -> bool {
+        self.is_open() && !self.has_failed()
+    }
+
     pub(super) fn has_failed(&self) -> bool {
         self.failed.is_some()
     }

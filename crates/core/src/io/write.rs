@@ -19,7 +19,33 @@ impl<T: AsyncWrite + Unpin> State<T> {
         self.transport.is_write_vectored()
     }
 
+    #[inline]
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        let data = self.transport.piece(data);
+        match self.guard.plain_messages(data) {
+            Some(messages) => self.poll_plain_write(cx, data, messages),
+            None => self.poll_any_write(cx, data),
+        }
+    }
+
+    /// Writes whole messages where nothing of the guard's own waits.
+    #[inline]
+    fn poll_plain_write(&mut self, cx: &mut Context<'_>, data: &[u8], messages: u64) -> Poll<io::Result<usize>> {
+        let polled = self.poll_transport_write(cx, |io, cx| io.poll_write(cx, data));
+        if polled.is_pending() {
+            self.wakers.park_writer(cx);
+        }
+        let written = ready!(polled)?;
+        if written == data.len() {
+            self.guard.sent_plainly(messages, written, now);
+        } else {
+            let part = self.guard.measure(&data[..written], false);
+            self.guard.sent(part, now);
+        }
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_any_write(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         match self.guard.writes(now) {
             Writes::Open => self.poll_frames(cx, data),
             Writes::Swallow => {
@@ -82,7 +108,6 @@ impl<T: AsyncWrite + Unpin> State<T> {
         if data.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        let data = self.transport.piece(data);
         if self.guard.is_capturing() {
             return Poll::Ready(Ok(self.guard.capture(data, now)));
         }
@@ -152,10 +177,30 @@ impl<T: AsyncWrite + Unpin> State<T> {
         Poll::Ready(Ok(()))
     }
 
+    #[inline]
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.guard.is_live() {
             return Poll::Ready(Ok(()));
         }
+        if self.guard.outbox.is_pending() { self.poll_flush_behind_own(cx) } else { self.poll_plain_flush(cx) }
+    }
+
+    /// Flushes where nothing of the guard's own waits.
+    #[inline]
+    fn poll_plain_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let watched = self.guard.watches_output();
+        let polled = self.transport.poll_flush(cx, watched);
+        if watched {
+            self.guard.stalled(self.transport.stalled_since());
+        }
+        if polled.is_pending() {
+            self.wakers.park_writer(cx);
+        }
+        polled
+    }
+
+    /// Flushes, after what of the guard's own waits and may go first.
+    fn poll_flush_behind_own(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.wakers.park_writer(cx);
         if self.guard.outbound_at_boundary() {
             ready!(self.poll_outbox(cx))?;

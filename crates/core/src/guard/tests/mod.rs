@@ -9,6 +9,7 @@ mod inbox;
 mod looks;
 mod outbox;
 mod phases;
+mod plain;
 mod policies;
 mod refunds;
 mod rig;

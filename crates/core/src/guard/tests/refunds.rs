@@ -20,10 +20,10 @@ use crate::{
 };
 
 /// Charges a frame for each that it lets pass or delays, and decides by a script.
-struct Charging {
-    charged: Arc<AtomicI64>,
-    script: Vec<u8>,
-    next: usize,
+pub(super) struct Charging {
+    pub(super) charged: Arc<AtomicI64>,
+    pub(super) script: Vec<u8>,
+    pub(super) next: usize,
 }
 
 impl Charging {
