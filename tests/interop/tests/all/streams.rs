@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::{
     Router,
     extract::ws::{Message, WebSocket, WebSocketUpgrade},
+    http::StatusCode,
     routing::any,
 };
 use interop::{
@@ -12,6 +13,7 @@ use interop::{
     streams::{Stream, Streams, WINDOW},
     wire::put_frame,
 };
+use portcullis_close::CloseLayer;
 use portcullis_connections::{ConnectionLimitLayer, Limit};
 use portcullis_core::{Connections, GuardLayer};
 use portcullis_jwt::{First, JwtLayer, Verifier};
@@ -235,6 +237,18 @@ async fn a_stream_that_is_turned_away_with_a_shut_window_counts_until_it_is_over
         timeout(SECOND, connection.closed()).await.expect("it is over");
         assert_eq!(limit.live(), 0, "{aborted}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_stream_with_a_shut_window_does_not_keep_others_from_being_told_why() {
+    let refusing = Router::new().route("/", any(async || StatusCode::FORBIDDEN));
+    let mut streams = Streams::connect(refusing.layer(CloseLayer::always().at_once(1)), 1).await;
+    let silent = streams.open().await;
+    assert_eq!(streams.try_open().await.err(), Some(403), "its closing handshake is under way");
+    sleep(10 * SECOND).await;
+    let mut other = streams.try_open().await.expect("that is over");
+    assert_eq!(&other.rest().await.unwrap()[..4], b"\x88\x0b\x0b\xbb");
+    drop(silent);
 }
 
 /// The documentation says so: nothing tells what a connection that is there has taken.
