@@ -195,6 +195,37 @@ async fn a_client_that_keeps_replaced_streams_open_does_not_fill_the_server() {
     let _again = streams.open().await;
 }
 
+/// Feeds a client that asks for it, and answers one message of any other.
+fn feed_or_echo() -> Router {
+    let route = any(async |upgrade: WebSocketUpgrade| {
+        upgrade.on_upgrade(async |mut socket: WebSocket| match socket.recv().await {
+            Some(Ok(Message::Text(wish))) if wish == "feed" => {
+                while socket.send(Message::binary(vec![7; 100_000])).await.is_ok() {
+                    sleep(MILLI).await;
+                }
+            }
+            Some(Ok(message)) => drop(socket.send(message).await),
+            _ => {}
+        })
+    });
+    Router::new().route("/", route)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_on_a_stream_that_is_not_over_does_not_hold_up_its_siblings() {
+    let registry = Connections::new();
+    let mut streams = Streams::connect(feed_or_echo().layer(registry.layer()), 1000).await;
+    let mut left = streams.open().await;
+    left.send(0x81, b"feed").await;
+    sleep(SECOND).await;
+    registry.all().remove(0).abort();
+    sleep(SECOND).await;
+    assert_eq!(registry.count(), 1, "its window is shut");
+    let flood = messages(2 * WINDOW as usize).0;
+    timeout(SECOND, left.write(&flood)).await.expect("what is sent to it is thrown away");
+    streams.open().await.echoes().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stream_whose_connection_takes_nothing_counts_until_that_is_gone() {
     let (app, mut handlers) = feed();
