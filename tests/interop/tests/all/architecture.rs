@@ -91,10 +91,15 @@ fn defined() -> HashSet<String> {
     names
 }
 
-/// The rooms of core that a file names with `crate::`, its tests and its documentation left out.
-fn rooms_named_in(text: &str) -> HashSet<String> {
+/// A file without its tests and its comments.
+fn code(file: &Path) -> String {
+    let text = fs::read_to_string(file).unwrap();
     let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
-    let code: String = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// The rooms of core that code names with `crate::`.
+fn rooms_named_in(code: &str) -> HashSet<String> {
     let mut rooms = HashSet::new();
     for rest in code.split("crate::").skip(1) {
         match rest.strip_prefix('{') {
@@ -169,7 +174,7 @@ fn rooms_of_core_name_rooms_below_them() {
         let floor = floor_of(&floors, room);
         for file in rust_files(&entry).iter().filter(|file| !file.components().any(|part| part.as_os_str() == "tests"))
         {
-            for named in rooms_named_in(&fs::read_to_string(file).unwrap()) {
+            for named in rooms_named_in(&code(file)) {
                 let is_room = core().join(&named).is_dir() || core().join(format!("{named}.rs")).is_file();
                 let in_circle = CIRCLE.contains(&room) && CIRCLE.contains(&named.as_str());
                 if is_room && named != room && !in_circle {
@@ -193,6 +198,20 @@ fn crates_depend_on_crates_below_them() {
                 let dependency = format!("crates/{}", dependency.split(['.', ' ']).next().unwrap());
                 assert!(floor_of(&floors, &dependency) > floor, "{name} depends on {dependency}");
             }
+        }
+    }
+}
+
+#[test]
+fn the_guard_knows_no_clock_no_lock_and_no_runtime() {
+    let tests = core().join("guard/tests");
+    for file in rust_files(&core().join("guard")).iter().filter(|file| !file.starts_with(&tests)) {
+        let code = code(file);
+        for impure in ["Instant::now", "Mutex", "Waker", "tokio"] {
+            assert!(!code.contains(impure), "{} names {impure}", file.display());
+        }
+        for room in ["clock", "sync"] {
+            assert!(!rooms_named_in(&code).contains(room), "{} names {room}", file.display());
         }
     }
 }
