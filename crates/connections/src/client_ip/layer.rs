@@ -15,8 +15,8 @@ use super::{
 /// The peer's address is axum's `ConnectInfo<SocketAddr>`, or in a test its `MockConnectInfo` (feature `axum`), or a
 /// `SocketAddr` that a user of hyper has put into the request's extensions. A handshake without any is answered with a
 /// 500. Plain requests, which are not handshakes, get the address, too, and pass without one. If the peer is a trusted
-/// proxy, what it says of whom it forwards is walked from the right, over all lines of the header: the first hop that is
-/// no trusted proxy is the client. A hop that is no address ends the walk, and the one before it is taken.
+/// proxy, what it says of whom it forwards is walked from the right, over all lines of the header: the first hop that
+/// is no trusted proxy is the client. A hop that is no address ends the walk, and the one before it is taken.
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct ClientIpLayer {
