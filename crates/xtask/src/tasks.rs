@@ -1,11 +1,11 @@
 //! What each task runs: its steps, and why they are more than one call of cargo.
 
 use std::env;
-use std::ffi::OsString;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::Command;
 
-use crate::step::{Step, cargo, root};
+use crate::step::{Step, root, succeeds, target_dir};
+use crate::{api, features, fuzz, package, prose};
 
 /// Every test there is. nextest does not run documentation examples, so these are a step of their own.
 pub(crate) fn test() -> Vec<Step> {
@@ -92,65 +92,91 @@ fn mistakes() -> [Step; 3] {
 }
 
 /// Everything besides the tests that must hold before a change is merged.
-pub(crate) fn ci() -> Vec<Step> {
-    let mut steps = vec![
-        Step::cargo("formatting", "fmt --all --check"),
+pub(crate) fn ci() -> Result<Vec<Step>, String> {
+    let mut steps = vec![Step::cargo("formatting", "fmt --all --check"), prose::width()];
+    steps.extend(prose::spelling());
+    steps.extend([
         Step::cargo("lints", "clippy --workspace --all-targets --all-features -- -D warnings"),
-        // No package has a target of the kind `--examples`. Where one may be selected, cargo unites features as for all
-        // targets, and takes the dependencies that the lints have checked.
-        Step::cargo("documentation", "doc --workspace --no-deps --all-features --lib --bins --examples")
-            .env("RUSTDOCFLAGS", "-Dwarnings"),
-    ];
-    steps.extend(without_features());
-    steps.extend(fuzz_targets());
-    steps
+        documentation(),
+    ]);
+    steps.extend(api::external_crates()?);
+    steps.extend(features::usual());
+    steps.push(fuzz_targets());
+    Ok(steps)
 }
 
-/// What takes minutes, because it builds the dependencies with other flags.
-pub(crate) fn long() -> Vec<Step> {
-    let loom = Path::new(&target_dir()).join("loom");
-    vec![
+/// What takes many minutes: it builds dependencies anew, or needs tools that not every machine has.
+pub(crate) fn long() -> Result<Vec<Step>, String> {
+    let mut steps = vec![
         Step::cargo("interleavings of permits", "test -p portcullis-connections --lib interleavings")
             .env("RUSTFLAGS", "--cfg portcullis_loom")
-            .env("CARGO_TARGET_DIR", loom),
-    ]
+            .env("CARGO_TARGET_DIR", target_dir().join("loom")),
+    ];
+    steps.extend(package::steps()?);
+    steps.extend(package::minimal()?);
+    steps.extend(features::all());
+    steps.extend(fuzz::run(60));
+    steps.push(msrv());
+    steps.push(docs_rs());
+    steps.push(deny("licences, sources and bans", "deny check licenses bans sources"));
+    steps.extend(semver()?);
+    Ok(steps)
 }
 
-/// A build of the whole workspace unifies features, and so hides a crate that only builds with those of another.
-fn without_features() -> impl Iterator<Item = Step> {
-    [
-        ("crates/core", Step::cargo("core without features", "check -p portcullis-core")),
-        ("crates/core", Step::cargo("core that counts", "check -p portcullis-core --features guard,metrics")),
-        ("crates/core", Step::cargo("core for tests of applications", "check -p portcullis-core --features test-util")),
-        ("crates/core", Step::cargo("core that logs", "check -p portcullis-core --features guard,tracing")),
-        ("crates/close", Step::cargo("close with messages alone", "check -p portcullis-close --features json")),
-        ("crates/liveness", Step::cargo("liveness without features", "check -p portcullis-liveness")),
-        ("crates/rate-limit", Step::cargo("rate limit without features", "check -p portcullis-rate-limit")),
-        ("crates/origin", Step::cargo("origin without features", "check -p portcullis-origin")),
-        ("crates/jwt", Step::cargo("jwt without features", "check -p portcullis-jwt")),
-        ("crates/redis", Step::cargo("redis without features", "check -p portcullis-redis")),
-    ]
-    .into_iter()
-    .filter(|(folder, _)| root().join(folder).join("Cargo.toml").is_file())
-    .map(|(_, step)| step)
+fn documentation() -> Step {
+    // No package has a target of the kind `--examples`. Where one may be selected, cargo unites features as for all
+    // targets, and takes the dependencies that the lints have checked.
+    Step::cargo("documentation", "doc --workspace --no-deps --all-features --lib --bins --examples")
+        .env("RUSTDOCFLAGS", "-Dwarnings")
+}
+
+/// The documentation as docs.rs builds it, with a banner on what needs a feature.
+pub(crate) fn docs_rs() -> Step {
+    Step::program(
+        "documentation as docs.rs builds it",
+        "rustup",
+        "run nightly cargo doc --workspace --no-deps --all-features --lib",
+    )
+    .env("RUSTDOCFLAGS", "--cfg docsrs -Dwarnings")
+    .env("CARGO_TARGET_DIR", target_dir().join("docs-rs"))
+    .requires(|| succeeds("rustup", &["run", "nightly", "rustc", "--version"]), "a nightly toolchain")
+}
+
+/// The crates that are published, with the features that the oldest compiler has dependencies for.
+pub(crate) fn msrv() -> Step {
+    let line = "run 1.88 cargo check --locked -p portcullis -p portcullis-redis --features \
+                portcullis/axum,portcullis/axum-ws,portcullis/close,portcullis/connections,portcullis/derive,\
+                portcullis/jwks,portcullis/json,portcullis/jwt,portcullis/liveness,portcullis/metrics,\
+                portcullis/origin,portcullis/rate-limit,portcullis/rust_crypto,portcullis/tracing,\
+                portcullis-redis/tls";
+    Step::program("the oldest compiler", "rustup", line)
+        .env("CARGO_TARGET_DIR", target_dir().join("msrv"))
+        .requires(|| succeeds("rustup", &["run", "1.88", "rustc", "--version"]), "toolchain 1.88")
+}
+
+/// `deny.toml` says what is checked.
+pub(crate) fn deny(name: &str, line: &str) -> Step {
+    Step::cargo(name, line).requires(|| succeeds("cargo", &["deny", "--version"]), "cargo-deny")
+}
+
+/// Whether the API is compatible with that of the last release.
+pub(crate) fn semver() -> Result<Vec<Step>, String> {
+    let tags = Command::new("git").args(["tag", "--list", "v*"]).current_dir(root()).output();
+    let tags = tags.map_err(|error| format!("git could not be started: {error}"))?;
+    if tags.stdout.is_empty() {
+        let nothing = Step::check("compatible versions", "nothing: there is no release to compare with", || Ok(()));
+        return Ok(vec![nothing]);
+    }
+    let packages = package::published()?.join(" -p ");
+    let step = Step::cargo("compatible versions", &format!("semver-checks --all-features -p {packages}"));
+    Ok(vec![step.requires(|| succeeds("cargo", &["semver-checks", "--version"]), "cargo-semver-checks")])
 }
 
 /// The fuzz targets are outside the workspace: type-checked here so that they do not rot.
-fn fuzz_targets() -> Option<Step> {
-    let check = Step::cargo("fuzz targets", "check --manifest-path fuzz/Cargo.toml");
-    let exist = root().join("fuzz/Cargo.toml").is_file();
-    exist.then(|| check.env("CARGO_TARGET_DIR", target_dir()))
-}
-
-fn target_dir() -> OsString {
-    env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| root().join("target").into())
+fn fuzz_targets() -> Step {
+    Step::cargo("fuzz targets", "check --manifest-path fuzz/Cargo.toml").env("CARGO_TARGET_DIR", target_dir())
 }
 
 fn nextest_is_installed() -> bool {
-    cargo()
-        .args(["nextest", "--version"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+    succeeds("cargo", &["nextest", "--version"])
 }
