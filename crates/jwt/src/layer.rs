@@ -134,7 +134,9 @@ impl<T> JwtLayer<T> {
     /// # #[derive(Clone)]
     /// # struct Nobody;
     /// # impl Verify<()> for Nobody {
-    /// #     fn verify(&self, _: &str) -> Verification<()> { Verification::ready(Err(TokenError::Invalid("nobody's"))) }
+    /// #     fn verify(&self, _: &str) -> Verification<()> {
+    /// #         Verification::ready(Err(TokenError::Invalid("nobody's")))
+    /// #     }
     /// # }
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {
     /// use http::{Request, Response, StatusCode};

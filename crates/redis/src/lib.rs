@@ -21,8 +21,8 @@
 //!
 //! ```text
 //! ~portcullis:* resetchannels -@all +eval +evalsha +script|load +info +ping +select +time +zadd +zrem +zcard +zscore
-//! +zincrby +zrange +zpopmin +zremrangebyscore +get +set +pexpire +hget +hset +hsetnx +hdel +hvals +hkeys +hincrby +xadd
-//! +xread
+//! +zincrby +zrange +zpopmin +zremrangebyscore +get +set +pexpire +hget +hset +hsetnx +hdel +hvals +hkeys +hincrby
+//! +xadd +xread
 //! ```
 //!
 //! # Which Redis

@@ -278,7 +278,8 @@ impl Builder {
     ///
     /// // Entra ID: the same user has another `sub` for each application.
     /// let builder = Verifier::hs256([7; 32]).issuer("https://id.example.com").audience("chat");
-    /// let verifier = builder.subject(|claims| Some(format!("{}/{}", claims["tid"].as_str()?, claims["oid"].as_str()?)));
+    /// let verifier =
+    ///     builder.subject(|claims| Some(format!("{}/{}", claims["tid"].as_str()?, claims["oid"].as_str()?)));
     /// assert!(verifier.build().is_ok());
     /// # }
     /// ```
