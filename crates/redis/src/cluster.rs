@@ -114,15 +114,16 @@ impl Cluster {
         self.node.health()
     }
 
-    /// What [`health`](Self::health) returns, as it changes.
+    /// What [`health`](Self::health) returns, whenever something happens. That a lease has run out since is seen by asking.
     pub fn watch(&self) -> watch::Receiver<Health> {
         self.node.watch()
     }
 
     /// Waits until limits count for all nodes.
     pub async fn ready(&self) {
-        // The sender lives as long as the node does.
-        let _ = self.watch().wait_for(Health::is_ready).await;
+        let mut watch = self.watch();
+        // What is watched is as old as the last event: a lease may have run out since.
+        while !self.health().is_ready() && watch.changed().await.is_ok() {}
     }
 
     /// Leaves: all that this node holds is void at once, so that no other has to wait for its lease to run out. To be

@@ -137,6 +137,8 @@ async fn leases_stand_still_while_the_server_does() {
             tokio::time::sleep(lease / 10).await;
         }
     }
+    // And by the server's, which counted from when it was told.
+    tokio::time::sleep(lease).await;
     server.resume();
     for cluster in [&one, &other] {
         cluster.ready().await;
