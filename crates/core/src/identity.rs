@@ -162,8 +162,8 @@ impl From<AnotherSubject> for Refusal {
     }
 }
 
-/// Makes the subject of a request known to those inside, for a layer that authenticates: as an extension of the request,
-/// from where `upgrade::enter` and `upgrade::call` take a handshake's to the connection.
+/// Makes the subject of a request known to those inside, for a layer that authenticates: as an extension of the
+/// request, from where `upgrade::enter` and `upgrade::call` take a handshake's to the connection.
 ///
 /// # Errors
 ///

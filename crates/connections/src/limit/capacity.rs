@@ -19,9 +19,9 @@ impl Limit {
     /// not the handlers that work on after theirs was closed:
     /// [`until_handler_returns`](crate::ConnectionLimitLayer::until_handler_returns) bounds both.
     ///
-    /// Those that were replaced count towards the limit of the whole server until they have ended, which they do soon, but
-    /// for HTTP/2 streams whose clients take nothing of what was sent to them. Newcomers are refused while 32 such are
-    /// left, or as many as the limit if that is more.
+    /// Those that were replaced count towards the limit of the whole server until they have ended, which they do soon,
+    /// but for HTTP/2 streams whose clients take nothing of what was sent to them. Newcomers are refused while 32 such
+    /// are left, or as many as the limit if that is more.
     pub const fn evict_oldest(self) -> Self {
         Self { evict: true, ..self }
     }

@@ -223,8 +223,8 @@ impl Jwks {
 }
 
 impl Settings {
-    /// The keys and their age, unless they are too old. For another clone, which keeps them for longer, they may not be,
-    /// and so they stay.
+    /// The keys and their age, unless they are too old. For another clone, which keeps them for longer, they may not
+    /// be, and so they stay.
     fn kept(&self, state: &State, now: Instant) -> Option<(Arc<Named>, Duration)> {
         let (keys, fetched) = state.keys.as_ref()?;
         let age = now.saturating_duration_since(*fetched);

@@ -6,8 +6,8 @@ use super::{evicted::Evicted, key::Name, places::Places};
 use crate::limit::Limit;
 
 /// Of one key so many may be closing at once, or as many as may live. Each takes the moment that its handler has for its
-/// last answers, in which a browser opens all the tabs of its last session: those must read why they were closed. And so
-/// many may have been aborted, and not be over yet.
+/// last answers, in which a browser opens all the tabs of its last session: those must read why they were closed. And
+/// so many may have been aborted, and not be over yet.
 const CLOSING: usize = 32;
 
 /// Of one key so many newcomers may be about to replace others at once, or as many as may live.
@@ -58,9 +58,9 @@ impl<C> Default for Shard<C> {
 }
 
 impl<C> Shard<C> {
-    /// Where the oldest makes room, newcomers have to wait for their own handshakes only; for those that made room before,
-    /// where these do not end though they were aborted, or else the whole server would fill up with them: an HTTP/2
-    /// stream ends when its client likes; and where work is limited, for the handlers of all of them.
+    /// Where the oldest makes room, newcomers have to wait for their own handshakes; for those that made room before and
+    /// do not end though they were aborted, as an HTTP/2 stream may not for as long as its client likes, or else the
+    /// whole server would fill up with them; and where work is limited, for the handlers of all that made room.
     pub(super) fn has_room(&self, name: Name, limit: Limit) -> bool {
         let Some(group) = self.keys.get(&name) else { return limit.most > 0 };
         let replacing = group.pending as usize + if limit.work { group.replaced() } else { 0 };
