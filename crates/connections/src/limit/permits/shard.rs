@@ -58,9 +58,9 @@ impl<C> Default for Shard<C> {
 }
 
 impl<C> Shard<C> {
-    /// Where the oldest makes room, newcomers have to wait for their own handshakes; for those that made room before and
-    /// do not end though they were aborted, as an HTTP/2 stream may not for as long as its client likes, or else the
-    /// whole server would fill up with them; and where work is limited, for the handlers of all that made room.
+    /// Where the oldest makes room, newcomers have to wait for their own handshakes; for those that made room before
+    /// and do not end though they were aborted, as an HTTP/2 stream may not for as long as its client likes, or else
+    /// the whole server would fill up with them; and where work is limited, for the handlers of all that made room.
     pub(super) fn has_room(&self, name: Name, limit: Limit) -> bool {
         let Some(group) = self.keys.get(&name) else { return limit.most > 0 };
         let replacing = group.pending as usize + if limit.work { group.replaced() } else { 0 };
