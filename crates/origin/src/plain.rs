@@ -14,7 +14,7 @@ use crate::{
 impl Policy {
     /// Judges a request that is not a handshake. One that may change something has a proof, if it is allowed.
     pub(crate) fn admit_plain(&self, parts: &Parts) -> Result<Option<NotForged>, Refusal> {
-        self.host_is_listed(parts)?;
+        self.host_is_listed("request", parts)?;
         csrf::check(parts, |parts| self.may_change(parts))
     }
 

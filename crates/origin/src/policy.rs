@@ -43,7 +43,7 @@ pub(crate) struct Policy {
 
 impl Policy {
     pub(crate) fn admit(&self, parts: &Parts) -> Result<(), Refusal> {
-        self.host_is_listed(parts)?;
+        self.host_is_listed("handshake", parts)?;
         let mut values = parts.headers.get_all(ORIGIN).iter();
         let Some(value) = values.next() else {
             return self.absent(&parts.headers);
@@ -93,13 +93,13 @@ impl Policy {
         Ok(())
     }
 
-    /// Against DNS rebinding.
-    pub(crate) fn host_is_listed(&self, parts: &Parts) -> Result<(), Refusal> {
+    /// Against DNS rebinding. `what` the client sent stands in the sentence.
+    pub(crate) fn host_is_listed(&self, what: &str, parts: &Parts) -> Result<(), Refusal> {
         let Some(hosts) = &self.hosts else { return Ok(()) };
         let Some((host, port)) = host(parts) else {
             return Err(refuse(
                 Kind::HOST_NOT_ALLOWED,
-                "The handshake was refused: it names no host, or several.".into(),
+                format!("The {what} was refused: it names no host, or several."),
             ));
         };
         if hosts.iter().any(|(listed, at)| *listed == host && (at.is_none() || *at == port)) {
@@ -108,7 +108,7 @@ impl Policy {
         let host = port.map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
         let host = printable(host.as_bytes());
         let sentence =
-            format!("The handshake was refused: host \"{host}\" is not allowed. Allow it with hosts([\"{host}\"]).");
+            format!("The {what} was refused: host \"{host}\" is not allowed. Allow it with hosts([\"{host}\"]).");
         Err(refuse(Kind::HOST_NOT_ALLOWED, sentence))
     }
 
