@@ -1,9 +1,13 @@
 //! Rates of every scope, at times that the tests name.
 
-use std::time::{Duration, Instant};
+use std::{
+    convert::Infallible,
+    time::{Duration, Instant},
+};
 
-use http::{Request, request::Parts};
+use http::{Request, Response, request::Parts};
 use portcullis_core::identity::{ClientAddr, Subject};
+use tower::{Layer, ServiceExt, limit::ConcurrencyLimit, service_fn};
 
 use super::HandshakeRateLayer;
 
@@ -62,10 +66,32 @@ fn report_only_refuses_nobody_and_a_missing_address_is_a_wiring_error() {
     assert_eq!(refusal.kind(), "wiring");
 }
 
+#[tokio::test]
+async fn what_stands_inside_is_called_when_it_is_ready() {
+    let inner = service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(())));
+    let inner = ConcurrencyLimit::new(inner, 1);
+    let handshake = Request::get("/").header("upgrade", "websocket").body(()).unwrap();
+    for request in [handshake, Request::new(())] {
+        let service = HandshakeRateLayer::per_second(1).layer(inner.clone());
+        assert_eq!(service.oneshot(request).await.unwrap().status(), 200);
+    }
+}
+
+#[test]
+fn handshakes_are_counted_by_one_thing() {
+    let layer = || HandshakeRateLayer::per_second(1);
+    let panics = |act: fn(HandshakeRateLayer) -> HandshakeRateLayer| {
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| act(layer()))).is_err()
+    };
+    assert!(!panics(|layer| layer.per_client_ip().per_client_ip()));
+    assert!(!panics(|layer| layer.per_key(|_| None).per_key(|_| None)));
+    assert!(panics(|layer| layer.per_client_ip().per_subject()));
+    assert!(panics(|layer| layer.per_subject().per_key(|_| None)));
+}
+
 /// Plain requests to a service that knows one good token.
 mod plain {
     use std::{
-        convert::Infallible,
         net::IpAddr,
         sync::{
             Arc,
@@ -73,10 +99,10 @@ mod plain {
         },
     };
 
-    use http::{Response, StatusCode};
+    use http::StatusCode;
     use portcullis_core::refusal::Refusal;
     use portcullis_quota::Quota;
-    use tower::{Layer, Service, service_fn};
+    use tower::Service;
 
     use super::{
         super::{rate::Rate, settings::Settings},
