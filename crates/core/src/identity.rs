@@ -19,8 +19,8 @@ use crate::{
 pub struct ClientAddr(pub IpAddr);
 
 impl ClientAddr {
-    /// What identifies a client: an IPv4 address, or so many leading bits of an IPv6 one, as one client has all addresses
-    /// behind them. An IPv4 address that comes as an IPv6 one is the IPv4 address: one that is mapped
+    /// What identifies a client: an IPv4 address, or so many leading bits of an IPv6 one, as one client has all
+    /// addresses behind them. An IPv4 address that comes as an IPv6 one is the IPv4 address: one that is mapped
     /// (`::ffff:192.0.2.1`), and one that a NAT64 has translated with the well-known prefix (`64:ff9b::192.0.2.1`, RFC
     /// 6052), under which all of IPv4 would be a single /64. Other prefixes of translators are unknown here: where your
     /// network has one, a layer of your own inserts the IPv4 address as `ClientAddr`.
@@ -113,8 +113,8 @@ impl Subject {
     }
 }
 
-/// Why a request has no [`Subject`]: said in its extensions by a layer that authenticates, for layers inside that count by
-/// subject. Whoever lets clients in without a subject should say so; see [`Whose`](crate::refusal::Whose).
+/// Why a request has no [`Subject`]: said in its extensions by a layer that authenticates, for layers inside that count
+/// by subject. Whoever lets clients in without a subject should say so; see [`Whose`](crate::refusal::Whose).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoSubject {
     /// The client has not said who it is, and need not.

@@ -52,8 +52,9 @@ impl<const KINDS: usize> Table<KINDS> {
         Self { shards, most, spare: most / 16, period }
     }
 
-    /// Does something with the state of a key. A new key sweeps a few others on the way, and so does any once a round is
-    /// overdue: one that is in use and alone would be forgotten and inserted again with each call. Not at time nought.
+    /// Does something with the state of a key. A new key sweeps a few others on the way, and so does any once a round
+    /// is overdue: one that is in use and alone would be forgotten and inserted again with each call. Not at time
+    /// nought.
     pub fn with<R>(&self, key: Key, now: u64, change: impl FnOnce(&mut [u64; KINDS]) -> R) -> R {
         let mut shard = self.lock(key.own());
         if shard.is_overdue(now, self.period) {

@@ -114,7 +114,8 @@ impl Cluster {
         self.node.health()
     }
 
-    /// What [`health`](Self::health) returns, whenever something happens. That a lease has run out since is seen by asking.
+    /// What [`health`](Self::health) returns, whenever something happens. That a lease has run out since is seen by
+    /// asking.
     pub fn watch(&self) -> watch::Receiver<Health> {
         self.node.watch()
     }

@@ -163,8 +163,8 @@ impl Allotment {
         free
     }
 
-    /// The store is asked: as long as there is no answer, it may have granted what is not known here. Returns what was in
-    /// doubt before, which an answer does not settle.
+    /// The store is asked: as long as there is no answer, it may have granted what is not known here. Returns what was
+    /// in doubt before, which an answer does not settle.
     fn doubtful(&mut self) -> u8 {
         std::mem::replace(&mut self.doubt, 2)
     }

@@ -19,7 +19,8 @@ use super::{
     settings::Settings,
 };
 
-/// What a connection holds of the store that counts for all nodes. Given back when the connection ends, which holds this.
+/// What a connection holds of the store that counts for all nodes. Given back when the connection ends, which holds
+/// this.
 pub(crate) struct Everywhere {
     store: Arc<dyn SharePermits>,
     runtime: Handle,
@@ -97,8 +98,8 @@ impl Everywhere {
         });
     }
 
-    /// Asks for a permit of one more key, from a task: the one who knows of it is locked. Until the answer is there, the
-    /// connection counts on this node.
+    /// Asks for a permit of one more key, from a task: the one who knows of it is locked. Until the answer is there,
+    /// the connection counts on this node.
     pub(super) fn join(self: &Arc<Self>, connection: &Connection, key: &Key, limit: Limit, report_only: bool) {
         let (this, connection, wanted) = (self.clone(), connection.clone(), vec![self.one(key, limit)]);
         self.runtime.spawn(async move {

@@ -1,7 +1,7 @@
 //! The plain case: nothing waits, nothing has ended, and what goes through is whole short messages.
 //!
-//! Most reads and writes are of that kind, and a guard costs what they cost. Whatever is not plain takes the general path,
-//! which decides the same about what is.
+//! Most reads and writes are of that kind, and a guard costs what they cost. Whatever is not plain takes the general
+//! path, which decides the same about what is.
 
 use std::time::Instant;
 

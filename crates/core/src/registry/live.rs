@@ -83,8 +83,8 @@ impl Connections {
     /// Closes those that fulfil a condition. Returns how many.
     ///
     /// A connection that is inserted, or signs in, at the same moment may be missed: each shard is looked at once. To
-    /// keep a subject out, revoke its tokens first, or refuse its handshakes. To stop a server use a drain, between whose
-    /// beginning and whose list of connections no handshake slips in.
+    /// keep a subject out, revoke its tokens first, or refuse its handshakes. To stop a server use a drain, between
+    /// whose beginning and whose list of connections no handshake slips in.
     pub fn close_where(&self, frame: &CloseFrame, wanted: impl Fn(&Connection) -> bool) -> usize {
         let found = self.find(wanted);
         for connection in &found {

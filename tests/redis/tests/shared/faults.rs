@@ -19,8 +19,8 @@ const MOST: usize = 5;
 const LEASE: &str = "2000";
 const BEAT: &str = "200";
 
-/// What is really so: a permit counts from when its node says that it has it, until just before the node is told to give
-/// it back, or is dead.
+/// What is really so: a permit counts from when its node says that it has it, until just before the node is told to
+/// give it back, or is dead.
 #[derive(Default)]
 struct Truth {
     live: [AtomicUsize; KEYS],

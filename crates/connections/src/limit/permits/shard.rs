@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, btree_map::Entry};
 use super::{evicted::Evicted, key::Name, places::Places};
 use crate::limit::Limit;
 
-/// Of one key so many may be closing at once, or as many as may live. Each takes the moment that its handler has for its
-/// last answers, in which a browser opens all the tabs of its last session: those must read why they were closed. And
-/// so many may have been aborted, and not be over yet.
+/// Of one key so many may be closing at once, or as many as may live. Each takes the moment that its handler has for
+/// its last answers, in which a browser opens all the tabs of its last session: those must read why they were closed.
+/// And so many may have been aborted, and not be over yet.
 const CLOSING: usize = 32;
 
 /// Of one key so many newcomers may be about to replace others at once, or as many as may live.
