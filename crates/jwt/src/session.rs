@@ -14,7 +14,7 @@ use portcullis_core::{Connection, clock::now, identity::Subject};
 use crate::{
     admit::Good,
     error::TokenError,
-    revocations::{Registration, Revocable},
+    revocations::{Registration, Revocable, Revocations},
     settings::Settings,
     sync::lock,
     token_id::TokenId,
@@ -66,7 +66,7 @@ struct Held<T> {
 
 /// What a token is known by to those who revoke it.
 enum Token {
-    Registered { _until_dropped: Registration },
+    Registered { _until_dropped: Option<Registration> },
     Named { id: Option<TokenId>, issued_at: Option<SystemTime> },
 }
 
@@ -225,17 +225,18 @@ impl<T: 'static> Live<T> {
     fn hold(&self, verified: Verified<T>, time: Time) -> Result<(), TokenError> {
         let Verified { claims, subject, id, issued_at, expires_at } = verified;
         // First it can be revoked, then it counts: a revocation that comes in between finds the session, and closes it.
-        let revocations = &self.settings.revocations;
+        let revocations = self.settings.revocations.as_ref();
         let of = match &self.revoked {
             Revoked::Told(revocable) => {
-                let registration = revocations.register(revocable, subject.as_ref(), id.as_ref(), issued_at)?;
+                let register = |all: &Revocations| all.register(revocable, subject.as_ref(), id.as_ref(), issued_at);
+                let registration = revocations.map(register).transpose()?;
                 // By an older token of its own.
                 if revocable.is_revoked() {
                     return Err(TokenError::Revoked);
                 }
                 Token::Registered { _until_dropped: registration }
             }
-            Revoked::Asks if revocations.has(subject.as_ref(), id.as_ref(), issued_at) => {
+            Revoked::Asks if revocations.is_some_and(|all| all.has(subject.as_ref(), id.as_ref(), issued_at)) => {
                 return Err(TokenError::Revoked);
             }
             Revoked::Asks => Token::Named { id, issued_at },
@@ -252,7 +253,8 @@ impl<T: 'static> Live<T> {
     fn is_among_revoked(&self) -> bool {
         let token = self.token();
         let Some(Held { subject, of: Token::Named { id, issued_at }, .. }) = token.as_ref() else { return false };
-        self.settings.revocations.has(subject.as_ref(), id.as_ref(), *issued_at)
+        let revocations = self.settings.revocations.as_ref();
+        revocations.is_some_and(|all| all.has(subject.as_ref(), id.as_ref(), *issued_at))
     }
 
     /// Returns what is not held any more, which may be the token itself. Of two renewals at once the later end stands.

@@ -30,7 +30,8 @@ pub(crate) struct Settings<T> {
     pub(crate) report_only: bool,
     pub(crate) grace: Duration,
     pub(crate) verify_timeout: Duration,
-    pub(crate) revocations: Revocations,
+    /// `None`: nobody holds any, so nothing will ever be revoked.
+    pub(crate) revocations: Option<Revocations>,
     pub(crate) tickets: Option<Arc<Tickets>>,
     pub(crate) allows: Vec<Arc<Allow<T>>>,
     cookies: Arc<Once>,
@@ -69,7 +70,7 @@ impl<T> Settings<T> {
             report_only: false,
             grace: Duration::ZERO,
             verify_timeout: Duration::from_secs(10),
-            revocations: Revocations::new(),
+            revocations: None,
             tickets: None,
             allows: Vec::new(),
             cookies: Arc::default(),
