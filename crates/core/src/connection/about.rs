@@ -101,7 +101,8 @@ impl About {
     }
 
     pub(super) fn locate(&self, client: IpAddr) {
-        if self.learn(|| self.client.set(client).is_ok()) {
+        // It is set once, and each layer says it again.
+        if self.client.get().is_none() && self.learn(|| self.client.set(client).is_ok()) {
             self.scope.located(client);
         }
     }

@@ -39,14 +39,17 @@ impl Guard {
 
     /// Whether something is to be done that the handler may not get to.
     #[inline]
-    pub(super) fn has_something_due(&self) -> bool {
+    fn has_something_due(&self) -> bool {
         match self.phase {
             Phase::Upgrading(_) | Phase::Lost | Phase::Over | Phase::Taken { .. } => false,
-            Phase::Open => {
-                self.policy_deadline().is_some() || self.inbox.delayed().is_some() || self.outbox.is_pending()
-            }
+            Phase::Open => self.has_something_due_while_open(),
             Phase::Ending(_) | Phase::Aborted => true,
         }
+    }
+
+    #[inline]
+    pub(super) fn has_something_due_while_open(&self) -> bool {
+        self.policy_deadline().is_some() || self.inbox.delayed().is_some() || self.outbox.is_pending()
     }
 
     #[inline]

@@ -18,8 +18,8 @@ impl Guard {
     /// Whether nobody has to be told anything, nor to be found who does anything.
     #[inline]
     pub(crate) fn is_at_ease(&self) -> bool {
-        let seen_to = self.is_driven() || !self.has_something_due();
-        matches!(self.phase, Phase::Open) && seen_to && !self.notes.are_due() && self.wakes.is_nobody()
+        let quiet = matches!(self.phase, Phase::Open) && !self.notes.are_due() && self.wakes.is_nobody();
+        quiet && (self.is_driven() || !self.has_something_due_while_open())
     }
 
     /// Whether what is read next is all there is to judge.

@@ -50,8 +50,10 @@ impl Guard {
                 self.discarded.feed(rest);
             }
         }
-        let deadline = self.deadline_after_read();
-        self.rearm(deadline);
+        if looks || self.inbox.delayed().is_some() {
+            let deadline = self.deadline_after_read();
+            self.rearm(deadline);
+        }
         admission.deliver
     }
 

@@ -42,10 +42,7 @@ pub fn enter_with(parts: &mut Parts, settings: &Settings) -> Result<Option<Guard
 }
 
 pub(super) fn enter_as(parts: &mut Parts, settings: Option<&Settings>) -> Result<Option<Guarded>, Refusal> {
-    if !handshake::is_handshake(parts) {
-        leave_alone(parts, settings.is_some_and(|settings| settings.other_upgrades));
-        return Ok(None);
-    }
+    // A layer outside has seen that it is a handshake.
     if let Some(connection) = parts.extensions.get::<Connection>() {
         if let Some(client) = parts.extensions.get::<ClientAddr>() {
             connection.locate(client.0);
@@ -57,6 +54,10 @@ pub(super) fn enter_as(parts: &mut Parts, settings: Option<&Settings>) -> Result
             connection.control().configure(settings);
         }
         return Ok(Some(Guarded { connection: connection.clone(), inner: None, then: None }));
+    }
+    if !handshake::is_handshake(parts) {
+        leave_alone(parts, settings.is_some_and(|settings| settings.other_upgrades));
+        return Ok(None);
     }
     // A request that came over no connection, as in a test by `oneshot`, or whose upgrade somebody outside has taken.
     let Some(real) = parts.extensions.remove::<OnUpgrade>() else {
