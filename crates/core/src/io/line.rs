@@ -1,9 +1,6 @@
 //! The transport of an upgraded connection, without the wrappers that hyper has put around it, where it is a known one.
 
-use hyper::{
-    body::Bytes,
-    upgrade::{Parts, Upgraded},
-};
+use hyper::upgrade::{Parts, Upgraded};
 use hyper_util::{rt::TokioIo, server::conn::auto};
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream},
@@ -32,14 +29,31 @@ fn strip_as<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     upgraded: Upgraded,
 ) -> Result<(Line, Vec<u8>), Upgraded> {
     match upgraded.downcast::<TokioIo<T>>() {
-        Ok(Parts { io, read_buf, .. }) => Ok(bare(io, read_buf)),
+        Ok(Parts { io, read_buf, .. }) => Ok(bare(io, &read_buf)),
         Err(upgraded) => {
             let auto::upgrade::Parts { io, read_buf, .. } = auto::upgrade::downcast::<TokioIo<T>>(upgraded)?;
-            Ok(bare(io, read_buf))
+            Ok(bare(io, &read_buf))
         }
     }
 }
 
-fn bare<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(io: TokioIo<T>, read: Bytes) -> (Line, Vec<u8>) {
-    (Box::new(io.into_inner()), read.into())
+fn bare<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(io: TokioIo<T>, read: &[u8]) -> (Line, Vec<u8>) {
+    // Copied: the buffer that hyper has read into has kilobytes, and most often nothing of it is left.
+    (Box::new(io.into_inner()), read.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::duplex;
+
+    use super::*;
+
+    #[test]
+    fn what_hyper_has_read_ahead_is_copied() {
+        for (read, capacity) in [(&b""[..], 0), (b"ab", 2)] {
+            let (io, _peer) = duplex(8);
+            let (_line, inbox) = bare(TokioIo::new(io), read);
+            assert_eq!((inbox.as_slice(), inbox.capacity()), (read, capacity));
+        }
+    }
 }
