@@ -91,7 +91,9 @@ impl Part {
 
     /// The layer within the guard's, behind something that knows where the peer is, and who.
     pub(crate) fn alone(self, routes: Router, interval: Duration) -> Router {
-        self.add(routes, interval).layer(GuardLayer::new()).layer(map_request(identify))
+        let guarded = self.add(routes, interval).layer(GuardLayer::new());
+        // A token says who it is by itself, and a second name would be refused.
+        if let Self::Jwt = self { guarded.layer(map_request(locate)) } else { guarded.layer(map_request(identify)) }
     }
 
     fn add(self, routes: Router, interval: Duration) -> Router {
