@@ -18,7 +18,10 @@ use portcullis_origin::OriginLayer;
 use portcullis_rate_limit::MessageRateLayer;
 use tower::ServiceBuilder;
 
-use crate::passport::{self, User};
+use crate::{
+    kept::PATIENCE,
+    passport::{self, User},
+};
 
 const PLENTY: u32 = 1_000_000_000;
 const HOUR: Duration = Duration::from_secs(3600);
@@ -168,7 +171,7 @@ fn size() -> MessageSizeLayer {
 }
 
 fn keep_alive(interval: Duration) -> KeepAliveLayer {
-    KeepAliveLayer::new().interval(interval).timeout(interval / 5 * 4)
+    KeepAliveLayer::new().interval(interval).timeout(PATIENCE)
 }
 
 /// Where the peer is, as a server says for whom it accepts connections.
