@@ -53,7 +53,8 @@ pub(crate) async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
     stream.write_all(request(path, headers).as_bytes()).await?;
     let mut head = [0; 1024];
     let mut len = 0;
-    while !head[..len].ends_with(b"\r\n\r\n") {
+    // A refusal has a body, which may come with it.
+    while !head[..len].windows(4).any(|end| end == b"\r\n\r\n") {
         len += at_least_one(stream.read(&mut head[len..]).await?)?;
     }
     let status = std::str::from_utf8(&head[9..12]).map_err(io::Error::other)?;
