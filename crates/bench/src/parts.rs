@@ -10,7 +10,7 @@ use portcullis_close::CloseLayer;
 use portcullis_connections::{ClientIpLayer, ConnectionLimitLayer, Connections, HandshakeRateLayer};
 use portcullis_core::{
     GuardLayer,
-    identity::{ClientAddr, Subject},
+    identity::{ClientIp, Subject},
 };
 use portcullis_jwt::JwtLayer;
 use portcullis_liveness::{Drain, IdleTimeoutLayer, KeepAliveLayer, MaxAgeLayer, MessageSizeLayer, WriteTimeoutLayer};
@@ -183,7 +183,7 @@ async fn locate(mut request: Request) -> Request {
 /// And who, for layers that would be told by others.
 async fn identify(mut request: Request) -> Request {
     request.extensions_mut().insert(SocketAddr::new(HERE, 4711));
-    request.extensions_mut().insert(ClientAddr(HERE));
+    request.extensions_mut().insert(ClientIp(HERE));
     request.extensions_mut().insert(Subject::new("alice"));
     request
 }

@@ -60,7 +60,7 @@ mod sync;
 pub use portcullis_core::Connections;
 
 pub use crate::{
-    client_ip::{ClientIp, ClientIpLayer, InvalidNetwork},
+    client_ip::{ClientIpLayer, ClientIpService, InvalidNetwork},
     handshake_rate::{HandshakeRate, HandshakeRateFuture, HandshakeRateLayer},
     limit::{ConnectionLimit, ConnectionLimitLayer, Limit},
 };

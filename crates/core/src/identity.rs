@@ -16,14 +16,14 @@ use crate::{
 
 /// The client's address, behind trusted proxies if there are any. Set by the layer that knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ClientAddr(pub IpAddr);
+pub struct ClientIp(pub IpAddr);
 
-impl ClientAddr {
+impl ClientIp {
     /// What identifies a client: an IPv4 address, or so many leading bits of an IPv6 one, as one client has all
     /// addresses behind them. An IPv4 address that comes as an IPv6 one is the IPv4 address: one that is mapped
     /// (`::ffff:192.0.2.1`), and one that a NAT64 has translated with the well-known prefix (`64:ff9b::192.0.2.1`, RFC
     /// 6052), under which all of IPv4 would be a single /64. Other prefixes of translators are unknown here: where your
-    /// network has one, a layer of your own inserts the IPv4 address as `ClientAddr`.
+    /// network has one, a layer of your own inserts the IPv4 address as `ClientIp`.
     pub fn network(self, ipv6_prefix: u8) -> IpAddr {
         match self.0.to_canonical() {
             IpAddr::V6(address) => {
@@ -209,7 +209,7 @@ mod tests {
             ("2001:db8::1", "2001:db8::2", 128, false),
             ("2001:db8::1", "fe80::1", 0, true),
         ] {
-            let of = |address: &str| ClientAddr(address.parse().unwrap()).network(prefix);
+            let of = |address: &str| ClientIp(address.parse().unwrap()).network(prefix);
             assert_eq!(of(one) == of(other), same, "{one} {other} {prefix}");
         }
     }

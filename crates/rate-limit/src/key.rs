@@ -4,7 +4,7 @@ use std::{fmt, hash::Hash, sync::Arc};
 
 use http::request::Parts;
 use portcullis_core::{
-    identity::{ClientAddr, Subject},
+    identity::{ClientIp, Subject},
     refusal::{Refusal, Whose},
 };
 use portcullis_quota::{Key, Secret};
@@ -47,7 +47,7 @@ impl Scope {
                 Whose::Awaited(_) => Owner::Unknown,
                 Whose::Client(client) => Owner::Shared(secret.address(client)),
             },
-            Self::Client => Owner::Shared(secret.address(ClientAddr::network_of(parts, ipv6_prefix)?)),
+            Self::Client => Owner::Shared(secret.address(ClientIp::network_of(parts, ipv6_prefix)?)),
             Self::Custom(key) => key(parts, secret).map_or(Owner::Own, Owner::Shared),
             Self::Global => Owner::Shared(Key::ONE),
         })

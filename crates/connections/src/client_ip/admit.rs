@@ -6,7 +6,7 @@ use http::{HeaderMap, request::Parts};
 use portcullis_core::{
     Connection,
     handshake::is_handshake,
-    identity::{ClientAddr, TrustedPeer},
+    identity::{ClientIp, TrustedPeer},
     refusal::Refusal,
 };
 
@@ -19,17 +19,17 @@ use super::{
 impl Settings {
     /// Puts the client's address into a request, and into its connection where one is guarded already. Refuses a
     /// handshake whose peer is not known.
-    pub(super) fn locate(&self, parts: &mut Parts) -> Result<(), Refusal> {
+    pub(super) fn set_client_ip(&self, parts: &mut Parts) -> Result<(), Refusal> {
         // What somebody else has put there is nobody's word.
-        parts.extensions.remove::<ClientAddr>();
+        parts.extensions.remove::<ClientIp>();
         parts.extensions.remove::<TrustedPeer>();
         let Some(peer) = peer(&parts.extensions) else {
             return if is_handshake(parts) { Err(Refusal::wiring(UNKNOWN_PEER)) } else { Ok(()) };
         };
         let client = self.client(peer, &parts.headers);
-        parts.extensions.insert(ClientAddr(client));
+        parts.extensions.insert(ClientIp(client));
         if let Some(connection) = parts.extensions.get::<Connection>() {
-            connection.locate(client);
+            connection.set_client_ip(client);
         }
         if self.trusts(peer.to_canonical()) {
             parts.extensions.insert(TrustedPeer);

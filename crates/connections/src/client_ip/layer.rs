@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName};
 use tower_layer::Layer;
 
 use super::{
-    service::ClientIp,
+    service::ClientIpService,
     settings::{InvalidNetwork, Settings, Source, network},
 };
 
@@ -103,9 +103,9 @@ impl ClientIpLayer {
 }
 
 impl<S> Layer<S> for ClientIpLayer {
-    type Service = ClientIp<S>;
+    type Service = ClientIpService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ClientIp::new(inner, self.settings.clone())
+        ClientIpService::new(inner, self.settings.clone())
     }
 }

@@ -9,4 +9,4 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use self::{layer::ClientIpLayer, service::ClientIp, settings::InvalidNetwork};
+pub use self::{layer::ClientIpLayer, service::ClientIpService, settings::InvalidNetwork};

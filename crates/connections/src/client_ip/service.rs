@@ -13,18 +13,18 @@ use super::settings::Settings;
 
 /// The service of [`ClientIpLayer`](crate::ClientIpLayer).
 #[derive(Debug, Clone)]
-pub struct ClientIp<S> {
+pub struct ClientIpService<S> {
     inner: S,
     settings: Arc<Settings>,
 }
 
-impl<S> ClientIp<S> {
+impl<S> ClientIpService<S> {
     pub(super) fn new(inner: S, settings: Arc<Settings>) -> Self {
         Self { inner, settings }
     }
 }
 
-impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for ClientIp<S>
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for ClientIpService<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     ResBody: Default + 'static,
@@ -39,7 +39,7 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        match self.settings.locate(&mut parts) {
+        match self.settings.set_client_ip(&mut parts) {
             Ok(()) => ResponseFuture::inner(self.inner.call(Request::from_parts(parts, body))),
             Err(refusal) => ResponseFuture::refused(refusal),
         }

@@ -5,7 +5,7 @@ use std::{fmt, mem::discriminant, net::IpAddr, sync::Arc, time::Duration};
 use http::{StatusCode, request::Parts};
 use portcullis_core::{
     CloseCode, CloseFrame,
-    identity::ClientAddr,
+    identity::ClientIp,
     refusal::{Kind, Refusal, Whose},
     shared::{Name, ShareRates},
 };
@@ -48,7 +48,7 @@ impl Settings {
 
     /// Whose rate a handshake counts against, if anyone's.
     pub(super) fn key(&self, parts: &Parts, secret: &Secret) -> Result<Option<Key>, Refusal> {
-        let address = || ClientAddr::network_of(parts, self.ipv6_prefix);
+        let address = || ClientIp::network_of(parts, self.ipv6_prefix);
         Ok(match self.scope() {
             Scope::Global => Some(Key::ONE),
             Scope::Client => Some(secret.address(address()?)),
@@ -64,7 +64,7 @@ impl Settings {
 
     /// What the key of [`key`](Self::key) is called on all nodes.
     pub(super) fn name(&self, store: &dyn ShareRates, parts: &Parts) -> Result<Option<Name>, Refusal> {
-        let address = || ClientAddr::network_of(parts, self.ipv6_prefix);
+        let address = || ClientIp::network_of(parts, self.ipv6_prefix);
         let client = |client: IpAddr| store.name("handshakes of a client", client.to_string().as_bytes());
         Ok(match self.scope() {
             Scope::Global => Some(store.name("handshakes", &[])),
@@ -87,7 +87,7 @@ impl Settings {
     /// the whole server is each client's: one that fails is not to lock out all others.
     pub(super) fn key_of_plain(&self, parts: &Parts, secret: &Secret) -> Option<Key> {
         let client = || {
-            let client = parts.extensions.get::<ClientAddr>()?;
+            let client = parts.extensions.get::<ClientIp>()?;
             Some(secret.address(client.network(self.ipv6_prefix)))
         };
         match self.scope() {

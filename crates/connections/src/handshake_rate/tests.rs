@@ -6,14 +6,14 @@ use std::{
 };
 
 use http::{Request, Response, request::Parts};
-use portcullis_core::identity::{ClientAddr, Subject};
+use portcullis_core::identity::{ClientIp, Subject};
 use tower::{Layer, ServiceExt, limit::ConcurrencyLimit, service_fn};
 
 use super::HandshakeRateLayer;
 
 fn parts(address: &str, user: Option<&str>) -> Parts {
     let mut parts = Request::new(()).into_parts().0;
-    parts.extensions.insert(ClientAddr(address.parse().unwrap()));
+    parts.extensions.insert(ClientIp(address.parse().unwrap()));
     if let Some(user) = user {
         parts.extensions.insert(Subject::new(user));
     }
@@ -139,7 +139,7 @@ mod plain {
                 request.headers_mut().insert("authorization", token.parse().unwrap());
             }
             if let Some(address) = address {
-                request.extensions_mut().insert(ClientAddr(address.parse::<IpAddr>().unwrap()));
+                request.extensions_mut().insert(ClientIp(address.parse::<IpAddr>().unwrap()));
             }
             let response = self.service.call(request).await.unwrap();
             assert!(!response.headers().contains_key("connection") || response.status() == 401);

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use http::{StatusCode, request::Parts};
 use portcullis_core::{
     CloseCode, CloseFrame,
-    identity::ClientAddr,
+    identity::ClientIp,
     refusal::{Kind, Refusal, Whose},
     shared::SharePermits,
 };
@@ -58,7 +58,7 @@ impl Settings {
     pub(crate) fn keys(&self, parts: &Parts) -> Result<Vec<(Key, Limit)>, Refusal> {
         let mut keys = Vec::new();
         if let Some(limit) = self.client {
-            keys.push((Key::Client(ClientAddr::network_of(parts, self.ipv6_prefix)?), limit));
+            keys.push((Key::Client(ClientIp::network_of(parts, self.ipv6_prefix)?), limit));
         }
         match (self.whose(parts)?, self.subject) {
             (Some(Whose::Subject(subject)), Some(limit)) => keys.push((Key::Subject(subject), limit)),

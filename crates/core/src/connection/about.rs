@@ -87,7 +87,7 @@ impl About {
             held_for_handler: Mutex::new(Some(Vec::new())),
         };
         if let Some(client) = client {
-            about.locate(client);
+            about.set_client_ip(client);
         }
         about
     }
@@ -100,10 +100,10 @@ impl About {
         }
     }
 
-    pub(super) fn locate(&self, client: IpAddr) {
+    pub(super) fn set_client_ip(&self, client: IpAddr) {
         // It is set once, and each layer says it again.
         if self.client.get().is_none() && self.learn(|| self.client.set(client).is_ok()) {
-            self.scope.located(client);
+            self.scope.record_client_ip(client);
         }
     }
 
@@ -112,7 +112,7 @@ impl About {
         let known = self.subject.get().is_some();
         let first = !known && self.learn(|| self.subject.set(subject.clone()).is_ok());
         if first {
-            self.scope.authenticated(subject);
+            self.scope.record_subject(subject);
         }
         // It is set once, and stays.
         if self.subject.get() == Some(subject) { Ok(first) } else { Err(AnotherSubject) }

@@ -43,13 +43,13 @@ impl Connection {
     }
 
     /// The client's address, if a layer outside of the guard had found it.
-    pub fn peer_addr(&self) -> Option<IpAddr> {
+    pub fn client_ip(&self) -> Option<IpAddr> {
         self.about.client.get().copied()
     }
 
     /// Says where the client is, for a layer that finds out inside of the one that set the guard up. The first counts.
-    pub fn locate(&self, client: IpAddr) {
-        self.about.locate(client);
+    pub fn set_client_ip(&self, client: IpAddr) {
+        self.about.set_client_ip(client);
     }
 
     /// The authenticated subject, if there is one.

@@ -31,11 +31,11 @@ impl Scope {
         self.span.in_scope(run)
     }
 
-    pub(crate) fn located(&self, client: IpAddr) {
+    pub(crate) fn record_client_ip(&self, client: IpAddr) {
         self.span.record("client", tracing::field::display(client));
     }
 
-    pub(crate) fn authenticated(&self, subject: &Subject) {
+    pub(crate) fn record_subject(&self, subject: &Subject) {
         self.span.record("subject", subject.as_str());
         if let Some(issuer) = subject.issuer() {
             self.span.record("issuer", issuer);
@@ -58,7 +58,7 @@ impl Scope {
         run()
     }
 
-    pub(crate) fn located(&self, _: IpAddr) {}
+    pub(crate) fn record_client_ip(&self, _: IpAddr) {}
 
-    pub(crate) fn authenticated(&self, _: &Subject) {}
+    pub(crate) fn record_subject(&self, _: &Subject) {}
 }

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use http::request::Parts;
 
 use super::Refusal;
-use crate::identity::ClientAddr;
+use crate::identity::ClientIp;
 
-impl ClientAddr {
+impl ClientIp {
     /// The [`network`](Self::network) of the client that a layer outside has found: what a limit per client address
     /// counts.
     ///
@@ -18,7 +18,7 @@ impl ClientAddr {
         let client = parts.extensions.get::<Self>().ok_or_else(|| {
             Refusal::wiring(
                 "a limit per client address stands where no layer outside says what that is: put a `ClientIpLayer` \
-                 outside of it, or insert a `ClientAddr`",
+                 outside of it, or insert a `ClientIp`",
             )
         })?;
         Ok(client.network(ipv6_prefix))

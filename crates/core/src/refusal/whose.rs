@@ -7,7 +7,7 @@ use http::request::Parts;
 use super::{Kind, Refusal};
 use crate::{
     close::{CloseCode, CloseFrame},
-    identity::{ClientAddr, NoSubject, Subject},
+    identity::{ClientIp, NoSubject, Subject},
     observe,
 };
 
@@ -28,11 +28,11 @@ const NAMELESS: &str = "a limit per subject has refused a client whose credentia
 ///
 /// ```
 /// use http::Request;
-/// use portcullis_core::{identity::{ClientAddr, NoSubject, Subject}, refusal::Whose};
+/// use portcullis_core::{identity::{ClientIp, NoSubject, Subject}, refusal::Whose};
 ///
 /// let mut parts = Request::get("/ws").header("upgrade", "websocket").body(())?.into_parts().0;
 /// assert_eq!(Whose::of(&parts, 64, false).unwrap_err().status(), 500, "nobody has said anything");
-/// parts.extensions.insert(ClientAddr([192, 0, 2, 1].into()));
+/// parts.extensions.insert(ClientIp([192, 0, 2, 1].into()));
 /// assert_eq!(Whose::of(&parts, 64, false).unwrap(), Whose::Client([192, 0, 2, 1].into()));
 /// assert_eq!(Whose::of(&parts, 64, true).unwrap_err().status(), 403, "a subject is required");
 /// parts.extensions.insert(NoSubject::Awaited);
@@ -52,7 +52,7 @@ pub enum Whose {
 }
 
 impl Whose {
-    /// Whose limit a handshake counts against. `ipv6_prefix` is that of [`ClientAddr::network`]. Where a subject is
+    /// Whose limit a handshake counts against. `ipv6_prefix` is that of [`ClientIp::network`]. Where a subject is
     /// `required`, clients without one are refused, but for those that are awaited.
     ///
     /// # Errors
@@ -64,7 +64,7 @@ impl Whose {
         if let Some(subject) = Self::known(parts) {
             return Ok(Self::Subject(subject));
         }
-        let client = parts.extensions.get::<ClientAddr>().map(|client| client.network(ipv6_prefix));
+        let client = parts.extensions.get::<ClientIp>().map(|client| client.network(ipv6_prefix));
         match (parts.extensions.get::<NoSubject>(), client) {
             (Some(NoSubject::Awaited), client) => Ok(Self::Awaited(client)),
             (None, None) => Err(Refusal::wiring(NOBODY_SAYS)),
@@ -129,7 +129,7 @@ mod tests {
         ] {
             let mut parts = http::Request::new(()).into_parts().0;
             why.map(|why| parts.extensions.insert(why));
-            known.then(|| parts.extensions.insert(ClientAddr(address)));
+            known.then(|| parts.extensions.insert(ClientIp(address)));
             for (expected, require) in [(optional, false), (required, true)] {
                 let found = Whose::of(&parts, 64, require).map_err(|refusal| refusal.kind().as_str());
                 assert_eq!(found, expected, "{why:?}, address {known}, required {require}");

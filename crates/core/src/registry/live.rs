@@ -72,8 +72,8 @@ impl Connections {
     }
 
     /// The connections of a client address. What this costs does not grow with the number of others.
-    pub fn of_client(&self, address: IpAddr) -> Vec<Connection> {
-        self.among(self.0.clients.find(&address), |connection| connection.peer_addr() == Some(address))
+    pub fn of_client_ip(&self, address: IpAddr) -> Vec<Connection> {
+        self.among(self.0.clients.find(&address), |connection| connection.client_ip() == Some(address))
     }
 
     fn among(&self, found: Vec<ConnectionId>, wanted: impl Fn(&Connection) -> bool) -> Vec<Connection> {
@@ -136,7 +136,7 @@ impl Watch for Registry {
         if let Some(subject) = connection.subject() {
             self.subjects.add(&subject, id);
         }
-        if let Some(client) = connection.peer_addr() {
+        if let Some(client) = connection.client_ip() {
             self.clients.add(&client, id);
         }
     }
@@ -157,7 +157,7 @@ impl Drop for Entry {
         if let Some(subject) = removed.as_ref().and_then(Connection::subject) {
             registry.subjects.remove(&subject, id);
         }
-        if let Some(client) = removed.as_ref().and_then(Connection::peer_addr) {
+        if let Some(client) = removed.as_ref().and_then(Connection::client_ip) {
             registry.clients.remove(&client, id);
         }
         drop(shard);
@@ -207,7 +207,7 @@ mod tests {
         let connections = Connections::new();
         let others: Vec<_> = (0..500).map(|_| connection()).collect();
         for (number, (_, other)) in (0..).zip(&others) {
-            other.locate(address(number));
+            other.set_client_ip(address(number));
             other.authenticate(&Subject::new(number.to_string())).unwrap();
             connections.insert(other);
         }
@@ -215,9 +215,9 @@ mod tests {
         connections.insert(&theirs);
         assert_eq!(connections.of_subject(&alice).len(), 0);
         theirs.authenticate(&alice).unwrap();
-        theirs.locate(address(4711));
+        theirs.set_client_ip(address(4711));
         LOOKED_AT.set(0);
-        let found = [connections.of_subject(&alice), connections.of_client(address(4711))];
+        let found = [connections.of_subject(&alice), connections.of_client_ip(address(4711))];
         assert!(found.iter().all(|found| found.len() == 1 && found[0].id() == theirs.id()));
         assert_eq!(connections.of_subject(&Subject::new("7")).len(), 1);
         assert_eq!(LOOKED_AT.get(), 3, "each was looked at once");
@@ -236,7 +236,7 @@ mod tests {
                 connection.authenticate(&Subject::new("early")).unwrap();
             }
             connections.insert(&connection);
-            connection.locate(address(number));
+            connection.set_client_ip(address(number));
             if number % 3 == 0 {
                 let first = connection.authenticate(&Subject::new("late"));
                 assert_eq!(first.is_ok(), number % 2 != 0);
@@ -262,7 +262,7 @@ mod tests {
             assert_eq!(connections.of_subject(&alice).len(), 1, "{turn}");
             let (_other, late) = self::connection();
             connections.insert(&late);
-            late.locate(address(turn));
+            late.set_client_ip(address(turn));
             let runtime = tokio::runtime::Handle::current();
             std::thread::scope(|scope| {
                 scope.spawn(|| late.authenticate(&alice).unwrap());

@@ -51,8 +51,8 @@ impl Connection {
 }
 
 impl Detached {
-    /// The client's address: [`Connection::peer_addr`].
-    pub fn client_addr(mut self, client: IpAddr) -> Self {
+    /// The client's address: [`Connection::client_ip`].
+    pub fn client_ip(mut self, client: IpAddr) -> Self {
         self.client = Some(client);
         self
     }
@@ -73,7 +73,7 @@ impl Detached {
         let (ours, theirs) = duplex(64 * 1024);
         let (handler, connection) = GuardedIo::new(theirs, &Settings::default(), Vec::new());
         if let Some(client) = self.client {
-            connection.locate(client);
+            connection.set_client_ip(client);
         }
         if let Some(subject) = &self.subject {
             connection.authenticate(subject).expect("it has no other");
@@ -89,8 +89,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_detached_connection_has_its_values_and_ends_with_its_client() {
         let address = IpAddr::from([192, 0, 2, 1]);
-        let (connection, client) = Connection::detached().client_addr(address).subject("alice").open();
-        assert_eq!((connection.peer_addr(), connection.subject()), (Some(address), Some(Subject::new("alice"))));
+        let (connection, client) = Connection::detached().client_ip(address).subject("alice").open();
+        assert_eq!((connection.client_ip(), connection.subject()), (Some(address), Some(Subject::new("alice"))));
         tokio::time::sleep(std::time::Duration::from_secs(3600)).await;
         assert_eq!(connection.close_reason(), None);
         drop(client);

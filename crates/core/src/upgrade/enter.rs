@@ -14,7 +14,7 @@ use crate::{
     carrier::Carrier,
     connection::{About, Connection},
     handshake,
-    identity::{ClientAddr, Subject},
+    identity::{ClientIp, Subject},
     refusal::Refusal,
     settings::Settings,
 };
@@ -44,8 +44,8 @@ pub fn enter_with(parts: &mut Parts, settings: &Settings) -> Result<Option<Guard
 pub(super) fn enter_as(parts: &mut Parts, settings: Option<&Settings>) -> Result<Option<Guarded>, Refusal> {
     // A layer outside has seen that it is a handshake.
     if let Some(connection) = parts.extensions.get::<Connection>() {
-        if let Some(client) = parts.extensions.get::<ClientAddr>() {
-            connection.locate(client.0);
+        if let Some(client) = parts.extensions.get::<ClientIp>() {
+            connection.set_client_ip(client.0);
         }
         if let Some(subject) = parts.extensions.get::<Subject>() {
             connection.authenticate(subject)?;
@@ -88,7 +88,7 @@ fn intercept(parts: &mut Parts, real: OnUpgrade) -> Result<(Connection, Inner), 
     let Ok(runtime) = Handle::try_current() else {
         return Err(Refusal::wiring("a WebSocket can be guarded on a tokio runtime only"));
     };
-    let client = parts.extensions.get::<ClientAddr>().map(|client| client.0);
+    let client = parts.extensions.get::<ClientIp>().map(|client| client.0);
     let about = Arc::new(About::new(client, parts.method.clone(), runtime));
     let carrier = Carrier::of(parts.version);
     let (ours, connection, inner) = inner::open(about, real, carrier)

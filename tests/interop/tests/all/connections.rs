@@ -18,7 +18,7 @@ use interop::pipe::{self, Client, Seen, answer, ask, closed, text};
 use portcullis_connections::{ClientIpLayer, ConnectionLimitLayer, Connections, Limit};
 use portcullis_core::{
     CloseCode, CloseFrame, Connection,
-    identity::{ClientAddr, Subject},
+    identity::{ClientIp, Subject},
 };
 use portcullis_jwt::{First, JwtLayer, TokenError, Verification, Verified, Verify};
 use portcullis_rate_limit::MessageRateLayer;
@@ -53,7 +53,7 @@ async fn identify(mut request: Request, next: Next) -> axum::response::Response 
         request.extensions_mut().insert(SocketAddr::new(peer.parse().unwrap(), 4711));
     }
     if let Some(address) = address {
-        request.extensions_mut().insert(ClientAddr(address.parse().unwrap()));
+        request.extensions_mut().insert(ClientIp(address.parse().unwrap()));
     }
     next.run(request).await
 }
@@ -201,7 +201,7 @@ async fn a_storm_of_one_users_zombies_is_bounded() {
 #[tokio::test(start_paused = true)]
 async fn a_limit_outside_of_what_finds_the_subject_holds_too() {
     let limit = ConnectionLimitLayer::new().per_subject(1);
-    let located = axum::Extension(ClientAddr([192, 0, 2, 1].into()));
+    let located = axum::Extension(ClientIp([192, 0, 2, 1].into()));
     let app = routes().layer(JwtLayer::new(Anybody)).layer(limit).layer(located);
     let mut first = open(&app, "authorization: Bearer alice\r\n").await;
     echoes(&mut first).await;
@@ -391,7 +391,7 @@ async fn the_registry_lists_finds_closes_and_empties() {
     answer(&app, "/nowhere", "peer: 192.0.2.3\r\n").await;
     assert_eq!((connections.count(), connections.all().len()), (2, 2));
     assert_eq!(connections.of_subject(&Subject::new("alice")).len(), 1);
-    assert_eq!(connections.of_client("192.0.2.2".parse().unwrap()).len(), 1);
+    assert_eq!(connections.of_client_ip("192.0.2.2".parse().unwrap()).len(), 1);
     let kicked = CloseFrame::new(CloseCode::FORBIDDEN, "kicked");
     let is_alice = |connection: &Connection| connection.subject().is_some_and(|subject| subject.as_str() == "alice");
     assert_eq!(connections.close_where(&kicked, is_alice), 1);

@@ -9,7 +9,7 @@ use portcullis_close::CloseLayer;
 use portcullis_connections::{ConnectionLimitLayer, HandshakeRateLayer};
 use portcullis_core::{
     CloseCode,
-    identity::ClientAddr,
+    identity::ClientIp,
     refusal::{Kind, Refusal},
     testing::Handshake,
 };
@@ -70,7 +70,7 @@ fn of_tokens() -> Vec<Refusal> {
 fn of_handshake_rates() -> Vec<Refusal> {
     let layer = || HandshakeRateLayer::per_second(1);
     let mut parts = parts(&[]);
-    parts.extensions.insert(ClientAddr([192, 0, 2, 1].into()));
+    parts.extensions.insert(ClientIp([192, 0, 2, 1].into()));
     let refused = |layer: HandshakeRateLayer, parts: &Parts| {
         let now = Instant::now();
         layer.admit(parts, now).and_then(|()| layer.admit(parts, now)).unwrap_err()
@@ -87,7 +87,7 @@ async fn of_connections() -> Vec<Refusal> {
     let one_key = layer().per_key(0, |_| Some("key".into()));
     let mut refusals = Vec::new();
     for layer in [layer().global(0), one_key, layer().unauthenticated(0), layer().require_subject()] {
-        let located = ClientAddr([192, 0, 2, 1].into());
+        let located = ClientIp([192, 0, 2, 1].into());
         let app = routes().layer(layer).layer(axum::Extension(located));
         refusals.push(of(app).await);
     }

@@ -7,7 +7,7 @@ use axum::{
 };
 use interop::pipe::{Client, closed, open, status, text};
 use portcullis_connections::{ConnectionLimitLayer, HandshakeRateLayer, Limit};
-use portcullis_core::identity::{ClientAddr, Subject};
+use portcullis_core::identity::{ClientIp, Subject};
 use portcullis_jwt::{First, JwtLayer, TokenError, Verification, Verified, Verify};
 use portcullis_rate_limit::MessageRateLayer;
 
@@ -35,7 +35,7 @@ fn routes() -> Router {
 }
 
 fn located(app: Router) -> Router {
-    app.layer(Extension(ClientAddr([192, 0, 2, 1].into())))
+    app.layer(Extension(ClientIp([192, 0, 2, 1].into())))
 }
 
 fn optional() -> JwtLayer<()> {
@@ -70,7 +70,7 @@ async fn clients_without_a_subject_share_by_address_and_are_refused_but_never_ev
     }
     let mut alice = [open(&app, "/", ALICE).await, open(&app, "/", ALICE).await, open(&app, "/", ALICE).await];
     assert_eq!(alice[0].next().await, closed(1008, "replaced by a newer connection"));
-    let elsewhere = routes().layer(limit(2)).layer(optional()).layer(Extension(ClientAddr([192, 0, 2, 2].into())));
+    let elsewhere = routes().layer(limit(2)).layer(optional()).layer(Extension(ClientIp([192, 0, 2, 2].into())));
     echoes(&mut open(&elsewhere, "/", "").await).await;
 }
 

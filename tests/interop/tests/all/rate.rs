@@ -14,7 +14,7 @@ use axum::{
 use interop::pipe::{self, Client, Seen, closed, status, text};
 use portcullis_core::{
     CloseFrame, Connection, IntoClose,
-    identity::{ClientAddr, Subject},
+    identity::{ClientIp, Subject},
 };
 use portcullis_rate_limit::{Allowance, ByteQuota, Excess, MessageRateLayer, Quota};
 use tokio::time::Instant;
@@ -52,7 +52,7 @@ async fn identify(mut request: Request, next: Next) -> axum::response::Response 
         request.extensions_mut().insert(Subject::new(user));
     }
     if let Some(address) = address {
-        request.extensions_mut().insert(ClientAddr(address.parse::<IpAddr>().unwrap()));
+        request.extensions_mut().insert(ClientIp(address.parse::<IpAddr>().unwrap()));
     }
     next.run(request).await
 }

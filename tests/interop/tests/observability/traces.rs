@@ -22,7 +22,7 @@ use interop::{
 };
 use portcullis_core::{
     Connection, GuardLayer,
-    identity::{ClientAddr, Subject},
+    identity::{ClientIp, Subject},
     refusal::Refusal,
 };
 use portcullis_rate_limit::Excess;
@@ -37,7 +37,7 @@ async fn says(_: WebSocket) -> Result<(), Infallible> {
 }
 
 async fn located(mut request: Request, next: Next) -> Response {
-    request.extensions_mut().insert(ClientAddr("192.0.2.1".parse().unwrap()));
+    request.extensions_mut().insert(ClientIp("192.0.2.1".parse().unwrap()));
     next.run(request).instrument(info_span!("request")).await
 }
 

@@ -7,7 +7,7 @@ use portcullis_core::testing::Handshake;
 use tower_layer::Layer;
 
 const NO_ADDRESS: &str = "a limit per client address stands where no layer outside says what that is: put a \
-                          `ClientIpLayer` outside of it, or insert a `ClientAddr`";
+                          `ClientIpLayer` outside of it, or insert a `ClientIp`";
 
 #[tokio::main(flavor = "current_thread")]
 async fn connect_without_an_address() {

@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use portcullis_connections::{ConnectionLimitLayer, HandshakeRateLayer, Limit};
 use portcullis_core::{
     CloseCode, Connection,
-    identity::{ClientAddr, NoSubject, Subject},
+    identity::{ClientIp, NoSubject, Subject},
     testing::{Client, Handshake},
 };
 use portcullis_redis::{Cluster, Standing, WhenAway};
@@ -50,7 +50,7 @@ where
     <L::Service as Service<Request<Incoming>>>::Future: Send + 'static,
 {
     let service = layer.layer(service_fn(upgrade as fn(_) -> Upgraded));
-    let address = ClientAddr(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
+    let address = ClientIp(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
     let handshake = Handshake::new("/").extension(address);
     let handshake = match subject.strip_prefix("first message: ") {
         Some(name) => handshake.header("x-first-message", name).extension(NoSubject::Awaited),
