@@ -7,7 +7,7 @@ use portcullis_core::{CloseCode, refusal::Kind};
 use tower_layer::Layer;
 
 use crate::{
-    service::Close,
+    service::CloseService,
     settings::{Settings, Who},
     table::Preset,
 };
@@ -91,9 +91,9 @@ impl Default for CloseLayer {
 }
 
 impl<S> Layer<S> for CloseLayer {
-    type Service = Close<S>;
+    type Service = CloseService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Close::new(inner, self.settings.clone())
+        CloseService::new(inner, self.settings.clone())
     }
 }

@@ -61,7 +61,7 @@ mod service;
 mod settings;
 mod table;
 
-pub use crate::{future::ResponseFuture, layer::CloseLayer, service::Close};
+pub use crate::{future::ResponseFuture, layer::CloseLayer, service::CloseService};
 
 /// The example of the README, compiled.
 #[cfg(doctest)]

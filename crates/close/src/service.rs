@@ -16,18 +16,18 @@ const INSIDE: &str = "`CloseLayer` stands inside of layers that refuse handshake
 
 /// The service of [`CloseLayer`](crate::CloseLayer).
 #[derive(Debug, Clone)]
-pub struct Close<S> {
+pub struct CloseService<S> {
     inner: S,
     settings: Arc<Settings>,
 }
 
-impl<S> Close<S> {
+impl<S> CloseService<S> {
     pub(crate) fn new(inner: S, settings: Arc<Settings>) -> Self {
         Self { inner, settings }
     }
 }
 
-impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Close<S>
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for CloseService<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     ResBody: Default + 'static,

@@ -61,8 +61,8 @@ pub use portcullis_core::Connections;
 
 pub use crate::{
     client_ip::{ClientIpLayer, ClientIpService, InvalidNetwork},
-    handshake_rate::{HandshakeRate, HandshakeRateFuture, HandshakeRateLayer},
-    limit::{ConnectionLimit, ConnectionLimitLayer, Limit},
+    handshake_rate::{HandshakeRateFuture, HandshakeRateLayer, HandshakeRateService},
+    limit::{ConnectionLimitLayer, ConnectionLimitService, Limit},
 };
 
 /// The example of the README, compiled.

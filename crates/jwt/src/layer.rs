@@ -6,7 +6,7 @@ use portcullis_core::identity::ChecksOrigin;
 use tower_layer::Layer;
 
 use crate::{
-    first::First, revocations::Revocations, service::Jwt, settings::Settings, source::Source, tickets::Tickets,
+    first::First, revocations::Revocations, service::JwtService, settings::Settings, source::Source, tickets::Tickets,
     verify::Verify,
 };
 
@@ -284,13 +284,13 @@ impl<T> fmt::Debug for JwtLayer<T> {
 }
 
 impl<S, T> Layer<S> for JwtLayer<T> {
-    type Service = Jwt<S, T>;
+    type Service = JwtService<S, T>;
 
     fn layer(&self, inner: S) -> Self::Service {
         if let Err(mistake) = self.0.check() {
             panic!("{mistake}");
         }
-        Jwt::new(inner, self.0.clone())
+        JwtService::new(inner, self.0.clone())
     }
 }
 

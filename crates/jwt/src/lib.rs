@@ -78,7 +78,7 @@ pub use crate::{
     future::ResponseFuture,
     layer::JwtLayer,
     revocations::Revocations,
-    service::Jwt,
+    service::JwtService,
     session::Session,
     token_id::TokenId,
     verifier::{Key, Keys, Verifier},

@@ -17,18 +17,18 @@ use crate::{
 };
 
 /// The service of [`JwtLayer`](crate::JwtLayer).
-pub struct Jwt<S, T> {
+pub struct JwtService<S, T> {
     inner: S,
     settings: Arc<Settings<T>>,
 }
 
-impl<S, T> Jwt<S, T> {
+impl<S, T> JwtService<S, T> {
     pub(crate) fn new(inner: S, settings: Arc<Settings<T>>) -> Self {
         Self { inner, settings }
     }
 }
 
-impl<S: Clone, T> Jwt<S, T> {
+impl<S: Clone, T> JwtService<S, T> {
     /// The one that was ready is the one to be called later.
     fn ready(&mut self) -> S {
         let next = self.inner.clone();
@@ -36,19 +36,19 @@ impl<S: Clone, T> Jwt<S, T> {
     }
 }
 
-impl<S: Clone, T> Clone for Jwt<S, T> {
+impl<S: Clone, T> Clone for JwtService<S, T> {
     fn clone(&self) -> Self {
         Self { inner: self.inner.clone(), settings: self.settings.clone() }
     }
 }
 
-impl<S, T> fmt::Debug for Jwt<S, T> {
+impl<S, T> fmt::Debug for JwtService<S, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Jwt").finish_non_exhaustive()
+        f.debug_struct("JwtService").finish_non_exhaustive()
     }
 }
 
-impl<S, T, ReqBody, ResBody> Service<Request<ReqBody>> for Jwt<S, T>
+impl<S, T, ReqBody, ResBody> Service<Request<ReqBody>> for JwtService<S, T>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
     T: Send + Sync + 'static,

@@ -38,7 +38,7 @@ pub use crate::{
     drain::{drained::Drained, handle::Drain, layer::DrainLayer},
     idle::IdleTimeoutLayer,
     keep_alive::KeepAliveLayer,
-    service::Watched,
+    service::LivenessService,
     size::MessageSizeLayer,
     write::WriteTimeoutLayer,
 };

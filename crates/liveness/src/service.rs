@@ -30,18 +30,18 @@ pub(crate) fn reported(policy: impl Policy, report_only: bool) -> Box<dyn Policy
 
 /// The service of this crate's layers.
 #[derive(Debug, Clone)]
-pub struct Watched<S, L> {
+pub struct LivenessService<S, L> {
     inner: S,
     layer: Arc<L>,
 }
 
-impl<S, L> Watched<S, L> {
+impl<S, L> LivenessService<S, L> {
     pub(crate) fn new(inner: S, layer: L) -> Self {
         Self { inner, layer: Arc::new(layer) }
     }
 }
 
-impl<S, L, ReqBody, ResBody> Service<Request<ReqBody>> for Watched<S, L>
+impl<S, L, ReqBody, ResBody> Service<Request<ReqBody>> for LivenessService<S, L>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     L: Watch,
@@ -67,10 +67,10 @@ where
 macro_rules! layer {
     ($layer:ty) => {
         impl<S> tower_layer::Layer<S> for $layer {
-            type Service = crate::service::Watched<S, $layer>;
+            type Service = crate::service::LivenessService<S, $layer>;
 
             fn layer(&self, inner: S) -> Self::Service {
-                crate::service::Watched::new(inner, self.clone())
+                crate::service::LivenessService::new(inner, self.clone())
             }
         }
     };

@@ -14,7 +14,7 @@ use crate::{
     origin::{InvalidOrigin, Origin, parse_authority},
     pattern::Origins,
     policy::{Policy, http_scheme},
-    service::OriginCheck,
+    service::OriginService,
 };
 
 /// Refuses WebSocket handshakes of foreign pages. The crate's page says what is allowed by default.
@@ -223,9 +223,9 @@ impl OriginLayer {
 impl ChecksOrigin for OriginLayer {}
 
 impl<S> Layer<S> for OriginLayer {
-    type Service = OriginCheck<S>;
+    type Service = OriginService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        OriginCheck::new(inner, self.clone())
+        OriginService::new(inner, self.clone())
     }
 }

@@ -56,7 +56,7 @@ pub use crate::{
     layer::OriginLayer,
     origin::{InvalidOrigin, Origin},
     pattern::Origins,
-    service::OriginCheck,
+    service::OriginService,
 };
 
 /// The example of the README, compiled.

@@ -10,18 +10,18 @@ use crate::layer::OriginLayer;
 
 /// The service of [`OriginLayer`].
 #[derive(Debug, Clone)]
-pub struct OriginCheck<S> {
+pub struct OriginService<S> {
     inner: S,
     layer: OriginLayer,
 }
 
-impl<S> OriginCheck<S> {
+impl<S> OriginService<S> {
     pub(crate) fn new(inner: S, layer: OriginLayer) -> Self {
         Self { inner, layer }
     }
 }
 
-impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for OriginCheck<S>
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for OriginService<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     ResBody: Default + 'static,

@@ -12,7 +12,7 @@ use crate::{
     excess::Excess,
     key::{Scope, custom},
     policy::Limiter,
-    service::MessageRate,
+    service::MessageRateService,
     settings::Settings,
     shared::Shared,
 };
@@ -239,9 +239,9 @@ impl fmt::Debug for MessageRateLayer {
 }
 
 impl<S> Layer<S> for MessageRateLayer {
-    type Service = MessageRate<S>;
+    type Service = MessageRateService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        MessageRate::new(inner, self.shared.clone())
+        MessageRateService::new(inner, self.shared.clone())
     }
 }

@@ -69,7 +69,7 @@ pub use crate::{
     allowance::{Allowance, Exceeded},
     excess::Excess,
     layer::MessageRateLayer,
-    service::MessageRate,
+    service::MessageRateService,
 };
 
 /// The example of the README, compiled.

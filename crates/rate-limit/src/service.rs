@@ -16,18 +16,18 @@ use crate::{account::Account, allowance::Allowance, policy::Limiter, shared::Sha
 
 /// The service of [`MessageRateLayer`](crate::MessageRateLayer).
 #[derive(Debug, Clone)]
-pub struct MessageRate<S> {
+pub struct MessageRateService<S> {
     inner: S,
     shared: Arc<Shared>,
 }
 
-impl<S> MessageRate<S> {
+impl<S> MessageRateService<S> {
     pub(crate) fn new(inner: S, shared: Arc<Shared>) -> Self {
         Self { inner, shared }
     }
 }
 
-impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for MessageRate<S>
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for MessageRateService<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     ResBody: Default + 'static,

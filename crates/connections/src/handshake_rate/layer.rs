@@ -10,7 +10,7 @@ use tower_layer::Layer;
 use super::{
     admit::admit,
     rate::Rate,
-    service::HandshakeRate,
+    service::HandshakeRateService,
     settings::{Scope, Settings},
 };
 
@@ -168,9 +168,9 @@ impl fmt::Debug for HandshakeRateLayer {
 }
 
 impl<S> Layer<S> for HandshakeRateLayer {
-    type Service = HandshakeRate<S>;
+    type Service = HandshakeRateService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        HandshakeRate::new(inner, self.settings.clone(), self.quota, self.rate.clone())
+        HandshakeRateService::new(inner, self.settings.clone(), self.quota, self.rate.clone())
     }
 }

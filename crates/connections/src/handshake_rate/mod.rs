@@ -11,4 +11,4 @@ mod share;
 #[cfg(test)]
 mod tests;
 
-pub use self::{future::HandshakeRateFuture, layer::HandshakeRateLayer, service::HandshakeRate};
+pub use self::{future::HandshakeRateFuture, layer::HandshakeRateLayer, service::HandshakeRateService};

@@ -25,21 +25,21 @@ use super::{
 
 /// The service of [`HandshakeRateLayer`](crate::HandshakeRateLayer).
 #[derive(Debug, Clone)]
-pub struct HandshakeRate<S> {
+pub struct HandshakeRateService<S> {
     inner: S,
     settings: Settings,
     quota: Quota,
     rate: Arc<Rate>,
 }
 
-impl<S> HandshakeRate<S> {
+impl<S> HandshakeRateService<S> {
     pub(super) fn new(inner: S, settings: Settings, quota: portcullis_quota::Quota, rate: Arc<Rate>) -> Self {
         let quota = Quota { interval: quota.replenish_interval(), burst: quota.burst_size().get() };
         Self { inner, settings, quota, rate }
     }
 }
 
-impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for HandshakeRate<S>
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for HandshakeRateService<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
     ResBody: Default + 'static,

@@ -6,7 +6,7 @@ use http::request::Parts;
 use portcullis_core::{Connection, shared::SharePermits};
 use tower_layer::Layer;
 
-use super::{capacity::Limit, permits::Pool, service::ConnectionLimit, settings::Settings};
+use super::{capacity::Limit, permits::Pool, service::ConnectionLimitService, settings::Settings};
 
 /// Limits live connections. The crate's page has the rules. Plain requests, which are not handshakes, pass, and take no
 /// permit.
@@ -156,10 +156,10 @@ impl Default for ConnectionLimitLayer {
 }
 
 impl<S> Layer<S> for ConnectionLimitLayer {
-    type Service = ConnectionLimit<S>;
+    type Service = ConnectionLimitService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ConnectionLimit::new(inner, self.settings.clone(), self.pool.clone())
+        ConnectionLimitService::new(inner, self.settings.clone(), self.pool.clone())
     }
 }
 

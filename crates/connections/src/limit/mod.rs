@@ -13,4 +13,4 @@ mod tests;
 
 #[cfg(feature = "internals")]
 pub(crate) use self::permits::{Key, Permit, Pool};
-pub use self::{capacity::Limit, layer::ConnectionLimitLayer, service::ConnectionLimit};
+pub use self::{capacity::Limit, layer::ConnectionLimitLayer, service::ConnectionLimitService};

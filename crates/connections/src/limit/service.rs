@@ -18,25 +18,25 @@ use super::{admit::admit, permits::Pool, settings::Settings};
 
 /// The service of [`ConnectionLimitLayer`](crate::ConnectionLimitLayer).
 #[derive(Clone)]
-pub struct ConnectionLimit<S> {
+pub struct ConnectionLimitService<S> {
     inner: S,
     settings: Arc<Settings>,
     pool: Arc<Pool<Connection>>,
 }
 
-impl<S> ConnectionLimit<S> {
+impl<S> ConnectionLimitService<S> {
     pub(crate) fn new(inner: S, settings: Arc<Settings>, pool: Arc<Pool<Connection>>) -> Self {
         Self { inner, settings, pool }
     }
 }
 
-impl<S: fmt::Debug> fmt::Debug for ConnectionLimit<S> {
+impl<S: fmt::Debug> fmt::Debug for ConnectionLimitService<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConnectionLimit").field("inner", &self.inner).finish_non_exhaustive()
+        f.debug_struct("ConnectionLimitService").field("inner", &self.inner).finish_non_exhaustive()
     }
 }
 
-impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for ConnectionLimit<S>
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for ConnectionLimitService<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
     ResBody: Default + 'static,
