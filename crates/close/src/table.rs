@@ -68,7 +68,7 @@ impl Preset {
 
 fn reason(status: StatusCode, refusal: Option<&Refusal>) -> Cow<'_, str> {
     let frame = refusal.and_then(Refusal::close_frame).map(CloseFrame::reason).filter(|reason| !reason.is_empty());
-    match (frame, refusal.map(Refusal::text).filter(|text| !text.is_empty())) {
+    match (frame, refusal.map(Refusal::message).filter(|text| !text.is_empty())) {
         (Some(reason), _) | (None, Some(reason)) => Cow::Borrowed(reason),
         (None, None) => Cow::Owned(status.canonical_reason().unwrap_or("refused").to_ascii_lowercase()),
     }
@@ -129,14 +129,16 @@ mod tests {
     #[test]
     fn a_kind_goes_before_a_status_and_that_before_the_layers_own_frame() {
         let frame = CloseFrame::new(CloseCode::UNAUTHORIZED, "token expired");
-        let refusal = Refusal::new(Kind::TOKEN_EXPIRED, StatusCode::UNAUTHORIZED).close(frame).sentence("A sentence.");
+        let refusal = Refusal::new(Kind::TOKEN_EXPIRED, StatusCode::UNAUTHORIZED)
+            .with_close_frame(frame)
+            .with_message("A sentence.");
         let mut table = registered();
         assert_eq!(show(&table, 401, Some(&refusal)).unwrap(), "3000 token expired");
         table.statuses.insert(StatusCode::UNAUTHORIZED, CloseCode::new(4001).unwrap());
         assert_eq!(show(&table, 401, Some(&refusal)).unwrap(), "4001 token expired");
         table.kinds.insert(Kind::TOKEN_EXPIRED, CloseCode::new(4002).unwrap());
         assert_eq!(show(&table, 401, Some(&refusal)).unwrap(), "4002 token expired");
-        let plain = Refusal::new("full", StatusCode::SERVICE_UNAVAILABLE).sentence("The server is full.");
+        let plain = Refusal::new("full", StatusCode::SERVICE_UNAVAILABLE).with_message("The server is full.");
         assert_eq!(show(&table, 503, Some(&plain)).unwrap(), "1013 The server is full.");
         assert_eq!(show(&table, 503, Some(&plain.http_only())), None);
     }
@@ -144,7 +146,7 @@ mod tests {
     #[test]
     fn the_time_to_wait_is_readable_however_long_the_reason() {
         let headers = HeaderMap::from_iter([(RETRY_AFTER, 17.into())]);
-        let refusal = Refusal::new("full", StatusCode::SERVICE_UNAVAILABLE).sentence("é".repeat(100));
+        let refusal = Refusal::new("full", StatusCode::SERVICE_UNAVAILABLE).with_message("é".repeat(100));
         let frame = registered().frame(StatusCode::SERVICE_UNAVAILABLE, &headers, Some(&refusal)).unwrap();
         assert!(frame.reason().ends_with("é; retry after 17 s"), "{frame}");
         assert!(frame.reason().len() > MAX_REASON - 2);

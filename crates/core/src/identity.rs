@@ -158,7 +158,7 @@ impl IntoClose for AnotherSubject {
 
 impl From<AnotherSubject> for Refusal {
     fn from(_: AnotherSubject) -> Self {
-        Self::wiring("two layers authenticate one request as different subjects")
+        Self::misconfigured("two layers authenticate one request as different subjects")
     }
 }
 

@@ -71,11 +71,12 @@ impl TokenError {
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, None),
             _ => (StatusCode::UNAUTHORIZED, Some("Bearer error=\"invalid_token\"")),
         };
-        let refusal = Refusal::new(self.kind(), status).close(self.close_frame()).sentence(self.to_string());
+        let refusal =
+            Refusal::new(self.kind(), status).with_close_frame(self.close_frame()).with_message(self.to_string());
         let refusal = if self.is_failed() { refusal.failed_authentication() } else { refusal };
         match challenge {
-            Some(challenge) => refusal.header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge)),
-            None => refusal.retry_after(RETRY_AFTER),
+            Some(challenge) => refusal.with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge)),
+            None => refusal.with_retry_after(RETRY_AFTER),
         }
     }
 

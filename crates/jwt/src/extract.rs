@@ -62,7 +62,7 @@ fn claims<T: Clone + Send + Sync + 'static>(parts: &Parts) -> Result<Option<Clai
     let missing = "`Claims` was extracted where no `JwtLayer` with these claims stands outside of the handler";
     let session = session::<T>(parts, missing)?;
     if session.is_yet_to_begin() {
-        return Err(Refusal::wiring(
+        return Err(Refusal::misconfigured(
             "`Claims` was extracted where the token comes with the first message: extract `Session`, which has the \
              claims when the upgrade has completed",
         ));
@@ -74,7 +74,11 @@ fn session<'a, T: Send + Sync + 'static>(parts: &'a Parts, missing: &'static str
     let extensions = &parts.extensions;
     let Some(session) = extensions.get::<Session<T>>() else {
         let passed = extensions.get::<HandshakesOnly>().is_some();
-        return Err(if passed { Refusal::absent(parts, missing) } else { Refusal::wiring(missing).answering(parts) });
+        return Err(if passed {
+            Refusal::missing_extension(parts, missing)
+        } else {
+            Refusal::misconfigured(missing).answering(parts)
+        });
     };
     if session.good() == Good::ForReading && !reads(&parts.method) {
         return Err(cookie_not_enough().answering(parts));

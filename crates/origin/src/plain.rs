@@ -61,5 +61,5 @@ impl Policy {
 }
 
 fn refuse(kind: Kind, why: &str) -> Refusal {
-    Refusal::new(kind, StatusCode::FORBIDDEN).sentence(format!("The request was refused: {why}.")).http_only()
+    Refusal::new(kind, StatusCode::FORBIDDEN).with_message(format!("The request was refused: {why}.")).http_only()
 }

@@ -177,7 +177,7 @@ fn not_allowed(kind: Kind, origin: &str, how: &str) -> Refusal {
 
 fn refuse(kind: Kind, sentence: String) -> Refusal {
     let close = CloseFrame::new(CloseCode::FORBIDDEN, "origin not allowed");
-    Refusal::new(kind, StatusCode::FORBIDDEN).close(close).sentence(sentence).http_only()
+    Refusal::new(kind, StatusCode::FORBIDDEN).with_close_frame(close).with_message(sentence).http_only()
 }
 
 impl fmt::Debug for Policy {

@@ -150,7 +150,7 @@ mod extract {
 
         async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
             let missing = "`Allowance` was extracted where no `MessageRateLayer` stands outside of the handler";
-            parts.extensions.get().cloned().ok_or_else(|| Refusal::absent(parts, missing))
+            parts.extensions.get().cloned().ok_or_else(|| Refusal::missing_extension(parts, missing))
         }
     }
 }

@@ -24,7 +24,7 @@ impl Settings {
         parts.extensions.remove::<ClientIp>();
         parts.extensions.remove::<TrustedPeer>();
         let Some(peer) = peer(&parts.extensions) else {
-            return if is_handshake(parts) { Err(Refusal::wiring(UNKNOWN_PEER)) } else { Ok(()) };
+            return if is_handshake(parts) { Err(Refusal::misconfigured(UNKNOWN_PEER)) } else { Ok(()) };
         };
         let client = self.client(peer, &parts.headers);
         parts.extensions.insert(ClientIp(client));

@@ -102,7 +102,7 @@ impl Settings {
 
     pub(super) fn refusal_of_plain(wait: Duration) -> Refusal {
         let refusal = Refusal::new(Kind::AUTHENTICATION_RATE, StatusCode::TOO_MANY_REQUESTS);
-        refusal.retry_after(wait).sentence("too many failed authentications")
+        refusal.with_retry_after(wait).with_message("too many failed authentications")
     }
 
     pub(super) fn refusal(&self, wait: Duration) -> Refusal {
@@ -111,7 +111,7 @@ impl Settings {
             _ => (Kind::HANDSHAKE_RATE, StatusCode::TOO_MANY_REQUESTS),
         };
         let close = CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "too many handshakes");
-        Refusal::new(kind, status).close(close).retry_after(wait).sentence("too many handshakes")
+        Refusal::new(kind, status).with_close_frame(close).with_retry_after(wait).with_message("too many handshakes")
     }
 }
 

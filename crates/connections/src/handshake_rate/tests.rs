@@ -22,7 +22,7 @@ fn parts(address: &str, user: Option<&str>) -> Parts {
 
 fn refused(layer: &HandshakeRateLayer, parts: &Parts, now: Instant) -> Option<(u16, Duration)> {
     let refusal = layer.admit(parts, now).err()?;
-    Some((refusal.status().as_u16(), refusal.wait().unwrap()))
+    Some((refusal.status().as_u16(), refusal.retry_after().unwrap()))
 }
 
 #[test]

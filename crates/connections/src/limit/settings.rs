@@ -104,7 +104,7 @@ impl Settings {
             }
         };
         let close = CloseFrame::new(CloseCode::TRY_AGAIN_LATER, reason);
-        Refusal::new(kind, status).close(close).retry_after(self.retry_after).sentence(reason)
+        Refusal::new(kind, status).with_close_frame(close).with_retry_after(self.retry_after).with_message(reason)
     }
 
     pub(crate) fn announce(&self, Crossed { live, most }: Crossed) {

@@ -17,7 +17,7 @@ impl<S: Sync> FromRequestParts<S> for Connection {
             let sentence = "`Connection` was extracted where no layer guards it: add a layer to the route that guards, such \
                             as `GuardLayer`. `Router::layer` covers the routes that were added before it, and no \
                             others. A request that came over no connection, as in a test by `oneshot`, has none";
-            Refusal::absent(parts, sentence)
+            Refusal::missing_extension(parts, sentence)
         })
     }
 }

@@ -16,7 +16,7 @@ impl ClientIp {
     /// A wiring error if no layer outside has found the client's address.
     pub fn network_of(parts: &Parts, ipv6_prefix: u8) -> Result<IpAddr, Refusal> {
         let client = parts.extensions.get::<Self>().ok_or_else(|| {
-            Refusal::wiring(
+            Refusal::misconfigured(
                 "a limit per client address stands where no layer outside says what that is: put a `ClientIpLayer` \
                  outside of it, or insert a `ClientIp`",
             )

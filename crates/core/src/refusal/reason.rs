@@ -64,7 +64,7 @@ impl Refusal {
     }
 
     /// The request asks for no WebSocket: a 400 that counts as no refused handshake.
-    pub fn no_handshake() -> Self {
+    pub fn not_a_handshake() -> Self {
         Self { told: true, answers: Answers::Plain, ..Self::new(Kind::NO_HANDSHAKE, StatusCode::BAD_REQUEST) }
     }
 
@@ -73,41 +73,41 @@ impl Refusal {
     /// In debug builds the client is told, too: in the response's body where that is axum's (feature `axum`), and by a
     /// `CloseLayer` in the close reason. Where the body is another, and no subscriber takes what is logged (feature
     /// `tracing`), the sentence goes to stderr, once in this process.
-    pub fn wiring(sentence: &'static str) -> Self {
+    pub fn misconfigured(sentence: &'static str) -> Self {
         observe::wiring(sentence);
-        Self::wired_wrongly(sentence, cfg!(debug_assertions))
+        Self::misconfigured_as(sentence, cfg!(debug_assertions))
     }
 
-    fn wired_wrongly(sentence: &'static str, debug: bool) -> Self {
+    fn misconfigured_as(sentence: &'static str, debug: bool) -> Self {
         let refusal = Self::new(Kind::WIRING, StatusCode::INTERNAL_SERVER_ERROR);
-        Self { mistake: Some(sentence), ..refusal.sentence(if debug { sentence } else { "" }) }
+        Self { mistake: Some(sentence), ..refusal.with_message(if debug { sentence } else { "" }) }
     }
 
-    /// What an extractor answers whose value no layer has put into the request: [`wiring`](Self::wiring) for a
+    /// What an extractor answers whose value no layer has put into the request: [`misconfigured`](Self::misconfigured) for a
     /// handshake. Layers leave other requests alone, which say nothing of who stands where: those are
-    /// [`no_handshake`](Self::no_handshake), or anybody could fill the log with mistakes that nobody made.
-    pub fn absent(parts: &Parts, sentence: &'static str) -> Self {
+    /// [`not_a_handshake`](Self::not_a_handshake), or anybody could fill the log with mistakes that nobody made.
+    pub fn missing_extension(parts: &Parts, sentence: &'static str) -> Self {
         if handshake::is_handshake(parts) {
-            return Self::wiring(sentence).over(parts.version);
+            return Self::misconfigured(sentence).over(parts.version);
         }
-        Self::no_handshake().sentence("a WebSocket handshake is needed here")
+        Self::not_a_handshake().with_message("a WebSocket handshake is needed here")
     }
 
     /// The store of limits that nodes share cannot be asked, and the user wants newcomers refused then.
     pub fn limits_unavailable(retry_after: Duration) -> Self {
         let sentence = "try again later";
-        let refusal = Self::new(Kind::LIMITS_UNAVAILABLE, StatusCode::SERVICE_UNAVAILABLE).sentence(sentence);
-        refusal.close(CloseFrame::new(CloseCode::TRY_AGAIN_LATER, sentence)).retry_after(retry_after)
+        let refusal = Self::new(Kind::LIMITS_UNAVAILABLE, StatusCode::SERVICE_UNAVAILABLE).with_message(sentence);
+        refusal.with_close_frame(CloseFrame::new(CloseCode::TRY_AGAIN_LATER, sentence)).with_retry_after(retry_after)
     }
 
     /// The close frame for a client that cannot read a status.
-    pub fn close(mut self, frame: CloseFrame) -> Self {
+    pub fn with_close_frame(mut self, frame: CloseFrame) -> Self {
         self.close = Some(frame);
         self
     }
 
     /// How long the client should wait, rounded up to whole seconds.
-    pub fn retry_after(mut self, wait: Duration) -> Self {
+    pub fn with_retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self
     }
@@ -136,7 +136,7 @@ impl Refusal {
     }
 
     /// A header that the status calls for, such as `WWW-Authenticate` (RFC 9110, section 11.6.1).
-    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.header = Some(Box::new((name, value)));
         self
     }
@@ -177,7 +177,7 @@ impl Refusal {
 
     /// One sentence for whoever reads the body. Text of the peer's must be quoted in it, without control characters,
     /// and cut.
-    pub fn sentence(mut self, sentence: impl Into<Cow<'static, str>>) -> Self {
+    pub fn with_message(mut self, sentence: impl Into<Cow<'static, str>>) -> Self {
         self.sentence = sentence.into();
         self
     }
@@ -198,12 +198,12 @@ impl Refusal {
     }
 
     /// How long the client should wait, if that was said.
-    pub fn wait(&self) -> Option<Duration> {
+    pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
     /// The sentence; empty if there is none.
-    pub fn text(&self) -> &str {
+    pub fn message(&self) -> &str {
         &self.sentence
     }
 
@@ -268,16 +268,16 @@ mod tests {
     fn what_is_absent_is_a_wiring_error_of_a_handshake_alone() {
         for (header, kind, status) in [("upgrade", "wiring", 500), ("accept", "no_handshake", 400)] {
             let (parts, ()) = http::Request::get("/").header(header, "websocket").body(()).unwrap().into_parts();
-            let refusal = Refusal::absent(&parts, "no layer stands outside");
+            let refusal = Refusal::missing_extension(&parts, "no layer stands outside");
             assert_eq!((refusal.kind().as_str(), refusal.status().as_u16()), (kind, status), "{header}");
         }
     }
 
     #[test]
-    fn what_is_wired_wrongly_is_told_to_clients_of_debug_builds_alone() {
+    fn what_is_misconfigured_as_is_told_to_clients_of_debug_builds_alone() {
         for (debug, told) in [(true, "put a layer outside"), (false, "")] {
-            let refusal = Refusal::wired_wrongly("put a layer outside", debug);
-            assert_eq!((refusal.text(), refusal.status().as_u16()), (told, 500), "debug {debug}");
+            let refusal = Refusal::misconfigured_as("put a layer outside", debug);
+            assert_eq!((refusal.message(), refusal.status().as_u16()), (told, 500), "debug {debug}");
             #[cfg(feature = "axum")]
             {
                 let response = refusal.into_response::<axum_core::body::Body>();
@@ -294,7 +294,8 @@ mod tests {
 
     #[test]
     fn a_refusal_travels_in_its_response() {
-        let refusal = Refusal::new("full", StatusCode::SERVICE_UNAVAILABLE).retry_after(Duration::from_millis(1500));
+        let refusal =
+            Refusal::new("full", StatusCode::SERVICE_UNAVAILABLE).with_retry_after(Duration::from_millis(1500));
         let response = refusal.into_response::<()>();
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()[RETRY_AFTER], "2");
@@ -315,7 +316,7 @@ mod tests {
             let (parts, ()) = request.body(()).unwrap().into_parts();
             for refusal in [
                 Refusal::new("full", StatusCode::SERVICE_UNAVAILABLE).answering(&parts),
-                Refusal::absent(&parts, "no layer stands outside"),
+                Refusal::missing_extension(&parts, "no layer stands outside"),
             ] {
                 let response = refusal.into_response::<()>();
                 let closes = response.headers().get(CONNECTION).is_some_and(|value| value == "close");

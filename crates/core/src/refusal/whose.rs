@@ -67,10 +67,10 @@ impl Whose {
         let client = parts.extensions.get::<ClientIp>().map(|client| client.network(ipv6_prefix));
         match (parts.extensions.get::<NoSubject>(), client) {
             (Some(NoSubject::Awaited), client) => Ok(Self::Awaited(client)),
-            (None, None) => Err(Refusal::wiring(NOBODY_SAYS)),
+            (None, None) => Err(Refusal::misconfigured(NOBODY_SAYS)),
             _ if required => Err(missing()),
             (_, Some(client)) => Ok(Self::Client(client)),
-            (Some(NoSubject::Anonymous), None) => Err(Refusal::wiring(NOWHERE)),
+            (Some(NoSubject::Anonymous), None) => Err(Refusal::misconfigured(NOWHERE)),
             (Some(NoSubject::Nameless), None) => Err(nameless()),
         }
     }
@@ -98,13 +98,13 @@ const NOBODY: &str = "nobody is signed in";
 
 fn missing() -> Refusal {
     let close = CloseFrame::new(CloseCode::FORBIDDEN, NOBODY);
-    Refusal::new(Kind::SUBJECT_MISSING, http::StatusCode::FORBIDDEN).close(close).sentence(NOBODY)
+    Refusal::new(Kind::SUBJECT_MISSING, http::StatusCode::FORBIDDEN).with_close_frame(close).with_message(NOBODY)
 }
 
 /// It is the client's credentials that lack something, and yet whoever composed the layers can mend it.
 fn nameless() -> Refusal {
     observe::warn_once(NAMELESS);
-    missing().sentence("the credentials name no subject")
+    missing().with_message("the credentials name no subject")
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ impl<S: Sync> FromRequestParts<S> for Connections {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         parts.extensions.get().cloned().ok_or_else(|| {
             let sentence = "`Connections` was extracted where no `connections.layer()` stands outside of the handler";
-            Refusal::wiring(sentence).answering(parts)
+            Refusal::misconfigured(sentence).answering(parts)
         })
     }
 }

@@ -86,13 +86,13 @@ fn leave_alone(parts: &mut Parts, other_upgrades: bool) {
 
 fn intercept(parts: &mut Parts, real: OnUpgrade) -> Result<(Connection, Inner), Refusal> {
     let Ok(runtime) = Handle::try_current() else {
-        return Err(Refusal::wiring("a WebSocket can be guarded on a tokio runtime only"));
+        return Err(Refusal::misconfigured("a WebSocket can be guarded on a tokio runtime only"));
     };
     let client = parts.extensions.get::<ClientIp>().map(|client| client.0);
     let about = Arc::new(About::new(client, parts.method.clone(), runtime));
     let carrier = Carrier::of(parts.version);
     let (ours, connection, inner) = inner::open(about, real, carrier)
-        .ok_or_else(|| Refusal::wiring("hyper did not accept the guard's own handshake; please report this"))?;
+        .ok_or_else(|| Refusal::misconfigured("hyper did not accept the guard's own handshake; please report this"))?;
     if let Some(subject) = parts.extensions.get::<Subject>() {
         connection.authenticate(subject)?;
     }

@@ -29,7 +29,7 @@ impl Guarded {
     pub fn gate(&self, parts: &mut Parts, gate: Gate) -> Result<(), Refusal> {
         parts.headers.remove(SEC_WEBSOCKET_EXTENSIONS);
         let only = self.connection.control().hold(gate);
-        if only { Ok(()) } else { Err(Refusal::wiring("two layers wait for a connection's first message")) }
+        if only { Ok(()) } else { Err(Refusal::misconfigured("two layers wait for a connection's first message")) }
     }
 
     /// Calls `then` once the response is known to be an upgrade, and not at all otherwise: for what must happen only to

@@ -79,7 +79,7 @@ pub(crate) fn reads(method: &Method) -> bool {
 }
 
 pub(crate) fn cookie_not_enough() -> Refusal {
-    Refusal::new(Kind::COOKIE_NOT_ENOUGH, StatusCode::FORBIDDEN).sentence(
+    Refusal::new(Kind::COOKIE_NOT_ENOUGH, StatusCode::FORBIDDEN).with_message(
         "A cookie authenticates GET and HEAD alone, where no origin check stands in front: put an OriginLayer with \
          plain_requests() outside of the JwtLayer.",
     )

@@ -155,7 +155,7 @@ async fn admit(layer: &JwtLayer<Value>, token: &str) -> Outcome {
     let request = Request::get("/ws").header("upgrade", "websocket").header("authorization", format!("Bearer {token}"));
     let response = layer.layer(inner).oneshot(request.body(()).unwrap()).await.unwrap();
     match response.extensions().get::<Refusal>() {
-        Some(refusal) => Err(refusal.text().to_owned()),
+        Some(refusal) => Err(refusal.message().to_owned()),
         None => Ok(response.into_body()),
     }
 }

@@ -46,7 +46,7 @@ impl Settings {
 
     /// Why a handshake is refused.
     pub(super) fn refusal(&self) -> Refusal {
-        let refusal = Refusal::new(Kind::DRAINING, StatusCode::SERVICE_UNAVAILABLE).close(self.frame());
-        refusal.retry_after(self.retry_after).sentence("this server is shutting down")
+        let refusal = Refusal::new(Kind::DRAINING, StatusCode::SERVICE_UNAVAILABLE).with_close_frame(self.frame());
+        refusal.with_retry_after(self.retry_after).with_message("this server is shutting down")
     }
 }

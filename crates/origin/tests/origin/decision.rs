@@ -342,17 +342,17 @@ fn a_refused_host_is_named_and_how_to_allow_it() {
     let layer = OriginLayer::same_origin().hosts(["a.example"]).unwrap();
     let refusal = layer.admit(&parts("/", &[("host", b"evil.example:81")], false)).unwrap_err();
     let sentence = "The handshake was refused: host \"evil.example:81\" is not allowed. Allow it with hosts([\"evil.example:81\"]).";
-    assert_eq!(refusal.text(), sentence);
+    assert_eq!(refusal.message(), sentence);
 }
 
 #[test]
 fn the_sentence_names_the_origin_and_echoes_no_control_characters() {
     let layer = OriginLayer::new(["https://a.example"]).unwrap();
     let refusal = layer.admit(&parts("/", &[("origin", b"https://evil.net")], false)).unwrap_err();
-    assert!(refusal.text().contains("OriginLayer::new([\"https://evil.net\"])"), "{}", refusal.text());
+    assert!(refusal.message().contains("OriginLayer::new([\"https://evil.net\"])"), "{}", refusal.message());
     let long = [&b"https://a\tb\xff"[..], &[b'x'; 4000]].concat();
     let refusal = layer.admit(&parts("/", &[("origin", &long)], false)).unwrap_err();
-    assert!(refusal.text().is_ascii() && !refusal.text().contains('\t') && refusal.text().len() < 300);
+    assert!(refusal.message().is_ascii() && !refusal.message().contains('\t') && refusal.message().len() < 300);
 }
 
 #[test]

@@ -17,7 +17,7 @@ async fn ask(layer: &OriginLayer, method: &str, headers: &[(&str, &str)]) -> Res
     let response = layer.layer(inner).oneshot(request.body(()).unwrap()).await.unwrap();
     let Some(refusal) = response.extensions().get::<Refusal>() else { return Ok(*response.body()) };
     assert_eq!(response.status(), 403, "{method} {headers:?}");
-    assert!(refusal.text().starts_with("The request was refused: "), "{}", refusal.text());
+    assert!(refusal.message().starts_with("The request was refused: "), "{}", refusal.message());
     assert!(!response.headers().contains_key("connection"), "the connection goes on: {method} {headers:?}");
     Err(refusal.kind().as_str())
 }

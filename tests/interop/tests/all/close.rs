@@ -42,7 +42,7 @@ async fn answer(address: SocketAddr, request: &str) -> String {
 
 async fn refusing() -> Response {
     let refusal = Refusal::new("full", StatusCode::SERVICE_UNAVAILABLE);
-    refusal.retry_after(Duration::from_secs(7)).sentence("The server is full.").into_response()
+    refusal.with_retry_after(Duration::from_secs(7)).with_message("The server is full.").into_response()
 }
 
 fn app() -> Router {

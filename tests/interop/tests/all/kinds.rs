@@ -138,7 +138,7 @@ async fn code(refusal: &Refusal) -> CloseCode {
 
 #[tokio::test(start_paused = true)]
 async fn each_kind_is_refused_as_it_is_documented() {
-    let mut refusals = vec![Refusal::wiring("as a test has it"), Refusal::no_handshake()];
+    let mut refusals = vec![Refusal::misconfigured("as a test has it"), Refusal::not_a_handshake()];
     refusals.push(Refusal::limits_unavailable(Duration::from_secs(5)));
     refusals.extend(of_origins());
     refusals.extend(of_tokens());

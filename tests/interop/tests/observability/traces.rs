@@ -129,7 +129,7 @@ async fn a_flood_of_refusals_is_a_few_lines_and_their_number_adds_up() {
 async fn what_is_wired_wrongly_is_said_at_most_ten_times_a_minute() {
     let log = Log::new();
     for _ in 0..1000 {
-        Refusal::wiring("as a test has it").into_response::<()>();
+        Refusal::misconfigured("as a test has it").into_response::<()>();
     }
     let lines = log.lines("as a test has it");
     assert_eq!((lines.len(), lines[0].level), (10, Level::ERROR));

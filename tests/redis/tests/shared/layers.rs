@@ -58,7 +58,7 @@ where
     };
     handshake.connect(service).await.map_err(|error| {
         let refusal = error.refusal().unwrap_or_else(|| panic!("{error}"));
-        (refusal.kind().as_str(), refusal.status().as_u16(), refusal.wait().map(|wait| wait.as_secs()))
+        (refusal.kind().as_str(), refusal.status().as_u16(), refusal.retry_after().map(|wait| wait.as_secs()))
     })
 }
 
