@@ -73,9 +73,9 @@ impl CloseLayer {
     /// closing handshake. 1,000 by default; beyond that the status goes out. With zero it goes out to everybody.
     ///
     /// The guard bounds the closing handshakes of the whole process, with
-    /// [`Closing::at_once`](portcullis_core::settings::Closing::at_once), which should be larger.
-    pub fn at_once(self, handshakes: usize) -> Self {
-        self.set(|settings| settings.at_once = handshakes)
+    /// [`Closing::max_concurrent`](portcullis_core::settings::Closing::max_concurrent), which should be larger.
+    pub fn max_concurrent(self, handshakes: usize) -> Self {
+        self.set(|settings| settings.max_concurrent = handshakes)
     }
 
     fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {

@@ -20,21 +20,21 @@ pub(crate) enum Who {
 pub(crate) struct Settings {
     pub(crate) who: Who,
     pub(crate) table: Table,
-    pub(crate) at_once: usize,
+    pub(crate) max_concurrent: usize,
     /// Handshakes that were accepted only to be closed, and are not closed yet. Copies of the settings count together.
     accepted: Arc<AtomicUsize>,
 }
 
 impl Settings {
     pub(crate) fn new(who: Who) -> Self {
-        Self { who, table: Table::default(), at_once: 1000, accepted: Arc::default() }
+        Self { who, table: Table::default(), max_concurrent: 1000, accepted: Arc::default() }
     }
 
     /// A place among those that are accepted, if there is one. The count is one word, changed in one step: at the
     /// limit, one that finds no place counts for a moment, and may keep another out; the limit is never exceeded.
     pub(crate) fn slot(&self) -> Option<Slot> {
         let slot = Slot(self.accepted.clone());
-        (self.accepted.fetch_add(1, Ordering::Relaxed) < self.at_once).then_some(slot)
+        (self.accepted.fetch_add(1, Ordering::Relaxed) < self.max_concurrent).then_some(slot)
     }
 }
 

@@ -30,7 +30,7 @@
     doc = "- Over HTTP/2, hyper keeps a stream whose flow-control window the client holds shut, even if nothing else does. Its",
     doc = "  handler ends, but it counts, with its permits and its place in the registry, until the client reads, resets the",
     doc = "  stream, or its connection ends. No more than 16 KiB at once are handed to a stream.\n",
-    doc = "- Before the first message the gate's time bounds both, while closing [`Closing::time`](settings::Closing::time).\n",
+    doc = "- Before the first message the gate's time bounds both, while closing [`Closing::timeout`](settings::Closing::timeout).\n",
     doc = "Without these layers, silence lasts as long as TCP lets it."
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -53,7 +53,7 @@ impl Connection {
 
     /// Closes the connection with what an error means, for handlers that keep their own loop. Logs it as
     /// [`supervise`](Self::supervise) does.
-    pub fn close_on(&self, error: impl IntoClose) {
+    pub fn close_with_error(&self, error: impl IntoClose) {
         self.about().scope.or_current().run(|| report(&error));
         self.finish(error.into_close());
     }

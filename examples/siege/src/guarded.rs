@@ -29,7 +29,7 @@ pub(crate) fn guard(routes: Routes) -> Result<Router> {
 /// What stands around all other layers. The guard's settings count only where it is the outermost of those that guard.
 fn outermost(app: Router) -> Router {
     // Scaled down from five seconds, as all times are here.
-    let closing = Closing { time: Duration::from_secs(1), ..Closing::default() };
+    let closing = Closing::new().timeout(Duration::from_secs(1));
     app.layer(CloseLayer::new()).layer(GuardLayer::new().closing(closing))
 }
 

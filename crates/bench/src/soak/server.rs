@@ -66,7 +66,7 @@ fn guarded(connections: &Connections, limit: &ConnectionLimitLayer) -> Router {
         .layer(WriteTimeoutLayer::new(SECOND));
     let outer = ServiceBuilder::new()
         .layer(CloseLayer::new())
-        .layer(GuardLayer::new().closing(Closing { time: SECOND, ..Closing::default() }))
+        .layer(GuardLayer::new().closing(Closing::new().timeout(SECOND)))
         .layer(connections.layer())
         .layer(proxy)
         .layer(OriginLayer::new([passport::ORIGIN]).expect("it is an origin"))

@@ -118,7 +118,7 @@ impl Everywhere {
                 Err(_) => CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "try again later"),
             };
             if !report_only {
-                connection.close_soon(frame);
+                connection.spawn_close(frame);
             }
         });
     }
@@ -184,7 +184,7 @@ impl Everywhere {
 
 /// From a task: who says it must not block.
 fn close(connection: &Connection, why: Gone) {
-    connection.close_soon(match why {
+    connection.spawn_close(match why {
         Gone::Fenced => CloseFrame::new(CloseCode::SERVICE_RESTART, "please reconnect"),
         // With a code that clients do not retry: two tabs would evict each other for ever.
         _ => CloseFrame::new(CloseCode::POLICY_VIOLATION, "replaced by a newer connection"),

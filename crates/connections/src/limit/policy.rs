@@ -107,9 +107,9 @@ impl Policy for Late {
 /// and of two that evict each other neither must wait.
 pub(crate) fn evict(evicted: Evicted<Connection>) {
     for connection in evicted.closing {
-        connection.close_soon(CloseFrame::new(CloseCode::POLICY_VIOLATION, "replaced by a newer connection"));
+        connection.spawn_close(CloseFrame::new(CloseCode::POLICY_VIOLATION, "replaced by a newer connection"));
     }
     for connection in evicted.aborted {
-        connection.abort_soon();
+        connection.spawn_abort();
     }
 }

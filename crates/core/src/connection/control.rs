@@ -2,12 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{close::CloseFrame, counters::Counters, gate::Gate, identity::Subject, policy::Policy, settings::Settings};
+use crate::{
+    close::CloseFrame,
+    counters::Counters,
+    gate::Gate,
+    identity::Subject,
+    policy::Policy,
+    settings::{Grace, Settings},
+};
 
 /// What a handle may ask of a connection, whatever its transport.
 pub(crate) trait Control: Send + Sync {
-    fn close(self: Arc<Self>, frame: CloseFrame, grace: Option<Duration>);
-    fn close_patiently(self: Arc<Self>, frame: CloseFrame, quiet: Duration, grace: Duration);
+    fn close(self: Arc<Self>, frame: CloseFrame, grace: Option<Grace>);
     fn abort(self: Arc<Self>);
     fn finish(self: Arc<Self>, frame: CloseFrame);
     /// A handler that drops its socket has yet to say what that means.

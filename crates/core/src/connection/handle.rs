@@ -14,6 +14,7 @@ use crate::{
     ended::Ended,
     id::ConnectionId,
     identity::{AnotherSubject, Subject},
+    settings::Grace,
 };
 
 /// A cheap handle of a live connection, in the request's extensions from the first layer on that guards it. With axum
@@ -75,19 +76,14 @@ impl Connection {
         self.control.clone().close(frame, None);
     }
 
-    /// Closes the connection, and leaves the handler so long to finish what it is sending.
-    pub fn close_within(&self, frame: CloseFrame, grace: Duration) {
+    /// [`close`](Self::close), and gives the handler this grace to finish what it is sending.
+    pub fn close_with(&self, frame: CloseFrame, grace: Grace) {
         self.control.clone().close(frame, Some(grace));
     }
 
-    /// [`close`](Self::close), with at least these times where the connection's own are shorter: it is taken from the
-    /// handler once that has sent nothing for `quiet`, and after `grace` at the latest.
-    pub fn close_patiently(&self, frame: CloseFrame, quiet: Duration, grace: Duration) {
-        self.control.clone().close_patiently(frame, quiet, grace);
-    }
-
-    /// Closes the connection from a task of its own: for policies, which are asked while a connection is locked.
-    pub fn close_soon(&self, frame: CloseFrame) {
+    /// Spawns a task that [closes](Self::close) the connection: for policies, which are asked while a connection is
+    /// locked.
+    pub fn spawn_close(&self, frame: CloseFrame) {
         let connection = self.clone();
         self.about.runtime.spawn(async move { connection.close(frame) });
     }
@@ -102,8 +98,9 @@ impl Connection {
         self.control.clone().abort();
     }
 
-    /// [`abort`](Self::abort), from a task of its own.
-    pub fn abort_soon(&self) {
+    /// Spawns a task that [aborts](Self::abort) the connection: for policies, which are asked while a connection is
+    /// locked.
+    pub fn spawn_abort(&self) {
         let connection = self.clone();
         self.about.runtime.spawn(async move { connection.abort() });
     }

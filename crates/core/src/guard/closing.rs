@@ -18,7 +18,7 @@ use crate::{
     ended::{Ended, EndedBy},
     frame::{put_close, put_close_masked},
     observe::{Answer, FRAMING},
-    settings::Settings,
+    settings::{Grace, Settings},
 };
 
 /// What the handler may read.
@@ -87,16 +87,14 @@ impl Guard {
         }
     }
 
-    /// Decides a close. The first one counts.
-    pub(crate) fn close(&mut self, frame: CloseFrame, grace: Option<Duration>, now: Instant) {
-        self.begin_close(Some(frame), EndedBy::Guard, grace, now);
-    }
-
-    /// Decides a close with more patience than is set, if none is decided yet.
-    pub(crate) fn close_patiently(&mut self, frame: CloseFrame, quiet: Duration, grace: Duration, now: Instant) {
+    /// Decides a close, with a grace of its own or the connection's. The first one counts.
+    pub(crate) fn close(&mut self, frame: CloseFrame, grace: Option<Grace>, now: Instant) {
         if matches!(self.phase, Phase::Upgrading(Requested::Nothing) | Phase::Open) {
-            self.patience = self.patience.at_least(quiet, grace);
-            self.begin_close(Some(frame), EndedBy::Guard, Some(self.patience.grace()), now);
+            let grace = grace.map(|grace| {
+                self.patience = self.patience.for_close(grace);
+                self.patience.grace()
+            });
+            self.begin_close(Some(frame), EndedBy::Guard, grace, now);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{close::CloseFrame, ended::EndedBy};
+use crate::{close::CloseFrame, ended::EndedBy, settings::Grace};
 
 /// No grace is longer, so that no time overflows.
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -82,9 +82,10 @@ impl Patience {
         self.grace
     }
 
-    /// The longer of both, each for itself.
-    pub(super) fn at_least(self, quiet: Duration, grace: Duration) -> Self {
-        Self::new(self.quiet.max(quiet), self.grace.max(grace))
+    /// With the grace of one close.
+    pub(super) fn for_close(self, grace: Grace) -> Self {
+        let time = if grace.at_least { self.grace.max(grace.time) } else { grace.time };
+        Self::new(self.quiet.max(grace.quiet), time)
     }
 }
 

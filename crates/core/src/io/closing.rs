@@ -121,9 +121,9 @@ async fn close<T: AsyncRead + AsyncWrite + Unpin>(closing: &mut ClosingHandshake
     if closing.at_once() {
         return;
     }
-    if let Some(_slot) = Slot::take(closing.bounds.at_once) {
+    if let Some(_slot) = Slot::take(closing.bounds.max_concurrent) {
         // Past the deadline the socket is dropped, whatever the peer did.
-        let _elapsed = timeout(closing.bounds.time, poll_fn(|cx| closing.poll(cx))).await;
+        let _elapsed = timeout(closing.bounds.timeout, poll_fn(|cx| closing.poll(cx))).await;
     }
 }
 
@@ -183,7 +183,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> ClosingHandshake<T> {
                 Poll::Ready(Ok(())) if buf.filled().is_empty() => return self.poll_end(cx, sent.is_ready()),
                 Poll::Ready(Ok(())) => self.discarded.feed(buf.filled()),
             }
-            if self.discarded.exceeds(self.bounds.bytes) {
+            if self.discarded.exceeds(self.bounds.max_bytes) {
                 return Poll::Ready(());
             }
         }

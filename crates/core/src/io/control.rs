@@ -10,8 +10,16 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{closing::spawn_closing, driver::drive, shared::Shared, state::State};
 use crate::{
-    carrier::Carrier, clock::now, close::CloseFrame, connection::Control, counters::Counters, gate::Gate,
-    identity::Subject, policy::Policy, settings::Settings, sync::lock,
+    carrier::Carrier,
+    clock::now,
+    close::CloseFrame,
+    connection::Control,
+    counters::Counters,
+    gate::Gate,
+    identity::Subject,
+    policy::Policy,
+    settings::{Grace, Settings},
+    sync::lock,
 };
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
@@ -73,12 +81,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Control for Shared<T> {
-    fn close(self: Arc<Self>, frame: CloseFrame, grace: Option<Duration>) {
+    fn close(self: Arc<Self>, frame: CloseFrame, grace: Option<Grace>) {
         self.with(|state| state.guard.close(frame, grace, now()));
-    }
-
-    fn close_patiently(self: Arc<Self>, frame: CloseFrame, quiet: Duration, grace: Duration) {
-        self.with(|state| state.guard.close_patiently(frame, quiet, grace, now()));
     }
 
     fn abort(self: Arc<Self>) {

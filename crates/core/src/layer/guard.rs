@@ -41,9 +41,14 @@ impl GuardLayer {
         self.set(|settings| settings.framing = Framing::ReportOnly)
     }
 
-    /// How long a closing connection's outbound side must be quiet, and how long it may go on answering.
-    pub fn grace(self, quiet: Duration, grace: Duration) -> Self {
-        self.set(|settings| (settings.quiet, settings.grace) = (quiet, grace))
+    /// How long a closing connection's outbound side must be quiet before it is taken from its handler.
+    pub fn quiet(self, time: Duration) -> Self {
+        self.set(|settings| settings.quiet = time)
+    }
+
+    /// How long a closing connection's handler may go on answering.
+    pub fn grace(self, time: Duration) -> Self {
+        self.set(|settings| settings.grace = time)
     }
 
     /// The bounds of the closing handshake.

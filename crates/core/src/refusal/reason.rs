@@ -83,9 +83,10 @@ impl Refusal {
         Self { mistake: Some(sentence), ..refusal.with_message(if debug { sentence } else { "" }) }
     }
 
-    /// What an extractor answers whose value no layer has put into the request: [`misconfigured`](Self::misconfigured) for a
-    /// handshake. Layers leave other requests alone, which say nothing of who stands where: those are
-    /// [`not_a_handshake`](Self::not_a_handshake), or anybody could fill the log with mistakes that nobody made.
+    /// What an extractor answers whose value no layer has put into the request:
+    /// [`misconfigured`](Self::misconfigured) for a handshake. Layers leave other requests alone, which say nothing of
+    /// who stands where: those are [`not_a_handshake`](Self::not_a_handshake), or anybody could fill the log with
+    /// mistakes that nobody made.
     pub fn missing_extension(parts: &Parts, sentence: &'static str) -> Self {
         if handshake::is_handshake(parts) {
             return Self::misconfigured(sentence).over(parts.version);

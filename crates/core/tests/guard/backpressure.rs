@@ -53,7 +53,7 @@ async fn a_peer_that_does_not_read_stops_the_handler() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_sends_on_after_its_close_is_not_read_for_ever() {
     let (mut peer, io) = duplex(64 * 1024);
-    let settings = Settings { closing: Closing { bytes: 1 << 22, ..Closing::default() }, ..Settings::default() };
+    let settings = Settings::new().closing(Closing::new().max_bytes(1 << 22));
     let (mut guarded, _connection) = GuardedIo::new(io, &settings, Vec::new());
     let writer = tokio::spawn(async move {
         peer.write_all(&[0x88, 0x80, 0, 0, 0, 0]).await?;

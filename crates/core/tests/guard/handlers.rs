@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use portcullis_core::{CloseCode, CloseFrame, Connection, GuardedIo, settings::Settings};
+use portcullis_core::{
+    CloseCode, CloseFrame, Connection, GuardedIo,
+    settings::{Grace, Settings},
+};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex},
     time::{Instant, sleep},
@@ -58,7 +61,7 @@ async fn send_at(mut guarded: GuardedIo<DuplexStream>, times: &[u32]) {
 
 #[tokio::test(start_paused = true)]
 async fn a_patient_close_waits_longer_and_never_less_long() {
-    let own = |quiet: u32, grace: u32| Settings { quiet: MS * quiet, grace: MS * grace, ..Settings::default() };
+    let own = |quiet: u32, grace: u32| Settings::new().quiet(MS * quiet).grace(MS * grace);
     for (settings, sends, expected) in [
         (own(50, 1000), &[][..], (500, 0)),
         (own(50, 1000), &[400], (900, 1)),
@@ -69,8 +72,8 @@ async fn a_patient_close_waits_longer_and_never_less_long() {
     ] {
         let (peer, guarded, connection) = guarded(&settings);
         let sending = tokio::spawn(send_at(guarded, sends));
-        connection.close_patiently(bye(), MS * 500, MS * 2000);
-        connection.close_patiently(bye(), MS * 9000, MS * 9000);
+        connection.close_with(bye(), Grace::at_least(MS * 2000).quiet(MS * 500));
+        connection.close_with(bye(), Grace::at_least(MS * 9000).quiet(MS * 9000));
         assert_eq!(closed_after(peer).await, expected, "{settings:?} {sends:?}");
         sending.abort();
     }
@@ -147,11 +150,11 @@ async fn a_supervised_handler_whose_client_is_lost_is_done_when_it_has_ended() {
 
 #[tokio::test(start_paused = true)]
 async fn patience_without_end_is_patience() {
-    let own = Settings { quiet: Duration::MAX, grace: Duration::MAX, ..Settings::default() };
+    let own = Settings::new().quiet(Duration::MAX).grace(Duration::MAX);
     for settings in [own, Settings::default()] {
         let (peer, guarded, connection) = guarded(&settings);
-        connection.close_patiently(bye(), Duration::MAX, Duration::MAX);
-        connection.close_within(bye(), Duration::MAX);
+        connection.close_with(bye(), Grace::at_least(Duration::MAX).quiet(Duration::MAX));
+        connection.close_with(bye(), Grace::within(Duration::MAX));
         let sending = tokio::spawn(send_at(guarded, &[1000, 60_000]));
         sleep(MS * 70_000).await;
         assert_eq!(connection.close_reason(), None);

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use portcullis_core::{Connection, Ended, EndedBy};
+use portcullis_core::{Connection, Ended, EndedBy, settings::Grace};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{count::Count, drained::Drained, settings::Settings, spread::spread, state::State};
@@ -58,7 +58,7 @@ async fn tell(connections: &[Connection], settings: &Settings) {
     let draw = |connection: &&Connection| random.hash_one(connection.id());
     for (moment, connection) in spread(connections.iter().collect(), window, draw) {
         sleep_until(began + moment).await;
-        connection.close_patiently(frame.clone(), settings.quiet, settings.grace);
+        connection.close_with(frame.clone(), Grace::at_least(settings.grace).quiet(settings.quiet));
     }
 }
 

@@ -113,13 +113,13 @@ async fn everybody_or_nobody_if_the_user_says_so() {
     assert_eq!(Wire::open(address, "/status/401").await.next().await, Seen::Close(4001, "unauthorized".into()));
     let address = serve(app().layer(CloseLayer::http_only())).await;
     assert!(answer(address, &with("/full", PAGE)).await.starts_with("http/1.1 503"));
-    let address = serve(app().layer(CloseLayer::always().at_once(0))).await;
+    let address = serve(app().layer(CloseLayer::always().max_concurrent(0))).await;
     assert!(answer(address, &with("/full", PAGE)).await.starts_with("http/1.1 503"), "beyond the bound");
 }
 
 #[tokio::test]
 async fn a_place_is_free_again_when_its_client_was_told() {
-    let address = serve(app().layer(CloseLayer::always().at_once(1))).await;
+    let address = serve(app().layer(CloseLayer::always().max_concurrent(1))).await;
     for _ in 0..50 {
         let mut wire = Wire::open(address, "/full").await;
         assert!(matches!(wire.next().await, Seen::Close(1013, _)));

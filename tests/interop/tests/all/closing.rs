@@ -11,7 +11,10 @@ use interop::{
     handlers::{bye, echo, upgrade, watched},
     wire::{self, Seen, Wire, serve},
 };
-use portcullis_core::{EndedBy, GuardLayer};
+use portcullis_core::{
+    EndedBy, GuardLayer,
+    settings::{Closing, Grace},
+};
 
 #[tokio::test]
 async fn malformed_closes_are_answered() {
@@ -127,7 +130,7 @@ async fn a_handler_that_only_writes_ends_soon_and_nothing_lands_inside_its_frame
     });
     let mut wire = Wire::open(serve(app).await, "/").await;
     let connection = handles.recv().unwrap();
-    connection.close_within(bye(), Duration::from_millis(200));
+    connection.close_with(bye(), Grace::within(Duration::from_millis(200)));
     let (_, seen) = wire.until_the_end().await;
     assert_eq!(seen, Seen::Close(1012, "back soon".into()));
     tokio::time::timeout(Duration::from_secs(5), end).await.unwrap().unwrap();
@@ -136,7 +139,7 @@ async fn a_handler_that_only_writes_ends_soon_and_nothing_lands_inside_its_frame
 #[tokio::test]
 async fn a_peer_that_never_answers_is_dropped_at_the_deadline() {
     let (app, handles) = watched(echo);
-    let closing = portcullis_core::settings::Closing { time: Duration::from_millis(300), ..Default::default() };
+    let closing = Closing::new().timeout(Duration::from_millis(300));
     let mut wire = Wire::open(serve(app.layer(GuardLayer::new().closing(closing))).await, "/").await;
     let connection = handles.recv().unwrap();
     connection.close(bye());
@@ -148,8 +151,7 @@ async fn a_peer_that_never_answers_is_dropped_at_the_deadline() {
 #[tokio::test]
 async fn a_peer_that_keeps_sending_is_cut_off_by_bytes() {
     let (app, handles) = watched(echo);
-    let closing =
-        portcullis_core::settings::Closing { time: Duration::from_mins(1), bytes: 100_000, ..Default::default() };
+    let closing = Closing::new().timeout(Duration::from_mins(1)).max_bytes(100_000);
     let mut wire = Wire::open(serve(app.layer(GuardLayer::new().closing(closing))).await, "/").await;
     let connection = handles.recv().unwrap();
     connection.close(bye());

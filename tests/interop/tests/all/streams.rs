@@ -274,7 +274,7 @@ async fn a_stream_that_is_turned_away_with_a_shut_window_counts_until_it_is_over
 #[tokio::test(start_paused = true)]
 async fn a_refused_stream_with_a_shut_window_does_not_keep_others_from_being_told_why() {
     let refusing = Router::new().route("/", any(async || StatusCode::FORBIDDEN));
-    let mut streams = Streams::connect(refusing.layer(CloseLayer::always().at_once(1)), 1).await;
+    let mut streams = Streams::connect(refusing.layer(CloseLayer::always().max_concurrent(1)), 1).await;
     let silent = streams.open().await;
     assert_eq!(streams.try_open().await.err(), Some(403), "its closing handshake is under way");
     sleep(10 * SECOND).await;

@@ -121,7 +121,7 @@ async fn a_handler_that_keeps_its_own_loop_closes_on_an_error() {
     let upgrade = any(async |upgrade: WebSocketUpgrade, connection: Connection| {
         upgrade.on_upgrade(async move |mut socket| {
             socket.recv().await;
-            connection.close_on((CloseCode::UNSUPPORTED_DATA, "text only"));
+            connection.close_with_error((CloseCode::UNSUPPORTED_DATA, "text only"));
             while let Some(Ok(_)) = socket.recv().await {}
         })
     });

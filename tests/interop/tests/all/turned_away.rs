@@ -27,7 +27,7 @@ fn forbidding() -> Router {
 
 #[tokio::test]
 async fn a_place_is_taken_until_the_client_has_answered_the_close() {
-    let address = serve(forbidding().layer(CloseLayer::always().at_once(1))).await;
+    let address = serve(forbidding().layer(CloseLayer::always().max_concurrent(1))).await;
     let mut silent = Wire::open(address, "/").await;
     assert_eq!(silent.next().await, Seen::Close(3003, "forbidden".into()));
     let mut other = TcpStream::connect(address).await.unwrap();
@@ -47,8 +47,8 @@ async fn those_that_never_answer_leave_room_for_the_closing_handshakes_of_others
         told.send(connection).unwrap();
         handlers::upgrade(up, handlers::echo)
     });
-    let closing = Closing { at_once: 2 * PLACES, time: Duration::from_mins(1), ..Closing::default() };
-    let app = forbidding().route("/live", handler).layer(CloseLayer::always().at_once(PLACES));
+    let closing = Closing::new().max_concurrent(2 * PLACES).timeout(Duration::from_mins(1));
+    let app = forbidding().route("/live", handler).layer(CloseLayer::always().max_concurrent(PLACES));
     let address = serve(app.layer(GuardLayer::new().closing(closing))).await;
     let mut polite = Wire::open(address, "/live").await;
     let mut silent = Vec::new();
@@ -89,7 +89,7 @@ async fn a_place_is_taken_behind_a_gate_too_until_the_connection_has_come_to_not
         });
         let forbidding = Router::new().route("/", forbidding);
         let app = if gated { forbidding.layer(from_fn(behind_a_gate)) } else { forbidding };
-        let app = app.layer(CloseLayer::always().at_once(1));
+        let app = app.layer(CloseLayer::always().max_concurrent(1));
         let client = unread(&app).await;
         let connection = refused.recv().unwrap();
         let mut closed = pin!(connection.closed());

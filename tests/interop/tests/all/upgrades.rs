@@ -17,7 +17,7 @@ use interop::{
     socket::{Http, Socket},
     wire::{self, Seen, Wire, serve},
 };
-use portcullis_core::{Connection, EndedBy, GuardLayer};
+use portcullis_core::{Connection, EndedBy, GuardLayer, settings::Grace};
 use portcullis_rate_limit::MessageRateLayer;
 
 #[tokio::test]
@@ -121,7 +121,7 @@ async fn a_handler_stalled_inside_a_frame_ends_without_a_close_frame() {
     let mut wire = Wire::open(serve(app).await, "/").await;
     let connection = handles.recv().expect("a handler");
     wire.has_input().await;
-    connection.close_within(bye(), Duration::from_millis(100));
+    connection.close_with(bye(), Grace::within(Duration::from_millis(100)));
     let ended = connection.closed().await;
     assert!(ended.cut_short, "{ended:?}");
     let (messages, end) = wire.until_the_end().await;

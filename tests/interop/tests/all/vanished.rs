@@ -94,7 +94,7 @@ fn ip(arguments: &str) -> bool {
 
 /// Closing handshakes with somebody who is not there take a moment instead of five seconds.
 fn brief() -> GuardLayer {
-    GuardLayer::new().closing(Closing { time: 200 * MS, ..Closing::default() })
+    GuardLayer::new().closing(Closing::new().timeout(200 * MS))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,6 +19,7 @@ use portcullis_connections::ConnectionLimitLayer;
 use portcullis_core::{
     CloseFrame, GuardLayer,
     observe::{Kind, METRICS, describe},
+    settings::Grace,
 };
 use portcullis_jwt::TokenError;
 use portcullis_rate_limit::Excess;
@@ -198,7 +199,7 @@ fn what_lives_falls_with_its_runtime() {
         let pipes = [open(&app).await, open(&app).await, open(&app).await];
         // One is in its closing handshake, which the peer does not finish, and of one nobody is left to ask.
         let [closing, aborted, _] = connections.all().try_into().unwrap();
-        closing.close_within(CloseFrame::empty(), Duration::ZERO);
+        closing.close_with(CloseFrame::empty(), Grace::within(Duration::ZERO));
         sleep(Duration::from_millis(50)).await;
         aborted.abort();
         (pipes, connections)

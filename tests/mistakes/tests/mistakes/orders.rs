@@ -172,7 +172,7 @@ fn of_close_codes() {
             ("another kind", |layer| layer.kind(Kind::SERVER_FULL, CloseCode::FORBIDDEN)),
             ("status", |layer| layer.status(StatusCode::UNAUTHORIZED, CloseCode::FORBIDDEN)),
             ("another status", |layer| layer.status(StatusCode::FORBIDDEN, CloseCode::GOING_AWAY)),
-            ("at_once", |layer| layer.at_once(1)),
+            ("at_once", |layer| layer.max_concurrent(1)),
         ],
     );
 }
@@ -241,8 +241,9 @@ fn of_the_guard() {
         GuardLayer::new,
         &[
             ("framing_report_only", GuardLayer::framing_report_only),
-            ("grace", |layer| layer.grace(SECOND, SECOND * 2)),
-            ("closing", |layer| layer.closing(Closing { at_once: 1, ..Closing::default() })),
+            ("quiet", |layer| layer.quiet(SECOND)),
+            ("grace", |layer| layer.grace(SECOND * 2)),
+            ("closing", |layer| layer.closing(Closing::new().max_concurrent(1))),
             ("allow_other_upgrades", GuardLayer::allow_other_upgrades),
         ],
     );

@@ -63,7 +63,7 @@ fn pings(on_sign_in: Action) -> Box<dyn Policy> {
 fn settings_hold_from_the_moment_that_they_are_set() {
     let mut bad = Vec::new();
     put_frame(&mut bad, 0x83, b"", Some([0; 4]));
-    let settings = Settings { framing: Framing::ReportOnly, quiet: 7 * MS, grace: 1000 * MS, ..Settings::default() };
+    let settings = Settings::new().framing(Framing::ReportOnly).quiet(7 * MS).grace(1000 * MS);
     let (mut guard, now) = open();
     guard.configure(&settings);
     assert_eq!(guard.read(&mut bad, || now), bad.len());

@@ -9,7 +9,7 @@ use crate::{
     frame::{FrameHeader, apply_mask, put_frame},
     guard::{Guard, Next, Reads, Taken, Writes},
     policy::{Action, Policy, Standing, Verdict},
-    settings::{Framing, Settings},
+    settings::{Framing, Grace, Settings},
 };
 
 const MASK: Option<[u8; 4]> = Some([7, 0, 99, 1]);
@@ -134,14 +134,18 @@ impl Rig {
             }
             Supervised => self.guard.supervise(),
             Finishes(code) => self.guard.finish(close(code), self.now),
-            Closes(code, grace) => self.guard.close(close(code), grace.map(Duration::from_millis), self.now),
+            Closes(code, grace) => self.close(code, grace.map(|grace| Grace::within(Duration::from_millis(grace)))),
             ClosesPatiently(code, quiet, grace) => {
                 let [quiet, grace] = [quiet, grace].map(Duration::from_millis);
-                self.guard.close_patiently(close(code), quiet, grace, self.now);
+                self.close(code, Some(Grace::at_least(grace).quiet(quiet)));
             }
             Aborts => self.guard.abort(),
         }
         self.settle();
+    }
+
+    fn close(&mut self, code: u16, grace: Option<Grace>) {
+        self.guard.close(close(code), grace, self.now);
     }
 
     /// What a runtime would do at once.

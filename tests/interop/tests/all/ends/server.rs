@@ -79,7 +79,7 @@ const LONG: Duration = Duration::from_mins(1);
 /// Patient with a client that does not answer, where that is not what the row is about.
 fn guard(by: By) -> GuardLayer {
     let time = if by == By::End { LONG } else { CLOSING };
-    GuardLayer::new().grace(GRACE / 4, GRACE).closing(Closing { time, ..Closing::default() })
+    GuardLayer::new().quiet(GRACE / 4).grace(GRACE).closing(Closing::new().timeout(time))
 }
 
 fn guarded(app: Router, phase: Phase, by: By) -> Router {
