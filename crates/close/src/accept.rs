@@ -12,19 +12,19 @@ use http::{
 use portcullis_core::handshake::Subprotocol;
 use sha1::{Digest, Sha1};
 
-/// What a handshake said that decides how it can be answered.
+/// The parts of a handshake that decide how it can be answered.
 #[derive(Debug, Clone)]
 pub(crate) struct Handshake {
     http: Version,
     connect: bool,
     key: Option<HeaderValue>,
     version: bool,
-    /// The client reads close codes, and no status.
+    /// The client can read a close code, but not a status.
     pub(crate) browser: bool,
     protocol: Option<HeaderValue>,
 }
 
-/// Subprotocols have names; what is longer may be a token, which is not to be echoed.
+/// Subprotocols have short names. A longer value may be a token, which must not be echoed.
 const LONGEST_NAME: usize = 64;
 
 impl Handshake {
@@ -40,12 +40,12 @@ impl Handshake {
         }
     }
 
-    /// Whether the connection ends with an answer that does not accept: over HTTP/2 others share it.
+    /// Returns true if a response that does not accept ends the connection. Over HTTP/2, other streams share it.
     pub(crate) fn is_last(&self) -> bool {
         self.http < Version::HTTP_2
     }
 
-    /// The response that accepts. `None` if there is none that the client would take.
+    /// Returns the response that accepts the handshake, or `None` if the client would not take one.
     pub(crate) fn accept<B: Default>(&self, refused: &Response<B>) -> Option<Response<B>> {
         let mut response = Response::new(B::default());
         if !self.version {

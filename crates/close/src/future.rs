@@ -1,4 +1,4 @@
-//! The inner service's response, which goes out as it is, or becomes an accepted handshake that is closed at once.
+//! The inner service's response, which goes out as it is or becomes an accepted handshake that is closed at once.
 
 use std::{
     fmt,
@@ -26,7 +26,7 @@ use crate::{
 };
 
 pin_project! {
-    /// The inner service's response, or what it becomes.
+    /// The future of [`CloseService`](crate::CloseService).
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F> {
         #[pin]

@@ -1,4 +1,4 @@
-//! How a server says who gets close codes, and which.
+//! The builder: which clients get close codes, and which codes.
 
 use std::sync::Arc;
 
@@ -12,7 +12,9 @@ use crate::{
     table::Preset,
 };
 
-/// Turns refused handshakes into what their clients can read. Stands outermost; the crate's page has the rules.
+/// Answers refused handshakes in a form that the client can read: a close code or an HTTP status.
+///
+/// Put it outermost. The [crate's page](crate) lists the rules and the default codes.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct CloseLayer {
@@ -20,17 +22,20 @@ pub struct CloseLayer {
 }
 
 impl CloseLayer {
-    /// Close codes for browsers, which cannot read a status; the status for others.
+    /// Close codes for browsers, which cannot read the status of a handshake; the status for other clients.
+    ///
+    /// A client that sends `Origin` or `Sec-WebSocket-Protocol` counts as a browser.
     pub fn new() -> Self {
         Self::with(Who::Browsers)
     }
 
-    /// Close codes for every client.
+    /// Close codes for every client, also for those that could read a status.
     pub fn always() -> Self {
         Self::with(Who::Everybody)
     }
 
-    /// The status for every client. What a refused client should be told over HTTP is still added.
+    /// The status for every client. The headers that a refused handshake needs (`Connection: close`,
+    /// `Sec-WebSocket-Version`) are still added.
     pub fn http_only() -> Self {
         Self::with(Who::Nobody)
     }
@@ -39,19 +44,20 @@ impl CloseLayer {
         Self { settings: Arc::new(Settings::new(who)) }
     }
 
-    /// 4000 and the HTTP status instead of registered codes: 4401, 4403, 4429.
+    /// Uses private codes, 4000 plus the HTTP status, instead of registered ones: 4401, 4403, 4429.
     pub fn private_codes(self) -> Self {
         self.set(|settings| settings.table.preset = Preset::Private)
     }
 
-    /// The code for one kind of refusal. Goes before any other.
+    /// Sets the code for one kind of refusal. It takes precedence over [`status`](Self::status) and over the code that
+    /// the refusing layer chose.
     ///
     /// ```
     /// use portcullis_close::CloseLayer;
     /// use portcullis_core::{CloseCode, refusal::Kind};
     ///
     /// let layer = CloseLayer::new().kind(Kind::TOKEN_EXPIRED, CloseCode::new(4001)?);
-    /// // Kinds of your own layers have a name of yours.
+    /// // The kinds of your own layers have names that you choose.
     /// let layer = layer.kind(Kind::new("not_a_member"), CloseCode::FORBIDDEN);
     /// # let _ = layer;
     /// # Ok::<_, portcullis_core::close::InvalidCloseCode>(())
@@ -62,18 +68,20 @@ impl CloseLayer {
         })
     }
 
-    /// The code for one status.
+    /// Sets the code for one HTTP status. It takes precedence over the code that the refusing layer chose.
     pub fn status(self, status: StatusCode, code: CloseCode) -> Self {
         self.set(|settings| {
             settings.table.statuses.insert(status, code);
         })
     }
 
-    /// How many handshakes may be accepted at once only to be closed: each counts from its answer to the end of its
-    /// closing handshake. 1,000 by default; beyond that the status goes out. With zero it goes out to everybody.
+    /// Sets how many handshakes may be accepted at a time only to be closed. The default is 1,000.
     ///
-    /// The guard bounds the closing handshakes of the whole process, with
-    /// [`Closing::max_concurrent`](portcullis_core::settings::Closing::max_concurrent), which should be larger.
+    /// Each counts from its response to the end of its closing handshake. Beyond the limit clients get the status; with
+    /// zero, all of them do.
+    ///
+    /// [`Closing::max_concurrent`](portcullis_core::settings::Closing::max_concurrent) limits the closing handshakes of
+    /// the whole process, and should be larger than this.
     pub fn max_concurrent(self, handshakes: usize) -> Self {
         self.set(|settings| settings.max_concurrent = handshakes)
     }

@@ -1,33 +1,44 @@
-//! Refused WebSocket handshakes as close codes.
+//! Turns refused WebSocket handshakes into close codes that browsers can read.
 //!
-//! A browser shows every refused handshake to its page as 1006, without a reason: a script cannot tell an expired token
-//! from a full server, so it retries what will never work, or gives up on what would. An accepted handshake that is
-//! closed at once can say why.
+//! A browser reports every refused handshake to its page as 1006 without a reason. A script cannot tell an expired token
+//! from a full server, so it keeps retrying what will never work, or gives up on what would. An accepted handshake that
+//! is closed at once can carry the reason.
 //!
-//! [`CloseLayer`] stands outermost. What an inner layer refuses, or a handler answers with anything but an upgrade,
+//! Put [`CloseLayer`] outermost. When an inner layer refuses a handshake, or the handler answers with anything but an
+//! upgrade:
 //!
-//! - goes out as the HTTP status to clients that can read it: those that send neither `Origin` nor
-//!   `Sec-WebSocket-Protocol`;
-//! - is accepted and closed with the code it maps to for others. The handler never gets that socket. A page sees `open`
-//!   before `close`.
-//! - A refused origin always goes out as HTTP: a page of another site learns nothing.
-//! - So does what is no error (2xx and 3xx), and a handshake that RFC 6455, section 4.2.1, does not allow to be
-//!   accepted.
+//! - Clients that can read an HTTP status, recognised by sending neither `Origin` nor `Sec-WebSocket-Protocol`, get the
+//!   status.
+//! - For other clients, the handshake is accepted and closed with the code that the refusal maps to. The handler never
+//!   gets this socket. A page sees `open` before `close`.
+//! - A refused origin always gets the status: a page of another site learns nothing.
+//! - Responses that are not errors (2xx and 3xx), and handshakes that must not be accepted (RFC 6455, section 4.2.1),
+//!   go out as they are.
 //!
-//! Plain requests, which are not handshakes, pass, and so do all answers to them.
+//! Plain requests, which are not handshakes, and the responses to them pass unchanged.
 //!
-//! What goes out as HTTP to a handshake over HTTP/1, whatever its status, is the last answer of its connection
-//! (`Connection: close`): a proxy that does not look for a `101` would let its client write requests of its own to it.
+//! Every HTTP response to a handshake over HTTP/1 carries `Connection: close`. Otherwise a proxy that does not check for
+//! the `101` would let its client send requests of its own over this connection.
 //!
-//! **What this does not do**: close connections that were accepted. Their handlers do, see
-//! [`Connection::supervise`](portcullis_core::Connection::supervise), and what the errors of WebSocket libraries mean
-//! there is in [`portcullis_core::errors`]: a feature of this crate for each library.
+//! **What this does not do**: close connections that were accepted. Handlers do that: see
+//! [`Connection::supervise`](portcullis_core::Connection::supervise), and [`portcullis_core::errors`] for the close
+//! codes of WebSocket libraries' errors, with one feature of this crate for each library.
 //!
 //! # Defaults
 //!
-//! The refusing layer's own close frame where it has one; else 401 is 3000, 403 is 3003, 408 is 3008, 413 is 1009, 429
-//! and 503 are 1013, other 5xx are 1011, and other 4xx are 1008. At most 1,000 handshakes are accepted at once only to
-//! be closed; beyond that the status goes out. Closing is bounded as all closing handshakes are: 5 s, 8 MiB.
+//! | Refusal | Close code |
+//! | --- | --- |
+//! | by a layer that chose a close frame | that frame |
+//! | 401 | 3000 |
+//! | 403 | 3003 |
+//! | 408 | 3008 |
+//! | 413 | 1009 |
+//! | 429, 503 | 1013 |
+//! | other 5xx | 1011 |
+//! | other 4xx | 1008 |
+//!
+//! At most 1,000 handshakes at a time are accepted only to be closed; beyond that, clients get the status. Each closing
+//! handshake is limited to 5 s and 8 MiB, as all are.
 //!
 //! ```
 //! use http::{Request, Response, StatusCode};
@@ -40,7 +51,7 @@
 //!     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
 //!     Ok::<_, std::convert::Infallible>(response)
 //! });
-//! // A client that reads a status gets one.
+//! // This client sends no `Origin`: it gets the status.
 //! let request = Request::get("/ws").header("upgrade", "websocket").body(()).unwrap();
 //! assert_eq!(CloseLayer::new().layer(full).oneshot(request).await.unwrap().status(), 503);
 //! # }

@@ -1,4 +1,4 @@
-//! Notes what a handshake says on its way in, and hands its upgrade to the future that answers it.
+//! Reads what decides about the response while the handshake passes, and hands its upgrade to the future.
 
 use std::{
     sync::Arc,
@@ -46,7 +46,7 @@ where
         if handshake.is_some() && !note_rendering(&mut parts) {
             observe::warn_once(INSIDE);
         }
-        // Any other request loses its upgrade, as in front of every layer that guards.
+        // Any other request loses its `OnUpgrade`, as it does in every layer that guards.
         let guarded = match upgrade::enter(&mut parts) {
             Ok(guarded) => guarded,
             Err(refusal) => return ResponseFuture::refused(refusal.answering(&parts)),

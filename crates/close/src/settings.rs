@@ -1,4 +1,4 @@
-//! What a [`CloseLayer`](crate::CloseLayer) was told, and how many handshakes it has accepted only to close them.
+//! The settings of a [`CloseLayer`](crate::CloseLayer), and the count of handshakes accepted only to be closed.
 
 use std::sync::{
     Arc,
@@ -15,13 +15,13 @@ pub(crate) enum Who {
     Nobody,
 }
 
-/// The layer's settings, shared by the services that it makes.
+/// The layer's settings, shared by its services.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) who: Who,
     pub(crate) table: Table,
     pub(crate) max_concurrent: usize,
-    /// Handshakes that were accepted only to be closed, and are not closed yet. Copies of the settings count together.
+    /// Handshakes that were accepted only to be closed and are still open. Copies of the settings share the count.
     accepted: Arc<AtomicUsize>,
 }
 
@@ -30,15 +30,17 @@ impl Settings {
         Self { who, table: Table::default(), max_concurrent: 1000, accepted: Arc::default() }
     }
 
-    /// A place among those that are accepted, if there is one. The count is one word, changed in one step: at the
-    /// limit, one that finds no place counts for a moment, and may keep another out; the limit is never exceeded.
+    /// Takes a slot, if one is free.
+    ///
+    /// The count is a single atomic. At the limit a failed attempt is counted for a moment and may make another attempt
+    /// fail that would have found a slot; the limit itself is never exceeded.
     pub(crate) fn slot(&self) -> Option<Slot> {
         let slot = Slot(self.accepted.clone());
         (self.accepted.fetch_add(1, Ordering::Relaxed) < self.max_concurrent).then_some(slot)
     }
 }
 
-/// A place among the handshakes that are accepted only to be closed, free again when it is dropped.
+/// One of the handshakes accepted only to be closed. Dropping it frees the slot.
 pub(crate) struct Slot(Arc<AtomicUsize>);
 
 impl Drop for Slot {

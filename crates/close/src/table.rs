@@ -1,4 +1,4 @@
-//! Which close frame a refused handshake maps to.
+//! The mapping from a refused handshake to the close frame that its client gets.
 
 use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
@@ -9,13 +9,13 @@ use portcullis_core::{
     refusal::{Kind, Refusal},
 };
 
-/// The preset behind single entries.
+/// The codes that apply where no entry of the table does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Preset {
-    /// Codes that IANA has registered.
+    /// Codes registered with IANA.
     #[default]
     Registered,
-    /// 4000 and the status.
+    /// 4000 plus the status.
     Private,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// The close frame for a response; `None` if it is to go out as HTTP.
+    /// Returns the close frame for a response, or `None` if it goes out as HTTP.
     pub(crate) fn frame(
         &self,
         status: StatusCode,
@@ -74,7 +74,7 @@ fn reason(status: StatusCode, refusal: Option<&Refusal>) -> Cow<'_, str> {
     }
 }
 
-/// A browser sees no header: the reason says how long to wait, if need be at the cost of other words.
+/// A browser shows no headers, so the reason says how long to wait. The rest is shortened where it would not fit.
 fn with_retry(reason: Cow<'_, str>, headers: &HeaderMap) -> String {
     let Some(wait) = retry_after(headers) else { return reason.into_owned() };
     let wait = format!("; retry after {} s", wait.as_secs());
@@ -85,7 +85,7 @@ fn with_retry(reason: Cow<'_, str>, headers: &HeaderMap) -> String {
     format!("{}{wait}", &reason[..end])
 }
 
-/// In seconds; a date is left to those who read headers.
+/// Reads `Retry-After` in seconds. A date is ignored.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?;
     value.parse().ok().map(Duration::from_secs)

@@ -1,4 +1,4 @@
-//! The builder: which origins, hosts and requests, checked as they are said.
+//! The builder: which origins, hosts and requests are allowed. Values are checked when they are passed in.
 
 use std::sync::Arc;
 
@@ -17,7 +17,10 @@ use crate::{
     service::OriginService,
 };
 
-/// Refuses WebSocket handshakes of foreign pages. The crate's page says what is allowed by default.
+/// Refuses WebSocket handshakes from pages of foreign origins with 403.
+///
+/// The [crate's page](crate) lists the rules and the defaults. A refusal is never turned into an accepted and closed
+/// connection: a foreign page learns nothing beyond the failed handshake.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct OriginLayer {
@@ -27,32 +30,76 @@ pub struct OriginLayer {
 }
 
 impl OriginLayer {
-    /// Allows a list of origins: `https://app.example.com`, or `https://*.example.com` for its subdomains. With an empty
-    /// list no handshake that has an origin is allowed.
+    /// Allows the origins in a list: `https://app.example.com`, or `https://*.example.com` for all subdomains. With an
+    /// empty list, every handshake that has an origin is refused.
     ///
     /// # Errors
     ///
-    /// The first that is invalid, and why.
+    /// Returns the first invalid entry and what is wrong with it.
+    ///
+    /// ```
+    /// use portcullis_origin::OriginLayer;
+    ///
+    /// assert!(OriginLayer::new(["https://app.example.com", "https://*.example.net"]).is_ok());
+    /// let error = OriginLayer::new(["https://app.example.com/chat"]).unwrap_err();
+    /// let expected = "invalid origin \"https://app.example.com/chat\": a path is not part of an origin";
+    /// assert_eq!(error.to_string(), expected);
+    /// // A wildcard for all origins has to be spelled out: `OriginLayer::danger_any`.
+    /// assert!(OriginLayer::new(["*"]).is_err());
+    /// ```
     pub fn new(origins: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, InvalidOrigin> {
         Ok(Self::listed(Origins::new(origins)?))
     }
 
-    /// Allows a list that can be replaced while the server runs.
+    /// Allows the origins in a list that can be replaced while the server runs.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use portcullis_origin::{OriginLayer, Origins};
+    ///
+    /// let origins = Origins::new(["https://old.example.com"])?;
+    /// let layer = OriginLayer::listed(origins.clone());
+    /// let admit = |origin: &str| {
+    ///     let handshake = Request::get("/ws").header("upgrade", "websocket").header("origin", origin);
+    ///     layer.admit(&handshake.body(()).unwrap().into_parts().0)
+    /// };
+    /// assert!(admit("https://new.example.com").is_err());
+    /// origins.replace(["https://new.example.com"])?;
+    /// assert!(admit("https://new.example.com").is_ok());
+    /// # Ok::<_, portcullis_origin::InvalidOrigin>(())
+    /// ```
     pub fn listed(list: Origins) -> Self {
         Self::with(Policy { list, ..Policy::default() })
     }
 
-    /// Allows the server's own origin: host and port as in `Host` or `:authority`, the scheme as stated with
-    /// [`scheme`](Self::scheme), else as a trusted peer's `X-Forwarded-Proto` or the URI says, else http or https.
+    /// Allows the server's own origin.
+    ///
+    /// Host and port are taken from `Host` or `:authority`. The scheme is the one set with [`scheme`](Self::scheme),
+    /// else that of a trusted peer's `X-Forwarded-Proto`, else that of the request's URI; if none of them is known, both
+    /// http and https are allowed.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use portcullis_origin::OriginLayer;
+    ///
+    /// let layer = OriginLayer::same_origin();
+    /// let admit = |origin: &str| {
+    ///     let handshake = Request::get("/ws").header("upgrade", "websocket").header("host", "chat.example.com");
+    ///     layer.admit(&handshake.header("origin", origin).body(()).unwrap().into_parts().0)
+    /// };
+    /// assert!(admit("https://chat.example.com").is_ok());
+    /// assert!(admit("https://chat.example.com:8443").is_err());
+    /// assert!(admit("https://evil.example").is_err());
+    /// ```
     pub fn same_origin() -> Self {
         Self::with(Policy { same_origin: true, ..Policy::default() })
     }
 
-    /// Allows every origin: those of all web pages, `null` and `file://`. Any page that a user visits may open a
-    /// connection, with the user's cookies. Headers that are repeated or malformed are still refused, and what is
-    /// said about [absent origins](Self::deny_absent) and [`hosts`](Self::hosts) still holds.
+    /// Allows every origin: those of all web pages, `null` and `file://`.
     ///
-    /// The layer vouches for no handshake then: layers inside treat its origin as not checked.
+    /// Any page that a user visits can then open a connection that carries the user's cookies. Repeated and malformed
+    /// headers are still refused, and the settings for [absent origins](Self::deny_absent) and [`hosts`](Self::hosts)
+    /// still apply. Layers inside treat the origin as unchecked.
     ///
     /// ```
     /// use http::Request;
@@ -70,16 +117,49 @@ impl OriginLayer {
         Self { policy: Arc::new(policy), plain: false, report_only: false }
     }
 
-    /// Allows the server's own origin too, beside a list.
+    /// Also allows the server's own origin, in addition to the list. See [`same_origin`](Self::same_origin).
+    ///
+    /// ```
+    /// use http::Request;
+    /// use portcullis_origin::OriginLayer;
+    ///
+    /// let layer = OriginLayer::new(["https://partner.example"])?.or_same_origin();
+    /// let admit = |origin: &str| {
+    ///     let handshake = Request::get("/ws").header("upgrade", "websocket").header("host", "chat.example.com");
+    ///     layer.admit(&handshake.header("origin", origin).body(()).unwrap().into_parts().0)
+    /// };
+    /// assert!(admit("https://partner.example").is_ok());
+    /// assert!(admit("https://chat.example.com").is_ok());
+    /// assert!(admit("https://evil.example").is_err());
+    /// # Ok::<_, portcullis_origin::InvalidOrigin>(())
+    /// ```
     pub fn or_same_origin(self) -> Self {
         self.set(|policy| policy.same_origin = true)
     }
 
-    /// The scheme under which clients reach this server: `https` or `http`, or `wss` or `ws` for the same.
+    /// Sets the scheme under which clients reach this server: `https` or `http`; `wss` and `ws` mean the same.
+    ///
+    /// Used by [`same_origin`](Self::same_origin) and [`or_same_origin`](Self::or_same_origin). Set it where TLS ends in
+    /// front of the server: otherwise a page served over plain http by the same host counts as the server's own.
     ///
     /// # Errors
     ///
-    /// Any other.
+    /// If `scheme` is any other.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use portcullis_origin::OriginLayer;
+    ///
+    /// let layer = OriginLayer::same_origin().scheme("https")?;
+    /// let admit = |origin: &str| {
+    ///     let handshake = Request::get("/ws").header("upgrade", "websocket").header("host", "chat.example.com");
+    ///     layer.admit(&handshake.header("origin", origin).body(()).unwrap().into_parts().0)
+    /// };
+    /// assert!(admit("https://chat.example.com").is_ok());
+    /// assert!(admit("http://chat.example.com").is_err());
+    /// assert!(OriginLayer::same_origin().scheme("ftp").is_err());
+    /// # Ok::<_, portcullis_origin::InvalidOrigin>(())
+    /// ```
     pub fn scheme(self, scheme: &str) -> Result<Self, InvalidOrigin> {
         let scheme = http_scheme(scheme);
         if !matches!(scheme.as_str(), "http" | "https") {
@@ -88,13 +168,25 @@ impl OriginLayer {
         Ok(self.set(|policy| policy.scheme = Some(scheme)))
     }
 
-    /// Allows `null`, which any page can send from a sandboxed frame.
+    /// Allows the origin `null`, which any page can send from a sandboxed frame.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use portcullis_origin::OriginLayer;
+    ///
+    /// let admit = |layer: OriginLayer| {
+    ///     let handshake = Request::get("/ws").header("upgrade", "websocket").header("origin", "null");
+    ///     layer.admit(&handshake.body(()).unwrap().into_parts().0)
+    /// };
+    /// assert!(admit(OriginLayer::same_origin()).is_err());
+    /// assert!(admit(OriginLayer::same_origin().allow_null()).is_ok());
+    /// ```
     pub fn allow_null(self) -> Self {
         self.set(|policy| policy.null = true)
     }
 
-    /// Allows `file://`, which some web views send for pages of their own files, and any other such application on the
-    /// user's device sends, too.
+    /// Allows the origin `file://`, which some web views send for pages loaded from files. Any other such application on
+    /// the user's device sends it, too.
     ///
     /// ```
     /// use http::Request;
@@ -111,43 +203,108 @@ impl OriginLayer {
         self.set(|policy| policy.file = true)
     }
 
-    /// Allows handshakes without an origin, with cookies too. [`deny_absent`](Self::deny_absent) takes precedence,
-    /// whatever the order of calls.
+    /// Allows handshakes without an `Origin` header even if they carry cookies.
+    ///
+    /// By default those without cookies are allowed already. [`deny_absent`](Self::deny_absent) takes precedence,
+    /// regardless of the order of the calls.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use portcullis_origin::OriginLayer;
+    ///
+    /// let admit = |layer: OriginLayer| {
+    ///     let handshake = Request::get("/ws").header("upgrade", "websocket").header("cookie", "session=alice");
+    ///     layer.admit(&handshake.body(()).unwrap().into_parts().0)
+    /// };
+    /// assert!(admit(OriginLayer::same_origin()).is_err());
+    /// assert!(admit(OriginLayer::same_origin().allow_absent()).is_ok());
+    /// ```
     pub fn allow_absent(self) -> Self {
         self.set(|policy| policy.allow_absent = true)
     }
 
-    /// Refuses handshakes without an origin.
+    /// Refuses handshakes without an `Origin` header, so that only browsers get in, and clients that imitate one.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use portcullis_origin::OriginLayer;
+    ///
+    /// let admit = |layer: OriginLayer| {
+    ///     let handshake = Request::get("/ws").header("upgrade", "websocket");
+    ///     layer.admit(&handshake.body(()).unwrap().into_parts().0)
+    /// };
+    /// assert!(admit(OriginLayer::same_origin()).is_ok());
+    /// assert!(admit(OriginLayer::same_origin().deny_absent()).is_err());
+    /// ```
     pub fn deny_absent(self) -> Self {
         self.set(|policy| policy.deny_absent = true)
     }
 
-    /// Allows only these hosts, as `host` (with any port) or `host:port`: against DNS rebinding. With an empty list
-    /// nobody is admitted. Hosts of several calls add up.
+    /// Allows only requests for these hosts, against DNS rebinding. An entry is `host`, for any port, or `host:port`.
+    ///
+    /// Several calls add to the list. With an empty list every request is refused.
     ///
     /// # Errors
     ///
-    /// The first that is invalid, and why.
+    /// Returns the first invalid entry and what is wrong with it.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use portcullis_origin::OriginLayer;
+    ///
+    /// let layer = OriginLayer::same_origin().hosts(["chat.example.com"])?;
+    /// let admit = |host: &str| {
+    ///     let handshake = Request::get("/ws").header("upgrade", "websocket").header("host", host);
+    ///     let handshake = handshake.header("origin", format!("https://{host}"));
+    ///     layer.admit(&handshake.body(()).unwrap().into_parts().0)
+    /// };
+    /// assert!(admit("chat.example.com:8443").is_ok());
+    /// // The attacker's own name, which resolves to this server's address.
+    /// assert!(admit("rebound.evil.example").is_err());
+    /// # Ok::<_, portcullis_origin::InvalidOrigin>(())
+    /// ```
     pub fn hosts(self, hosts: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, InvalidOrigin> {
         let parse = |host: &str| parse_authority(host).map_err(|why| InvalidOrigin::of("host", host, why));
         let hosts = hosts.into_iter().map(|host| parse(host.as_ref())).collect::<Result<Vec<_>, _>>()?;
         Ok(self.set(|policy| policy.hosts.get_or_insert_default().extend(hosts)))
     }
 
-    /// Allows what a closure allows, beside what is listed: for applications with many tenants. Of several closures one
-    /// that allows is enough.
+    /// Also allows origins for which `allow` returns true, for example those of an application's tenants.
+    ///
+    /// It is called only for origins that are not allowed otherwise. With several closures, one that returns true is
+    /// enough.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use portcullis_origin::OriginLayer;
+    ///
+    /// // Each tenant's page may only use the tenant's own path.
+    /// let layer = OriginLayer::new(["https://app.example.com"])?.allow_if(|origin, parts| {
+    ///     origin.scheme() == "https" && parts.uri.path() == format!("/{}/ws", origin.host())
+    /// });
+    /// let admit = |path: &str| {
+    ///     let handshake = Request::get(path).header("upgrade", "websocket").header("origin", "https://a.tenant.example");
+    ///     layer.admit(&handshake.body(()).unwrap().into_parts().0)
+    /// };
+    /// assert!(admit("/a.tenant.example/ws").is_ok());
+    /// assert!(admit("/b.tenant.example/ws").is_err());
+    /// # Ok::<_, portcullis_origin::InvalidOrigin>(())
+    /// ```
     pub fn allow_if(self, allow: impl Fn(&Origin, &Parts) -> bool + Send + Sync + 'static) -> Self {
         self.set(|policy| policy.closures.push(Arc::new(allow)))
     }
 
-    /// Judges plain requests, too: those of a method that may change something, which any page can make a browser send
-    /// with its user's cookies (cross-site request forgery). What is allowed is said on the crate's page; `null`,
-    /// absent origins and [`hosts`](Self::hosts) are treated as for handshakes. More are refused with 403.
+    /// Also checks plain requests whose method may change something, against cross-site request forgery: any page can
+    /// make a browser send them with the user's cookies.
     ///
-    /// `GET`, `HEAD` and `OPTIONS` pass, but for their hosts: let no handler change anything by them. The refusals here
-    /// are not CORS: a page of another origin needs the answers of a CORS layer outside, and its origin in this list.
+    /// The [crate's page](crate) lists what is allowed; `null`, absent origins and [`hosts`](Self::hosts) are treated as
+    /// for handshakes. Other requests are refused with 403.
     ///
-    /// Without this, a `JwtLayer` inside accepts cookies of `GET`, `HEAD` and handshakes alone.
+    /// `GET`, `HEAD` and `OPTIONS` are checked for their host only: no handler should change anything on them. This
+    /// does not replace CORS: a page of another origin needs the response headers of a CORS layer outside this one, and
+    /// its origin in this list.
+    ///
+    /// Without this setting, a `JwtLayer` inside accepts cookies on `GET` and `HEAD` requests and on handshakes only.
     ///
     /// ```
     /// use http::{Request, StatusCode};
@@ -170,22 +327,24 @@ impl OriginLayer {
         self
     }
 
-    /// Refuses nothing. What would be refused is still counted and logged, with features `metrics` and `tracing`.
+    /// Refuses nothing, but counts and logs what would be refused (features `metrics` and `tracing`).
+    ///
+    /// [`admit`](Self::admit) still returns the refusal.
     pub fn report_only(mut self) -> Self {
         self.report_only = true;
         self
     }
 
-    /// The decision about a handshake, as a plain function.
+    /// Decides about a handshake, as a plain function without a service.
     ///
     /// # Errors
     ///
-    /// Why it would be refused.
+    /// Returns the refusal that the layer would answer with.
     pub fn admit(&self, parts: &Parts) -> Result<(), Refusal> {
         self.policy.admit(parts)
     }
 
-    /// Judges a request, and marks it as checked, unless on report only.
+    /// Checks a request, and marks it as checked unless the layer only reports.
     pub(crate) fn judge(&self, parts: &mut Parts) -> Result<(), Refusal> {
         if is_handshake(parts) {
             return self.check(parts);
@@ -203,7 +362,7 @@ impl OriginLayer {
         Ok(())
     }
 
-    /// Marks the request as checked, unless on report only, or where no origin is foreign.
+    /// Marks the request as checked, unless the layer only reports or allows every origin.
     fn check(&self, parts: &mut Parts) -> Result<(), Refusal> {
         match self.policy.admit(parts) {
             Err(refusal) if self.report_only => refusal.report(),

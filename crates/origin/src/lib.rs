@@ -1,31 +1,39 @@
-//! Checks the origin of WebSocket handshakes, and of plain requests where that is said.
+//! Checks the `Origin` of WebSocket handshakes and, optionally, of plain requests.
 //!
-//! A handshake is an HTTP GET that no CORS rule protects: any page may open a WebSocket to any server, and the browser
-//! sends the user's cookies along. Only the `Origin` header tells such a page from one's own (RFC 6455, section 10.2).
+//! A handshake is an HTTP GET that no CORS rule protects: any page can open a WebSocket to any server, and the browser
+//! sends the user's cookies along. Only the `Origin` header distinguishes a foreign page from your own (RFC 6455,
+//! section 10.2).
 //!
-//! - An origin is `scheme://host[:port]` and nothing else, in exactly one header. It is allowed if it is listed, if it
-//!   falls under a listed `https://*.example.com` (one or more whole labels, the apex not included), or, with
+//! - An origin is `scheme://host[:port]` and nothing else, in exactly one header. It is allowed if it is in the list, if
+//!   it matches an entry such as `https://*.example.com` (one or more whole labels; the apex is not included), or, with
 //!   [`OriginLayer::same_origin`], if it is the server's own.
-//! - Default ports are folded: browsers never send them, other clients do.
-//! - `null`, which any sandboxed frame can send, is refused unless [`allow_null`](OriginLayer::allow_null) names it,
-//!   and so is `file://` unless [`allow_file`](OriginLayer::allow_file) does.
-//! - A handshake without `Origin` comes from no browser. It is allowed unless it carries cookies, or says that it is
-//!   cross-site.
-//! - Plain requests, which are not handshakes, pass, unless [`plain_requests`](OriginLayer::plain_requests) is said.
-//!   Then those of a method that may change something (any but `GET`, `HEAD` and `OPTIONS`) are judged, too: they are
-//!   allowed if the browser says with `Sec-Fetch-Site` that they come from this very origin, or from the user, if their
-//!   `Origin` is the server's own, or if it is allowed for handshakes. A layer inside learns that it may trust the
-//!   request's cookies.
+//! - Default ports are ignored in comparisons: browsers never send them, other clients do.
+//! - `null`, which any sandboxed frame can send, is refused unless [`allow_null`](OriginLayer::allow_null) is set, and
+//!   `file://` is refused unless [`allow_file`](OriginLayer::allow_file) is set.
+//! - A handshake without `Origin` does not come from a browser. It is allowed unless it carries cookies or declares
+//!   itself cross-site with `Sec-Fetch-Site`.
+//! - Plain requests, which are not handshakes, pass by default. With [`plain_requests`](OriginLayer::plain_requests),
+//!   those whose method may change something (any but `GET`, `HEAD` and `OPTIONS`) are checked as well. They are allowed
+//!   if `Sec-Fetch-Site` says that they come from this very origin or directly from the user, if their `Origin` is the
+//!   server's own, or if it is allowed for handshakes. Layers inside then know that the request's cookies can be
+//!   trusted.
 //!
-//! **What this does not do**: authenticate. A client that is not a browser sends any origin it likes. Nor does same
-//! origin stop DNS rebinding, where origin and host are both the attacker's name: that is what
-//! [`hosts`](OriginLayer::hosts) is for.
+//! **What this does not do**: authenticate. A client that is not a browser can send any origin. Nor does the same-origin
+//! rule stop DNS rebinding, where both origin and host carry the attacker's name; use [`hosts`](OriginLayer::hosts)
+//! against that.
 //!
 //! # Defaults
 //!
-//! `null` and `file://` refused; absent origin allowed unless the request carries cookies; any `Host`; `X-Forwarded-Host` and
-//! `X-Forwarded-Proto` believed only where a layer outside has marked the peer as a
-//! [`TrustedPeer`](portcullis_core::identity::TrustedPeer).
+//! | Request | By default |
+//! | --- | --- |
+//! | `Origin: null`, `Origin: file://` | refused |
+//! | no `Origin`, without cookies | allowed |
+//! | no `Origin`, with cookies | refused |
+//! | any `Host` | allowed |
+//! | `X-Forwarded-Host`, `X-Forwarded-Proto` | ignored, unless a layer outside marked the peer as a [`TrustedPeer`] |
+//! | plain requests | pass unchecked |
+//!
+//! [`TrustedPeer`]: portcullis_core::identity::TrustedPeer
 //!
 //! ```
 //! use http::Request;

@@ -2,10 +2,20 @@
 
 use std::{error::Error, fmt, net::Ipv6Addr};
 
-/// What pages of files have for an origin in some browsers and web views. It has no host, and so is none.
+/// The origin of pages loaded from files in some browsers and web views. It has no host, so [`Origin`] cannot hold it.
 pub(crate) const FILE: &str = "file://";
 
-/// An origin: scheme, host and port, in lower case, a default port folded.
+/// A web origin: scheme, host and port (RFC 6454, section 4), in lower case and without a default port.
+///
+/// ```
+/// use portcullis_origin::Origin;
+///
+/// let origin = Origin::parse("HTTPS://App.Example.com:443")?;
+/// assert_eq!(origin.to_string(), "https://app.example.com");
+/// assert_eq!(origin.port(), None);
+/// assert!(Origin::parse("https://user@app.example.com").is_err());
+/// # Ok::<_, portcullis_origin::InvalidOrigin>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Origin {
     scheme: String,
@@ -14,11 +24,11 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Reads `scheme://host[:port]` and nothing else.
+    /// Parses `scheme://host[:port]` and nothing else.
     ///
     /// # Errors
     ///
-    /// [`InvalidOrigin`] says what is wrong with it.
+    /// If `text` has another form; [`InvalidOrigin`] displays what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, InvalidOrigin> {
         let fail = |why| InvalidOrigin::new(text.as_bytes(), why);
         let (scheme, authority) = text.split_once("://").ok_or_else(|| fail("it has no scheme"))?;
@@ -34,17 +44,17 @@ impl Origin {
         Self::parse(text)
     }
 
-    /// The scheme, in lower case.
+    /// Returns the scheme, in lower case.
     pub fn scheme(&self) -> &str {
         &self.scheme
     }
 
-    /// The host, in lower case; an IPv6 address in brackets.
+    /// Returns the host, in lower case; an IPv6 address stands in brackets.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port, unless it is the scheme's default.
+    /// Returns the port, or `None` if it is the scheme's default.
     pub fn port(&self) -> Option<u16> {
         self.port
     }
@@ -73,7 +83,7 @@ fn check_scheme(scheme: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Reads `host[:port]`. The host in lower case.
+/// Parses `host[:port]`. The host is returned in lower case.
 pub(crate) fn parse_authority(text: &str) -> Result<(String, Option<u16>), &'static str> {
     if !text.is_ascii() {
         return Err("a host that is not ASCII is written in punycode (xn--)");
@@ -98,7 +108,7 @@ pub(crate) fn parse_authority(text: &str) -> Result<(String, Option<u16>), &'sta
     Ok((host, port))
 }
 
-/// The host in lower case, an IPv6 address in one spelling: `[2001:0db8::1]` is `[2001:db8::1]`.
+/// Returns the host in lower case, an IPv6 address in its canonical spelling: `[2001:0db8::1]` becomes `[2001:db8::1]`.
 fn canonical_host(host: &str) -> Result<String, &'static str> {
     if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         let address = address.parse::<Ipv6Addr>().map_err(|_| "its host is not an IPv6 address")?;
@@ -118,7 +128,7 @@ fn parse_port(text: &str) -> Result<u16, &'static str> {
     port.ok_or("its port is not a port")
 }
 
-/// A text that is no origin, or no host or scheme where one is asked for, and why.
+/// An origin, host or scheme that could not be parsed. Displays the text, shortened and escaped, and what is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidOrigin {
     what: &'static str,
@@ -131,7 +141,7 @@ impl InvalidOrigin {
         Self { what: "origin", text: printable(text), why }
     }
 
-    /// Another part of the configuration: a host, a scheme.
+    /// For another part of the configuration, such as a host or a scheme.
     pub(crate) fn of(what: &'static str, text: &str, why: &'static str) -> Self {
         Self { what, text: printable(text.as_bytes()), why }
     }
@@ -149,10 +159,10 @@ impl fmt::Display for InvalidOrigin {
 
 impl Error for InvalidOrigin {}
 
-/// The most that is said of what a peer sent, in characters.
+/// How many characters of a peer's text are quoted at most.
 const QUOTED: usize = 64;
 
-/// What a peer sent, for quotes: in printable ASCII, and cut where it is long.
+/// Escapes what a peer sent to printable ASCII, and cuts it to [`QUOTED`] characters.
 pub(crate) fn printable(text: &[u8]) -> String {
     let mut printable = String::new();
     for byte in text {

@@ -1,10 +1,10 @@
-//! What a list may hold, and the list that can be replaced while running.
+//! The entries of a list, and the list that can be replaced while the server runs.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::origin::{FILE, InvalidOrigin, Origin};
 
-/// An exact origin, or the subdomains of one.
+/// An exact origin, or all subdomains of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Pattern {
     Exact(Origin),
@@ -72,22 +72,32 @@ fn is_of_pages(origin: &Origin) -> Result<(), &'static str> {
 pub struct Origins(Arc<RwLock<Arc<[Pattern]>>>);
 
 impl Origins {
-    /// A list of exact origins and of `scheme://*.domain`.
+    /// Creates a list of exact origins and of entries such as `https://*.example.com`.
     ///
     /// # Errors
     ///
-    /// The first that is invalid, and why.
+    /// Returns the first invalid entry and what is wrong with it.
     pub fn new(origins: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, InvalidOrigin> {
         let list = Self::default();
         list.replace(origins)?;
         Ok(list)
     }
 
-    /// Replaces the list. Handshakes that are being judged see either the old or the new one.
+    /// Replaces the list for all clones. A handshake that is being checked meanwhile sees either the old list or the new
+    /// one. Connections that are open already are not affected.
     ///
     /// # Errors
     ///
-    /// The first that is invalid; then the list stays as it was.
+    /// Returns the first invalid entry; the list then stays as it was.
+    ///
+    /// ```
+    /// use portcullis_origin::Origins;
+    ///
+    /// let origins = Origins::new(["https://app.example.com"])?;
+    /// assert!(origins.replace(["app.example.com"]).is_err());
+    /// origins.replace(["https://app.example.com", "https://beta.example.com"])?;
+    /// # Ok::<_, portcullis_origin::InvalidOrigin>(())
+    /// ```
     pub fn replace(&self, origins: impl IntoIterator<Item = impl AsRef<str>>) -> Result<(), InvalidOrigin> {
         let patterns: Result<_, _> = origins.into_iter().map(|origin| Pattern::parse(origin.as_ref())).collect();
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = patterns?;

@@ -12,13 +12,13 @@ use crate::{
 };
 
 impl Policy {
-    /// Judges a request that is not a handshake. One that may change something has a proof, if it is allowed.
+    /// Checks a request that is not a handshake. Returns a proof if it may change something and is allowed.
     pub(crate) fn admit_plain(&self, parts: &Parts) -> Result<Option<NotForged>, Refusal> {
         self.host_is_listed("request", parts)?;
         csrf::check(parts, |parts| self.may_change(parts))
     }
 
-    /// Whether the origin's pages may send what changes something.
+    /// Decides whether pages of the request's origin may send requests that change something.
     fn may_change(&self, parts: &Parts) -> Result<(), Refusal> {
         let mut values = parts.headers.get_all(ORIGIN).iter();
         let Some(value) = values.next() else { return self.absent_of_plain(parts) };
@@ -36,8 +36,8 @@ impl Policy {
         Err(refuse(kind, &format!("origin \"{}\" is not allowed", printable(value.as_bytes()))))
     }
 
-    /// The server's own origin is allowed beside those of handshakes: where the browser says `Sec-Fetch-Site`, such a
-    /// request was let in before.
+    /// The server's own origin is allowed in addition to those of handshakes. A browser that sends `Sec-Fetch-Site` was
+    /// let in before this is asked.
     fn allows_plain(&self, value: &HeaderValue, parts: &Parts) -> Result<bool, Refusal> {
         if value == "null" {
             return Ok(self.null || self.any);
@@ -52,7 +52,7 @@ impl Policy {
     }
 
     fn absent_of_plain(&self, parts: &Parts) -> Result<(), Refusal> {
-        // A browser that says where a request comes from names the origin, too.
+        // A browser that sends `Sec-Fetch-Site` sends an `Origin` as well.
         if !self.refuses_absent(&parts.headers) && !parts.headers.contains_key(csrf::FETCH_SITE) {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! The decision, from the head of the request alone.
+//! The decision about a handshake, made from the head of the request alone.
 
 use std::{fmt, sync::Arc};
 
@@ -29,12 +29,12 @@ type Closure = Arc<dyn Fn(&Origin, &Parts) -> bool + Send + Sync>;
 pub(crate) struct Policy {
     pub(crate) list: Origins,
     pub(crate) same_origin: bool,
-    /// No origin is foreign.
+    /// Every origin is allowed.
     pub(crate) any: bool,
     pub(crate) null: bool,
     pub(crate) file: bool,
     pub(crate) allow_absent: bool,
-    /// Goes before the other.
+    /// Takes precedence over `allow_absent`.
     pub(crate) deny_absent: bool,
     pub(crate) scheme: Option<String>,
     pub(crate) hosts: Option<Vec<(String, Option<u16>)>>,
@@ -93,7 +93,7 @@ impl Policy {
         Ok(())
     }
 
-    /// Against DNS rebinding. `what` the client sent stands in the sentence.
+    /// Checks the host, against DNS rebinding. `what` says in the message what the client sent.
     pub(crate) fn host_is_listed(&self, what: &str, parts: &Parts) -> Result<(), Refusal> {
         let Some(hosts) = &self.hosts else { return Ok(()) };
         let Some((host, port)) = host(parts) else {
@@ -119,8 +119,8 @@ impl Policy {
         scheme == origin.scheme() && host == origin.host() && port == origin.port()
     }
 
-    /// The scheme that the client used: as stated, as a trusted peer says, as the URI says, or else the origin's,
-    /// if that is http or https.
+    /// The scheme that the client used: the configured one, else that of a trusted peer's header, else the URI's, else
+    /// the origin's own if it is http or https.
     fn scheme(&self, origin: &Origin, parts: &Parts) -> Option<String> {
         if let Some(scheme) = &self.scheme {
             return Some(scheme.clone());
@@ -128,7 +128,7 @@ impl Policy {
         let scheme = if trusts(parts) && parts.headers.contains_key(&FORWARDED_PROTO) {
             only(&parts.headers, &FORWARDED_PROTO)?
         } else {
-            // A custom scheme is no server's own, whatever its host: it has to be listed.
+            // A custom scheme is never the server's own, whatever the host: it has to be listed.
             let served = matches!(origin.scheme(), "http" | "https").then_some(origin.scheme());
             parts.uri.scheme_str().or(served)?
         };
@@ -136,7 +136,7 @@ impl Policy {
     }
 }
 
-/// A browser's origin names http and https, also where the socket's scheme is ws or wss.
+/// Maps ws to http and wss to https: an origin has the scheme of the page, not that of the socket.
 pub(crate) fn http_scheme(scheme: &str) -> String {
     match scheme.to_ascii_lowercase().as_str() {
         "ws" => "http".into(),
@@ -160,7 +160,7 @@ fn trusts(parts: &Parts) -> bool {
     parts.extensions.get::<TrustedPeer>().is_some()
 }
 
-/// The value of a header that must not be repeated.
+/// Returns the value of a header that must not be repeated.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?;

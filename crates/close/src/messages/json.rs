@@ -18,7 +18,8 @@ type Check<T> = dyn Fn(&T) -> Result<(), CloseFrame> + Send + Sync;
 ///
 /// # Defaults
 ///
-/// Text messages of at most 64 KiB; nothing is checked beyond the type. Nesting is bounded at 128 by serde_json.
+/// Text messages of at most 64 KiB are read; nothing is checked beyond the type. serde_json limits nesting to 128
+/// levels.
 pub struct JsonMessages<T> {
     max_size: usize,
     binary: bool,
@@ -26,7 +27,7 @@ pub struct JsonMessages<T> {
 }
 
 impl<T> JsonMessages<T> {
-    /// The defaults.
+    /// Creates a reader with the defaults.
     pub fn new() -> Self {
         Self { max_size: 64 * 1024, binary: false, check: None }
     }
@@ -37,13 +38,21 @@ impl<T> JsonMessages<T> {
         Self { max_size: bytes, ..self }
     }
 
-    /// Reads JSON from binary messages, too.
+    /// Also reads JSON from binary messages.
+    ///
+    /// ```
+    /// use portcullis_close::messages::{JsonMessages, Payload};
+    ///
+    /// let number = Payload::Binary(b"7");
+    /// assert!(JsonMessages::<u8>::new().read(&number).is_err());
+    /// assert_eq!(JsonMessages::<u8>::new().allow_binary().read(&number).unwrap(), Some(7));
+    /// ```
     #[must_use]
     pub fn allow_binary(self) -> Self {
         Self { binary: true, ..self }
     }
 
-    /// What a message must satisfy beyond its type; the error says how the connection closes.
+    /// Adds a check beyond the type. Its error is the close frame for a message that fails it.
     #[must_use]
     pub fn validate<E: IntoClose>(self, check: impl Fn(&T) -> Result<(), E> + Send + Sync + 'static) -> Self {
         Self { check: Some(Arc::new(move |value| check(value).map_err(IntoClose::into_close))), ..self }
@@ -51,7 +60,7 @@ impl<T> JsonMessages<T> {
 }
 
 impl<T: DeserializeOwned> JsonMessages<T> {
-    /// Reads the messages of a socket that is a stream.
+    /// Wraps a socket that is a stream of messages, and reads them.
     pub fn over<S>(&self, socket: S) -> Typed<S, T>
     where
         S: Stream<Item: Received>,
@@ -59,11 +68,11 @@ impl<T: DeserializeOwned> JsonMessages<T> {
         Typed::new(socket, self.clone())
     }
 
-    /// Reads a message; `None` for pings, pongs and closes.
+    /// Reads a message. Returns `None` for pings, pongs and closes.
     ///
     /// # Errors
     ///
-    /// What is wrong with the message. The next one can be read all the same.
+    /// Returns what is wrong with the message. The next message can still be read.
     pub fn read(&self, message: &impl Message) -> Result<Option<T>, WrongMessage> {
         match message.payload() {
             Payload::Text(text) => self.parse(text).map(Some),

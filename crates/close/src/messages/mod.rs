@@ -1,16 +1,16 @@
-//! Messages of a serde type, read from any library's socket.
+//! Reads messages of a serde type from the socket of any WebSocket library.
 //!
-//! A handler that parses by hand forgets what may go wrong: the message that is no JSON, the one of the wrong shape,
-//! the binary one, the one of 60 MiB that is parsed before anybody looks. Each deserves a close code of its own.
+//! Handlers that parse by hand tend to miss what can go wrong: a message that is not JSON, one of the wrong shape, a
+//! binary one, one of 60 MiB that is parsed before its size is checked. Each has a close code of its own.
 //!
-//! - [`JsonMessages`] reads one message: a text message of JSON, of at most 64 KiB unless told otherwise.
-//! - [`JsonMessages::over`] reads a socket that is a stream, and sends as the socket does.
-//! - What is wrong is a [`WrongMessage`], which says how the connection closes: too big is 1009, a binary message where
-//!   only text is read is 1003, JSON that is none or of another shape is 1007 with the path to what is wrong, and what
-//!   the application's own check refuses is what that says.
+//! - [`JsonMessages`] reads a single message: JSON in a text message, of at most 64 KiB by default.
+//! - [`JsonMessages::over`] wraps a socket that is a stream, and passes on what is sent.
+//! - A message that cannot be read is a [`WrongMessage`], which converts into the close frame: 1009 if it is too big,
+//!   1003 if it is binary where only text is read, 1007 with the path to the error if it is not JSON or has another
+//!   shape, and otherwise what the application's own check returned.
 //!
-//! **What this does not do**: limit what the library buffers. A size limit here spares the parser; the library has read
-//! the message by then.
+//! **What this does not do**: limit what the library buffers. The size limit here protects the parser; the library has
+//! read the whole message before.
 //!
 //! ```
 //! use portcullis_close::messages::{JsonMessages, Payload};

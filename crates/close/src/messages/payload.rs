@@ -1,15 +1,15 @@
 //! What libraries call a message, in one form.
 
-/// What a message holds.
+/// The content of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Payload<'a> {
     /// A whole text message.
     Text(&'a [u8]),
     /// A whole binary message.
     Binary(&'a [u8]),
-    /// A ping, a pong or a close, which the library sees to.
+    /// A ping, a pong or a close, which the library handles.
     Control,
-    /// A part of a message: the library's socket was asked for frames, not for messages.
+    /// A fragment of a message: the library was asked for frames instead of messages.
     Fragment,
 }
 
@@ -20,7 +20,7 @@ pub enum Payload<'a> {
     note = "switch on the feature that is named after the library, `axum-ws` for axum's, or implement `Message`"
 )]
 pub trait Message {
-    /// What it holds.
+    /// Returns the content of the message.
     fn payload(&self) -> Payload<'_>;
 }
 
@@ -30,7 +30,7 @@ impl Message for Payload<'_> {
     }
 }
 
-/// What the stream of a library's socket yields: a message, or a result of one.
+/// An item of a socket's stream: a message, or a result with one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not known as what a WebSocket library's socket yields",
     note = "switch on the feature that is named after the library: `axum-ws` for axum's"
@@ -41,11 +41,11 @@ pub trait Received {
     /// The library's error.
     type Error;
 
-    /// The message, or why there is none.
+    /// Converts the item into a result.
     ///
     /// # Errors
     ///
-    /// The library's own.
+    /// Returns the library's error.
     fn received(self) -> Result<Self::Message, Self::Error>;
 }
 

@@ -16,9 +16,10 @@ use serde::de::DeserializeOwned;
 use super::{json::JsonMessages, payload::Received, wrong::WrongMessage};
 
 pin_project! {
-    /// A socket whose messages are read, made by [`JsonMessages::over`]. It sends what the socket sends.
+    /// A socket that yields values instead of messages, created by [`JsonMessages::over`]. It sends what the socket
+    /// sends.
     ///
-    /// A wrong message does not end it: whoever answers it with a sentence instead of a close reads on.
+    /// A wrong message does not end the stream: a handler may answer it and read on instead of closing.
     #[derive(Debug)]
     pub struct Typed<S, T> {
         #[pin]
@@ -42,7 +43,7 @@ impl<S, T> Typed<S, T> {
         &mut self.socket
     }
 
-    /// The socket, with what it has not yielded yet.
+    /// Returns the socket, including messages that were not read yet.
     pub fn into_inner(self) -> S {
         self.socket
     }
@@ -91,12 +92,12 @@ impl<S: Sink<M>, T, M> Sink<M> for Typed<S, T> {
     }
 }
 
-/// Why there is no message.
+/// An error of [`Typed`].
 #[derive(Debug)]
 pub enum ReadError<E> {
     /// The socket failed.
     Socket(E),
-    /// The message is wrong.
+    /// The message could not be read.
     Message(WrongMessage),
 }
 

@@ -4,31 +4,31 @@ use std::{error::Error, fmt};
 
 use portcullis_core::{CloseCode, CloseFrame, IntoClose};
 
-/// Why a message is not what was expected.
+/// An error that says why a message could not be read.
 ///
-/// As text, for a log, it says all that is known; the close reason says no more than where the message went wrong.
+/// Its text, for a log, has all details. The close reason, which the peer reads, has only the place of the error.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum WrongMessage {
     /// More bytes than allowed: 1009.
     TooBig {
-        /// The message's bytes.
+        /// The size of the message, in bytes.
         size: usize,
-        /// The most that are read.
+        /// The limit, in bytes.
         max_size: usize,
     },
     /// A binary message where only text is read: 1003.
     Binary,
-    /// No JSON, or of another shape: 1007.
+    /// Not JSON, or JSON of another shape: 1007.
     Invalid {
-        /// Where in the value, such as `rooms[1].name`; empty if the value as a whole is wrong, or no JSON.
+        /// The place in the value, such as `rooms[1].name`. Empty if the value as a whole is wrong or is not JSON.
         path: String,
-        /// What serde says, which may quote the application's types: not for the peer.
+        /// The text of serde's error. It may quote the application's types and is not meant for the peer.
         error: serde_json::Error,
     },
-    /// The application's own check refused it: as that says.
+    /// Refused by the check of the application, which chose the close frame.
     Refused(CloseFrame),
-    /// A part of a message: the handler reads frames where it should read messages. 1011.
+    /// A fragment: the handler reads frames where it should read messages. 1011.
     Fragment,
 }
 
