@@ -1,8 +1,8 @@
 //! Turns refused WebSocket handshakes into close codes that browsers can read.
 //!
-//! A browser reports every refused handshake to its page as 1006 without a reason. A script cannot tell an expired token
-//! from a full server, so it keeps retrying what will never work, or gives up on what would. An accepted handshake that
-//! is closed at once can carry the reason.
+//! A browser reports every refused handshake to its page as 1006 without a reason. A script cannot tell an expired
+//! token from a full server, so it keeps retrying what will never work, or gives up on what would. An accepted
+//! handshake that is closed at once can carry the reason.
 //!
 //! Put [`CloseLayer`] outermost. When an inner layer refuses a handshake, or the handler answers with anything but an
 //! upgrade:
@@ -17,8 +17,8 @@
 //!
 //! Plain requests, which are not handshakes, and the responses to them pass unchanged.
 //!
-//! Every HTTP response to a handshake over HTTP/1 carries `Connection: close`. Otherwise a proxy that does not check for
-//! the `101` would let its client send requests of its own over this connection.
+//! Every HTTP response to a handshake over HTTP/1 carries `Connection: close`. Otherwise a proxy that does not check
+//! for the `101` would let its client send requests of its own over this connection.
 //!
 //! **What this does not do**: close connections that were accepted. Handlers do that: see
 //! [`Connection::supervise`](portcullis_core::Connection::supervise), and [`portcullis_core::errors`] for the close

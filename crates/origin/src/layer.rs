@@ -75,8 +75,8 @@ impl OriginLayer {
     /// Allows the server's own origin.
     ///
     /// Host and port are taken from `Host` or `:authority`. The scheme is the one set with [`scheme`](Self::scheme),
-    /// else that of a trusted peer's `X-Forwarded-Proto`, else that of the request's URI; if none of them is known, both
-    /// http and https are allowed.
+    /// else that of a trusted peer's `X-Forwarded-Proto`, else that of the request's URI; if none of them is known,
+    /// both http and https are allowed.
     ///
     /// ```
     /// use http::Request;
@@ -139,8 +139,8 @@ impl OriginLayer {
 
     /// Sets the scheme under which clients reach this server: `https` or `http`; `wss` and `ws` mean the same.
     ///
-    /// Used by [`same_origin`](Self::same_origin) and [`or_same_origin`](Self::or_same_origin). Set it where TLS ends in
-    /// front of the server: otherwise a page served over plain http by the same host counts as the server's own.
+    /// Used by [`same_origin`](Self::same_origin) and [`or_same_origin`](Self::or_same_origin). Set it where TLS ends
+    /// in front of the server: otherwise a page served over plain http by the same host counts as the server's own.
     ///
     /// # Errors
     ///
@@ -185,8 +185,8 @@ impl OriginLayer {
         self.set(|policy| policy.null = true)
     }
 
-    /// Allows the origin `file://`, which some web views send for pages loaded from files. Any other such application on
-    /// the user's device sends it, too.
+    /// Allows the origin `file://`, which some web views send for pages loaded from files. Any other such
+    /// application on the user's device sends it, too.
     ///
     /// ```
     /// use http::Request;
@@ -283,7 +283,8 @@ impl OriginLayer {
     ///     origin.scheme() == "https" && parts.uri.path() == format!("/{}/ws", origin.host())
     /// });
     /// let admit = |path: &str| {
-    ///     let handshake = Request::get(path).header("upgrade", "websocket").header("origin", "https://a.tenant.example");
+    ///     let handshake = Request::get(path).header("upgrade", "websocket");
+    ///     let handshake = handshake.header("origin", "https://a.tenant.example");
     ///     layer.admit(&handshake.body(()).unwrap().into_parts().0)
     /// };
     /// assert!(admit("/a.tenant.example/ws").is_ok());
@@ -297,8 +298,8 @@ impl OriginLayer {
     /// Also checks plain requests whose method may change something, against cross-site request forgery: any page can
     /// make a browser send them with the user's cookies.
     ///
-    /// The [crate's page](crate) lists what is allowed; `null`, absent origins and [`hosts`](Self::hosts) are treated as
-    /// for handshakes. Other requests are refused with 403.
+    /// The [crate's page](crate) lists what is allowed; `null`, absent origins and [`hosts`](Self::hosts) are treated
+    /// as for handshakes. Other requests are refused with 403.
     ///
     /// `GET`, `HEAD` and `OPTIONS` are checked for their host only: no handler should change anything on them. This
     /// does not replace CORS: a page of another origin needs the response headers of a CORS layer outside this one, and

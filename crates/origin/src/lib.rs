@@ -4,8 +4,8 @@
 //! sends the user's cookies along. Only the `Origin` header distinguishes a foreign page from your own (RFC 6455,
 //! section 10.2).
 //!
-//! - An origin is `scheme://host[:port]` and nothing else, in exactly one header. It is allowed if it is in the list, if
-//!   it matches an entry such as `https://*.example.com` (one or more whole labels; the apex is not included), or, with
+//! - An origin is `scheme://host[:port]` and nothing else, in exactly one header. It is allowed if it is listed, if it
+//!   matches an entry such as `https://*.example.com` (one or more whole labels; the apex is not included), or, with
 //!   [`OriginLayer::same_origin`], if it is the server's own.
 //! - Default ports are ignored in comparisons: browsers never send them, other clients do.
 //! - `null`, which any sandboxed frame can send, is refused unless [`allow_null`](OriginLayer::allow_null) is set, and
@@ -13,14 +13,14 @@
 //! - A handshake without `Origin` does not come from a browser. It is allowed unless it carries cookies or declares
 //!   itself cross-site with `Sec-Fetch-Site`.
 //! - Plain requests, which are not handshakes, pass by default. With [`plain_requests`](OriginLayer::plain_requests),
-//!   those whose method may change something (any but `GET`, `HEAD` and `OPTIONS`) are checked as well. They are allowed
-//!   if `Sec-Fetch-Site` says that they come from this very origin or directly from the user, if their `Origin` is the
-//!   server's own, or if it is allowed for handshakes. Layers inside then know that the request's cookies can be
+//!   those whose method may change something (any but `GET`, `HEAD` and `OPTIONS`) are checked as well. They are
+//!   allowed if `Sec-Fetch-Site` says that they come from this very origin or directly from the user, if their `Origin`
+//!   is the server's own, or if it is allowed for handshakes. Layers inside then know that the request's cookies can be
 //!   trusted.
 //!
-//! **What this does not do**: authenticate. A client that is not a browser can send any origin. Nor does the same-origin
-//! rule stop DNS rebinding, where both origin and host carry the attacker's name; use [`hosts`](OriginLayer::hosts)
-//! against that.
+//! **What this does not do**: authenticate. A client that is not a browser can send any origin. Nor does the
+//! same-origin rule stop DNS rebinding, where both origin and host carry the attacker's name; use
+//! [`hosts`](OriginLayer::hosts) against that.
 //!
 //! # Defaults
 //!

@@ -83,8 +83,8 @@ impl Origins {
         Ok(list)
     }
 
-    /// Replaces the list for all clones. A handshake that is being checked meanwhile sees either the old list or the new
-    /// one. Connections that are open already are not affected.
+    /// Replaces the list for all clones. A handshake that is being checked meanwhile sees either the old list or the
+    /// new one. Connections that are open already are not affected.
     ///
     /// # Errors
     ///
