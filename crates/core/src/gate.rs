@@ -38,9 +38,9 @@ pub(crate) type Judgement = Pin<Box<dyn Future<Output = Result<Option<String>, C
 /// that break a framing rule close with 1002, more than 64 frames with 1008, and policies are not asked. If the
 /// judgement is a close frame, or time runs out, the connection is closed and the handler's upgrade fails.
 pub struct Gate {
-    pub(crate) within: Duration,
-    pub(crate) at_most: usize,
-    pub(crate) late: CloseFrame,
+    pub(crate) timeout: Duration,
+    pub(crate) max_bytes: usize,
+    pub(crate) close_frame: CloseFrame,
     pub(crate) judge: Box<dyn FnOnce(FirstMessage) -> Judgement + Send>,
 }
 
@@ -56,9 +56,9 @@ impl Gate {
         J: Future<Output = Result<Option<String>, CloseFrame>> + Send + 'static,
     {
         Self {
-            within: Duration::from_secs(10),
-            at_most: 8 * 1024,
-            late: CloseFrame::new(CloseCode::TIMEOUT, "no first message in time"),
+            timeout: Duration::from_secs(10),
+            max_bytes: 8 * 1024,
+            close_frame: CloseFrame::new(CloseCode::TIMEOUT, "no first message in time"),
             judge: Box::new(move |message| Box::pin(judge(message))),
         }
     }
@@ -69,9 +69,9 @@ impl Gate {
     ///
     /// If `time` is zero: nobody could pass.
     #[track_caller]
-    pub fn within(mut self, time: Duration) -> Self {
+    pub fn timeout(mut self, time: Duration) -> Self {
         assert!(!time.is_zero(), "a first message must have time to arrive");
-        self.within = time;
+        self.timeout = time;
         self
     }
 
@@ -81,15 +81,15 @@ impl Gate {
     ///
     /// If `bytes` is zero.
     #[track_caller]
-    pub fn at_most(mut self, bytes: usize) -> Self {
+    pub fn max_bytes(mut self, bytes: usize) -> Self {
         assert!(bytes > 0, "a first message may have one byte at least");
-        self.at_most = bytes;
+        self.max_bytes = bytes;
         self
     }
 
     /// What closes a connection whose time has run out. 3008 by default.
-    pub fn late(mut self, frame: CloseFrame) -> Self {
-        self.late = frame;
+    pub fn close_frame(mut self, frame: CloseFrame) -> Self {
+        self.close_frame = frame;
         self
     }
 }
@@ -97,9 +97,9 @@ impl Gate {
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gate")
-            .field("within", &self.within)
-            .field("at_most", &self.at_most)
-            .field("late", &self.late)
+            .field("timeout", &self.timeout)
+            .field("max_bytes", &self.max_bytes)
+            .field("close_frame", &self.close_frame)
             .finish_non_exhaustive()
     }
 }

@@ -20,15 +20,15 @@ use crate::{error::TokenError, json};
 #[must_use]
 pub struct First {
     pub(crate) pointer: Option<String>,
-    pub(crate) within: Duration,
-    pub(crate) at_most: usize,
+    pub(crate) timeout: Duration,
+    pub(crate) max_bytes: usize,
     pub(crate) answer: Option<String>,
 }
 
 impl First {
     /// The message is the token, as text or binary.
     pub fn raw() -> Self {
-        Self { pointer: None, within: Duration::from_secs(10), at_most: 8 * 1024, answer: None }
+        Self { pointer: None, timeout: Duration::from_secs(10), max_bytes: 8 * 1024, answer: None }
     }
 
     /// The token is a string in a JSON object, at a pointer such as `/payload/token` (RFC 6901). A message in which an
@@ -43,9 +43,9 @@ impl First {
     ///
     /// If `time` is zero.
     #[track_caller]
-    pub fn within(mut self, time: Duration) -> Self {
+    pub fn timeout(mut self, time: Duration) -> Self {
         assert!(!time.is_zero(), "a first message must have time to arrive");
-        self.within = time;
+        self.timeout = time;
         self
     }
 
@@ -55,9 +55,9 @@ impl First {
     ///
     /// If `bytes` is zero.
     #[track_caller]
-    pub fn at_most(mut self, bytes: usize) -> Self {
+    pub fn max_bytes(mut self, bytes: usize) -> Self {
         assert!(bytes > 0, "a first message may have one byte at least");
-        self.at_most = bytes;
+        self.max_bytes = bytes;
         self
     }
 

@@ -10,8 +10,8 @@ pub struct Tickets(crate::tickets::Tickets);
 
 impl Tickets {
     /// Room for so many.
-    pub fn new(most: usize) -> Self {
-        Self(crate::tickets::Tickets::new(most))
+    pub fn new(max: usize) -> Self {
+        Self(crate::tickets::Tickets::new(max))
     }
 
     /// Uses a ticket that is good until a time.

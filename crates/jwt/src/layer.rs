@@ -230,13 +230,13 @@ impl<T> JwtLayer<T> {
     ///
     /// # Panics
     ///
-    /// If `most` is zero.
+    /// If `max` is zero.
     #[track_caller]
-    pub fn single_use(self, most: usize) -> Self {
-        assert!(most > 0, "one ticket at least must be remembered");
+    pub fn single_use(self, max: usize) -> Self {
+        assert!(max > 0, "one ticket at least must be remembered");
         let at = Location::caller();
         self.set(|settings| {
-            settings.tickets = Some(Arc::new(Tickets::new(most)));
+            settings.tickets = Some(Arc::new(Tickets::new(max)));
             settings.named_at.tickets = Some(at);
         })
     }

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Wall clocks jump ahead, and machines sleep: a session's end is looked at so often at least.
-const MOST_BLIND: Duration = Duration::from_secs(60);
+const MAX_BLIND: Duration = Duration::from_secs(60);
 
 /// The session of a connection whose token was verified. Only [`JwtLayer`](crate::JwtLayer) makes one.
 ///
@@ -42,7 +42,7 @@ pub(crate) struct Live<T> {
     token: Mutex<Option<Held<T>>>,
     revoked: Revoked,
     /// When the end is looked at next, in nanoseconds since `created`. Written under the lock of `token`, and read
-    /// without it: no value is further ahead than [`MOST_BLIND`], and so a stale one is off by no more.
+    /// without it: no value is further ahead than [`MAX_BLIND`], and so a stale one is off by no more.
     look_at: AtomicU64,
     created: Instant,
 }
@@ -284,7 +284,7 @@ impl<T: 'static> Live<T> {
             return true;
         };
         let left = end.left(time);
-        let look_at = time.steady.saturating_duration_since(self.created) + left.min(MOST_BLIND);
+        let look_at = time.steady.saturating_duration_since(self.created) + left.min(MAX_BLIND);
         self.look_at.store(u64::try_from(look_at.as_nanos()).unwrap_or(NEVER - 1), Ordering::Relaxed);
         !left.is_zero()
     }

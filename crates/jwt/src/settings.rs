@@ -164,7 +164,7 @@ impl<T: 'static> Settings<T> {
     where
         T: Send,
     {
-        if token.len() > self.verifier.max_len() {
+        if token.len() > self.verifier.max_bytes() {
             return Verification::ready(Err(TokenError::Invalid("too long")));
         }
         self.verifier.verify(token).within(self.verify_timeout.min(time))

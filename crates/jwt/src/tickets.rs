@@ -8,7 +8,7 @@ use crate::{error::TokenError, expiring::Expiring, sync::lock, token_id::TokenId
 pub(crate) struct Tickets {
     /// One lock for the question whether a ticket was used and for the answer that it is now.
     used: Mutex<Used>,
-    most: usize,
+    max: usize,
 }
 
 struct Used {
@@ -18,8 +18,8 @@ struct Used {
 }
 
 impl Tickets {
-    pub(crate) fn new(most: usize) -> Self {
-        Self { used: Mutex::new(Used { tickets: Expiring::new(), forgotten: None }), most }
+    pub(crate) fn new(max: usize) -> Self {
+        Self { used: Mutex::new(Used { tickets: Expiring::new(), forgotten: None }), max }
     }
 
     /// Uses a ticket. Of two at once, one is told that it is used. Where there is no room left, nobody can know.
@@ -34,7 +34,7 @@ impl Tickets {
         if used.forgotten.is_some_and(|forgotten| until <= forgotten) {
             return Err(TokenError::Expired);
         }
-        if used.tickets.len() >= self.most {
+        if used.tickets.len() >= self.max {
             return Err(TokenError::Unavailable);
         }
         used.tickets.insert(id.clone(), (), Some(until));
@@ -44,7 +44,7 @@ impl Tickets {
 
 impl fmt::Debug for Tickets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tickets").field("most", &self.most).finish_non_exhaustive()
+        f.debug_struct("Tickets").field("max", &self.max).finish_non_exhaustive()
     }
 }
 

@@ -51,12 +51,12 @@ impl<T> fmt::Debug for Verified<T> {
     note = "build a `Verifier`, whose claims must implement `serde::de::DeserializeOwned`, or implement `Verify<{T}>`"
 )]
 pub trait Verify<T>: Send + Sync + 'static {
-    /// Verifies a token. It may be anything a client sends, of up to [`max_len`](Self::max_len).
+    /// Verifies a token. It may be anything a client sends, of up to [`max_bytes`](Self::max_bytes).
     fn verify(&self, token: &str) -> Verification<T>;
 
     /// The longest token that is looked at, in bytes. 8 KiB by default; a longer one is refused before it is verified,
     /// in a handshake, in a first message, and in a renewal.
-    fn max_len(&self) -> usize {
+    fn max_bytes(&self) -> usize {
         MAX_TOKEN
     }
 

@@ -66,7 +66,7 @@ impl MaxAgeLayer {
     }
 
     /// What closes the connection. 1001 by default.
-    pub fn frame(self, frame: CloseFrame) -> Self {
+    pub fn close_frame(self, frame: CloseFrame) -> Self {
         Self { frame, ..self }
     }
 

@@ -68,7 +68,7 @@ impl IdleTimeoutLayer {
     }
 
     /// What closes the connection. 3008 by default.
-    pub fn frame(self, frame: CloseFrame) -> Self {
+    pub fn close_frame(self, frame: CloseFrame) -> Self {
         Self { frame, ..self }
     }
 

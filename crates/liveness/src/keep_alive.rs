@@ -89,7 +89,7 @@ impl KeepAliveLayer {
     }
 
     /// What closes the connection. 3008 by default: 1011 would stop some clients for good.
-    pub fn frame(self, frame: CloseFrame) -> Self {
+    pub fn close_frame(self, frame: CloseFrame) -> Self {
         Self { frame, ..self }
     }
 

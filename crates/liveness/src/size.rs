@@ -38,7 +38,7 @@ use crate::{
 /// ```
 /// use portcullis_liveness::MessageSizeLayer;
 ///
-/// let layer = MessageSizeLayer::new(64 * 1024).fragments(16);
+/// let layer = MessageSizeLayer::new(64 * 1024).max_fragments(16);
 /// # let _ = tower_layer::Layer::<()>::layer(&layer, ());
 /// ```
 #[derive(Debug, Clone)]
@@ -46,8 +46,8 @@ use crate::{
 pub struct MessageSizeLayer {
     bytes: u64,
     /// As set; by default the size decides.
-    fragments: Option<u32>,
-    within: Duration,
+    max_fragments: Option<u32>,
+    timeout: Duration,
     compression: bool,
     report_only: bool,
 }
@@ -62,7 +62,7 @@ impl MessageSizeLayer {
     pub fn new(bytes: usize) -> Self {
         assert!(bytes > 0, "a message may have one byte at least");
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        Self { bytes, fragments: None, within: Duration::from_secs(30), compression: false, report_only: false }
+        Self { bytes, max_fragments: None, timeout: Duration::from_secs(30), compression: false, report_only: false }
     }
 
     /// The most fragments of a message; one forbids fragmentation. By default one for each 64 bytes of the size limit,
@@ -70,11 +70,11 @@ impl MessageSizeLayer {
     ///
     /// # Panics
     ///
-    /// If `most` is zero.
+    /// If `fragments` is zero.
     #[track_caller]
-    pub fn fragments(self, most: u32) -> Self {
-        assert!(most > 0, "a message has one fragment at least");
-        Self { fragments: Some(most), ..self }
+    pub fn max_fragments(self, fragments: u32) -> Self {
+        assert!(fragments > 0, "a message has one fragment at least");
+        Self { max_fragments: Some(fragments), ..self }
     }
 
     /// The longest time from the first byte of a message to its last, 30 s by default.
@@ -83,9 +83,9 @@ impl MessageSizeLayer {
     ///
     /// If `time` is shorter than a millisecond.
     #[track_caller]
-    pub fn within(self, time: Duration) -> Self {
+    pub fn timeout(self, time: Duration) -> Self {
         assert!(time >= Duration::from_millis(1), "a message must have a millisecond at least");
-        Self { within: time, ..self }
+        Self { timeout: time, ..self }
     }
 
     /// Lets client and handler agree to compress messages. Their size is then that of the compressed message.
@@ -98,9 +98,9 @@ impl MessageSizeLayer {
         Self { report_only: true, ..self }
     }
 
-    fn most_fragments(&self) -> u32 {
+    fn fragment_limit(&self) -> u32 {
         let by_size = u32::try_from(self.bytes / BYTES_A_FRAGMENT).unwrap_or(u32::MAX);
-        self.fragments.unwrap_or_else(|| by_size.max(LEAST_FRAGMENTS))
+        self.max_fragments.unwrap_or_else(|| by_size.max(LEAST_FRAGMENTS))
     }
 }
 
@@ -142,8 +142,8 @@ impl MessageSize {
         let Self { limits, .. } = self;
         let reason = match message {
             Open { bytes, .. } if bytes > limits.bytes => format!("message over {} bytes", limits.bytes),
-            Open { fragments, .. } if fragments > limits.most_fragments() => {
-                format!("message in more than {} fragments", limits.most_fragments())
+            Open { fragments, .. } if fragments > limits.fragment_limit() => {
+                format!("message in more than {} fragments", limits.fragment_limit())
             }
             _ => return None,
         };
@@ -178,14 +178,14 @@ impl Policy for MessageSize {
     }
 
     fn deadline(&self, standing: &Standing) -> Option<Instant> {
-        later(standing.unfinished_since?, self.limits.within).max(self.doubt.again())
+        later(standing.unfinished_since?, self.limits.timeout).max(self.doubt.again())
     }
 
     fn on_deadline(&mut self, standing: &Standing, now: Instant) -> Action {
         if self.doubt.holds_hidden(standing.unfinished_since, standing, now) {
             return Action::None;
         }
-        let reason = format!("message not finished within {:?}", self.limits.within);
+        let reason = format!("message not finished within {:?}", self.limits.timeout);
         Action::Close(CloseFrame::new(CloseCode::MESSAGE_TOO_BIG, reason))
     }
 }
@@ -203,10 +203,10 @@ mod tests {
             (MessageSizeLayer::new(256 * 1024 + 64), 4097),
             (MessageSizeLayer::new(64 * 1024 * 1024), 1024 * 1024),
             (MessageSizeLayer::new(usize::MAX), u32::MAX),
-            (MessageSizeLayer::new(64 * 1024 * 1024).fragments(16), 16),
-            (MessageSizeLayer::new(1000).fragments(100_000).within(Duration::from_millis(1)), 100_000),
+            (MessageSizeLayer::new(64 * 1024 * 1024).max_fragments(16), 16),
+            (MessageSizeLayer::new(1000).max_fragments(100_000).timeout(Duration::from_millis(1)), 100_000),
         ] {
-            assert_eq!(layer.most_fragments(), most, "{layer:?}");
+            assert_eq!(layer.fragment_limit(), most, "{layer:?}");
         }
     }
 

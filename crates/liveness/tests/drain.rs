@@ -65,7 +65,7 @@ async fn everybody_who_waits_learns_of_the_drain() {
 #[tokio::test]
 async fn settings_hold_for_layers_that_were_made_before_and_a_frame_for_going_away() {
     let frame = || CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "come back");
-    for drain in [Drain::new().frame(frame()).going_away(), Drain::new().going_away().frame(frame())] {
+    for drain in [Drain::new().close_frame(frame()).going_away(), Drain::new().going_away().close_frame(frame())] {
         let service = drain.layer().layer(service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(()))));
         let drain = drain.retry_after(Duration::from_secs(7));
         drain.start().await;

@@ -120,11 +120,11 @@ mod tests {
     #[test]
     fn other_keys_belong_to_few_groups() {
         let secret = Secret::default();
-        for (level, most) in [(0, 4096), (1, 64)] {
+        for (level, max) in [(0, 4096), (1, 64)] {
             let mut groups: Vec<_> = (0..100_000).map(|number| secret.key(&number).group(level).0).collect();
             groups.sort_unstable();
             groups.dedup();
-            assert_eq!(groups.len(), most);
+            assert_eq!(groups.len(), max);
         }
     }
 }

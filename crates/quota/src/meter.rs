@@ -207,8 +207,8 @@ mod tests {
                 let mut total = 0;
                 for (to, cells) in &admitted[at..] {
                     total += cells;
-                    let most = burst + (to - from) * 10 / units(Duration::from_secs(1));
-                    prop_assert!(total <= most, "{total} of {most}");
+                    let max = burst + (to - from) * 10 / units(Duration::from_secs(1));
+                    prop_assert!(total <= max, "{total} of {max}");
                 }
             }
         }
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn extreme_quotas_still_limit() {
-        for (meter, most) in [
+        for (meter, max) in [
             (Meter::from(Quota::with_period(Duration::MAX).unwrap().allow_burst(count(5))), 5),
             (Meter::from(Quota::with_period(Duration::MAX).unwrap()), 1),
             (Meter::from(Quota::per_second(count(1_000_000_001)).allow_burst(count(2))), 2),
@@ -236,7 +236,7 @@ mod tests {
         ] {
             let mut full_at = 0;
             let admitted = (0..1000).filter(|_| take(meter, &mut full_at, 1, 1 << 40)).count();
-            assert!(admitted <= most && admitted > 0, "{meter:?}: {admitted}");
+            assert!(admitted <= max && admitted > 0, "{meter:?}: {admitted}");
             assert!(!take(meter, &mut full_at, u64::MAX, 1 << 40) || meter.never(u64::MAX));
         }
     }

@@ -23,7 +23,7 @@ const OVERDUE: usize = 64;
 /// A state of `KINDS` meters for each of many keys.
 pub struct Table<const KINDS: usize> {
     shards: Box<[Mutex<Shard<KINDS>>]>,
-    most: usize,
+    max: usize,
     /// Room of a shard that is set aside for the groups of each level.
     spare: usize,
     period: u64,
@@ -46,10 +46,10 @@ impl<const KINDS: usize> Default for Shard<KINDS> {
 
 impl<const KINDS: usize> Table<KINDS> {
     /// Room for so many keys, whose states are full again after a period at most. An eighth is set aside for groups.
-    pub fn new(most: usize, period: u64) -> Self {
+    pub fn new(max: usize, period: u64) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        let most = most.div_ceil(SHARDS);
-        Self { shards, most, spare: most / 16, period }
+        let max = max.div_ceil(SHARDS);
+        Self { shards, max, spare: max / 16, period }
     }
 
     /// Does something with the state of a key. A new key sweeps a few others on the way, and so does any once a round
@@ -64,7 +64,7 @@ impl<const KINDS: usize> Table<KINDS> {
             return change(state);
         }
         shard.sweep(now, LOOK);
-        if let Some(state) = shard.insert(key.own(), self.most - GROUPS * self.spare) {
+        if let Some(state) = shard.insert(key.own(), self.max - GROUPS * self.spare) {
             return change(state);
         }
         drop(shard);
@@ -73,7 +73,7 @@ impl<const KINDS: usize> Table<KINDS> {
 
     /// The state that a key would change now. Nothing is remembered for it.
     pub fn peek(&self, key: Key) -> [u64; KINDS] {
-        let own = self.lock(key.own()).peek(key.own(), self.most - GROUPS * self.spare);
+        let own = self.lock(key.own()).peek(key.own(), self.max - GROUPS * self.spare);
         own.unwrap_or_else(|| self.peek_group(key))
     }
 
@@ -81,7 +81,7 @@ impl<const KINDS: usize> Table<KINDS> {
     fn peek_group(&self, key: Key) -> [u64; KINDS] {
         let of_group = |level: usize| {
             let set_aside = (GROUPS - 1 - level) * self.spare;
-            self.lock(key.group(level)).peek(key.group(level), self.most - set_aside)
+            self.lock(key.group(level)).peek(key.group(level), self.max - set_aside)
         };
         (0..GROUPS).find_map(of_group).unwrap_or_else(|| self.lock(key.group(GROUPS - 1)).others)
     }
@@ -97,7 +97,7 @@ impl<const KINDS: usize> Table<KINDS> {
             let mut shard = self.lock(group);
             let look = if shard.is_overdue(now, self.period) { OVERDUE } else { LOOK };
             shard.sweep(now, look);
-            if let Some(state) = shard.state(group, self.most - set_aside) {
+            if let Some(state) = shard.state(group, self.max - set_aside) {
                 return change(state);
             }
         }
@@ -119,22 +119,22 @@ impl<const KINDS: usize> Table<KINDS> {
 
 impl<const KINDS: usize> Shard<KINDS> {
     /// The state that there is, or a new one if there are less than so many.
-    fn state(&mut self, name: Name, most: usize) -> Option<&mut [u64; KINDS]> {
+    fn state(&mut self, name: Name, max: usize) -> Option<&mut [u64; KINDS]> {
         if self.entries.contains_key(&name) {
             return self.entries.get_mut(&name);
         }
-        self.insert(name, most)
+        self.insert(name, max)
     }
 
     /// The state that there is, or would be if there are less than so many.
-    fn peek(&self, name: Name, most: usize) -> Option<[u64; KINDS]> {
-        self.entries.get(&name).copied().or_else(|| (self.entries.len() < most).then_some([0; KINDS]))
+    fn peek(&self, name: Name, max: usize) -> Option<[u64; KINDS]> {
+        self.entries.get(&name).copied().or_else(|| (self.entries.len() < max).then_some([0; KINDS]))
     }
 
     /// The state of a name that has none, if there are less than so many.
     #[cold]
-    fn insert(&mut self, name: Name, most: usize) -> Option<&mut [u64; KINDS]> {
-        if self.entries.len() >= most {
+    fn insert(&mut self, name: Name, max: usize) -> Option<&mut [u64; KINDS]> {
+        if self.entries.len() >= max {
             return None;
         }
         if self.entries.len() == self.entries.capacity() {
@@ -170,7 +170,7 @@ impl<const KINDS: usize> Shard<KINDS> {
 
 impl<const KINDS: usize> fmt::Debug for Table<KINDS> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Table").field("most", &(self.most * SHARDS)).finish_non_exhaustive()
+        f.debug_struct("Table").field("max", &(self.max * SHARDS)).finish_non_exhaustive()
     }
 }
 

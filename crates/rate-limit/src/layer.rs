@@ -83,7 +83,7 @@ impl MessageRateLayer {
 
     /// How many empty continuation frames a message may have; zero forbids them. More closes, whatever else is done on
     /// excess.
-    pub fn empty_continuations(self, frames: u32) -> Self {
+    pub fn max_empty_continuations(self, frames: u32) -> Self {
         self.set(|settings| settings.enforcement.empty = frames)
     }
 
@@ -155,9 +155,9 @@ impl MessageRateLayer {
     ///
     /// If `keys` is zero.
     #[track_caller]
-    pub fn most_keys(self, keys: usize) -> Self {
+    pub fn max_keys(self, keys: usize) -> Self {
         assert!(keys > 0, "a quota that is shared needs room for one key at least");
-        self.set(|settings| settings.most_keys = keys)
+        self.set(|settings| settings.max_keys = keys)
     }
 
     /// What happens to what exceeds a quota.

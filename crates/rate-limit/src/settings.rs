@@ -22,7 +22,7 @@ pub(crate) struct Settings {
     pub(crate) scope: Option<Scope>,
     pub(crate) require_subject: bool,
     pub(crate) ipv6_prefix: u8,
-    pub(crate) most_keys: usize,
+    pub(crate) max_keys: usize,
     pub(crate) enforcement: Enforcement,
 }
 
@@ -37,7 +37,7 @@ impl Settings {
             scope: None,
             require_subject: false,
             ipv6_prefix: 64,
-            most_keys: 1_000_000,
+            max_keys: 1_000_000,
             enforcement: Enforcement::default(),
         }
     }

@@ -28,7 +28,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(settings: &Settings) -> Self {
         let (meters, scope) = (settings.meters(), settings.scope());
-        let most = if scope.is_shared() { settings.most_keys } else { 0 };
+        let most = if scope.is_shared() { settings.max_keys } else { 0 };
         Self {
             table: Table::new(most, meters.period()),
             meters,

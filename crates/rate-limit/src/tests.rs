@@ -31,7 +31,7 @@ fn quota(cells: u32) -> Quota {
 /// Two messages, three control frames, five continuations of which four may be empty, and 250 bytes a second.
 fn layer() -> MessageRateLayer {
     let layer = MessageRateLayer::per_second(2).control_quota(quota(3)).continuation_quota(quota(5));
-    layer.empty_continuations(4).byte_quota(ByteQuota::per_second(250))
+    layer.max_empty_continuations(4).byte_quota(ByteQuota::per_second(250))
 }
 
 fn account(layer: &MessageRateLayer) -> Arc<Account> {

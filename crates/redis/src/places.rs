@@ -25,7 +25,7 @@ const BLOCKS: usize = 16;
 /// A node's allotment of one pool.
 pub(crate) struct Pool {
     name: Name,
-    most: usize,
+    max: usize,
     state: Mutex<Allotment>,
     /// Held while the store is asked: what it is told must not cross what it grants.
     asking: tokio::sync::Mutex<()>,
@@ -116,8 +116,8 @@ pub(crate) async fn give_back(node: &Node, asker: &Asker) -> Result<(), Lost> {
 }
 
 fn pool(node: &Node, wanted: &Wanted) -> Arc<Pool> {
-    let (name, most) = (wanted.name, wanted.most);
-    let new = || Pool { name, most, state: Mutex::default(), asking: tokio::sync::Mutex::default() };
+    let (name, max) = (wanted.name, wanted.max);
+    let new = || Pool { name, max, state: Mutex::default(), asking: tokio::sync::Mutex::default() };
     lock(&node.pools).entry(wanted.name).or_insert_with(|| Arc::new(new())).clone()
 }
 
@@ -148,11 +148,11 @@ impl Pool {
 
     fn call(&self, node: &Node, asker: &Asker, by: String, over: &[u64]) -> Call {
         let call = Call::new(&script::ALLOT).key(&node.settings.keys.allotments(self.name));
-        call.arg(asker.incarnation).arg(by).arg(self.most).arg(LIFE.as_secs() * 1000).args(over)
+        call.arg(asker.incarnation).arg(by).arg(self.max).arg(LIFE.as_secs() * 1000).args(over)
     }
 
     fn block(&self, asker: &Asker) -> usize {
-        self.most / (BLOCKS * asker.view.nodes().max(1))
+        self.max / (BLOCKS * asker.view.nodes().max(1))
     }
 }
 

@@ -48,7 +48,7 @@ fn live(alive: Router, idle: Router, feed: Router, sized: Router) -> Router {
         .merge(idle.layer(IdleTimeoutLayer::new(Duration::from_secs(1))))
         .layer(pings())
         .merge(feed.layer(WriteTimeoutLayer::new(Duration::from_millis(500))))
-        .merge(sized.layer(MessageSizeLayer::new(64 * 1024).within(Duration::from_secs(1))))
+        .merge(sized.layer(MessageSizeLayer::new(64 * 1024).timeout(Duration::from_secs(1))))
 }
 
 /// A feed with fifty seats, whose clients must read.
@@ -71,7 +71,7 @@ fn common(shared: Router) -> Result<Router> {
 /// from a million.
 fn crowded(many: Router) -> Result<Router> {
     let hourly = Quota::with_period(Duration::from_hours(1)).ok_or("an hour is a period")?;
-    let each = MessageRateLayer::new(hourly).per_client_ip().most_keys(1024);
+    let each = MessageRateLayer::new(hourly).per_client_ip().max_keys(1024);
     Ok(many.layer(each).layer(ClientIpLayer::new().trust(["127.0.0.1"])?))
 }
 

@@ -91,7 +91,7 @@ pub(crate) fn guarded(private: Router, first: Router) -> Result<Router> {
         .merge(
             first
                 .layer(ConnectionLimitLayer::new().unauthenticated(3))
-                .layer(JwtLayer::<Value>::new(plain).first_message(First::raw().within(FIRST)).handshakes_only()),
+                .layer(JwtLayer::<Value>::new(plain).first_message(First::raw().timeout(FIRST)).handshakes_only()),
         );
     let revoke = get(async move |Path(subject): Path<String>| {
         revocations.revoke_subject(&Subject::new(subject));

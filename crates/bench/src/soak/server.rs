@@ -59,7 +59,7 @@ fn guarded(connections: &Connections, limit: &ConnectionLimitLayer) -> Router {
     let delay = MessageRateLayer::per_second(5).per_subject().on_excess(Excess::Delay);
     let proxy = ClientIpLayer::new().trust(["127.0.0.1"]).expect("it is an address");
     let inner = ServiceBuilder::new()
-        .layer(MessageSizeLayer::new(64 * 1024).within(2 * SECOND))
+        .layer(MessageSizeLayer::new(64 * 1024).timeout(2 * SECOND))
         .layer(KeepAliveLayer::new().interval(5 * SECOND / 2).timeout(2 * SECOND))
         .layer(IdleTimeoutLayer::new(30 * SECOND))
         .layer(MaxAgeLayer::new(60 * SECOND))

@@ -21,7 +21,7 @@ type Check<T> = dyn Fn(&T) -> Result<(), CloseFrame> + Send + Sync;
 /// Text messages of at most 64 KiB are read; nothing is checked beyond the type. serde_json limits nesting to 128
 /// levels.
 pub struct JsonMessages<T> {
-    max_size: usize,
+    max_bytes: usize,
     binary: bool,
     check: Option<Arc<Check<T>>>,
 }
@@ -29,13 +29,13 @@ pub struct JsonMessages<T> {
 impl<T> JsonMessages<T> {
     /// Creates a reader with the defaults.
     pub fn new() -> Self {
-        Self { max_size: 64 * 1024, binary: false, check: None }
+        Self { max_bytes: 64 * 1024, binary: false, check: None }
     }
 
     /// The most bytes of a message, 64 KiB unless told otherwise. A bigger one is not parsed.
     #[must_use]
-    pub fn max_size(self, bytes: usize) -> Self {
-        Self { max_size: bytes, ..self }
+    pub fn max_bytes(self, bytes: usize) -> Self {
+        Self { max_bytes: bytes, ..self }
     }
 
     /// Also reads JSON from binary messages.
@@ -84,8 +84,8 @@ impl<T: DeserializeOwned> JsonMessages<T> {
     }
 
     fn parse(&self, json: &[u8]) -> Result<T, WrongMessage> {
-        if json.len() > self.max_size {
-            return Err(WrongMessage::TooBig { size: json.len(), max_size: self.max_size });
+        if json.len() > self.max_bytes {
+            return Err(WrongMessage::TooBig { size: json.len(), max_bytes: self.max_bytes });
         }
         let value = deserialize(json)?;
         self.check.as_ref().map_or(Ok(()), |check| check(&value)).map_err(WrongMessage::Refused)?;
@@ -114,14 +114,14 @@ impl<T> Default for JsonMessages<T> {
 
 impl<T> Clone for JsonMessages<T> {
     fn clone(&self) -> Self {
-        Self { max_size: self.max_size, binary: self.binary, check: self.check.clone() }
+        Self { max_bytes: self.max_bytes, binary: self.binary, check: self.check.clone() }
     }
 }
 
 impl<T> fmt::Debug for JsonMessages<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JsonMessages")
-            .field("max_size", &self.max_size)
+            .field("max_bytes", &self.max_bytes)
             .field("binary", &self.binary)
             .finish_non_exhaustive()
     }
@@ -144,7 +144,7 @@ mod tests {
     }
 
     fn messages() -> JsonMessages<Join> {
-        JsonMessages::new().max_size(64).validate(|join: &Join| {
+        JsonMessages::new().max_bytes(64).validate(|join: &Join| {
             if join.rooms.len() > 2 { Err((CloseCode::POLICY_VIOLATION, "too many rooms")) } else { Ok(()) }
         })
     }

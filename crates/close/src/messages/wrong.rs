@@ -15,7 +15,7 @@ pub enum WrongMessage {
         /// The size of the message, in bytes.
         size: usize,
         /// The limit, in bytes.
-        max_size: usize,
+        max_bytes: usize,
     },
     /// A binary message where only text is read: 1003.
     Binary,
@@ -35,8 +35,8 @@ pub enum WrongMessage {
 impl IntoClose for WrongMessage {
     fn into_close(self) -> CloseFrame {
         match self {
-            Self::TooBig { max_size, .. } => {
-                CloseFrame::new(CloseCode::MESSAGE_TOO_BIG, format!("more than {max_size} bytes"))
+            Self::TooBig { max_bytes, .. } => {
+                CloseFrame::new(CloseCode::MESSAGE_TOO_BIG, format!("more than {max_bytes} bytes"))
             }
             Self::Binary => CloseFrame::new(CloseCode::UNSUPPORTED_DATA, "binary message where text is read"),
             Self::Invalid { path, .. } if !path.is_empty() => {
@@ -60,7 +60,9 @@ impl IntoClose for WrongMessage {
 impl fmt::Display for WrongMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooBig { size, max_size } => write!(f, "a message of {size} bytes, of which {max_size} are allowed"),
+            Self::TooBig { size, max_bytes } => {
+                write!(f, "a message of {size} bytes, of which {max_bytes} are allowed")
+            }
             Self::Binary => f.write_str("a binary message where text is read"),
             Self::Invalid { path, error } if path.is_empty() => write!(f, "invalid message: {error}"),
             Self::Invalid { path, error } => write!(f, "invalid message at {path}: {error}"),

@@ -10,7 +10,7 @@ use portcullis_quota::{Epoch, Key, Meter, Quota, Secret, Table};
 
 use super::share::Shares;
 
-pub(super) const MOST_KEYS: usize = 1_000_000;
+pub(super) const MAX_KEYS: usize = 1_000_000;
 
 #[derive(Debug)]
 pub(super) struct Rate {
@@ -26,7 +26,7 @@ pub(super) struct Rate {
 impl Rate {
     pub(super) fn new(quota: Quota) -> Self {
         let meter = Meter::from(quota);
-        let [table, failures] = [(); 2].map(|()| Table::new(MOST_KEYS, meter.period()));
+        let [table, failures] = [(); 2].map(|()| Table::new(MAX_KEYS, meter.period()));
         Self { meter, table, failures, shares: Shares::default(), secret: Secret::default(), epoch: Epoch::new() }
     }
 

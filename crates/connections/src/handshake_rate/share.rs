@@ -26,7 +26,7 @@ impl Shares {
     pub(super) fn take(&self, key: Key, used: u64, whole: Meter, nodes: NonZeroUsize, at: u64) -> Result<(), u64> {
         let share = whole.share(nodes);
         let began = self.began(at, share.period());
-        let table = self.table.get_or_init(|| Table::new(super::rate::MOST_KEYS, share.period()));
+        let table = self.table.get_or_init(|| Table::new(super::rate::MAX_KEYS, share.period()));
         table.with(key, at, |[full_at]| {
             if *full_at < began {
                 *full_at = at.saturating_add(used);

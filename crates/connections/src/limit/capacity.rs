@@ -3,16 +3,16 @@
 /// How many connections there may be of one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
-    pub(crate) most: usize,
+    pub(crate) max: usize,
     pub(crate) evict: bool,
     /// Those that gave up their permits count where others want them, as long as their handlers work.
     pub(crate) work: bool,
 }
 
 impl Limit {
-    /// Allows `most` connections of a key; more are refused. Zero means that none is allowed.
-    pub const fn new(most: usize) -> Self {
-        Self { most, evict: false, work: false }
+    /// Allows `max` connections of a key; more are refused. Zero means that none is allowed.
+    pub const fn new(max: usize) -> Self {
+        Self { max, evict: false, work: false }
     }
 
     /// Beyond that, the oldest makes room as soon as the newcomer's handshake is accepted. This bounds connections, and
@@ -35,7 +35,7 @@ impl Limit {
 }
 
 impl From<usize> for Limit {
-    fn from(most: usize) -> Self {
-        Self::new(most)
+    fn from(max: usize) -> Self {
+        Self::new(max)
     }
 }

@@ -67,7 +67,7 @@ impl Everywhere {
             }
             Err(Denied::Full(at)) => Err(settings.refusal(&full(at))),
             Err(Denied::Away(Away::Refuse { retry_after })) => Err(Refusal::limits_unavailable(retry_after)),
-            Err(Denied::Away(away)) => permit.narrow(|most| away.of(most)).map_err(|full| settings.refusal(&full)),
+            Err(Denied::Away(away)) => permit.narrow(|max| away.of(max)).map_err(|full| settings.refusal(&full)),
             // A reason that this version does not know.
             Err(_) => Err(Refusal::limits_unavailable(settings.retry_after)),
         };
@@ -154,14 +154,14 @@ impl Everywhere {
     }
 
     fn wanted(&self, settings: &Settings, keys: &[(Key, Limit)]) -> Vec<Wanted> {
-        let global = settings.global.map(|most| Wanted::of_pool(self.store.name("server", &[]), most));
+        let global = settings.global.map(|max| Wanted::of_pool(self.store.name("server", &[]), max));
         global.into_iter().chain(keys.iter().map(|(key, limit)| self.one(key, *limit))).collect()
     }
 
     fn one(&self, key: &Key, limit: Limit) -> Wanted {
-        let wanted = Wanted::new(self.name(key), limit.most);
+        let wanted = Wanted::new(self.name(key), limit.max);
         match (key, limit.evict) {
-            (Key::Unauthenticated, _) => Wanted::of_pool(wanted.name, wanted.most),
+            (Key::Unauthenticated, _) => Wanted::of_pool(wanted.name, wanted.max),
             (_, true) => wanted.evict_oldest(),
             (_, false) => wanted,
         }

@@ -26,8 +26,8 @@ impl ConnectionLimitLayer {
     }
 
     /// How many there may be in all. More are refused with 503. Zero means that nobody is admitted.
-    pub fn global(self, most: usize) -> Self {
-        self.set(|settings| settings.global = Some(most))
+    pub fn global(self, max: usize) -> Self {
+        self.set(|settings| settings.global = Some(max))
     }
 
     /// How many of one client address, which a layer outside must have found.
@@ -86,8 +86,8 @@ impl ConnectionLimitLayer {
 
     /// How many of those of whom it is not known yet who they are, or never will be. No limit by default; zero admits
     /// nobody without a subject.
-    pub fn unauthenticated(self, most: usize) -> Self {
-        self.set(|settings| settings.unauthenticated = Some(most))
+    pub fn unauthenticated(self, max: usize) -> Self {
+        self.set(|settings| settings.unauthenticated = Some(max))
     }
 
     /// Holds a permit until the handler has returned, too, and not only until the connection has ended.

@@ -65,8 +65,8 @@ impl Settings {
             (Some(Whose::Client(client)), Some(limit)) => keys.push((Key::Anonymous(client), limit.refusing())),
             _ => {}
         }
-        if let (Some(most), None) = (self.unauthenticated, Whose::known(parts)) {
-            keys.push((Key::Unauthenticated, Limit::new(most)));
+        if let (Some(max), None) = (self.unauthenticated, Whose::known(parts)) {
+            keys.push((Key::Unauthenticated, Limit::new(max)));
         }
         if let Some((key, limit)) = self.key.as_ref().and_then(|(key, limit)| Some((key(parts)?, *limit))) {
             keys.push((Key::Custom(key.into()), limit));
@@ -107,11 +107,11 @@ impl Settings {
         Refusal::new(kind, status).with_close_frame(close).with_retry_after(self.retry_after).with_message(reason)
     }
 
-    pub(crate) fn announce(&self, Crossed { live, most }: Crossed) {
+    pub(crate) fn announce(&self, Crossed { live, max }: Crossed) {
         #[cfg(feature = "tracing")]
-        tracing::warn!(target: "portcullis", live, most, "nine tenths of the connections that may live do");
+        tracing::warn!(target: "portcullis", live, max, "nine tenths of the connections that may live do");
         if let Some(announce) = &self.on_high_water {
-            announce(live, most);
+            announce(live, max);
         }
     }
 }

@@ -59,15 +59,15 @@ impl Work {
 #[tokio::test(start_paused = true)]
 async fn handlers_at_work_are_bounded_where_permits_are_held_until_they_return() {
     let layer = || ConnectionLimitLayer::new().per_subject(Limit::new(2).evict_oldest());
-    for (what, layer, most) in [("by default", layer(), 60), ("held", layer().until_handler_returns(), 2 + 8)] {
+    for (what, layer, max) in [("by default", layer(), 60), ("held", layer().until_handler_returns(), 2 + 8)] {
         let (work, mut clients) = (Work::new(), Vec::new());
         for _ in 0..60 {
             clients.push(work.open(&layer).await);
             // Time enough for a closing handshake.
             sleep(Duration::from_secs(30)).await;
         }
-        assert_eq!(work.at_work(), most, "{what}");
-        assert_eq!(clients.iter().filter(|client| client.is_ok()).count(), most, "{what}");
+        assert_eq!(work.at_work(), max, "{what}");
+        assert_eq!(clients.iter().filter(|client| client.is_ok()).count(), max, "{what}");
         let refused = clients.iter().filter_map(|client| client.as_ref().err());
         assert!(refused.into_iter().all(|error| error.status() == Some(StatusCode::TOO_MANY_REQUESTS)), "{what}");
         // Each that returns makes room for one.
@@ -84,7 +84,7 @@ async fn handlers_at_work_are_bounded_where_permits_are_held_until_they_return()
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_ends_before_its_handler_counts_where_permits_are_held_until_that_returns() {
     let layer = || ConnectionLimitLayer::new().per_subject(2);
-    for (what, layer, most) in [("by default", layer(), 10), ("held", layer().until_handler_returns(), 2)] {
+    for (what, layer, max) in [("by default", layer(), 10), ("held", layer().until_handler_returns(), 2)] {
         let work = Work::new();
         for _ in 0..10 {
             let _client = work.open(&layer).await;
@@ -93,7 +93,7 @@ async fn a_connection_that_ends_before_its_handler_counts_where_permits_are_held
             sleep(Duration::from_secs(30)).await;
             assert_eq!(work.connections.count(), 0, "{what}");
         }
-        assert_eq!(work.at_work(), most, "{what}");
+        assert_eq!(work.at_work(), max, "{what}");
         work.may_return.add_permits(100);
         sleep(Duration::from_secs(60)).await;
         assert_eq!(layer.live(), 0, "{what}");

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Control frames that a peer may send in front of its first message, and fragments that the message may have.
-const MOST_FRAMES: u8 = 64;
+const MAX_FRAMES: u8 = 64;
 
 /// What stands at the front of a peer's stream.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,14 +26,14 @@ pub(crate) enum Found {
 /// Puts the first message together.
 #[derive(Debug)]
 pub(crate) struct Opening {
-    at_most: usize,
+    max_bytes: usize,
     frames: u8,
     message: Option<FirstMessage>,
 }
 
 impl Opening {
-    pub(crate) fn new(at_most: usize) -> Self {
-        Self { at_most, frames: 0, message: None }
+    pub(crate) fn new(max_bytes: usize) -> Self {
+        Self { max_bytes, frames: 0, message: None }
     }
 
     /// Takes whole frames from the front of what was read.
@@ -61,12 +61,12 @@ impl Opening {
     /// From the header alone, so that nothing is waited for that would be refused.
     fn admit(&self, header: &FrameHeader) -> Result<(), CloseFrame> {
         rules::check(header, self.message.is_some(), false).map_err(Violation::close_frame)?;
-        if self.frames == MOST_FRAMES {
+        if self.frames == MAX_FRAMES {
             return Err(CloseFrame::new(CloseCode::POLICY_VIOLATION, "too many frames before the first message"));
         }
         let before = self.message.as_ref().map_or(0, |message| message.payload.len());
         let len = usize::try_from(header.payload_len()).unwrap_or(usize::MAX).saturating_add(before);
-        if !header.opcode().is_control() && len > self.at_most {
+        if !header.opcode().is_control() && len > self.max_bytes {
             return Err(CloseFrame::new(CloseCode::MESSAGE_TOO_BIG, "first message too big"));
         }
         Ok(())
@@ -101,8 +101,8 @@ mod tests {
         bytes
     }
 
-    fn all(at_most: usize, bytes: &[u8], piece: usize) -> (Vec<Found>, Vec<u8>) {
-        let mut opening = Opening::new(at_most);
+    fn all(max_bytes: usize, bytes: &[u8], piece: usize) -> (Vec<Found>, Vec<u8>) {
+        let mut opening = Opening::new(max_bytes);
         let (mut inbox, mut found) = (Vec::new(), Vec::new());
         let mut pieces = bytes.chunks(piece);
         loop {

@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// A peer that does not read gets no more pings than fit here, in bytes.
-const MOST_PINGS: usize = 512;
+const MAX_PINGS: usize = 512;
 
 /// What is to be sent at the next boundary: the guard's own frames, or a close of the handler's that was mended.
 #[derive(Debug, Default)]
@@ -28,7 +28,7 @@ impl Outbox {
 
     /// Whether there is room for another ping.
     pub(super) fn takes_pings(&self) -> bool {
-        self.bytes.len() <= MOST_PINGS
+        self.bytes.len() <= MAX_PINGS
     }
 
     #[inline]

@@ -7,10 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    time::timeout,
-};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{
     closing::{ClosingHandshake, spawn_closing},
@@ -28,7 +25,7 @@ use crate::{
 };
 
 /// Frames that a peer sends unasked may not fill memory while it does not read the answers.
-const MOST_UNSENT: usize = 4 * 1024;
+const MAX_UNSENT: usize = 4 * 1024;
 
 struct Held<T> {
     io: T,
@@ -51,10 +48,10 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut held = Held { io, inbox, outbox: Vec::new(), sent: 0 };
-    let Gate { within, at_most, late, judge } = gate;
+    let Gate { timeout, max_bytes, close_frame, judge } = gate;
     let verdict = {
-        let judged = timeout(within, async {
-            let message = held.first_message(at_most).await?;
+        let judged = tokio::time::timeout(timeout, async {
+            let message = held.first_message(max_bytes).await?;
             let answer = judge(message).await.map_err(Turned::Guard)?;
             held.answer(answer).await
         });
@@ -62,7 +59,7 @@ where
         // Asked at each poll, and parked each time: a close that comes while the judge is at work ends the judgement.
         poll_fn(|cx| match shared.asked_to_close(cx) {
             Some(turned) => Poll::Ready(Err(turned)),
-            None => judged.as_mut().poll(cx).map(|done| done.unwrap_or(Err(Turned::Guard(late.clone())))),
+            None => judged.as_mut().poll(cx).map(|done| done.unwrap_or(Err(Turned::Guard(close_frame.clone())))),
         })
         .await
     };
@@ -92,8 +89,8 @@ impl<T> Shared<T> {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Held<T> {
-    async fn first_message(&mut self, at_most: usize) -> Result<FirstMessage, Turned> {
-        let mut opening = Opening::new(at_most);
+    async fn first_message(&mut self, max_bytes: usize) -> Result<FirstMessage, Turned> {
+        let mut opening = Opening::new(max_bytes);
         loop {
             match opening.next(&mut self.inbox) {
                 Found::Message(message) => return Ok(message),
@@ -103,7 +100,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Held<T> {
                 Found::Nothing => self.exchange().await?,
             }
             // One read may hold many pings. While the peer takes no answers, no more of them are looked at.
-            if self.outbox.len() > MOST_UNSENT {
+            if self.outbox.len() > MAX_UNSENT {
                 self.send().await?;
             }
         }

@@ -12,7 +12,7 @@ pub struct Wanted {
     /// Whose.
     pub name: Name,
     /// The limit.
-    pub most: usize,
+    pub max: usize,
     /// What happens where it is reached.
     pub when_full: WhenFull,
     /// The key has more connections than a list of them should hold, such as all of a service. Each node has an
@@ -30,9 +30,9 @@ pub enum WhenFull {
 }
 
 impl Wanted {
-    /// One of at most `most` permits of a key. More are refused.
-    pub const fn new(name: Name, most: usize) -> Self {
-        Self { name, most, when_full: WhenFull::Refuse, pool: false }
+    /// One of at most `max` permits of a key. More are refused.
+    pub const fn new(name: Name, max: usize) -> Self {
+        Self { name, max, when_full: WhenFull::Refuse, pool: false }
     }
 
     /// The oldest makes room when the newcomer is settled. It is not refused.
@@ -41,8 +41,8 @@ impl Wanted {
     }
 
     /// One of a pool that is too large for a list of its permits, such as a limit on the whole service.
-    pub const fn of_pool(name: Name, most: usize) -> Self {
-        Self { name, most, when_full: WhenFull::Refuse, pool: true }
+    pub const fn of_pool(name: Name, max: usize) -> Self {
+        Self { name, max, when_full: WhenFull::Refuse, pool: true }
     }
 }
 

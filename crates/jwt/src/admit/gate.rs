@@ -19,9 +19,9 @@ pub(super) fn gate<T: Send + Sync + 'static>(
 ) -> Gate {
     let (settings, connection) = (settings.clone(), guarded.connection().clone());
     let first = settings.first.clone().unwrap_or_else(First::raw);
-    let (within, at_most) = (first.within, first.at_most);
+    let (timeout, max_bytes) = (first.timeout, first.max_bytes);
     // No later than the gate's own: a client whose verification is slow is not told that it has sent no token.
-    let until = now().checked_add(within);
+    let until = now().checked_add(timeout);
     let judge = async move |message: FirstMessage| -> Result<Option<String>, CloseFrame> {
         let open = async {
             let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(now()));
@@ -42,5 +42,5 @@ pub(super) fn gate<T: Send + Sync + 'static>(
         }
         Ok(first.answer)
     };
-    Gate::new(judge).within(within).at_most(at_most).late(TokenError::Missing.close_frame())
+    Gate::new(judge).timeout(timeout).max_bytes(max_bytes).close_frame(TokenError::Missing.close_frame())
 }

@@ -15,8 +15,8 @@ use super::{
 const LEAST_BITS: usize = 2048;
 
 /// The largest modulus and the largest exponent that both providers verify with.
-const MOST_BITS: usize = 4096;
-const MOST_EXPONENT_BITS: usize = 33;
+const MAX_BITS: usize = 4096;
+const MAX_EXPONENT_BITS: usize = 33;
 
 /// A public key as it was read. Numbers are big-endian.
 pub(crate) enum Public {
@@ -71,7 +71,7 @@ fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<DecodingKey, KeyError> {
     if bits(modulus) < LEAST_BITS || !is_odd(modulus) || !is_odd(exponent) || exponent == [1] {
         return Err(KeyError::WeakRsa);
     }
-    if bits(modulus) > MOST_BITS || bits(exponent) > MOST_EXPONENT_BITS {
+    if bits(modulus) > MAX_BITS || bits(exponent) > MAX_EXPONENT_BITS {
         return Err(KeyError::LargeRsa);
     }
     Ok(DecodingKey::from_rsa_raw_components(modulus, exponent))

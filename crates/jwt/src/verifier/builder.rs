@@ -46,7 +46,7 @@ pub struct Builder {
     subject: SubjectOf,
     required: BTreeSet<String>,
     scopes: BTreeSet<String>,
-    max_len: usize,
+    max_bytes: usize,
     clock: Clock,
 }
 
@@ -180,7 +180,7 @@ impl Builder {
             leeway: Duration::from_secs(30),
             required: BTreeSet::new(),
             scopes: BTreeSet::new(),
-            max_len: MAX_TOKEN,
+            max_bytes: MAX_TOKEN,
             clock: Box::new(SystemTime::now),
         }
     }
@@ -312,9 +312,9 @@ impl Builder {
     ///
     /// If `bytes` is zero.
     #[track_caller]
-    pub fn max_len(mut self, bytes: usize) -> Self {
+    pub fn max_bytes(mut self, bytes: usize) -> Self {
         assert!(bytes > 0, "a token has at least one byte");
-        self.max_len = bytes;
+        self.max_bytes = bytes;
         self
     }
 
@@ -360,7 +360,7 @@ impl Builder {
             scopes: self.scopes,
             notices: Notices::default(),
         };
-        Ok(Verifier::new(source, rules, self.max_len, self.clock))
+        Ok(Verifier::new(source, rules, self.max_bytes, self.clock))
     }
 
     fn make_sense(&self) -> Result<(), BuildError> {

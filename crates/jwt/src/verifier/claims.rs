@@ -174,7 +174,7 @@ impl Rules {
         }
         // A token that says it was issued later than now has been issued by now.
         let issued = issued_at.map_or(now, |issued_at| issued_at.min(now));
-        let outlived = self.max_lifetime.and_then(|most| issued.checked_add(most));
+        let outlived = self.max_lifetime.and_then(|max| issued.checked_add(max));
         let ends = expires.into_iter().chain(outlived).min().map(|ends| later(ends, self.leeway));
         if ends.is_some_and(|ends| now >= ends) {
             return Err(TokenError::Expired);

@@ -24,7 +24,7 @@ pub struct Verifier(Arc<Inner>);
 struct Inner {
     source: Source,
     rules: Rules,
-    max_len: usize,
+    max_bytes: usize,
     clock: Clock,
 }
 
@@ -49,8 +49,8 @@ impl Source {
 pub(super) type Clock = Box<dyn Fn() -> SystemTime + Send + Sync>;
 
 impl Verifier {
-    pub(super) fn new(source: Source, rules: Rules, max_len: usize, clock: Clock) -> Self {
-        Self(Arc::new(Inner { source, rules, max_len, clock }))
+    pub(super) fn new(source: Source, rules: Rules, max_bytes: usize, clock: Clock) -> Self {
+        Self(Arc::new(Inner { source, rules, max_bytes, clock }))
     }
 
     /// What a token may say of its issuer, with the issuer that it means; `None` if it may say anything.
@@ -59,7 +59,7 @@ impl Verifier {
     }
 
     pub(crate) fn longest(&self) -> usize {
-        self.0.max_len
+        self.0.max_bytes
     }
 
     pub(crate) fn time(&self) -> SystemTime {
@@ -69,9 +69,9 @@ impl Verifier {
 
 impl Inner {
     fn parts<'a>(&self, token: &'a str, head: &'a mut Vec<u8>) -> Result<Parts<'a>, TokenError> {
-        // The layer asks `max_len` of any `Verify` before; this is for a verifier that is called without a layer, or by
+        // The layer asks `max_bytes` of any `Verify` before; this is for a verifier that is called without a layer, or by
         // a `Verify` around it.
-        if token.len() > self.max_len {
+        if token.len() > self.max_bytes {
             return Err(TokenError::Invalid("too long"));
         }
         Parts::read(token, head, &self.rules.types)
@@ -111,7 +111,7 @@ impl<T: DeserializeOwned + Send + 'static> Verify<T> for Verifier {
         }
     }
 
-    fn max_len(&self) -> usize {
+    fn max_bytes(&self) -> usize {
         self.longest()
     }
 
@@ -124,7 +124,7 @@ impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verifier")
             .field("rules", &self.0.rules)
-            .field("max_len", &self.0.max_len)
+            .field("max_bytes", &self.0.max_bytes)
             .finish_non_exhaustive()
     }
 }

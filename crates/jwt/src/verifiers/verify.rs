@@ -23,7 +23,7 @@ pub struct Verifiers(Arc<Inner>);
 
 struct Inner {
     routes: Routes,
-    max_len: usize,
+    max_bytes: usize,
 }
 
 impl Verifiers {
@@ -34,15 +34,15 @@ impl Verifiers {
     /// [`VerifiersError`]: there is none, one accepts any issuer, or two accept the same.
     pub fn new(verifiers: impl IntoIterator<Item = Verifier>) -> Result<Self, VerifiersError> {
         let routes = build::routes(verifiers)?;
-        let max_len = routes.values().map(|route| route.verifier.longest()).max().unwrap_or_default();
-        Ok(Self(Arc::new(Inner { routes, max_len })))
+        let max_bytes = routes.values().map(|route| route.verifier.longest()).max().unwrap_or_default();
+        Ok(Self(Arc::new(Inner { routes, max_bytes })))
     }
 }
 
 impl Inner {
     fn route(&self, token: &str) -> Result<Route, TokenError> {
-        // The layer asks `max_len` of any `Verify` before; this is for what is called without a layer.
-        if token.len() > self.max_len {
+        // The layer asks `max_bytes` of any `Verify` before; this is for what is called without a layer.
+        if token.len() > self.max_bytes {
             return Err(TokenError::Invalid("too long"));
         }
         let issuer = claim::issuer(token)?;
@@ -58,8 +58,8 @@ impl<T: DeserializeOwned + Send + 'static> Verify<T> for Verifiers {
         }
     }
 
-    fn max_len(&self) -> usize {
-        self.0.max_len
+    fn max_bytes(&self) -> usize {
+        self.0.max_bytes
     }
 
     /// The latest of the verifiers' clocks.

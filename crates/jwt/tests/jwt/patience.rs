@@ -51,7 +51,7 @@ async fn a_handshake_whose_verification_never_ends_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn a_first_message_whose_verification_never_ends_closes_with_1013() {
     let layer = |within| {
-        JwtLayer::new(Silent).handshakes_only().first_message(First::raw().within(Duration::from_secs(within)))
+        JwtLayer::new(Silent).handshakes_only().first_message(First::raw().timeout(Duration::from_secs(within)))
     };
     let quick = |within| layer(within).verify_timeout(Duration::from_secs(3));
     // The message comes after two seconds.

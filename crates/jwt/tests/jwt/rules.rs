@@ -201,7 +201,7 @@ fn settings_that_make_no_sense_are_errors_when_a_verifier_is_built() {
 #[test]
 fn zeros_without_a_meaning_panic_where_they_are_said() {
     let panics = |set: fn(Builder) -> Builder| catch_unwind(move || drop(set(chat()))).is_err();
-    assert!(panics(|builder| builder.max_len(0)));
+    assert!(panics(|builder| builder.max_bytes(0)));
     assert!(panics(|builder| builder.max_lifetime(Duration::ZERO)));
     assert!(!panics(|builder| builder.leeway(Duration::ZERO)), "clocks that agree");
     assert!(!panics(|builder| builder.refuse_future_iat(Duration::ZERO)), "clocks that agree");
@@ -224,7 +224,7 @@ const SETTINGS: [(&str, Setting); 15] = [
     ("leeway", |builder| builder.leeway(Duration::from_secs(1))),
     ("require_claim", |builder| builder.require_claim("jti")),
     ("require_scope", |builder| builder.require_scope("chat")),
-    ("max_len", |builder| builder.max_len(4096)),
+    ("max_bytes", |builder| builder.max_bytes(4096)),
     ("clock", |builder| builder.clock(now)),
 ];
 

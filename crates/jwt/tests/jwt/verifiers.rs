@@ -34,7 +34,7 @@ fn ours() -> Verifier {
 
 fn theirs() -> Verifier {
     let builder = Verifier::es256(public(Algorithm::ES256)).issuer(THEIRS).issuer_alias(ALIAS, THEIRS);
-    builder.audience("chat").max_len(1024).clock(now).build().unwrap()
+    builder.audience("chat").max_bytes(1024).clock(now).build().unwrap()
 }
 
 fn both() -> Verifiers {
@@ -102,7 +102,7 @@ async fn a_token_is_as_long_as_its_own_verifier_allows() {
         claims
     };
     let verifiers = both();
-    assert_eq!(Verify::<Value>::max_len(&verifiers), 8 * 1024);
+    assert_eq!(Verify::<Value>::max_bytes(&verifiers), 8 * 1024);
     assert!(verify(&verifiers, &sign(Algorithm::HS256, &long(OURS))).await.is_ok());
     let outcome = verify(&verifiers, &sign(Algorithm::ES256, &long(THEIRS))).await;
     assert_eq!(outcome.err(), Some(TokenError::Invalid("too long")));

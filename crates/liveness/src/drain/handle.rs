@@ -38,7 +38,7 @@ impl Drain {
 
     /// What the clients read. 1012, "service restarts", by default. It should be one that they retry on, such as 1001,
     /// 1012 or 1013. Takes precedence over [`going_away`](Self::going_away), whatever the order of calls.
-    pub fn frame(self, frame: CloseFrame) -> Self {
+    pub fn close_frame(self, frame: CloseFrame) -> Self {
         self.set(|settings| settings.frame = Some(frame))
     }
 

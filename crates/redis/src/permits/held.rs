@@ -85,9 +85,9 @@ impl Held {
     }
 
     /// The oldest of this key makes room.
-    pub(crate) fn evicts(&mut self, name: Name, most: usize) {
+    pub(crate) fn evicts(&mut self, name: Name, max: usize) {
         if let Some(group) = self.groups.get_mut(&name) {
-            group.evict = Some(most);
+            group.evict = Some(max);
         }
     }
 

@@ -35,8 +35,8 @@ impl Owed {
     }
 
     /// What is due at once, of which there are at most so many.
-    pub(crate) fn take_now(&mut self, most: usize) -> Vec<Owing> {
-        let rest = self.now.split_off(self.now.len().min(most));
+    pub(crate) fn take_now(&mut self, max: usize) -> Vec<Owing> {
+        let rest = self.now.split_off(self.now.len().min(max));
         mem::replace(&mut self.now, rest)
     }
 

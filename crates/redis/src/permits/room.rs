@@ -22,13 +22,13 @@ pub(super) async fn evict(
     node: &Arc<Node>,
     asker: &Asker,
     name: Name,
-    most: usize,
+    max: usize,
     holders: &[u64],
     by: Option<Deadline>,
 ) -> Result<(), Lost> {
     let keys = &node.settings.keys;
     let call = Call::new(&script::EVICT).key(&keys.permits(name)).key(&keys.closing(name));
-    let call = call.arg(most).arg(life()).arg(again()).args(asker.view.over(holders.iter().copied()));
+    let call = call.arg(max).arg(life()).arg(again()).args(asker.view.over(holders.iter().copied()));
     let evicted: Vec<String> = match by {
         Some(by) => node.ask(asker, by, call).await?,
         None => node.tell(asker, async |mut connection| call.run(&mut connection).await).await?,

@@ -44,8 +44,8 @@ async fn say(node: &Arc<Node>, asker: &Asker, name: Name) -> Result<(), Lost> {
     let permits: Vec<_> = statement.permits.iter().map(|(permit, _)| *permit).collect();
     node.note(|events| events.said += permits.len() as u64);
     let holders = heard(node, asker, name, &permits, answer);
-    if let (Some(most), false) = (statement.evict, holders.is_empty()) {
-        room::evict(node, asker, name, most, &holders, None).await?;
+    if let (Some(max), false) = (statement.evict, holders.is_empty()) {
+        room::evict(node, asker, name, max, &holders, None).await?;
     }
     Ok(())
 }

@@ -24,16 +24,16 @@ pub(super) async fn settle(
     {
         let mut held = lock(&node.held);
         held.insert(wanted.name, permit, Told::Perhaps, now(), on_gone);
-        held.evicts(wanted.name, wanted.most);
+        held.evicts(wanted.name, wanted.max);
     }
     let mut untold = Untold { node, name: Some(wanted.name) };
     let asker = node.asker().ok_or(Lost)?;
-    let call = say::call(node, &asker, wanted.name, Some(wanted.most), 0, &[(permit, say::now())]);
+    let call = say::call(node, &asker, wanted.name, Some(wanted.max), 0, &[(permit, say::now())]);
     let answer = node.ask(&asker, by, call).await?;
     untold.name = None;
     let holders = say::heard(node, &asker, wanted.name, &[permit], answer);
     if !holders.is_empty() {
-        room::evict(node, &asker, wanted.name, wanted.most, &holders, Some(by)).await?;
+        room::evict(node, &asker, wanted.name, wanted.max, &holders, Some(by)).await?;
     }
     Ok(())
 }

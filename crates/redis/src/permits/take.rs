@@ -28,7 +28,7 @@ pub(crate) async fn take(node: &Arc<Node>, wanted: &[Wanted], by: Deadline, on_g
     for (at, one) in wanted.iter().enumerate() {
         let full = match one.when_full {
             // It has room, or makes some when it is settled.
-            WhenFull::EvictOldest => one.most == 0,
+            WhenFull::EvictOldest => one.max == 0,
             WhenFull::Refuse if one.pool => !taking.place(&asker, one, by).await?,
             WhenFull::Refuse => !taking.permit(&asker, one, by).await?,
         };
@@ -81,7 +81,7 @@ impl<'a> Taking<'a> {
         let score = loop {
             let key = self.node.settings.keys.permits(wanted.name);
             let call = Call::new(&script::TAKE).key(&key).arg(member(self.incarnation, self.number));
-            let call = call.arg(wanted.most).arg(life()).args(&over);
+            let call = call.arg(wanted.max).arg(life()).args(&over);
             let answer: Vec<u64> = self.node.ask(asker, by, call).await?;
             match answer.split_first() {
                 Some((1, [score])) => break *score,

@@ -219,7 +219,7 @@ async fn a_handler_that_cleans_up_is_waited_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_drain_that_is_given_up_goes_on_when_it_is_started_again() {
-    let drain = Drain::new().frame(CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "later"));
+    let drain = Drain::new().close_frame(CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "later"));
     let app = routes().layer(drain.layer());
     let clients = [open(&app, "/echo").await, open(&app, "/echo").await];
     let clients = clients.map(|pipe| tokio::spawn(obey(pipe)));

@@ -27,7 +27,7 @@ struct Say {
 }
 
 fn says() -> JsonMessages<Say> {
-    JsonMessages::new().max_size(128).validate(|say: &Say| {
+    JsonMessages::new().max_bytes(128).validate(|say: &Say| {
         if say.words.is_empty() { Err((CloseCode::new(4400).unwrap(), "say something")) } else { Ok(()) }
     })
 }

@@ -131,7 +131,7 @@ async fn what_is_refused_is_closed_and_the_handler_never_gets_it() {
 
 #[tokio::test]
 async fn a_client_that_says_nothing_is_closed_in_time() {
-    let hasty = || open_sesame().within(Duration::from_millis(50));
+    let hasty = || open_sesame().timeout(Duration::from_millis(50));
     let (address, mut events) = gated(hasty).await;
     let mut wire = Wire::open(address, "/ws").await;
     arrived(&mut events).await;
@@ -141,7 +141,8 @@ async fn a_client_that_says_nothing_is_closed_in_time() {
 
 #[tokio::test]
 async fn a_judge_that_never_answers_is_late_too() {
-    let (address, mut events) = gated(|| Gate::new(|_| std::future::pending()).within(Duration::from_millis(50))).await;
+    let (address, mut events) =
+        gated(|| Gate::new(|_| std::future::pending()).timeout(Duration::from_millis(50))).await;
     let mut wire = Wire::open(address, "/ws").await;
     wire.send(TEXT, b"sesame").await;
     arrived(&mut events).await;

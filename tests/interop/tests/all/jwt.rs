@@ -252,7 +252,7 @@ impl Verify<String> for Short {
 
 #[tokio::test(start_paused = true)]
 async fn a_long_token_never_reaches_the_verifier() {
-    let first = First::raw().at_most(64 * 1024);
+    let first = First::raw().max_bytes(64 * 1024);
     let app = app(JwtLayer::new(Short).bearer().first_message(first));
     let (fine, long) = ("a".repeat(8 * 1024), "a".repeat(8 * 1024 + 1));
     assert_eq!(status(&app, &format!("authorization: Bearer {long}\r\n")).await, 401);

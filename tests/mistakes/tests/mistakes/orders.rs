@@ -115,14 +115,14 @@ fn of_a_limit_on_messages() {
         ("byte_quota", |layer| layer.byte_quota(ByteQuota::per_second(1))),
         ("control_quota", |layer| layer.control_quota(quota())),
         ("continuation_quota", |layer| layer.continuation_quota(quota())),
-        ("empty_continuations", |layer| layer.empty_continuations(1)),
+        ("max_empty_continuations", |layer| layer.max_empty_continuations(1)),
         ("per_subject", MessageRateLayer::per_subject),
         ("require_subject", MessageRateLayer::require_subject),
         ("per_client_ip", MessageRateLayer::per_client_ip),
         ("ipv6_prefix", |layer| layer.ipv6_prefix(48)),
         ("per_key", |layer| layer.per_key(|_| None::<u8>)),
         ("global", MessageRateLayer::global),
-        ("most_keys", |layer| layer.most_keys(1)),
+        ("max_keys", |layer| layer.max_keys(1)),
         ("on_excess", |layer| layer.on_excess(Excess::Delay)),
         ("max_delay", |layer| layer.max_delay(SECOND)),
         ("close_after", |layer| layer.close_after(1, SECOND)),
@@ -172,7 +172,7 @@ fn of_close_codes() {
             ("another kind", |layer| layer.kind(Kind::SERVER_FULL, CloseCode::FORBIDDEN)),
             ("status", |layer| layer.status(StatusCode::UNAUTHORIZED, CloseCode::FORBIDDEN)),
             ("another status", |layer| layer.status(StatusCode::FORBIDDEN, CloseCode::GOING_AWAY)),
-            ("at_once", |layer| layer.max_concurrent(1)),
+            ("max_concurrent", |layer| layer.max_concurrent(1)),
         ],
     );
 }
@@ -184,7 +184,7 @@ fn of_limits_of_time_and_size() {
         &[
             ("interval", |layer| layer.interval(SECOND)),
             ("timeout", |layer| layer.timeout(SECOND * 60)),
-            ("frame", |layer| layer.frame(frame())),
+            ("close_frame", |layer| layer.close_frame(frame())),
             ("report_only", KeepAliveLayer::report_only),
         ],
     );
@@ -192,7 +192,7 @@ fn of_limits_of_time_and_size() {
         || IdleTimeoutLayer::new(SECOND),
         &[
             ("inbound_only", IdleTimeoutLayer::inbound_only),
-            ("frame", |layer| layer.frame(frame())),
+            ("close_frame", |layer| layer.close_frame(frame())),
             ("report_only", IdleTimeoutLayer::report_only),
         ],
     );
@@ -200,22 +200,22 @@ fn of_limits_of_time_and_size() {
         || MaxAgeLayer::new(SECOND),
         &[
             ("spread", |layer: MaxAgeLayer| layer.spread(SECOND * 2)),
-            ("frame", |layer| layer.frame(frame())),
+            ("close_frame", |layer| layer.close_frame(frame())),
             ("report_only", MaxAgeLayer::report_only),
         ],
     );
     every_pair(
         || MessageSizeLayer::new(1),
         &[
-            ("fragments", |layer: MessageSizeLayer| layer.fragments(1)),
-            ("within", |layer| layer.within(SECOND)),
+            ("max_fragments", |layer: MessageSizeLayer| layer.max_fragments(1)),
+            ("timeout", |layer| layer.timeout(SECOND)),
             ("allow_compression", MessageSizeLayer::allow_compression),
             ("report_only", MessageSizeLayer::report_only),
         ],
     );
     every_pair(
         WriteTimeoutLayer::default,
-        &[("frame", |layer| layer.frame(frame())), ("report_only", WriteTimeoutLayer::report_only)],
+        &[("close_frame", |layer| layer.close_frame(frame())), ("report_only", WriteTimeoutLayer::report_only)],
     );
 }
 
@@ -224,7 +224,7 @@ fn of_a_drain() {
     every_pair(
         Drain::new,
         &[
-            ("frame", |drain| drain.frame(frame())),
+            ("close_frame", |drain| drain.close_frame(frame())),
             ("going_away", Drain::going_away),
             ("window", |drain| drain.window(SECOND)),
             ("quiet", |drain| drain.quiet(SECOND)),
@@ -250,9 +250,9 @@ fn of_the_guard() {
     every_pair(
         || Gate::new(async |_| Ok(None)),
         &[
-            ("within", |gate: Gate| gate.within(SECOND)),
-            ("at_most", |gate| gate.at_most(1)),
-            ("late", |gate| gate.late(frame())),
+            ("timeout", |gate: Gate| gate.timeout(SECOND)),
+            ("max_bytes", |gate| gate.max_bytes(1)),
+            ("close_frame", |gate| gate.close_frame(frame())),
         ],
     );
 }

@@ -52,7 +52,7 @@ fn zeros_that_mean_nothing_panic_at_the_callers_line() {
         ("burst of messages", Box::new(|| drop(rate().burst(0)))),
         ("prefix of a client who sends", Box::new(|| drop(rate().ipv6_prefix(0)))),
         ("prefix beyond an address", Box::new(|| drop(rate().ipv6_prefix(129)))),
-        ("keys", Box::new(|| drop(rate().most_keys(0)))),
+        ("keys", Box::new(|| drop(rate().max_keys(0)))),
         ("patience", Box::new(|| drop(rate().close_after(1, ZERO)))),
         ("bytes", Box::new(|| _ = ByteQuota::per_second(0))),
         ("burst of bytes", Box::new(|| _ = ByteQuota::per_second(1).allow_burst(0))),
@@ -61,15 +61,15 @@ fn zeros_that_mean_nothing_panic_at_the_callers_line() {
         ("prefix of a client who comes", Box::new(|| drop(HandshakeRateLayer::per_second(1).ipv6_prefix(0)))),
         ("prefix of a client who stays", Box::new(|| drop(ConnectionLimitLayer::new().ipv6_prefix(0)))),
         ("size", Box::new(|| drop(MessageSizeLayer::new(0)))),
-        ("fragments", Box::new(|| drop(MessageSizeLayer::new(1).fragments(0)))),
-        ("time of a message", Box::new(|| drop(MessageSizeLayer::new(1).within(ZERO)))),
+        ("max_fragments", Box::new(|| drop(MessageSizeLayer::new(1).max_fragments(0)))),
+        ("time of a message", Box::new(|| drop(MessageSizeLayer::new(1).timeout(ZERO)))),
         ("age", Box::new(|| drop(MaxAgeLayer::new(ZERO)))),
         ("idle", Box::new(|| drop(IdleTimeoutLayer::new(ZERO)))),
         ("write", Box::new(|| drop(WriteTimeoutLayer::new(ZERO)))),
         ("interval", Box::new(|| drop(KeepAliveLayer::new().interval(ZERO)))),
         ("timeout", Box::new(|| drop(KeepAliveLayer::new().timeout(ZERO)))),
-        ("time of a first message", Box::new(|| drop(gate().within(ZERO)))),
-        ("size of a first message", Box::new(|| drop(gate().at_most(0)))),
+        ("time of a first message", Box::new(|| drop(gate().timeout(ZERO)))),
+        ("size of a first message", Box::new(|| drop(gate().max_bytes(0)))),
         ("two scopes of messages", Box::new(|| drop(rate().global().per_subject()))),
         (
             "two scopes of handshakes",
@@ -96,7 +96,7 @@ fn what_means_nobody_or_less_than_usual_is_no_mistake() {
         let origins = OriginLayer::new([""; 0]).unwrap().hosts([""; 0]).unwrap();
         let trusted = ClientIpLayer::new().trust([""; 0]).unwrap();
         let keep_alive = KeepAliveLayer::new().interval(Duration::from_secs(1)).timeout(Duration::from_mins(1));
-        let rate = MessageRateLayer::per_second(1).empty_continuations(0).max_delay(ZERO);
+        let rate = MessageRateLayer::per_second(1).max_empty_continuations(0).max_delay(ZERO);
         let age = MaxAgeLayer::new(Duration::from_secs(1)).spread(ZERO);
         drop((limit, origins, trusted, keep_alive, rate, age));
     });

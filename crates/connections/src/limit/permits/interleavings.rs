@@ -13,11 +13,11 @@ use crate::limit::Limit;
 type Pooled = Arc<Pool<u32>>;
 
 /// Explores what threads do with a pool. All executions name keys alike, so that they lock the same shards.
-fn explore(most: Option<usize>, execution: impl Fn(&Pooled, [Key; 2]) + Send + Sync + 'static) {
+fn explore(max: Option<usize>, execution: impl Fn(&Pooled, [Key; 2]) + Send + Sync + 'static) {
     let secret = Secret::default();
     let keys = keys(&secret);
     loom::model(move || {
-        let pool = Arc::new(Pool::with(most, secret.clone()));
+        let pool = Arc::new(Pool::with(max, secret.clone()));
         execution(&pool, keys.clone());
         assert_eq!((pool.total(), pool.keys()), (0, 0), "nothing is left");
     });

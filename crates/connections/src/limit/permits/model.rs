@@ -6,7 +6,7 @@ use crate::limit::Limit;
 /// A pool whose permits are numbers.
 #[derive(Debug, Default)]
 pub(super) struct Model {
-    most: usize,
+    max: usize,
     permits: Vec<(usize, Vec<(Key, Limit)>)>,
     /// In the order in which they were taken; what has a connection has begun.
     taken: Vec<(Key, usize, Option<u32>)>,
@@ -17,12 +17,12 @@ pub(super) struct Model {
 }
 
 impl Model {
-    pub(super) fn new(most: usize) -> Self {
-        Self { most, ..Self::default() }
+    pub(super) fn new(max: usize) -> Self {
+        Self { max, ..Self::default() }
     }
 
     pub(super) fn take(&mut self, permit: usize, keys: Vec<(Key, Limit)>) -> Result<(), Full> {
-        if self.permits.len() >= self.most {
+        if self.permits.len() >= self.max {
             return Err(Full::Server);
         }
         if let Some((key, _)) = keys.iter().find(|(key, limit)| !self.has_room(key, *limit)) {
@@ -90,8 +90,8 @@ impl Model {
     fn has_room(&self, key: &Key, limit: Limit) -> bool {
         let pending = self.count(key, |connection| connection.is_none());
         let aborted = self.aborted.iter().filter(|(of, _)| of == key).count();
-        let replaces = pending < limit.most.max(8) && aborted < limit.most.max(32);
-        self.count(key, |_| true) < limit.most || (limit.evict && limit.most > 0 && replaces)
+        let replaces = pending < limit.max.max(8) && aborted < limit.max.max(32);
+        self.count(key, |_| true) < limit.max || (limit.evict && limit.max > 0 && replaces)
     }
 
     fn seat(&mut self, permit: usize, key: &Key, limit: Limit, connection: u32, evicted: &mut Evicted<u32>) {
@@ -100,7 +100,7 @@ impl Model {
                 *seated = Some(connection);
             }
         }
-        while limit.evict && self.count(key, |connection| connection.is_some()) > limit.most {
+        while limit.evict && self.count(key, |connection| connection.is_some()) > limit.max {
             let oldest =
                 |(of, holder, seated): &(Key, usize, Option<u32>)| of == key && *holder != permit && seated.is_some();
             let Some((key, holder, Some(connection))) =
@@ -111,7 +111,7 @@ impl Model {
             evicted.closing.push(connection);
             self.closing.push((key, holder, connection));
         }
-        while limit.evict && self.closing.iter().filter(|(of, ..)| of == key).count() > limit.most.max(32) {
+        while limit.evict && self.closing.iter().filter(|(of, ..)| of == key).count() > limit.max.max(32) {
             let first = self.closing.iter().position(|(of, ..)| of == key).expect("there are more than 32");
             let (key, holder, connection) = self.closing.remove(first);
             evicted.aborted.push(connection);

@@ -47,8 +47,8 @@ impl<C: Clone> Permit<C> {
             return Err(Full::Server);
         }
         for held in self.held().iter_mut() {
-            held.limit.most = part(held.limit.most);
-            if held.limit.most == 0 || !self.pool.lock(held.name).is_within(held) {
+            held.limit.max = part(held.limit.max);
+            if held.limit.max == 0 || !self.pool.lock(held.name).is_within(held) {
                 return Err(Full::Part);
             }
         }

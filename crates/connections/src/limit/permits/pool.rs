@@ -22,13 +22,13 @@ pub(crate) struct Pool<C> {
 }
 
 impl<C: Clone> Pool<C> {
-    pub(crate) fn new(most: Option<usize>) -> Self {
-        Self::with(most, Secret::default())
+    pub(crate) fn new(max: Option<usize>) -> Self {
+        Self::with(max, Secret::default())
     }
 
-    pub(super) fn with(most: Option<usize>, secret: Secret) -> Self {
+    pub(super) fn with(max: Option<usize>, secret: Secret) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::new(Shard::default())).collect();
-        Self { shards, total: Total::new(most), secret }
+        Self { shards, total: Total::new(max), secret }
     }
 
     /// Counts one more for the server and for all keys, or for none.

@@ -62,15 +62,15 @@ impl<C> Shard<C> {
     /// and do not end though they were aborted, as an HTTP/2 stream may not for as long as its client likes, or else
     /// the whole server would fill up with them; and where work is limited, for the handlers of all that made room.
     pub(super) fn has_room(&self, name: Name, limit: Limit) -> bool {
-        let Some(group) = self.keys.get(&name) else { return limit.most > 0 };
+        let Some(group) = self.keys.get(&name) else { return limit.max > 0 };
         let replacing = group.pending as usize + if limit.work { group.replaced() } else { 0 };
-        let replaces = replacing < limit.most.max(PENDING) && (group.aborted as usize) < limit.most.max(CLOSING);
-        group.taken() < limit.most || (limit.evict && limit.most > 0 && replaces)
+        let replaces = replacing < limit.max.max(PENDING) && (group.aborted as usize) < limit.max.max(CLOSING);
+        group.taken() < limit.max || (limit.evict && limit.max > 0 && replaces)
     }
 
     /// Whether a permit's key has no more than its limit, or the oldest makes room.
     pub(super) fn is_within(&self, held: &Held) -> bool {
-        held.limit.evict || self.keys.get(&held.name).is_none_or(|group| group.taken() <= held.limit.most)
+        held.limit.evict || self.keys.get(&held.name).is_none_or(|group| group.taken() <= held.limit.max)
     }
 
     pub(super) fn take(&mut self, name: Name, limit: Limit) -> Held {
@@ -129,9 +129,9 @@ impl<C> Shard<C> {
     where
         C: Clone,
     {
-        let (most, mut turn) = (newcomer.limit.most, self.last);
+        let (max, mut turn) = (newcomer.limit.max, self.last);
         let Some(group) = self.keys.get_mut(&newcomer.name) else { return };
-        while group.seated as usize > most {
+        while group.seated as usize > max {
             let Some(oldest) = self.seated.first(group.id, newcomer.number) else { break };
             let Some(connection) = self.seated.remove(group.id, oldest) else { break };
             turn += 1;
@@ -141,7 +141,7 @@ impl<C> Shard<C> {
             group.seated -= 1;
             group.closing += 1;
         }
-        while group.closing as usize > most.max(CLOSING) {
+        while group.closing as usize > max.max(CLOSING) {
             // No turn is nought.
             let Some(first) = self.closing.first(group.id, 0) else { break };
             let Some((number, connection)) = self.closing.remove(group.id, first) else { break };

@@ -67,13 +67,13 @@ fn those_who_close_are_bounded_too() {
 
 #[test]
 fn those_who_are_aborted_and_do_not_end_are_bounded_too() {
-    for most in [1, 2, 40] {
+    for max in [1, 2, 40] {
         let pool = Arc::new(Pool::<usize>::new(None));
-        let few = || vec![(key("alice"), Limit::new(most).evict_oldest())];
+        let few = || vec![(key("alice"), Limit::new(max).evict_oldest())];
         let begin = || pool.take(few()).map(|(permit, _)| (permit.settle(&0), permit).1);
         let mut permits: Vec<_> = std::iter::repeat_with(begin).take(1000).map_while(Result::ok).collect();
-        let lingering = most.max(32);
-        assert_eq!(permits.len(), most + 2 * lingering, "that live, are closing and are aborted");
+        let lingering = max.max(32);
+        assert_eq!(permits.len(), max + 2 * lingering, "that live, are closing and are aborted");
         assert_eq!(begin().err(), Some(Full::Of(key("alice"))));
         drop(permits.remove(0));
         permits.push(begin().expect("one of them has ended"));
@@ -210,8 +210,8 @@ fn change() -> impl Strategy<Value = Change> {
 
 proptest! {
     #[test]
-    fn does_what_a_pool_that_walks_does(most in 1..4_usize, changes in prop::collection::vec(change(), 1..200)) {
-        let limit = |evict: bool| if evict { Limit::new(most).evict_oldest() } else { Limit::new(most) };
+    fn does_what_a_pool_that_walks_does(max in 1..4_usize, changes in prop::collection::vec(change(), 1..200)) {
+        let limit = |evict: bool| if evict { Limit::new(max).evict_oldest() } else { Limit::new(max) };
         let named = |name: u8| key(&name.to_string());
         let pool = Arc::new(Pool::<u32>::new(Some(200)));
         let mut model = Model::new(200);
@@ -272,7 +272,7 @@ fn entries_visited(others: usize, name: impl Fn(usize) -> Key) -> [usize; 5] {
         permit.settle(&number);
         permits.push(permit);
     }
-    let mut most = [0; 5];
+    let mut max = [0; 5];
     for turn in 0..100 {
         let (mut taken, mut evicted) = (None, Evicted::default());
         let at = turn * 7919 % permits.len();
@@ -285,14 +285,14 @@ fn entries_visited(others: usize, name: impl Fn(usize) -> Key) -> [usize; 5] {
             visits::during(|| drop(oldest)),
             visits::during(|| drop(pool.take(vec![(name(at), Limit::new(0))]).err())),
         ];
-        most = std::array::from_fn(|operation| most[operation].max(visits[operation]));
+        max = std::array::from_fn(|operation| max[operation].max(visits[operation]));
         permits.extend(taken.map(|(permit, _)| permit));
         drop(evicted);
         // As many as before.
         permits.push(pool.take(vec![(name(at), roomy)]).unwrap().0);
         permits.last().unwrap().settle(&at);
     }
-    most
+    max
 }
 
 #[test]

@@ -7,14 +7,14 @@ use crate::sync::atomic::{AtomicUsize, Ordering};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Crossed {
     pub(crate) live: usize,
-    pub(crate) most: usize,
+    pub(crate) max: usize,
 }
 
 /// The count, and whether the high-water mark was announced: one word, so that both change together without a lock.
 /// Nothing else is published through it: what belongs to a key is under the lock of its shard.
 #[derive(Debug)]
 pub(super) struct Total {
-    most: Option<usize>,
+    max: Option<usize>,
     word: AtomicUsize,
 }
 
@@ -27,8 +27,8 @@ struct Level {
 }
 
 impl Total {
-    pub(super) fn new(most: Option<usize>) -> Self {
-        Self { most, word: AtomicUsize::new(0) }
+    pub(super) fn new(max: Option<usize>) -> Self {
+        Self { max, word: AtomicUsize::new(0) }
     }
 
     pub(super) fn live(&self) -> usize {
@@ -37,24 +37,24 @@ impl Total {
 
     /// Whether more are counted than a part of the limit.
     pub(super) fn exceeds(&self, part: impl Fn(usize) -> usize) -> bool {
-        self.most.is_some_and(|most| self.level().live > part(most))
+        self.max.is_some_and(|max| self.level().live > part(max))
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.level().is_full(self.most)
+        self.level().is_full(self.max)
     }
 
     /// Counts one more, if there is room.
     pub(super) fn take(&self) -> Result<Option<Crossed>, Full> {
-        let up = |level: Level| (!level.is_full(self.most)).then(|| level.moved(level.live + 1, self.most));
+        let up = |level: Level| (!level.is_full(self.max)).then(|| level.moved(level.live + 1, self.max));
         let (before, after) = self.step(up).ok_or(Full::Server)?;
         let crosses = after.high && !before.high;
-        Ok(self.most.filter(|_| crosses).map(|most| Crossed { live: after.live, most }))
+        Ok(self.max.filter(|_| crosses).map(|max| Crossed { live: after.live, max }))
     }
 
     /// Counts one less. Below the mark it may be announced again.
     pub(super) fn leave(&self) {
-        let down = |level: Level| Some(level.moved(level.live.saturating_sub(1), self.most));
+        let down = |level: Level| Some(level.moved(level.live.saturating_sub(1), self.max));
         let _always_some = self.step(down);
     }
 
@@ -84,14 +84,14 @@ impl Level {
         (self.live << 1) | usize::from(self.high)
     }
 
-    fn is_full(self, most: Option<usize>) -> bool {
-        most.is_some_and(|most| self.live >= most)
+    fn is_full(self, max: Option<usize>) -> bool {
+        max.is_some_and(|max| self.live >= max)
     }
 
     /// High from nine tenths on, until it was below eight.
-    fn moved(self, live: usize, most: Option<usize>) -> Self {
-        let Some(most) = most else { return Self { live, high: false } };
-        let (tenths, eight, nine) = (live.saturating_mul(10), most.saturating_mul(8), most.saturating_mul(9));
+    fn moved(self, live: usize, max: Option<usize>) -> Self {
+        let Some(max) = max else { return Self { live, high: false } };
+        let (tenths, eight, nine) = (live.saturating_mul(10), max.saturating_mul(8), max.saturating_mul(9));
         let high = tenths >= nine || (self.high && tenths >= eight);
         Self { live, high }
     }

@@ -108,7 +108,7 @@ async fn hold(request: Request, next: Next, time: Duration) -> Response {
     let Some(guarded) = upgrade::enter(&mut parts).unwrap() else {
         return next.run(Request::from_parts(parts, body)).await;
     };
-    guarded.gate(&mut parts, Gate::new(async |_| Ok(None)).within(time)).unwrap();
+    guarded.gate(&mut parts, Gate::new(async |_| Ok(None)).timeout(time)).unwrap();
     let response = next.run(Request::from_parts(parts, body)).await.into_response();
     guarded.complete(&response, None);
     response

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep};
 use super::apps::{HOUR, SECOND, echo, open, spied};
 
 fn limited() -> Router {
-    echo().layer(MessageSizeLayer::new(1000).fragments(4))
+    echo().layer(MessageSizeLayer::new(1000).max_fragments(4))
 }
 
 #[tokio::test(start_paused = true)]
@@ -73,7 +73,7 @@ async fn fragments_are_counted_empty_or_not() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_drips_is_closed_and_one_in_time_is_not() {
-    let app = echo().layer(MessageSizeLayer::new(1000).within(10 * SECOND));
+    let app = echo().layer(MessageSizeLayer::new(1000).timeout(10 * SECOND));
     let drip = async |pipe: &mut Client, bytes: usize, pause: Duration| {
         pipe.send_bytes(&[0x82, 0x80 | u8::try_from(bytes).unwrap(), 0, 0, 0, 0]).await.unwrap();
         for _ in 0..bytes {
@@ -96,7 +96,7 @@ async fn a_message_that_drips_is_closed_and_one_in_time_is_not() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_is_finished_is_not_timed_any_more() {
-    let mut pipe = open(&echo().layer(MessageSizeLayer::new(1000).within(10 * SECOND))).await;
+    let mut pipe = open(&echo().layer(MessageSizeLayer::new(1000).timeout(10 * SECOND))).await;
     for message in ["one", "two"] {
         pipe.send_text(message).await.unwrap();
         assert_eq!(pipe.next().await, text(message));
@@ -106,7 +106,7 @@ async fn a_message_that_is_finished_is_not_timed_any_more() {
 
 #[tokio::test(start_paused = true)]
 async fn each_message_has_its_own_time_wherever_reads_end() {
-    let mut pipe = open(&echo().layer(MessageSizeLayer::new(1000).within(10 * SECOND))).await;
+    let mut pipe = open(&echo().layer(MessageSizeLayer::new(1000).timeout(10 * SECOND))).await;
     let head = [0x81, 0x84, 0, 0, 0, 0, b'h', b'a'];
     pipe.send_bytes(&head).await.unwrap();
     for _ in 0..10 {
@@ -118,7 +118,7 @@ async fn each_message_has_its_own_time_wherever_reads_end() {
 
 #[tokio::test(start_paused = true)]
 async fn fragments_that_drip_are_one_message() {
-    let mut pipe = open(&echo().layer(MessageSizeLayer::new(1000).within(10 * SECOND))).await;
+    let mut pipe = open(&echo().layer(MessageSizeLayer::new(1000).timeout(10 * SECOND))).await;
     pipe.send_text("before").await.unwrap();
     assert_eq!(pipe.next().await, text("before"));
     let began = Instant::now();
@@ -147,7 +147,7 @@ async fn a_message_that_a_busy_handler_reads_late_was_in_time() {
             }
         })
     });
-    let app = Router::new().route("/", route).layer(MessageSizeLayer::new(1000).within(10 * SECOND));
+    let app = Router::new().route("/", route).layer(MessageSizeLayer::new(1000).timeout(10 * SECOND));
     let mut pipe = open(&app).await;
     let mut bytes = vec![0x81, 0x83, 0, 0, 0, 0, b'o', b'n', b'e', 0x82, 0xfe, 0x03, 0xe8, 0, 0, 0, 0];
     bytes.extend([7; 1000]);
@@ -185,7 +185,7 @@ async fn a_message_that_is_delayed_here_is_not_late() {
     let slow = MessageRateLayer::per_second(100)
         .continuation_quota(portcullis_rate_limit::Quota::with_period(SECOND / 100).unwrap())
         .on_excess(Excess::Delay);
-    let app = spied().0.layer(MessageSizeLayer::new(1_000_000).within(10 * SECOND)).layer(slow);
+    let app = spied().0.layer(MessageSizeLayer::new(1_000_000).timeout(10 * SECOND)).layer(slow);
     let mut pipe = open(&app).await;
     let began = Instant::now();
     fragments(&mut pipe, 2000).await;
@@ -214,7 +214,7 @@ async fn a_message_that_is_read_slowly_here_is_not_late() {
         });
         http::StatusCode::SWITCHING_PROTOCOLS
     });
-    let app = Router::new().route("/", route).layer(MessageSizeLayer::new(200_000).within(10 * SECOND));
+    let app = Router::new().route("/", route).layer(MessageSizeLayer::new(200_000).timeout(10 * SECOND));
     let mut pipe = open(&app).await;
     let began = Instant::now();
     fragments(&mut pipe, 250).await;
