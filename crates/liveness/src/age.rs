@@ -15,23 +15,38 @@ use crate::{
     time::later,
 };
 
-/// Closes a connection that has lived long enough, so that clients come back and are spread anew over the servers
-/// behind a balancer, and so that nothing that was checked at the handshake holds for ever.
+/// Closes each connection at a maximum age.
+///
+/// Clients then reconnect and are distributed anew over the servers behind a load balancer, and nothing that was
+/// checked at the handshake stays valid for ever.
 ///
 /// Plain requests, which are not handshakes, pass.
 ///
 /// # Defaults
 ///
-/// 1001, `maximum age reached`: a client comes back at once. Connections close in the last tenth of their time, each at
-/// a moment of its own, so that those that came together do not come back together.
+/// Closes with 1001, `maximum age reached`, on which clients reconnect at once. Each connection closes at a random
+/// moment in the last tenth of its time, so that clients that connected together do not reconnect together.
 ///
 /// ```
 /// use std::time::Duration;
+/// use axum::{Router, extract::ws::WebSocketUpgrade, response::Response, routing::any};
+/// use portcullis_core::testing::Handshake;
 /// use portcullis_liveness::MaxAgeLayer;
 ///
-/// let hour = Duration::from_secs(3600);
-/// let layer = MaxAgeLayer::new(hour).spread(hour / 4);
-/// # let _ = tower_layer::Layer::<()>::layer(&layer, ());
+/// async fn handler(upgrade: WebSocketUpgrade) -> Response {
+///     upgrade.on_upgrade(async |mut socket| while let Some(Ok(_)) = socket.recv().await {})
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let layer = MaxAgeLayer::new(Duration::from_secs(3600)).spread(Duration::from_secs(900));
+/// let app = Router::new().route("/ws", any(handler)).layer(layer);
+/// let mut client = Handshake::new("/ws").connect(app).await?;
+/// let opened = tokio::time::Instant::now();
+/// assert_eq!(client.closed().await.unwrap().to_string(), "1001 maximum age reached");
+/// let age = opened.elapsed().as_secs();
+/// assert!((2700..=3600).contains(&age), "{age}");
+/// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]
 #[must_use]
@@ -43,7 +58,7 @@ pub struct MaxAgeLayer {
 }
 
 impl MaxAgeLayer {
-    /// Closes a connection that is so old, or a little earlier.
+    /// Closes connections at `age`, or earlier by up to [`spread`](Self::spread).
     ///
     /// # Panics
     ///
@@ -59,18 +74,19 @@ impl MaxAgeLayer {
         }
     }
 
-    /// How much earlier a connection may be closed; zero to close each at its very age. A tenth of the age unless told
-    /// otherwise.
+    /// Sets how much earlier than its maximum age a connection may be closed. By default a tenth of the age; with zero,
+    /// each connection is closed at exactly its maximum age.
     pub fn spread(self, spread: Duration) -> Self {
         Self { spread, ..self }
     }
 
-    /// What closes the connection. 1001 by default.
+    /// Sets the close frame. 1001, `maximum age reached`, by default.
     pub fn close_frame(self, frame: CloseFrame) -> Self {
         Self { frame, ..self }
     }
 
-    /// Closes nothing: what would have been closed is counted and told, once a connection.
+    /// Closes nothing, but counts and logs, once for each connection, that it would be closed (features `metrics` and
+    /// `tracing`).
     pub fn report_only(self) -> Self {
         Self { report_only: true, ..self }
     }

@@ -15,26 +15,38 @@ use crate::{
     time::{Doubt, later},
 };
 
-/// Closes a connection on which no data message was sent for a time, in either direction.
+/// Closes a connection on which no message was exchanged for a given time, in either direction.
 ///
-/// A client that opens sockets and says nothing costs memory for each, and answers every ping. Pings and pongs do not
-/// count here; a part of a message does.
+/// A client that opens sockets and sends nothing costs memory for each of them, and answers every ping. Pings and pongs
+/// do not count as messages here; a fragment of a message does.
 ///
-/// **What this does not do**: close a connection whose handler has input to read, and is busy.
+/// **What this does not do**: close a connection while its busy handler still has input to read.
 ///
 /// Plain requests, which are not handshakes, pass.
 ///
 /// # Defaults
 ///
-/// Messages of both sides count; 3008, `idle for too long`.
+/// Messages in both directions count. Closes with 3008, `idle for too long`.
 ///
 /// ```
 /// use std::time::Duration;
+/// use axum::{Router, extract::ws::WebSocketUpgrade, response::Response, routing::any};
+/// use portcullis_core::testing::Handshake;
 /// use portcullis_liveness::IdleTimeoutLayer;
 ///
-/// // A feed that the client never answers would keep itself alive.
-/// let layer = IdleTimeoutLayer::new(Duration::from_secs(600)).inbound_only();
-/// # let _ = tower_layer::Layer::<()>::layer(&layer, ());
+/// async fn handler(upgrade: WebSocketUpgrade) -> Response {
+///     upgrade.on_upgrade(async |mut socket| while let Some(Ok(_)) = socket.recv().await {})
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let layer = IdleTimeoutLayer::new(Duration::from_secs(600));
+/// let app = Router::new().route("/ws", any(handler)).layer(layer);
+/// let mut client = Handshake::new("/ws").connect(app).await?;
+/// let opened = tokio::time::Instant::now();
+/// assert_eq!(client.closed().await.unwrap().to_string(), "3008 idle for too long");
+/// assert_eq!(opened.elapsed().as_secs(), 600);
+/// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]
 #[must_use]
@@ -46,14 +58,14 @@ pub struct IdleTimeoutLayer {
 }
 
 impl IdleTimeoutLayer {
-    /// Closes after so long without a message.
+    /// Closes connections after `timeout` without a message.
     ///
     /// # Panics
     ///
     /// If `timeout` is shorter than a millisecond.
     #[track_caller]
     pub fn new(timeout: Duration) -> Self {
-        assert!(timeout >= Duration::from_millis(1), "nobody says something every millisecond");
+        assert!(timeout >= Duration::from_millis(1), "a timeout must be a millisecond at least");
         Self {
             timeout,
             both: true,
@@ -62,17 +74,18 @@ impl IdleTimeoutLayer {
         }
     }
 
-    /// Only messages of the client count.
+    /// Counts only messages of the client. Otherwise a feed that the client never answers keeps the connection open.
     pub fn inbound_only(self) -> Self {
         Self { both: false, ..self }
     }
 
-    /// What closes the connection. 3008 by default.
+    /// Sets the close frame. 3008, `idle for too long`, by default.
     pub fn close_frame(self, frame: CloseFrame) -> Self {
         Self { frame, ..self }
     }
 
-    /// Closes nothing: what would have been closed is counted and told, once a connection.
+    /// Closes nothing, but counts and logs, once for each connection, that it would be closed (features `metrics` and
+    /// `tracing`).
     pub fn report_only(self) -> Self {
         Self { report_only: true, ..self }
     }
@@ -92,7 +105,7 @@ struct Idle {
 }
 
 impl Idle {
-    /// When something was said last.
+    /// When the last message was exchanged.
     fn last(&self, standing: &Standing) -> Option<Instant> {
         let sent = standing.last_message_out.filter(|_| self.layer.both);
         standing.opened.max(standing.last_message_in).max(sent)

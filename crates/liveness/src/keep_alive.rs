@@ -15,35 +15,50 @@ use crate::{
     time::later,
 };
 
-/// Pings each connection, and closes one whose peer does not answer.
+/// Pings each peer, and closes a connection whose peer does not answer.
 ///
-/// A phone that loses its network says nothing; its socket, and everything held for it, lives on for hours. A proxy in
-/// between drops connections on which nothing moves for a minute.
+/// A phone that loses its network sends nothing more, and its socket, with everything held for it, stays open for
+/// hours. Proxies in between drop connections on which nothing was sent for a minute.
 ///
-/// - A ping goes out at every interval. Its pong is not shown to the handler, nor charged to it; others are.
-/// - Whatever comes in after the ping is a sign of life.
-/// - A handler that is busy keeps nobody's pong from counting: what waits unread is looked at, up to 4 KiB. Beyond that
-///   the peer is not judged, nor while a rate limit delays its input, nor while the ping waits behind half a frame that
-///   the handler has left, unless the peer has ended its side.
-/// - The round trip of the last ping is [`Connection::round_trip`](portcullis_core::Connection::round_trip).
+/// - A ping is sent at every interval. The handler does not see its pong, and rate limits do not count it; other pongs
+///   are passed on and counted.
+/// - Anything that arrives after the ping counts as an answer.
+/// - A busy handler does not make its peer look dead: up to 4 KiB of unread input are searched for the answer. If more
+///   is waiting, the peer is not judged. Nor is it judged while a rate limit delays its input, or while the ping waits
+///   behind half a frame that the handler has left, unless the peer has ended its side.
+/// - [`Connection::round_trip`](portcullis_core::Connection::round_trip) returns the round-trip time of the last ping.
 ///
-/// **What this does not do**: notice a peer that answers pings and does not read; see
-/// [`WriteTimeoutLayer`](crate::WriteTimeoutLayer). Nor know how much a ping has to wait for: behind megabytes that a
-/// slow link takes longer for than the timeout, a peer that only reads is closed.
+/// **What this does not do**: notice a peer that answers pings but does not read; see
+/// [`WriteTimeoutLayer`](crate::WriteTimeoutLayer). Nor does it know how long a ping has to wait: behind megabytes that
+/// take a slow link longer than the timeout, a peer that only reads is closed.
 ///
 /// Plain requests, which are not handshakes, pass.
 ///
 /// # Defaults
 ///
-/// A ping every 25 s, up to a quarter earlier, so that connections that came together do not ping together; 20 s for
-/// the answer; 3008, `no answer to a ping`. Both together are below the minute after which common proxies give up.
+/// A ping every 25 s, or up to a quarter of that earlier, so that connections that were opened together do not ping
+/// together; 20 s for the answer. Closes with 3008, `no answer to a ping`. Interval and timeout together stay below the
+/// minute after which common proxies give up.
 ///
 /// ```
 /// use std::time::Duration;
+/// use axum::{Router, extract::ws::WebSocketUpgrade, response::Response, routing::any};
+/// use portcullis_core::testing::{Handshake, Message};
 /// use portcullis_liveness::KeepAliveLayer;
 ///
+/// async fn handler(upgrade: WebSocketUpgrade) -> Response {
+///     upgrade.on_upgrade(async |mut socket| while let Some(Ok(_)) = socket.recv().await {})
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let layer = KeepAliveLayer::new().interval(Duration::from_secs(10)).timeout(Duration::from_secs(5));
-/// # let _ = tower_layer::Layer::<()>::layer(&layer, ());
+/// let app = Router::new().route("/ws", any(handler)).layer(layer);
+/// let mut client = Handshake::new("/ws").connect(app).await?;
+/// // This client reads, but sends no pong.
+/// assert_eq!(client.next().await, Some(Message::Ping(Vec::new())));
+/// assert_eq!(client.closed().await.unwrap().to_string(), "3008 no answer to a ping");
+/// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]
 #[must_use]
@@ -55,7 +70,7 @@ pub struct KeepAliveLayer {
 }
 
 impl KeepAliveLayer {
-    /// The defaults.
+    /// Creates a layer with the defaults.
     pub fn new() -> Self {
         Self {
             interval: Duration::from_secs(25),
@@ -65,7 +80,7 @@ impl KeepAliveLayer {
         }
     }
 
-    /// The longest time from one ping to the next. 25 s unless told otherwise.
+    /// Sets the longest time from one ping to the next. 25 s by default.
     ///
     /// # Panics
     ///
@@ -76,8 +91,8 @@ impl KeepAliveLayer {
         Self { interval, ..self }
     }
 
-    /// How long the peer may take to show a sign of life after a ping. 20 s unless told otherwise. It may be longer
-    /// than the interval: the next ping waits until the last one was judged.
+    /// Sets how long the peer may take to answer a ping, 20 s by default. It may be longer than the interval: the next
+    /// ping is sent once the last one was answered.
     ///
     /// # Panics
     ///
@@ -88,12 +103,13 @@ impl KeepAliveLayer {
         Self { timeout, ..self }
     }
 
-    /// What closes the connection. 3008 by default: 1011 would stop some clients for good.
+    /// Sets the close frame. 3008, `no answer to a ping`, by default: after 1011 some clients never reconnect.
     pub fn close_frame(self, frame: CloseFrame) -> Self {
         Self { frame, ..self }
     }
 
-    /// Closes nothing, and goes on pinging: pings without an answer are counted and told.
+    /// Closes nothing, but goes on pinging, and counts and logs pings without an answer (features `metrics` and
+    /// `tracing`).
     pub fn report_only(self) -> Self {
         Self { report_only: true, ..self }
     }

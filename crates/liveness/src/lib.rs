@@ -1,26 +1,32 @@
-//! Limits of time and size on a live WebSocket.
+//! Limits the time and the size of what happens on a live WebSocket.
 //!
-//! A peer that vanishes leaves its socket open for hours, because TCP tells nobody. One that is there can hold a
-//! connection for nothing: by saying nothing, by sending a message a byte at a time, by declaring one of sixteen
-//! megabytes, by not reading what it asked for.
+//! A peer that vanishes leaves its socket open for hours, because TCP does not notice. A peer that is there can occupy
+//! a connection at no cost to itself: by sending nothing, by sending a message one byte at a time, by declaring a
+//! message of many megabytes, or by not reading what it asked for.
 //!
-//! - [`KeepAliveLayer`] pings, and closes a connection whose peer is gone.
-//! - [`IdleTimeoutLayer`] closes a connection on which nobody says anything.
-//! - [`MaxAgeLayer`] closes a connection that has lived long enough.
-//! - [`MessageSizeLayer`] bounds a message: its bytes, its fragments, and the time it takes.
-//! - [`WriteTimeoutLayer`] closes a connection whose peer does not read.
-//! - [`Drain`] ends all connections of a server that stops, and waits for their handlers.
+//! | Layer | Closes a connection | By default |
+//! | --- | --- | --- |
+//! | [`KeepAliveLayer`] | whose peer does not answer a ping | a ping every 25 s, 20 s for the answer; 3008 |
+//! | [`IdleTimeoutLayer`] | on which no message is exchanged for a given time | 3008 |
+//! | [`MaxAgeLayer`] | at a maximum age | in the last tenth of its time; 1001 |
+//! | [`MessageSizeLayer`] | whose peer sends a message that is too large, too fragmented or too slow | 30 s for a message; 1009 |
+//! | [`WriteTimeoutLayer`] | whose peer does not read | after 10 s; 1013 |
 //!
-//! Plain requests, which are not handshakes, pass all of these. A server that drains serves them until it stops.
+//! [`Drain`] closes all connections of a server that shuts down, and waits for their handlers.
 //!
-//! A busy handler is not a silent peer: input that waits unread is looked at before anybody is judged by it.
+//! Plain requests, which are not handshakes, pass through all of these layers. A server that drains serves them until
+//! it stops.
+//!
+//! A peer is not blamed for a busy handler: before a connection is closed for a peer's silence, input that the handler
+//! has not read yet is examined.
 //!
 //! # Latency
 //!
-//! A server's kernel holds a small answer back while an earlier one is unacknowledged (Nagle's algorithm), and the
-//! client's kernel takes 40 ms to acknowledge: set `TCP_NODELAY` on every listener that serves WebSockets. No layer can
-//! do it, for the socket is the server's. With axum: `axum::serve(listener.tap_io(|io| drop(io.set_nodelay(true))),
-//! app)` (`tap_io` is a method of `axum::serve::ListenerExt`); with hyper: `stream.set_nodelay(true)?` behind `accept`.
+//! A server's kernel holds a small message back while an earlier one is unacknowledged (Nagle's algorithm), and the
+//! client's kernel may take 40 ms to acknowledge. Set `TCP_NODELAY` on every listener that serves WebSockets; a layer
+//! cannot do it, because the server owns the socket. With axum: `axum::serve(listener.tap_io(|io|
+//! drop(io.set_nodelay(true))), app)` (`tap_io` is a method of `axum::serve::ListenerExt`); with hyper:
+//! `stream.set_nodelay(true)?` behind `accept`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

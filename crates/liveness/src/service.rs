@@ -1,4 +1,4 @@
-//! One service for all layers of this crate: each only makes a policy.
+//! The service of all layers in this crate: each layer only supplies a policy.
 
 use std::{
     sync::Arc,
@@ -12,18 +12,18 @@ use portcullis_core::{
 };
 use tower_service::Service;
 
-/// What a layer does for a handshake.
+/// What each layer does for a handshake.
 pub trait Watch {
-    /// Takes out of the handshake what the handler must not agree to.
+    /// Removes from the handshake what the handler must not agree to.
     fn prepare(&self, headers: &mut HeaderMap) {
         let _ = headers;
     }
 
-    /// What is enforced on the connection. It shares the layer with others: connections are many.
+    /// Creates the policy of one connection. Policies share the layer, because connections are many.
     fn policy(self: &Arc<Self>) -> Box<dyn Policy>;
 }
 
-/// A policy, or one that only reports.
+/// Boxes a policy, wrapped if it only reports.
 pub(crate) fn reported(policy: impl Policy, report_only: bool) -> Box<dyn Policy> {
     if report_only { Box::new(ReportOnly::new(policy)) } else { Box::new(policy) }
 }
@@ -63,7 +63,7 @@ where
     }
 }
 
-/// The layer, and the service that stands behind it.
+/// Implements [`tower_layer::Layer`] for a layer of this crate.
 macro_rules! layer {
     ($layer:ty) => {
         impl<S> tower_layer::Layer<S> for $layer {

@@ -1,4 +1,4 @@
-//! Bounds a message: its bytes, its fragments, and the time it takes.
+//! Limits a message: its bytes, its fragments, and the time it takes to arrive.
 
 use std::{
     sync::Arc,
@@ -17,29 +17,44 @@ use crate::{
     time::{Doubt, later},
 };
 
-/// Bounds a message: its bytes, its fragments, and the time from its first byte to its last.
+/// Limits a message: its bytes, its fragments, and the time from its first byte to its last.
 ///
-/// Fourteen bytes can declare a message of an exabyte, for which a library may make room. What cannot be declared can
-/// be sent in fragments: each is small, and the library collects them all. A message that is sent a byte a minute holds
-/// its memory for a day.
+/// Fourteen bytes can declare a message of an exabyte, for which a library may allocate memory. A message that is not
+/// declared as large can be sent in small fragments that the library collects. A message that is sent one byte a minute
+/// occupies its memory for a day.
 ///
-/// - A frame's length is judged by its header, before any of it is delivered; fragments are added up.
-/// - A started message must be finished in time. A handler that has not read what waits is not the peer's fault.
-/// - permessage-deflate is taken out of the handshake: 64 KiB on the wire can be 64 MiB in the handler. Say
-///   [`allow_compression`](Self::allow_compression) where the library bounds what it inflates.
+/// - The length of a frame is checked when its header arrives, before any of its payload is delivered. The lengths of
+///   fragments are added up.
+/// - A message must be complete in time. Time during which the handler did not read what had arrived does not count.
+/// - permessage-deflate is removed from the handshake, because 64 KiB on the wire can be 64 MiB in the handler. Call
+///   [`allow_compression`](Self::allow_compression) if the library limits the inflated size.
 ///
 /// Plain requests, which are not handshakes, pass.
 ///
 /// # Defaults
 ///
-/// One fragment for each 64 bytes of the limit, but at least 4,096; 30 s for a message; 1009, with the limit in its
-/// reason.
+/// One fragment for each 64 bytes of the limit, but at least 4,096; 30 s for a message. Closes with 1009 and the limit
+/// in the reason.
 ///
 /// ```
+/// use std::time::Duration;
+/// use axum::{Router, extract::ws::WebSocketUpgrade, response::Response, routing::any};
+/// use portcullis_core::{CloseCode, testing::Handshake};
 /// use portcullis_liveness::MessageSizeLayer;
 ///
-/// let layer = MessageSizeLayer::new(64 * 1024).max_fragments(16);
-/// # let _ = tower_layer::Layer::<()>::layer(&layer, ());
+/// async fn handler(upgrade: WebSocketUpgrade) -> Response {
+///     upgrade.on_upgrade(async |mut socket| while let Some(Ok(_)) = socket.recv().await {})
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let layer = MessageSizeLayer::new(1024).max_fragments(16).timeout(Duration::from_secs(5));
+/// let app = Router::new().route("/ws", any(handler)).layer(layer);
+/// let mut client = Handshake::new("/ws").connect(app).await?;
+/// client.send_text("x".repeat(1024)).await?;
+/// client.send_text("x".repeat(1025)).await?;
+/// assert_eq!(client.closed().await.unwrap().code(), Some(CloseCode::MESSAGE_TOO_BIG));
+/// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]
 #[must_use]
@@ -53,7 +68,7 @@ pub struct MessageSizeLayer {
 }
 
 impl MessageSizeLayer {
-    /// Allows messages of at most `bytes` of payload, as they are on the wire.
+    /// Allows messages of at most `bytes` of payload, measured on the wire.
     ///
     /// # Panics
     ///
@@ -65,8 +80,8 @@ impl MessageSizeLayer {
         Self { bytes, max_fragments: None, timeout: Duration::from_secs(30), compression: false, report_only: false }
     }
 
-    /// The most fragments of a message; one forbids fragmentation. By default one for each 64 bytes of the size limit,
-    /// but at least 4,096.
+    /// Sets the maximum number of fragments of a message; one forbids fragmentation. By default one for each 64 bytes
+    /// of the size limit, but at least 4,096.
     ///
     /// # Panics
     ///
@@ -77,7 +92,7 @@ impl MessageSizeLayer {
         Self { max_fragments: Some(fragments), ..self }
     }
 
-    /// The longest time from the first byte of a message to its last, 30 s by default.
+    /// Sets the longest time from the first byte of a message to its last, 30 s by default.
     ///
     /// # Panics
     ///
@@ -88,12 +103,13 @@ impl MessageSizeLayer {
         Self { timeout: time, ..self }
     }
 
-    /// Lets client and handler agree to compress messages. Their size is then that of the compressed message.
+    /// Allows client and handler to negotiate compression. The limit then applies to the compressed size.
     pub fn allow_compression(self) -> Self {
         Self { compression: true, ..self }
     }
 
-    /// Closes nothing: what would have been closed is counted and told, once a connection.
+    /// Closes nothing, but counts and logs, once for each connection, that it would be closed (features `metrics` and
+    /// `tracing`).
     pub fn report_only(self) -> Self {
         Self { report_only: true, ..self }
     }

@@ -1,4 +1,4 @@
-//! Times that may lie as far ahead as anybody likes.
+//! Deadlines that cannot overflow, and verdicts that wait for a busy handler.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use portcullis_core::policy::Standing;
 /// What could not be judged, because input waits that the handler has not read, is looked at again after so long.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// A time that much later; `None` if it is beyond what an `Instant` can say, and so never comes.
+/// Returns the time `by` after `time`, or `None` if an `Instant` cannot represent it, and so it never comes.
 pub(crate) fn later(time: Instant, by: Duration) -> Option<Instant> {
     time.checked_add(by)
 }

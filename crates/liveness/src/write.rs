@@ -15,35 +15,48 @@ use crate::{
     time::later,
 };
 
-/// Closes a connection whose peer takes nothing of what is sent to it for a time.
+/// Closes a connection whose peer does not read what is sent to it.
 ///
-/// A client that asks and does not read makes the handler wait in a write for ever, and whatever is sent to it wait in
-/// memory.
+/// A client that asks for data and does not read it makes the handler wait in a write for ever, and keeps everything
+/// that is sent to it in memory.
 ///
-/// - Time runs while a write of the handler's, its flush, or a frame of the guard's finds no room; it starts anew with
-///   each part that is taken, and ends when there is room again, even if nobody uses it.
-/// - A close frame is tried, for as long as a closing handshake may take, and the connection dropped then. Where the
-///   handler was stopped in the middle of a frame there is no place for one, and the connection just ends.
-/// - Over HTTP/2 the handler is freed as well, but the stream lasts for as long as its client likes: hyper keeps what
-///   was handed to it, 64 KiB at most, until the peer's flow-control windows take it, and has no call that resets the
-///   stream meanwhile. Until then, or until the client resets the stream or its connection ends, the WebSocket has not
-///   ended: it holds its permits and its place in the registry, so that connection limits count it.
+/// - The time runs while the transport accepts nothing of a write or flush by the handler, or of a frame that the guard
+///   sends. It starts anew with each part that is accepted, and ends when there is room again, even if it is not used.
+/// - A close frame is attempted for as long as a closing handshake may take; then the connection is dropped. If the
+///   handler was stopped in the middle of a frame, no close frame can be sent and the connection just ends.
+/// - Over HTTP/2 the handler is freed as well, but the client decides how long the stream lives. hyper keeps what it
+///   was given, at most 64 KiB, until the peer's flow-control windows accept it, and offers no way to reset the stream.
+///   The WebSocket ends when that has happened, when the client resets the stream or when its connection ends. Until
+///   then it holds its permits and its place in the registry, so that connection limits count it.
 ///
-/// **What this does not do**: bound how slowly a peer may read, nor what a library buffers for it: give tungstenite a
-/// `max_write_buffer_size`.
+/// **What this does not do**: limit how slowly a peer may read, or what a library buffers for it. Set tungstenite's
+/// `max_write_buffer_size`, for example.
 ///
 /// Plain requests, which are not handshakes, pass.
 ///
 /// # Defaults
 ///
-/// 10 s, by `WriteTimeoutLayer::default()`; 1013, `reads too slowly`.
+/// `WriteTimeoutLayer::default()` closes after 10 s, with 1013, `reads too slowly`.
 ///
 /// ```
 /// use std::time::Duration;
+/// use axum::{Router, extract::ws::WebSocketUpgrade, response::Response, routing::any};
+/// use portcullis_core::testing::Handshake;
 /// use portcullis_liveness::WriteTimeoutLayer;
 ///
+/// async fn handler(upgrade: WebSocketUpgrade) -> Response {
+///     // Sends for ever, but not to a client that does not read.
+///     upgrade.on_upgrade(async |mut socket| while socket.send("news".into()).await.is_ok() {})
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let layer = WriteTimeoutLayer::new(Duration::from_secs(5));
-/// # let _ = tower_layer::Layer::<()>::layer(&layer, ());
+/// let app = Router::new().route("/ws", any(handler)).layer(layer);
+/// let mut client = Handshake::new("/ws").connect(app).await?;
+/// tokio::time::sleep(Duration::from_secs(6)).await;
+/// assert_eq!(client.closed().await.unwrap().to_string(), "1013 reads too slowly");
+/// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]
 #[must_use]
@@ -54,7 +67,7 @@ pub struct WriteTimeoutLayer {
 }
 
 impl WriteTimeoutLayer {
-    /// Closes a connection that has taken nothing for so long.
+    /// Closes connections whose peer accepted nothing for `timeout`.
     ///
     /// # Panics
     ///
@@ -65,12 +78,13 @@ impl WriteTimeoutLayer {
         Self { timeout, frame: CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "reads too slowly"), report_only: false }
     }
 
-    /// What closes the connection. 1013 by default.
+    /// Sets the close frame. 1013, `reads too slowly`, by default.
     pub fn close_frame(self, frame: CloseFrame) -> Self {
         Self { frame, ..self }
     }
 
-    /// Closes nothing: what would have been closed is counted and told, once a connection.
+    /// Closes nothing, but counts and logs, once for each connection, that it would be closed (features `metrics` and
+    /// `tracing`).
     pub fn report_only(self) -> Self {
         Self { report_only: true, ..self }
     }

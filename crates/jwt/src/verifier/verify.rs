@@ -69,8 +69,8 @@ impl Verifier {
 
 impl Inner {
     fn parts<'a>(&self, token: &'a str, head: &'a mut Vec<u8>) -> Result<Parts<'a>, TokenError> {
-        // The layer asks `max_bytes` of any `Verify` before; this is for a verifier that is called without a layer, or by
-        // a `Verify` around it.
+        // The layer asks `max_bytes` of any `Verify` before; this is for a verifier that is called without a layer, or
+        // by a `Verify` around it.
         if token.len() > self.max_bytes {
             return Err(TokenError::Invalid("too long"));
         }

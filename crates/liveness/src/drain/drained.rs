@@ -1,26 +1,26 @@
-//! What a drain came to.
+//! The result of a drain.
 
 use std::fmt;
 
-/// What a drain came to. Each connection that was there when it began is counted once: closed, gone or aborted.
+/// The result of a drain. Each connection that was alive when it began is counted once: as closed, gone or aborted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drained {
-    /// Connections that ended with a close frame, ours or another.
+    /// Connections that ended with a close frame, the drain's or another.
     pub closed: usize,
-    /// Connections that ended before the deadline without one: clients that vanished or read nothing, and handshakes
-    /// that came to nothing.
+    /// Connections that ended before the deadline without a close frame: clients that vanished or did not read, and
+    /// handshakes that failed.
     pub gone: usize,
-    /// Connections that the deadline ended, handshakes under way among them.
+    /// Connections that were aborted at the deadline, including handshakes under way.
     pub aborted: usize,
-    /// Handlers that were still at work when the drain was over, whatever became of their connections.
+    /// Handlers that were still running when the drain was over, however their connections ended.
     pub busy: usize,
     /// Handshakes that were refused since the drain began.
     pub refused: u64,
 }
 
 impl Drained {
-    /// Whether nobody was cut off: no connection aborted, and every handler done.
+    /// Returns true if no connection was aborted and every handler finished.
     pub fn is_clean(&self) -> bool {
         self.aborted == 0 && self.busy == 0
     }

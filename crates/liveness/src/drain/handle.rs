@@ -1,4 +1,4 @@
-//! The handle by which a server is drained: sets how, begins it, and waits for its end.
+//! The handle of a drain: configures it, starts it, and waits until it is over.
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use super::{
     state::{Stage, State},
 };
 
-/// Stops the WebSockets of a server, in an orderly way. Clones are handles of the same drain.
+/// Closes the WebSockets of a server that shuts down, in an orderly way. Clones are handles to the same drain.
 ///
 /// The [module's page](super) has the rules and the defaults.
 #[derive(Clone)]
@@ -21,17 +21,17 @@ pub struct Drain {
     state: Arc<State>,
 }
 
-/// No time is longer, so that none overflows.
+/// Upper bound of all times, so that none overflows.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Drain {
-    /// A drain of the connections that come through its [`layer`](Self::layer).
+    /// Creates a drain of the connections that pass through its [`layer`](Self::layer).
     pub fn new() -> Self {
         Self::of(Connections::new())
     }
 
-    /// A drain of all connections in a registry, and of those that come through the drain's layer, which puts them
-    /// there. A route of the registry's that has not got that layer admits handshakes to the end.
+    /// Creates a drain of all connections in a registry, to which the drain's layer adds those that pass through it. A
+    /// route whose connections are in the registry but which lacks the drain's layer keeps admitting handshakes.
     pub fn of(connections: Connections) -> Self {
         Self { state: Arc::new(State::new(connections)) }
     }
@@ -42,54 +42,56 @@ impl Drain {
         self.set(|settings| settings.frame = Some(frame))
     }
 
-    /// 1001, "going away": the server does not come back.
+    /// Closes with 1001, "going away", for a server that does not come back.
     pub fn going_away(self) -> Self {
         self.set(|settings| settings.going_away = true)
     }
 
-    /// The time over which the closes are spread. 5 s by default; at most half of the deadline.
+    /// Sets the time over which the closes are spread: 5 s by default, at most half of the deadline.
     pub fn window(self, time: Duration) -> Self {
         self.set(|settings| settings.window = time.min(LONGEST))
     }
 
-    /// How long a handler must have sent nothing before its connection is closed: longer than it needs for an answer.
-    /// 500 ms by default. Meanwhile it is not given what its client sends.
+    /// Sets how long a handler must have sent nothing before its connection is closed, 500 ms by default. Choose more
+    /// than a handler needs for a response. Meanwhile it receives no input.
     pub fn quiet(self, time: Duration) -> Self {
         self.set(|settings| settings.quiet = time.min(LONGEST))
     }
 
-    /// How long a handler that goes on sending may do so, and how long handlers may clean up when all connections have
-    /// ended. 5 s by default.
+    /// Sets how long a handler may go on sending, and how long handlers may clean up once all connections have ended.
+    /// 5 s by default.
     pub fn grace(self, time: Duration) -> Self {
         self.set(|settings| settings.grace = time.min(LONGEST))
     }
 
-    /// When the connections that are left are aborted, from the beginning on, and the drain is over. 25 s by default;
-    /// at most a day. Keep it below the time after which your supervisor kills the process: 10 s for Docker, 30 s for
-    /// Kubernetes, 90 s for systemd.
+    /// Sets the time after which connections that are left are aborted and the drain is over, counted from its start.
+    /// 25 s by default, at most a day. Keep it below the time after which your supervisor kills the process: 10 s for
+    /// Docker, 30 s for Kubernetes, 90 s for systemd.
     pub fn deadline(self, time: Duration) -> Self {
         self.set(|settings| settings.deadline = time.min(LONGEST))
     }
 
-    /// How long refused clients are asked to wait, rounded up to whole seconds (RFC 9110, section 10.2.3). 5 s by
+    /// Sets the `Retry-After` of refused handshakes, rounded up to whole seconds (RFC 9110, section 10.2.3). 5 s by
     /// default.
     pub fn retry_after(self, time: Duration) -> Self {
         self.set(|settings| settings.retry_after = time)
     }
 
-    /// A setting is the drain's, and so holds for handles and layers that were made before.
+    /// Settings belong to the drain, so they also apply to handles and layers that exist already.
     fn set(self, change: impl FnOnce(&mut Settings)) -> Self {
         self.state.change(change);
         self
     }
 
-    /// The layer. When it, its clones and the services that it made are gone while connections are alive, and the drain
-    /// has not begun, a warning says so: a server that just ends resets them all.
+    /// Returns the layer for the routes to be drained.
+    ///
+    /// A warning is logged if the layer, its clones and their services are all dropped while connections are alive and
+    /// the drain has not begun: a server that ends like this resets the connections.
     pub fn layer(&self) -> DrainLayer {
         DrainLayer::new(self.state.serve())
     }
 
-    /// The connections that are, or would be, drained.
+    /// Returns the registry of the connections that the drain closes.
     pub fn connections(&self) -> &Connections {
         &self.state.connections
     }

@@ -1,4 +1,4 @@
-//! Puts a drain around a service, and notes that there is something to drain.
+//! The layer of a drain, which also keeps track of whether anything is still being served.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use tower_layer::Layer;
 
 use super::{served::Served, service::DrainService};
 
-/// The layer of [`Drain::layer`](crate::Drain::layer): refuses handshakes once the drain has begun, and knows the
-/// connections of those before.
+/// Registers connections with a [`Drain`](crate::Drain), and refuses handshakes once it has begun. Created by
+/// [`Drain::layer`](crate::Drain::layer).
 ///
-/// Stands right inside of `CloseLayer`, so that a browser reads why it was refused.
+/// Put it directly inside the `CloseLayer`, so that a browser learns why its handshake was refused.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct DrainLayer {

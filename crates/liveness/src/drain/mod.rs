@@ -1,33 +1,42 @@
-//! The end of all WebSockets of a server, when it stops.
+//! Closes all WebSockets of a server that shuts down, in an orderly way.
 //!
-//! A server that just stops resets every socket: clients see 1006, lose the answers that were on their way, and come
-//! back all at once. A graceful shutdown of HTTP's does not help, because an upgraded connection is no longer HTTP's:
-//! over HTTP/1.1 it is neither told nor waited for, over HTTP/2 it is waited for and never told.
+//! A server that just stops resets every socket: clients see 1006, lose responses that were under way, and reconnect
+//! all at once. The graceful shutdown of an HTTP server does not help, because it no longer controls an upgraded
+//! connection: over HTTP/1.1 it neither notifies it nor waits for it, over HTTP/2 it waits for it and never notifies
+//! it.
 //!
-//! - From the moment at which the drain begins, handshakes are refused: 503 with `Retry-After`, or, with a `CloseLayer`
-//!   outside, the drain's close frame for a browser. Plain requests are served.
-//! - Every live connection is closed with a code that clients retry on, each at a random moment of a window. A
+//! - Once the drain has begun, handshakes are refused with 503 and `Retry-After`, or, for a browser and with a
+//!   `CloseLayer` outside, with the drain's close frame. Plain requests are served.
+//! - Every live connection is closed with a code on which clients retry, each at a random moment within a window. A
 //!   handshake that was admitted before is closed as soon as it completes.
-//! - A handler is not given what comes in from then on, and has time for the answers that it owes. Then it reads the
-//!   close, and ends as it does when its client leaves. It may clean up: handlers are waited for, too.
-//! - What is left at the deadline is aborted: clients that do not answer the close, handshakes that do not complete.
-//! - [`Drained`](crate::Drained) counts how each of them ended.
+//! - When its turn comes, a handler receives no more input, and has time to send responses that it still owes. Then it
+//!   reads the close, and ends as if its client had left. The drain waits for handlers to finish cleaning up.
+//! - At the deadline, whatever is left is aborted: clients that do not answer the close, and handshakes that do not
+//!   complete.
+//! - [`Drained`](crate::Drained) counts how the connections ended.
 //!
-//! With axum it is one line: [`with_graceful_shutdown(drain.on(signal))`](crate::Drain::on). That future is ready when
-//! the drain is over, so that `serve` goes on accepting, and refusing, until then; over HTTP/1.1 `serve` would
-//! otherwise return before the first socket was closed, and the process with it. Where new connections should go to
-//! another process at once, let axum wait for [`drain.begun()`](crate::Drain::begun), and wait for
-//! [`drain.drained()`](crate::Drain::drained) after `serve`. Without axum, await [`drain.start()`](crate::Drain::start)
-//! before the server stops.
+//! With axum it takes one line: [`with_graceful_shutdown(drain.on(signal))`](crate::Drain::on). The future is ready
+//! when the drain is over, so that `serve` keeps accepting connections, and refusing handshakes, until then. Over
+//! HTTP/1.1 `serve` would otherwise return before the first socket was closed, and the process would end. If new
+//! connections should go to another process at once, let axum wait for [`drain.begun()`](crate::Drain::begun), and wait
+//! for [`drain.drained()`](crate::Drain::drained) after `serve`. Without axum, await
+//! [`drain.start()`](crate::Drain::start) before the server stops.
 //!
-//! **What this does not do**: tell a load balancer, which may ask [`has_begun`](crate::Drain::has_begun); stop a
-//! handler that does not return, which ends with its process; keep what a client sent and no handler has read. A client
-//! that wants to know what arrived needs acknowledgements, and sends what is not acknowledged again.
+//! **What this does not do**: notify a load balancer, whose readiness probe can ask
+//! [`has_begun`](crate::Drain::has_begun); stop a handler that does not return, which ends with the process; or keep
+//! what a client sent and no handler has read. A client that needs to know what arrived needs acknowledgements, and
+//! must resend what was not acknowledged.
 //!
 //! # Defaults
 //!
-//! 1012, "service restarts"; a window of 5 s; 500 ms without output before a connection is taken from its handler, 5 s
-//! at most; a deadline of 25 s; `Retry-After` 5 s.
+//! | Setting | Default |
+//! | --- | --- |
+//! | close frame | 1012, "service restarts" |
+//! | window over which the closes are spread | 5 s |
+//! | time without output after which a handler counts as finished | 500 ms |
+//! | longest time that a handler may go on sending | 5 s |
+//! | deadline of the whole drain | 25 s |
+//! | `Retry-After` | 5 s |
 //!
 //! ```
 //! use http::{Request, Response, StatusCode};
