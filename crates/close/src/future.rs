@@ -17,12 +17,12 @@ use portcullis_core::{
     CloseFrame,
     gate::Gate,
     refusal::{self, Refusal},
-    upgrade::Guarded,
+    upgrade::GuardedHandshake,
 };
 
 use crate::{
     accept::Handshake,
-    settings::{Settings, Who},
+    settings::{Recipients, Settings},
 };
 
 pin_project! {
@@ -31,35 +31,35 @@ pin_project! {
     pub struct ResponseFuture<F> {
         #[pin]
         future: refusal::ResponseFuture<F>,
-        door: Option<Box<Door>>,
+        pending: Option<Box<PendingResponse>>,
     }
 }
 
 /// A handshake, and how it may be answered.
-struct Door {
+struct PendingResponse {
     handshake: Handshake,
     /// What upgrades, if anything can.
-    guarded: Option<Guarded>,
+    guarded: Option<GuardedHandshake>,
     settings: Arc<Settings>,
 }
 
 impl<F> ResponseFuture<F> {
     pub(crate) fn inner(future: F) -> Self {
-        Self { future: refusal::ResponseFuture::inner(future), door: None }
+        Self { future: refusal::ResponseFuture::inner(future), pending: None }
     }
 
     pub(crate) fn refused(refusal: Refusal) -> Self {
-        Self { future: refusal::ResponseFuture::refused(refusal), door: None }
+        Self { future: refusal::ResponseFuture::refused(refusal), pending: None }
     }
 
     pub(crate) fn handshake(
         future: F,
         handshake: Handshake,
-        guarded: Option<Guarded>,
+        guarded: Option<GuardedHandshake>,
         settings: Arc<Settings>,
     ) -> Self {
-        let door = Some(Box::new(Door { handshake, guarded, settings }));
-        Self { future: refusal::ResponseFuture::inner(future), door }
+        let pending = Some(Box::new(PendingResponse { handshake, guarded, settings }));
+        Self { future: refusal::ResponseFuture::inner(future), pending }
     }
 }
 
@@ -72,19 +72,19 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let response = match this.door.as_ref().and_then(|door| door.guarded.as_ref()) {
-            Some(guarded) => ready!(guarded.run(|| this.future.poll(cx))),
+        let response = match this.pending.as_ref().and_then(|pending| pending.guarded.as_ref()) {
+            Some(guarded) => ready!(guarded.in_span(|| this.future.poll(cx))),
             None => ready!(this.future.poll(cx)),
         };
-        Poll::Ready(match (this.door.take(), response) {
-            (Some(door), Ok(response)) => Ok(door.answer(response)),
-            (Some(door), Err(error)) => Err(door.failed(error)),
+        Poll::Ready(match (this.pending.take(), response) {
+            (Some(pending), Ok(response)) => Ok(pending.answer(response)),
+            (Some(pending), Err(error)) => Err(pending.failed(error)),
             (None, response) => response,
         })
     }
 }
 
-impl Door {
+impl PendingResponse {
     fn failed<E>(self, error: E) -> E {
         if let Some(guarded) = self.guarded {
             guarded.failed();
@@ -99,10 +99,10 @@ impl Door {
             guarded.complete(&response, None);
             return response;
         }
-        let wanted = match settings.who {
-            Who::Browsers => handshake.browser,
-            Who::Everybody => true,
-            Who::Nobody => false,
+        let wanted = match settings.recipients {
+            Recipients::Browsers => handshake.browser,
+            Recipients::Everybody => true,
+            Recipients::Nobody => false,
         };
         let frame = wanted.then(|| frame(&settings, &response)).flatten();
         let accepted = frame.and_then(|frame| Some((frame, handshake.accept(&response)?, settings.slot()?)));
@@ -116,7 +116,7 @@ impl Door {
         // Nobody opens it: the connection is closed already when it comes.
         let gate = Gate::new(|_| std::future::pending());
         *accepted.extensions_mut() = response.extensions().clone();
-        guarded.turn_away(&accepted, frame, gate);
+        guarded.complete_and_close(&accepted, frame, gate);
         accepted
     }
 }

@@ -8,7 +8,7 @@ use tower_layer::Layer;
 
 use crate::{
     service::CloseService,
-    settings::{Settings, Who},
+    settings::{Recipients, Settings},
     table::Preset,
 };
 
@@ -26,22 +26,22 @@ impl CloseLayer {
     ///
     /// A client that sends `Origin` or `Sec-WebSocket-Protocol` counts as a browser.
     pub fn new() -> Self {
-        Self::with(Who::Browsers)
+        Self::with(Recipients::Browsers)
     }
 
     /// Close codes for every client, also for those that could read a status.
     pub fn always() -> Self {
-        Self::with(Who::Everybody)
+        Self::with(Recipients::Everybody)
     }
 
     /// The status for every client. The headers that a refused handshake needs (`Connection: close`,
     /// `Sec-WebSocket-Version`) are still added.
     pub fn http_only() -> Self {
-        Self::with(Who::Nobody)
+        Self::with(Recipients::Nobody)
     }
 
-    fn with(who: Who) -> Self {
-        Self { settings: Arc::new(Settings::new(who)) }
+    fn with(recipients: Recipients) -> Self {
+        Self { settings: Arc::new(Settings::new(recipients)) }
     }
 
     /// Uses private codes, 4000 plus the HTTP status, instead of registered ones: 4401, 4403, 4429.

@@ -47,13 +47,13 @@ where
             observe::warn_once(INSIDE);
         }
         // Any other request loses its `OnUpgrade`, as it does in every layer that guards.
-        let guarded = match upgrade::enter(&mut parts) {
+        let guarded = match upgrade::intercept(&mut parts) {
             Ok(guarded) => guarded,
             Err(refusal) => return ResponseFuture::refused(refusal.answering(&parts)),
         };
         let request = Request::from_parts(parts, body);
         let future = match &guarded {
-            Some(guarded) => guarded.run(|| self.inner.call(request)),
+            Some(guarded) => guarded.in_span(|| self.inner.call(request)),
             None => self.inner.call(request),
         };
         match handshake {

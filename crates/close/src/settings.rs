@@ -9,7 +9,7 @@ use crate::table::Table;
 
 /// Who gets a close code instead of a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Who {
+pub(crate) enum Recipients {
     Browsers,
     Everybody,
     Nobody,
@@ -18,7 +18,7 @@ pub(crate) enum Who {
 /// The layer's settings, shared by its services.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    pub(crate) who: Who,
+    pub(crate) recipients: Recipients,
     pub(crate) table: Table,
     pub(crate) max_concurrent: usize,
     /// Handshakes that were accepted only to be closed and are still open. Copies of the settings share the count.
@@ -26,8 +26,8 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    pub(crate) fn new(who: Who) -> Self {
-        Self { who, table: Table::default(), max_concurrent: 1000, accepted: Arc::default() }
+    pub(crate) fn new(recipients: Recipients) -> Self {
+        Self { recipients, table: Table::default(), max_concurrent: 1000, accepted: Arc::default() }
     }
 
     /// Takes a slot, if one is free.

@@ -13,7 +13,7 @@
 //!   newcomer's handshake is accepted. A permit may be held until the handler has returned, too, where its work is what
 //!   is scarce: [`ConnectionLimitLayer::until_handler_returns`].
 //! - Clients without a subject share the limit of one by their address, and are refused where it is full, never
-//!   evicted. [`Whose`](portcullis_core::refusal::Whose) is the rule, which limits on handshakes and messages follow,
+//!   evicted. [`LimitOwner`](portcullis_core::refusal::LimitOwner) is the rule, which limits on handshakes and messages follow,
 //!   too.
 //! - [`ClientIpLayer`] finds the client's address: the peer's, or, where that is a proxy that the user trusts, what the
 //!   proxies say, from the right.

@@ -14,7 +14,7 @@ pub const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// Proves that a request of a method that is not [safe](is_safe) was not forged by a foreign page, in the request's
 /// extensions. Only [`check`] makes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotForged(());
+pub struct CsrfChecked(());
 
 /// Whether a method changes nothing (RFC 9110, section 9.2.1): `GET`, `HEAD` or `OPTIONS`. `TRACE` is not among them:
 /// it echoes what a browser keeps from scripts.
@@ -41,14 +41,17 @@ pub fn is_safe(method: &Method) -> bool {
 /// # Errors
 ///
 /// What `origin` returns.
-pub fn check(parts: &Parts, origin: impl FnOnce(&Parts) -> Result<(), Refusal>) -> Result<Option<NotForged>, Refusal> {
+pub fn check(
+    parts: &Parts,
+    origin: impl FnOnce(&Parts) -> Result<(), Refusal>,
+) -> Result<Option<CsrfChecked>, Refusal> {
     if is_safe(&parts.method) {
         return Ok(None);
     }
     if !is_own_page(&parts.headers) {
         origin(parts)?;
     }
-    Ok(Some(NotForged(())))
+    Ok(Some(CsrfChecked(())))
 }
 
 /// A header that is repeated is not the browser's.

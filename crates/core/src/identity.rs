@@ -114,7 +114,7 @@ impl Subject {
 }
 
 /// Why a request has no [`Subject`]: said in its extensions by a layer that authenticates, for layers inside that count
-/// by subject. Whoever lets clients in without a subject should say so; see [`Whose`](crate::refusal::Whose).
+/// by subject. Whoever lets clients in without a subject should say so; see [`LimitOwner`](crate::refusal::LimitOwner).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoSubject {
     /// The client has not said who it is, and need not.
@@ -163,7 +163,7 @@ impl From<AnotherSubject> for Refusal {
 }
 
 /// Makes the subject of a request known to those inside, for a layer that authenticates: as an extension of the
-/// request, from where `upgrade::enter` and `upgrade::call` take a handshake's to the connection.
+/// request, from where `upgrade::intercept` and `upgrade::call` take a handshake's to the connection.
 ///
 /// # Errors
 ///

@@ -44,7 +44,7 @@ impl Connection {
         R: Future<Output = Result<(), E>>,
         E: IntoClose,
     {
-        let (scope, verdict) = (self.about().scope.or_current(), Verdict::new(self.clone()));
+        let (scope, verdict) = (self.inner().scope.or_current(), Verdict::new(self.clone()));
         move |socket| {
             verdict.connection.control().supervised();
             Supervised { handler: scope.run(|| handler(socket)), scope, verdict }
@@ -54,7 +54,7 @@ impl Connection {
     /// Closes the connection with what an error means, for handlers that keep their own loop. Logs it as
     /// [`supervise`](Self::supervise) does.
     pub fn close_with_error(&self, error: impl IntoClose) {
-        self.about().scope.or_current().run(|| report(&error));
+        self.inner().scope.or_current().run(|| report(&error));
         self.finish(error.into_close());
     }
 }

@@ -65,7 +65,7 @@ impl<S, F, T, B> Kind<S, F, T, B> {
         let Decision { outcome, subprotocols } = decision;
         let future = match outcome {
             Ok(Admitted { guarded: Some(guarded), policy, must_upgrade }) => {
-                let answer = Answer { future: guarded.run(call), must_upgrade };
+                let answer = Answer { future: guarded.in_span(call), must_upgrade };
                 upgrade::ResponseFuture::guarded(answer, guarded, policy)
             }
             Ok(Admitted { guarded: None, .. }) => upgrade::ResponseFuture::inner(Answer::any(call())),

@@ -6,8 +6,8 @@ use portcullis_core::identity::ChecksOrigin;
 use tower_layer::Layer;
 
 use crate::{
-    first::First, revocations::Revocations, service::JwtService, settings::Settings, source::Source, tickets::Tickets,
-    verify::Verify,
+    revocations::Revocations, service::JwtService, settings::Settings, source::Source, tickets::Tickets,
+    token_message::TokenMessage, verify::Verify,
 };
 
 /// Authenticates WebSocket handshakes, and closes a connection when its session ends; and authenticates plain requests,
@@ -118,7 +118,7 @@ impl<T> JwtLayer<T> {
     /// must be one that can be upgraded, and an answer of the handler's that is neither an upgrade nor an error becomes
     /// a 401.
     #[track_caller]
-    pub fn first_message(self, first: First) -> Self {
+    pub fn first_message(self, first: TokenMessage) -> Self {
         let at = Location::caller();
         self.set(|settings| {
             settings.first = Some(first);
@@ -334,7 +334,7 @@ mod tests {
             setting("query_on_plain_requests", JwtLayer::query_on_plain_requests),
             setting("subprotocol", |layer| layer.subprotocol("bearer")),
             setting("subprotocol_prefix", |layer| layer.subprotocol_prefix("jwt.")),
-            setting("first_message", |layer| layer.first_message(First::json("/token"))),
+            setting("first_message", |layer| layer.first_message(TokenMessage::json("/token"))),
             setting("handshakes_only", JwtLayer::handshakes_only),
             setting("remove_credentials", JwtLayer::remove_credentials),
             setting("optional", JwtLayer::optional),
@@ -407,7 +407,7 @@ mod tests {
         for (layer, sentence) in [
             (layer().single_use(9), "`single_use` (crates/jwt/src/layer.rs:"),
             (layer().bearer().single_use(9), "say `handshakes_only()`"),
-            (layer().first_message(First::raw()), "`first_message` (crates/jwt/src/layer.rs:"),
+            (layer().first_message(TokenMessage::raw()), "`first_message` (crates/jwt/src/layer.rs:"),
             (layer().query_on_plain_requests(), "`query_on_plain_requests` (crates/jwt/src/layer.rs:"),
             (layer().query("token").query_on_plain_requests().handshakes_only(), "contradicts `handshakes_only`"),
         ] {
@@ -417,9 +417,9 @@ mod tests {
         for layer in [
             layer(),
             layer().single_use(9).handshakes_only(),
-            layer().handshakes_only().first_message(First::raw()),
-            layer().first_message(First::raw()).bearer(),
-            layer().subprotocol("bearer").first_message(First::raw()),
+            layer().handshakes_only().first_message(TokenMessage::raw()),
+            layer().first_message(TokenMessage::raw()).bearer(),
+            layer().subprotocol("bearer").first_message(TokenMessage::raw()),
             layer().query_on_plain_requests().query("token"),
         ] {
             assert_eq!(build(layer), None);

@@ -40,7 +40,6 @@ mod error;
 mod expiring;
 #[cfg(feature = "axum")]
 mod extract;
-mod first;
 mod future;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
@@ -65,6 +64,7 @@ mod sync;
 pub mod testing;
 mod tickets;
 mod token_id;
+mod token_message;
 pub mod verifier;
 pub mod verifiers;
 mod verify;
@@ -74,13 +74,13 @@ pub use jsonwebtoken::Algorithm;
 pub use crate::{
     claims::Claims,
     error::TokenError,
-    first::First,
     future::ResponseFuture,
     layer::JwtLayer,
     revocations::Revocations,
     service::JwtService,
     session::Session,
     token_id::TokenId,
+    token_message::TokenMessage,
     verifier::{Key, Keys, Verifier},
     verifiers::Verifiers,
     verify::{Verification, Verified, Verify},

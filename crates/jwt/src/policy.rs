@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use portcullis_core::policy::{Action, Policy, Standing};
+use portcullis_core::policy::{Action, Activity, Policy};
 
 use crate::{error::TokenError, session::Live};
 
@@ -18,11 +18,11 @@ impl<T: Send + Sync + 'static> Policy for Expiry<T> {
         false
     }
 
-    fn deadline(&self, _: &Standing) -> Option<Instant> {
+    fn deadline(&self, _: &Activity) -> Option<Instant> {
         self.0.look_at()
     }
 
-    fn on_deadline(&mut self, _: &Standing, now: Instant) -> Action {
+    fn on_deadline(&mut self, _: &Activity, now: Instant) -> Action {
         if self.0.is_over(now) { Action::Close(TokenError::Expired.close_frame()) } else { Action::None }
     }
 }

@@ -39,7 +39,7 @@ pub(crate) struct Live<T> {
     first: bool,
     #[cfg(feature = "axum")]
     good: Good,
-    token: Mutex<Option<Held<T>>>,
+    token: Mutex<Option<CurrentToken<T>>>,
     revoked: Revoked,
     /// When the end is looked at next, in nanoseconds since `created`. Written under the lock of `token`, and read
     /// without it: no value is further ahead than [`MAX_BLIND`], and so a stale one is off by no more.
@@ -56,7 +56,7 @@ enum Revoked {
 }
 
 /// What the newest token says.
-struct Held<T> {
+struct CurrentToken<T> {
     claims: Arc<T>,
     subject: Option<Subject>,
     expires_at: Option<SystemTime>,
@@ -209,7 +209,7 @@ impl<T: Send + Sync + 'static> Session<T> {
 }
 
 impl<T: 'static> Live<T> {
-    fn token(&self) -> MutexGuard<'_, Option<Held<T>>> {
+    fn token(&self) -> MutexGuard<'_, Option<CurrentToken<T>>> {
         lock(&self.token)
     }
 
@@ -242,7 +242,7 @@ impl<T: 'static> Live<T> {
             Revoked::Asks => Token::Named { id, issued_at },
         };
         let end = expires_at.and_then(|expires_at| End::of(expires_at, self.settings.grace, time));
-        let held = Held { claims: Arc::new(claims), subject, expires_at, end, of };
+        let held = CurrentToken { claims: Arc::new(claims), subject, expires_at, end, of };
         let left = self.replace(held);
         // Nothing is locked: whose claims these are may ask the session as they are dropped.
         drop(left);
@@ -252,7 +252,9 @@ impl<T: 'static> Live<T> {
 
     fn is_among_revoked(&self) -> bool {
         let token = self.token();
-        let Some(Held { subject, of: Token::Named { id, issued_at }, .. }) = token.as_ref() else { return false };
+        let Some(CurrentToken { subject, of: Token::Named { id, issued_at }, .. }) = token.as_ref() else {
+            return false;
+        };
         let revocations = self.settings.revocations.as_ref();
         revocations.is_some_and(|all| all.has(subject.as_ref(), id.as_ref(), *issued_at))
     }
@@ -260,7 +262,7 @@ impl<T: 'static> Live<T> {
     /// Returns what is not held any more, which may be the token itself. Of two renewals at once the later end stands.
     /// The older token may be revoked until it is dropped, which closes the session though a newer one came: as if the
     /// revocation had come first.
-    fn replace(&self, newer: Held<T>) -> Option<Held<T>> {
+    fn replace(&self, newer: CurrentToken<T>) -> Option<CurrentToken<T>> {
         let mut token = self.token();
         let sooner = token.as_ref().is_some_and(|held| !is_later(newer.expires_at, held.expires_at));
         if sooner { Some(newer) } else { token.replace(newer) }
@@ -333,7 +335,7 @@ mod tests {
     };
 
     use portcullis_core::{
-        policy::{Action, Policy, Standing},
+        policy::{Action, Activity, Policy},
         testing::Clock,
     };
 
@@ -393,10 +395,10 @@ mod tests {
     impl Kit {
         /// Waits until a time, with each look that is due on the way. Returns whether the session is over then.
         async fn is_over_at(&mut self, time: Instant) -> bool {
-            let standing = Standing::default();
-            while let Some(due) = self.policy.deadline(&standing).filter(|due| *due <= time) {
+            let activity = Activity::default();
+            while let Some(due) = self.policy.deadline(&activity).filter(|due| *due <= time) {
                 tokio::time::sleep_until(due.into()).await;
-                if matches!(self.policy.on_deadline(&standing, now()), Action::Close(_)) {
+                if matches!(self.policy.on_deadline(&activity, now()), Action::Close(_)) {
                     return true;
                 }
             }
@@ -462,11 +464,11 @@ mod tests {
         let mut kit = kit(|layer| layer).await;
         let began = now();
         assert!(!kit.is_over_at(began + HOUR / 2).await);
-        let due = kit.policy.deadline(&Standing::default()).unwrap();
+        let due = kit.policy.deadline(&Activity::default()).unwrap();
         tokio::time::advance(HOUR).await;
         kit.reads.store(0, Ordering::Relaxed);
-        assert!(panics(|| drop(kit.policy.on_deadline(&Standing::default(), now()))));
-        assert_eq!(kit.policy.deadline(&Standing::default()), Some(due), "it is still due");
+        assert!(panics(|| drop(kit.policy.on_deadline(&Activity::default(), now()))));
+        assert_eq!(kit.policy.deadline(&Activity::default()), Some(due), "it is still due");
         assert_eq!(kit.session.claims().as_deref(), Some(&()));
         kit.reads.store(usize::MAX, Ordering::Relaxed);
         assert!(kit.is_over_at(now()).await);

@@ -10,11 +10,11 @@ use http::request::Parts;
 
 use crate::{
     error::TokenError,
-    first::First,
     once::Once,
     revocations::Revocations,
     source::{self, Source, Taken},
     tickets::Tickets,
+    token_message::TokenMessage,
     verify::{Verification, Verified, Verify},
 };
 
@@ -23,7 +23,7 @@ pub(crate) struct Settings<T> {
     pub(crate) verifier: Arc<dyn Verify<T>>,
     /// In the order in which they decide.
     pub(crate) sources: Vec<Source>,
-    pub(crate) first: Option<First>,
+    pub(crate) first: Option<TokenMessage>,
     pub(crate) remove_credentials: bool,
     pub(crate) plain: Plain,
     pub(crate) optional: bool,

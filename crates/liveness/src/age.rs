@@ -7,7 +7,7 @@ use std::{
 
 use portcullis_core::{
     CloseCode, CloseFrame,
-    policy::{Action, Policy, Standing},
+    policy::{Action, Activity, Policy},
 };
 
 use crate::{
@@ -115,11 +115,11 @@ impl Policy for MaxAge {
         false
     }
 
-    fn deadline(&self, standing: &Standing) -> Option<Instant> {
-        later(standing.opened?, self.age)
+    fn deadline(&self, activity: &Activity) -> Option<Instant> {
+        later(activity.opened?, self.age)
     }
 
-    fn on_deadline(&mut self, _: &Standing, _: Instant) -> Action {
+    fn on_deadline(&mut self, _: &Activity, _: Instant) -> Action {
         Action::Close(self.layer.frame.clone())
     }
 }

@@ -7,12 +7,12 @@ use std::{
 
 use portcullis_core::{
     CloseCode, CloseFrame,
-    policy::{Action, Policy, Standing},
+    policy::{Action, Activity, Policy},
 };
 
 use crate::{
     service::{Watch, layer, reported},
-    time::{Doubt, later},
+    time::{Deferral, later},
 };
 
 /// Closes a connection on which no message was exchanged for a given time, in either direction.
@@ -95,20 +95,20 @@ layer!(IdleTimeoutLayer);
 
 impl Watch for IdleTimeoutLayer {
     fn policy(self: &Arc<Self>) -> Box<dyn Policy> {
-        reported(Idle { layer: self.clone(), doubt: Doubt::default() }, self.report_only)
+        reported(Idle { layer: self.clone(), deferral: Deferral::default() }, self.report_only)
     }
 }
 
 struct Idle {
     layer: Arc<IdleTimeoutLayer>,
-    doubt: Doubt,
+    deferral: Deferral,
 }
 
 impl Idle {
     /// When the last message was exchanged.
-    fn last(&self, standing: &Standing) -> Option<Instant> {
-        let sent = standing.last_message_out.filter(|_| self.layer.both);
-        standing.opened.max(standing.last_message_in).max(sent)
+    fn last(&self, activity: &Activity) -> Option<Instant> {
+        let sent = activity.last_message_out.filter(|_| self.layer.both);
+        activity.opened.max(activity.last_message_in).max(sent)
     }
 }
 
@@ -125,12 +125,12 @@ impl Policy for Idle {
         self.layer.both
     }
 
-    fn deadline(&self, standing: &Standing) -> Option<Instant> {
-        later(self.last(standing)?, self.layer.timeout).max(self.doubt.again())
+    fn deadline(&self, activity: &Activity) -> Option<Instant> {
+        later(self.last(activity)?, self.layer.timeout).max(self.deferral.again())
     }
 
-    fn on_deadline(&mut self, standing: &Standing, now: Instant) -> Action {
-        if self.doubt.holds(self.last(standing), standing, now) {
+    fn on_deadline(&mut self, activity: &Activity, now: Instant) -> Action {
+        if self.deferral.holds(self.last(activity), activity, now) {
             return Action::None;
         }
         Action::Close(self.layer.frame.clone())

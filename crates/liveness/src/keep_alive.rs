@@ -7,7 +7,7 @@ use std::{
 
 use portcullis_core::{
     CloseCode, CloseFrame,
-    policy::{Action, Policy, Standing},
+    policy::{Action, Activity, Policy},
 };
 
 use crate::{
@@ -151,9 +151,9 @@ struct Asked {
 }
 
 impl KeepAlive {
-    fn ping(&mut self, standing: &Standing, now: Instant) -> Action {
+    fn ping(&mut self, activity: &Activity, now: Instant) -> Action {
         self.last = Some(now);
-        self.asked = Some(Asked { received: standing.received, until: later(now, self.layer.timeout) });
+        self.asked = Some(Asked { received: activity.received, until: later(now, self.layer.timeout) });
         Action::Ping
     }
 }
@@ -175,22 +175,22 @@ impl Policy for KeepAlive {
         self.asked = None;
     }
 
-    fn deadline(&self, standing: &Standing) -> Option<Instant> {
+    fn deadline(&self, activity: &Activity) -> Option<Instant> {
         match &self.asked {
             Some(asked) => asked.until,
-            None => later(self.last.or(standing.opened)?, self.period),
+            None => later(self.last.or(activity.opened)?, self.period),
         }
     }
 
-    fn on_deadline(&mut self, standing: &Standing, now: Instant) -> Action {
+    fn on_deadline(&mut self, activity: &Activity, now: Instant) -> Action {
         match self.asked {
-            None => self.ping(standing, now),
-            Some(asked) if standing.received != asked.received => {
+            None => self.ping(activity, now),
+            Some(asked) if activity.received != asked.received => {
                 self.asked = None;
                 Action::None
             }
             // A ping that cannot be sent tells that the peer is gone: the first may only have elicited a reset.
-            Some(asked) if standing.hidden => {
+            Some(asked) if activity.inconclusive => {
                 self.asked = Some(Asked { until: later(now, self.layer.timeout), ..asked });
                 Action::Ping
             }

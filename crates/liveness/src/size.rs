@@ -9,12 +9,12 @@ use http::{HeaderMap, header::SEC_WEBSOCKET_EXTENSIONS};
 use portcullis_core::{
     CloseCode, CloseFrame,
     frame::FrameHeader,
-    policy::{Action, Batch, BatchVerdict, Policy, Standing, Verdict},
+    policy::{Action, Activity, Batch, BatchVerdict, Policy, Verdict},
 };
 
 use crate::{
     service::{Watch, layer, reported},
-    time::{Doubt, later},
+    time::{Deferral, later},
 };
 
 /// Limits a message: its bytes, its fragments, and the time from its first byte to its last.
@@ -136,7 +136,7 @@ impl Watch for MessageSizeLayer {
     }
 
     fn policy(self: &Arc<Self>) -> Box<dyn Policy> {
-        reported(MessageSize { limits: self.clone(), open: None, doubt: Doubt::default() }, self.report_only)
+        reported(MessageSize { limits: self.clone(), open: None, deferral: Deferral::default() }, self.report_only)
     }
 }
 
@@ -150,7 +150,7 @@ struct Open {
 struct MessageSize {
     limits: Arc<MessageSizeLayer>,
     open: Option<Open>,
-    doubt: Doubt,
+    deferral: Deferral,
 }
 
 impl MessageSize {
@@ -193,12 +193,12 @@ impl Policy for MessageSize {
         Verdict::Pass
     }
 
-    fn deadline(&self, standing: &Standing) -> Option<Instant> {
-        later(standing.unfinished_since?, self.limits.timeout).max(self.doubt.again())
+    fn deadline(&self, activity: &Activity) -> Option<Instant> {
+        later(activity.unfinished_since?, self.limits.timeout).max(self.deferral.again())
     }
 
-    fn on_deadline(&mut self, standing: &Standing, now: Instant) -> Action {
-        if self.doubt.holds_hidden(standing.unfinished_since, standing, now) {
+    fn on_deadline(&mut self, activity: &Activity, now: Instant) -> Action {
+        if self.deferral.holds_inconclusive(activity.unfinished_since, activity, now) {
             return Action::None;
         }
         let reason = format!("message not finished within {:?}", self.limits.timeout);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use portcullis_core::policy::Standing;
+use portcullis_core::policy::Activity;
 
 /// What could not be judged, because input waits that the handler has not read, is looked at again after so long.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -17,17 +17,17 @@ pub(crate) fn later(time: Instant, by: Duration) -> Option<Instant> {
 /// A peer that sends a little all the time has something waiting whenever one looks: once the handler has read what
 /// waited the last time, it is not the handler that is slow.
 #[derive(Default)]
-pub(crate) struct Doubt {
+pub(crate) struct Deferral {
     again: Option<Instant>,
     /// What the verdict is about: since when nothing was said, or when the message began.
     since: Option<Instant>,
     /// What had come in when it was put off.
     received: u64,
     /// There was more than one could see.
-    hidden: bool,
+    inconclusive: bool,
 }
 
-impl Doubt {
+impl Deferral {
     /// When it is looked at again.
     pub(crate) fn again(&self) -> Option<Instant> {
         self.again
@@ -36,21 +36,22 @@ impl Doubt {
     /// [`holds`](Self::holds), and also while more waits than is looked at, or did the last time, or input is delayed:
     /// the handler may have read what was seen of it, and the rest have waited here. A peer cannot have that much wait
     /// unless it is faster than the handler.
-    pub(crate) fn holds_hidden(&mut self, since: Option<Instant>, standing: &Standing, now: Instant) -> bool {
-        let hidden = standing.hidden || (self.hidden && self.since == since);
-        let holds = self.holds(since, standing, now) || (hidden && standing.unread && self.hold(since, standing, now));
-        self.hidden = standing.hidden;
+    pub(crate) fn holds_inconclusive(&mut self, since: Option<Instant>, activity: &Activity, now: Instant) -> bool {
+        let inconclusive = activity.inconclusive || (self.inconclusive && self.since == since);
+        let holds = self.holds(since, activity, now)
+            || (inconclusive && activity.has_unread_input && self.hold(since, activity, now));
+        self.inconclusive = activity.inconclusive;
         holds
     }
 
     /// Whether the verdict must wait.
-    pub(crate) fn holds(&mut self, since: Option<Instant>, standing: &Standing, now: Instant) -> bool {
-        let was_read = self.since == since && standing.read >= self.received;
-        standing.unread && !was_read && self.hold(since, standing, now)
+    pub(crate) fn holds(&mut self, since: Option<Instant>, activity: &Activity, now: Instant) -> bool {
+        let was_read = self.since == since && activity.read >= self.received;
+        activity.has_unread_input && !was_read && self.hold(since, activity, now)
     }
 
-    fn hold(&mut self, since: Option<Instant>, standing: &Standing, now: Instant) -> bool {
-        *self = Self { again: later(now, AGAIN), since, received: standing.received, hidden: self.hidden };
+    fn hold(&mut self, since: Option<Instant>, activity: &Activity, now: Instant) -> bool {
+        *self = Self { again: later(now, AGAIN), since, received: activity.received, inconclusive: self.inconclusive };
         true
     }
 }

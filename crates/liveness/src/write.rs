@@ -7,7 +7,7 @@ use std::{
 
 use portcullis_core::{
     CloseCode, CloseFrame,
-    policy::{Action, Policy, Standing},
+    policy::{Action, Activity, Policy},
 };
 
 use crate::{
@@ -119,13 +119,13 @@ impl Policy for WriteTimeout {
         true
     }
 
-    fn deadline(&self, standing: &Standing) -> Option<Instant> {
-        later(standing.stalled_since?, self.0.timeout)
+    fn deadline(&self, activity: &Activity) -> Option<Instant> {
+        later(activity.stalled_since?, self.0.timeout)
     }
 
-    fn on_deadline(&mut self, standing: &Standing, now: Instant) -> Action {
+    fn on_deadline(&mut self, activity: &Activity, now: Instant) -> Action {
         // There may have been room since, unnoticed until somebody looked.
-        match self.deadline(standing) {
+        match self.deadline(activity) {
             Some(deadline) if deadline <= now => Action::Close(self.0.frame.clone()),
             _ => Action::None,
         }

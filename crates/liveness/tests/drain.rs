@@ -51,14 +51,14 @@ async fn everybody_who_waits_learns_of_the_drain() {
     let waiting = tokio::spawn({
         let drain = drain.clone();
         async move {
-            drain.begun().await;
+            drain.started().await;
             drain.drained().await
         }
     });
     tokio::task::yield_now().await;
-    assert!(!drain.has_begun() && !waiting.is_finished());
+    assert!(!drain.is_started() && !waiting.is_finished());
     drain.on(std::future::ready("any signal")).await;
-    assert!(drain.has_begun());
+    assert!(drain.is_started());
     assert!(waiting.await.unwrap().is_clean());
 }
 

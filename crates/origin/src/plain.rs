@@ -2,7 +2,7 @@
 
 use http::{HeaderValue, StatusCode, header::ORIGIN, request::Parts};
 use portcullis_core::{
-    csrf::{self, NotForged},
+    csrf::{self, CsrfChecked},
     refusal::{Kind, Refusal},
 };
 
@@ -13,7 +13,7 @@ use crate::{
 
 impl Policy {
     /// Checks a request that is not a handshake. Returns a proof if it may change something and is allowed.
-    pub(crate) fn admit_plain(&self, parts: &Parts) -> Result<Option<NotForged>, Refusal> {
+    pub(crate) fn admit_plain(&self, parts: &Parts) -> Result<Option<CsrfChecked>, Refusal> {
         self.host_is_listed("request", parts)?;
         csrf::check(parts, |parts| self.may_change(parts))
     }

@@ -70,7 +70,7 @@ impl From<ByteQuota> for Meter {
 impl Meter {
     /// When all would be there again, had so many cells been taken.
     pub fn after(self, full_at: u64, cells: u64, now: u64) -> u64 {
-        full_at.max(now).saturating_add(self.worth(cells))
+        full_at.max(now).saturating_add(self.cost(cells))
     }
 
     /// When that many are there to be taken: now, if it is not later.
@@ -79,8 +79,8 @@ impl Meter {
     }
 
     /// Whether so many are never there at once.
-    pub fn never(self, cells: u64) -> bool {
-        self.worth(cells) > self.burst
+    pub fn exceeds_burst(self, cells: u64) -> bool {
+        self.cost(cells) > self.burst
     }
 
     /// Takes so many cells, or says when they would be there.
@@ -99,19 +99,19 @@ impl Meter {
     }
 
     /// What so many cells are worth, in units of time.
-    pub fn worth(self, cells: u64) -> u64 {
+    pub fn cost(self, cells: u64) -> u64 {
         self.cell.saturating_mul(cells).min(LONGEST)
     }
 
     /// How many could be taken now.
-    pub fn left(self, full_at: u64, now: u64) -> u64 {
+    pub fn remaining(self, full_at: u64, now: u64) -> u64 {
         self.burst.saturating_sub(full_at.saturating_sub(now)) / self.cell
     }
 
     /// The part of one of so many nodes: as many cells less often, and a burst that is rounded up.
     pub fn share(self, nodes: NonZeroUsize) -> Self {
         let nodes = nodes.get() as u64;
-        let (cells, cell) = ((self.burst / self.cell).div_ceil(nodes), self.worth(nodes));
+        let (cells, cell) = ((self.burst / self.cell).div_ceil(nodes), self.cost(nodes));
         Self { cell, burst: cell.saturating_mul(cells).min(LONGEST) }
     }
 
@@ -237,7 +237,7 @@ mod tests {
             let mut full_at = 0;
             let admitted = (0..1000).filter(|_| take(meter, &mut full_at, 1, 1 << 40)).count();
             assert!(admitted <= max && admitted > 0, "{meter:?}: {admitted}");
-            assert!(!take(meter, &mut full_at, u64::MAX, 1 << 40) || meter.never(u64::MAX));
+            assert!(!take(meter, &mut full_at, u64::MAX, 1 << 40) || meter.exceeds_burst(u64::MAX));
         }
     }
 
@@ -248,7 +248,7 @@ mod tests {
         for (nodes, at_once, in_ten_seconds) in [(1, 5, 105), (2, 3, 53), (5, 1, 21), (10, 1, 11)] {
             let share = meter.share(NonZeroUsize::new(nodes).unwrap());
             let (mut full_at, mut admitted) = (0, 0);
-            assert_eq!(share.left(full_at, 1 << 40), at_once, "{nodes}");
+            assert_eq!(share.remaining(full_at, 1 << 40), at_once, "{nodes}");
             for step in 0..=10_000 {
                 admitted += u32::from(take(share, &mut full_at, 1, (1 << 40) + step * second / 1000));
             }

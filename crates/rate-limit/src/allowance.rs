@@ -69,7 +69,7 @@ impl Allowance {
     /// How many messages could be sent now; `None` if nothing limits them.
     pub fn remaining(&self) -> Option<u64> {
         let left = |meters: &Meters, cells: &mut Cells, now| {
-            meters.0[Kind::Messages].map(|meter| meter.left(cells[Kind::Messages], now))
+            meters.0[Kind::Messages].map(|meter| meter.remaining(cells[Kind::Messages], now))
         };
         let ours = self.account.with(now(), left);
         let theirs = self.outer.as_ref().and_then(|outer| outer.remaining());
@@ -81,7 +81,7 @@ impl Allowance {
         let now = now();
         let ready = self.account.with(now, |meters, cells, at| match meters.0[Kind::Messages] {
             None => Some(at),
-            Some(meter) if meter.never(messages.into()) => None,
+            Some(meter) if meter.exceeds_burst(messages.into()) => None,
             Some(meter) => Some(meter.ready(meter.after(cells[Kind::Messages], messages.into(), at))),
         });
         let ours = self.account.instant(ready?, now).saturating_duration_since(now);

@@ -95,7 +95,7 @@ impl Meters {
     pub(crate) fn give_back(&self, cells: &mut Cells, demand: &Demand) {
         for (meter, (full_at, asked)) in self.0.iter().zip(cells.iter_mut().zip(demand)) {
             if let Some(meter) = meter {
-                *full_at = full_at.saturating_sub(meter.worth(*asked));
+                *full_at = full_at.saturating_sub(meter.cost(*asked));
             }
         }
     }
@@ -111,8 +111,8 @@ impl Meters {
                 let kind = Kind::ALL[at];
                 let over = over.get_or_insert(Over { kind, ready, never: false, too_big: false });
                 over.ready = over.ready.max(ready);
-                over.never |= meter.never(asked);
-                over.too_big |= kind == Kind::Bytes && meter.never(asked);
+                over.never |= meter.exceeds_burst(asked);
+                over.too_big |= kind == Kind::Bytes && meter.exceeds_burst(asked);
             }
         }
         (after, over)

@@ -5,7 +5,7 @@ use std::{fmt, hash::Hash, sync::Arc};
 use http::request::Parts;
 use portcullis_core::{
     identity::{ClientIp, Subject},
-    refusal::{Refusal, Whose},
+    refusal::{LimitOwner, Refusal},
 };
 use portcullis_quota::{Key, Secret};
 
@@ -40,12 +40,12 @@ impl Scope {
     pub(crate) fn owner(&self, parts: &Parts, secret: &Secret, ipv6_prefix: u8) -> Result<Owner, Refusal> {
         Ok(match self {
             Self::Connection => Owner::Own,
-            Self::Subject { required } => match Whose::of(parts, ipv6_prefix, *required)? {
-                Whose::Subject(subject) => Owner::Shared(of_subject(secret, &subject)),
+            Self::Subject { required } => match LimitOwner::of(parts, ipv6_prefix, *required)? {
+                LimitOwner::Subject(subject) => Owner::Shared(of_subject(secret, &subject)),
                 // Nothing is charged before the first message, so this counts if that names nobody.
-                Whose::Awaited(Some(client)) if !required => Owner::Shared(secret.address(client)),
-                Whose::Awaited(_) => Owner::Unknown,
-                Whose::Client(client) => Owner::Shared(secret.address(client)),
+                LimitOwner::Awaited(Some(client)) if !required => Owner::Shared(secret.address(client)),
+                LimitOwner::Awaited(_) => Owner::Unknown,
+                LimitOwner::Client(client) => Owner::Shared(secret.address(client)),
             },
             Self::Client => Owner::Shared(secret.address(ClientIp::network_of(parts, ipv6_prefix)?)),
             Self::Custom(key) => key(parts, secret).map_or(Owner::Own, Owner::Shared),

@@ -284,7 +284,8 @@ fn a_charge_goes_back_to_whom_it_was_charged() {
     let mut demand = [0; 4];
     demand[Kind::Messages] = 2;
     hers.take(&demand, now).unwrap();
-    let left = |account: &Account| account.with(now, |meters, cells, now| meters.0[0].unwrap().left(cells[0], now));
+    let left =
+        |account: &Account| account.with(now, |meters, cells, now| meters.0[0].unwrap().remaining(cells[0], now));
     let charge = theirs.charge(demand, now).unwrap();
     assert_eq!((left(&theirs), left(&hers)), (1, 1));
     // They sign in as alice, and get another quota.

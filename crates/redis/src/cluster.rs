@@ -5,8 +5,8 @@ use std::{fmt, sync::Arc, time::Duration};
 use portcullis_core::{
     Decision,
     shared::{
-        Away, Charged, Deadline, Denied, Gone, Name, OnGone, Rate, SharePermits, ShareRates, SharedPermit, Taken,
-        Wanted,
+        Away, Charged, Deadline, Denied, Gone, Name, OnGone, PermitRequest, Rate, SharePermits, ShareRates,
+        SharedPermit, Taken,
     },
 };
 use tokio::{sync::watch, task::JoinHandle};
@@ -87,7 +87,7 @@ impl Cluster {
     /// A take that is dropped takes nothing: what the store may carry out all the same is taken back.
     pub async fn take(
         &self,
-        wanted: &[Wanted],
+        wanted: &[PermitRequest],
         by: Deadline,
         on_gone: impl Fn(Gone) + Send + Sync + 'static,
     ) -> Result<Permit, Denied> {
@@ -96,7 +96,7 @@ impl Cluster {
 
     /// A permit for a connection that was admitted while the store was away, by what this node counts itself. The store
     /// is told of it when it is back.
-    pub fn keep(&self, wanted: &[Wanted], on_gone: impl Fn(Gone) + Send + Sync + 'static) -> Permit {
+    pub fn keep(&self, wanted: &[PermitRequest], on_gone: impl Fn(Gone) + Send + Sync + 'static) -> Permit {
         permits::keep(&self.node, wanted, Arc::new(on_gone))
     }
 
@@ -133,7 +133,7 @@ impl Cluster {
         node::leave(&self.node).await;
     }
 
-    async fn take_or(&self, wanted: &[Wanted], by: Deadline, on_gone: OnGone) -> Result<Permit, Denied> {
+    async fn take_or(&self, wanted: &[PermitRequest], by: Deadline, on_gone: OnGone) -> Result<Permit, Denied> {
         permits::take(&self.node, wanted, by, on_gone).await.map_err(|no| match no {
             No::Full(which) => Denied::Full(which),
             No::Lost => Denied::Away(self.away()),
@@ -154,7 +154,7 @@ impl SharePermits for Cluster {
         self.node.settings.deadline
     }
 
-    fn take(&self, wanted: Vec<Wanted>, by: Deadline, on_gone: OnGone) -> Taken {
+    fn take(&self, wanted: Vec<PermitRequest>, by: Deadline, on_gone: OnGone) -> Taken {
         let cluster = self.clone();
         Decision::wait(async move {
             let permit = cluster.take_or(&wanted, by, on_gone).await?;
@@ -162,7 +162,7 @@ impl SharePermits for Cluster {
         })
     }
 
-    fn keep(&self, wanted: Vec<Wanted>, on_gone: OnGone) -> Arc<dyn SharedPermit> {
+    fn keep(&self, wanted: Vec<PermitRequest>, on_gone: OnGone) -> Arc<dyn SharedPermit> {
         Arc::new(permits::keep(&self.node, &wanted, on_gone))
     }
 }

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 /// How this node stands towards the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Standing {
+pub enum ClusterState {
     /// The store has not been heard of yet.
     Joining,
     /// The store is asked.
@@ -27,7 +27,7 @@ pub enum Standing {
 #[non_exhaustive]
 pub struct Health {
     /// Whether the store is asked, and if not, why.
-    pub standing: Standing,
+    pub state: ClusterState,
     /// How many nodes lived when the store was last heard of.
     pub nodes: Option<NonZeroUsize>,
     /// What has happened since this node began.
@@ -36,12 +36,12 @@ pub struct Health {
 
 impl Health {
     pub(crate) fn new(nodes: Option<NonZeroUsize>) -> Self {
-        Self { standing: Standing::Joining, nodes, events: Events::default() }
+        Self { state: ClusterState::Joining, nodes, events: Events::default() }
     }
 
     /// Whether limits count for all nodes.
     pub fn is_ready(&self) -> bool {
-        self.standing == Standing::Joined
+        self.state == ClusterState::Joined
     }
 }
 

@@ -71,14 +71,14 @@
 //! # A store without layers
 //!
 //! ```no_run
-//! use portcullis_redis::{Cluster, Denied, Wanted};
+//! use portcullis_redis::{Cluster, Denied, PermitRequest};
 //!
 //! # async fn example(secret: Vec<u8>) -> Result<(), portcullis_redis::BuildError> {
 //! let cluster = Cluster::connect("redis://redis:6379").namespace("chat").secret(secret).build().await?;
 //! cluster.ready().await;
 //!
 //! // One connection of a user, on whichever node.
-//! let alice = [Wanted::new(cluster.name("subject", "alice"), 1)];
+//! let alice = [PermitRequest::new(cluster.name("subject", "alice"), 1)];
 //! let first = cluster.take(&alice, cluster.deadline(), |_| {}).await;
 //! assert!(first.is_ok());
 //! let second = cluster.take(&alice, cluster.deadline(), |_| {}).await;
@@ -104,14 +104,14 @@ mod places;
 mod rate;
 mod script;
 
-pub use portcullis_core::shared::{Away, Deadline, Denied, Gone, Name, Rate, Wanted};
+pub use portcullis_core::shared::{Away, Deadline, Denied, Gone, Name, PermitRequest, Rate};
 
 pub use crate::{
     away::WhenAway,
     builder::Builder,
     cluster::Cluster,
     error::BuildError,
-    health::{Events, Health, Standing},
+    health::{ClusterState, Events, Health},
     node::OnFenced,
     permits::Permit,
 };

@@ -1,14 +1,14 @@
 //! What an operator sees: metrics with feature `metrics`, events with feature `tracing`.
 
-use crate::health::{Events, Standing};
+use crate::health::{ClusterState, Events};
 
 /// The standing has changed.
-pub(crate) fn stands(before: Standing, now: Standing) {
+pub(crate) fn state_changed(before: ClusterState, now: ClusterState) {
     #[cfg(feature = "metrics")]
-    metrics::gauge!("portcullis_cluster_ready").set(if now == Standing::Joined { 1.0 } else { 0.0 });
+    metrics::gauge!("portcullis_cluster_ready").set(if now == ClusterState::Joined { 1.0 } else { 0.0 });
     #[cfg(feature = "tracing")]
     match now {
-        Standing::Away | Standing::Fenced | Standing::Recovering => {
+        ClusterState::Away | ClusterState::Fenced | ClusterState::Recovering => {
             tracing::warn!(target: "portcullis", ?before, ?now, "limits do not count for all nodes");
         }
         _ => tracing::info!(target: "portcullis", ?before, ?now, "the store of shared limits"),

@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use portcullis_core::shared::{Deadline, Name, Wanted};
+use portcullis_core::shared::{Deadline, Name, PermitRequest};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
@@ -49,7 +49,7 @@ pub(crate) struct Place {
 pub(crate) async fn take(
     node: &Arc<Node>,
     asker: &Asker,
-    wanted: &Wanted,
+    wanted: &PermitRequest,
     by: Deadline,
 ) -> Result<Option<Place>, Lost> {
     let pool = pool(node, wanted);
@@ -70,7 +70,7 @@ pub(crate) async fn take(
 }
 
 /// A place that nobody was asked for.
-pub(crate) fn keep(node: &Arc<Node>, wanted: &Wanted) -> Place {
+pub(crate) fn keep(node: &Arc<Node>, wanted: &PermitRequest) -> Place {
     let pool = pool(node, wanted);
     lock(&pool.state).keep();
     Place { node: node.clone(), pool }
@@ -115,7 +115,7 @@ pub(crate) async fn give_back(node: &Node, asker: &Asker) -> Result<(), Lost> {
     Ok(())
 }
 
-fn pool(node: &Node, wanted: &Wanted) -> Arc<Pool> {
+fn pool(node: &Node, wanted: &PermitRequest) -> Arc<Pool> {
     let (name, max) = (wanted.name, wanted.max);
     let new = || Pool { name, max, state: Mutex::default(), asking: tokio::sync::Mutex::default() };
     lock(&node.pools).entry(wanted.name).or_insert_with(|| Arc::new(new())).clone()

@@ -19,7 +19,7 @@ use axum::{
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, crypto};
 use portcullis_connections::ConnectionLimitLayer;
 use portcullis_core::identity::Subject;
-use portcullis_jwt::{First, JwtLayer, Key, Keys, Revocations, Verifier};
+use portcullis_jwt::{JwtLayer, Key, Keys, Revocations, TokenMessage, Verifier};
 use serde_json::{Value, json};
 
 use crate::Result;
@@ -85,14 +85,13 @@ pub(crate) fn guarded(private: Router, first: Router) -> Result<Router> {
     let layer = sources(plain.clone()).revocations(revocations.clone());
     let named = sources(by_name);
     let log = AccessLog::default();
-    let private = Router::new()
-        .nest("/named", log.around(private.clone()).layer(named))
-        .merge(log.around(private).layer(layer))
-        .merge(
-            first
-                .layer(ConnectionLimitLayer::new().unauthenticated(3))
-                .layer(JwtLayer::<Value>::new(plain).first_message(First::raw().timeout(FIRST)).handshakes_only()),
-        );
+    let private =
+        Router::new()
+            .nest("/named", log.around(private.clone()).layer(named))
+            .merge(log.around(private).layer(layer))
+            .merge(first.layer(ConnectionLimitLayer::new().unauthenticated(3)).layer(
+                JwtLayer::<Value>::new(plain).first_message(TokenMessage::raw().timeout(FIRST)).handshakes_only(),
+            ));
     let revoke = get(async move |Path(subject): Path<String>| {
         revocations.revoke_subject(&Subject::new(subject));
     });

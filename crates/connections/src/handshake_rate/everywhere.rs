@@ -7,20 +7,25 @@ use portcullis_core::{
     clock::now,
     refusal::Refusal,
     shared::{Away, Deadline, Rate as Quota},
-    upgrade::Verdict,
+    upgrade::AdmissionVerdict,
 };
 
 use super::{rate::Rate, settings::Settings};
 
 /// Asks the store about a handshake that this node lets in. While the store is away, what the node counts decides.
-pub(super) fn ask(settings: &Settings, quota: Quota, rate: &Arc<Rate>, parts: &mut Parts) -> Result<Verdict, Refusal> {
-    let Some(store) = &settings.shared else { return Ok(Verdict::ready(Ok(()))) };
+pub(super) fn ask(
+    settings: &Settings,
+    quota: Quota,
+    rate: &Arc<Rate>,
+    parts: &mut Parts,
+) -> Result<AdmissionVerdict, Refusal> {
+    let Some(store) = &settings.shared else { return Ok(AdmissionVerdict::ready(Ok(()))) };
     let (name, key) = (settings.name(store.as_ref(), parts)?, settings.key(parts, rate.secret())?);
-    let (Some(name), Some(key)) = (name, key) else { return Ok(Verdict::ready(Ok(()))) };
+    let (Some(name), Some(key)) = (name, key) else { return Ok(AdmissionVerdict::ready(Ok(()))) };
     let by = Deadline::of(&mut parts.extensions, store.patience());
     let charged = store.charge(name, quota, by);
     let (settings, rate) = (settings.clone(), rate.clone());
-    Ok(Verdict::wait(async move {
+    Ok(AdmissionVerdict::wait(async move {
         let judged = match charged.await {
             Ok(taken) => taken.map_err(|wait| settings.refusal(wait)),
             Err(Away::Alone) => Ok(()),

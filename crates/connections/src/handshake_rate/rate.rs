@@ -46,7 +46,7 @@ impl Rate {
     pub(super) fn take_share(&self, key: Key, nodes: NonZeroUsize, now: Instant) -> Result<(), Duration> {
         let at = self.epoch.units(now);
         let [full_at] = self.table.peek(key);
-        let used = full_at.saturating_sub(at).saturating_sub(self.meter.worth(1));
+        let used = full_at.saturating_sub(at).saturating_sub(self.meter.cost(1));
         let taken = self.shares.take(key, used, self.meter, nodes, at);
         taken.map_err(|ready| self.epoch.instant(ready, now).saturating_duration_since(now))
     }

@@ -11,7 +11,7 @@ use portcullis_core::{
     handshake::is_handshake,
     refusal::note_refusing,
     shared::Rate as Quota,
-    upgrade::{Deciding, Verdict},
+    upgrade::{AdmissionVerdict, Deciding},
 };
 use tower_service::Service;
 
@@ -61,7 +61,7 @@ where
             everywhere.map(|verdict| (None, verdict))
         } else {
             let plain = admit_plain(&self.settings, &self.rate, &parts, now());
-            plain.map(|key| (key, Verdict::ready(Ok(()))))
+            plain.map(|key| (key, AdmissionVerdict::ready(Ok(()))))
         };
         let (key, verdict) = match admitted {
             Ok(admitted) => admitted,

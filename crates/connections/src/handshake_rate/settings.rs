@@ -6,7 +6,7 @@ use http::{StatusCode, request::Parts};
 use portcullis_core::{
     CloseCode, CloseFrame,
     identity::ClientIp,
-    refusal::{Kind, Refusal, Whose},
+    refusal::{Kind, LimitOwner, Refusal},
     shared::{Name, ShareRates},
 };
 use portcullis_quota::{Key, Secret};
@@ -53,11 +53,11 @@ impl Settings {
             Scope::Global => Some(Key::ONE),
             Scope::Client => Some(secret.address(address()?)),
             Scope::Custom(key) => key(parts).map(|key| secret.key(&("custom", key))),
-            Scope::Subject => Some(match Whose::of(parts, self.ipv6_prefix, self.require_subject)? {
-                Whose::Subject(subject) => secret.key(&("subject", subject)),
-                Whose::Client(client) | Whose::Awaited(Some(client)) => secret.address(client),
+            Scope::Subject => Some(match LimitOwner::of(parts, self.ipv6_prefix, self.require_subject)? {
+                LimitOwner::Subject(subject) => secret.key(&("subject", subject)),
+                LimitOwner::Client(client) | LimitOwner::Awaited(Some(client)) => secret.address(client),
                 // A handshake is charged before anybody says anything.
-                Whose::Awaited(None) => secret.address(address()?),
+                LimitOwner::Awaited(None) => secret.address(address()?),
             }),
         })
     }
@@ -70,10 +70,10 @@ impl Settings {
             Scope::Global => Some(store.name("handshakes", &[])),
             Scope::Client => Some(client(address()?)),
             Scope::Custom(key) => key(parts).map(|key| store.name("handshakes of a key", key.as_bytes())),
-            Scope::Subject => Some(match Whose::of(parts, self.ipv6_prefix, self.require_subject)? {
-                Whose::Subject(subject) => store.name("handshakes of a subject", &subject.to_bytes()),
-                Whose::Client(address) | Whose::Awaited(Some(address)) => client(address),
-                Whose::Awaited(None) => client(address()?),
+            Scope::Subject => Some(match LimitOwner::of(parts, self.ipv6_prefix, self.require_subject)? {
+                LimitOwner::Subject(subject) => store.name("handshakes of a subject", &subject.to_bytes()),
+                LimitOwner::Client(address) | LimitOwner::Awaited(Some(address)) => client(address),
+                LimitOwner::Awaited(None) => client(address()?),
             }),
         })
     }
@@ -92,7 +92,7 @@ impl Settings {
         };
         match self.scope() {
             Scope::Subject => {
-                let subject = Whose::known(parts);
+                let subject = LimitOwner::known_subject(parts);
                 subject.map(|subject| secret.key(&("subject", subject))).or_else(client)
             }
             Scope::Custom(key) => key(parts).map(|key| secret.key(&("custom", key))),

@@ -69,13 +69,13 @@ mod tests {
         let admitted = |shares: &Shares, used, from: u64, to: u64| {
             (from..to).filter(|millis| shares.take(Key::ONE, used, whole, nodes, at(*millis)).is_ok()).count()
         };
-        for (used, at_first) in [(0, 5), (whole.worth(4), 3), (whole.worth(10), 0)] {
+        for (used, at_first) in [(0, 5), (whole.cost(4), 3), (whole.cost(10), 0)] {
             let shares = Shares::default();
             assert_eq!(admitted(&shares, used, 0, 1), usize::from(at_first > 0));
             let rest = (0..20).filter(|_| shares.take(Key::ONE, used, whole, nodes, at(0)).is_ok()).count();
             assert_eq!(rest, usize::saturating_sub(at_first, 1), "{used}");
             // However much is asked for, the share is admitted: five a second, once what was used is there again.
-            let later = admitted(&shares, whole.worth(10), 2000, 12_000);
+            let later = admitted(&shares, whole.cost(10), 2000, 12_000);
             assert!((45..=50).contains(&later), "{later}");
         }
     }

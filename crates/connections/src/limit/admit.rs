@@ -8,13 +8,13 @@ use portcullis_core::{
     policy::Policy,
     refusal::{Kind, Refusal},
     shared::Deadline,
-    upgrade::{Admission, Guarded, Verdict},
+    upgrade::{Admission, AdmissionVerdict, GuardedHandshake},
 };
 
 use super::{
     everywhere::Everywhere,
     permits::Pool,
-    policy::{Late, evict},
+    policy::{PendingSubject, evict},
     settings::Settings,
 };
 
@@ -24,7 +24,7 @@ pub(super) fn admit(
     settings: &Arc<Settings>,
     pool: &Arc<Pool<Connection>>,
     parts: &mut Parts,
-    guarded: &mut Guarded,
+    guarded: &mut GuardedHandshake,
 ) -> Result<Admission, Refusal> {
     let keys = match settings.keys(parts) {
         Ok(keys) => keys,
@@ -60,19 +60,19 @@ pub(super) fn admit(
             }
             let by = Deadline::of(&mut parts.extensions, everywhere.patience());
             let take = everywhere.clone().take(settings.clone(), keys, permit.clone(), by);
-            (Some(everywhere), Verdict::wait(take))
+            (Some(everywhere), AdmissionVerdict::wait(take))
         }
-        None => (None, Verdict::ready(Ok(()))),
+        None => (None, AdmissionVerdict::ready(Ok(()))),
     };
-    let late = settings.awaits_subject(parts).then(|| -> Box<dyn Policy> {
-        let whose = settings.whose(parts).ok().flatten();
-        Box::new(Late {
+    let pending_subject = settings.awaits_subject(parts).then(|| -> Box<dyn Policy> {
+        let limit_owner = settings.limit_owner(parts).ok().flatten();
+        Box::new(PendingSubject {
             permit: permit.clone(),
             everywhere: everywhere.clone(),
             connection: connection.clone(),
             limit: settings.subject_limit(),
             required: settings.require_subject,
-            whose,
+            limit_owner,
             report_only,
         })
     });
@@ -86,5 +86,5 @@ pub(super) fn admit(
             everywhere.begin(&connection);
         }
     });
-    Ok(Admission::new(late).if_so(verdict))
+    Ok(Admission::new(pending_subject).after(verdict))
 }

@@ -9,7 +9,7 @@ use std::{
 use portcullis_core::{
     CloseCode, CloseFrame, Connection,
     refusal::Refusal,
-    shared::{Away, Deadline, Denied, Gone, Name, OnGone, SharePermits, SharedPermit, Wanted},
+    shared::{Away, Deadline, Denied, Gone, Name, OnGone, PermitRequest, SharePermits, SharedPermit},
 };
 use tokio::runtime::Handle;
 
@@ -153,15 +153,15 @@ impl Everywhere {
         })
     }
 
-    fn wanted(&self, settings: &Settings, keys: &[(Key, Limit)]) -> Vec<Wanted> {
-        let global = settings.global.map(|max| Wanted::of_pool(self.store.name("server", &[]), max));
+    fn wanted(&self, settings: &Settings, keys: &[(Key, Limit)]) -> Vec<PermitRequest> {
+        let global = settings.global.map(|max| PermitRequest::of_pool(self.store.name("server", &[]), max));
         global.into_iter().chain(keys.iter().map(|(key, limit)| self.one(key, *limit))).collect()
     }
 
-    fn one(&self, key: &Key, limit: Limit) -> Wanted {
-        let wanted = Wanted::new(self.name(key), limit.max);
+    fn one(&self, key: &Key, limit: Limit) -> PermitRequest {
+        let wanted = PermitRequest::new(self.name(key), limit.max);
         match (key, limit.evict) {
-            (Key::Unauthenticated, _) => Wanted::of_pool(wanted.name, wanted.max),
+            (Key::Unauthenticated, _) => PermitRequest::of_pool(wanted.name, wanted.max),
             (_, true) => wanted.evict_oldest(),
             (_, false) => wanted,
         }

@@ -5,8 +5,8 @@ use std::{net::IpAddr, sync::Arc, time::Instant};
 use portcullis_core::{
     CloseCode, CloseFrame, Connection,
     identity::Subject,
-    policy::{Action, Policy, Standing},
-    refusal::Whose,
+    policy::{Action, Activity, Policy},
+    refusal::LimitOwner,
 };
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Waits for the subject of a connection that came in without one.
-pub(crate) struct Late {
+pub(crate) struct PendingSubject {
     pub(crate) permit: Arc<Permit<Connection>>,
     /// Its part in limits that other nodes count, too.
     pub(crate) everywhere: Option<Arc<Everywhere>>,
@@ -24,11 +24,11 @@ pub(crate) struct Late {
     pub(crate) limit: Option<Limit>,
     pub(crate) required: bool,
     /// Who counts until then, if that is counted.
-    pub(crate) whose: Option<Whose>,
+    pub(crate) limit_owner: Option<LimitOwner>,
     pub(crate) report_only: bool,
 }
 
-impl Late {
+impl PendingSubject {
     /// Takes a permit of one more key.
     fn join(&self, key: Key, limit: Limit) -> Action {
         let everywhere = self.everywhere.as_ref().map(|everywhere| (everywhere, key.clone()));
@@ -61,12 +61,12 @@ impl Late {
     fn nameless(&self, client: Option<IpAddr>) -> Action {
         match (self.required, client, self.limit) {
             (false, Some(client), Some(limit)) => self.join(Key::Anonymous(client), limit.refusing()),
-            (required, ..) => self.close(Whose::unknown(required)),
+            (required, ..) => self.close(LimitOwner::close_frame_without_subject(required)),
         }
     }
 }
 
-impl Policy for Late {
+impl Policy for PendingSubject {
     fn name(&self) -> &'static str {
         "connection_limit"
     }
@@ -77,7 +77,7 @@ impl Policy for Late {
 
     fn on_authenticated(&mut self, subject: &Subject) -> Action {
         self.leave(&Key::Unauthenticated);
-        if let Some(Whose::Client(client)) = self.whose.take() {
+        if let Some(LimitOwner::Client(client)) = self.limit_owner.take() {
             self.leave(&Key::Anonymous(client));
         }
         match self.limit {
@@ -88,15 +88,15 @@ impl Policy for Late {
 
     /// A connection whose first message is awaited opens once that is accepted. Its subject is known by then, or it has
     /// none.
-    fn deadline(&self, standing: &Standing) -> Option<Instant> {
-        standing.opened.filter(|_| matches!(self.whose, Some(Whose::Awaited(_))))
+    fn deadline(&self, activity: &Activity) -> Option<Instant> {
+        activity.opened.filter(|_| matches!(self.limit_owner, Some(LimitOwner::Awaited(_))))
     }
 
-    fn on_deadline(&mut self, _: &Standing, _: Instant) -> Action {
-        match self.whose.take() {
-            Some(Whose::Awaited(client)) => self.nameless(client),
+    fn on_deadline(&mut self, _: &Activity, _: Instant) -> Action {
+        match self.limit_owner.take() {
+            Some(LimitOwner::Awaited(client)) => self.nameless(client),
             other => {
-                self.whose = other;
+                self.limit_owner = other;
                 Action::None
             }
         }

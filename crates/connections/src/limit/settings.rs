@@ -6,7 +6,7 @@ use http::{StatusCode, request::Parts};
 use portcullis_core::{
     CloseCode, CloseFrame,
     identity::ClientIp,
-    refusal::{Kind, Refusal, Whose},
+    refusal::{Kind, LimitOwner, Refusal},
     shared::SharePermits,
 };
 
@@ -60,12 +60,12 @@ impl Settings {
         if let Some(limit) = self.client {
             keys.push((Key::Client(ClientIp::network_of(parts, self.ipv6_prefix)?), limit));
         }
-        match (self.whose(parts)?, self.subject) {
-            (Some(Whose::Subject(subject)), Some(limit)) => keys.push((Key::Subject(subject), limit)),
-            (Some(Whose::Client(client)), Some(limit)) => keys.push((Key::Anonymous(client), limit.refusing())),
+        match (self.limit_owner(parts)?, self.subject) {
+            (Some(LimitOwner::Subject(subject)), Some(limit)) => keys.push((Key::Subject(subject), limit)),
+            (Some(LimitOwner::Client(client)), Some(limit)) => keys.push((Key::Anonymous(client), limit.refusing())),
             _ => {}
         }
-        if let (Some(max), None) = (self.unauthenticated, Whose::known(parts)) {
+        if let (Some(max), None) = (self.unauthenticated, LimitOwner::known_subject(parts)) {
             keys.push((Key::Unauthenticated, Limit::new(max)));
         }
         if let Some((key, limit)) = self.key.as_ref().and_then(|(key, limit)| Some((key(parts)?, *limit))) {
@@ -78,15 +78,15 @@ impl Settings {
     }
 
     /// Whose limit a handshake counts against, if any depends on that.
-    pub(crate) fn whose(&self, parts: &Parts) -> Result<Option<Whose>, Refusal> {
+    pub(crate) fn limit_owner(&self, parts: &Parts) -> Result<Option<LimitOwner>, Refusal> {
         let by_subject = self.subject.is_some() || self.require_subject;
-        by_subject.then(|| Whose::of(parts, self.ipv6_prefix, self.require_subject)).transpose()
+        by_subject.then(|| LimitOwner::of(parts, self.ipv6_prefix, self.require_subject)).transpose()
     }
 
     /// Whether something is counted otherwise once a subject becomes known.
     pub(crate) fn awaits_subject(&self, parts: &Parts) -> bool {
         let counts = self.subject.is_some() || self.require_subject || self.unauthenticated.is_some();
-        counts && Whose::known(parts).is_none()
+        counts && LimitOwner::known_subject(parts).is_none()
     }
 
     pub(crate) fn subject_limit(&self) -> Option<Limit> {

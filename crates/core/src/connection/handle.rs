@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{About, Control};
+use super::{ConnectionInner, Control};
 use crate::{
     close::CloseFrame,
     counters::Counters,
@@ -24,38 +24,38 @@ use crate::{
 /// A close asked for before the upgrade has completed is carried out as soon as it has.
 #[derive(Clone)]
 pub struct Connection {
-    about: Arc<About>,
+    inner: Arc<ConnectionInner>,
     control: Arc<dyn Control>,
 }
 
 impl Connection {
-    pub(crate) fn new(about: Arc<About>, control: Arc<dyn Control>) -> Self {
-        Self { about, control }
+    pub(crate) fn new(inner: Arc<ConnectionInner>, control: Arc<dyn Control>) -> Self {
+        Self { inner, control }
     }
 
     /// Its name in this process.
     pub fn id(&self) -> ConnectionId {
-        self.about.id
+        self.inner.id
     }
 
     /// When its handshake arrived.
     pub fn started(&self) -> Instant {
-        self.about.started
+        self.inner.started
     }
 
     /// The client's address, if a layer outside of the guard had found it.
     pub fn client_ip(&self) -> Option<IpAddr> {
-        self.about.client.get().copied()
+        self.inner.client.get().copied()
     }
 
     /// Says where the client is, for a layer that finds out inside of the one that set the guard up. The first counts.
     pub fn set_client_ip(&self, client: IpAddr) {
-        self.about.set_client_ip(client);
+        self.inner.set_client_ip(client);
     }
 
     /// The authenticated subject, if there is one.
     pub fn subject(&self) -> Option<Subject> {
-        self.about.subject.get().cloned()
+        self.inner.subject.get().cloned()
     }
 
     /// What went through so far.
@@ -85,7 +85,7 @@ impl Connection {
     /// locked.
     pub fn spawn_close(&self, frame: CloseFrame) {
         let connection = self.clone();
-        self.about.runtime.spawn(async move { connection.close(frame) });
+        self.inner.runtime.spawn(async move { connection.close(frame) });
     }
 
     /// Ends the connection without a close frame, and a closing handshake that is under way: what is left is dropped.
@@ -94,7 +94,7 @@ impl Connection {
     /// stream, of a client that keeps its flow-control window shut, ends with what its client does, and so does the
     /// connection.
     pub fn abort(&self) {
-        self.about.abort();
+        self.inner.abort();
         self.control.clone().abort();
     }
 
@@ -102,7 +102,7 @@ impl Connection {
     /// locked.
     pub fn spawn_abort(&self) {
         let connection = self.clone();
-        self.about.runtime.spawn(async move { connection.abort() });
+        self.inner.runtime.spawn(async move { connection.abort() });
     }
 
     /// Says who the peer is, where that became known after the handshake. To say it again changes nothing.
@@ -124,7 +124,7 @@ impl Connection {
     /// # #[cfg(not(feature = "test-util"))] fn main() {}
     /// ```
     pub fn authenticate(&self, subject: &Subject) -> Result<(), AnotherSubject> {
-        if self.about.identify(subject)? {
+        if self.inner.identify(subject)? {
             self.control.clone().authenticated(subject);
         }
         Ok(())
@@ -133,22 +133,22 @@ impl Connection {
     /// Keeps a value for as long as the connection lives, and drops it exactly once when it has ended: its closing
     /// handshake included, or when the handshake came to nothing. At once if it has ended already.
     pub fn hold(&self, value: impl Send + 'static) {
-        self.about.hold(Box::new(value));
+        self.inner.hold(Box::new(value));
     }
 
     /// Keeps a value for as long as a handler is at work on the connection, and drops it exactly once when the handler
     /// has dropped its socket and, if it is [supervised](Self::supervise), has ended. That may be before the connection
     /// ends or after. At once if it is so already, or if the handshake came to nothing.
     pub fn hold_for_handler(&self, value: impl Send + 'static) {
-        self.about.hold_for_handler(Box::new(value));
+        self.inner.hold_for_handler(Box::new(value));
     }
 
     /// Waits until the connection has ended, its closing handshake included, and its transport is over. Cancel safe.
     pub async fn closed(&self) -> Ended {
         loop {
             // In this order: an end that comes in between wakes it, and one that came before is found.
-            let notified = self.about.over.notified();
-            if let Some(ended) = self.about.ended.get() {
+            let notified = self.inner.over.notified();
+            if let Some(ended) = self.inner.ended.get() {
                 return ended.clone();
             }
             notified.await;
@@ -157,14 +157,14 @@ impl Connection {
 
     /// How the connection ended; `None` while it lives.
     pub fn close_reason(&self) -> Option<Ended> {
-        self.about.ended.get().cloned()
+        self.inner.ended.get().cloned()
     }
 
     /// The span of the connection, for whatever a task of its own does for it. What [`supervise`](Self::supervise) runs
     /// is in it already.
     #[cfg(feature = "tracing")]
     pub fn span(&self) -> &tracing::Span {
-        self.about.scope.span()
+        self.inner.scope.span()
     }
 
     /// The handler has ended, and this is what its end means.
@@ -172,8 +172,8 @@ impl Connection {
         self.control.clone().finish(frame);
     }
 
-    pub(crate) fn about(&self) -> &About {
-        &self.about
+    pub(crate) fn inner(&self) -> &ConnectionInner {
+        &self.inner
     }
 
     pub(crate) fn control(&self) -> &dyn Control {
@@ -183,7 +183,7 @@ impl Connection {
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let about = &self.about;
-        f.debug_struct("Connection").field("id", &about.id).field("client", &about.client.get()).finish_non_exhaustive()
+        let inner = &self.inner;
+        f.debug_struct("Connection").field("id", &inner.id).field("client", &inner.client.get()).finish_non_exhaustive()
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     close::{CloseFrame, MalformedClose},
     ended::{Ended, EndedBy},
     frame::{put_close, put_close_masked},
-    observe::{Answer, FRAMING},
+    observe::{Enforcement, FRAMING},
     settings::{Grace, Settings},
 };
 
@@ -67,8 +67,8 @@ impl Guard {
     pub(crate) fn open(&mut self, inbox: Vec<u8>, carrier: Carrier, now: Instant) -> bool {
         let Phase::Upgrading(requested) = &mut self.phase else { return false };
         let requested = requested.take();
-        self.standing.opened = Some(now);
-        self.standing.received = inbox.len() as u64;
+        self.activity.opened = Some(now);
+        self.activity.received = inbox.len() as u64;
         self.inbox.open(inbox, carrier);
         self.phase = Phase::Open;
         match requested {
@@ -146,7 +146,7 @@ impl Guard {
     pub(super) fn peer_closed(&mut self, result: Result<CloseFrame, MalformedClose>) {
         self.discarded.close();
         if result.is_err() {
-            self.notes.violated(FRAMING, Answer::Close);
+            self.telemetry.violated(FRAMING, Enforcement::Close);
         }
         self.closes.by_peer(result);
     }

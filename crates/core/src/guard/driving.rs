@@ -61,7 +61,7 @@ impl Guard {
     pub(crate) fn driver_wakes(&mut self, now: Instant) {
         self.schedule.awake();
         if matches!(self.phase, Phase::Open) {
-            self.notes.tick(now);
+            self.telemetry.tick(now);
         }
     }
 
@@ -201,7 +201,7 @@ impl Guard {
             ending.wrote(self.patience, now());
         }
         if self.watches_output() && measure.has_data() {
-            self.standing.last_message_out = Some(now());
+            self.activity.last_message_out = Some(now());
         }
         self.wrote(measure);
     }
@@ -209,7 +209,7 @@ impl Guard {
     /// Since when the transport has taken nothing. A deadline may depend on it.
     #[inline]
     pub(crate) fn stalled(&mut self, since: Option<Instant>) {
-        self.standing.stalled_since = since;
+        self.activity.stalled_since = since;
         if since.is_some() {
             self.rearm(self.deadline());
         }

@@ -9,14 +9,14 @@ use super::{
 use crate::{
     close::{CloseCode, CloseFrame, MalformedClose},
     frame::{FrameHeader, MAX_CONTROL, Opcode, apply_mask},
-    observe::{Answer, FRAMING},
+    observe::{Enforcement, FRAMING},
     policy::{Batch, BatchVerdict, Verdict},
     settings::Framing,
 };
 
 /// What [`Guard::admit`] decided about one read.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Admission {
+pub struct Admitted {
     /// So many bytes at the front may be delivered.
     pub deliver: usize,
     /// What begins here was not judged yet, or not admitted.
@@ -39,7 +39,7 @@ pub enum Then {
 }
 
 /// What stands at a place in the stream.
-enum Unit {
+enum Element {
     End,
     Incomplete,
     Violation(CloseFrame),
@@ -48,7 +48,7 @@ enum Unit {
     Frame(FrameHeader),
 }
 
-enum Judged {
+enum Ruling {
     Keep,
     Drop,
     Delay(Instant),
@@ -61,7 +61,7 @@ impl Guard {
     /// The same bytes give the same decisions however they are split, provided that what was not admitted is presented
     /// again as [`Then`] says. An incomplete header, or an incomplete control frame, is never admitted.
     #[inline]
-    pub fn admit(&mut self, data: &mut [u8], now: Instant) -> Admission {
+    pub fn admit(&mut self, data: &mut [u8], now: Instant) -> Admitted {
         match self.whole_messages(data) {
             Some(batch) => self.admit_whole(data, batch, now),
             None => self.admit_any(data, now),
@@ -69,13 +69,13 @@ impl Guard {
     }
 
     /// [`admit`](Self::admit), whatever it is.
-    pub(super) fn admit_any(&mut self, data: &mut [u8], now: Instant) -> Admission {
+    pub(super) fn admit_any(&mut self, data: &mut [u8], now: Instant) -> Admitted {
         // A scan can deliver a prefix and nothing else. Where payload is to be cut out, or where some policies have
         // judged the first frame already, frames must be walked.
         let piecemeal = self.stream.discarding || self.resumed.is_some();
         let payload_came = self.stream.payload_left > 0 && !data.is_empty();
         if payload_came {
-            self.standing.last_message_in = Some(now);
+            self.activity.last_message_in = Some(now);
         }
         let admission = if piecemeal { self.walk(data, 0, Batch::default(), now) } else { self.scan(data, now) };
         self.admitted(admission)
@@ -83,10 +83,10 @@ impl Guard {
 
     /// Notes what comes of a read, however it was judged.
     #[inline]
-    pub(super) fn admitted(&mut self, admission: Admission) -> Admission {
+    pub(super) fn admitted(&mut self, admission: Admitted) -> Admitted {
         self.counters.bytes_in += admission.deliver as u64;
         if !self.stream.in_message() {
-            self.standing.unfinished_since = None;
+            self.activity.unfinished_since = None;
         }
         admission
     }
@@ -94,15 +94,15 @@ impl Guard {
     /// Data frames were delivered or dropped, a message's first among them or not.
     #[inline]
     fn data_came(&mut self, first: bool, now: Instant) {
-        self.standing.last_message_in = Some(now);
+        self.activity.last_message_in = Some(now);
         // If a message is unfinished after this read, it is the last that began.
-        if first || self.standing.unfinished_since.is_none() {
-            self.standing.unfinished_since = Some(now);
+        if first || self.activity.unfinished_since.is_none() {
+            self.activity.unfinished_since = Some(now);
         }
     }
 
     /// One pass over the headers; most reads need no other.
-    fn scan(&mut self, data: &mut [u8], now: Instant) -> Admission {
+    fn scan(&mut self, data: &mut [u8], now: Instant) -> Admitted {
         // On a copy: until the last policy has answered for the batch, this pass may be given up, and `walk` then
         // begins where it began.
         let mut stream = self.stream;
@@ -117,18 +117,18 @@ impl Guard {
                 stream.payload_left = len;
                 stream.skip(&mut at, data.len());
             }
-            match self.unit(&stream, data, at, &mut violations) {
-                Unit::End | Unit::Incomplete => break Then::Continue,
-                Unit::Violation(frame) => break Then::Close(frame),
-                Unit::Close(end, result) => {
+            match self.element(&stream, data, at, &mut violations) {
+                Element::End | Element::Incomplete => break Then::Continue,
+                Element::Violation(frame) => break Then::Close(frame),
+                Element::Close(end, result) => {
                     at = end;
                     break Then::PeerClosed(result);
                 }
-                Unit::OwnPong(..) => return self.walk(data, 0, Batch::default(), now),
-                Unit::Frame(_) if stream.open == Some(Open::Dropped) => {
+                Element::OwnPong(..) => return self.walk(data, 0, Batch::default(), now),
+                Element::Frame(_) if stream.open == Some(Open::Dropped) => {
                     return self.walk(data, 0, Batch::default(), now);
                 }
-                Unit::Frame(header) => {
+                Element::Frame(header) => {
                     compressed |= header.rsv1();
                     batch.add(&header);
                     stream.begin(&header, false);
@@ -142,7 +142,7 @@ impl Guard {
         self.stream = stream;
         if matches!(then, Then::Close(_)) {
             // Not before: a walk would come upon the broken rule again.
-            self.notes.violated(FRAMING, Answer::Close);
+            self.telemetry.violated(FRAMING, Enforcement::Close);
         }
         if batch.messages.frames > 0 || batch.continuations.frames > 0 {
             self.data_came(batch.messages.frames > 0, now);
@@ -150,7 +150,7 @@ impl Guard {
         self.compressed = compressed;
         self.counters.messages_in += u64::from(batch.messages.frames);
         self.counters.violations += violations;
-        Admission { deliver: at, rest: at, then }
+        Admitted { deliver: at, rest: at, then }
     }
 
     /// Offers a batch to the policies, up to the first that wants its frames one by one.
@@ -159,13 +159,13 @@ impl Guard {
         if batch.is_empty() {
             return None;
         }
-        let mut judges = self.judges.of(self.policies.len());
-        judges.find(|index| self.policies[*index].on_batch(batch, now) == BatchVerdict::OneByOne)
+        let mut input_watchers = self.input_watchers.of(self.policies.len());
+        input_watchers.find(|index| self.policies[*index].on_batch(batch, now) == BatchVerdict::OneByOne)
     }
 
     /// Frame by frame. The first `charged` policies have charged for the whole `batch`.
     #[cold]
-    pub(super) fn walk(&mut self, data: &mut [u8], charged: usize, batch: Batch, now: Instant) -> Admission {
+    pub(super) fn walk(&mut self, data: &mut [u8], charged: usize, batch: Batch, now: Instant) -> Admitted {
         let mut done = Batch::default();
         let (mut at, mut kept, mut violations) = (0, 0, 0);
         let then = loop {
@@ -174,23 +174,23 @@ impl Guard {
                 keep(data, payload, &mut kept);
             }
             let stream = self.stream;
-            match self.unit(&stream, data, at, &mut violations) {
-                Unit::End | Unit::Incomplete => break Then::Continue,
-                Unit::Violation(frame) => {
-                    self.notes.violated(FRAMING, Answer::Close);
+            match self.element(&stream, data, at, &mut violations) {
+                Element::End | Element::Incomplete => break Then::Continue,
+                Element::Violation(frame) => {
+                    self.telemetry.violated(FRAMING, Enforcement::Close);
                     break Then::Close(frame);
                 }
-                Unit::Close(end, result) => {
+                Element::Close(end, result) => {
                     keep(data, at..end, &mut kept);
                     at = end;
                     break Then::PeerClosed(result);
                 }
-                Unit::OwnPong(end, ping) => {
+                Element::OwnPong(end, ping) => {
                     at = end;
                     self.answered(ping, now);
                 }
-                Unit::Frame(header) => match self.judge(&header, charged, now) {
-                    Judged::Keep => {
+                Element::Frame(header) => match self.judge(&header, charged, now) {
+                    Ruling::Keep => {
                         keep(data, at..at + header.len(), &mut kept);
                         at += header.len();
                         done.add(&header);
@@ -199,26 +199,26 @@ impl Guard {
                         self.stream.begin(&header, false);
                         self.walked(&header, now);
                     }
-                    Judged::Drop => {
+                    Ruling::Drop => {
                         at += header.len();
                         self.counters.dropped += u64::from(header.opcode() != Opcode::CONTINUATION);
                         self.stream.begin(&header, true);
                         self.walked(&header, now);
                     }
-                    Judged::Delay(until) => {
+                    Ruling::Delay(until) => {
                         // Those in front have judged it for good, and keep what they charged; `resumed` says who goes
                         // on.
                         done.add(&header);
                         break Then::Delay(until);
                     }
-                    Judged::Close(frame) => break Then::Close(frame),
+                    Ruling::Close(frame) => break Then::Close(frame),
                 },
             }
         };
         self.counters.violations += violations;
         // On a close, too: those who share a quota with this connection must not pay for what nobody got.
         self.refund(0..charged, &batch.minus(&done));
-        Admission { deliver: kept, rest: at, then }
+        Admitted { deliver: kept, rest: at, then }
     }
 
     fn walked(&mut self, header: &FrameHeader, now: Instant) {
@@ -228,7 +228,7 @@ impl Guard {
     }
 
     /// Asks the policies about one frame, from the first that has not yet charged for it.
-    fn judge(&mut self, header: &FrameHeader, charged: usize, now: Instant) -> Judged {
+    fn judge(&mut self, header: &FrameHeader, charged: usize, now: Instant) -> Ruling {
         let resumed = self.resumed.take();
         let first = resumed.unwrap_or(charged);
         // Those in front of it were not given back what they charged when the frame was delayed.
@@ -237,41 +237,41 @@ impl Guard {
         if dropping {
             return self.judge_dropped(header, first, now);
         }
-        for index in self.judges.of(self.policies.len()).filter(|index| *index >= first) {
-            let (answer, judged) = match self.policies[index].on_frame(header, now) {
+        for index in self.input_watchers.of(self.policies.len()).filter(|index| *index >= first) {
+            let (answer, ruling) = match self.policies[index].on_frame(header, now) {
                 Verdict::Pass => continue,
-                Verdict::Drop if self.droppable(header) => (Answer::Drop, Judged::Drop),
-                Verdict::Drop => (Answer::Close, Judged::Close(undroppable())),
+                Verdict::Drop if self.droppable(header) => (Enforcement::Drop, Ruling::Drop),
+                Verdict::Drop => (Enforcement::Close, Ruling::Close(undroppable())),
                 Verdict::Delay(until) => {
                     self.resumed = Some(index + 1);
-                    (Answer::Delay, Judged::Delay(until))
+                    (Enforcement::Delay, Ruling::Delay(until))
                 }
-                Verdict::Close(frame) => (Answer::Close, Judged::Close(frame)),
+                Verdict::Close(frame) => (Enforcement::Close, Ruling::Close(frame)),
             };
-            if !matches!(judged, Judged::Delay(_)) {
+            if !matches!(ruling, Ruling::Delay(_)) {
                 self.refund(owed..index, &Batch::of(header));
             }
-            self.notes.violated(self.policies[index].name(), answer);
-            return judged;
+            self.telemetry.violated(self.policies[index].name(), answer);
+            return ruling;
         }
-        Judged::Keep
+        Ruling::Keep
     }
 
     /// Asks about the next part of a message that is dropped. Nobody keeps a charge for it, and nothing delays it; it
     /// may still close the connection.
-    fn judge_dropped(&mut self, header: &FrameHeader, first: usize, now: Instant) -> Judged {
-        for index in self.judges.of(self.policies.len()).filter(|index| *index >= first) {
+    fn judge_dropped(&mut self, header: &FrameHeader, first: usize, now: Instant) -> Ruling {
+        for index in self.input_watchers.of(self.policies.len()).filter(|index| *index >= first) {
             let policy = &mut self.policies[index];
             match policy.on_frame(header, now) {
                 Verdict::Pass | Verdict::Delay(_) => policy.on_refund(&Batch::of(header)),
                 Verdict::Drop => {}
                 Verdict::Close(frame) => {
-                    self.notes.violated(policy.name(), Answer::Close);
-                    return Judged::Close(frame);
+                    self.telemetry.violated(policy.name(), Enforcement::Close);
+                    return Ruling::Close(frame);
                 }
             }
         }
-        Judged::Drop
+        Ruling::Drop
     }
 
     /// Nobody will be delivered what a delay holds back. What was charged for its first frame is given back; nobody was
@@ -300,49 +300,49 @@ impl Guard {
     }
 
     #[inline]
-    fn unit(&self, stream: &Stream, data: &[u8], at: usize, violations: &mut u64) -> Unit {
+    fn element(&self, stream: &Stream, data: &[u8], at: usize, violations: &mut u64) -> Element {
         if at == data.len() {
-            return Unit::End;
+            return Element::End;
         }
         let Some(header) = FrameHeader::parse(&data[at..]) else {
-            return Unit::Incomplete;
+            return Element::Incomplete;
         };
         let checked = rules::check(&header, stream.open.is_some(), self.compression);
         if let (Err(violation), Framing::Enforce) = (checked, self.framing) {
-            return Unit::Violation(violation.close_frame());
+            return Element::Violation(violation.close_frame());
         }
         // An overlong control frame gets here on report only, and passes as any frame does: to wait for all of it would
         // be to keep as much as its header declares.
-        let unit = if header.opcode().is_control() && header.payload_len() <= MAX_CONTROL as u64 {
+        let element = if header.opcode().is_control() && header.payload_len() <= MAX_CONTROL as u64 {
             self.control(&header, data, at)
         } else {
-            Unit::Frame(header)
+            Element::Frame(header)
         };
         // What is presented again, for want of its payload or after a delay, is counted once.
-        if checked.is_err() && self.resumed.is_none() && !matches!(unit, Unit::Incomplete) {
+        if checked.is_err() && self.resumed.is_none() && !matches!(element, Element::Incomplete) {
             *violations += 1;
         }
-        unit
+        element
     }
 
     /// A control frame is looked at when all of it is there.
-    fn control(&self, header: &FrameHeader, data: &[u8], at: usize) -> Unit {
+    fn control(&self, header: &FrameHeader, data: &[u8], at: usize) -> Element {
         let start = at + header.len();
         let mut payload = [0; MAX_CONTROL];
         let len = usize::try_from(header.payload_len()).unwrap_or(MAX_CONTROL);
         let Some(masked) = data.get(start..start + len) else {
-            return Unit::Incomplete;
+            return Element::Incomplete;
         };
         let payload = &mut payload[..len];
         payload.copy_from_slice(masked);
         apply_mask(payload, header.mask().unwrap_or_default());
         match header.opcode() {
-            Opcode::CLOSE => Unit::Close(start + len, CloseFrame::parse(payload)),
+            Opcode::CLOSE => Element::Close(start + len, CloseFrame::parse(payload)),
             Opcode::PONG => match self.pings.answered_by(payload) {
-                Some(ping) => Unit::OwnPong(start + len, ping),
-                None => Unit::Frame(*header),
+                Some(ping) => Element::OwnPong(start + len, ping),
+                None => Element::Frame(*header),
             },
-            _ => Unit::Frame(*header),
+            _ => Element::Frame(*header),
         }
     }
 
@@ -353,8 +353,8 @@ impl Guard {
         let Some(sent) = self.pings.last.filter(|_| ping == self.pings.sent) else { return };
         let round_trip = now.saturating_duration_since(sent);
         self.round_trip = Some(round_trip);
-        self.notes.answered(round_trip);
-        self.judges.others_told = true;
+        self.telemetry.answered(round_trip);
+        self.input_watchers.others_told = true;
         for policy in &mut self.policies {
             policy.on_pong(round_trip, now);
         }

@@ -6,7 +6,7 @@ use super::{
     closes::Closes,
     discarded::Discarded,
     inbox::Inbox,
-    judges::Judges,
+    input_watchers::InputWatchers,
     outbound::Outbound,
     outbox::Outbox,
     phase::{Patience, Phase},
@@ -18,8 +18,8 @@ use super::{
 use crate::{
     counters::Counters,
     identity::Subject,
-    observe::{Answer, Notes, Report},
-    policy::{Action, Policy, Standing},
+    observe::{Delta, Enforcement, Telemetry},
+    policy::{Action, Activity, Policy},
     settings::Framing,
 };
 
@@ -27,7 +27,7 @@ use crate::{
 #[derive(Default)]
 pub struct Guard {
     pub(super) policies: Vec<Box<dyn Policy>>,
-    pub(super) judges: Judges,
+    pub(super) input_watchers: InputWatchers,
     pub(super) framing: Framing,
     pub(super) compression: bool,
     pub(super) compressed: bool,
@@ -39,10 +39,10 @@ pub struct Guard {
     watches_output: bool,
     /// Who the peer is, as the policies were told.
     pub(super) subject: Option<Subject>,
-    pub(super) standing: Standing,
+    pub(super) activity: Activity,
     pub(super) round_trip: Option<Duration>,
     pub(super) counters: Counters,
-    pub(super) notes: Notes,
+    pub(super) telemetry: Telemetry,
     pub(super) phase: Phase,
     pub(super) patience: Patience,
     pub(super) closes: Closes,
@@ -67,7 +67,7 @@ impl Guard {
     /// Puts a policy outside of those that are installed already.
     pub fn install_outermost(&mut self, policy: Box<dyn Policy>) {
         self.watches_output |= policy.watches_output();
-        self.judges.install_outermost(policy.watches_input());
+        self.input_watchers.install_outermost(policy.watches_input());
         self.policies.insert(0, policy);
     }
 
@@ -79,30 +79,30 @@ impl Guard {
 
     /// Takes the policies out: nobody asks them any more. They may hold on to the connection, as it does to them.
     pub(crate) fn take_policies(&mut self) -> Vec<Box<dyn Policy>> {
-        self.notes.finish(&mut self.policies);
+        self.telemetry.finish(&mut self.policies);
         std::mem::take(&mut self.policies)
     }
 
     /// Takes out those policies that judge no frames: a connection that has lost its transport needs no others.
     pub(crate) fn take_bystanders(&mut self) -> Vec<Box<dyn Policy>> {
         // The handler may still read what came before, and that is judged.
-        let judges = std::mem::take(&mut self.judges);
+        let input_watchers = std::mem::take(&mut self.input_watchers);
         let mut bystanders = Vec::new();
         for (place, policy) in std::mem::take(&mut self.policies).into_iter().enumerate() {
-            if judges.has(place) { self.policies.push(policy) } else { bystanders.push(policy) }
+            if input_watchers.has(place) { self.policies.push(policy) } else { bystanders.push(policy) }
         }
         for _ in &self.policies {
-            self.judges.install_outermost(true);
+            self.input_watchers.install_outermost(true);
         }
-        self.notes.finish(&mut bystanders);
+        self.telemetry.finish(&mut bystanders);
         bystanders
     }
 
     /// What there is to tell, for whoever unlocks the connection.
     #[inline]
-    pub(crate) fn report(&mut self) -> Option<Box<Report>> {
+    pub(crate) fn take_delta(&mut self) -> Option<Box<Delta>> {
         // Boxed: it passes through every call, and most often there is none.
-        self.notes.are_due().then(|| Box::new(self.notes.take(self.counters, &mut self.policies)))
+        self.telemetry.are_due().then(|| Box::new(self.telemetry.take(self.counters, &mut self.policies)))
     }
 
     /// Allows RSV1: the handshake agreed to permessage-deflate (RFC 7692).
@@ -128,33 +128,33 @@ impl Guard {
 
     /// The earliest deadline of any policy.
     pub fn deadline(&self) -> Option<Instant> {
-        self.policies.iter().filter_map(|policy| policy.deadline(&self.standing)).min()
+        self.policies.iter().filter_map(|policy| policy.deadline(&self.activity)).min()
     }
 
     /// The earliest deadline of those that may have come nearer by what was read.
     #[inline]
     pub(crate) fn deadline_after_read(&mut self) -> Option<Instant> {
-        if std::mem::take(&mut self.judges.others_told) {
+        if std::mem::take(&mut self.input_watchers.others_told) {
             return self.deadline();
         }
-        let judges = self.judges.of(self.policies.len());
-        judges.filter_map(|index| self.policies[index].deadline(&self.standing)).min()
+        let input_watchers = self.input_watchers.of(self.policies.len());
+        input_watchers.filter_map(|index| self.policies[index].deadline(&self.activity)).min()
     }
 
     /// Asks every policy whose deadline has passed. Stops at the first that ends the connection.
     pub fn on_deadline(&mut self, now: Instant) -> Action {
-        let standing = &self.standing;
-        let due = |policy: &dyn Policy| policy.deadline(standing).is_some_and(|deadline| deadline <= now);
+        let activity = &self.activity;
+        let due = |policy: &dyn Policy| policy.deadline(activity).is_some_and(|deadline| deadline <= now);
         let mut result = Action::None;
         for policy in &mut self.policies {
             if !due(policy.as_ref()) {
                 continue;
             }
-            match policy.on_deadline(standing, now) {
+            match policy.on_deadline(activity, now) {
                 Action::None => {}
                 Action::Ping => result = Action::Ping,
                 end => {
-                    note(&mut self.notes, policy.as_ref(), &end);
+                    note(&mut self.telemetry, policy.as_ref(), &end);
                     return end;
                 }
             }
@@ -170,7 +170,7 @@ impl Guard {
                 Action::None => {}
                 Action::Ping => result = Action::Ping,
                 end => {
-                    note(&mut self.notes, policy.as_ref(), &end);
+                    note(&mut self.telemetry, policy.as_ref(), &end);
                     return end;
                 }
             }
@@ -204,10 +204,10 @@ impl Guard {
 }
 
 /// Notes that a policy ended the connection.
-fn note(notes: &mut Notes, policy: &dyn Policy, end: &Action) {
+fn note(telemetry: &mut Telemetry, policy: &dyn Policy, end: &Action) {
     match end {
-        Action::Close(_) => notes.violated(policy.name(), Answer::Close),
-        Action::Abort => notes.violated(policy.name(), Answer::Abort),
+        Action::Close(_) => telemetry.violated(policy.name(), Enforcement::Close),
+        Action::Abort => telemetry.violated(policy.name(), Enforcement::Abort),
         Action::None | Action::Ping => {}
     }
 }

@@ -14,11 +14,11 @@ mod closes;
 mod closing;
 mod discarded;
 mod driving;
+mod first_message;
 mod inbound;
 mod inbox;
-mod judges;
+mod input_watchers;
 mod machine;
-mod opening;
 mod outbound;
 mod outbox;
 mod phase;
@@ -37,12 +37,12 @@ pub(crate) use self::{
     closing::{Reads, Taken, Writes},
     discarded::Discarded,
     driving::Next,
-    opening::{Found, Opening},
+    first_message::{FirstEvent, FirstMessageReader},
     phase::Requested,
     wakes::Wakes,
 };
 pub use self::{
-    inbound::{Admission, Then},
+    inbound::{Admitted, Then},
     machine::Guard,
     outbound::Measure,
     rules::Violation,

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::{
     Guard,
-    inbound::{Admission, Then},
+    inbound::{Admitted, Then},
     outbound::behind_short_message,
     phase::Phase,
     stream::short_message,
@@ -18,7 +18,7 @@ impl Guard {
     /// Whether nobody has to be told anything, nor to be found who does anything.
     #[inline]
     pub(crate) fn is_at_ease(&self) -> bool {
-        let quiet = matches!(self.phase, Phase::Open) && !self.notes.are_due() && self.wakes.is_nobody();
+        let quiet = matches!(self.phase, Phase::Open) && !self.telemetry.are_due() && self.wakes.is_nobody();
         quiet && (self.is_driven() || !self.has_something_due_while_open())
     }
 
@@ -48,14 +48,14 @@ impl Guard {
 
     /// Admits them, if no policy wants them one by one.
     #[inline]
-    pub(super) fn admit_whole(&mut self, data: &mut [u8], batch: Batch, now: Instant) -> Admission {
+    pub(super) fn admit_whole(&mut self, data: &mut [u8], batch: Batch, now: Instant) -> Admitted {
         if let Some(asks) = self.first_that_asks(&batch, now) {
             let admission = self.walk(data, asks, batch, now);
             return self.admitted(admission);
         }
-        self.standing.last_message_in = Some(now);
+        self.activity.last_message_in = Some(now);
         self.counters.messages_in += u64::from(batch.messages.frames);
-        self.admitted(Admission { deliver: data.len(), rest: data.len(), then: Then::Continue })
+        self.admitted(Admitted { deliver: data.len(), rest: data.len(), then: Then::Continue })
     }
 
     /// How many messages a write holds, if it may go out as it is and holds nothing but whole short ones.
@@ -79,7 +79,7 @@ impl Guard {
     #[inline]
     pub(crate) fn sent_plainly(&mut self, messages: u64, bytes: usize, now: impl FnOnce() -> Instant) {
         if self.watches_output() {
-            self.standing.last_message_out = Some(now());
+            self.activity.last_message_out = Some(now());
         }
         self.counters.bytes_out += bytes as u64;
         self.counters.messages_out += messages;

@@ -6,14 +6,14 @@ use super::{Guard, Then, phase::Phase};
 use crate::{
     close::{CloseCode, CloseFrame},
     frame::{FrameHeader, MAX_CONTROL, Opcode, apply_mask},
-    observe::Answer,
+    observe::Enforcement,
 };
 
 impl Guard {
     /// So many bytes came in, whoever reads them.
     #[inline]
     pub(crate) fn received(&mut self, bytes: usize) {
-        self.standing.received += bytes as u64;
+        self.activity.received += bytes as u64;
     }
 
     /// Judges what was read, in place, and keeps what waits. Returns how many bytes at the front may be delivered. The
@@ -25,10 +25,10 @@ impl Guard {
             self.discarded.feed(data);
             return 0;
         }
-        let looks = self.has_policies() || self.notes.counts_read();
+        let looks = self.has_policies() || self.telemetry.counts_read();
         // Where nobody compares it, any time will do, and a look at the clock is not free.
-        let at = self.standing.opened.filter(|_| !looks).unwrap_or_else(&now);
-        self.notes.tick(at);
+        let at = self.activity.opened.filter(|_| !looks).unwrap_or_else(&now);
+        self.telemetry.tick(at);
         let admission = self.admit(data, at);
         let rest = &data[admission.rest..];
         match admission.then {
@@ -89,7 +89,7 @@ impl Guard {
         let delaying = self.resumed.and_then(|next| self.policies.get_mut(next.checked_sub(1)?));
         let frame = match delaying {
             Some(policy) => {
-                self.notes.violated(policy.name(), Answer::Close);
+                self.telemetry.violated(policy.name(), Enforcement::Close);
                 policy.on_overflow()
             }
             None => CloseFrame::new(CloseCode::POLICY_VIOLATION, "too much sent while delayed"),
@@ -138,9 +138,9 @@ impl Guard {
         }
         // A handler that has left half a frame blocks the ping: that its peer has not answered proves nothing.
         let stuck_ping = !self.outbox.is_empty() && !self.outbound_at_boundary();
-        self.standing.read = self.standing.received.saturating_sub(self.inbox.kept() as u64);
-        self.standing.unread = self.inbox.has_unread();
-        self.standing.hidden = !over && ((self.inbox.has_unread() && self.inbox.is_full()) || stuck_ping);
+        self.activity.read = self.activity.received.saturating_sub(self.inbox.kept() as u64);
+        self.activity.has_unread_input = self.inbox.has_unread();
+        self.activity.inconclusive = !over && ((self.inbox.has_unread() && self.inbox.is_full()) || stuck_ping);
     }
 
     /// Whether the peer has sent more than `bytes` that nobody reads.

@@ -23,7 +23,7 @@ use tokio::{
 use super::leaving::{EndOnDrop, Leaving, run_leaving, spawn_leaving};
 use crate::{
     carrier::Carrier,
-    connection::About,
+    connection::ConnectionInner,
     ended::Ended,
     gate::Gate,
     guard::{Discarded, Taken},
@@ -62,16 +62,16 @@ impl DropUnlocked {
 }
 
 /// Runs a closing handshake to its end, at once if that can be, else in a task.
-pub(super) fn spawn_closing<T>(about: &Arc<About>, mut closing: ClosingHandshake<T>)
+pub(super) fn spawn_closing<T>(inner: &Arc<ConnectionInner>, mut closing: ClosingHandshake<T>)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     // Made first, so that a transport that panics ends the connection as well.
-    let end = EndOnDrop::new(about, closing.ended());
+    let end = EndOnDrop::new(inner, closing.ended());
     if closing.at_once() {
         spawn_leaving(end, closing.leave());
     } else {
-        about.runtime.spawn(run_closing(end, Box::new(closing)));
+        inner.runtime.spawn(run_closing(end, Box::new(closing)));
     }
 }
 
@@ -83,7 +83,7 @@ where
 {
     {
         // In this order: an abort that came before is found first, whatever the peer sends.
-        let (mut closing, mut aborted) = (pin!(close(&mut closing)), pin!(end.about().aborted()));
+        let (mut closing, mut aborted) = (pin!(close(&mut closing)), pin!(end.inner().aborted()));
         poll_fn(|cx| match aborted.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(()),
             Poll::Pending => closing.as_mut().poll(cx),

@@ -40,20 +40,20 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
         let handled = state.guard.is_handled();
         self.unlock(state);
         match closing {
-            Some(closing) => spawn_closing(&self.about, closing),
+            Some(closing) => spawn_closing(&self.inner, closing),
             None => self.with(|_| ()),
         }
         if handled {
-            self.about.handled();
+            self.inner.handled();
         }
     }
 
     /// Tells what there is to tell. Where nothing is locked: whoever records it may ask the connection something.
     pub(super) fn unlock(&self, mut state: MutexGuard<'_, State<T>>) {
         state.wake();
-        let report = state.guard.report();
+        let delta = state.guard.take_delta();
         drop(state);
-        self.about.tell(report);
+        self.inner.emit(delta);
     }
 
     /// Changes the state, then sees that the connection has a driver if it needs one.
@@ -75,7 +75,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
         self.unlock(state);
         // Unlocked: a runtime that has shut down drops the driver on the spot, and that locks the state.
         if spawn {
-            self.about.runtime.spawn(drive(self.clone()));
+            self.inner.runtime.spawn(drive(self.clone()));
         }
     }
 }
@@ -113,7 +113,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Control for Shared<T> {
 
     fn install_outermost(&self, policy: Box<dyn Policy>) {
         let mut state = lock(&self.state);
-        // A layer inside may have found out meanwhile who the peer is. What `about` knows does not count: of that
+        // A layer inside may have found out meanwhile who the peer is. What `inner` knows does not count: of that
         // `authenticated` may be about to tell all policies, this one among them.
         state.guard.install(policy, now);
         state.wake();

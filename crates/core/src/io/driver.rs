@@ -62,10 +62,10 @@ impl<T> Shared<T> {
             return state.driver_ends();
         }
         let (ended, _io, _policies) = state.end();
-        let report = state.guard.report();
+        let delta = state.guard.take_delta();
         drop(state);
-        self.about.tell(report);
-        self.about.end(ended);
+        self.inner.emit(delta);
+        self.inner.end(ended);
     }
 }
 
@@ -89,26 +89,26 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Driver<T> {
             if let Some(closing) = this.closing {
                 return closing.as_mut().poll(cx);
             }
-            let (next, report) = {
+            let (next, delta) = {
                 let mut state = lock(&this.shared.state);
-                (state.drive_guarded(cx), state.guard.report())
+                (state.drive_guarded(cx), state.guard.take_delta())
             };
             *this.done = !matches!(next, Next::Wait(_));
-            this.shared.about.tell(report);
+            this.shared.inner.emit(delta);
             match next {
                 Next::Close(closing) => {
-                    let end = EndOnDrop::new(&this.shared.about, closing.ended());
+                    let end = EndOnDrop::new(&this.shared.inner, closing.ended());
                     *this.closing = Some(Box::pin(run_closing(end, closing)));
                 }
                 Next::Leave(leaving, policies) => {
                     drop(policies);
-                    let end = EndOnDrop::new(&this.shared.about, Ended::aborted());
+                    let end = EndOnDrop::new(&this.shared.inner, Ended::aborted());
                     *this.closing = Some(Box::pin(run_leaving(end, leaving)));
                 }
                 Next::Done => return Poll::Ready(()),
                 Next::Ended(ended, io, policies) => {
                     drop((io, policies));
-                    this.shared.about.end(ended);
+                    this.shared.inner.end(ended);
                     return Poll::Ready(());
                 }
                 Next::Wait(None) => return Poll::Pending,

@@ -17,7 +17,7 @@ use super::{shared::Shared, state::State};
 use crate::{
     carrier::Carrier,
     clock::now,
-    connection::{About, Connection},
+    connection::{Connection, ConnectionInner},
     policy::Policy,
     settings::Settings,
     sync::lock,
@@ -40,20 +40,20 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuardedIo<T> {
     ///
     /// Outside of a tokio runtime.
     pub fn new(io: T, settings: &Settings, policies: Vec<Box<dyn Policy>>) -> (Self, Connection) {
-        let about = Arc::new(About::new(None, Method::GET, Handle::current()));
-        let (guarded, connection) = Self::pending(about, settings);
+        let inner = Arc::new(ConnectionInner::new(None, Method::GET, Handle::current()));
+        let (guarded, connection) = Self::pending(inner, settings);
         for policy in policies.into_iter().rev() {
             connection.control().install_outermost(policy);
         }
-        guarded.shared.about.life.adopted(now());
+        guarded.shared.inner.stage.adopted(now());
         guarded.shared.activate(io, Vec::new(), Carrier::Connection);
         (guarded, connection)
     }
 
     /// A guard whose transport is yet to come.
-    pub(crate) fn pending(about: Arc<About>, settings: &Settings) -> (Self, Connection) {
-        let shared = Arc::new(Shared { about: about.clone(), state: Mutex::new(State::new(settings)) });
-        let connection = Connection::new(about, shared.clone());
+    pub(crate) fn pending(inner: Arc<ConnectionInner>, settings: &Settings) -> (Self, Connection) {
+        let shared = Arc::new(Shared { inner: inner.clone(), state: Mutex::new(State::new(settings)) });
+        let connection = Connection::new(inner, shared.clone());
         (Self { shared }, connection)
     }
 
@@ -105,15 +105,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for GuardedIo<T> {
         // A supervised handler may go on without its socket.
         let handled = state.guard.is_handled();
         self.shared.unlock(state);
-        self.shared.about.end(ended);
+        self.shared.inner.end(ended);
         if handled {
-            self.shared.about.handled();
+            self.shared.inner.handled();
         }
     }
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> std::fmt::Debug for GuardedIo<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("GuardedIo").field("id", &self.shared.about.id).finish_non_exhaustive()
+        f.debug_struct("GuardedIo").field("id", &self.shared.inner.id).finish_non_exhaustive()
     }
 }

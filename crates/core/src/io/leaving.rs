@@ -17,18 +17,18 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::{carrier::Carrier, connection::About, ended::Ended};
+use crate::{carrier::Carrier, connection::ConnectionInner, ended::Ended};
 
 /// Ends the connection when it is dropped. The handle learns of the end on every path: a runtime that shuts down drops
 /// a closing handshake before it has begun.
-pub(super) struct EndOnDrop(Arc<About>, Ended);
+pub(super) struct EndOnDrop(Arc<ConnectionInner>, Ended);
 
 impl EndOnDrop {
-    pub(super) fn new(about: &Arc<About>, ended: Ended) -> Self {
-        Self(about.clone(), ended)
+    pub(super) fn new(inner: &Arc<ConnectionInner>, ended: Ended) -> Self {
+        Self(inner.clone(), ended)
     }
 
-    pub(super) fn about(&self) -> &About {
+    pub(super) fn inner(&self) -> &ConnectionInner {
         &self.0
     }
 }
@@ -60,7 +60,7 @@ where
         drop(leaving);
         drop(end);
     } else {
-        end.about().runtime.clone().spawn(run_leaving(end, leaving));
+        end.inner().runtime.clone().spawn(run_leaving(end, leaving));
     }
 }
 

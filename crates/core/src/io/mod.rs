@@ -13,7 +13,7 @@
 //!   abort and a take-over, a sign-in and the installation of a policy, the drop of the socket and the verdict of a
 //!   supervised handler, an event and the waker of a task that waits for it. The later of two finds what the earlier
 //!   one left.
-//! - The transport has one owner at a time: the gate (`held`), then the state, then the closing handshake (`closing`),
+//! - The transport has one owner at a time: the gate (`gated`), then the state, then the closing handshake (`closing`),
 //!   which takes it from the state once the guard says so. Whoever finds none there reads and writes an end.
 //! - A connection has ended when its transport is over, which over HTTP/2 is later than that nobody wants it any more:
 //!   see [`Leaving`](leaving::Leaving), to which whoever has a transport that has not failed gives it.
@@ -21,8 +21,8 @@
 mod closing;
 mod control;
 mod driver;
+mod gated;
 mod guarded;
-mod held;
 mod leaving;
 mod line;
 mod read;
@@ -34,7 +34,7 @@ mod write;
 
 pub use self::guarded::GuardedIo;
 pub(crate) use self::{
-    held::pass,
+    gated::run_gate,
     line::{Line, strip},
     shared::Shared,
 };

@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use super::state::State;
-use crate::connection::About;
+use crate::connection::ConnectionInner;
 
 /// What the handler's half, the handle and the driver share.
 pub(crate) struct Shared<T> {
-    pub(crate) about: Arc<About>,
+    pub(crate) inner: Arc<ConnectionInner>,
     pub(super) state: Mutex<State<T>>,
 }

@@ -59,39 +59,39 @@
 //! many were `suppressed`. The target of all events is `portcullis`.
 
 mod aloud;
+#[cfg(all(feature = "guard", any(feature = "metrics", feature = "tracing")))]
+mod delta;
 #[cfg(feature = "guard")]
-mod answer;
+mod enforcement;
 #[cfg(feature = "tracing")]
 mod events;
-#[cfg(all(feature = "guard", any(feature = "metrics", feature = "tracing")))]
-mod life;
 #[cfg(feature = "metrics")]
 mod metrics;
-#[cfg(all(feature = "guard", any(feature = "metrics", feature = "tracing")))]
-mod notes;
-#[cfg(all(feature = "guard", any(feature = "metrics", feature = "tracing")))]
-mod report;
 #[cfg(feature = "guard")]
 mod scope;
 #[cfg(all(feature = "guard", not(any(feature = "metrics", feature = "tracing"))))]
 mod silent;
+#[cfg(all(feature = "guard", any(feature = "metrics", feature = "tracing")))]
+mod stage;
 #[cfg(feature = "metrics")]
 mod table;
+#[cfg(all(feature = "guard", any(feature = "metrics", feature = "tracing")))]
+mod telemetry;
 mod tell;
 #[cfg(feature = "tracing")]
 mod throttle;
 
 #[cfg(all(feature = "guard", not(any(feature = "metrics", feature = "tracing"))))]
-pub(crate) use self::silent::{Life, Notes, Report};
+pub(crate) use self::silent::{Delta, HandshakeStage, Telemetry};
 #[cfg(feature = "metrics")]
 pub use self::table::{Kind, Label, METRICS, Metric, describe};
 pub use self::tell::warn_once;
 pub(crate) use self::tell::{refused, wiring, wiring_unseen, would_refuse};
+#[cfg(all(feature = "guard", any(feature = "metrics", feature = "tracing")))]
+pub(crate) use self::{delta::Delta, stage::HandshakeStage, telemetry::Telemetry};
 #[cfg(feature = "guard")]
 pub(crate) use self::{
-    answer::{Answer, FRAMING},
+    enforcement::{Enforcement, FRAMING},
     scope::Scope,
     tell::closing_task,
 };
-#[cfg(all(feature = "guard", any(feature = "metrics", feature = "tracing")))]
-pub(crate) use self::{life::Life, notes::Notes, report::Report};

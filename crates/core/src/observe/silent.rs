@@ -5,16 +5,16 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 
-use super::{Answer, Scope};
+use super::{Enforcement, Scope};
 use crate::{counters::Counters, ended::Ended, policy::Policy};
 
 #[derive(Debug, Default)]
-pub(crate) struct Life(());
+pub(crate) struct HandshakeStage(());
 
-impl Life {
-    pub(crate) fn asked(&self) {}
+impl HandshakeStage {
+    pub(crate) fn called(&self) {}
 
-    pub(crate) fn granted(&self) {}
+    pub(crate) fn upgraded(&self) {}
 
     pub(crate) fn refused(&self, _: StatusCode, _: bool) {}
 
@@ -30,9 +30,9 @@ impl Life {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Notes;
+pub(crate) struct Telemetry;
 
-impl Notes {
+impl Telemetry {
     pub(crate) fn counts_read(&mut self) -> bool {
         false
     }
@@ -43,20 +43,20 @@ impl Notes {
         false
     }
 
-    pub(crate) fn violated(&mut self, _: &'static str, _: Answer) {}
+    pub(crate) fn violated(&mut self, _: &'static str, _: Enforcement) {}
 
     pub(crate) fn answered(&mut self, _: Duration) {}
 
     pub(crate) fn finish(&mut self, _: &mut [Box<dyn Policy>]) {}
 
-    pub(crate) fn take(&mut self, _: Counters, _: &mut [Box<dyn Policy>]) -> Report {
-        Report
+    pub(crate) fn take(&mut self, _: Counters, _: &mut [Box<dyn Policy>]) -> Delta {
+        Delta
     }
 }
 
 #[derive(Debug)]
-pub(crate) struct Report;
+pub(crate) struct Delta;
 
-impl Report {
-    pub(crate) fn tell(self, _: &Scope) {}
+impl Delta {
+    pub(crate) fn emit(self, _: &Scope) {}
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Batch, Standing};
+use super::{Activity, Batch};
 use crate::{
     close::{CloseCode, CloseFrame},
     frame::FrameHeader,
@@ -76,25 +76,25 @@ pub trait Policy: Send + 'static {
     }
 
     /// When [`on_deadline`](Self::on_deadline) is due. May move; a deadline that moves later costs nothing.
-    fn deadline(&self, standing: &Standing) -> Option<Instant> {
-        let _ = standing;
+    fn deadline(&self, activity: &Activity) -> Option<Instant> {
+        let _ = activity;
         None
     }
 
     /// The deadline has passed. The policy must move it, or it is due again at once.
-    fn on_deadline(&mut self, standing: &Standing, now: Instant) -> Action {
-        let _ = (standing, now);
+    fn on_deadline(&mut self, activity: &Activity, now: Instant) -> Action {
+        let _ = (activity, now);
         Action::None
     }
 
     /// Whether the policy judges frames. One that does not is not asked about any, and its deadline is not asked for
     /// after each read: it may come nearer when the policy is told of a pong, a subject or a deadline, or through
-    /// [`Standing::stalled_since`], and at no other time. Asked once, when the policy is installed.
+    /// [`Activity::stalled_since`], and at no other time. Asked once, when the policy is installed.
     fn watches_input(&self) -> bool {
         true
     }
 
-    /// Whether the policy judges by what is sent: [`Standing::last_message_out`] and [`Standing::stalled_since`] are
+    /// Whether the policy judges by what is sent: [`Activity::last_message_out`] and [`Activity::stalled_since`] are
     /// kept only where one does, because that costs a look at the clock for each write. Asked once, when the policy is
     /// installed.
     fn watches_output(&self) -> bool {

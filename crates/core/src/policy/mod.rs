@@ -4,14 +4,14 @@
 //! outermost first. All frames of one read are offered as a [`Batch`] first, because one decision a read is what makes
 //! a guard cheap; a policy that cannot answer for all of them is asked one by one.
 
+mod activity;
 mod batch;
 mod enforce;
 mod report_only;
-mod standing;
 
 pub use self::{
+    activity::Activity,
     batch::{Batch, Tally},
     enforce::{Action, BatchVerdict, Policy, Verdict},
     report_only::ReportOnly,
-    standing::Standing,
 };

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Action, Batch, BatchVerdict, Policy, Standing, Verdict};
+use super::{Action, Activity, Batch, BatchVerdict, Policy, Verdict};
 use crate::{frame::FrameHeader, identity::Subject};
 
 /// Asks a policy, and enforces nothing: every frame passes, and nothing is closed. Pings are sent.
@@ -105,12 +105,12 @@ impl<P: Policy> Policy for ReportOnly<P> {
         self.policy.watches_output()
     }
 
-    fn deadline(&self, standing: &Standing) -> Option<Instant> {
-        if self.ended { None } else { self.policy.deadline(standing) }
+    fn deadline(&self, activity: &Activity) -> Option<Instant> {
+        if self.ended { None } else { self.policy.deadline(activity) }
     }
 
-    fn on_deadline(&mut self, standing: &Standing, now: Instant) -> Action {
-        let action = self.policy.on_deadline(standing, now);
+    fn on_deadline(&mut self, activity: &Activity, now: Instant) -> Action {
+        let action = self.policy.on_deadline(activity, now);
         self.report(action)
     }
 }

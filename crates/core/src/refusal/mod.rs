@@ -47,17 +47,17 @@ mod call;
 mod client;
 mod future;
 mod kind;
+mod limit_owner;
 mod order;
 mod reason;
 #[cfg(feature = "axum")]
 mod render;
-mod whose;
 
 pub use self::{
     call::call,
     future::ResponseFuture,
     kind::Kind,
+    limit_owner::LimitOwner,
     order::{note_refusing, note_rendering},
     reason::Refusal,
-    whose::Whose,
 };

@@ -94,7 +94,7 @@ impl Connections {
     }
 
     /// Waits until there is none. Cancel safe.
-    pub async fn emptied(&self) {
+    pub async fn wait_until_empty(&self) {
         loop {
             // In this order: an end that comes in between wakes it, and one that came before was counted.
             let notified = self.0.emptied.notified();
@@ -112,7 +112,7 @@ impl Connections {
             // Before it is held, and so before it can leave: the count is never below nought.
             self.0.count.fetch_add(1, Ordering::AcqRel);
             let registry: Arc<dyn Watch> = self.0.clone();
-            connection.about().watch(Arc::downgrade(&registry));
+            connection.inner().watch(Arc::downgrade(&registry));
             // What becomes known from here on is told.
             self.0.known(id);
             // Of a connection that has ended meanwhile this is dropped at once.
@@ -246,7 +246,7 @@ mod tests {
             let first = connection.authenticate(&Subject::new("too late"));
             assert_eq!(first.is_ok(), number % 2 != 0 && number % 3 != 0);
         }
-        connections.emptied().await;
+        connections.wait_until_empty().await;
         assert_eq!((connections.0.subjects.len(), connections.0.clients.len()), (0, 0));
     }
 
@@ -274,7 +274,7 @@ mod tests {
             });
             connection.closed().await;
             late.closed().await;
-            connections.emptied().await;
+            connections.wait_until_empty().await;
             assert_eq!((connections.0.subjects.len(), connections.0.clients.len()), (0, 0), "{turn}");
         }
     }

@@ -17,6 +17,6 @@ pub use self::{
     away::Away,
     deadline::Deadline,
     name::Name,
-    permits::{Denied, Gone, OnGone, SharePermits, SharedPermit, Taken, Wanted, WhenFull},
+    permits::{Denied, Gone, OnGone, PermitRequest, SharePermits, SharedPermit, Taken, WhenFull},
     rates::{Charged, Rate, ShareRates},
 };

@@ -8,7 +8,7 @@ use crate::decision::Decision;
 /// A limit, and whose connections count towards it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Wanted {
+pub struct PermitRequest {
     /// Whose.
     pub name: Name,
     /// The limit.
@@ -29,7 +29,7 @@ pub enum WhenFull {
     EvictOldest,
 }
 
-impl Wanted {
+impl PermitRequest {
     /// One of at most `max` permits of a key. More are refused.
     pub const fn new(name: Name, max: usize) -> Self {
         Self { name, max, when_full: WhenFull::Refuse, pool: false }
@@ -97,10 +97,10 @@ pub trait SharePermits: Send + Sync + 'static {
     fn patience(&self) -> Duration;
 
     /// Takes a permit of each key, or none. What is dropped before it is decided takes nothing.
-    fn take(&self, wanted: Vec<Wanted>, by: Deadline, on_gone: OnGone) -> Taken;
+    fn take(&self, wanted: Vec<PermitRequest>, by: Deadline, on_gone: OnGone) -> Taken;
 
     /// A permit for a connection that is admitted while the store is away. The store is told of it when it is back.
-    fn keep(&self, wanted: Vec<Wanted>, on_gone: OnGone) -> Arc<dyn SharedPermit>;
+    fn keep(&self, wanted: Vec<PermitRequest>, on_gone: OnGone) -> Arc<dyn SharedPermit>;
 }
 
 /// What a connection holds as long as it counts on all nodes. Given back when it is dropped.

@@ -3,7 +3,7 @@
 use http::{Request, request::Parts};
 use tower_service::Service;
 
-use super::{Guarded, ResponseFuture, enter::enter_as};
+use super::{GuardedHandshake, ResponseFuture, intercept::intercept_as};
 use crate::{policy::Policy, refusal::Refusal, settings::Settings};
 
 /// Calls a service with a request whose connection is guarded, if it is a handshake, unless `admit` refuses it.
@@ -43,7 +43,7 @@ use crate::{policy::Policy, refusal::Refusal, settings::Settings};
 pub fn call<S, B>(
     inner: &mut S,
     request: Request<B>,
-    admit: impl FnOnce(&mut Guarded, &mut Parts) -> Result<Option<Box<dyn Policy>>, Refusal>,
+    admit: impl FnOnce(&mut GuardedHandshake, &mut Parts) -> Result<Option<Box<dyn Policy>>, Refusal>,
 ) -> ResponseFuture<S::Future>
 where
     S: Service<Request<B>>,
@@ -56,7 +56,7 @@ pub fn call_with<S, B>(
     inner: &mut S,
     request: Request<B>,
     settings: &Settings,
-    admit: impl FnOnce(&mut Guarded, &mut Parts) -> Result<Option<Box<dyn Policy>>, Refusal>,
+    admit: impl FnOnce(&mut GuardedHandshake, &mut Parts) -> Result<Option<Box<dyn Policy>>, Refusal>,
 ) -> ResponseFuture<S::Future>
 where
     S: Service<Request<B>>,
@@ -68,20 +68,20 @@ fn call_as<S, B>(
     inner: &mut S,
     request: Request<B>,
     settings: Option<&Settings>,
-    admit: impl FnOnce(&mut Guarded, &mut Parts) -> Result<Option<Box<dyn Policy>>, Refusal>,
+    admit: impl FnOnce(&mut GuardedHandshake, &mut Parts) -> Result<Option<Box<dyn Policy>>, Refusal>,
 ) -> ResponseFuture<S::Future>
 where
     S: Service<Request<B>>,
 {
     let (mut parts, body) = request.into_parts();
-    let entered = enter_as(&mut parts, settings).and_then(|guarded| {
+    let entered = intercept_as(&mut parts, settings).and_then(|guarded| {
         let Some(mut guarded) = guarded else { return Ok(None) };
         let policy = admit(&mut guarded, &mut parts)?;
         Ok(Some((guarded, policy)))
     });
     match entered {
         Ok(Some((guarded, policy))) => {
-            let future = guarded.run(|| inner.call(Request::from_parts(parts, body)));
+            let future = guarded.in_span(|| inner.call(Request::from_parts(parts, body)));
             ResponseFuture::guarded(future, guarded, policy)
         }
         Ok(None) => ResponseFuture::inner(inner.call(Request::from_parts(parts, body))),

@@ -5,23 +5,23 @@ use std::fmt;
 use http::{Request, request::Parts};
 use tower_service::Service;
 
-use super::{Deciding, Guarded, ResponseFuture, Verdict, enter::enter_as};
+use super::{AdmissionVerdict, Deciding, GuardedHandshake, ResponseFuture, intercept::intercept_as};
 use crate::{policy::Policy, refusal::Refusal};
 
 /// What a layer has decided about a handshake so far.
 pub struct Admission {
     policy: Option<Box<dyn Policy>>,
-    verdict: Verdict,
+    verdict: AdmissionVerdict,
 }
 
 impl Admission {
     /// The handshake is let in. The policy is installed if the response is an upgrade.
     pub fn new(policy: Option<Box<dyn Policy>>) -> Self {
-        Self { policy, verdict: Verdict::ready(Ok(())) }
+        Self { policy, verdict: AdmissionVerdict::ready(Ok(())) }
     }
 
     /// The handshake is let in if the verdict is that it is.
-    pub fn if_so(self, verdict: Verdict) -> Self {
+    pub fn after(self, verdict: AdmissionVerdict) -> Self {
         Self { verdict, ..self }
     }
 }
@@ -52,7 +52,7 @@ impl fmt::Debug for Admission {
 /// let even_seconds = |second: u32| {
 ///     service_fn(move |request: Request<Incoming>| {
 ///         upgrade::decide(&mut inner.clone(), request, |_, _| {
-///             Ok(upgrade::Admission::new(None).if_so(Decision::wait(async move {
+///             Ok(upgrade::Admission::new(None).after(Decision::wait(async move {
 ///                 tokio::task::yield_now().await; // somebody else is asked
 ///                 if second % 2 == 0 { Ok(()) } else { Err(Refusal::new("odd", StatusCode::FORBIDDEN)) }
 ///             })))
@@ -68,14 +68,14 @@ impl fmt::Debug for Admission {
 pub fn decide<S, B>(
     inner: &mut S,
     request: Request<B>,
-    admit: impl FnOnce(&mut Guarded, &mut Parts) -> Result<Admission, Refusal>,
+    admit: impl FnOnce(&mut GuardedHandshake, &mut Parts) -> Result<Admission, Refusal>,
 ) -> Deciding<S, B, ResponseFuture<S::Future>>
 where
     S: Service<Request<B>> + Clone,
 {
     let (mut parts, body) = request.into_parts();
     let version = parts.version;
-    let entered = enter_as(&mut parts, None).and_then(|guarded| {
+    let entered = intercept_as(&mut parts, None).and_then(|guarded| {
         let Some(mut guarded) = guarded else { return Ok(None) };
         let admission = admit(&mut guarded, &mut parts)?;
         Ok(Some((guarded, admission)))
@@ -86,7 +86,7 @@ where
             // Meanwhile `guarded` waits in the future. A client that leaves drops it, which frees what the connection
             // holds.
             Deciding::of(verdict, inner, request, move |inner, request, verdict| match verdict {
-                Ok(()) => ResponseFuture::guarded(guarded.run(|| inner.call(request)), guarded, policy),
+                Ok(()) => ResponseFuture::guarded(guarded.in_span(|| inner.call(request)), guarded, policy),
                 Err(refusal) => ResponseFuture::refused(refusal.over(version)),
             })
         }

@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 use crate::{decision::Decision, refusal::Refusal};
 
 /// Whether a handshake goes on.
-pub type Verdict = Decision<Result<(), Refusal>>;
+pub type AdmissionVerdict = Decision<Result<(), Refusal>>;
 
 pin_project! {
     /// The response to come, of the kind `F`, once the handshake is decided about.
@@ -33,7 +33,7 @@ pin_project! {
 }
 
 struct Waiting<S, B, F> {
-    verdict: Verdict,
+    verdict: AdmissionVerdict,
     next: Option<Next<S, B, F>>,
 }
 
@@ -55,7 +55,7 @@ impl<S, B, F> Deciding<S, B, F> {
     /// Goes on with a service and a request once the verdict is there, which may be at once. If it is not, the service
     /// is swapped with its clone: the one that was ready is the one to be called.
     pub fn of(
-        verdict: Verdict,
+        verdict: AdmissionVerdict,
         service: &mut S,
         request: Request<B>,
         go: impl FnOnce(&mut S, Request<B>, Result<(), Refusal>) -> F + Send + 'static,

@@ -9,7 +9,7 @@ use std::{
 use http::Response;
 use pin_project_lite::pin_project;
 
-use super::Guarded;
+use super::GuardedHandshake;
 use crate::{
     policy::Policy,
     refusal::{self, Refusal},
@@ -21,7 +21,7 @@ pin_project! {
     pub struct ResponseFuture<F> {
         #[pin]
         future: refusal::ResponseFuture<F>,
-        guarded: Option<(Guarded, Option<Box<dyn Policy>>)>,
+        guarded: Option<(GuardedHandshake, Option<Box<dyn Policy>>)>,
     }
 }
 
@@ -32,7 +32,7 @@ impl<F> ResponseFuture<F> {
     }
 
     /// The inner service's response; if it is an upgrade, the policy is installed on the connection.
-    pub fn guarded(future: F, guarded: Guarded, policy: impl Into<Option<Box<dyn Policy>>>) -> Self {
+    pub fn guarded(future: F, guarded: GuardedHandshake, policy: impl Into<Option<Box<dyn Policy>>>) -> Self {
         Self { future: refusal::ResponseFuture::inner(future), guarded: Some((guarded, policy.into())) }
     }
 
@@ -57,7 +57,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let response = match this.guarded {
-            Some((guarded, _)) => ready!(guarded.run(|| this.future.poll(cx))),
+            Some((guarded, _)) => ready!(guarded.in_span(|| this.future.poll(cx))),
             None => ready!(this.future.poll(cx)),
         };
         if let Some((guarded, policy)) = this.guarded.take() {

@@ -2,19 +2,19 @@
 
 use http::{HeaderMap, Response, header::SEC_WEBSOCKET_EXTENSIONS, request::Parts};
 
-use super::inner::Inner;
+use super::interception::Interception;
 use crate::{close::CloseFrame, connection::Connection, gate::Gate, handshake, policy::Policy, refusal::Refusal};
 
 /// A handshake whose connection will be guarded.
 #[must_use = "a guarded handshake must be completed with its response"]
-pub struct Guarded {
+pub struct GuardedHandshake {
     pub(super) connection: Connection,
     /// Where this layer set the connection up.
-    pub(super) inner: Option<Inner>,
+    pub(super) interception: Option<Interception>,
     pub(super) then: Option<Box<dyn FnOnce() + Send>>,
 }
 
-impl Guarded {
+impl GuardedHandshake {
     /// The connection.
     pub fn connection(&self) -> &Connection {
         &self.connection
@@ -40,31 +40,31 @@ impl Guarded {
 
     /// Runs what belongs to the handshake in the connection's span: the call of the inner service, and its future's
     /// polls. Whoever drops this before has refused the handshake.
-    pub fn run<R>(&self, run: impl FnOnce() -> R) -> R {
-        if self.inner.is_none() {
+    pub fn in_span<R>(&self, run: impl FnOnce() -> R) -> R {
+        if self.interception.is_none() {
             return run();
         }
-        let about = self.connection.about();
-        about.life.asked();
-        about.scope.run(run)
+        let inner = self.connection.inner();
+        inner.stage.called();
+        inner.scope.run(run)
     }
 
     /// The inner service failed: there is no response.
     pub fn failed(self) {
-        if self.inner.is_some() {
-            self.connection.about().life.failed();
+        if self.interception.is_some() {
+            self.connection.inner().stage.failed();
         }
     }
 
     /// Whether a response completes the upgrade.
     pub fn is_upgrade<B>(&self, response: &Response<B>) -> bool {
-        handshake::is_upgrade(&self.connection.about().method, response.status())
+        handshake::is_upgrade(&self.connection.inner().method, response.status())
     }
 
     /// Completes a handshake of which nobody shall get the connection: it is closed at once. The gate stays shut, and
     /// is dropped when the connection has come or failed to. If the response has no [`Refusal`] in its extensions, it
     /// counts as the handler's.
-    pub fn turn_away<B>(self, response: &Response<B>, frame: CloseFrame, gate: Gate) {
+    pub fn complete_and_close<B>(self, response: &Response<B>, frame: CloseFrame, gate: Gate) {
         self.refused(response);
         self.connection.control().hold(gate);
         self.connection.close(frame);
@@ -74,13 +74,13 @@ impl Guarded {
     /// The response is not an upgrade, or is one that nobody gets.
     fn refused<B>(&self, response: &Response<B>) {
         let by_a_layer = response.extensions().get::<Refusal>().is_some();
-        self.connection.about().life.refused(response.status(), by_a_layer);
+        self.connection.inner().stage.refused(response.status(), by_a_layer);
     }
 
     /// Completes the handshake: if the response is an upgrade, the policy is installed, and the connection begins.
     pub fn complete<B>(self, response: &Response<B>, policy: Option<Box<dyn Policy>>) {
         if !self.is_upgrade(response) {
-            if self.inner.is_some() {
+            if self.interception.is_some() {
                 self.refused(response);
             }
             return;
@@ -94,19 +94,19 @@ impl Guarded {
         if let Some(then) = self.then {
             then();
         }
-        if let Some(inner) = self.inner {
+        if let Some(interception) = self.interception {
             if agreed_to_compress(response.headers()) {
                 self.connection.control().allow_compression();
             }
-            self.connection.about().life.granted();
-            inner.run();
+            self.connection.inner().stage.upgraded();
+            interception.run();
         }
     }
 }
 
-impl std::fmt::Debug for Guarded {
+impl std::fmt::Debug for GuardedHandshake {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Guarded").field("connection", &self.connection).finish_non_exhaustive()
+        f.debug_struct("GuardedHandshake").field("connection", &self.connection).finish_non_exhaustive()
     }
 }
 

@@ -9,21 +9,21 @@
 //! outermost layer sees it: a middleware that presents HTTP/2 as HTTP/1.1 belongs inside of that layer.
 //!
 //! A layer that guards is [`call()`] and a decision, or [`decide()`] where that may have to wait for somebody else.
-//! [`enter()`] is what they are made of, for a layer that must know more before it sets a connection up.
+//! [`intercept()`] is what they are made of, for a layer that must know more before it sets a connection up.
 
 mod call;
 mod decide;
 mod deciding;
-mod enter;
 mod future;
 mod guarded;
-mod inner;
+mod intercept;
+mod interception;
 
 pub use self::{
     call::{call, call_with},
     decide::{Admission, decide},
-    deciding::{Deciding, Verdict},
-    enter::{enter, enter_with},
+    deciding::{AdmissionVerdict, Deciding},
     future::ResponseFuture,
-    guarded::Guarded,
+    guarded::GuardedHandshake,
+    intercept::{intercept, intercept_with},
 };

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use portcullis_core::{
     CloseFrame, GuardedIo,
     frame::put_frame,
-    policy::{Action, Policy, Standing},
+    policy::{Action, Activity, Policy},
     settings::{Closing, Settings},
 };
 use tokio::{
@@ -81,12 +81,12 @@ impl Policy for Impatient {
         true
     }
 
-    fn deadline(&self, standing: &Standing) -> Option<Instant> {
-        let since = if self.pinged { standing.stalled_since } else { standing.opened };
+    fn deadline(&self, activity: &Activity) -> Option<Instant> {
+        let since = if self.pinged { activity.stalled_since } else { activity.opened };
         since.map(|since| since + Duration::from_secs(10))
     }
 
-    fn on_deadline(&mut self, _: &Standing, _: Instant) -> Action {
+    fn on_deadline(&mut self, _: &Activity, _: Instant) -> Action {
         if std::mem::replace(&mut self.pinged, true) { Action::Close(CloseFrame::empty()) } else { Action::Ping }
     }
 }

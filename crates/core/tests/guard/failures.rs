@@ -15,7 +15,7 @@ use std::{
 use portcullis_core::{
     CloseCode, Connection, EndedBy, GuardedIo,
     frame::put_frame,
-    policy::{Action, Policy, Standing},
+    policy::{Action, Activity, Policy},
     settings::Settings,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
@@ -68,19 +68,19 @@ impl Policy for EachSecond {
         false
     }
 
-    fn deadline(&self, standing: &Standing) -> Option<Instant> {
-        standing.opened.map(|opened| opened + SECOND * (self.1 + 1))
+    fn deadline(&self, activity: &Activity) -> Option<Instant> {
+        activity.opened.map(|opened| opened + SECOND * (self.1 + 1))
     }
 
-    fn on_deadline(&mut self, _: &Standing, _: Instant) -> Action {
+    fn on_deadline(&mut self, _: &Activity, _: Instant) -> Action {
         self.1 += 1;
         (self.0)(self.1)
     }
 }
 
-type Guarded = (GuardedIo<Wire>, Connection, DuplexStream, Arc<AtomicBool>);
+type GuardedHandshake = (GuardedIo<Wire>, Connection, DuplexStream, Arc<AtomicBool>);
 
-fn guarded(each_second: fn(u32) -> Action) -> Guarded {
+fn guarded(each_second: fn(u32) -> Action) -> GuardedHandshake {
     let (near, far) = duplex(64 * 1024);
     let (broken, slot) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(None)));
     let wire = Wire { pipe: near, broken: broken.clone(), connection: slot.clone() };

@@ -10,7 +10,7 @@ use std::{
 
 use portcullis_core::{
     CloseCode, CloseFrame, GuardedIo,
-    policy::{Action, Policy, Standing},
+    policy::{Action, Activity, Policy},
     settings::Settings,
 };
 use tokio::{
@@ -72,11 +72,11 @@ struct Pings {
 }
 
 impl Policy for Pings {
-    fn deadline(&self, standing: &Standing) -> Option<Instant> {
-        self.next.or(standing.opened).map(|last| last + SECOND)
+    fn deadline(&self, activity: &Activity) -> Option<Instant> {
+        self.next.or(activity.opened).map(|last| last + SECOND)
     }
 
-    fn on_deadline(&mut self, _: &Standing, now: Instant) -> Action {
+    fn on_deadline(&mut self, _: &Activity, now: Instant) -> Action {
         self.next = Some(now);
         let pings = self.left > 0;
         self.left = self.left.saturating_sub(1);
@@ -106,12 +106,12 @@ impl Policy for Impatient {
         true
     }
 
-    fn deadline(&self, standing: &Standing) -> Option<Instant> {
-        standing.stalled_since.map(|since| since + 10 * SECOND)
+    fn deadline(&self, activity: &Activity) -> Option<Instant> {
+        activity.stalled_since.map(|since| since + 10 * SECOND)
     }
 
-    fn on_deadline(&mut self, standing: &Standing, now: Instant) -> Action {
-        match self.deadline(standing) {
+    fn on_deadline(&mut self, activity: &Activity, now: Instant) -> Action {
+        match self.deadline(activity) {
             Some(deadline) if deadline <= now => Action::Close(CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "")),
             _ => Action::None,
         }
@@ -152,8 +152,8 @@ async fn a_flush_that_was_given_up_is_not_the_peers_fault_once_there_is_room() {
 struct Patient;
 
 impl Policy for Patient {
-    fn deadline(&self, standing: &Standing) -> Option<Instant> {
-        standing.opened.map(|opened| opened + 3600 * SECOND)
+    fn deadline(&self, activity: &Activity) -> Option<Instant> {
+        activity.opened.map(|opened| opened + 3600 * SECOND)
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use portcullis_core::{
     CloseCode, CloseFrame, Connection, GuardedIo,
-    policy::{Action, Policy, Standing},
+    policy::{Action, Activity, Policy},
     settings::Settings,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
@@ -20,11 +20,11 @@ struct Holding {
 }
 
 impl Policy for Holding {
-    fn deadline(&self, _: &Standing) -> Option<Instant> {
+    fn deadline(&self, _: &Activity) -> Option<Instant> {
         self.abort_at
     }
 
-    fn on_deadline(&mut self, _: &Standing, _: Instant) -> Action {
+    fn on_deadline(&mut self, _: &Activity, _: Instant) -> Action {
         Action::Abort
     }
 }

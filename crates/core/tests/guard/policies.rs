@@ -9,7 +9,7 @@ use portcullis_core::{
     CloseCode, CloseFrame, GuardedIo,
     frame::{FrameHeader, Opcode, put_frame},
     guard::{Guard, Then},
-    policy::{Action, Batch, BatchVerdict, Policy, Standing, Verdict},
+    policy::{Action, Activity, Batch, BatchVerdict, Policy, Verdict},
     settings::{Framing, Settings},
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -56,11 +56,11 @@ impl Policy for Scripted {
         self.log.lock().unwrap().pongs += 1;
     }
 
-    fn deadline(&self, _: &Standing) -> Option<Instant> {
+    fn deadline(&self, _: &Activity) -> Option<Instant> {
         self.deadline.as_ref().map(|(at, _)| *at)
     }
 
-    fn on_deadline(&mut self, _: &Standing, _: Instant) -> Action {
+    fn on_deadline(&mut self, _: &Activity, _: Instant) -> Action {
         self.deadline.take().map_or(Action::None, |(_, action)| action)
     }
 }
@@ -193,11 +193,11 @@ impl Policy for Unseeing {
         self.deadline = now + SECOND;
     }
 
-    fn deadline(&self, _: &Standing) -> Option<Instant> {
+    fn deadline(&self, _: &Activity) -> Option<Instant> {
         Some(self.deadline)
     }
 
-    fn on_deadline(&mut self, _: &Standing, now: Instant) -> Action {
+    fn on_deadline(&mut self, _: &Activity, now: Instant) -> Action {
         if self.asked {
             return Action::Close(CloseFrame::empty());
         }
@@ -296,11 +296,11 @@ impl Policy for Learning {
         self.answer.clone()
     }
 
-    fn deadline(&self, _: &Standing) -> Option<Instant> {
+    fn deadline(&self, _: &Activity) -> Option<Instant> {
         self.deadline
     }
 
-    fn on_deadline(&mut self, _: &Standing, _: Instant) -> Action {
+    fn on_deadline(&mut self, _: &Activity, _: Instant) -> Action {
         Action::Close(CloseFrame::new(CloseCode::TIMEOUT, "late"))
     }
 }
@@ -333,11 +333,11 @@ impl Policy for Listens {
         true
     }
 
-    fn deadline(&self, standing: &Standing) -> Option<Instant> {
-        standing.last_message_out.or(standing.opened).map(|last| last + SECOND * 10)
+    fn deadline(&self, activity: &Activity) -> Option<Instant> {
+        activity.last_message_out.or(activity.opened).map(|last| last + SECOND * 10)
     }
 
-    fn on_deadline(&mut self, _: &Standing, _: Instant) -> Action {
+    fn on_deadline(&mut self, _: &Activity, _: Instant) -> Action {
         Action::Close(CloseFrame::new(CloseCode::TIMEOUT, ""))
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use portcullis_core::{
     GuardedIo,
     frame::{Decoder, FrameHeader, Opcode, put_frame},
-    policy::{Action, Policy, Standing, Verdict},
+    policy::{Action, Activity, Policy, Verdict},
     settings::Settings,
 };
 use proptest::prelude::*;
@@ -41,11 +41,11 @@ impl Policy for Restless {
         true
     }
 
-    fn deadline(&self, standing: &Standing) -> Option<Instant> {
-        self.next.or(standing.opened).map(|last| last + self.every)
+    fn deadline(&self, activity: &Activity) -> Option<Instant> {
+        self.next.or(activity.opened).map(|last| last + self.every)
     }
 
-    fn on_deadline(&mut self, _: &Standing, now: Instant) -> Action {
+    fn on_deadline(&mut self, _: &Activity, now: Instant) -> Action {
         self.next = Some(now);
         self.pings = self.pings.saturating_sub(1);
         if self.pings > 0 { Action::Ping } else { Action::None }

@@ -7,7 +7,7 @@ use portcullis_core::{
     identity::{self, NoSubject},
     policy::Policy,
     refusal::Refusal,
-    upgrade::{self, Guarded},
+    upgrade::{self, GuardedHandshake},
 };
 
 use super::gate::gate;
@@ -22,7 +22,7 @@ pub(super) enum Entry<T> {
 
 /// A handshake that is let in.
 pub(crate) struct Admitted {
-    pub(crate) guarded: Option<Guarded>,
+    pub(crate) guarded: Option<GuardedHandshake>,
     pub(crate) policy: Option<Box<dyn Policy>>,
     /// Nobody knows who it is until its first message: its handler's answer must be an upgrade, with this method.
     pub(crate) must_upgrade: Option<Method>,
@@ -94,7 +94,7 @@ fn attach<T>(
     session: &Session<T>,
     first: bool,
     parts: &mut Parts,
-) -> Result<Option<Guarded>, Refusal>
+) -> Result<Option<GuardedHandshake>, Refusal>
 where
     T: Send + Sync + 'static,
 {
@@ -108,7 +108,7 @@ where
         refusal.report();
     }
     parts.extensions.insert(session.clone());
-    let Some(guarded) = upgrade::enter(parts)? else { return Ok(None) };
+    let Some(guarded) = upgrade::intercept(parts)? else { return Ok(None) };
     if !settings.report_only {
         session.attach(guarded.connection());
     }

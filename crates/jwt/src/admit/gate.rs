@@ -6,19 +6,19 @@ use portcullis_core::{
     CloseFrame, IntoClose,
     clock::now,
     gate::{FirstMessage, Gate},
-    upgrade::Guarded,
+    upgrade::GuardedHandshake,
 };
 
-use crate::{error::TokenError, first::First, session::Session, settings::Settings};
+use crate::{error::TokenError, session::Session, settings::Settings, token_message::TokenMessage};
 
 /// Opens the session with the token of the first message. Until then the handler's upgrade does not complete.
 pub(super) fn gate<T: Send + Sync + 'static>(
     settings: &Arc<Settings<T>>,
     session: Session<T>,
-    guarded: &Guarded,
+    guarded: &GuardedHandshake,
 ) -> Gate {
     let (settings, connection) = (settings.clone(), guarded.connection().clone());
-    let first = settings.first.clone().unwrap_or_else(First::raw);
+    let first = settings.first.clone().unwrap_or_else(TokenMessage::raw);
     let (timeout, max_bytes) = (first.timeout, first.max_bytes);
     // No later than the gate's own: a client whose verification is slow is not told that it has sent no token.
     let until = now().checked_add(timeout);

@@ -8,7 +8,7 @@ use std::{
 
 use http::{Method, StatusCode, request::Parts};
 use portcullis_core::{
-    csrf::NotForged,
+    csrf::CsrfChecked,
     identity,
     refusal::{Kind, Refusal},
     upgrade,
@@ -39,7 +39,7 @@ where
     T: Send + Sync + 'static,
 {
     // It loses what could upgrade it.
-    upgrade::enter(parts)?;
+    upgrade::intercept(parts)?;
     if settings.plain.handshakes_only {
         #[cfg(feature = "axum")]
         parts.extensions.insert(HandshakesOnly);
@@ -68,7 +68,7 @@ where
 /// What a request may do by its token. A foreign page can make a browser send its cookies along: with what only reads,
 /// the page does not get the answer; with anything else the harm is done.
 pub(super) fn good_for(ambient: bool, parts: &Parts) -> Result<Good, Refusal> {
-    if !ambient || parts.extensions.get::<NotForged>().is_some() {
+    if !ambient || parts.extensions.get::<CsrfChecked>().is_some() {
         return Ok(Good::ForAll);
     }
     if reads(&parts.method) { Ok(Good::ForReading) } else { Err(cookie_not_enough()) }

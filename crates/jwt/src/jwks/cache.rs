@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     error::TokenError,
-    keys::{Key, Named, NotFound},
+    keys::{Key, KeySet, NotFound},
     sync::lock,
 };
 
@@ -52,7 +52,7 @@ struct Settings {
 #[derive(Default)]
 struct State {
     /// What was fetched last, and when.
-    keys: Option<(Arc<Named>, Instant)>,
+    keys: Option<(Arc<KeySet>, Instant)>,
     attempted: Option<Instant>,
     /// Closes when the fetch that is under way has ended, however it did.
     fetching: Option<watch::Receiver<()>>,
@@ -225,7 +225,7 @@ impl Jwks {
 impl Settings {
     /// The keys and their age, unless they are too old. For another clone, which keeps them for longer, they may not
     /// be, and so they stay.
-    fn kept(&self, state: &State, now: Instant) -> Option<(Arc<Named>, Duration)> {
+    fn kept(&self, state: &State, now: Instant) -> Option<(Arc<KeySet>, Duration)> {
         let (keys, fetched) = state.keys.as_ref()?;
         let age = now.saturating_duration_since(*fetched);
         (age < self.keep_for).then(|| (keys.clone(), age))

@@ -7,7 +7,7 @@ use tokio_rustls::rustls::ClientConfig;
 use super::{
     cache::Jwks,
     document,
-    fetch::{Fetch, FetchError, Fetched},
+    fetch::{Fetch, FetchError, FetchFuture},
     get::{get, public_roots},
     tenants,
     url::{Url, without_user},
@@ -152,7 +152,7 @@ impl Discovery {
 }
 
 impl Fetch for Discovery {
-    fn fetch(&self, max_bytes: usize) -> Fetched<'_> {
+    fn fetch(&self, max_bytes: usize) -> FetchFuture<'_> {
         Box::pin(self.keys(max_bytes))
     }
 

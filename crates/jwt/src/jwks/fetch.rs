@@ -3,12 +3,12 @@
 use std::{error::Error, fmt, future::Future, pin::Pin};
 
 /// The text of a set, later.
-pub type Fetched<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, FetchError>> + Send + 'a>>;
+pub type FetchFuture<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, FetchError>> + Send + 'a>>;
 
 /// Fetches a set of keys from where the user said it is: never from where a token says.
 pub trait Fetch: Send + Sync + 'static {
     /// Fetches the set, of at most so many bytes. Called by one task at a time, and given up after a time.
-    fn fetch(&self, max_bytes: usize) -> Fetched<'_>;
+    fn fetch(&self, max_bytes: usize) -> FetchFuture<'_>;
 
     /// The issuer whose keys these are, if that is known. A verifier that names issuers must name this one then; one
     /// that names none accepts its tokens. With `{tenantid}` in it, it is a verifier's to say which tenants these are.

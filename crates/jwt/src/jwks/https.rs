@@ -5,14 +5,14 @@ use std::{error::Error, fmt, sync::Arc};
 use tokio_rustls::rustls::ClientConfig;
 
 use super::{
-    fetch::{Fetch, Fetched},
+    fetch::{Fetch, FetchFuture},
     get::{get, public_roots},
     url::{Url, without_user},
 };
 
 /// Fetches a set from a URL. Redirects are not followed. [`Jwks::discover`](super::Jwks::discover) finds the URL by the
 /// issuer's name, and also fetches from this machine over plain http.
-pub struct Https {
+pub struct HttpsFetch {
     url: Url,
     tls: Arc<ClientConfig>,
 }
@@ -29,7 +29,7 @@ impl fmt::Display for InvalidUrl {
 
 impl Error for InvalidUrl {}
 
-impl Https {
+impl HttpsFetch {
     /// A URL of which the server's certificate is signed by a root that Mozilla trusts.
     ///
     /// # Errors
@@ -52,14 +52,14 @@ impl Https {
     }
 }
 
-impl Fetch for Https {
-    fn fetch(&self, max_bytes: usize) -> Fetched<'_> {
+impl Fetch for HttpsFetch {
+    fn fetch(&self, max_bytes: usize) -> FetchFuture<'_> {
         Box::pin(get(&self.url, &self.tls, max_bytes))
     }
 }
 
-impl fmt::Debug for Https {
+impl fmt::Debug for HttpsFetch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Https").field("host", &self.url.host).field("port", &self.url.port).finish_non_exhaustive()
+        f.debug_struct("HttpsFetch").field("host", &self.url.host).field("port", &self.url.port).finish_non_exhaustive()
     }
 }

@@ -31,10 +31,10 @@ mod url;
 pub(crate) use self::cache::Found;
 pub use self::{
     cache::Jwks,
-    fetch::{Fetch, FetchError, Fetched},
+    fetch::{Fetch, FetchError, FetchFuture},
 };
 #[cfg(feature = "https")]
 pub use self::{
     discover::{Discover, DiscoverError},
-    https::{Https, InvalidUrl},
+    https::{HttpsFetch, InvalidUrl},
 };

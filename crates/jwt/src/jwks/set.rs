@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     json::Present,
-    keys::{Curve, Key, Named, Public},
+    keys::{Curve, Key, KeySet, Public},
 };
 
 /// More keys than any issuer publishes.
@@ -21,7 +21,7 @@ struct Document {
 /// The keys of a set that can be used, of which there may be none, and what is wrong with others.
 #[derive(Default)]
 pub(crate) struct Set {
-    pub(crate) keys: Named,
+    pub(crate) keys: KeySet,
     pub(crate) notes: Vec<Note>,
 }
 
@@ -52,7 +52,7 @@ pub(crate) fn read(json: &[u8]) -> Option<Set> {
     }
     // A key without a name serves where it is the only one: of several, nobody knows which is meant.
     match nameless.pop() {
-        Some((_, only)) if nameless.is_empty() && set.keys.is_empty() => set.keys = Named::only(only),
+        Some((_, only)) if nameless.is_empty() && set.keys.is_empty() => set.keys = KeySet::only(only),
         last => {
             for (at, _) in nameless.into_iter().chain(last) {
                 set.note(at, "left out: it has no name (kid), and is not the only one");

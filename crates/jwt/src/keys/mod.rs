@@ -7,7 +7,7 @@
 
 mod curve;
 mod key;
-mod named;
+mod key_set;
 mod pem;
 mod provider;
 mod public;
@@ -17,7 +17,7 @@ pub(crate) use self::provider::provider;
 #[cfg(feature = "jwks")]
 pub(crate) use self::{
     curve::Curve,
-    named::{Named, NotFound},
+    key_set::{KeySet, NotFound},
     public::Public,
 };
 pub use self::{

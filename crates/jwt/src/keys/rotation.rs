@@ -9,7 +9,7 @@ use jsonwebtoken::Algorithm;
 
 use super::{
     key::Key,
-    named::{Named, NotFound},
+    key_set::{KeySet, NotFound},
 };
 use crate::once::Once;
 
@@ -21,7 +21,7 @@ pub struct Keys(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
-    named: RwLock<Arc<Named>>,
+    named: RwLock<Arc<KeySet>>,
     ambiguous: Once,
 }
 
@@ -36,7 +36,7 @@ impl Keys {
     /// Replaces them all at once. Of two with the same name and algorithm the later one stands, and a warning is logged
     /// once.
     pub fn replace(&self, keys: impl IntoIterator<Item = (impl Into<String>, Key)>) {
-        let mut named = Named::default();
+        let mut named = KeySet::default();
         for (kid, key) in keys {
             if named.insert(kid.into(), key).is_some() {
                 self.0.ambiguous.warn("two keys have the same name (kid) and algorithm: the later one is used");
@@ -47,7 +47,7 @@ impl Keys {
 
     pub(crate) fn only(key: Key) -> Self {
         let this = Self::default();
-        this.set(Named::only(key));
+        this.set(KeySet::only(key));
         this
     }
 
@@ -59,11 +59,11 @@ impl Keys {
         self.named().find(kid, algorithm)
     }
 
-    fn set(&self, named: Named) {
+    fn set(&self, named: KeySet) {
         *self.0.named.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(named);
     }
 
-    fn named(&self) -> Arc<Named> {
+    fn named(&self) -> Arc<KeySet> {
         self.0.named.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -57,10 +57,10 @@ pub(crate) struct Notices {
 pub(crate) enum SubjectOf {
     #[default]
     Sub,
-    Claims(Box<Named>),
+    Claims(Box<SubjectFn>),
 }
 
-type Named = dyn Fn(&Value) -> Option<String> + Send + Sync;
+type SubjectFn = dyn Fn(&Value) -> Option<String> + Send + Sync;
 
 impl fmt::Debug for SubjectOf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use portcullis_jwt::jwks::{Fetch, FetchError, Https};
+use portcullis_jwt::jwks::{Fetch, FetchError, HttpsFetch};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -55,7 +55,7 @@ fn trusting() -> Arc<ClientConfig> {
 }
 
 async fn fetch(answer: &'static str) -> Result<Vec<u8>, FetchError> {
-    Https::with_config(&issuer(answer).await, trusting()).unwrap().fetch(100).await
+    HttpsFetch::with_config(&issuer(answer).await, trusting()).unwrap().fetch(100).await
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn what_is_no_answer_is_an_error() {
 #[tokio::test]
 async fn a_certificate_that_nobody_vouches_for_is_refused() {
     let url = issuer("HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{\"keys\":[]}").await;
-    let outcome = Https::new(&url).unwrap().fetch(100).await;
+    let outcome = HttpsFetch::new(&url).unwrap().fetch(100).await;
     assert!(matches!(outcome, Err(FetchError::Failed(_))), "{outcome:?}");
 }
 
@@ -98,15 +98,15 @@ fn keys_come_from_https_and_nowhere_else() {
         "file:///etc/passwd",
         "",
     ] {
-        let error = Https::new(url).unwrap_err().to_string();
+        let error = HttpsFetch::new(url).unwrap_err().to_string();
         assert_eq!(error, format!("invalid URL {url:?}: keys come from https://host[:port]/path"));
     }
-    let error = Https::new("https://user:p@ssword@id.example/keys").unwrap_err();
+    let error = HttpsFetch::new("https://user:p@ssword@id.example/keys").unwrap_err();
     for shown in [error.to_string(), format!("{error:?}")] {
         assert!(shown.contains("..@id.example/keys"), "{shown}");
         assert!(!shown.contains("ssword") && !shown.contains("user"), "{shown}");
     }
     for url in ["https://id.example", "https://id.example:8443/a?b", "https://192.0.2.1/"] {
-        assert!(Https::new(url).is_ok(), "{url}");
+        assert!(HttpsFetch::new(url).is_ok(), "{url}");
     }
 }

@@ -13,7 +13,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, Header, jwk::Jwk};
 use portcullis_jwt::{
     TokenError, Verified, Verifier, Verify,
-    jwks::{Fetch, FetchError, Fetched, Jwks},
+    jwks::{Fetch, FetchError, FetchFuture, Jwks},
 };
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ enum Answer {
 }
 
 impl Fetch for Issuer {
-    fn fetch(&self, _: usize) -> Fetched<'_> {
+    fn fetch(&self, _: usize) -> FetchFuture<'_> {
         self.fetches.fetch_add(1, Ordering::Relaxed);
         let answer = self.answer.lock().unwrap().clone();
         Box::pin(async move {

@@ -11,7 +11,7 @@ use portcullis_core::{
     CloseCode,
     testing::{Client, ConnectError, Handshake},
 };
-use portcullis_jwt::{First, JwtLayer, Verification, Verify};
+use portcullis_jwt::{JwtLayer, TokenMessage, Verification, Verify};
 use tokio::time::{Instant, timeout};
 use tower::{Layer, service_fn};
 
@@ -51,7 +51,7 @@ async fn a_handshake_whose_verification_never_ends_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn a_first_message_whose_verification_never_ends_closes_with_1013() {
     let layer = |within| {
-        JwtLayer::new(Silent).handshakes_only().first_message(First::raw().timeout(Duration::from_secs(within)))
+        JwtLayer::new(Silent).handshakes_only().first_message(TokenMessage::raw().timeout(Duration::from_secs(within)))
     };
     let quick = |within| layer(within).verify_timeout(Duration::from_secs(3));
     // The message comes after two seconds.

@@ -16,7 +16,7 @@ use portcullis_core::{
     refusal::Refusal,
     testing::{ConnectError, Handshake},
 };
-use portcullis_jwt::{First, JwtLayer, Revocations, Session, TokenError, Verification, Verified, Verify};
+use portcullis_jwt::{JwtLayer, Revocations, Session, TokenError, TokenMessage, Verification, Verified, Verify};
 use tower::{Layer, ServiceExt, service_fn};
 
 /// Accepts `sesame`, at once or later, and counts what it is asked.
@@ -100,7 +100,7 @@ async fn a_bearer_token_authenticates_every_method_and_nothing_else_does() {
         layer().bearer(),
         layer().subprotocol("bearer"),
         layer().query("token"),
-        layer().bearer().first_message(First::raw()),
+        layer().bearer().first_message(TokenMessage::raw()),
         JwtLayer::new(Word { later: true, ..Word::default() }),
     ] {
         for method in UNSAFE.into_iter().chain(["GET", "HEAD"]) {
@@ -215,7 +215,8 @@ async fn optional_and_report_only_let_the_nameless_in() {
 
 #[tokio::test]
 async fn for_handshakes_alone_other_requests_are_not_looked_at() {
-    let layers = [cookie(), cookie().first_message(First::raw()), cookie().single_use(9), layer().query("token")];
+    let layers =
+        [cookie(), cookie().first_message(TokenMessage::raw()), cookie().single_use(9), layer().query("token")];
     for layer in layers.map(JwtLayer::handshakes_only) {
         for headers in [&[][..], &[GOOD], &[BAD], &[COOKIE]] {
             let (session, uri) = ask(&layer, request("POST", headers)).await.unwrap();
@@ -254,7 +255,7 @@ async fn what_is_almost_a_handshake_does_not_fall_between() {
 
 #[tokio::test]
 async fn no_handler_answers_a_client_whose_first_message_never_comes() {
-    let both = || layer().bearer().first_message(First::raw());
+    let both = || layer().bearer().first_message(TokenMessage::raw());
     for header in [("upgrade", "websocket"), ("sec-websocket-key", "x"), ("sec-websocket-version", "13")] {
         for method in UNSAFE.into_iter().chain(["GET", "HEAD"]) {
             let ask = async |layer: JwtLayer<()>| found(&layer, request(method, &[header])).await;

@@ -15,7 +15,7 @@ use jsonwebtoken::Algorithm;
 use portcullis_core::identity::Subject;
 use portcullis_jwt::{
     JwtLayer, Revocations, Session, TokenError, TokenId, Verified, Verifier, Verifiers, Verify,
-    jwks::{Fetch, FetchError, Fetched, Jwks},
+    jwks::{Fetch, FetchError, FetchFuture, Jwks},
     verifier::{BuildError, Key},
     verifiers::VerifiersError,
 };
@@ -115,7 +115,7 @@ async fn a_token_is_as_long_as_its_own_verifier_allows() {
 struct Counted(Arc<AtomicUsize>);
 
 impl Fetch for Counted {
-    fn fetch(&self, _: usize) -> Fetched<'_> {
+    fn fetch(&self, _: usize) -> FetchFuture<'_> {
         self.0.fetch_add(1, Ordering::Relaxed);
         Box::pin(ready(Err(FetchError::Timeout)))
     }

@@ -97,12 +97,12 @@ impl Drain {
     }
 
     /// Whether the drain has begun, for whoever answers a load balancer's question for readiness.
-    pub fn has_begun(&self) -> bool {
-        self.state.has_begun()
+    pub fn is_started(&self) -> bool {
+        self.state.is_started()
     }
 
     /// Waits until the drain has begun. Cancel safe.
-    pub async fn begun(&self) {
+    pub async fn started(&self) {
         self.state.reached(|stage| stage != Stage::Open).await;
     }
 

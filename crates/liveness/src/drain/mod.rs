@@ -18,12 +18,12 @@
 //! With axum it takes one line: [`with_graceful_shutdown(drain.on(signal))`](crate::Drain::on). The future is ready
 //! when the drain is over, so that `serve` keeps accepting connections, and refusing handshakes, until then. Over
 //! HTTP/1.1 `serve` would otherwise return before the first socket was closed, and the process would end. If new
-//! connections should go to another process at once, let axum wait for [`drain.begun()`](crate::Drain::begun), and wait
+//! connections should go to another process at once, let axum wait for [`drain.started()`](crate::Drain::started), and wait
 //! for [`drain.drained()`](crate::Drain::drained) after `serve`. Without axum, await
 //! [`drain.start()`](crate::Drain::start) before the server stops.
 //!
 //! **What this does not do**: notify a load balancer, whose readiness probe can ask
-//! [`has_begun`](crate::Drain::has_begun); stop a handler that does not return, which ends with the process; or keep
+//! [`is_started`](crate::Drain::is_started); stop a handler that does not return, which ends with the process; or keep
 //! what a client sent and no handler has read. A client that needs to know what arrived needs acknowledgements, and
 //! must resend what was not acknowledged.
 //!

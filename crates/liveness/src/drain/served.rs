@@ -13,7 +13,7 @@ pub(super) struct Served(pub(super) Arc<State>);
 impl Drop for Served {
     fn drop(&mut self) {
         let Self(state) = self;
-        if !state.has_begun() && state.connections.count() > 0 {
+        if !state.is_started() && state.connections.count() > 0 {
             observe::warn_once(
                 "a server with a `DrainLayer` has ended with connections alive, and was not drained: await \
                  `Drain::start`, or give `Drain::on` to axum's `with_graceful_shutdown`",

@@ -59,7 +59,7 @@ impl State {
         })
     }
 
-    pub(super) fn has_begun(&self) -> bool {
+    pub(super) fn is_started(&self) -> bool {
         *self.stage.borrow() != Stage::Open
     }
 

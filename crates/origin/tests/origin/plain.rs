@@ -1,14 +1,14 @@
 //! Requests that are not handshakes: which a foreign page may have forged.
 
 use http::{Request, Response};
-use portcullis_core::{csrf::NotForged, refusal::Refusal};
+use portcullis_core::{csrf::CsrfChecked, refusal::Refusal};
 use portcullis_origin::OriginLayer;
 use tower::{Layer, ServiceExt, service_fn};
 
 /// Whether the request came through with a proof, or the kind of the refusal.
 async fn ask(layer: &OriginLayer, method: &str, headers: &[(&str, &str)]) -> Result<bool, &'static str> {
     let inner = service_fn(async |request: Request<()>| {
-        Ok::<_, ()>(Response::new(request.extensions().get::<NotForged>().is_some()))
+        Ok::<_, ()>(Response::new(request.extensions().get::<CsrfChecked>().is_some()))
     });
     let mut request = Request::builder().method(method).uri("/api").header("host", "api.example");
     for (name, value) in headers {

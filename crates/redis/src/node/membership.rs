@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::beat::Beat;
-use crate::health::Standing;
+use crate::health::ClusterState;
 
 /// So many questions in a row go unanswered before none is asked until the next beat is answered.
 const MISSES: u32 = 3;
@@ -92,20 +92,20 @@ impl Membership {
         }
     }
 
-    pub(crate) fn standing(&self, now: Instant) -> Standing {
+    pub(crate) fn cluster_state(&self, now: Instant) -> ClusterState {
         let holds = self.lease_until.is_some_and(|until| now < until);
         if self.has_left() {
-            Standing::Left
+            ClusterState::Left
         } else if self.boot.is_empty() {
-            Standing::Joining
+            ClusterState::Joining
         } else if self.phase == Phase::Fenced {
-            Standing::Fenced
+            ClusterState::Fenced
         } else if !self.connected || self.misses >= MISSES || (self.incarnation != 0 && !holds) {
-            Standing::Away
+            ClusterState::Away
         } else if !self.said || self.ready_at.is_none_or(|ready| now < ready) {
-            Standing::Recovering
+            ClusterState::Recovering
         } else {
-            Standing::Joined
+            ClusterState::Joined
         }
     }
 
@@ -210,12 +210,12 @@ mod tests {
 
     fn joined(now: Instant) -> Membership {
         let mut membership = Membership::new(LEASE, BEAT, None);
-        assert_eq!(membership.standing(now), Standing::Joining);
+        assert_eq!(membership.cluster_state(now), ClusterState::Joining);
         membership.connected();
         assert_eq!(membership.beaten(0, beat(7, "a", LEASE), now, now), Outcome::Joined);
-        assert_eq!(membership.standing(now), Standing::Recovering, "nothing is said yet");
+        assert_eq!(membership.cluster_state(now), ClusterState::Recovering, "nothing is said yet");
         membership.said();
-        assert_eq!(membership.standing(now), Standing::Joined);
+        assert_eq!(membership.cluster_state(now), ClusterState::Joined);
         membership
     }
 
@@ -224,23 +224,23 @@ mod tests {
         let start = Instant::now();
         let mut membership = joined(start);
         assert_eq!(membership.beaten(7, beat(7, "a", LEASE), start + BEAT, start + 2 * BEAT), Outcome::Renewed);
-        assert_eq!(membership.standing(start + LEASE), Standing::Joined);
-        assert_eq!(membership.standing(start + BEAT + LEASE), Standing::Away);
+        assert_eq!(membership.cluster_state(start + LEASE), ClusterState::Joined);
+        assert_eq!(membership.cluster_state(start + BEAT + LEASE), ClusterState::Away);
     }
 
     #[test]
     fn a_lease_that_ran_out_is_told_from_data_that_was_lost() {
         let now = Instant::now();
-        for (boot, outcome, standing) in
-            [("a", Outcome::Fenced, Standing::Fenced), ("b", Outcome::DataLost, Standing::Recovering)]
+        for (boot, outcome, cluster_state) in
+            [("a", Outcome::Fenced, ClusterState::Fenced), ("b", Outcome::DataLost, ClusterState::Recovering)]
         {
             let mut membership = joined(now);
             assert_eq!(membership.beaten(7, beat(0, boot, Duration::ZERO), now, now), outcome);
-            assert_eq!(membership.standing(now), standing);
+            assert_eq!(membership.cluster_state(now), cluster_state);
             assert_eq!(membership.beaten(0, beat(8, boot, Duration::ZERO), now, now), Outcome::Joined);
             membership.said();
-            assert_eq!(membership.standing(now), Standing::Recovering, "the data is not old enough");
-            assert_eq!(membership.standing(now + 3 * BEAT), Standing::Joined);
+            assert_eq!(membership.cluster_state(now), ClusterState::Recovering, "the data is not old enough");
+            assert_eq!(membership.cluster_state(now + 3 * BEAT), ClusterState::Joined);
         }
     }
 
@@ -251,12 +251,12 @@ mod tests {
         assert!(!membership.missed() && !membership.missed());
         membership.answered();
         assert!(!membership.missed() && !membership.missed());
-        assert_eq!(membership.standing(now), Standing::Joined);
+        assert_eq!(membership.cluster_state(now), ClusterState::Joined);
         assert!(membership.missed());
-        assert_eq!(membership.standing(now), Standing::Away);
+        assert_eq!(membership.cluster_state(now), ClusterState::Away);
         assert!(!membership.missed(), "it is open already");
         membership.answered();
-        assert_eq!(membership.standing(now), Standing::Joined);
+        assert_eq!(membership.cluster_state(now), ClusterState::Joined);
     }
 
     #[test]

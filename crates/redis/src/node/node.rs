@@ -22,10 +22,10 @@ use super::{
     settings::Settings,
 };
 use crate::{
-    health::{Events, Health, Standing},
+    health::{ClusterState, Events, Health},
     lock::lock,
     observe,
-    permits::{Held, Owed},
+    permits::{LocalPermits, Owed},
     places::Pool,
     script::Call,
 };
@@ -33,7 +33,7 @@ use crate::{
 /// This node. Layers, permits and tasks share it.
 pub(crate) struct Node {
     pub(crate) settings: Settings,
-    pub(crate) held: Mutex<Held>,
+    pub(crate) held: Mutex<LocalPermits>,
     pub(crate) owed: Mutex<Owed>,
     pub(crate) pools: Mutex<HashMap<Name, Arc<Pool>>>,
     /// A beat is due at once.
@@ -85,7 +85,7 @@ impl Node {
     /// The right to ask for a handshake, unless limits do not count for all nodes now.
     pub(crate) fn asker(&self) -> Option<Asker> {
         let state = lock(&self.state);
-        (state.membership.standing(now()) == Standing::Joined).then(|| state.asker()).flatten()
+        (state.membership.cluster_state(now()) == ClusterState::Joined).then(|| state.asker()).flatten()
     }
 
     /// The right to ask for the node itself, while it recovers, too.
@@ -103,9 +103,9 @@ impl Node {
     /// Whether the incarnation still holds its lease: what was asked before the process stood still may be void.
     pub(crate) fn is_current(&self, asker: &Asker) -> bool {
         let state = lock(&self.state);
-        let standing = state.membership.standing(now());
+        let cluster_state = state.membership.cluster_state(now());
         state.membership.incarnation() == asker.incarnation
-            && !matches!(standing, Standing::Away | Standing::Fenced | Standing::Left)
+            && !matches!(cluster_state, ClusterState::Away | ClusterState::Fenced | ClusterState::Left)
     }
 
     /// Asks for a handshake, by its deadline. Without an answer in time, the breaker has one miss more.
@@ -196,26 +196,26 @@ impl Node {
 
     /// Something has happened.
     pub(crate) fn note(&self, change: impl FnOnce(&mut Events)) {
-        let (standing, nodes) = self.stands();
+        let (cluster_state, nodes) = self.stands();
         self.health.send_modify(|health| {
             let before = *health;
             change(&mut health.events);
-            (health.standing, health.nodes) = (standing, nodes);
+            (health.state, health.nodes) = (cluster_state, nodes);
             observe::happened(&before.events, &health.events);
-            if before.standing != standing {
-                observe::stands(before.standing, standing);
+            if before.state != cluster_state {
+                observe::state_changed(before.state, cluster_state);
             }
         });
     }
 
-    fn stands(&self) -> (Standing, Option<std::num::NonZeroUsize>) {
+    fn stands(&self) -> (ClusterState, Option<std::num::NonZeroUsize>) {
         let state = lock(&self.state);
-        (state.membership.standing(now()), state.membership.nodes())
+        (state.membership.cluster_state(now()), state.membership.nodes())
     }
 
     pub(crate) fn health(&self) -> Health {
-        let (standing, nodes) = self.stands();
-        Health { standing, nodes, ..*self.health.borrow() }
+        let (cluster_state, nodes) = self.stands();
+        Health { state: cluster_state, nodes, ..*self.health.borrow() }
     }
 
     pub(crate) fn watch(&self) -> watch::Receiver<Health> {

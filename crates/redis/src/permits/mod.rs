@@ -8,7 +8,7 @@
 //!   once more after the one behind it, because the last bytes of a broken connection may be read after the first of
 //!   the next.
 
-mod held;
+mod local_permits;
 mod message;
 mod owed;
 mod permit;
@@ -20,7 +20,7 @@ mod take;
 
 pub use self::permit::Permit;
 pub(crate) use self::{
-    held::Held,
+    local_permits::LocalPermits,
     owed::Owed,
     release::{release_due, run as release},
     room::make_room,

@@ -8,9 +8,9 @@ use std::{
     },
 };
 
-use portcullis_core::shared::{Deadline, Name, OnGone, Wanted, WhenFull};
+use portcullis_core::shared::{Deadline, Name, OnGone, PermitRequest, WhenFull};
 
-use super::{held::Told, settle};
+use super::{local_permits::Told, settle};
 use crate::{
     lock::lock,
     node::{Lost, Node},
@@ -23,7 +23,7 @@ pub struct Permit {
     node: Arc<Node>,
     number: u64,
     incarnation: u64,
-    keys: Mutex<Vec<Wanted>>,
+    keys: Mutex<Vec<PermitRequest>>,
     places: Mutex<Vec<Place>>,
     on_gone: OnGone,
     settled: AtomicBool,
@@ -34,7 +34,7 @@ impl Permit {
         node: &Arc<Node>,
         number: u64,
         incarnation: u64,
-        wanted: &[Wanted],
+        wanted: &[PermitRequest],
         places: Vec<Place>,
         on_gone: OnGone,
     ) -> Self {
@@ -75,7 +75,7 @@ impl Permit {
         }
     }
 
-    fn release(&self, one: &Wanted) {
+    fn release(&self, one: &PermitRequest) {
         let name = one.name;
         let told = lock(&self.node.held).leave(name, self.number);
         let incarnation = self.node.own_incarnation().unwrap_or(self.incarnation);

@@ -8,7 +8,7 @@ use portcullis_core::{
     shared::{Gone, Name},
 };
 
-use super::{held::Time, message::parse_member, room, take::life};
+use super::{local_permits::Time, message::parse_member, room, take::life};
 use crate::{
     lock::lock,
     node::{Asker, Lost, Node},

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use portcullis_core::{
     clock::now,
-    shared::{Deadline, Name, OnGone, Wanted},
+    shared::{Deadline, Name, OnGone, PermitRequest},
 };
 
-use super::{held::Told, room, say};
+use super::{local_permits::Told, room, say};
 use crate::{
     lock::lock,
     node::{Lost, Node},
@@ -17,7 +17,7 @@ use crate::{
 pub(super) async fn settle(
     node: &Arc<Node>,
     permit: u64,
-    wanted: &Wanted,
+    wanted: &PermitRequest,
     by: Deadline,
     on_gone: OnGone,
 ) -> Result<(), Lost> {

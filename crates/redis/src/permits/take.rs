@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use portcullis_core::{
     clock::now,
-    shared::{Deadline, Name, OnGone, Wanted, WhenFull},
+    shared::{Deadline, Name, OnGone, PermitRequest, WhenFull},
 };
 
-use super::{LIFE, held::Told, message::member, permit::Permit};
+use super::{LIFE, local_permits::Told, message::member, permit::Permit};
 use crate::{
     lock::lock,
     node::{Asker, Lost, Node},
@@ -22,7 +22,12 @@ pub(crate) enum No {
 }
 
 /// Takes a permit of each key, or none: in order, and what was taken is given back where a later one is full.
-pub(crate) async fn take(node: &Arc<Node>, wanted: &[Wanted], by: Deadline, on_gone: OnGone) -> Result<Permit, No> {
+pub(crate) async fn take(
+    node: &Arc<Node>,
+    wanted: &[PermitRequest],
+    by: Deadline,
+    on_gone: OnGone,
+) -> Result<Permit, No> {
     let Some(asker) = node.asker() else { return Err(No::Lost) };
     let mut taking = Taking::new(node, asker.incarnation);
     for (at, one) in wanted.iter().enumerate() {
@@ -44,7 +49,7 @@ pub(crate) async fn take(node: &Arc<Node>, wanted: &[Wanted], by: Deadline, on_g
 }
 
 /// A permit that nobody was asked for. The store is told of it as soon as it can be.
-pub(crate) fn keep(node: &Arc<Node>, wanted: &[Wanted], on_gone: OnGone) -> Permit {
+pub(crate) fn keep(node: &Arc<Node>, wanted: &[PermitRequest], on_gone: OnGone) -> Permit {
     let (number, incarnation, since) = (lock(&node.held).begin(), 0, now());
     let places = wanted.iter().filter(|one| one.pool).map(|one| places::keep(node, one)).collect();
     {
@@ -75,7 +80,7 @@ impl<'a> Taking<'a> {
         Self { node, number, incarnation, asked: None, taken: Vec::new(), places: Vec::new() }
     }
 
-    async fn permit(&mut self, asker: &Asker, wanted: &Wanted, by: Deadline) -> Result<bool, No> {
+    async fn permit(&mut self, asker: &Asker, wanted: &PermitRequest, by: Deadline) -> Result<bool, No> {
         self.asked = Some(wanted.name);
         let mut over = Vec::new();
         let score = loop {
@@ -98,14 +103,14 @@ impl<'a> Taking<'a> {
         Ok(true)
     }
 
-    async fn place(&mut self, asker: &Asker, wanted: &Wanted, by: Deadline) -> Result<bool, No> {
+    async fn place(&mut self, asker: &Asker, wanted: &PermitRequest, by: Deadline) -> Result<bool, No> {
         let place = places::take(self.node, asker, wanted, by).await?;
         let taken = place.is_some();
         self.places.extend(place);
         Ok(taken)
     }
 
-    fn finish(mut self, wanted: &[Wanted], on_gone: OnGone) -> Permit {
+    fn finish(mut self, wanted: &[PermitRequest], on_gone: OnGone) -> Permit {
         let since = now();
         {
             let mut held = lock(&self.node.held);

@@ -16,7 +16,7 @@ use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use portcullis_core::{
     CloseCode, CloseFrame, Connection, Connections,
     gate::Gate,
-    policy::{Action, Policy, Standing},
+    policy::{Action, Activity, Policy},
     upgrade,
 };
 use tokio::{
@@ -107,11 +107,11 @@ impl Later {
 }
 
 impl Policy for Later {
-    fn deadline(&self, _: &Standing) -> Option<Instant> {
+    fn deadline(&self, _: &Activity) -> Option<Instant> {
         self.0
     }
 
-    fn on_deadline(&mut self, _: &Standing, _: Instant) -> Action {
+    fn on_deadline(&mut self, _: &Activity, _: Instant) -> Action {
         self.0 = None;
         self.1.clone()
     }
@@ -120,7 +120,7 @@ impl Policy for Later {
 /// Turns everybody away by the first message.
 pub async fn behind_a_gate(request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let guarded = upgrade::enter(&mut parts).unwrap().unwrap();
+    let guarded = upgrade::intercept(&mut parts).unwrap().unwrap();
     let gate = Gate::new(async |_| Err(CloseFrame::new(CloseCode::UNAUTHORIZED, "wrong word")));
     guarded.gate(&mut parts, gate).unwrap();
     let response = next.run(Request::from_parts(parts, body)).await;

@@ -31,7 +31,7 @@ pub fn rate(excess: Excess) -> MessageRateLayer {
 pub async fn with(routes: Router, client: impl AsyncFnOnce(&Router)) {
     let (app, connections) = registered(routes);
     client(&app).await;
-    connections.emptied().await;
+    connections.wait_until_empty().await;
 }
 
 /// Says something to routes, and returns how that ended.

@@ -20,7 +20,7 @@ use portcullis_core::{
     CloseCode, CloseFrame, Connection,
     identity::{ClientIp, Subject},
 };
-use portcullis_jwt::{First, JwtLayer, TokenError, Verification, Verified, Verify};
+use portcullis_jwt::{JwtLayer, TokenError, TokenMessage, Verification, Verified, Verify};
 use portcullis_rate_limit::MessageRateLayer;
 
 async fn echo(mut socket: WebSocket) {
@@ -228,7 +228,7 @@ impl Verify<()> for Anybody {
 #[tokio::test(start_paused = true)]
 async fn a_subject_that_is_known_late_takes_its_permit_then() {
     let limit = ConnectionLimitLayer::new().unauthenticated(2).per_subject(1);
-    let jwt = JwtLayer::new(Anybody).first_message(First::raw()).handshakes_only();
+    let jwt = JwtLayer::new(Anybody).first_message(TokenMessage::raw()).handshakes_only();
     let app = routes().layer(limit.clone()).layer(jwt);
     let mut pipes = [open(&app, "").await, open(&app, "").await];
     refused(&app, "", 503).await;
@@ -277,7 +277,7 @@ async fn subjects_of_one_name_and_two_issuers_share_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_late_subject_evicts_the_oldest() {
     let limit = ConnectionLimitLayer::new().per_subject(Limit::new(1).evict_oldest());
-    let app = routes().layer(limit).layer(JwtLayer::new(Anybody).first_message(First::raw()).handshakes_only());
+    let app = routes().layer(limit).layer(JwtLayer::new(Anybody).first_message(TokenMessage::raw()).handshakes_only());
     let mut pipes = [open(&app, "").await, open(&app, "").await];
     for pipe in &mut pipes {
         pipe.send_text("alice").await.unwrap();
@@ -367,7 +367,7 @@ async fn whatever_happens_nothing_is_left() {
         }
         drop(pipes);
         freed(&layer).await;
-        tokio::time::timeout(Duration::from_mins(1), connections.emptied()).await.unwrap();
+        tokio::time::timeout(Duration::from_mins(1), connections.wait_until_empty()).await.unwrap();
         assert_eq!(connections.all().len(), 0, "seed {seed}");
     }
 }
@@ -400,7 +400,7 @@ async fn the_registry_lists_finds_closes_and_empties() {
     drop(alice);
     let emptied = tokio::spawn({
         let connections = connections.clone();
-        async move { connections.emptied().await }
+        async move { connections.wait_until_empty().await }
     });
     assert_eq!(connections.close_where(&kicked, |_| true), connections.count());
     assert_eq!(bob.next().await, closed(3003, "kicked"));

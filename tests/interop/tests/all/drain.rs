@@ -91,7 +91,7 @@ async fn a_server_returns_when_its_sockets_were_closed() {
         let mut client = Socket::open(address, "/", http).await;
         client.echoes().await;
         signal.send(()).unwrap();
-        drain.begun().await;
+        drain.started().await;
         assert_eq!(ask(address, "/", http).await, StatusCode::SERVICE_UNAVAILABLE, "{http:?}");
         assert_eq!(client.frame().await, RESTARTS, "{http:?}");
         sleep(MS * 300).await;
@@ -113,7 +113,7 @@ async fn a_server_returns_at_the_deadline_whatever_its_clients_and_handlers_do()
         let stuck = tokio::spawn(ask(address, "/stuck", http));
         admitted(&drain, 3).await;
         signal.send(()).unwrap();
-        drain.begun().await;
+        drain.started().await;
         let began = Instant::now();
         for client in &mut deaf {
             assert_eq!(client.frame().await, RESTARTS, "{http:?}");
@@ -134,7 +134,7 @@ async fn a_listener_that_is_closed_at_once_leaves_time_for_the_drain() {
     for http in BOTH {
         let drain = Drain::new().window(MS * 300);
         let begun = drain.clone();
-        let (address, server) = serve(routes().layer(drain.layer()), async move { begun.begun().await }).await;
+        let (address, server) = serve(routes().layer(drain.layer()), async move { begun.started().await }).await;
         let mut client = Socket::open(address, "/", http).await;
         let draining = tokio::spawn(drain.start());
         assert_eq!(client.frame().await, RESTARTS, "{http:?}");

@@ -56,7 +56,7 @@ async fn gated(gate: fn() -> Gate) -> (std::net::SocketAddr, UnboundedReceiver<E
 
 async fn enter(request: Request, next: Next, gate: Gate, events: UnboundedSender<Event>) -> Response {
     let (mut parts, body) = request.into_parts();
-    let guarded = upgrade::enter(&mut parts).unwrap().unwrap();
+    let guarded = upgrade::intercept(&mut parts).unwrap().unwrap();
     guarded.gate(&mut parts, gate).unwrap();
     events.send(Event::Arrived(Handle(guarded.connection().clone()))).unwrap();
     let response = next.run(Request::from_parts(parts, body)).await.into_response();

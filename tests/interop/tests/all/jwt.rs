@@ -17,7 +17,7 @@ use interop::pipe::{self, Client, answer, closed, text};
 use portcullis_close::CloseLayer;
 use portcullis_core::{Connection, identity::Subject, testing::Clock};
 use portcullis_jwt::{
-    Claims, First, JwtLayer, Revocations, Session, TokenError, TokenId, Verification, Verified, Verify,
+    Claims, JwtLayer, Revocations, Session, TokenError, TokenId, TokenMessage, Verification, Verified, Verify,
 };
 use portcullis_origin::OriginLayer;
 use tokio::time::{Instant, sleep};
@@ -252,7 +252,7 @@ impl Verify<String> for Short {
 
 #[tokio::test(start_paused = true)]
 async fn a_long_token_never_reaches_the_verifier() {
-    let first = First::raw().max_bytes(64 * 1024);
+    let first = TokenMessage::raw().max_bytes(64 * 1024);
     let app = app(JwtLayer::new(Short).bearer().first_message(first));
     let (fine, long) = ("a".repeat(8 * 1024), "a".repeat(8 * 1024 + 1));
     assert_eq!(status(&app, &format!("authorization: Bearer {long}\r\n")).await, 401);
@@ -374,7 +374,7 @@ mod first_message {
     use super::*;
 
     fn first() -> JwtLayer<String> {
-        layer().bearer().first_message(First::json("/payload/token").answer("welcome"))
+        layer().bearer().first_message(TokenMessage::json("/payload/token").answer("welcome"))
     }
 
     async fn waiting(app: &Router) -> Client {
@@ -427,7 +427,7 @@ mod first_message {
     #[tokio::test(start_paused = true)]
     async fn is_revoked_like_any_other() {
         let revocations = Revocations::new();
-        let app = app(layer().first_message(First::raw()).handshakes_only().revocations(revocations.clone()));
+        let app = app(layer().first_message(TokenMessage::raw()).handshakes_only().revocations(revocations.clone()));
         let mut pipe = waiting(&app).await;
         pipe.send_text("alice/100/7").await.unwrap();
         pipe.send_text("hello").await.unwrap();
@@ -450,7 +450,7 @@ async fn who_is_connected_is_known_to_the_connection() {
             drop(socket.send(Message::text(format!("{name:?}"))).await);
         })
     });
-    let app = Router::new().route("/ws", upgrade).layer(layer().bearer().first_message(First::raw()));
+    let app = Router::new().route("/ws", upgrade).layer(layer().bearer().first_message(TokenMessage::raw()));
     let mut pipe = pipe::open(&app, "/ws", "authorization: Bearer alice/9\r\n").await;
     assert_eq!(pipe.next().await, text("Some(\"alice\")"));
     let mut pipe = pipe::open(&app, "/ws", "").await;

@@ -8,7 +8,7 @@ use axum::{
 use interop::pipe::{Client, closed, open, status, text};
 use portcullis_connections::{ConnectionLimitLayer, HandshakeRateLayer, Limit};
 use portcullis_core::identity::{ClientIp, Subject};
-use portcullis_jwt::{First, JwtLayer, TokenError, Verification, Verified, Verify};
+use portcullis_jwt::{JwtLayer, TokenError, TokenMessage, Verification, Verified, Verify};
 use portcullis_rate_limit::MessageRateLayer;
 
 /// Whoever says a name has it, and a token may name nobody.
@@ -43,7 +43,7 @@ fn optional() -> JwtLayer<()> {
 }
 
 fn first() -> JwtLayer<()> {
-    JwtLayer::new(Named).first_message(First::raw()).handshakes_only()
+    JwtLayer::new(Named).first_message(TokenMessage::raw()).handshakes_only()
 }
 
 fn limit(most: usize) -> ConnectionLimitLayer {

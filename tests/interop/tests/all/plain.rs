@@ -22,7 +22,7 @@ use interop::{
 };
 use portcullis_close::CloseLayer;
 use portcullis_core::identity::Subject;
-use portcullis_jwt::{Claims, First, JwtLayer, Session, TokenError, Verification, Verified, Verify};
+use portcullis_jwt::{Claims, JwtLayer, Session, TokenError, TokenMessage, Verification, Verified, Verify};
 use portcullis_origin::OriginLayer;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -207,7 +207,8 @@ async fn no_handler_runs_for_a_first_message_that_another_method_announces() {
         count.fetch_add(1, Ordering::Relaxed);
         "done"
     };
-    let app = Router::new().route("/run", any(run)).layer(JwtLayer::new(Names).bearer().first_message(First::raw()));
+    let app =
+        Router::new().route("/run", any(run)).layer(JwtLayer::new(Names).bearer().first_message(TokenMessage::raw()));
     let address = serve(app).await;
     // A handler that is reached by a `GET` may read, and nobody is told what.
     for (method, reached) in [("POST", 0), ("DELETE", 0), ("HEAD", 0), ("PATCH", 0), ("GET", 1)] {

@@ -16,7 +16,7 @@ use interop::{
 use portcullis_close::CloseLayer;
 use portcullis_connections::{ConnectionLimitLayer, Limit};
 use portcullis_core::{Connections, GuardLayer};
-use portcullis_jwt::{First, JwtLayer, Verifier};
+use portcullis_jwt::{JwtLayer, TokenMessage, Verifier};
 use portcullis_liveness::{KeepAliveLayer, WriteTimeoutLayer};
 use portcullis_rate_limit::{Excess, MessageRateLayer};
 use serde_json::Value;
@@ -111,7 +111,7 @@ async fn a_delayed_stream_of_a_connection_that_is_gone_frees_what_it_held() {
         let mut stream = delayed(&mut streams).await;
         stream.write(&messages(HELD_BACK - 200).0).await;
         streams.vanish();
-        timeout(SECOND, registry.emptied()).await.expect("its end is read");
+        timeout(SECOND, registry.wait_until_empty()).await.expect("its end is read");
     }
 }
 
@@ -250,7 +250,8 @@ async fn a_stream_that_is_turned_away_with_a_shut_window_counts_until_it_is_over
     for aborted in [false, true] {
         let limit = ConnectionLimitLayer::new().global(1);
         let (registry, verifier) = (Connections::new(), Verifier::hs256([7; 32]).any_issuer().any_audience());
-        let jwt = JwtLayer::<Value>::new(verifier.build().unwrap()).first_message(First::raw()).handshakes_only();
+        let jwt =
+            JwtLayer::<Value>::new(verifier.build().unwrap()).first_message(TokenMessage::raw()).handshakes_only();
         let (app, _handles) = handlers::watched(handlers::echo);
         let mut streams = Streams::connect(app.layer(jwt).layer(limit.clone()).layer(registry.layer()), 1).await;
         let mut stream = streams.open().await;

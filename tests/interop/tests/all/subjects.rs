@@ -12,7 +12,7 @@ use portcullis_core::{
     identity::Subject,
     testing::{ConnectError, Handshake},
 };
-use portcullis_jwt::{First, JwtLayer, Verification, Verified, Verify};
+use portcullis_jwt::{JwtLayer, TokenMessage, Verification, Verified, Verify};
 use portcullis_rate_limit::MessageRateLayer;
 
 /// Tokens are names. Claims of two types, so that two layers are two sessions.
@@ -94,7 +94,7 @@ async fn on_report_only_the_outer_subject_stays() {
 
 #[tokio::test(start_paused = true)]
 async fn a_first_message_of_another_subject_closes_with_1008() {
-    let first = JwtLayer::new(Names(2_u16)).query("unused").first_message(First::raw());
+    let first = JwtLayer::new(Names(2_u16)).query("unused").first_message(TokenMessage::raw());
     for (name, report_only, seen) in [
         ("alice", false, text(r#"[Some("alice"), Some("alice")]"#)),
         ("bob", false, closed(1008, "signed in as another subject already")),

@@ -188,5 +188,7 @@ async fn a_delayed_client_that_is_gone_frees_what_it_held() {
     wire.has_input().await;
     assert_eq!(registry.count(), 1);
     drop(wire);
-    timeout(Duration::from_secs(10), registry.emptied()).await.expect("within two intervals, not in ten minutes");
+    timeout(Duration::from_secs(10), registry.wait_until_empty())
+        .await
+        .expect("within two intervals, not in ten minutes");
 }

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use jsonwebtoken::Algorithm;
 use portcullis_jwt::{
     Key, Verifier, Verify,
-    jwks::{Fetch, Fetched, Jwks},
+    jwks::{Fetch, FetchFuture, Jwks},
     verifier::KeyError,
 };
 use serde::Deserialize;
@@ -79,7 +79,7 @@ impl Row {
 struct Published(Value);
 
 impl Fetch for Published {
-    fn fetch(&self, _: usize) -> Fetched<'_> {
+    fn fetch(&self, _: usize) -> FetchFuture<'_> {
         Box::pin(async { Ok(json!({"keys": [self.0]}).to_string().into_bytes()) })
     }
 }

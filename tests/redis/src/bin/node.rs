@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use portcullis_redis::{Cluster, Denied, OnFenced, Permit, Wanted};
+use portcullis_redis::{Cluster, Denied, OnFenced, Permit, PermitRequest};
 use redis_tests::SECRET;
 
 #[tokio::main(worker_threads = 2)]
@@ -51,15 +51,15 @@ impl Node {
     async fn obey(&mut self, line: &str) -> String {
         match line.split(' ').collect::<Vec<_>>()[..] {
             ["take", key, most] => {
-                self.take(Wanted::new(self.cluster.name("subject", key), most.parse().unwrap())).await
+                self.take(PermitRequest::new(self.cluster.name("subject", key), most.parse().unwrap())).await
             }
             ["evict", key, most] => {
-                let wanted = Wanted::new(self.cluster.name("subject", key), most.parse().unwrap());
+                let wanted = PermitRequest::new(self.cluster.name("subject", key), most.parse().unwrap());
                 self.take(wanted.evict_oldest()).await
             }
             ["leave"] => self.permits.pop().map_or("none", |_| "yes").to_owned(),
             ["live"] => (self.permits.len() - self.gone.load(Ordering::SeqCst)).to_string(),
-            ["health"] => format!("{:?}", self.cluster.health().standing),
+            ["health"] => format!("{:?}", self.cluster.health().state),
             ["fenced"] => self.cluster.health().events.fenced.to_string(),
             ["depart"] => {
                 self.permits.clear();
@@ -70,7 +70,7 @@ impl Node {
         }
     }
 
-    async fn take(&mut self, wanted: Wanted) -> String {
+    async fn take(&mut self, wanted: PermitRequest) -> String {
         let (by, gone) = (self.cluster.deadline(), self.gone.clone());
         let close = move |_| _ = gone.fetch_add(1, Ordering::SeqCst);
         match self.cluster.take(&[wanted], by, close).await {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use portcullis_redis::{BuildError, Cluster, Wanted};
+use portcullis_redis::{BuildError, Cluster, PermitRequest};
 use redis_tests::{SECRET, Server, builder, joined};
 
 async fn refused(cluster: portcullis_redis::Builder) -> BuildError {
@@ -78,7 +78,7 @@ async fn a_server_over_tls_must_show_a_certificate_that_is_trusted() {
     let error = refused(builder(&url).root_certificate("no certificate")).await;
     assert!(matches!(error, BuildError::Setting(_)), "{error:?}");
     let cluster = joined(builder(&url).root_certificate(root)).await;
-    let wanted = [Wanted::new(cluster.name("subject", "alice"), 1)];
+    let wanted = [PermitRequest::new(cluster.name("subject", "alice"), 1)];
     let _held = cluster.take(&wanted, cluster.deadline(), |_| {}).await.unwrap();
     assert!(cluster.take(&wanted, cluster.deadline(), |_| {}).await.is_err());
 }
@@ -99,8 +99,8 @@ async fn a_user_with_the_documented_rights_is_enough() {
     let url = format!("redis://node:password@127.0.0.1:{}", server.port());
     let (one, other) = (joined(builder(&url)).await, joined(builder(&url)).await);
     let name = one.name("subject", "alice");
-    let permit = one.take(&[Wanted::new(name, 1)], one.deadline(), |_| {}).await.unwrap();
-    let evicting = [Wanted::new(one.name("subject", "bob"), 1).evict_oldest()];
+    let permit = one.take(&[PermitRequest::new(name, 1)], one.deadline(), |_| {}).await.unwrap();
+    let evicting = [PermitRequest::new(one.name("subject", "bob"), 1).evict_oldest()];
     let (gone, was_gone) = tokio::sync::oneshot::channel();
     let gone = std::sync::Mutex::new(Some(gone));
     let told = move |_| gone.lock().unwrap().take().unwrap().send(()).unwrap();
@@ -109,7 +109,7 @@ async fn a_user_with_the_documented_rights_is_enough() {
     let newest = other.take(&evicting, other.deadline(), |_| {}).await.unwrap();
     assert!(newest.settle(other.deadline()).await);
     was_gone.await.unwrap();
-    let place = one.take(&[Wanted::of_pool(name, 100)], one.deadline(), |_| {}).await.unwrap();
+    let place = one.take(&[PermitRequest::of_pool(name, 100)], one.deadline(), |_| {}).await.unwrap();
     let rate = portcullis_redis::Rate { interval: Duration::from_secs(1), burst: 1 };
     assert_eq!(one.charge(name, rate, one.deadline()).await, Ok(Ok(())));
     drop((permit, place, oldest));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use portcullis_redis::{Denied, Rate, Wanted};
+use portcullis_redis::{Denied, PermitRequest, Rate};
 use redis::AsyncCommands;
 use redis_tests::{Inside, Server, builder, joined, until};
 
@@ -20,7 +20,7 @@ async fn a_clock_that_is_set_by_an_hour_ends_no_lease_and_frees_no_permit() {
     let server = Server::start();
     let (one, other) = (joined(builder(&server.url())).await, joined(builder(&server.url())).await);
     let mut inside = Inside(server.inspect().await);
-    let wanted = [Wanted::new(one.name("subject", "alice"), 1)];
+    let wanted = [PermitRequest::new(one.name("subject", "alice"), 1)];
     let _held = one.take(&wanted, one.deadline(), |_| {}).await.unwrap();
     for ahead in [3_600_000_i64, -7_200_000, 3_600_000] {
         let mut set = redis::cmd("EVAL");
@@ -44,7 +44,7 @@ async fn a_node_that_dies_around_a_clock_that_is_set_back_is_not_waited_for_long
     let victim = joined(builder(&server.url()).lease(lease)).await;
     until(&survivor, |health| health.nodes.is_some_and(|nodes| nodes.get() == 2)).await;
     let mut inside = Inside(server.inspect().await);
-    let wanted = [Wanted::new(survivor.name("subject", "alice"), 1)];
+    let wanted = [PermitRequest::new(survivor.name("subject", "alice"), 1)];
     std::mem::forget(victim.take(&wanted, victim.deadline(), |_| {}).await.unwrap());
     drop(victim);
     let mut set = redis::cmd("EVAL");

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use portcullis_redis::{Away, Denied, Rate, Standing, Wanted, WhenAway};
+use portcullis_redis::{Away, ClusterState, Denied, PermitRequest, Rate, WhenAway};
 use redis_tests::{Inside, Server, builder, joined, until};
 
 #[tokio::test]
 async fn a_limit_is_one_limit_on_all_nodes() {
     let server = Server::start();
     let (one, other) = (joined(builder(&server.url())).await, joined(builder(&server.url())).await);
-    let alice = [Wanted::new(one.name("subject", "alice"), 2)];
+    let alice = [PermitRequest::new(one.name("subject", "alice"), 2)];
     let first = one.take(&alice, one.deadline(), |_| {}).await.unwrap();
     let _second = other.take(&alice, other.deadline(), |_| {}).await.unwrap();
     for cluster in [&one, &other] {
@@ -17,7 +17,7 @@ async fn a_limit_is_one_limit_on_all_nodes() {
     }
     drop(first);
     assert!(eventually(async || other.take(&alice, other.deadline(), |_| {}).await).await.is_ok());
-    let bob = [Wanted::new(one.name("subject", "bob"), 1)];
+    let bob = [PermitRequest::new(one.name("subject", "bob"), 1)];
     assert!(one.take(&bob, one.deadline(), |_| {}).await.is_ok());
 }
 
@@ -26,10 +26,10 @@ async fn permits_of_several_keys_are_taken_all_or_none() {
     let server = Server::start();
     let (one, other) = (joined(builder(&server.url())).await, joined(builder(&server.url())).await);
     let (address, subject) = (one.name("client", "192.0.2.1"), one.name("subject", "alice"));
-    let _first = other.take(&[Wanted::new(subject, 1)], other.deadline(), |_| {}).await.unwrap();
-    let both = [Wanted::new(address, 1), Wanted::new(subject, 1)];
+    let _first = other.take(&[PermitRequest::new(subject, 1)], other.deadline(), |_| {}).await.unwrap();
+    let both = [PermitRequest::new(address, 1), PermitRequest::new(subject, 1)];
     assert_eq!(one.take(&both, one.deadline(), |_| {}).await.unwrap_err(), Denied::Full(1));
-    let address = [Wanted::new(address, 1)];
+    let address = [PermitRequest::new(address, 1)];
     assert!(eventually(async || other.take(&address, other.deadline(), |_| {}).await).await.is_ok());
 }
 
@@ -38,9 +38,9 @@ async fn one_key_of_several_is_left_alone() {
     let server = Server::start();
     let (one, mut inside) = (joined(builder(&server.url())).await, Inside(server.inspect().await));
     let [a, b] = ["a", "b"].map(|key| one.name("subject", key));
-    let permit = one.take(&[Wanted::new(a, 1), Wanted::new(b, 1)], one.deadline(), |_| {}).await.unwrap();
+    let permit = one.take(&[PermitRequest::new(a, 1), PermitRequest::new(b, 1)], one.deadline(), |_| {}).await.unwrap();
     permit.leave(a);
-    let a = [Wanted::new(a, 1)];
+    let a = [PermitRequest::new(a, 1)];
     assert!(eventually(async || one.take(&a, one.deadline(), |_| {}).await).await.is_ok());
     assert_eq!(inside.permits(b).await.len(), 1);
 }
@@ -52,7 +52,7 @@ async fn a_limit_on_the_service_is_shared_by_nodes_of_which_one_is_idle() {
     let mut inside = Inside(server.inspect().await);
     let name = one.name("pool", "global");
     for most in [10, 200] {
-        let all = [Wanted::of_pool(name, most)];
+        let all = [PermitRequest::of_pool(name, most)];
         let mut held = Vec::new();
         while let Ok(permit) = one.take(&all, one.deadline(), |_| {}).await {
             held.push(permit);
@@ -96,8 +96,8 @@ async fn each_word_for_away_says_what_one_node_may_use() {
     let (one, other) = (joined(builder(&server.url())).await, joined(builder(&server.url())).await);
     until(&one, |health| health.nodes.is_some_and(|nodes| nodes.get() == 2)).await;
     server.kill();
-    until(&one, |health| health.standing == Standing::Away).await;
-    let alice = [Wanted::new(one.name("subject", "alice"), 5)];
+    until(&one, |health| health.state == ClusterState::Away).await;
+    let alice = [PermitRequest::new(one.name("subject", "alice"), 5)];
     for (word, share) in [(WhenAway::Refuse, 0), (WhenAway::Share, 3), (WhenAway::Alone, 5)] {
         let cluster = one.when_away(word);
         let denied = cluster.take(&alice, cluster.deadline(), |_| {}).await.unwrap_err();
@@ -118,7 +118,7 @@ async fn a_node_that_begins_without_a_server_has_no_share_unless_it_is_told() {
     let unknown = settings().build().await.unwrap();
     let known = settings().nodes(2.try_into().unwrap()).build().await.unwrap();
     for (cluster, share) in [(&unknown, 0), (&known, 3)] {
-        let wanted = [Wanted::new(cluster.name("subject", "alice"), 5)];
+        let wanted = [PermitRequest::new(cluster.name("subject", "alice"), 5)];
         let Err(Denied::Away(away)) = cluster.take(&wanted, cluster.deadline(), |_| {}).await else { panic!() };
         assert_eq!(away.of(5), share, "{away:?}");
         assert_eq!(matches!(away, Away::Refuse { .. }), share == 0);

@@ -2,13 +2,13 @@
 
 use std::sync::{Arc, Mutex};
 
-use portcullis_redis::{Cluster, Gone, Name, Permit, Wanted};
+use portcullis_redis::{Cluster, Gone, Name, Permit, PermitRequest};
 use redis::AsyncCommands;
 use redis_tests::{Inside, Server, builder, joined, until};
 
 /// Admits a connection that makes room for itself. What is told to close is written down.
 async fn admit(cluster: &Cluster, name: Name, most: usize, closed: &Arc<Mutex<Vec<u32>>>, number: u32) -> Permit {
-    let (wanted, closed) = ([Wanted::new(name, most).evict_oldest()], closed.clone());
+    let (wanted, closed) = ([PermitRequest::new(name, most).evict_oldest()], closed.clone());
     let close = move |why| {
         assert_eq!(why, Gone::Replaced);
         closed.lock().unwrap().push(number);
@@ -62,7 +62,7 @@ async fn a_handshake_that_fails_costs_nobody_its_connection() {
     let (one, mut inside) = (joined(builder(&server.url())).await, Inside(server.inspect().await));
     let (name, closed) = (one.name("subject", "alice"), Arc::default());
     let _first = admit(&one, name, 1, &closed, 1).await;
-    let wanted = [Wanted::new(name, 1).evict_oldest()];
+    let wanted = [PermitRequest::new(name, 1).evict_oldest()];
     drop(one.take(&wanted, one.deadline(), |_| {}).await.unwrap());
     let beats = one.health().events.beats;
     until(&one, |health| health.events.beats >= beats + 2).await;

@@ -17,7 +17,7 @@ use portcullis_core::{
     identity::{ClientIp, NoSubject, Subject},
     testing::{Client, Handshake},
 };
-use portcullis_redis::{Cluster, Standing, WhenAway};
+use portcullis_redis::{Cluster, ClusterState, WhenAway};
 use redis_tests::{Inside, Mode, Proxy, Server, builder, joined, until};
 use tokio::{io::AsyncReadExt, time::Instant};
 use tower::{Layer, Service, ServiceBuilder, service_fn};
@@ -177,7 +177,7 @@ async fn each_word_for_away_is_what_each_layer_does() {
     let mut server = Server::start();
     let [node, _other] = nodes(&server).await;
     server.kill();
-    until(&node, |health| health.standing == Standing::Away).await;
+    until(&node, |health| health.state == ClusterState::Away).await;
     for (word, connections, handshakes) in [
         (WhenAway::Refuse, (0, UNAVAILABLE), (0, ("limits_unavailable", 503))),
         (WhenAway::Share, (3, FULL), (5, ("handshake_rate", 429))),

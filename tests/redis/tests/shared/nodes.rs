@@ -128,12 +128,12 @@ async fn leases_stand_still_while_the_server_does() {
     let lease = Duration::from_millis(1500);
     let settings = || redis_tests::builder(&server.url()).lease(lease).beat(lease / 5);
     let (one, other) = (redis_tests::joined(settings()).await, redis_tests::joined(settings()).await);
-    let wanted = [portcullis_redis::Wanted::new(one.name("subject", "alice"), 1)];
+    let wanted = [portcullis_redis::PermitRequest::new(one.name("subject", "alice"), 1)];
     let _held = one.take(&wanted, one.deadline(), |_| {}).await.unwrap();
     server.stop();
     // By their own clocks, their leases are over.
     for cluster in [&one, &other] {
-        while cluster.health().standing != portcullis_redis::Standing::Away {
+        while cluster.health().state != portcullis_redis::ClusterState::Away {
             tokio::time::sleep(lease / 10).await;
         }
     }

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use portcullis_redis::{Cluster, Denied, Name, Permit, Rate, Standing, Wanted};
+use portcullis_redis::{Cluster, ClusterState, Denied, Name, Permit, PermitRequest, Rate};
 use redis_tests::{Inside, Mode, Proxy, Server, builder, joined, until};
 use tokio::{sync::watch, time::Instant};
 
@@ -18,7 +18,7 @@ use crate::contract::eventually;
 const DEADLINE: Duration = Duration::from_millis(100);
 
 async fn take(cluster: &Cluster, name: Name, most: usize) -> Result<Permit, Denied> {
-    cluster.take(&[Wanted::new(name, most)], cluster.deadline(), |_| {}).await
+    cluster.take(&[PermitRequest::new(name, most)], cluster.deadline(), |_| {}).await
 }
 
 #[tokio::test]
@@ -34,8 +34,8 @@ async fn a_handshake_waits_for_its_one_deadline_when_redis_stands_still() {
     // Three layers of one handshake.
     let rate = Rate { interval: Duration::from_secs(1), burst: 1 };
     assert!(cluster.charge(address, rate, by).await.is_err());
-    assert!(cluster.take(&[Wanted::new(address, 9), Wanted::new(subject, 9)], by, |_| {}).await.is_err());
-    assert!(cluster.take(&[Wanted::of_pool(subject, 9)], by, |_| {}).await.is_err());
+    assert!(cluster.take(&[PermitRequest::new(address, 9), PermitRequest::new(subject, 9)], by, |_| {}).await.is_err());
+    assert!(cluster.take(&[PermitRequest::of_pool(subject, 9)], by, |_| {}).await.is_err());
     // A timer of tokio's is a millisecond late at most.
     let waited = start.elapsed();
     assert!(waited <= DEADLINE + Duration::from_millis(1), "{waited:?}");
@@ -50,7 +50,7 @@ async fn with_the_breaker_open_an_answer_is_ready_at_the_first_poll_and_nothing_
     proxy.set(Mode::Hold);
     tokio::time::pause();
     let start = Instant::now();
-    while cluster.health().standing == Standing::Joined {
+    while cluster.health().state == ClusterState::Joined {
         assert!(matches!(take(&cluster, name, 9).await, Err(Denied::Away(_))));
     }
     assert_eq!(cluster.health().events.missed, 3);
@@ -123,7 +123,7 @@ async fn places_that_were_granted_unheard_are_given_back() {
     let proxy = Proxy::to(server.port()).await;
     let cluster = joined(builder(&proxy.url()).beat(Duration::from_secs(1))).await;
     let (mut inside, name) = (Inside(server.inspect().await), cluster.name("pool", "global"));
-    let (block, pool) = (12, [Wanted::of_pool(name, 200)]);
+    let (block, pool) = (12, [PermitRequest::of_pool(name, 200)]);
     proxy.set(Mode::Hold);
     let heard = proxy.heard();
     {
@@ -150,12 +150,12 @@ async fn a_slow_server_is_away_until_it_answers_a_beat_in_time() {
     let name = cluster.name("subject", "alice");
     let held = eventually(async || take(&cluster, name, 2).await).await.unwrap();
     proxy.set(Mode::Delay(DEADLINE));
-    while cluster.health().standing == Standing::Joined {
+    while cluster.health().state == ClusterState::Joined {
         assert!(matches!(take(&cluster, name, 9).await, Err(Denied::Away(_))));
     }
     let beats = cluster.health().events.beats;
     until(&cluster, |health| health.events.beats >= beats + 2).await;
-    assert_eq!(cluster.health().standing, Standing::Away, "beats are answered, and too late");
+    assert_eq!(cluster.health().state, ClusterState::Away, "beats are answered, and too late");
     proxy.set(Mode::Pass);
     cluster.ready().await;
     assert_eq!(cluster.health().events.fenced, 0);
@@ -174,7 +174,7 @@ async fn a_connection_that_breaks_is_replaced_and_permits_stay() {
     let (permits, nodes) = (inside.permits(name).await, inside.nodes().await);
     for round in 1..=5 {
         proxy.set(Mode::Cut);
-        until(&cluster, |health| health.standing == Standing::Away).await;
+        until(&cluster, |health| health.state == ClusterState::Away).await;
         assert!(matches!(take(&cluster, name, 1).await, Err(Denied::Away(_))));
         proxy.set(Mode::Pass);
         until(&cluster, |health| health.events.connections == round + 1 && health.is_ready()).await;

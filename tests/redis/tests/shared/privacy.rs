@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, time::Duration};
 
-use portcullis_redis::{Cluster, Rate, Wanted};
+use portcullis_redis::{Cluster, PermitRequest, Rate};
 use redis::{AsyncCommands, Value, aio::MultiplexedConnection};
 use redis_tests::{Server, builder, joined, until};
 
@@ -27,9 +27,9 @@ async fn dump(connection: &mut MultiplexedConnection) -> String {
 
 async fn admit(cluster: &Cluster, subject: &str) -> portcullis_redis::Permit {
     let wanted = [
-        Wanted::new(cluster.name("client", "192.0.2.77"), 9),
-        Wanted::new(cluster.name("subject", subject), 1).evict_oldest(),
-        Wanted::of_pool(cluster.name("pool", "global"), 100),
+        PermitRequest::new(cluster.name("client", "192.0.2.77"), 9),
+        PermitRequest::new(cluster.name("subject", subject), 1).evict_oldest(),
+        PermitRequest::of_pool(cluster.name("pool", "global"), 100),
     ];
     let permit = cluster.take(&wanted, cluster.deadline(), |_| {}).await.unwrap();
     assert!(permit.settle(cluster.deadline()).await);

@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use portcullis_redis::{Cluster, Denied, Name, Permit, Standing, Wanted, WhenAway};
+use portcullis_redis::{Cluster, ClusterState, Denied, Name, Permit, PermitRequest, WhenAway};
 use redis_tests::{Inside, Mode, Proxy, Server, builder, joined, until};
 
 async fn take(cluster: &Cluster, name: Name, most: usize) -> Result<Permit, Denied> {
-    cluster.take(&[Wanted::new(name, most)], cluster.deadline(), |_| {}).await
+    cluster.take(&[PermitRequest::new(name, most)], cluster.deadline(), |_| {}).await
 }
 
 async fn fill(cluster: &Cluster, name: Name, most: usize, count: usize) -> Vec<Permit> {
@@ -26,7 +26,7 @@ async fn a_server_that_begins_anew_without_data_admits_nobody_beyond_the_limit()
     for round in 1..=3 {
         server.kill();
         for cluster in [&one, &other] {
-            until(cluster, |health| health.standing == Standing::Away).await;
+            until(cluster, |health| health.state == ClusterState::Away).await;
         }
         server.restart();
         let start = Instant::now();
@@ -55,7 +55,7 @@ async fn data_that_is_flushed_is_said_again_at_the_next_beat() {
     let mut inside = Inside(server.inspect().await);
     let (name, pool) = (one.name("subject", "alice"), one.name("pool", "global"));
     let _held = [fill(&one, name, 5, 3).await, fill(&other, name, 5, 2).await];
-    let _place = one.take(&[Wanted::of_pool(pool, 1)], one.deadline(), |_| {}).await.unwrap();
+    let _place = one.take(&[PermitRequest::of_pool(pool, 1)], one.deadline(), |_| {}).await.unwrap();
     redis::cmd("FLUSHALL").query_async::<()>(&mut inside.0).await.unwrap();
     for cluster in [&one, &other] {
         until(cluster, |health| health.events.data_lost == 1).await;
@@ -63,7 +63,7 @@ async fn data_that_is_flushed_is_said_again_at_the_next_beat() {
     }
     for cluster in [&one, &other] {
         assert_eq!(take(cluster, name, 5).await.unwrap_err(), Denied::Full(0));
-        let place = cluster.take(&[Wanted::of_pool(pool, 1)], cluster.deadline(), |_| {}).await;
+        let place = cluster.take(&[PermitRequest::of_pool(pool, 1)], cluster.deadline(), |_| {}).await;
         assert_eq!(place.unwrap_err(), Denied::Full(0));
     }
     assert_eq!((inside.permits(name).await.len(), inside.allotted(pool).await), (5, 1));
@@ -75,15 +75,16 @@ async fn connections_that_were_admitted_while_the_store_was_away_count_when_it_i
     let cluster = joined(builder(&server.url()).when_away(WhenAway::Alone)).await;
     let [name, evicting, pool] = ["a", "b", "c"].map(|key| cluster.name("subject", key));
     server.kill();
-    until(&cluster, |health| health.standing == Standing::Away).await;
-    let wanted = [Wanted::new(name, 1), Wanted::new(evicting, 1).evict_oldest(), Wanted::of_pool(pool, 1)];
+    until(&cluster, |health| health.state == ClusterState::Away).await;
+    let wanted =
+        [PermitRequest::new(name, 1), PermitRequest::new(evicting, 1).evict_oldest(), PermitRequest::of_pool(pool, 1)];
     assert!(matches!(cluster.take(&wanted, cluster.deadline(), |_| {}).await, Err(Denied::Away(_))));
     let kept = cluster.keep(&wanted, |_| {});
     assert!(!kept.settle(cluster.deadline()).await, "the store cannot be told");
     server.restart();
     cluster.ready().await;
     assert_eq!(take(&cluster, name, 1).await.unwrap_err(), Denied::Full(0));
-    let place = cluster.take(&[Wanted::of_pool(pool, 1)], cluster.deadline(), |_| {}).await;
+    let place = cluster.take(&[PermitRequest::of_pool(pool, 1)], cluster.deadline(), |_| {}).await;
     assert_eq!(place.unwrap_err(), Denied::Full(0));
     let mut inside = Inside(server.inspect().await);
     assert_eq!(inside.permits(evicting).await.len(), 1);
@@ -104,7 +105,7 @@ async fn the_order_in_which_connections_came_outlives_the_data() {
     let server = Server::start();
     let (one, other) = (joined(builder(&server.url())).await, joined(builder(&server.url())).await);
     let mut inside = Inside(server.inspect().await);
-    let wanted = [Wanted::new(one.name("subject", "alice"), 2).evict_oldest()];
+    let wanted = [PermitRequest::new(one.name("subject", "alice"), 2).evict_oldest()];
     let (gone, mut told) = tokio::sync::mpsc::unbounded_channel();
     let mut held = Vec::new();
     for (number, cluster) in [&other, &one].into_iter().enumerate() {
@@ -140,7 +141,7 @@ async fn a_permit_that_leaked_is_gone_when_what_is_held_is_said() {
         score.query_async::<()>(&mut inside.0).await.unwrap();
     }
     proxy.set(Mode::Cut);
-    until(&cluster, |health| health.standing == Standing::Away).await;
+    until(&cluster, |health| health.state == ClusterState::Away).await;
     proxy.set(Mode::Pass);
     until(&cluster, |health| health.events.connections == 2 && health.is_ready()).await;
     assert_eq!(inside.permits(name).await.len(), 1);

@@ -9,7 +9,7 @@ use super::{
     evicted::Evicted,
     key::{Full, Key},
     pool::Pool,
-    shard::Held,
+    shard::KeyPermit,
     total::Crossed,
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
 /// A permit of each of some keys, for one connection. Freed when it is dropped.
 pub(crate) struct Permit<C: Clone> {
     pool: Arc<Pool<C>>,
-    held: Mutex<Vec<Held>>,
+    held: Mutex<Vec<KeyPermit>>,
 }
 
 impl<C: Clone> Pool<C> {
@@ -84,18 +84,18 @@ impl<C: Clone> Permit<C> {
         }
     }
 
-    fn seat(&self, held: &mut Held, connection: &C, evicted: &mut Evicted<C>) {
+    fn seat(&self, held: &mut KeyPermit, connection: &C, evicted: &mut Evicted<C>) {
         // The guard goes at the end of the first statement, and what stood there at the end of the second.
         let before = self.pool.lock(held.name).settle(held, connection, evicted);
         drop(before);
     }
 
-    fn free(&self, held: &Held) {
+    fn free(&self, held: &KeyPermit) {
         let connection = self.pool.lock(held.name).leave(held);
         drop(connection);
     }
 
-    fn held(&self) -> MutexGuard<'_, Vec<Held>> {
+    fn held(&self) -> MutexGuard<'_, Vec<KeyPermit>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

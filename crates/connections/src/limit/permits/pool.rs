@@ -4,7 +4,7 @@ use std::{fmt, sync::PoisonError};
 
 use super::{
     key::{Full, Key, Name, Secret},
-    shard::{Held, Shard},
+    shard::{KeyPermit, Shard},
     total::{Crossed, Total},
 };
 use crate::{
@@ -32,7 +32,7 @@ impl<C: Clone> Pool<C> {
     }
 
     /// Counts one more for the server and for all keys, or for none.
-    pub(super) fn take_all(&self, keys: Vec<(Key, Limit)>) -> Result<(Vec<Held>, Option<Crossed>), Full> {
+    pub(super) fn take_all(&self, keys: Vec<(Key, Limit)>) -> Result<(Vec<KeyPermit>, Option<Crossed>), Full> {
         if self.total.is_full() {
             return Err(Full::Server);
         }

@@ -41,7 +41,7 @@ struct Group {
 
 /// What a permit holds of one key.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Held {
+pub(super) struct KeyPermit {
     pub(super) name: Name,
     pub(super) limit: Limit,
     /// Which permit of the key it is: later ones have higher numbers. Unique within a shard.
@@ -69,19 +69,19 @@ impl<C> Shard<C> {
     }
 
     /// Whether a permit's key has no more than its limit, or the oldest makes room.
-    pub(super) fn is_within(&self, held: &Held) -> bool {
+    pub(super) fn is_within(&self, held: &KeyPermit) -> bool {
         held.limit.evict || self.keys.get(&held.name).is_none_or(|group| group.taken() <= held.limit.max)
     }
 
-    pub(super) fn take(&mut self, name: Name, limit: Limit) -> Held {
+    pub(super) fn take(&mut self, name: Name, limit: Limit) -> KeyPermit {
         let (number, id) = (self.next(), self.next());
         let new = || Group { id, pending: 0, seated: 0, closing: 0, aborted: 0 };
         self.keys.entry(name).or_insert_with(new).pending += 1;
-        Held { name, limit, number, settled: false }
+        KeyPermit { name, limit, number, settled: false }
     }
 
     /// The connection has begun: beyond the limit, the oldest give up their permits. Returns what stood in its place.
-    pub(super) fn settle(&mut self, held: &mut Held, connection: &C, evicted: &mut Evicted<C>) -> Option<C>
+    pub(super) fn settle(&mut self, held: &mut KeyPermit, connection: &C, evicted: &mut Evicted<C>) -> Option<C>
     where
         C: Clone,
     {
@@ -102,7 +102,7 @@ impl<C> Shard<C> {
     }
 
     /// Frees a permit, wherever it stands. Returns its connection, to be dropped where nothing is locked.
-    pub(super) fn leave(&mut self, held: &Held) -> Option<C> {
+    pub(super) fn leave(&mut self, held: &KeyPermit) -> Option<C> {
         let Entry::Occupied(mut entry) = self.keys.entry(held.name) else { return None };
         let group = entry.get_mut();
         let left = if !held.settled {
@@ -125,7 +125,7 @@ impl<C> Shard<C> {
     }
 
     /// The oldest beyond the limit begin to close, and of those that are closing the first are aborted.
-    fn evict(&mut self, newcomer: Held, evicted: &mut Evicted<C>)
+    fn evict(&mut self, newcomer: KeyPermit, evicted: &mut Evicted<C>)
     where
         C: Clone,
     {

@@ -10,7 +10,7 @@ use super::rig::{
 use crate::{
     carrier::Carrier,
     guard::{Guard, Next},
-    policy::{Action, Policy, Standing},
+    policy::{Action, Activity, Policy},
     settings::Framing,
 };
 
@@ -24,9 +24,9 @@ impl Policy for Stalling {
         true
     }
 
-    fn deadline(&self, standing: &Standing) -> Option<Instant> {
-        let soon = standing.stalled_since.map(|since| since + 1000 * MS);
-        soon.or(standing.opened.map(|opened| opened + 60_000 * MS))
+    fn deadline(&self, activity: &Activity) -> Option<Instant> {
+        let soon = activity.stalled_since.map(|since| since + 1000 * MS);
+        soon.or(activity.opened.map(|opened| opened + 60_000 * MS))
     }
 }
 

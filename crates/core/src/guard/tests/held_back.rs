@@ -100,7 +100,7 @@ fn answers_to_own_pings_take_no_room_of_what_is_held_back_and_are_seen_at_a_look
     assert_eq!(guard.round_trip(), None, "nobody has looked");
     guard.looked(false, now);
     assert_eq!(guard.round_trip(), Some(Duration::ZERO));
-    assert!(!guard.standing.hidden && guard.standing.unread);
+    assert!(!guard.activity.inconclusive && guard.activity.has_unread_input);
     let pong = frame(0x8a, &guard.begin_ping(1, now));
     guard.peeked(&pong, now);
     guard.peeked(&piece(HELD_BACK - guard.inbox.backlog().len() + pong.len()), now);

@@ -31,7 +31,7 @@ fn answers_to_own_pings_do_not_fill_what_waits_for_a_handler_that_never_reads() 
         guard.looked(false, now);
         assert_eq!(guard.inbox.backlog(), b"");
     }
-    assert!(!guard.standing.hidden && !guard.standing.unread);
+    assert!(!guard.activity.inconclusive && !guard.activity.has_unread_input);
     assert_eq!(guard.round_trip(), Some(Duration::ZERO));
 }
 
@@ -69,7 +69,7 @@ fn a_peer_whose_stream_is_over_hides_behind_nothing() {
     guard.outbox.put_ping(&ping);
     for over in [false, true] {
         guard.looked(over, now);
-        assert_eq!(guard.standing.hidden, !over);
+        assert_eq!(guard.activity.inconclusive, !over);
     }
 }
 

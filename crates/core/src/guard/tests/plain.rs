@@ -13,8 +13,8 @@ use crate::{
     carrier::Carrier,
     counters::Counters,
     frame::put_frame,
-    guard::{Admission, Guard, Then},
-    policy::{Policy, Standing},
+    guard::{Admitted, Guard, Then},
+    policy::{Activity, Policy},
     settings::Framing,
 };
 
@@ -60,14 +60,14 @@ fn guard(policy: Option<Box<dyn Policy>>, now: Instant) -> Guard {
 }
 
 /// What one way of judging comes to, read by read.
-type Seen = (Admission, Vec<u8>, Counters, Standing, u64, i64);
+type Seen = (Admitted, Vec<u8>, Counters, Activity, u64, i64);
 
 fn judge(
     bytes: &[u8],
     lens: &[usize],
     script: Option<&[u8]>,
     start: Instant,
-    admit: impl Fn(&mut Guard, &mut [u8], Instant) -> Admission,
+    admit: impl Fn(&mut Guard, &mut [u8], Instant) -> Admitted,
 ) -> Vec<Seen> {
     let charged = Arc::default();
     let charging = script.map(|script| Charging { charged: Arc::clone(&charged), script: script.to_vec(), next: 0 });
@@ -84,8 +84,8 @@ fn judge(
                 matches!(admission.then, Then::Delay(_)),
                 matches!(admission.then, Then::Close(_) | Then::PeerClosed(_)),
             );
-            let (standing, left) = (guard.standing, guard.inbound_payload_left());
-            seen.push((admission, delivered, guard.counters(), standing, left, charged.load(Relaxed)));
+            let (activity, left) = (guard.activity, guard.inbound_payload_left());
+            seen.push((admission, delivered, guard.counters(), activity, left, charged.load(Relaxed)));
             if over {
                 return seen;
             }

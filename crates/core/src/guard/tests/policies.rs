@@ -8,7 +8,7 @@ use crate::{
     frame::put_frame,
     guard::{Guard, Next},
     identity::Subject,
-    policy::{Action, Policy, Standing},
+    policy::{Action, Activity, Policy},
     settings::{Framing, Settings},
 };
 
@@ -36,11 +36,11 @@ impl Policy for Asks {
         self.watches_output
     }
 
-    fn deadline(&self, standing: &Standing) -> Option<Instant> {
-        Some(standing.opened? + 1000 * MS)
+    fn deadline(&self, activity: &Activity) -> Option<Instant> {
+        Some(activity.opened? + 1000 * MS)
     }
 
-    fn on_deadline(&mut self, _: &Standing, _: Instant) -> Action {
+    fn on_deadline(&mut self, _: &Activity, _: Instant) -> Action {
         self.when_due.clone()
     }
 }
@@ -136,7 +136,7 @@ fn only_messages_count_as_messages_and_only_where_somebody_watches() {
         let measure = guard.measure(bytes, false);
         guard.sent(measure, || now + MS);
         let expected = counts.then_some(now + MS);
-        assert_eq!(guard.standing.last_message_out, expected, "{watches_output} {bytes:?}");
+        assert_eq!(guard.activity.last_message_out, expected, "{watches_output} {bytes:?}");
     }
 }
 
@@ -170,7 +170,7 @@ fn a_broken_rule_is_noted_once_however_the_frames_before_it_are_judged() {
         put_frame(&mut bytes, 0x81, b"q", Some([1, 2, 3, 4]));
         bytes.extend(b"\x81\x01x");
         guard.read(&mut bytes, || now);
-        let report = format!("{:?}", guard.report());
+        let report = format!("{:?}", guard.take_delta());
         assert!(report.contains(r#"violations: [(("framing", "close"), 1)]"#), "{policies} policies: {report}");
     }
 }

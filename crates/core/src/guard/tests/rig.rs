@@ -8,7 +8,7 @@ use crate::{
     ended::Ended,
     frame::{FrameHeader, apply_mask, put_frame},
     guard::{Guard, Next, Reads, Taken, Writes},
-    policy::{Action, Policy, Standing, Verdict},
+    policy::{Action, Activity, Policy, Verdict},
     settings::{Framing, Grace, Settings},
 };
 
@@ -335,12 +335,12 @@ impl Policy for Scripted {
         self.delay.map_or(Verdict::Pass, |delay| Verdict::Delay(now + delay))
     }
 
-    fn deadline(&self, standing: &Standing) -> Option<Instant> {
+    fn deadline(&self, activity: &Activity) -> Option<Instant> {
         let (after, _) = self.due.as_ref()?;
-        Some(standing.opened? + *after)
+        Some(activity.opened? + *after)
     }
 
-    fn on_deadline(&mut self, _: &Standing, _: Instant) -> Action {
+    fn on_deadline(&mut self, _: &Activity, _: Instant) -> Action {
         self.due.take().map_or(Action::None, |(_, action)| action)
     }
 }

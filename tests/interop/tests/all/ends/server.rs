@@ -105,7 +105,7 @@ fn guarded(app: Router, phase: Phase, by: By) -> Router {
 
 async fn hold(request: Request, next: Next, time: Duration) -> Response {
     let (mut parts, body) = request.into_parts();
-    let Some(guarded) = upgrade::enter(&mut parts).unwrap() else {
+    let Some(guarded) = upgrade::intercept(&mut parts).unwrap() else {
         return next.run(Request::from_parts(parts, body)).await;
     };
     guarded.gate(&mut parts, Gate::new(async |_| Ok(None)).timeout(time)).unwrap();

@@ -18,18 +18,18 @@ use crate::{
     ended::Ended,
     id::ConnectionId,
     identity::{AnotherSubject, Subject},
-    observe::{Life, Report, Scope},
+    observe::{Delta, HandshakeStage, Scope},
     sync::lock,
 };
 
 /// What is known of a connection without its state.
 #[derive(Debug)]
-pub(crate) struct About {
+pub(crate) struct ConnectionInner {
     pub(crate) id: ConnectionId,
     pub(crate) started: Instant,
     /// The request's, as the outermost layer saw it: what is an upgrade depends on it.
     pub(crate) method: Method,
-    pub(crate) life: Life,
+    pub(crate) stage: HandshakeStage,
     pub(crate) scope: Scope,
     pub(super) client: OnceLock<IpAddr>,
     pub(super) subject: OnceLock<Subject>,
@@ -66,14 +66,14 @@ impl fmt::Debug for Held {
     }
 }
 
-impl About {
+impl ConnectionInner {
     pub(crate) fn new(client: Option<IpAddr>, method: Method, runtime: Handle) -> Self {
         let id = ConnectionId::next();
-        let about = Self {
+        let inner = Self {
             id,
             started: now(),
             method,
-            life: Life::default(),
+            stage: HandshakeStage::default(),
             scope: Scope::new(id),
             client: OnceLock::new(),
             subject: OnceLock::new(),
@@ -87,16 +87,16 @@ impl About {
             held_for_handler: Mutex::new(Some(Vec::new())),
         };
         if let Some(client) = client {
-            about.set_client_ip(client);
+            inner.set_client_ip(client);
         }
-        about
+        inner
     }
 
     /// To be called where nothing is locked.
     #[inline]
-    pub(crate) fn tell(&self, report: Option<Box<Report>>) {
-        if let Some(report) = report {
-            report.tell(&self.scope);
+    pub(crate) fn emit(&self, delta: Option<Box<Delta>>) {
+        if let Some(delta) = delta {
+            delta.emit(&self.scope);
         }
     }
 
@@ -186,7 +186,7 @@ impl About {
         };
         let _told_at_last = TellOnDrop(&self.over);
         if let Some(ended) = self.ended.get() {
-            self.life.ended(ended, &self.scope, now());
+            self.stage.ended(ended, &self.scope, now());
         }
         // What is dropped may ask the connection, or others.
         drop(held);
@@ -246,7 +246,7 @@ mod tests {
         let (_guarded, connection) = GuardedIo::new(io, &Settings::default(), Vec::new());
         let told = Arc::new(AtomicUsize::new(0));
         let installs: Arc<dyn Watch> = Arc::new(Installs(connection.clone(), told.clone()));
-        connection.about().watch(Arc::downgrade(&installs));
+        connection.inner().watch(Arc::downgrade(&installs));
         connection.authenticate(&Subject::new("alice")).unwrap();
         assert_eq!(told.load(Ordering::Relaxed), 1);
         connection.control().install_outermost(Box::new(Counts(told.clone())));

@@ -12,7 +12,7 @@ const MAX_FRAMES: u8 = 64;
 
 /// What stands at the front of a peer's stream.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum FirstEvent {
     /// More is needed.
     Nothing,
     /// A ping with this payload, to be answered.
@@ -25,33 +25,33 @@ pub(crate) enum Found {
 
 /// Puts the first message together.
 #[derive(Debug)]
-pub(crate) struct Opening {
+pub(crate) struct FirstMessageReader {
     max_bytes: usize,
     frames: u8,
     message: Option<FirstMessage>,
 }
 
-impl Opening {
+impl FirstMessageReader {
     pub(crate) fn new(max_bytes: usize) -> Self {
         Self { max_bytes, frames: 0, message: None }
     }
 
     /// Takes whole frames from the front of what was read.
-    pub(crate) fn next(&mut self, inbox: &mut Vec<u8>) -> Found {
+    pub(crate) fn next(&mut self, inbox: &mut Vec<u8>) -> FirstEvent {
         loop {
-            let Some(header) = FrameHeader::parse(inbox) else { return Found::Nothing };
+            let Some(header) = FrameHeader::parse(inbox) else { return FirstEvent::Nothing };
             if let Err(refused) = self.admit(&header) {
-                return Found::Refused(refused);
+                return FirstEvent::Refused(refused);
             }
-            let Some(payload) = take(inbox, &header) else { return Found::Nothing };
+            let Some(payload) = take(inbox, &header) else { return FirstEvent::Nothing };
             self.frames += 1;
             match header.opcode() {
-                Opcode::CLOSE => return Found::Closed(CloseFrame::parse(&payload)),
-                Opcode::PING => return Found::Ping(payload),
+                Opcode::CLOSE => return FirstEvent::Closed(CloseFrame::parse(&payload)),
+                Opcode::PING => return FirstEvent::Ping(payload),
                 Opcode::PONG => {}
                 _ => {
                     if let Some(message) = self.join(&header, payload) {
-                        return Found::Message(message);
+                        return FirstEvent::Message(message);
                     }
                 }
             }
@@ -101,17 +101,17 @@ mod tests {
         bytes
     }
 
-    fn all(max_bytes: usize, bytes: &[u8], piece: usize) -> (Vec<Found>, Vec<u8>) {
-        let mut opening = Opening::new(max_bytes);
+    fn all(max_bytes: usize, bytes: &[u8], piece: usize) -> (Vec<FirstEvent>, Vec<u8>) {
+        let mut reader = FirstMessageReader::new(max_bytes);
         let (mut inbox, mut found) = (Vec::new(), Vec::new());
         let mut pieces = bytes.chunks(piece);
         loop {
-            match opening.next(&mut inbox) {
-                Found::Nothing => match pieces.next() {
+            match reader.next(&mut inbox) {
+                FirstEvent::Nothing => match pieces.next() {
                     Some(piece) => inbox.extend(piece),
                     None => return (found, inbox),
                 },
-                Found::Ping(payload) => found.push(Found::Ping(payload)),
+                FirstEvent::Ping(payload) => found.push(FirstEvent::Ping(payload)),
                 end => {
                     found.push(end);
                     inbox.extend(pieces.flatten());
@@ -121,8 +121,8 @@ mod tests {
         }
     }
 
-    fn message(text: bool, payload: &[u8]) -> Found {
-        Found::Message(FirstMessage { text, payload: payload.to_vec() })
+    fn message(text: bool, payload: &[u8]) -> FirstEvent {
+        FirstEvent::Message(FirstMessage { text, payload: payload.to_vec() })
     }
 
     #[test]
@@ -131,7 +131,7 @@ mod tests {
         let bytes = bytes.concat();
         for piece in 1..bytes.len() {
             let (found, rest) = all(5, &bytes, piece);
-            assert_eq!(found, [Found::Ping(b"hi".to_vec()), message(true, b"token")], "{piece}");
+            assert_eq!(found, [FirstEvent::Ping(b"hi".to_vec()), message(true, b"token")], "{piece}");
             assert_eq!(rest, b"rest", "{piece}");
         }
         assert_eq!(all(1, &frame(0x82, b"\xff"), 9).0, [message(false, b"\xff")]);
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn what_is_no_message_is_refused_from_its_header() {
         let code = |bytes: &[u8]| match all(4, bytes, 100).0.pop() {
-            Some(Found::Refused(frame)) => frame.code().unwrap().as_u16(),
+            Some(FirstEvent::Refused(frame)) => frame.code().unwrap().as_u16(),
             other => panic!("{other:?}"),
         };
         assert_eq!(code(&[0x81, 0x85, 0, 0, 0, 0]), 1009);
@@ -155,6 +155,6 @@ mod tests {
 
     #[test]
     fn a_close_is_found() {
-        assert_eq!(all(9, &frame(0x88, &[3, 232]), 3).0, [Found::Closed(CloseFrame::parse(&[3, 232]))]);
+        assert_eq!(all(9, &frame(0x88, &[3, 232]), 3).0, [FirstEvent::Closed(CloseFrame::parse(&[3, 232]))]);
     }
 }

@@ -6,20 +6,20 @@ use super::Scope;
 use crate::counters::Counters;
 
 /// A policy, and what it did.
-pub(super) type Deed = (&'static str, &'static str);
+pub(super) type Enforced = (&'static str, &'static str);
 
 /// What is told of a connection.
 #[derive(Debug, Default)]
-pub(crate) struct Report {
+pub(crate) struct Delta {
     pub(super) went_through: Counters,
     pub(super) round_trip: Option<Duration>,
-    pub(super) violations: Vec<(Deed, u64)>,
+    pub(super) violations: Vec<(Enforced, u64)>,
 }
 
-impl Report {
+impl Delta {
     /// To be called where nothing is locked: who records may be anybody.
     #[cold]
-    pub(crate) fn tell(self, scope: &Scope) {
+    pub(crate) fn emit(self, scope: &Scope) {
         let Self { went_through, round_trip, violations } = self;
         #[cfg(feature = "metrics")]
         super::metrics::went_through(&went_through);

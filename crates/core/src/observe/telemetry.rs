@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Answer, FRAMING, Report};
+use super::{Delta, Enforcement, FRAMING};
 use crate::{counters::Counters, policy::Policy};
 
 /// Counters are told so often at most.
@@ -11,16 +11,16 @@ const EVERY: Duration = Duration::from_secs(15);
 const READS: u8 = 32;
 
 #[derive(Debug, Default)]
-pub(crate) struct Notes {
+pub(crate) struct Telemetry {
     /// There is something to tell.
     due: bool,
     reads: u8,
     tell_at: Option<Instant>,
-    told: Counters,
-    report: Report,
+    emitted: Counters,
+    delta: Delta,
 }
 
-impl Notes {
+impl Telemetry {
     /// Whether this read should look at the clock.
     #[inline]
     pub(crate) fn counts_read(&mut self) -> bool {
@@ -43,13 +43,13 @@ impl Notes {
     }
 
     #[cold]
-    pub(crate) fn violated(&mut self, policy: &'static str, answer: Answer) {
-        self.add(policy, answer.as_str(), 1);
+    pub(crate) fn violated(&mut self, policy: &'static str, enforcement: Enforcement) {
+        self.add(policy, enforcement.as_str(), 1);
     }
 
     #[cold]
     pub(crate) fn answered(&mut self, round_trip: Duration) {
-        self.report.round_trip = Some(round_trip);
+        self.delta.round_trip = Some(round_trip);
         self.due = true;
     }
 
@@ -61,19 +61,19 @@ impl Notes {
 
     /// Takes what is to be told.
     #[cold]
-    pub(crate) fn take(&mut self, counters: Counters, policies: &mut [Box<dyn Policy>]) -> Report {
+    pub(crate) fn take(&mut self, counters: Counters, policies: &mut [Box<dyn Policy>]) -> Delta {
         self.ask(policies);
-        let told = std::mem::replace(&mut self.told, counters);
-        self.add(FRAMING, "report", counters.violations - told.violations);
+        let emitted = std::mem::replace(&mut self.emitted, counters);
+        self.add(FRAMING, "report", counters.violations - emitted.violations);
         self.due = false;
         let went_through = Counters {
-            messages_in: counters.messages_in - told.messages_in,
-            bytes_in: counters.bytes_in - told.bytes_in,
-            messages_out: counters.messages_out - told.messages_out,
-            bytes_out: counters.bytes_out - told.bytes_out,
+            messages_in: counters.messages_in - emitted.messages_in,
+            bytes_in: counters.bytes_in - emitted.bytes_in,
+            messages_out: counters.messages_out - emitted.messages_out,
+            bytes_out: counters.bytes_out - emitted.bytes_out,
             ..Counters::default()
         };
-        Report { went_through, ..std::mem::take(&mut self.report) }
+        Delta { went_through, ..std::mem::take(&mut self.delta) }
     }
 
     /// What policies let pass on report only they count themselves.
@@ -89,8 +89,8 @@ impl Notes {
             return;
         }
         self.due = true;
-        let violations = &mut self.report.violations;
-        match violations.iter_mut().find(|(deed, _)| *deed == (policy, action)) {
+        let violations = &mut self.delta.violations;
+        match violations.iter_mut().find(|(enforced, _)| *enforced == (policy, action)) {
             Some((_, counted)) => *counted += times,
             None => violations.push(((policy, action), times)),
         }

@@ -10,7 +10,7 @@ use std::{
 
 use http::StatusCode;
 
-use super::{Scope, report::violated};
+use super::{Scope, delta::violated};
 use crate::ended::{Ended, EndedBy};
 
 /// The name of the judgement of a connection's first message, where policies have theirs.
@@ -19,7 +19,7 @@ const FIRST_MESSAGE: &str = "first_message";
 /// How far a handshake has come. One thread may refuse it while another drops it: the stage is one word, and the first
 /// to settle it says what became of it.
 #[derive(Debug, Default)]
-pub(crate) struct Life {
+pub(crate) struct HandshakeStage {
     stage: AtomicU8,
     opened: OnceLock<Instant>,
 }
@@ -27,27 +27,27 @@ pub(crate) struct Life {
 /// The layer that set it up has yet to call the service inside: if it does not, it refuses.
 const NEW: u8 = 0;
 /// The service inside was asked.
-const ASKED: u8 = 1;
+const CALLED: u8 = 1;
 /// The answer was an upgrade.
-const GRANTED: u8 = 2;
+const UPGRADED: u8 = 2;
 /// It is said what became of it.
-const SETTLED: u8 = 3;
+const REPORTED: u8 = 3;
 
-impl Life {
+impl HandshakeStage {
     /// The service inside is being asked.
-    pub(crate) fn asked(&self) {
-        self.advance(NEW, ASKED);
+    pub(crate) fn called(&self) {
+        self.advance(NEW, CALLED);
     }
 
     /// The response is an upgrade, and nobody has decided otherwise.
-    pub(crate) fn granted(&self) {
-        self.advance(NEW, ASKED);
-        self.advance(ASKED, GRANTED);
+    pub(crate) fn upgraded(&self) {
+        self.advance(NEW, CALLED);
+        self.advance(CALLED, UPGRADED);
     }
 
     /// The response is none. A refusal of a layer's was counted when it became a response.
     pub(crate) fn refused(&self, status: StatusCode, counted: bool) {
-        if self.settle() != SETTLED && !counted {
+        if self.report() != REPORTED && !counted {
             refused_inside(status);
         }
     }
@@ -59,7 +59,7 @@ impl Life {
 
     /// The upgraded connection has come. One that is there only to be closed is none.
     pub(crate) fn opened(&self, now: Instant) {
-        if self.settle() != SETTLED {
+        if self.report() != REPORTED {
             handshake("upgraded", "none");
             self.adopted(now);
         }
@@ -67,7 +67,7 @@ impl Life {
 
     /// A connection whose handshake was somebody else's.
     pub(crate) fn adopted(&self, now: Instant) {
-        self.stage.store(SETTLED, Ordering::Release);
+        self.stage.store(REPORTED, Ordering::Release);
         if self.opened.set(now).is_ok() {
             #[cfg(feature = "metrics")]
             super::metrics::opened();
@@ -84,9 +84,9 @@ impl Life {
     /// The connection has ended, or the handshake came to nothing.
     pub(crate) fn ended(&self, ended: &Ended, scope: &Scope, now: Instant) {
         match self.stage.load(Ordering::Acquire) {
-            GRANTED => self.fail("upgrade"),
-            ASKED if std::thread::panicking() => self.fail("panic"),
-            ASKED => self.fail("cancelled"),
+            UPGRADED => self.fail("upgrade"),
+            CALLED if std::thread::panicking() => self.fail("panic"),
+            CALLED => self.fail("cancelled"),
             _ => {}
         }
         let Some(opened) = self.opened.get() else { return };
@@ -99,7 +99,7 @@ impl Life {
     }
 
     fn fail(&self, reason: &'static str) {
-        if self.settle() != SETTLED {
+        if self.report() != REPORTED {
             handshake("failed", reason);
         }
     }
@@ -110,8 +110,8 @@ impl Life {
     }
 
     /// Says how far it had come.
-    fn settle(&self) -> u8 {
-        self.stage.swap(SETTLED, Ordering::AcqRel)
+    fn report(&self) -> u8 {
+        self.stage.swap(REPORTED, Ordering::AcqRel)
     }
 }
 

@@ -2,7 +2,7 @@
 
 /// What was done about a violation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum Enforcement {
     Close,
     Abort,
     Drop,
@@ -13,7 +13,7 @@ pub(crate) enum Answer {
 pub(crate) const FRAMING: &str = "framing";
 
 #[cfg(any(feature = "metrics", feature = "tracing"))]
-impl Answer {
+impl Enforcement {
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Close => "close",

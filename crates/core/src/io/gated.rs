@@ -20,14 +20,14 @@ use crate::{
     ended::{Ended, EndedBy},
     frame::{Opcode, put_close, put_control, put_frame},
     gate::{FirstMessage, Gate},
-    guard::{Discarded, Found, Opening, Requested, Taken},
+    guard::{Discarded, FirstEvent, FirstMessageReader, Requested, Taken},
     sync::lock,
 };
 
 /// Frames that a peer sends unasked may not fill memory while it does not read the answers.
 const MAX_UNSENT: usize = 4 * 1024;
 
-struct Held<T> {
+struct GatedIo<T> {
     io: T,
     inbox: Vec<u8>,
     outbox: Vec<u8>,
@@ -43,17 +43,17 @@ enum Turned {
 }
 
 /// Runs a connection up to the judgement of its first message. Says whether its handler may have it.
-pub(crate) async fn pass<T>(shared: Arc<Shared<T>>, io: T, inbox: Vec<u8>, gate: Gate, carrier: Carrier) -> bool
+pub(crate) async fn run_gate<T>(shared: Arc<Shared<T>>, io: T, inbox: Vec<u8>, gate: Gate, carrier: Carrier) -> bool
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut held = Held { io, inbox, outbox: Vec::new(), sent: 0 };
+    let mut gated = GatedIo { io, inbox, outbox: Vec::new(), sent: 0 };
     let Gate { timeout, max_bytes, close_frame, judge } = gate;
     let verdict = {
         let judged = tokio::time::timeout(timeout, async {
-            let message = held.first_message(max_bytes).await?;
+            let message = gated.first_message(max_bytes).await?;
             let answer = judge(message).await.map_err(Turned::Guard)?;
-            held.answer(answer).await
+            gated.answer(answer).await
         });
         let mut judged = pin!(judged);
         // Asked at each poll, and parked each time: a close that comes while the judge is at work ends the judgement.
@@ -65,11 +65,11 @@ where
     };
     match verdict {
         Ok(()) => {
-            shared.activate(held.io, held.inbox, carrier);
+            shared.activate(gated.io, gated.inbox, carrier);
             true
         }
         Err(turned) => {
-            held.turn_away(&shared, turned, carrier);
+            gated.turn_away(&shared, turned, carrier);
             false
         }
     }
@@ -88,16 +88,16 @@ impl<T> Shared<T> {
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Held<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> GatedIo<T> {
     async fn first_message(&mut self, max_bytes: usize) -> Result<FirstMessage, Turned> {
-        let mut opening = Opening::new(max_bytes);
+        let mut reader = FirstMessageReader::new(max_bytes);
         loop {
-            match opening.next(&mut self.inbox) {
-                Found::Message(message) => return Ok(message),
-                Found::Ping(payload) => put_control(&mut self.outbox, Opcode::PONG, &payload),
-                Found::Closed(result) => return Err(Turned::Peer(result)),
-                Found::Refused(frame) => return Err(Turned::Guard(frame)),
-                Found::Nothing => self.exchange().await?,
+            match reader.next(&mut self.inbox) {
+                FirstEvent::Message(message) => return Ok(message),
+                FirstEvent::Ping(payload) => put_control(&mut self.outbox, Opcode::PONG, &payload),
+                FirstEvent::Closed(result) => return Err(Turned::Peer(result)),
+                FirstEvent::Refused(frame) => return Err(Turned::Guard(frame)),
+                FirstEvent::Nothing => self.exchange().await?,
             }
             // One read may hold many pings. While the peer takes no answers, no more of them are looked at.
             if self.outbox.len() > MAX_UNSENT {
@@ -139,7 +139,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Held<T> {
         let mut discarded = Discarded::default();
         let (by, said, received) = match turned {
             Turned::Guard(frame) => {
-                shared.about.life.turned_away(&shared.about.scope);
+                shared.inner.stage.turned_away(&shared.inner.scope);
                 (EndedBy::Guard, Some(frame), None)
             }
             Turned::Peer(result) => {
@@ -156,7 +156,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Held<T> {
         };
         let Some(frame) = said else {
             drop(policies);
-            let end = EndOnDrop::new(&shared.about, if aborted { Ended::aborted() } else { lost });
+            let end = EndOnDrop::new(&shared.inner, if aborted { Ended::aborted() } else { lost });
             return spawn_leaving(end, Leaving::new(self.io, carrier));
         };
         let mut unsent = self.outbox.split_off(self.sent);
@@ -164,6 +164,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Held<T> {
         discarded.follow(0, &self.inbox);
         let ended = Ended { by, frame: Some(frame.clone()), sent: Some(frame), received, cut_short: false };
         let taken = Taken { unsent, discarded, ended };
-        spawn_closing(&shared.about, ClosingHandshake::new(self.io, taken, carrier, bounds, policies));
+        spawn_closing(&shared.inner, ClosingHandshake::new(self.io, taken, carrier, bounds, policies));
     }
 }

@@ -28,21 +28,21 @@ const NAMELESS: &str = "a limit per subject has refused a client whose credentia
 ///
 /// ```
 /// use http::Request;
-/// use portcullis_core::{identity::{ClientIp, NoSubject, Subject}, refusal::Whose};
+/// use portcullis_core::{identity::{ClientIp, NoSubject, Subject}, refusal::LimitOwner};
 ///
 /// let mut parts = Request::get("/ws").header("upgrade", "websocket").body(())?.into_parts().0;
-/// assert_eq!(Whose::of(&parts, 64, false).unwrap_err().status(), 500, "nobody has said anything");
+/// assert_eq!(LimitOwner::of(&parts, 64, false).unwrap_err().status(), 500, "nobody has said anything");
 /// parts.extensions.insert(ClientIp([192, 0, 2, 1].into()));
-/// assert_eq!(Whose::of(&parts, 64, false).unwrap(), Whose::Client([192, 0, 2, 1].into()));
-/// assert_eq!(Whose::of(&parts, 64, true).unwrap_err().status(), 403, "a subject is required");
+/// assert_eq!(LimitOwner::of(&parts, 64, false).unwrap(), LimitOwner::Client([192, 0, 2, 1].into()));
+/// assert_eq!(LimitOwner::of(&parts, 64, true).unwrap_err().status(), 403, "a subject is required");
 /// parts.extensions.insert(NoSubject::Awaited);
-/// assert_eq!(Whose::of(&parts, 64, true).unwrap(), Whose::Awaited(Some([192, 0, 2, 1].into())));
+/// assert_eq!(LimitOwner::of(&parts, 64, true).unwrap(), LimitOwner::Awaited(Some([192, 0, 2, 1].into())));
 /// parts.extensions.insert(Subject::new("alice"));
-/// assert_eq!(Whose::of(&parts, 64, true).unwrap(), Whose::Subject(Subject::new("alice")));
+/// assert_eq!(LimitOwner::of(&parts, 64, true).unwrap(), LimitOwner::Subject(Subject::new("alice")));
 /// # Ok::<_, http::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Whose {
+pub enum LimitOwner {
     /// Those of a subject.
     Subject(Subject),
     /// Those of all clients without a subject at an address.
@@ -51,7 +51,7 @@ pub enum Whose {
     Awaited(Option<IpAddr>),
 }
 
-impl Whose {
+impl LimitOwner {
     /// Whose limit a handshake counts against. `ipv6_prefix` is that of [`ClientIp::network`]. Where a subject is
     /// `required`, clients without one are refused, but for those that are awaited.
     ///
@@ -61,7 +61,7 @@ impl Whose {
     /// none where its address is not known either. A wiring error where no layer outside could have found a subject or
     /// an address, and for anonymous clients whose address is not known.
     pub fn of(parts: &Parts, ipv6_prefix: u8, required: bool) -> Result<Self, Refusal> {
-        if let Some(subject) = Self::known(parts) {
+        if let Some(subject) = Self::known_subject(parts) {
             return Ok(Self::Subject(subject));
         }
         let client = parts.extensions.get::<ClientIp>().map(|client| client.network(ipv6_prefix));
@@ -76,7 +76,7 @@ impl Whose {
     }
 
     /// The subject, as the connection knows it, or as a layer has put it into the request.
-    pub fn known(parts: &Parts) -> Option<Subject> {
+    pub fn known_subject(parts: &Parts) -> Option<Subject> {
         #[cfg(feature = "guard")]
         if let Some(subject) = parts.extensions.get::<crate::Connection>().and_then(crate::Connection::subject) {
             return Some(subject);
@@ -86,7 +86,7 @@ impl Whose {
 
     /// The close frame for a connection whose first message named nobody, where that is not enough: a subject is
     /// required, or no address is known by which to count it.
-    pub fn unknown(required: bool) -> CloseFrame {
+    pub fn close_frame_without_subject(required: bool) -> CloseFrame {
         if !required {
             observe::warn_once(NAMELESS);
         }
@@ -115,7 +115,7 @@ mod tests {
     fn who_has_no_subject_is_counted_by_address_or_refused() {
         use NoSubject::{Anonymous, Awaited, Nameless};
         let address = IpAddr::from([192, 0, 2, 1]);
-        let client = || Ok(Whose::Client(address));
+        let client = || Ok(LimitOwner::Client(address));
         let (wiring, missing) = (|| Err("wiring"), || Err("subject_missing"));
         for (why, known, optional, required) in [
             (None, true, client(), missing()),
@@ -124,18 +124,18 @@ mod tests {
             (Some(Anonymous), false, wiring(), missing()),
             (Some(Nameless), true, client(), missing()),
             (Some(Nameless), false, missing(), missing()),
-            (Some(Awaited), true, Ok(Whose::Awaited(Some(address))), Ok(Whose::Awaited(Some(address)))),
-            (Some(Awaited), false, Ok(Whose::Awaited(None)), Ok(Whose::Awaited(None))),
+            (Some(Awaited), true, Ok(LimitOwner::Awaited(Some(address))), Ok(LimitOwner::Awaited(Some(address)))),
+            (Some(Awaited), false, Ok(LimitOwner::Awaited(None)), Ok(LimitOwner::Awaited(None))),
         ] {
             let mut parts = http::Request::new(()).into_parts().0;
             why.map(|why| parts.extensions.insert(why));
             known.then(|| parts.extensions.insert(ClientIp(address)));
             for (expected, require) in [(optional, false), (required, true)] {
-                let found = Whose::of(&parts, 64, require).map_err(|refusal| refusal.kind().as_str());
+                let found = LimitOwner::of(&parts, 64, require).map_err(|refusal| refusal.kind().as_str());
                 assert_eq!(found, expected, "{why:?}, address {known}, required {require}");
                 parts.extensions.insert(Subject::new("alice"));
-                let named = Whose::of(&parts, 64, require).unwrap();
-                assert_eq!(named, Whose::Subject(Subject::new("alice")));
+                let named = LimitOwner::of(&parts, 64, require).unwrap();
+                assert_eq!(named, LimitOwner::Subject(Subject::new("alice")));
                 parts.extensions.remove::<Subject>();
             }
         }

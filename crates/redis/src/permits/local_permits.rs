@@ -10,7 +10,7 @@ use portcullis_core::shared::{Name, OnGone};
 
 /// The permits of this node, by key.
 #[derive(Default)]
-pub(crate) struct Held {
+pub(crate) struct LocalPermits {
     groups: HashMap<Name, Group>,
     /// Keys of which the store has to be told.
     untold: HashSet<Name>,
@@ -63,7 +63,7 @@ pub(crate) enum Time {
     Age(Duration),
 }
 
-impl Held {
+impl LocalPermits {
     /// A number for a permit that is being asked for.
     pub(crate) fn begin(&mut self) -> u64 {
         self.last += 1;
@@ -193,9 +193,9 @@ impl One {
     }
 }
 
-impl fmt::Debug for Held {
+impl fmt::Debug for LocalPermits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Held").field("keys", &self.groups.len()).finish_non_exhaustive()
+        f.debug_struct("LocalPermits").field("keys", &self.groups.len()).finish_non_exhaustive()
     }
 }
 
@@ -207,13 +207,13 @@ mod tests {
 
     const NAME: Name = Name::from_bytes([1; 16]);
 
-    fn insert(held: &mut Held, permit: u64, told: Told, now: Instant) {
+    fn insert(held: &mut LocalPermits, permit: u64, told: Told, now: Instant) {
         held.insert(NAME, permit, told, now, Arc::new(|_| {}));
     }
 
     #[test]
     fn a_statement_judges_nothing_that_is_being_taken() {
-        let (mut held, now) = (Held::default(), Instant::now());
+        let (mut held, now) = (LocalPermits::default(), Instant::now());
         let [first, second, third] = [(); 3].map(|()| held.begin());
         insert(&mut held, first, Told::At(7), now);
         held.end(first);
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn what_was_said_may_be_known_before_the_answer() {
-        let (mut held, now) = (Held::default(), Instant::now());
+        let (mut held, now) = (LocalPermits::default(), Instant::now());
         insert(&mut held, 1, Told::No, now);
         insert(&mut held, 2, Told::No, now);
         assert_eq!(held.leave(NAME, 1), Some(Told::No));
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn keys_with_young_permits_are_told_to_a_new_server() {
-        let (mut held, now) = (Held::default(), Instant::now());
+        let (mut held, now) = (LocalPermits::default(), Instant::now());
         insert(&mut held, 1, Told::At(1), now);
         held.untell_since(Some(now + Duration::from_secs(1)));
         assert!(!held.has_untold());
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_connection_is_told_once_whatever_it_holds() {
-        let (mut held, now) = (Held::default(), Instant::now());
+        let (mut held, now) = (LocalPermits::default(), Instant::now());
         let other = Name::from_bytes([2; 16]);
         insert(&mut held, 1, Told::At(1), now);
         held.insert(other, 1, Told::At(1), now, Arc::new(|_| {}));

@@ -26,8 +26,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::{
     carrier::Carrier,
     clock::now,
-    connection::{About, Connection},
-    io::{GuardedIo, Line, Shared, pass, strip},
+    connection::{Connection, ConnectionInner},
+    io::{GuardedIo, Line, Shared, run_gate, strip},
     settings::Settings,
     sync::lock,
 };
@@ -37,28 +37,32 @@ const REQUEST: &[u8] = b"CONNECT x:1 HTTP/1.1\r\n\r\n";
 const END_OF_HEAD: &[u8; 4] = b"\r\n\r\n";
 
 type Transport = Line;
-type Driver = http1::UpgradeableConnection<TokioIo<Tunnel>, Relay>;
+type HyperConnection = http1::UpgradeableConnection<TokioIo<Tunnel>, Relay>;
 
 /// An inner connection that stands before its response.
-pub(super) struct Inner {
+pub(super) struct Interception {
     /// Some kilobytes, which nobody should have to move.
-    driver: Pin<Box<Driver>>,
+    driver: Pin<Box<HyperConnection>>,
     exchange: Arc<Exchange>,
-    about: Arc<About>,
+    inner: Arc<ConnectionInner>,
 }
 
-impl Inner {
+impl Interception {
     /// Lets it complete as soon as the real upgrade has. The task ends there.
     pub(super) fn run(self) {
         self.exchange.released.store(true, Ordering::Release);
         // A failed upgrade reaches whoever awaits the `OnUpgrade`.
-        self.about.runtime.spawn(self.driver);
+        self.inner.runtime.spawn(self.driver);
     }
 }
 
 /// Opens an inner connection, as far as the `OnUpgrade`. `None` if hyper behaves as it never did.
-pub(super) fn open(about: Arc<About>, real: OnUpgrade, carrier: Carrier) -> Option<(OnUpgrade, Connection, Inner)> {
-    let (guarded, connection) = GuardedIo::pending(about.clone(), &Settings::default());
+pub(super) fn open(
+    inner: Arc<ConnectionInner>,
+    real: OnUpgrade,
+    carrier: Carrier,
+) -> Option<(OnUpgrade, Connection, Interception)> {
+    let (guarded, connection) = GuardedIo::pending(inner.clone(), &Settings::default());
     let exchange = Arc::new(Exchange { upgrade: Mutex::new(Some(real)), released: AtomicBool::new(false) });
     let relay = Relay { exchange: exchange.clone(), shared: guarded.shared(), carrier };
     // The tunnel is the handler's half from here on: if the inner connection is dropped, because there is no upgrade,
@@ -69,7 +73,7 @@ pub(super) fn open(about: Arc<About>, real: OnUpgrade, carrier: Carrier) -> Opti
         return None;
     }
     let ours = lock(&exchange.upgrade).take()?;
-    Some((ours, connection, Inner { driver, exchange, about }))
+    Some((ours, connection, Interception { driver, exchange, inner }))
 }
 
 fn builder() -> http1::Builder {
@@ -140,13 +144,13 @@ impl Future for Awaiting {
         };
         let upgraded = std::task::ready!(Pin::new(real).poll(cx))?;
         this.real = None;
-        this.shared.about.life.opened(now());
+        this.shared.inner.stage.opened(now());
         let (io, inbox) = strip(upgraded);
         let Some(gate) = this.shared.take_gate() else {
             this.shared.activate(io, inbox, this.carrier);
             return Poll::Ready(Ok(granted()));
         };
-        this.passing = Some(Box::pin(pass(this.shared.clone(), io, inbox, *gate, this.carrier)));
+        this.passing = Some(Box::pin(run_gate(this.shared.clone(), io, inbox, *gate, this.carrier)));
         self.poll(cx)
     }
 }

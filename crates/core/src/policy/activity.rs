@@ -5,7 +5,7 @@ use std::time::Instant;
 /// How a connection stands, for policies that judge a peer by time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Standing {
+pub struct Activity {
     /// When the upgrade had completed; `None` before.
     pub opened: Option<Instant>,
     /// Bytes that came in, whatever they were, and whether or not the handler has read them.
@@ -23,9 +23,9 @@ pub struct Standing {
     /// Kept where a policy [watches the output](super::Policy::watches_output).
     pub stalled_since: Option<Instant>,
     /// Input waits that the handler has not read. Looked for when a deadline is due.
-    pub unread: bool,
+    pub has_unread_input: bool,
     /// It cannot be known whether the peer has answered: there is more of its input than is looked at (4 KiB, or what
     /// is [held back](super::Verdict::Delay)) before the handler has read it, or a ping waits behind half a frame of
     /// the handler's. Never so once the peer's stream has ended. Looked for when a deadline is due.
-    pub hidden: bool,
+    pub inconclusive: bool,
 }

@@ -4,17 +4,17 @@ use std::iter;
 
 /// Which policies judge frames, by their places. Those of which it is not known are asked: that is never wrong.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Judges {
+pub(super) struct InputWatchers {
     /// A bit for each of the outermost; the others' are clear.
     known: u64,
     /// The others were told something by which their deadlines may have come nearer.
     pub(super) others_told: bool,
 }
 
-impl Judges {
+impl InputWatchers {
     /// All others move one place inwards.
-    pub(super) fn install_outermost(&mut self, judges: bool) {
-        self.known = self.known << 1 | u64::from(judges);
+    pub(super) fn install_outermost(&mut self, watches: bool) {
+        self.known = self.known << 1 | u64::from(watches);
     }
 
     pub(super) fn has(self, place: usize) -> bool {
@@ -36,23 +36,23 @@ impl Judges {
 
 #[cfg(test)]
 mod tests {
-    use super::Judges;
+    use super::InputWatchers;
 
     #[test]
     fn places_move_inwards() {
-        let mut judges = Judges::default();
+        let mut input_watchers = InputWatchers::default();
         for judge in [true, false, false, true] {
-            judges.install_outermost(judge);
+            input_watchers.install_outermost(judge);
         }
-        assert_eq!(judges.of(4).collect::<Vec<_>>(), [0, 3]);
+        assert_eq!(input_watchers.of(4).collect::<Vec<_>>(), [0, 3]);
     }
 
     #[test]
     fn whoever_finds_no_place_is_asked() {
-        let mut judges = Judges::default();
+        let mut input_watchers = InputWatchers::default();
         for _ in 0..70 {
-            judges.install_outermost(false);
+            input_watchers.install_outermost(false);
         }
-        assert_eq!(judges.of(70).collect::<Vec<_>>(), [64, 65, 66, 67, 68, 69]);
+        assert_eq!(input_watchers.of(70).collect::<Vec<_>>(), [64, 65, 66, 67, 68, 69]);
     }
 }

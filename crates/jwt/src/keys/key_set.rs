@@ -30,14 +30,14 @@ impl From<NotFound> for TokenError {
 
 /// Keys by `kid`, as they are at one time.
 #[derive(Default)]
-pub(crate) struct Named {
+pub(crate) struct KeySet {
     /// Several keys may have one name, each for another algorithm (RFC 7517, section 4.5).
     named: HashMap<String, Vec<Arc<Key>>>,
     /// The key of tokens that name none, or any, where there is one key without a name.
     only: Option<Arc<Key>>,
 }
 
-impl Named {
+impl KeySet {
     /// Returns the key before it, of the same name and algorithm, in whose place it stands.
     pub(crate) fn insert(&mut self, kid: String, key: Key) -> Option<Arc<Key>> {
         let namesakes = self.named.entry(kid).or_default();
@@ -79,8 +79,8 @@ mod tests {
         Key::hmac(algorithm, &[7; 64]).unwrap()
     }
 
-    fn named(keys: &[(&str, Algorithm)]) -> Named {
-        let mut named = Named::default();
+    fn named(keys: &[(&str, Algorithm)]) -> KeySet {
+        let mut named = KeySet::default();
         for (kid, algorithm) in keys {
             assert!(named.insert((*kid).to_owned(), key(*algorithm)).is_none());
         }
@@ -101,7 +101,7 @@ mod tests {
         let (one, two) =
             (named(&[("a", Algorithm::HS256)]), named(&[("a", Algorithm::HS256), ("b", Algorithm::HS384)]));
         let namesakes = named(&[("a", Algorithm::HS256), ("a", Algorithm::HS384)]);
-        let (none, only) = (Named::default(), Named::only(key(Algorithm::HS256)));
+        let (none, only) = (KeySet::default(), KeySet::only(key(Algorithm::HS256)));
         for (set, named, kid, algorithm, found) in [
             ("one", &one, Some("a"), Algorithm::HS256, Ok(Algorithm::HS256)),
             ("one", &one, None, Algorithm::HS256, Ok(Algorithm::HS256)),

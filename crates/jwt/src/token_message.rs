@@ -18,14 +18,14 @@ use crate::{error::TokenError, json};
 /// with 3000, and with one whose verification has not ended with 1013.
 #[derive(Debug, Clone)]
 #[must_use]
-pub struct First {
+pub struct TokenMessage {
     pub(crate) pointer: Option<String>,
     pub(crate) timeout: Duration,
     pub(crate) max_bytes: usize,
     pub(crate) answer: Option<String>,
 }
 
-impl First {
+impl TokenMessage {
     /// The message is the token, as text or binary.
     pub fn raw() -> Self {
         Self { pointer: None, timeout: Duration::from_secs(10), max_bytes: 8 * 1024, answer: None }
@@ -102,7 +102,7 @@ mod tests {
             (r#"{"payload":"abc"}"#, Err(TokenError::Malformed("the first message has no token"))),
             ("abc", Err(TokenError::Malformed("the first message is not JSON"))),
         ] {
-            assert_eq!(First::json("/payload/token").read(message.as_bytes()), found, "{message}");
+            assert_eq!(TokenMessage::json("/payload/token").read(message.as_bytes()), found, "{message}");
         }
     }
 }

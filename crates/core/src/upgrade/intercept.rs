@@ -7,12 +7,12 @@ use hyper::upgrade::OnUpgrade;
 use tokio::runtime::Handle;
 
 use super::{
-    Guarded,
-    inner::{self, Inner},
+    GuardedHandshake,
+    interception::{self, Interception},
 };
 use crate::{
     carrier::Carrier,
-    connection::{About, Connection},
+    connection::{Connection, ConnectionInner},
     handshake,
     identity::{ClientIp, Subject},
     refusal::Refusal,
@@ -28,20 +28,23 @@ use crate::{
 ///
 /// A refusal with status 500 outside of a tokio runtime, and where two layers outside have authenticated different
 /// subjects.
-pub fn enter(parts: &mut Parts) -> Result<Option<Guarded>, Refusal> {
-    enter_as(parts, None)
+pub fn intercept(parts: &mut Parts) -> Result<Option<GuardedHandshake>, Refusal> {
+    intercept_as(parts, None)
 }
 
-/// [`enter`], with settings. Those of the outermost layer that has some count, whoever sets the connection up.
+/// [`intercept`], with settings. Those of the outermost layer that has some count, whoever sets the connection up.
 ///
 /// # Errors
 ///
-/// As [`enter`].
-pub fn enter_with(parts: &mut Parts, settings: &Settings) -> Result<Option<Guarded>, Refusal> {
-    enter_as(parts, Some(settings))
+/// As [`intercept`].
+pub fn intercept_with(parts: &mut Parts, settings: &Settings) -> Result<Option<GuardedHandshake>, Refusal> {
+    intercept_as(parts, Some(settings))
 }
 
-pub(super) fn enter_as(parts: &mut Parts, settings: Option<&Settings>) -> Result<Option<Guarded>, Refusal> {
+pub(super) fn intercept_as(
+    parts: &mut Parts,
+    settings: Option<&Settings>,
+) -> Result<Option<GuardedHandshake>, Refusal> {
     // A layer outside has seen that it is a handshake.
     if let Some(connection) = parts.extensions.get::<Connection>() {
         if let Some(client) = parts.extensions.get::<ClientIp>() {
@@ -53,7 +56,7 @@ pub(super) fn enter_as(parts: &mut Parts, settings: Option<&Settings>) -> Result
         if let Some(settings) = settings {
             connection.control().configure(settings);
         }
-        return Ok(Some(Guarded { connection: connection.clone(), inner: None, then: None }));
+        return Ok(Some(GuardedHandshake { connection: connection.clone(), interception: None, then: None }));
     }
     if !handshake::is_handshake(parts) {
         leave_alone(parts, settings.is_some_and(|settings| settings.other_upgrades));
@@ -63,11 +66,11 @@ pub(super) fn enter_as(parts: &mut Parts, settings: Option<&Settings>) -> Result
     let Some(real) = parts.extensions.remove::<OnUpgrade>() else {
         return Ok(None);
     };
-    let (connection, inner) = intercept(parts, real)?;
+    let (connection, interception) = set_up(parts, real)?;
     if let Some(settings) = settings {
         connection.control().configure(settings);
     }
-    Ok(Some(Guarded { connection, inner: Some(inner), then: None }))
+    Ok(Some(GuardedHandshake { connection, interception: Some(interception), then: None }))
 }
 
 /// Marks a request for the layers inside: it may be upgraded to something else.
@@ -84,14 +87,14 @@ fn leave_alone(parts: &mut Parts, other_upgrades: bool) {
     }
 }
 
-fn intercept(parts: &mut Parts, real: OnUpgrade) -> Result<(Connection, Inner), Refusal> {
+fn set_up(parts: &mut Parts, real: OnUpgrade) -> Result<(Connection, Interception), Refusal> {
     let Ok(runtime) = Handle::try_current() else {
         return Err(Refusal::misconfigured("a WebSocket can be guarded on a tokio runtime only"));
     };
     let client = parts.extensions.get::<ClientIp>().map(|client| client.0);
-    let about = Arc::new(About::new(client, parts.method.clone(), runtime));
+    let inner = Arc::new(ConnectionInner::new(client, parts.method.clone(), runtime));
     let carrier = Carrier::of(parts.version);
-    let (ours, connection, inner) = inner::open(about, real, carrier)
+    let (ours, connection, interception) = interception::open(inner, real, carrier)
         .ok_or_else(|| Refusal::misconfigured("hyper did not accept the guard's own handshake; please report this"))?;
     if let Some(subject) = parts.extensions.get::<Subject>() {
         connection.authenticate(subject)?;
@@ -99,5 +102,5 @@ fn intercept(parts: &mut Parts, real: OnUpgrade) -> Result<(Connection, Inner), 
     // In place of the real one, so that whoever takes it, by whatever library, gets the guarded connection.
     parts.extensions.insert(ours);
     parts.extensions.insert(connection.clone());
-    Ok((connection, inner))
+    Ok((connection, interception))
 }
