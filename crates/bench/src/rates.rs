@@ -40,7 +40,7 @@ fn parts(number: u64) -> Parts {
 }
 
 fn by_number(quota: Quota) -> MessageRateLayer {
-    MessageRateLayer::new(quota).per_key(|parts| parts.extensions.get::<Number>().map(|number| number.0))
+    MessageRateLayer::new(quota).per_key(|parts| parts.extensions.get::<Number>().map(|number| number.0.to_be_bytes()))
 }
 
 fn policy(layer: &MessageRateLayer, number: u64) -> io::Result<Box<dyn Policy>> {

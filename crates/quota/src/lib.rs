@@ -24,7 +24,7 @@ pub use governor::Quota;
 
 pub use crate::{
     key::{Key, Secret},
-    meter::{ByteQuota, Epoch, Meter, sixty_four_times},
+    meter::{ByteQuota, Epoch, Meter},
     table::Table,
 };
 

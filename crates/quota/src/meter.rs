@@ -2,7 +2,7 @@
 //! back, cells taken ahead of their time, and intervals below a nanosecond, which rates of bytes need.
 
 use std::{
-    num::{NonZeroU32, NonZeroU64, NonZeroUsize},
+    num::{NonZeroU64, NonZeroUsize},
     time::{Duration, Instant},
 };
 
@@ -149,15 +149,10 @@ fn units(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(LONGEST).saturating_mul(UNITS).min(LONGEST)
 }
 
-/// 64 times a quota.
-pub fn sixty_four_times(quota: Quota) -> Quota {
-    let interval = (quota.replenish_interval() / 64).max(Duration::from_nanos(1));
-    let faster = Quota::with_period(interval).unwrap_or(quota);
-    faster.allow_burst(quota.burst_size().saturating_mul(NonZeroU32::MIN.saturating_add(63)))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use governor::{RateLimiter, clock::FakeRelativeClock};
     use proptest::prelude::*;
 
@@ -263,11 +258,5 @@ mod tests {
         assert!(take(meter, &mut full_at, 64_000_000, 0));
         assert!(!take(meter, &mut full_at, 64_000_000, second - 16));
         assert!(take(meter, &mut full_at, 64_000_000, second));
-    }
-
-    #[test]
-    fn continuations_have_sixty_four_times_the_messages_quota() {
-        let quota = sixty_four_times(Quota::per_second(count(10)).allow_burst(count(20)));
-        assert_eq!((quota.burst_size().get(), quota.replenish_interval()), (1280, Duration::from_nanos(1_562_500)));
     }
 }

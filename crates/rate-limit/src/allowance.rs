@@ -8,11 +8,12 @@ use std::{
 };
 
 use portcullis_core::{CloseFrame, IntoClose, clock::now};
-use portcullis_quota::{ByteQuota, Meter, Quota, sixty_four_times};
+use portcullis_quota::{ByteQuota, Meter, Quota};
 
 use crate::{
     account::Account,
     cells::{Cells, Demand, Kind, Meters, Over},
+    settings::continuations,
 };
 
 /// What a connection may still send, as its handler sees it. In the request's extensions, and an extractor for axum
@@ -97,7 +98,7 @@ impl Allowance {
     pub fn set_quota(&self, quota: Quota) {
         self.account.change(|meters| {
             meters.0[Kind::Messages] = Some(Meter::from(quota));
-            meters.0[Kind::Continuations] = Some(Meter::from(sixty_four_times(quota)));
+            meters.0[Kind::Continuations] = Some(Meter::from(continuations(quota)));
         });
     }
 

@@ -1,6 +1,6 @@
 //! Whose quota it is.
 
-use std::{fmt, hash::Hash, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use http::request::Parts;
 use portcullis_core::{
@@ -71,6 +71,6 @@ impl fmt::Debug for Scope {
 }
 
 /// Of the user's value.
-pub(crate) fn custom<K: Hash>(secret: &Secret, key: &K) -> Key {
+pub(crate) fn custom(secret: &Secret, key: &[u8]) -> Key {
     secret.key(&("custom", key))
 }

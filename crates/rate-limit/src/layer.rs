@@ -1,6 +1,6 @@
 //! The builder, in which what a layer is told becomes settings.
 
-use std::{fmt, hash::Hash, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
 use http::request::Parts;
 use portcullis_core::{CloseFrame, policy::Policy, refusal::Refusal};
@@ -133,8 +133,8 @@ impl MessageRateLayer {
     ///
     /// If another scope was set before.
     #[track_caller]
-    pub fn per_key<K: Hash>(self, key: impl Fn(&Parts) -> Option<K> + Send + Sync + 'static) -> Self {
-        let key = move |parts: &Parts, secret: &Secret| key(parts).map(|key| custom(secret, &key));
+    pub fn per_key<K: AsRef<[u8]>>(self, key: impl Fn(&Parts) -> Option<K> + Send + Sync + 'static) -> Self {
+        let key = move |parts: &Parts, secret: &Secret| key(parts).map(|key| custom(secret, key.as_ref()));
         self.count_by(Scope::Custom(Arc::new(key)))
     }
 

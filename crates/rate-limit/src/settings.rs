@@ -1,9 +1,9 @@
 //! What a layer was told, kept as it was said. What several settings mean together is resolved when the shared state is
 //! built, so that no call of the builder undoes another.
 
-use std::mem::discriminant;
+use std::{mem::discriminant, num::NonZeroU32, time::Duration};
 
-use portcullis_quota::{ByteQuota, Meter, Quota, sixty_four_times};
+use portcullis_quota::{ByteQuota, Meter, Quota};
 
 use crate::{
     cells::{Kind, Meters},
@@ -55,7 +55,7 @@ impl Settings {
         meters.0[Kind::Messages] = self.messages.map(Meter::from);
         meters.0[Kind::Bytes] = self.bytes.map(Meter::from);
         meters.0[Kind::Control] = self.control.map(Meter::from);
-        let continuations = self.continuations.or(self.messages.map(sixty_four_times));
+        let continuations = self.continuations.or(self.messages.map(continuations));
         meters.0[Kind::Continuations] = continuations.map(Meter::from);
         meters
     }
@@ -66,5 +66,24 @@ impl Settings {
             return Scope::Subject { required: true };
         }
         self.scope.clone().unwrap_or(Scope::Connection)
+    }
+}
+
+/// What continuations may be where messages have this quota, unless they have one of their own: 64 times as many.
+pub(crate) fn continuations(messages: Quota) -> Quota {
+    let interval = (messages.replenish_interval() / 64).max(Duration::from_nanos(1));
+    let faster = Quota::with_period(interval).unwrap_or(messages);
+    faster.allow_burst(messages.burst_size().saturating_mul(NonZeroU32::MIN.saturating_add(63)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn continuations_have_sixty_four_times_the_messages_quota() {
+        let count = |cells| NonZeroU32::new(cells).unwrap();
+        let quota = continuations(Quota::per_second(count(10)).allow_burst(count(20)));
+        assert_eq!((quota.burst_size().get(), quota.replenish_interval()), (1280, Duration::from_nanos(1_562_500)));
     }
 }

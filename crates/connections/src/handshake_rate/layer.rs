@@ -112,7 +112,8 @@ impl HandshakeRateLayer {
     ///
     /// If another scope was set before.
     #[track_caller]
-    pub fn per_key(self, key: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
+    pub fn per_key<K: AsRef<[u8]>>(self, key: impl Fn(&Parts) -> Option<K> + Send + Sync + 'static) -> Self {
+        let key = move |parts: &Parts| key(parts).map(|key| key.as_ref().into());
         self.count_by(Scope::Custom(Arc::new(key)))
     }
 

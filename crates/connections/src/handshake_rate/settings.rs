@@ -11,7 +11,8 @@ use portcullis_core::{
 };
 use portcullis_quota::{Key, Secret};
 
-pub(super) type KeyOf = dyn Fn(&Parts) -> Option<String> + Send + Sync;
+/// Reads a key from a request.
+pub(super) type KeyOf = dyn Fn(&Parts) -> Option<Box<[u8]>> + Send + Sync;
 
 #[derive(Clone)]
 pub(super) enum Scope {
@@ -69,7 +70,7 @@ impl Settings {
         Ok(match self.scope() {
             Scope::Global => Some(store.name("handshakes", &[])),
             Scope::Client => Some(client(address()?)),
-            Scope::Custom(key) => key(parts).map(|key| store.name("handshakes of a key", key.as_bytes())),
+            Scope::Custom(key) => key(parts).map(|key| store.name("handshakes of a key", &key)),
             Scope::Subject => Some(match LimitOwner::of(parts, self.ipv6_prefix, self.require_subject)? {
                 LimitOwner::Subject(subject) => store.name("handshakes of a subject", &subject.to_bytes()),
                 LimitOwner::Client(address) | LimitOwner::Awaited(Some(address)) => client(address),

@@ -40,7 +40,7 @@ fn each_key_has_its_quota() {
         (layer().per_subject(), &alice, &alice, Some(&bob), 429),
         (layer().per_subject(), &here, &there, Some(&alice), 429),
         (
-            layer().per_key(|parts| parts.extensions.get::<Subject>().map(|s| s.as_str().into())),
+            layer().per_key(|parts| parts.extensions.get::<Subject>().map(|s| s.as_str().to_owned())),
             &alice,
             &alice,
             Some(&far),
@@ -84,9 +84,9 @@ fn handshakes_are_counted_by_one_thing() {
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| act(layer()))).is_err()
     };
     assert!(!panics(|layer| layer.per_client_ip().per_client_ip()));
-    assert!(!panics(|layer| layer.per_key(|_| None).per_key(|_| None)));
+    assert!(!panics(|layer| layer.per_key(|_| None::<String>).per_key(|_| None::<String>)));
     assert!(panics(|layer| layer.per_client_ip().per_subject()));
-    assert!(panics(|layer| layer.per_subject().per_key(|_| None)));
+    assert!(panics(|layer| layer.per_subject().per_key(|_| None::<String>)));
 }
 
 /// Plain requests to a service that knows one good token.
@@ -210,7 +210,7 @@ mod plain {
             (report_only, HERE),
             (HandshakeRateLayer::per_second(1), None),
             (HandshakeRateLayer::per_second(1).per_client_ip(), None),
-            (HandshakeRateLayer::per_second(1).per_key(|_| None), HERE),
+            (HandshakeRateLayer::per_second(1).per_key(|_| None::<String>), HERE),
         ] {
             let mut server = server(&layer);
             for _ in 0..10 {

@@ -172,7 +172,7 @@ impl Everywhere {
             Key::Client(address) => self.store.name("client", address.to_string().as_bytes()),
             Key::Anonymous(address) => self.store.name("anonymous", address.to_string().as_bytes()),
             Key::Subject(subject) => self.store.name("subject", &subject.to_bytes()),
-            Key::Custom(key) => self.store.name("custom", key.as_bytes()),
+            Key::Custom(key) => self.store.name("custom", key),
             Key::Unauthenticated => self.store.name("unauthenticated", &[]),
         }
     }

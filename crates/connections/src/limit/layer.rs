@@ -75,12 +75,15 @@ impl ConnectionLimitLayer {
     }
 
     /// How many of one key, which a closure reads from the request. Without a key this limit does not count.
-    pub fn per_key(
+    ///
+    /// The key is bytes, such as a string's: all nodes that [share](Self::shared) the limit must know it by the same.
+    pub fn per_key<K: AsRef<[u8]>>(
         self,
         limit: impl Into<Limit>,
-        key: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static,
+        key: impl Fn(&Parts) -> Option<K> + Send + Sync + 'static,
     ) -> Self {
         let limit = limit.into();
+        let key = move |parts: &Parts| key(parts).map(|key| key.as_ref().into());
         self.set(|settings| settings.key = Some((Arc::new(key), limit)))
     }
 

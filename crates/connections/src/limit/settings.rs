@@ -15,7 +15,7 @@ use super::{
     permits::{Crossed, Full, Key},
 };
 
-pub(super) type KeyOf = dyn Fn(&Parts) -> Option<String> + Send + Sync;
+pub(super) type KeyOf = dyn Fn(&Parts) -> Option<Box<[u8]>> + Send + Sync;
 pub(super) type OnHighWater = dyn Fn(usize, usize) + Send + Sync;
 
 #[derive(Clone)]
@@ -69,7 +69,7 @@ impl Settings {
             keys.push((Key::Unauthenticated, Limit::new(max)));
         }
         if let Some((key, limit)) = self.key.as_ref().and_then(|(key, limit)| Some((key(parts)?, *limit))) {
-            keys.push((Key::Custom(key.into()), limit));
+            keys.push((Key::Custom(key), limit));
         }
         for (_, limit) in &mut keys {
             limit.work = self.until_handler_returns;

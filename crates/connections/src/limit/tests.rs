@@ -104,7 +104,7 @@ async fn a_connection_that_ends_before_its_handler_counts_where_permits_are_held
 async fn a_limit_of_zero_admits_nobody() {
     let layer = ConnectionLimitLayer::new;
     for (layer, status) in
-        [(layer().global(0), 503), (layer().per_subject(0), 429), (layer().per_key(0, |_| Some("k".into())), 429)]
+        [(layer().global(0), 503), (layer().per_subject(0), 429), (layer().per_key(0, |_| Some("k")), 429)]
     {
         let refused = Work::new().open(&layer).await.err().and_then(|error| error.status());
         assert_eq!(refused.map(|status| status.as_u16()), Some(status));

@@ -307,7 +307,7 @@ async fn admitted_at_once(layer: &ConnectionLimitLayer) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn five_thousand_handshakes_at_once_are_admitted_exactly() {
     let new = ConnectionLimitLayer::new;
-    let everybody = |_: &http::request::Parts| Some("everybody".to_owned());
+    let everybody = |_: &http::request::Parts| Some("everybody");
     for layer in [
         new().global(100),
         new().per_client_ip(100),

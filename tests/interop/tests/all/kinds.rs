@@ -84,7 +84,7 @@ async fn of(app: Router) -> Refusal {
 
 async fn of_connections() -> Vec<Refusal> {
     let layer = ConnectionLimitLayer::new;
-    let one_key = layer().per_key(0, |_| Some("key".into()));
+    let one_key = layer().per_key(0, |_| Some("key"));
     let mut refusals = Vec::new();
     for layer in [layer().global(0), one_key, layer().unauthenticated(0), layer().require_subject()] {
         let located = ClientIp([192, 0, 2, 1].into());
@@ -99,7 +99,7 @@ async fn of_connections() -> Vec<Refusal> {
 
 /// Of plain requests, beside handshakes.
 async fn of_plain() -> Vec<Refusal> {
-    let rate = HandshakeRateLayer::per_second(1).per_key(|_| Some("key".into()));
+    let rate = HandshakeRateLayer::per_second(1).per_key(|_| Some("key"));
     let tokens = JwtLayer::<()>::new(Nobody).bearer().danger_cookie_of_any_page("session");
     let app = Router::new().fallback(async || "").layer(tokens).layer(rate);
     let mut refusals = Vec::new();

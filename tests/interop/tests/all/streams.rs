@@ -176,7 +176,7 @@ async fn a_stream_whose_window_is_shut_counts_until_it_is_over() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_keeps_replaced_streams_open_does_not_fill_the_server() {
     let (app, _handlers) = feed();
-    let limit = ConnectionLimitLayer::new().global(500).per_key(Limit::new(2).evict_oldest(), |_| Some("alice".into()));
+    let limit = ConnectionLimitLayer::new().global(500).per_key(Limit::new(2).evict_oldest(), |_| Some("alice"));
     let app = app.layer(WriteTimeoutLayer::new(10 * SECOND)).layer(limit.clone());
     let mut streams = Streams::connect(app, 1).await;
     let mut opened = Vec::new();

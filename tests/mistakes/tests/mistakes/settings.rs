@@ -74,7 +74,7 @@ fn zeros_that_mean_nothing_panic_at_the_callers_line() {
         (
             "two scopes of handshakes",
             Box::new(|| {
-                drop(HandshakeRateLayer::per_second(1).per_client_ip().per_key(|_| None));
+                drop(HandshakeRateLayer::per_second(1).per_client_ip().per_key(|_| None::<String>));
             }),
         ),
         (

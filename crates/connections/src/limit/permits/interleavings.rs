@@ -26,8 +26,8 @@ fn explore(max: Option<usize>, execution: impl Fn(&Pooled, [Key; 2]) + Send + Sy
 /// Two keys of two shards.
 fn keys(secret: &Secret) -> [Key; 2] {
     let shard = |key: &Key| secret.name(key).shard(super::pool::SHARDS);
-    let first = Key::Custom("0".into());
-    let others = (1..).map(|number: u32| Key::Custom(number.to_string().into()));
+    let first = Key::Custom([0].into());
+    let others = (1..).map(|number: u32| Key::Custom(number.to_be_bytes().into()));
     let second = others.into_iter().find(|other| shard(other) != shard(&first)).unwrap();
     [first, second]
 }

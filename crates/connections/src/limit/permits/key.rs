@@ -16,7 +16,7 @@ pub(crate) enum Key {
     Subject(Subject),
     /// Of all clients without a subject at an address, where others count by subject.
     Anonymous(IpAddr),
-    Custom(Box<str>),
+    Custom(Box<[u8]>),
     /// Of all connections whose subject is not known.
     Unauthenticated,
 }

@@ -8,7 +8,7 @@ use super::{Evicted, Full, Key, Pool, model::Model, visits};
 use crate::limit::Limit;
 
 fn key(name: &str) -> Key {
-    Key::Custom(name.into())
+    Key::Custom(name.as_bytes().into())
 }
 
 #[test]
