@@ -2,6 +2,8 @@
 
 use std::{
     fmt,
+    num::ParseIntError,
+    str::FromStr,
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -19,6 +21,15 @@ impl ConnectionId {
     /// One of so many parts: names are given out in turn.
     pub(crate) fn shard(self, shards: usize) -> usize {
         usize::try_from(self.0 % shards as u64).unwrap_or(0)
+    }
+}
+
+/// Of the digits that it is printed as.
+impl FromStr for ConnectionId {
+    type Err = ParseIntError;
+
+    fn from_str(digits: &str) -> Result<Self, Self::Err> {
+        digits.parse().map(Self)
     }
 }
 

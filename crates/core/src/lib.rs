@@ -93,7 +93,7 @@ pub use io::GuardedIo;
 #[cfg(feature = "guard")]
 pub use layer::{GuardLayer, GuardService, PolicyLayer, PolicyService};
 #[cfg(feature = "guard")]
-pub use registry::{Connections, ConnectionsLayer, ConnectionsService};
+pub use registry::{Connections, ConnectionsLayer, ConnectionsService, Whom};
 #[cfg(feature = "guard")]
 pub use supervise::Supervised;
 

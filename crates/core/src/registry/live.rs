@@ -5,14 +5,14 @@ use std::{
     fmt,
     net::IpAddr,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
 use tokio::sync::Notify;
 
-use super::index::Index;
+use super::{index::Index, shared::Sharing};
 use crate::{
     close::CloseFrame,
     connection::{Connection, Watch},
@@ -27,15 +27,17 @@ const SHARDS: usize = 16;
 ///
 /// Its [`layer`](Self::layer) puts connections into it, and itself into the request's extensions.
 #[derive(Clone, Default)]
-pub struct Connections(Arc<Registry>);
+pub struct Connections(pub(super) Arc<Registry>);
 
 #[derive(Default)]
-struct Registry {
-    shards: [Mutex<HashMap<ConnectionId, Connection>>; SHARDS],
+pub(super) struct Registry {
+    pub(super) shards: [Mutex<HashMap<ConnectionId, Connection>>; SHARDS],
     /// Of connections that stand in a shard, and changed under that shard's lock only.
     subjects: Index,
     clients: Index,
     count: AtomicUsize,
+    /// Where nodes share commands.
+    pub(super) sharing: OnceLock<Sharing>,
     emptied: Notify,
 }
 
@@ -122,7 +124,7 @@ impl Connections {
 }
 
 impl Registry {
-    fn shard(&self, id: ConnectionId) -> &Mutex<HashMap<ConnectionId, Connection>> {
+    pub(super) fn shard(&self, id: ConnectionId) -> &Mutex<HashMap<ConnectionId, Connection>> {
         &self.shards[id.shard(SHARDS)]
     }
 }
@@ -138,6 +140,9 @@ impl Watch for Registry {
         }
         if let Some(client) = connection.client_ip() {
             self.clients.add(&client, id);
+        }
+        if let Some(sharing) = self.sharing.get() {
+            sharing.add(connection);
         }
     }
 }
@@ -159,6 +164,9 @@ impl Drop for Entry {
         }
         if let Some(client) = removed.as_ref().and_then(Connection::client_ip) {
             registry.clients.remove(&client, id);
+        }
+        if let (Some(removed), Some(sharing)) = (&removed, registry.sharing.get()) {
+            sharing.remove(removed);
         }
         drop(shard);
         if removed.is_some() && registry.count.fetch_sub(1, Ordering::AcqRel) == 1 {

@@ -6,5 +6,7 @@ mod index;
 mod layer;
 mod live;
 mod service;
+mod shared;
+mod whom;
 
-pub use self::{layer::ConnectionsLayer, live::Connections, service::ConnectionsService};
+pub use self::{layer::ConnectionsLayer, live::Connections, service::ConnectionsService, whom::Whom};

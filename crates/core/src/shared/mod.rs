@@ -4,19 +4,32 @@
 //! [`Deadline`] that all layers of a handshake have in common. When it cannot be asked in time it is [`Away`], which
 //! says what the layer does instead.
 //!
-//! A store implements [`SharePermits`] and [`ShareRates`]; layers take one with their method `shared`.
-//! `portcullis-redis` has one.
+//! What concerns live connections, a revocation or a command to close, is not asked but told: to all nodes, by whichever
+//! of them has it. It is done on its own node at once, and [`Announced`] says whether the others are told.
+//!
+//! A store implements [`SharePermits`], [`ShareRates`], [`ShareTickets`], [`ShareRevocations`] and [`ShareCommands`];
+//! layers take one with their method `shared`. `portcullis-redis` has one.
 
+mod announced;
 mod away;
+#[cfg(feature = "guard")]
+mod commands;
 mod deadline;
 mod name;
 mod permits;
 mod rates;
+mod revocations;
+mod tickets;
 
+#[cfg(feature = "guard")]
+pub use self::commands::{Command, Meant, NodeId, Obey, Order, ShareCommands};
 pub use self::{
+    announced::{Announced, NotTold},
     away::Away,
     deadline::Deadline,
-    name::Name,
+    name::{Name, NotHexadecimal},
     permits::{Denied, Gone, OnGone, PermitRequest, SharePermits, SharedPermit, Taken, WhenFull},
     rates::{Charged, Rate, ShareRates},
+    revocations::{Issued, Revocation, RevocationCopy, ShareRevocations},
+    tickets::{ShareTickets, Spent},
 };

@@ -1,6 +1,6 @@
 //! What keys are called on every node.
 
-use std::fmt;
+use std::{error::Error, fmt, str::FromStr};
 
 /// What a key is called on every node: a keyed hash, so that no user's name and no address stands in the store.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +25,34 @@ impl fmt::Display for Name {
     }
 }
 
+/// Of the 32 hexadecimal digits that it is printed as.
+impl FromStr for Name {
+    type Err = NotHexadecimal;
+
+    fn from_str(digits: &str) -> Result<Self, Self::Err> {
+        let mut bytes = [0; 16];
+        if digits.len() != 2 * bytes.len() || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(NotHexadecimal(()));
+        }
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).map_err(|_| NotHexadecimal(()))?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+/// A text is not the 32 hexadecimal digits of a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotHexadecimal(());
+
+impl fmt::Display for NotHexadecimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not 32 hexadecimal digits")
+    }
+}
+
+impl Error for NotHexadecimal {}
+
 impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Name({self})")
@@ -39,5 +67,6 @@ mod tests {
     fn a_name_is_printed_as_hexadecimal_digits() {
         let name = Name::from_bytes(std::array::from_fn(|at| u8::try_from(at * 16).unwrap()));
         assert_eq!(name.to_string(), "00102030405060708090a0b0c0d0e0f0");
+        assert_eq!(name.to_string().parse(), Ok(name));
     }
 }

@@ -1,0 +1,334 @@
+//! Commands to the connections of all nodes: carried out here at once, and told to the others.
+
+use std::{
+    net::IpAddr,
+    sync::{Arc, Weak},
+    time::Instant,
+};
+
+use super::{
+    index::Index,
+    live::{Connections, Registry},
+    whom::Whom,
+};
+use crate::{
+    close::CloseFrame,
+    connection::{Connection, Watch as _},
+    decision::Decision,
+    id::ConnectionId,
+    identity::Subject,
+    shared::{Announced, Command, Meant, Name, NodeId, Obey, Order, ShareCommands},
+    sync::lock,
+};
+
+/// What a registry has more where nodes share commands: its connections by what they are called on all nodes, so that a
+/// command finds them without a look at the others.
+pub(super) struct Sharing {
+    store: Arc<dyn ShareCommands>,
+    names: Index,
+}
+
+impl Sharing {
+    fn subject(&self, subject: &Subject) -> Name {
+        self.store.name("subject", &subject.to_bytes())
+    }
+
+    fn client(&self, address: IpAddr) -> Name {
+        self.store.name("client", address.to_string().as_bytes())
+    }
+
+    /// What is known of a connection by now.
+    fn names(&self, connection: &Connection) -> [Option<Name>; 2] {
+        let subject = connection.subject().map(|subject| self.subject(&subject));
+        [subject, connection.client_ip().map(|address| self.client(address))]
+    }
+
+    pub(super) fn add(&self, connection: &Connection) {
+        for name in self.names(connection).iter().flatten() {
+            self.names.add(name, connection.id());
+        }
+    }
+
+    pub(super) fn remove(&self, connection: &Connection) {
+        for name in self.names(connection).iter().flatten() {
+            self.names.remove(name, connection.id());
+        }
+    }
+
+    fn meant(&self, whom: &Whom) -> Meant {
+        match whom {
+            Whom::Subject(subject) => Meant::Subject(self.subject(subject)),
+            Whom::Client(address) => Meant::Client(self.client(*address)),
+            Whom::Connection { node, id } => Meant::Connection(*node, *id),
+            Whom::Everybody => Meant::Everybody,
+        }
+    }
+}
+
+impl Connections {
+    /// Shares commands with other nodes, by a store such as `portcullis_redis::Cluster`: what [`close`](Self::close) and
+    /// [`abort`](Self::abort) do, they do on all nodes. To be called once; clones share it, and connections that are in
+    /// the registry already are meant, too.
+    ///
+    /// What stands in the store are hashes with a secret, of subjects and of addresses, and close reasons as they are.
+    ///
+    /// # Panics
+    ///
+    /// If the registry shares commands already.
+    #[track_caller]
+    pub fn shared(self, store: &(impl ShareCommands + Clone)) -> Self {
+        let store: Arc<dyn ShareCommands> = Arc::new(store.clone());
+        let sharing = Sharing { store: store.clone(), names: Index::default() };
+        assert!(self.0.sharing.set(sharing).is_ok(), "a registry of connections shares commands by one store");
+        // Those that came before; those that come now are added by themselves.
+        for connection in self.all() {
+            self.0.known(connection.id());
+        }
+        let registry: Weak<Registry> = Arc::downgrade(&self.0);
+        store.deliver(registry);
+        self
+    }
+
+    /// What this node is called, if it shares commands: with the [`id`](Connection::id) of a connection it says on all
+    /// nodes which is meant, [`Whom::Connection`].
+    pub fn node(&self) -> Option<NodeId> {
+        self.0.sharing.get().map(|sharing| sharing.store.node())
+    }
+
+    /// Closes connections: those of this node at once, and on all other nodes if commands are [`shared`](Self::shared).
+    /// What came of that is known when the answer is awaited; it is told whether or not it is.
+    ///
+    /// A command finds the connections that are there when it was given. Who was cut off from the store hears of it
+    /// later, and closes those that it had then. A connection that comes at the same moment may be missed: to keep a
+    /// subject out, revoke its tokens first.
+    ///
+    /// # Errors
+    ///
+    /// [`NotTold`](crate::shared::NotTold): the store could not be told in time, and the other nodes may never close
+    /// theirs. Try again: to close twice does no harm.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use portcullis_core::{CloseCode, CloseFrame, Connections, identity::Subject};
+    ///
+    /// let connections = Connections::new(); // or `Connections::new().shared(&cluster)`
+    /// let frame = CloseFrame::new(CloseCode::POLICY_VIOLATION, "banned");
+    /// assert_eq!(connections.close(Subject::new("alice"), frame).await, Ok(0));
+    /// # }
+    /// ```
+    pub fn close(&self, whom: impl Into<Whom>, frame: CloseFrame) -> Announced {
+        self.order(&whom.into(), Order::Close(frame))
+    }
+
+    /// As [`close`](Self::close), but cuts connections off without a closing handshake.
+    ///
+    /// # Errors
+    ///
+    /// [`NotTold`](crate::shared::NotTold), as of [`close`](Self::close).
+    pub fn abort(&self, whom: impl Into<Whom>) -> Announced {
+        self.order(&whom.into(), Order::Abort)
+    }
+
+    fn order(&self, whom: &Whom, order: Order) -> Announced {
+        let here = self.here(whom);
+        for connection in &here {
+            carry_out(&order, connection);
+        }
+        let told = match self.0.sharing.get() {
+            Some(sharing) => sharing.store.send(Command::new(sharing.meant(whom), order)),
+            None => Decision::ready(true),
+        };
+        Announced::new(here.len(), told)
+    }
+
+    fn here(&self, whom: &Whom) -> Vec<Connection> {
+        match whom {
+            Whom::Subject(subject) => self.of_subject(subject),
+            Whom::Client(address) => self.of_client(*address),
+            Whom::Connection { node, id } if self.node() == Some(*node) => self.get(*id).into_iter().collect(),
+            Whom::Connection { .. } => Vec::new(),
+            Whom::Everybody => self.all(),
+        }
+    }
+}
+
+fn carry_out(order: &Order, connection: &Connection) {
+    match order {
+        Order::Close(frame) => connection.close(frame.clone()),
+        Order::Abort => connection.abort(),
+    }
+}
+
+impl Registry {
+    fn meant(&self, sharing: &Sharing, whom: Meant) -> Vec<Connection> {
+        let get = |id: ConnectionId| lock(self.shard(id)).get(&id).cloned();
+        match whom {
+            // Two names may have the same hash in the index.
+            Meant::Subject(name) | Meant::Client(name) => {
+                let found = sharing.names.find(&name).into_iter().filter_map(get);
+                found.filter(|connection| sharing.names(connection).contains(&Some(name))).collect()
+            }
+            Meant::Connection(node, id) if node == sharing.store.node() => get(id).into_iter().collect(),
+            Meant::Connection(..) => Vec::new(),
+            Meant::Everybody => {
+                self.shards.iter().flat_map(|shard| lock(shard).values().cloned().collect::<Vec<_>>()).collect()
+            }
+        }
+    }
+}
+
+impl Obey for Registry {
+    fn obey(&self, command: &Command, until: Instant) {
+        let Some(sharing) = self.sharing.get() else { return };
+        for connection in self.meant(sharing, command.whom) {
+            if connection.started() <= until {
+                carry_out(&command.order, &connection);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Mutex, time::Duration};
+
+    use tokio::io::{DuplexStream, duplex};
+
+    use super::*;
+    use crate::{clock::now, close::CloseCode, io::GuardedIo, settings::Settings};
+
+    /// Nodes that hear each other's commands at once.
+    #[derive(Clone)]
+    struct Wire {
+        node: NodeId,
+        ends: Arc<Mutex<Vec<Weak<dyn Obey>>>>,
+        cut: bool,
+    }
+
+    impl ShareCommands for Wire {
+        fn name(&self, kind: &str, value: &[u8]) -> Name {
+            let mut bytes = [0; 16];
+            for (at, byte) in kind.bytes().chain(value.iter().copied()).enumerate() {
+                bytes[at % 16] ^= byte.rotate_left(u32::try_from(at / 16).unwrap());
+            }
+            Name::from_bytes(bytes)
+        }
+
+        fn node(&self) -> NodeId {
+            self.node
+        }
+
+        fn send(&self, command: Command) -> Decision<bool> {
+            for end in lock(&self.ends).iter().filter_map(Weak::upgrade).filter(|_| !self.cut) {
+                end.obey(&command, now());
+            }
+            Decision::ready(!self.cut)
+        }
+
+        fn deliver(&self, to: Weak<dyn Obey>) {
+            lock(&self.ends).push(to);
+        }
+    }
+
+    type Ends = Arc<Mutex<Vec<Weak<dyn Obey>>>>;
+
+    fn node(number: u8, ends: &Ends) -> Connections {
+        Connections::new().shared(&Wire { node: NodeId::from_bytes([number; 16]), ends: ends.clone(), cut: false })
+    }
+
+    /// A connection of a subject and an address; the peer is gone, so that the end waits for nothing.
+    fn connect(to: &Connections, subject: &str, address: u32) -> (GuardedIo<DuplexStream>, Connection) {
+        let (_, io) = duplex(1);
+        let (guarded, connection) = GuardedIo::new(io, &Settings::default(), Vec::new());
+        connection.set_client_ip(IpAddr::V4(address.into()));
+        to.insert(&connection);
+        // Known after it was inserted, as of a first message.
+        connection.authenticate(&Subject::new(subject.to_owned())).unwrap();
+        (guarded, connection)
+    }
+
+    fn frame() -> CloseFrame {
+        CloseFrame::new(CloseCode::POLICY_VIOLATION, "banned")
+    }
+
+    /// By the time at which any that was to be closed has ended.
+    async fn is_closed(connection: &Connection) -> bool {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        connection.close_reason().is_some()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_command_means_the_same_connections_on_all_nodes() {
+        let ends = Ends::default();
+        let (one, other) = (node(1, &ends), node(2, &ends));
+        let of_other = Whom::Connection { node: NodeId::from_bytes([2; 16]), id: "0".parse().unwrap() };
+        for (case, meant) in [(0, [true, false]), (1, [true, false]), (2, [false, true]), (3, [true, true])] {
+            let [alice, bob] = [("alice", 1), ("bob", 2)].map(|(subject, ip)| connect(&other, subject, ip));
+            let whom = match case {
+                0 => Subject::new("alice").into(),
+                1 => IpAddr::V4(1.into()).into(),
+                2 => Whom::Connection { node: other.node().unwrap(), id: bob.1.id() },
+                _ => Whom::Everybody,
+            };
+            assert_eq!(one.close(whom, frame()).await, Ok(0), "there is none on the first node");
+            assert_eq!([is_closed(&alice.1).await, is_closed(&bob.1).await], meant, "{case}");
+            drop((alice, bob));
+        }
+        let (_alice, here) = connect(&one, "alice", 1);
+        let stranger = Whom::Connection { node: NodeId::from_bytes([9; 16]), id: here.id() };
+        for whom in [stranger, of_other] {
+            assert_eq!(one.abort(whom).await, Ok(0));
+        }
+        assert!(!is_closed(&here).await);
+        assert_eq!(one.abort(Subject::new("alice")).await, Ok(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_command_does_not_mean_who_came_later() {
+        let ends = Ends::default();
+        let one = node(1, &ends);
+        let (_alice, connection) = connect(&one, "alice", 1);
+        let sharing = one.0.sharing.get().unwrap();
+        let command = Command::new(sharing.meant(&Subject::new("alice").into()), Order::Close(frame()));
+        one.0.obey(&command, connection.started() - Duration::from_nanos(1));
+        assert!(!is_closed(&connection).await, "it was sent before");
+        one.0.obey(&command, connection.started());
+        assert!(is_closed(&connection).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn connections_of_before_are_meant_and_those_that_ended_leave_nothing() {
+        let (ends, connections) = (Ends::default(), Connections::new());
+        let (alice, early) = connect(&connections, "alice", 1);
+        let (one, other) = (
+            connections.shared(&Wire { node: NodeId::from_bytes([1; 16]), ends: ends.clone(), cut: false }),
+            node(2, &ends),
+        );
+        let (bob, late) = connect(&one, "bob", 2);
+        assert_eq!(one.0.sharing.get().unwrap().names.len(), 4);
+        assert_eq!(other.close(Whom::Everybody, frame()).await, Ok(0));
+        assert!(is_closed(&early).await && is_closed(&late).await);
+        drop((alice, bob));
+        early.closed().await;
+        late.closed().await;
+        one.emptied().await;
+        assert_eq!(one.0.sharing.get().unwrap().names.len(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_here_is_closed_whether_or_not_the_others_are_told() {
+        let ends = Ends::default();
+        let cut = Wire { node: NodeId::from_bytes([1; 16]), ends, cut: true };
+        let one = Connections::new().shared(&cut);
+        let (_alice, connection) = connect(&one, "alice", 1);
+        assert_eq!(one.close(Subject::new("alice"), frame()).await.unwrap_err().here, 1);
+        assert!(is_closed(&connection).await);
+    }
+
+    #[test]
+    #[should_panic(expected = "by one store")]
+    fn a_registry_is_shared_once() {
+        let ends = Ends::default();
+        let _ = node(1, &ends).shared(&Wire { node: NodeId::from_bytes([1; 16]), ends: ends.clone(), cut: false });
+    }
+}

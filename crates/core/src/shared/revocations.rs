@@ -1,0 +1,138 @@
+//! Revocations that hold on all nodes.
+
+use std::{
+    sync::Weak,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use super::{Away, Name};
+use crate::decision::Decision;
+
+/// What is revoked: the tokens of a name, or those of them that were issued up to a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Revocation {
+    /// Of a token, a subject, or everybody.
+    pub name: Name,
+    /// Which of its tokens.
+    pub issued: Issued,
+    /// How long it is remembered from now on.
+    pub life: Duration,
+    /// Connections that are open now close, whenever their tokens were issued.
+    pub all_live: bool,
+}
+
+impl Revocation {
+    /// Revokes those tokens of a name, and remembers it for `life`.
+    pub const fn new(name: Name, issued: Issued, life: Duration) -> Self {
+        Self { name, issued, life, all_live: false }
+    }
+
+    /// Closes all connections that are open now, too, whenever their tokens were issued.
+    pub const fn all_live(self) -> Self {
+        Self { all_live: true, ..self }
+    }
+}
+
+/// Which tokens, by when they were issued, in whole microseconds. Of two of these, the greater one has all of the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Issued(u64);
+
+impl Issued {
+    /// All tokens.
+    pub const ALL: Self = Self((1 << 53) - 1);
+
+    /// Those that were issued before a time.
+    pub fn before(time: SystemTime) -> Self {
+        Self(2 * micros(time))
+    }
+
+    /// Those that were issued before a time, or then.
+    pub fn up_to(time: SystemTime) -> Self {
+        Self(2 * micros(time) + 1)
+    }
+
+    /// Whether a token is among them. One that does not say when it was issued may have been issued before.
+    pub fn has(self, issued: Option<SystemTime>) -> bool {
+        self == Self::ALL || issued.is_none_or(|issued| 2 * micros(issued) < self.0)
+    }
+
+    /// The value as a number below 2^53, which is greater for more tokens.
+    pub const fn as_u64(self) -> u64 {
+        self.0
+    }
+
+    /// The value of a number. One that is too large means all tokens.
+    pub const fn from_u64(number: u64) -> Self {
+        if number < Self::ALL.0 { Self(number) } else { Self::ALL }
+    }
+}
+
+/// What lies before 1970 or after 2112 is cut off.
+fn micros(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX).min(Issued::ALL.0 / 2 - 1)
+}
+
+/// A node's copy of what all nodes have revoked.
+pub trait RevocationCopy: Send + Sync + 'static {
+    /// Something was revoked, perhaps not for the first time. `until` is the latest time at which it can have been
+    /// revoked, for a revocation that comes from its own node and not out of the store's memory.
+    fn apply(&self, revocation: Revocation, until: Option<Instant>);
+
+    /// All that the copy has, to be put back where the store has lost it.
+    fn all(&self) -> Vec<Revocation>;
+}
+
+/// A store that tells all nodes what was revoked.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not tell other nodes what was revoked",
+    note = "`portcullis_redis::Cluster` does"
+)]
+pub trait ShareRevocations: Send + Sync + 'static {
+    /// What a value of a kind is called on all nodes.
+    fn name(&self, kind: &str, value: &[u8]) -> Name;
+
+    /// Tells the other nodes, whether or not the answer is waited for: it says whether the store has it. What the store
+    /// could not be told now is told when it is back.
+    fn publish(&self, revocation: Revocation) -> Decision<bool>;
+
+    /// Keeps a copy up to date for as long as it lives.
+    fn follow(&self, copy: Weak<dyn RevocationCopy>);
+
+    /// What the layer does while a copy may not be whole; `None` while it is. A copy cannot be divided: a store never
+    /// answers [`Away::Share`].
+    fn stale(&self) -> Option<Away>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_revoked_by_when_they_were_issued() {
+        let time = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let micro = Duration::from_micros(1);
+        for (which, before, then, after) in [
+            (Issued::before(time), true, false, false),
+            (Issued::up_to(time), true, true, false),
+            (Issued::ALL, true, true, true),
+            (Issued::from_u64(u64::MAX), true, true, true),
+            (Issued::from_u64(0), false, false, false),
+        ] {
+            assert_eq!(which.has(Some(time - micro)), before, "{which:?}");
+            assert_eq!(which.has(Some(time)), then, "{which:?}");
+            assert_eq!(which.has(Some(time + micro)), after, "{which:?}");
+            assert!(which.has(None), "{which:?}: it may have been issued before");
+            assert_eq!(Issued::from_u64(which.as_u64()), which);
+        }
+        assert!(Issued::before(time) < Issued::up_to(time) && Issued::up_to(time) < Issued::ALL);
+    }
+
+    #[test]
+    fn a_time_that_no_number_can_say_is_the_nearest_one() {
+        let far = UNIX_EPOCH + Duration::from_secs(1 << 40);
+        assert!(Issued::up_to(far) < Issued::ALL && Issued::up_to(far).has(Some(far)));
+        assert!(!Issued::before(UNIX_EPOCH - Duration::from_secs(1)).has(Some(UNIX_EPOCH)));
+    }
+}
