@@ -33,6 +33,8 @@ pub enum TokenError {
     Forbidden(&'static str),
     /// It cannot be judged now: the issuer's keys are not to be had, or the verification took too long.
     Unavailable,
+    /// It is good, as far as this node knows, and the store that nodes share cannot be asked.
+    LimitsUnavailable,
 }
 
 impl TokenError {
@@ -48,6 +50,7 @@ impl TokenError {
             Self::Used => Kind::TOKEN_USED,
             Self::Forbidden(_) => Kind::TOKEN_FORBIDDEN,
             Self::Unavailable => Kind::ISSUER_UNAVAILABLE,
+            Self::LimitsUnavailable => Kind::LIMITS_UNAVAILABLE,
         }
     }
 
@@ -55,7 +58,7 @@ impl TokenError {
     pub fn close_frame(self) -> CloseFrame {
         let code = match self {
             Self::Forbidden(_) => CloseCode::FORBIDDEN,
-            Self::Unavailable => CloseCode::TRY_AGAIN_LATER,
+            Self::Unavailable | Self::LimitsUnavailable => CloseCode::TRY_AGAIN_LATER,
             _ => CloseCode::UNAUTHORIZED,
         };
         CloseFrame::new(code, self.to_string())
@@ -68,7 +71,7 @@ impl TokenError {
             Self::Missing => (StatusCode::UNAUTHORIZED, Some("Bearer")),
             Self::Malformed(_) => (StatusCode::BAD_REQUEST, Some("Bearer error=\"invalid_request\"")),
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, Some("Bearer error=\"insufficient_scope\"")),
-            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, None),
+            Self::Unavailable | Self::LimitsUnavailable => (StatusCode::SERVICE_UNAVAILABLE, None),
             _ => (StatusCode::UNAUTHORIZED, Some("Bearer error=\"invalid_token\"")),
         };
         let refusal =
@@ -84,7 +87,9 @@ impl TokenError {
     fn is_failed(self) -> bool {
         match self {
             Self::Invalid(_) | Self::Expired | Self::NotYetValid | Self::Revoked | Self::Used => true,
-            Self::Missing | Self::Malformed(_) | Self::Forbidden(_) | Self::Unavailable => false,
+            Self::Missing | Self::Malformed(_) | Self::Forbidden(_) | Self::Unavailable | Self::LimitsUnavailable => {
+                false
+            }
         }
     }
 }
@@ -101,6 +106,7 @@ impl fmt::Display for TokenError {
             Self::Used => f.write_str("token already used"),
             Self::Forbidden(why) => write!(f, "forbidden: {why}"),
             Self::Unavailable => f.write_str("authentication unavailable"),
+            Self::LimitsUnavailable => f.write_str("try again later"),
         }
     }
 }

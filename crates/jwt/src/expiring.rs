@@ -42,6 +42,11 @@ where
         self.entries.get(key).map(|(value, _)| value)
     }
 
+    /// All of them, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V, Option<T>)> {
+        self.entries.iter().map(|(key, (value, until))| (key, value, *until))
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -56,6 +61,13 @@ where
         self.entries.insert(key.clone(), (value, until));
         if let Some(until) = until {
             self.ends.insert((until, key));
+        }
+    }
+
+    /// Forgets one before its time.
+    pub(crate) fn remove(&mut self, key: &K) {
+        if let Some((_, Some(until))) = self.entries.remove(key) {
+            self.ends.remove(&(until, key.clone()));
         }
     }
 

@@ -20,6 +20,6 @@ impl Tickets {
     ///
     /// If it is used, or has expired, or there is no room to remember it.
     pub fn spend(&self, id: &TokenId, until: SystemTime, now: SystemTime) -> Result<(), TokenError> {
-        self.0.spend(id, until, now)
+        self.0.spend_here(id, until, now)
     }
 }

@@ -224,19 +224,49 @@ impl<T> JwtLayer<T> {
     }
 
     /// Accepts a token once: a ticket, which names itself (`jti`) and expires. So many are remembered at most; beyond
-    /// that handshakes are refused with 503 until some have expired.
+    /// that handshakes are refused with 503 until some have expired. Once over all nodes, where they share
+    /// [`Tickets`].
     ///
-    /// Tickets are for handshakes: say [`handshakes_only`](Self::handshakes_only), too.
+    /// Tickets are for handshakes: say [`handshakes_only`](Self::handshakes_only), too. A ticket whose client leaves
+    /// before the handshake is answered is used up.
+    ///
+    /// ```
+    /// # use portcullis_jwt::{JwtLayer, Tickets, TokenError, Verification, Verified, Verify};
+    /// # use std::time::{Duration, SystemTime};
+    /// # #[derive(Clone)]
+    /// # struct Issuer;
+    /// # impl Verify<()> for Issuer {
+    /// #     fn verify(&self, token: &str) -> Verification<()> {
+    /// #         let mut verified = Verified::new(());
+    /// #         verified.id = Some(token.into());
+    /// #         verified.expires_at = Some(SystemTime::now() + Duration::from_secs(30));
+    /// #         Verification::ready(Ok(verified))
+    /// #     }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use http::{Request, Response, StatusCode};
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// let inner = service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new(())));
+    /// // On several nodes: `Tickets::new(10_000).shared(&cluster)`.
+    /// let layer = JwtLayer::new(Issuer).query("ticket").handshakes_only().single_use(Tickets::new(10_000));
+    /// let connect = async || {
+    ///     let handshake = Request::get("/ws?ticket=7").header("upgrade", "websocket").body(()).unwrap();
+    ///     layer.layer(inner).oneshot(handshake).await.unwrap().status()
+    /// };
+    /// assert_eq!(connect().await, StatusCode::OK);
+    /// assert_eq!(connect().await, StatusCode::UNAUTHORIZED, "it is used");
+    /// # }
+    /// ```
     ///
     /// # Panics
     ///
-    /// If `max` is zero.
+    /// If `tickets` is the number zero.
     #[track_caller]
-    pub fn single_use(self, max: usize) -> Self {
-        assert!(max > 0, "one ticket at least must be remembered");
-        let at = Location::caller();
+    pub fn single_use(self, tickets: impl Into<Tickets>) -> Self {
+        let (at, tickets) = (Location::caller(), tickets.into());
         self.set(|settings| {
-            settings.tickets = Some(Arc::new(Tickets::new(max)));
+            settings.tickets = Some(tickets);
             settings.named_at.tickets = Some(at);
         })
     }

@@ -58,6 +58,7 @@ mod service;
 mod session;
 mod settings;
 mod source;
+mod spend;
 mod subprotocols;
 mod sync;
 #[cfg(feature = "test-util")]
@@ -79,6 +80,7 @@ pub use crate::{
     revocations::Revocations,
     service::JwtService,
     session::Session,
+    tickets::Tickets,
     token_id::TokenId,
     token_message::TokenMessage,
     verifier::{Key, Keys, Verifier},

@@ -9,13 +9,14 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use portcullis_core::{Connection, clock::now, identity::Subject};
+use portcullis_core::{Connection, clock::now, identity::Subject, shared::Deadline};
 
 use crate::{
     admit::Good,
     error::TokenError,
     revocations::{Registration, Revocable, Revocations},
     settings::Settings,
+    spend::Spent,
     sync::lock,
     token_id::TokenId,
     verify::Verified,
@@ -93,9 +94,9 @@ impl End {
 
 /// The time by both clocks.
 #[derive(Clone, Copy)]
-struct Time {
-    wall: SystemTime,
-    steady: Instant,
+pub(crate) struct Time {
+    pub(crate) wall: SystemTime,
+    pub(crate) steady: Instant,
 }
 
 const NEVER: u64 = u64::MAX;
@@ -158,7 +159,7 @@ impl<T: Send + Sync + 'static> Session<T> {
     ///
     /// The session of a plain request is not renewed: the next request brings its own token.
     ///
-    /// Cancel safe: a cancelled call changes nothing.
+    /// Cancel safe: a cancelled call leaves the session as it is. Where tokens are tickets, this one may be used up.
     ///
     /// # Errors
     ///
@@ -178,7 +179,8 @@ impl<T: Send + Sync + 'static> Session<T> {
         if self.revoked() {
             return Err(TokenError::Revoked);
         }
-        self.0.begin(verified)?;
+        let spent = settings.spend(verified, Deadline::within).await?;
+        self.0.hold(spent)?;
         Ok(self.expires_at())
     }
 
@@ -188,11 +190,9 @@ impl<T: Send + Sync + 'static> Session<T> {
         self.0.first && self.0.token().is_none()
     }
 
-    /// Begins with a verified token.
-    pub(crate) fn open(&self, verified: Verified<T>) -> Result<(), TokenError> {
-        let settings = &self.0.settings;
-        settings.authorize(&verified)?;
-        self.0.begin(verified)
+    /// Begins with a token that is good for it.
+    pub(crate) fn open(&self, spent: Spent<T>) -> Result<(), TokenError> {
+        self.0.hold(spent)
     }
 
     pub(crate) fn attach(&self, connection: &Connection) {
@@ -213,16 +213,9 @@ impl<T: 'static> Live<T> {
         lock(&self.token)
     }
 
-    /// Spends a token and holds it. The verifier's clock, which may be anybody's code, is read before anything is done:
-    /// if it panics, nothing is half done.
-    fn begin(&self, verified: Verified<T>) -> Result<(), TokenError> {
-        let time = self.time(now());
-        self.settings.spend(&verified, time.wall)?;
-        self.hold(verified, time)
-    }
-
     /// Goes on with a token, unless it ends sooner than the one that is held, or is revoked.
-    fn hold(&self, verified: Verified<T>, time: Time) -> Result<(), TokenError> {
+    fn hold(&self, spent: Spent<T>) -> Result<(), TokenError> {
+        let Spent { verified, time } = spent;
         let Verified { claims, subject, id, issued_at, expires_at } = verified;
         // First it can be revoked, then it counts: a revocation that comes in between finds the session, and closes it.
         let revocations = self.settings.revocations.as_ref();
@@ -236,10 +229,11 @@ impl<T: 'static> Live<T> {
                 }
                 Token::Registered { _until_dropped: registration }
             }
-            Revoked::Asks if revocations.is_some_and(|all| all.has(subject.as_ref(), id.as_ref(), issued_at)) => {
-                return Err(TokenError::Revoked);
+            Revoked::Asks => {
+                let check = |all: &Revocations| all.check(subject.as_ref(), id.as_ref(), issued_at);
+                revocations.map_or(Ok(()), check)?;
+                Token::Named { id, issued_at }
             }
-            Revoked::Asks => Token::Named { id, issued_at },
         };
         let end = expires_at.and_then(|expires_at| End::of(expires_at, self.settings.grace, time));
         let held = CurrentToken { claims: Arc::new(claims), subject, expires_at, end, of };
@@ -387,7 +381,9 @@ mod tests {
         let revocations = Revocations::new();
         let layer = JwtLayer::new(Hours { clock: clock.clone(), reads: reads.clone() });
         let session = Session::new(change(layer.revocations(revocations.clone())).settings(), false);
-        session.open(session.0.settings.verify("1").await.unwrap()).unwrap();
+        let settings = &session.0.settings;
+        let spent = settings.spend(settings.verify("1").await.unwrap(), Deadline::within).await;
+        session.open(spent.unwrap_or_else(|error| panic!("{error}"))).unwrap();
         let policy = Expiry(session.0.clone());
         Kit { clock, reads, revocations, session, policy }
     }
@@ -454,7 +450,7 @@ mod tests {
             left.store(usize::MAX, Ordering::Relaxed);
             let hours = if panicked { 1 } else { 2 };
             assert_eq!(session.expires_at(), Some(SystemTime::UNIX_EPOCH + hours * HOUR), "{reads} reads");
-            assert_eq!(revocations.revoke_id("2"), usize::from(!panicked), "{reads} reads");
+            assert_eq!(revocations.revoke_id("2").here(), usize::from(!panicked), "{reads} reads");
             assert_eq!(session.renew("3").await.is_ok(), panicked, "{reads} reads: nothing is locked");
         }
     }
@@ -472,6 +468,6 @@ mod tests {
         assert_eq!(kit.session.claims().as_deref(), Some(&()));
         kit.reads.store(usize::MAX, Ordering::Relaxed);
         assert!(kit.is_over_at(now()).await);
-        assert_eq!(kit.revocations.revoke_id("1"), 1);
+        assert_eq!(kit.revocations.revoke_id("1").here(), 1);
     }
 }

@@ -1,10 +1,6 @@
 //! What a [`JwtLayer`](crate::JwtLayer) was told, and the questions about a token that need no more than that.
 
-use std::{
-    panic::Location,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{panic::Location, sync::Arc, time::Duration};
 
 use http::request::Parts;
 
@@ -32,7 +28,7 @@ pub(crate) struct Settings<T> {
     pub(crate) verify_timeout: Duration,
     /// `None`: nobody holds any, so nothing will ever be revoked.
     pub(crate) revocations: Option<Revocations>,
-    pub(crate) tickets: Option<Arc<Tickets>>,
+    pub(crate) tickets: Option<Tickets>,
     pub(crate) allows: Vec<Arc<Allow<T>>>,
     cookies: Arc<Once>,
     /// Where settings were named that not all others agree with.
@@ -173,14 +169,6 @@ impl<T: 'static> Settings<T> {
     pub(crate) fn authorize(&self, verified: &Verified<T>) -> Result<(), TokenError> {
         let allowed = self.allows.iter().all(|allow| allow(&verified.claims));
         if allowed { Ok(()) } else { Err(TokenError::Forbidden("the claims do not allow this")) }
-    }
-
-    /// Uses a ticket up, where tokens are tickets.
-    pub(crate) fn spend(&self, verified: &Verified<T>, now: SystemTime) -> Result<(), TokenError> {
-        let Some(tickets) = &self.tickets else { return Ok(()) };
-        let id = verified.id.as_ref().ok_or(TokenError::Invalid("a ticket without a name"))?;
-        let until = verified.expires_at.ok_or(TokenError::Invalid("a ticket that does not expire"))?;
-        tickets.spend(id, until, now)
     }
 
     /// Says once that any page may act for a user.

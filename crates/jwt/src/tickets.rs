@@ -1,14 +1,32 @@
 //! Tokens that are good for one handshake.
 
-use std::{fmt, sync::Mutex, time::SystemTime};
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
+
+use portcullis_core::{
+    Decision,
+    shared::{Away, Deadline, ShareTickets},
+};
 
 use crate::{error::TokenError, expiring::Expiring, sync::lock, token_id::TokenId};
 
-/// Which tickets were used, until they expire.
-pub(crate) struct Tickets {
+/// A ticket is remembered on all nodes for so much longer than it is good: the clock of another node, which judges
+/// whether it has expired, may be behind.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
+
+/// Which tickets were used, until they expire: for [`JwtLayer::single_use`](crate::JwtLayer::single_use). Clones are the
+/// same.
+///
+/// A ticket is good once in this process, or once over all nodes where they share it: [`shared`](Self::shared).
+#[derive(Clone)]
+pub struct Tickets {
     /// One lock for the question whether a ticket was used and for the answer that it is now.
-    used: Mutex<Used>,
+    used: Arc<Mutex<Used>>,
     max: usize,
+    store: Option<Arc<dyn ShareTickets>>,
 }
 
 struct Used {
@@ -18,12 +36,61 @@ struct Used {
 }
 
 impl Tickets {
-    pub(crate) fn new(max: usize) -> Self {
-        Self { used: Mutex::new(Used { tickets: Expiring::new(), forgotten: None }), max }
+    /// None is used. So many are remembered at most; beyond that handshakes are refused with 503 until some have
+    /// expired.
+    ///
+    /// # Panics
+    ///
+    /// If `max` is zero.
+    #[track_caller]
+    pub fn new(max: usize) -> Self {
+        assert!(max > 0, "one ticket at least must be remembered");
+        let used = Used { tickets: Expiring::new(), forgotten: None };
+        Self { used: Arc::new(Mutex::new(used)), max, store: None }
+    }
+
+    /// Makes a ticket good once over all nodes, by a store such as `portcullis_redis::Cluster`.
+    ///
+    /// What this node has seen decides first, and the store of what it has not. While the store cannot be asked,
+    /// handshakes are refused with 503 (1013), and the ticket stays good for another try; there is no share of a ticket.
+    /// With `WhenAway::Alone` a ticket is good once on each node meanwhile.
+    ///
+    /// A ticket of a handshake that was given up may be used up. What the store forgets when it loses its data can be
+    /// used again until it expires: let tickets live for a minute at most.
+    pub fn shared(self, store: &(impl ShareTickets + Clone)) -> Self {
+        Self { store: Some(Arc::new(store.clone())), ..self }
+    }
+
+    /// Uses a ticket: here, and if nodes share tickets, everywhere.
+    pub(crate) fn spend(
+        &self,
+        id: &TokenId,
+        until: SystemTime,
+        now: SystemTime,
+        by: impl FnOnce(Duration) -> Deadline,
+    ) -> Decision<Result<(), TokenError>> {
+        let here = self.spend_here(id, until, now);
+        let Some(store) = self.store.as_ref().filter(|_| here.is_ok()) else { return Decision::ready(here) };
+        let life = until.duration_since(now).unwrap_or_default().saturating_add(CLOCKS_DIFFER);
+        let asked = store.spend(store.name("ticket", &id.to_bytes()), life, by(store.patience()));
+        let (tickets, id) = (self.clone(), id.clone());
+        let judge = move |answer| match answer {
+            Ok(true) | Err(Away::Alone) => Ok(()),
+            Ok(false) => Err(TokenError::Used),
+            Err(_) => {
+                // If the store has it as used all the same, it will say so.
+                lock(&tickets.used).tickets.remove(&id);
+                Err(TokenError::LimitsUnavailable)
+            }
+        };
+        match asked.at_once() {
+            Ok(answer) => Decision::ready(judge(answer)),
+            Err(asked) => Decision::wait(async move { judge(asked.await) }),
+        }
     }
 
     /// Uses a ticket. Of two at once, one is told that it is used. Where there is no room left, nobody can know.
-    pub(crate) fn spend(&self, id: &TokenId, until: SystemTime, now: SystemTime) -> Result<(), TokenError> {
+    pub(crate) fn spend_here(&self, id: &TokenId, until: SystemTime, now: SystemTime) -> Result<(), TokenError> {
         let mut used = lock(&self.used);
         used.forgotten = used.forgotten.max(used.tickets.forget(now));
         if used.tickets.get(id).is_some() {
@@ -42,6 +109,14 @@ impl Tickets {
     }
 }
 
+/// So many are remembered at most, in this process.
+impl From<usize> for Tickets {
+    #[track_caller]
+    fn from(max: usize) -> Self {
+        Self::new(max)
+    }
+}
+
 impl fmt::Debug for Tickets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tickets").field("max", &self.max).finish_non_exhaustive()
@@ -52,18 +127,96 @@ impl fmt::Debug for Tickets {
 mod tests {
     use std::time::Duration;
 
+    use portcullis_core::shared::{Name, Spent};
+
     use super::*;
+
+    /// A store that remembers, is away, or never answers.
+    #[derive(Clone)]
+    struct Store {
+        used: Arc<Mutex<Vec<Name>>>,
+        away: Option<Away>,
+        silent: bool,
+    }
+
+    impl ShareTickets for Store {
+        fn name(&self, kind: &str, value: &[u8]) -> Name {
+            assert_eq!(kind, "ticket");
+            Name::from_bytes(std::array::from_fn(|at| value.get(at + 8).copied().unwrap_or_default()))
+        }
+
+        fn patience(&self) -> Duration {
+            Duration::from_millis(100)
+        }
+
+        fn spend(&self, name: Name, life: Duration, _: Deadline) -> Spent {
+            assert_eq!(life, Duration::from_secs(9) + CLOCKS_DIFFER);
+            if let Some(away) = self.away {
+                return Decision::ready(Err(away));
+            }
+            let mut used = lock(&self.used);
+            let first = !used.contains(&name);
+            used.push(name);
+            if self.silent { Decision::wait(std::future::pending()) } else { Decision::ready(Ok(first)) }
+        }
+    }
+
+    const REFUSE: Away = Away::Refuse { retry_after: Duration::from_secs(1) };
+
+    fn spend(tickets: &Tickets, id: &str) -> Option<Result<(), TokenError>> {
+        let now = SystemTime::now();
+        let decision = tickets.spend(&id.into(), now + Duration::from_secs(9), now, Deadline::within);
+        decision.at_once().ok()
+    }
+
+    #[test]
+    fn a_ticket_is_good_once_over_all_nodes() {
+        let store = Store { used: Arc::default(), away: None, silent: false };
+        let nodes = [(); 2].map(|()| Tickets::new(10).shared(&store));
+        assert_eq!(spend(&nodes[0], "a"), Some(Ok(())));
+        for node in nodes.iter().rev() {
+            assert_eq!(spend(node, "a"), Some(Err(TokenError::Used)));
+        }
+        assert_eq!(spend(&nodes[1], "b"), Some(Ok(())));
+        assert_eq!(lock(&store.used).len(), 3, "what a node has seen itself is not asked for");
+    }
+
+    #[test]
+    fn while_the_store_is_away_a_ticket_is_refused_and_stays_good_or_is_good_once_a_node() {
+        let share = Away::Share { nodes: std::num::NonZeroUsize::MIN };
+        for (away, first, second) in [
+            (REFUSE, Err(TokenError::LimitsUnavailable), Err(TokenError::LimitsUnavailable)),
+            (share, Err(TokenError::LimitsUnavailable), Err(TokenError::LimitsUnavailable)),
+            (Away::Alone, Ok(()), Err(TokenError::Used)),
+        ] {
+            let mut store = Store { used: Arc::default(), away: Some(away), silent: false };
+            let tickets = Tickets::new(10).shared(&store);
+            assert_eq!(spend(&tickets, "a"), Some(first), "{away:?}");
+            assert_eq!(spend(&tickets, "a"), Some(second), "{away:?}");
+            store.away = None;
+            let back = Tickets { store: Some(Arc::new(store)), ..tickets };
+            assert_eq!(spend(&back, "a").unwrap().is_ok(), first.is_err(), "{away:?}");
+        }
+    }
+
+    #[test]
+    fn a_ticket_that_was_given_up_is_used() {
+        let store = Store { used: Arc::default(), away: None, silent: true };
+        let tickets = Tickets::new(10).shared(&store);
+        assert_eq!(spend(&tickets, "a"), None, "it is asked for, and dropped");
+        assert_eq!(spend(&tickets, "a"), Some(Err(TokenError::Used)));
+    }
 
     #[test]
     fn a_ticket_is_good_once_and_room_is_bounded() {
         let (tickets, now) = (Tickets::new(2), SystemTime::now());
         let later = now + Duration::from_secs(9);
-        assert_eq!(tickets.spend(&"a".into(), later, now), Ok(()));
-        assert_eq!(tickets.spend(&"a".into(), later, now), Err(TokenError::Used));
-        assert_eq!(tickets.spend(&"b".into(), later, now), Ok(()));
-        assert_eq!(tickets.spend(&"c".into(), later, now), Err(TokenError::Unavailable));
+        assert_eq!(tickets.spend_here(&"a".into(), later, now), Ok(()));
+        assert_eq!(tickets.spend_here(&"a".into(), later, now), Err(TokenError::Used));
+        assert_eq!(tickets.spend_here(&"b".into(), later, now), Ok(()));
+        assert_eq!(tickets.spend_here(&"c".into(), later, now), Err(TokenError::Unavailable));
         assert_eq!(
-            tickets.spend(&"c".into(), later + later.duration_since(now).unwrap(), later),
+            tickets.spend_here(&"c".into(), later + later.duration_since(now).unwrap(), later),
             Ok(()),
             "the others expired"
         );
@@ -76,12 +229,12 @@ mod tests {
         let seconds = |seconds| now + Duration::from_secs(seconds);
         let visited = || lock(&tickets.used).tickets.visited;
         for ticket in 0..MOST {
-            assert_eq!(tickets.spend(&ticket.to_string().into(), seconds(9), now), Ok(()));
+            assert_eq!(tickets.spend_here(&ticket.to_string().into(), seconds(9), now), Ok(()));
         }
         for (at, answer) in [(0, Err(TokenError::Unavailable)), (9, Ok(()))] {
             let before = visited();
             for ticket in 0..100 {
-                assert_eq!(tickets.spend(&format!("{at} {ticket}").into(), seconds(99), seconds(at)), answer);
+                assert_eq!(tickets.spend_here(&format!("{at} {ticket}").into(), seconds(99), seconds(at)), answer);
             }
             assert!(visited() - before <= 200, "{} visited by 100 handshakes", visited() - before);
         }
@@ -92,12 +245,12 @@ mod tests {
     fn a_ticket_that_was_forgotten_is_not_good_again() {
         let (tickets, now) = (Tickets::new(1), SystemTime::now());
         let seconds = |seconds| now + Duration::from_secs(seconds);
-        assert_eq!(tickets.spend(&"a".into(), seconds(9), now), Ok(()));
-        assert_eq!(tickets.spend(&"b".into(), seconds(20), seconds(9)), Ok(()), "room, because it has expired");
-        assert_eq!(tickets.spend(&"c".into(), seconds(40), seconds(30)), Ok(()));
+        assert_eq!(tickets.spend_here(&"a".into(), seconds(9), now), Ok(()));
+        assert_eq!(tickets.spend_here(&"b".into(), seconds(20), seconds(9)), Ok(()), "room, because it has expired");
+        assert_eq!(tickets.spend_here(&"c".into(), seconds(40), seconds(30)), Ok(()));
         // The clock was set back, or somebody has read it before it moved on.
         for (ticket, until) in [("a", 9), ("b", 20), ("new", 20)] {
-            assert_eq!(tickets.spend(&ticket.into(), seconds(until), now), Err(TokenError::Expired), "{ticket}");
+            assert_eq!(tickets.spend_here(&ticket.into(), seconds(until), now), Err(TokenError::Expired), "{ticket}");
         }
     }
 
@@ -105,7 +258,7 @@ mod tests {
     fn of_many_at_once_one_gets_in() {
         let (tickets, now) = (Tickets::new(10), SystemTime::now());
         let later = now + Duration::from_secs(9);
-        let spend = || tickets.spend(&"a".into(), later, now).is_ok();
+        let spend = || tickets.spend_here(&"a".into(), later, now).is_ok();
         let admitted: usize = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(spend)).collect();
             threads.into_iter().map(|thread| usize::from(thread.join().unwrap())).sum()

@@ -36,6 +36,13 @@ impl TokenId {
         &self.id
     }
 
+    /// Bytes that no other has, which are the same in every process.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let issuer = self.issuer.as_deref().unwrap_or_default();
+        let length = self.issuer.as_ref().map_or(0, |issuer| issuer.len() as u64 + 1);
+        [&length.to_be_bytes(), issuer.as_bytes(), self.id.as_bytes()].concat()
+    }
+
     /// Who issued the token, where there are several issuers.
     pub fn issuer(&self) -> Option<&str> {
         self.issuer.as_deref()

@@ -93,7 +93,7 @@ pub(crate) fn guarded(private: Router, first: Router) -> Result<Router> {
                 JwtLayer::<Value>::new(plain).first_message(TokenMessage::raw().timeout(FIRST)).handshakes_only(),
             ));
     let revoke = get(async move |Path(subject): Path<String>| {
-        revocations.revoke_subject(&Subject::new(subject));
+        revocations.revoke_subject(&Subject::new(subject)).here();
     });
     Ok(private.merge(log.route()).route("/revoke/{subject}", revoke))
 }

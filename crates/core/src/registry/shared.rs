@@ -58,7 +58,7 @@ impl Sharing {
     fn meant(&self, whom: &Whom) -> Meant {
         match whom {
             Whom::Subject(subject) => Meant::Subject(self.subject(subject)),
-            Whom::Client(address) => Meant::Client(self.client(*address)),
+            Whom::ClientIp(address) => Meant::ClientIp(self.client(*address)),
             Whom::Connection { node, id } => Meant::Connection(*node, *id),
             Whom::Everybody => Meant::Everybody,
         }
@@ -144,7 +144,7 @@ impl Connections {
     fn here(&self, whom: &Whom) -> Vec<Connection> {
         match whom {
             Whom::Subject(subject) => self.of_subject(subject),
-            Whom::Client(address) => self.of_client(*address),
+            Whom::ClientIp(address) => self.of_client_ip(*address),
             Whom::Connection { node, id } if self.node() == Some(*node) => self.get(*id).into_iter().collect(),
             Whom::Connection { .. } => Vec::new(),
             Whom::Everybody => self.all(),
@@ -164,7 +164,7 @@ impl Registry {
         let get = |id: ConnectionId| lock(self.shard(id)).get(&id).cloned();
         match whom {
             // Two names may have the same hash in the index.
-            Meant::Subject(name) | Meant::Client(name) => {
+            Meant::Subject(name) | Meant::ClientIp(name) => {
                 let found = sharing.names.find(&name).into_iter().filter_map(get);
                 found.filter(|connection| sharing.names(connection).contains(&Some(name))).collect()
             }

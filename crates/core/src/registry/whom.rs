@@ -11,7 +11,7 @@ pub enum Whom {
     /// All of a subject.
     Subject(Subject),
     /// All of a client address.
-    Client(IpAddr),
+    ClientIp(IpAddr),
     /// One connection of one node.
     Connection {
         /// The node, as [`Connections::node`](super::Connections::node) says there.
@@ -37,6 +37,6 @@ impl From<&Subject> for Whom {
 
 impl From<IpAddr> for Whom {
     fn from(address: IpAddr) -> Self {
-        Self::Client(address)
+        Self::ClientIp(address)
     }
 }

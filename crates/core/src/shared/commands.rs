@@ -60,7 +60,7 @@ pub enum Meant {
     /// All of a subject.
     Subject(Name),
     /// All of a client address.
-    Client(Name),
+    ClientIp(Name),
     /// One connection of one node.
     Connection(NodeId, ConnectionId),
     /// All.

@@ -12,6 +12,7 @@ use http::{Method, Version, request::Parts};
 use portcullis_core::{
     identity::OriginChecked,
     refusal::{Refusal, note_refusing},
+    shared::Deadline,
 };
 
 use super::{
@@ -22,6 +23,7 @@ use crate::{
     error::TokenError,
     settings::Settings,
     source::{Taken, Token},
+    spend::Spending,
     subprotocols::Subprotocols,
     verify::Verification,
 };
@@ -39,13 +41,19 @@ pub(crate) struct Decision {
     pub(crate) subprotocols: Subprotocols,
 }
 
-/// A verification that is under way.
+/// A token that is being judged.
 pub(crate) struct Verifying<T> {
-    pub(super) verification: Verification<T>,
-    pub(super) settings: Arc<Settings<T>>,
-    pub(super) subprotocols: Subprotocols,
+    stage: Stage<T>,
+    settings: Arc<Settings<T>>,
+    subprotocols: Subprotocols,
     /// What the token would be good for, where the request is not a handshake.
-    pub(super) plain: Option<Good>,
+    plain: Option<Good>,
+}
+
+enum Stage<T> {
+    Verification(Verification<T>),
+    /// Other nodes are asked whether a ticket was used.
+    Spending(Spending<T>),
 }
 
 /// Takes the token out of a handshake, and begins with its verification.
@@ -91,8 +99,13 @@ fn may_wait<T>(settings: &Settings<T>, parts: &Parts) -> bool {
 
 impl<T: Send + Sync + 'static> Verifying<T> {
     fn of(settings: &Arc<Settings<T>>, token: &Token, subprotocols: Subprotocols) -> Self {
-        let verification = settings.verify(&token.0);
-        Self { verification, settings: settings.clone(), subprotocols, plain: None }
+        let stage = Stage::Verification(settings.verify(&token.0));
+        Self { stage, settings: settings.clone(), subprotocols, plain: None }
+    }
+
+    /// Of a request that is not a handshake.
+    pub(super) fn plain(settings: &Arc<Settings<T>>, token: &Token, good: Good) -> Self {
+        Self { plain: Some(good), ..Self::of(settings, token, Subprotocols::default()) }
     }
 
     /// Most verifications do not have to wait.
@@ -105,14 +118,28 @@ impl<T: Send + Sync + 'static> Verifying<T> {
 
     /// Must not be polled again once it is ready.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, parts: &mut Parts) -> Poll<Decision> {
-        let result = ready!(Pin::new(&mut self.verification).poll(cx));
+        let result = loop {
+            match &mut self.stage {
+                Stage::Verification(verification) => match ready!(Pin::new(verification).poll(cx)) {
+                    Ok(verified) => match self.settings.authorize(&verified) {
+                        Ok(()) => {
+                            let by = |patience| Deadline::of(&mut parts.extensions, patience);
+                            self.stage = Stage::Spending(self.settings.spend(verified, by));
+                        }
+                        Err(error) => break Err(error),
+                    },
+                    Err(error) => break Err(error),
+                },
+                Stage::Spending(spending) => break ready!(Pin::new(spending).poll(cx)),
+            }
+        };
         if let Some(good) = self.plain {
             let nothing = |()| Admitted::plain();
             let outcome = finish(&self.settings, result, good, parts).map(nothing);
             return Poll::Ready(Decision { outcome, subprotocols: Subprotocols::default() });
         }
         let outcome = match result {
-            Ok(verified) => enter(&self.settings, Entry::Verified(verified), parts),
+            Ok(spent) => enter(&self.settings, Entry::Verified(spent), parts),
             Err(error) => refuse(&self.settings, error, parts),
         };
         Poll::Ready(Decision { outcome, subprotocols: mem::take(&mut self.subprotocols) })

@@ -11,11 +11,11 @@ use portcullis_core::{
 };
 
 use super::gate::gate;
-use crate::{error::TokenError, policy::Expiry, session::Session, settings::Settings, verify::Verified};
+use crate::{error::TokenError, policy::Expiry, session::Session, settings::Settings, spend::Spent};
 
 /// As whom a client comes in.
 pub(super) enum Entry<T> {
-    Verified(Verified<T>),
+    Verified(Spent<T>),
     Anonymous,
     First,
 }
@@ -47,8 +47,8 @@ where
         Entry::First => NoSubject::Awaited,
     };
     let session = Session::new(settings.clone(), first);
-    if let Entry::Verified(verified) = entry
-        && let Err(error) = session.open(verified)
+    if let Entry::Verified(spent) = entry
+        && let Err(error) = session.open(spent)
     {
         return refuse(settings, error, parts);
     }

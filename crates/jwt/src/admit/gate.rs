@@ -6,6 +6,7 @@ use portcullis_core::{
     CloseFrame, IntoClose,
     clock::now,
     gate::{FirstMessage, Gate},
+    shared::Deadline,
     upgrade::GuardedHandshake,
 };
 
@@ -26,7 +27,8 @@ pub(super) fn gate<T: Send + Sync + 'static>(
         let open = async {
             let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(now()));
             let verified = settings.verify_within(&first.token(&message)?, left).await?;
-            session.open(verified)
+            settings.authorize(&verified)?;
+            session.open(settings.spend(verified, Deadline::within).await?)
         };
         match open.await {
             Ok(()) => {}

@@ -1,7 +1,6 @@
 //! Requests that are not handshakes: what authenticates them, and what a cookie is good for.
 
 use std::{
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
@@ -15,10 +14,7 @@ use portcullis_core::{
 };
 
 use super::begin::Verifying;
-use crate::{
-    error::TokenError, session::Session, settings::Settings, source::Taken, subprotocols::Subprotocols,
-    verify::Verified,
-};
+use crate::{error::TokenError, session::Session, settings::Settings, source::Taken, spend::Spent};
 
 /// Marks a request that a layer for handshakes alone has let pass, for extractors.
 #[cfg(feature = "axum")]
@@ -55,13 +51,10 @@ where
         Ok(good) => good,
         Err(refusal) => return refuse(settings, refusal, parts).map(|()| None),
     };
-    let mut verification = settings.verify(&token.0);
-    match Pin::new(&mut verification).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(result) => finish(settings, result, good, parts).map(|()| None),
-        Poll::Pending => {
-            let subprotocols = Subprotocols::default();
-            Ok(Some(Box::new(Verifying { verification, settings: settings.clone(), subprotocols, plain: Some(good) })))
-        }
+    let mut verifying = Verifying::plain(settings, &token, good);
+    match verifying.poll(&mut Context::from_waker(Waker::noop()), parts) {
+        Poll::Ready(decision) => decision.outcome.map(|_| None),
+        Poll::Pending => Ok(Some(Box::new(verifying))),
     }
 }
 
@@ -88,7 +81,7 @@ pub(crate) fn cookie_not_enough() -> Refusal {
 /// The end: a session for those inside, unless the token is not good.
 pub(super) fn finish<T>(
     settings: &Arc<Settings<T>>,
-    result: Result<Verified<T>, TokenError>,
+    result: Result<Spent<T>, TokenError>,
     good: Good,
     parts: &mut Parts,
 ) -> Result<(), Refusal>
@@ -96,7 +89,7 @@ where
     T: Send + Sync + 'static,
 {
     let session = Session::plain(settings.clone(), good);
-    if let Err(error) = result.and_then(|verified| session.open(verified)) {
+    if let Err(error) = result.and_then(|spent| session.open(spent)) {
         return refuse(settings, error.refusal(), parts);
     }
     // As of a handshake: what counts by subject would count different ones outside and inside.

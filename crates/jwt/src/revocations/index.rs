@@ -3,49 +3,111 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Weak},
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
-use portcullis_core::identity::Subject;
+use portcullis_core::{
+    identity::Subject,
+    shared::{Issued, Name, Revocation},
+};
 
 use super::revocable::Revocable;
 use crate::{expiring::Expiring, token_id::TokenId};
 
+/// What a token is revoked by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Key {
+    Token(TokenId),
+    Subject(Subject),
+    Everybody,
+    /// Any of these, where nodes share revocations.
+    Named(Name),
+}
+
+/// All that a session may be revoked by.
+pub(super) type Keys = [Option<Key>; 3];
+
 pub(super) struct State {
-    pub(super) ids: Expiring<TokenId, (), Instant>,
-    /// Which tokens of a subject.
-    pub(super) subjects: Expiring<Subject, Issued, Instant>,
-    pub(super) everybody: Option<Issued>,
-    pub(super) by_id: HashMap<TokenId, Sessions>,
-    pub(super) by_subject: HashMap<Subject, Sessions>,
-    pub(super) all: Sessions,
+    revoked: Expiring<Key, Issued, Instant>,
+    /// Live sessions.
+    pub(super) live: HashMap<Key, HashMap<u64, Session>>,
     pub(super) issuers: Issuers,
 }
 
-/// Live sessions, and when their tokens were issued.
-pub(super) type Sessions = HashMap<u64, (Weak<Revocable>, Option<SystemTime>)>;
-
-/// Which tokens, by when they were issued: of two of these, the greater one has all of the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Issued {
-    before: SystemTime,
-    /// Those that were issued at that time, too.
-    or_then: bool,
+/// A live session.
+pub(super) struct Session {
+    pub(super) of: Weak<Revocable>,
+    /// When its token was issued.
+    pub(super) issued: Option<SystemTime>,
+    pub(super) since: Instant,
 }
 
-impl Issued {
-    pub(super) fn before(time: SystemTime) -> Self {
-        Self { before: time, or_then: false }
+impl State {
+    pub(super) fn new() -> Self {
+        Self { revoked: Expiring::new(), live: HashMap::new(), issuers: Issuers::default() }
     }
 
-    pub(super) fn up_to(time: SystemTime) -> Self {
-        Self { before: time, or_then: true }
+    pub(super) fn is_revoked(&self, keys: &Keys, issued: Option<SystemTime>) -> bool {
+        keys.iter().flatten().filter_map(|key| self.revoked.get(key)).any(|revoked| revoked.has(issued))
     }
 
-    /// A token that does not say when it was issued may have been issued before.
-    pub(super) fn has(self, issued: Option<SystemTime>) -> bool {
-        issued.is_none_or(|issued| issued < self.before || (self.or_then && issued == self.before))
+    /// Remembers a revocation, beside an earlier one of the key. Returns the live sessions of the key for which `closes`
+    /// holds.
+    pub(super) fn revoke(
+        &mut self,
+        key: Key,
+        issued: Issued,
+        until: Option<Instant>,
+        now: Instant,
+        closes: impl Fn(&Session) -> bool,
+    ) -> Vec<Arc<Revocable>> {
+        self.revoked.forget(now);
+        let all = self.revoked.get(&key).map_or(issued, |earlier| issued.max(*earlier));
+        let sessions = self.live.get(&key).into_iter().flat_map(HashMap::values);
+        let meant = sessions.filter(|session| closes(session)).filter_map(|session| session.of.upgrade()).collect();
+        self.revoked.insert(key, all, until);
+        meant
     }
+
+    /// What was revoked by names, and how long it is remembered still.
+    pub(super) fn named(&self, now: Instant) -> Vec<Revocation> {
+        let left = |until: Option<Instant>| until.map_or(Duration::MAX, |until| until.saturating_duration_since(now));
+        let named = self.revoked.iter().filter_map(|(key, issued, until)| match key {
+            Key::Named(name) => Some(Revocation::new(*name, *issued, left(until))),
+            _ => None,
+        });
+        named.filter(|revocation| !revocation.life.is_zero()).collect()
+    }
+
+    /// Whether anything was revoked, or any session is known.
+    pub(super) fn is_used(&self) -> bool {
+        self.revoked.len() > 0 || !self.live.is_empty()
+    }
+
+    pub(super) fn register(&mut self, keys: &Keys, number: u64, session: impl Fn() -> Session) {
+        for key in keys.iter().flatten() {
+            self.live.entry(key.clone()).or_default().insert(number, session());
+        }
+    }
+
+    pub(super) fn leave(&mut self, keys: &Keys, number: u64) {
+        for key in keys.iter().flatten() {
+            if let Some(of_key) = self.live.get_mut(key) {
+                of_key.remove(&number);
+                if of_key.is_empty() {
+                    self.live.remove(key);
+                }
+            }
+        }
+    }
+}
+
+/// Closes sessions. Nothing is locked. Returns how many.
+pub(super) fn close(sessions: &[Arc<Revocable>]) -> usize {
+    for session in sessions {
+        session.revoke();
+    }
+    sessions.len()
 }
 
 /// Whether sessions had issuers. A revocation of the other kind matches none of them, and is likely a mistake.
@@ -73,51 +135,5 @@ impl Issuers {
             "a revocation matches no session: behind `Verifiers`, subjects and tokens are named by their issuer, too \
              (`Subject::of_issuer`, `TokenId::of_issuer`), and behind a single `Verifier` they are not"
         );
-    }
-}
-
-impl State {
-    pub(super) fn new() -> Self {
-        Self {
-            ids: Expiring::new(),
-            subjects: Expiring::new(),
-            everybody: None,
-            by_id: HashMap::new(),
-            by_subject: HashMap::new(),
-            all: HashMap::new(),
-            issuers: Issuers::default(),
-        }
-    }
-
-    pub(super) fn is_revoked(
-        &self,
-        subject: Option<&Subject>,
-        id: Option<&TokenId>,
-        issued: Option<SystemTime>,
-    ) -> bool {
-        let by_id = id.is_some_and(|id| self.ids.get(id).is_some());
-        let of_subject = subject.and_then(|subject| self.subjects.get(subject)).copied();
-        by_id || of_subject.max(self.everybody).is_some_and(|revoked| revoked.has(issued))
-    }
-}
-
-pub(super) fn alive(sessions: &Sessions, closes: impl Fn(Option<SystemTime>) -> bool) -> Vec<Arc<Revocable>> {
-    let meant = sessions.values().filter(|(_, issued)| closes(*issued));
-    meant.filter_map(|(session, _)| session.upgrade()).collect()
-}
-
-pub(super) fn revoke(sessions: &[Arc<Revocable>]) -> usize {
-    for session in sessions {
-        session.revoke();
-    }
-    sessions.len()
-}
-
-pub(super) fn leave<K: Eq + std::hash::Hash>(sessions: &mut HashMap<K, Sessions>, key: &K, number: u64) {
-    if let Some(of_key) = sessions.get_mut(key) {
-        of_key.remove(&number);
-        if of_key.is_empty() {
-            sessions.remove(key);
-        }
     }
 }

@@ -6,13 +6,19 @@ use std::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
-use portcullis_core::{clock::now, identity::Subject};
+use portcullis_core::{
+    Decision,
+    clock::now,
+    identity::Subject,
+    shared::{Announced, Issued, Revocation},
+};
 
 use super::{
-    index::{Issued, State, alive, leave, revoke},
+    everywhere::Sharing,
+    index::{self, Key, Keys, Session, State},
     revocable::Revocable,
 };
 use crate::{error::TokenError, sync::lock, token_id::TokenId};
@@ -21,8 +27,10 @@ use crate::{error::TokenError, sync::lock, token_id::TokenId};
 /// [`JwtLayer::revocations`](crate::JwtLayer::revocations) and keep one.
 ///
 /// A revocation is remembered for a day, or as long as [`remember`](Self::remember) says: as long as a token may live.
-/// That is measured by a clock that nobody sets, so that a wall clock which jumps forgets none. A revocation is of this
-/// process, and gone when that ends. None takes back what an earlier one has revoked.
+/// That is measured by a clock that nobody sets, so that a wall clock which jumps forgets none. None takes back what an
+/// earlier one has revoked.
+///
+/// A revocation is of this process, and gone when that ends, unless nodes share them: [`shared`](Self::shared).
 #[derive(Clone)]
 pub struct Revocations(pub(super) Arc<Shared>);
 
@@ -31,14 +39,14 @@ pub(super) struct Shared {
     /// finds the earlier one. Sessions are closed once it is released.
     state: Mutex<State>,
     remember: Duration,
+    pub(super) sharing: Option<Sharing>,
 }
 
 /// A session's entries, until it ends.
 pub(crate) struct Registration {
     shared: Arc<Shared>,
     number: u64,
-    id: Option<TokenId>,
-    subject: Option<Subject>,
+    keys: Keys,
 }
 
 impl Revocations {
@@ -49,38 +57,63 @@ impl Revocations {
 
     /// As [`new`](Self::new), with the longest time that a token lives.
     pub fn remember(time: Duration) -> Self {
-        let state = State::new();
-        Self(Arc::new(Shared { state: Mutex::new(state), remember: time }))
+        Self::with(time, None)
     }
 
-    /// Revokes one token by its name (`jti`). Returns how many live sessions that closes. Behind
-    /// `Verifiers` a token is named by its issuer, too: [`TokenId::of_issuer`].
-    pub fn revoke_id(&self, id: impl Into<TokenId>) -> usize {
-        let (id, until) = (id.into(), self.until(Duration::ZERO));
-        let mut state = self.0.lock();
-        state.ids.forget(now());
-        let sessions = state.by_id.get(&id).map(|sessions| alive(sessions, |_| true)).unwrap_or_default();
-        state.issuers.warn(id.issuer());
-        state.ids.insert(id, (), until);
-        drop(state);
-        revoke(&sessions)
+    pub(super) fn with(remember: Duration, sharing: Option<Sharing>) -> Self {
+        Self(Arc::new(Shared { state: Mutex::new(State::new()), remember, sharing }))
     }
 
-    /// Revokes every token of a subject that was issued up to now. Returns how many live sessions that closes: all that
-    /// the subject has.
+    pub(super) fn remembers(&self) -> Duration {
+        self.0.remember
+    }
+
+    /// Revokes one token by its name (`jti`), and closes the sessions that live on it. Behind `Verifiers` a token is
+    /// named by its issuer, too: [`TokenId::of_issuer`].
+    ///
+    /// # Errors
+    ///
+    /// The answer, if it is awaited, is [`NotTold`](portcullis_core::shared::NotTold) where nodes share revocations and
+    /// the store could not be told now. What is revoked is revoked here, and the store is told when it is back.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use portcullis_jwt::Revocations;
+    ///
+    /// let revocations = Revocations::new(); // or `Revocations::new().shared(&cluster)`
+    /// assert_eq!(revocations.revoke_id("7").here(), 0, "live sessions of this node");
+    /// // The other nodes are told, too, whether or not this is awaited.
+    /// assert!(revocations.revoke_id("8").await.is_ok());
+    /// # }
+    /// ```
+    pub fn revoke_id(&self, id: impl Into<TokenId>) -> Announced {
+        let id = id.into();
+        self.0.lock().issuers.warn(id.issuer());
+        self.revoke(self.0.token(&id), Issued::ALL, Duration::ZERO, false)
+    }
+
+    /// Revokes every token of a subject that was issued up to now, and closes all sessions that the subject has.
     ///
     /// Now is the time by this machine's clock. A token says when it was issued by its issuer's, and where that is
     /// ahead, a token of the last moments may open new connections even so. A verifier's leeway is not added: it would
     /// revoke the token of a user who changes a password and signs in again. Where the issuer says when it has revoked,
     /// as in an event, give that time to [`revoke_subject_issued_before`](Self::revoke_subject_issued_before).
-    pub fn revoke_subject(&self, subject: &Subject) -> usize {
-        let now = SystemTime::now();
+    ///
+    /// # Errors
+    ///
+    /// As of [`revoke_id`](Self::revoke_id).
+    pub fn revoke_subject(&self, subject: &Subject) -> Announced {
+        self.0.lock().issuers.warn(subject.issuer());
         // A token says whole seconds: what was issued in this one goes too.
-        self.revoke_issued(subject, Issued::up_to(now), self.until(Duration::ZERO), |_| true)
+        self.revoke(self.0.subject(subject), Issued::up_to(SystemTime::now()), Duration::ZERO, true)
     }
 
     /// Revokes every token of a subject that was issued before a time by its issuer's clock, or does not say when it
-    /// was. Returns how many live sessions that closes; a session that was renewed with a later token goes on.
+    /// was, and closes the sessions that live on these; a session that was renewed with a later token goes on.
+    ///
+    /// # Errors
+    ///
+    /// As of [`revoke_id`](Self::revoke_id).
     ///
     /// ```
     /// use std::time::{Duration, SystemTime};
@@ -91,41 +124,38 @@ impl Revocations {
     /// let revocations = Revocations::new(); // and `JwtLayer::revocations(revocations.clone())`
     /// // The issuer has sent: "user 7 has changed the password at 1800000000".
     /// let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-    /// assert_eq!(revocations.revoke_subject_issued_before(&Subject::new("7"), time), 0, "live sessions");
+    /// let revoked = revocations.revoke_subject_issued_before(&Subject::new("7"), time);
+    /// assert_eq!(revoked.here(), 0, "live sessions of this node");
     /// ```
-    pub fn revoke_subject_issued_before(&self, subject: &Subject, time: SystemTime) -> usize {
-        // Tokens that are issued until then live longer than those of today.
-        let until = self.until(time.duration_since(SystemTime::now()).unwrap_or_default());
-        let issued = Issued::before(time);
-        self.revoke_issued(subject, issued, until, |of_session| issued.has(of_session))
+    pub fn revoke_subject_issued_before(&self, subject: &Subject, time: SystemTime) -> Announced {
+        self.0.lock().issuers.warn(subject.issuer());
+        self.revoke(self.0.subject(subject), Issued::before(time), until(time), false)
     }
 
-    fn revoke_issued(
-        &self,
-        subject: &Subject,
-        issued: Issued,
-        until: Option<Instant>,
-        closes: impl Fn(Option<SystemTime>) -> bool,
-    ) -> usize {
-        let mut state = self.0.lock();
-        state.issuers.warn(subject.issuer());
-        state.subjects.forget(now());
-        let all = state.subjects.get(subject).map_or(issued, |earlier| issued.max(*earlier));
-        state.subjects.insert(subject.clone(), all, until);
-        let sessions = state.by_subject.get(subject).map(|sessions| alive(sessions, closes)).unwrap_or_default();
-        drop(state);
-        revoke(&sessions)
+    /// Revokes every token that was issued before a time, or does not say when it was, and closes the sessions that
+    /// live on these: a key was stolen, or all must sign in again.
+    ///
+    /// # Errors
+    ///
+    /// As of [`revoke_id`](Self::revoke_id).
+    pub fn revoke_issued_before(&self, time: SystemTime) -> Announced {
+        self.revoke(self.0.everybody(), Issued::before(time), until(time), false)
     }
 
-    /// Revokes every token that was issued before a time, or does not say when it was: a key was stolen, or all must
-    /// sign in again. Returns how many live sessions that closes.
-    pub fn revoke_issued_before(&self, time: SystemTime) -> usize {
-        let issued = Issued::before(time);
-        let mut state = self.0.lock();
-        state.everybody = state.everybody.max(Some(issued));
-        let sessions = alive(&state.all, |of_session| issued.has(of_session));
-        drop(state);
-        revoke(&sessions)
+    /// Revokes here, and tells the other nodes. What was issued until a time that lies ahead lives longer than the
+    /// tokens of today.
+    fn revoke(&self, key: Key, issued: Issued, ahead: Duration, all_live: bool) -> Announced {
+        let named = if let Key::Named(name) = key { Some(name) } else { None };
+        let life = self.0.remember.saturating_add(ahead);
+        let here = self.0.revoke(key, issued, life, |session| all_live || issued.has(session.issued));
+        let told = match (&self.0.sharing, named) {
+            (Some(sharing), Some(name)) => {
+                let revocation = Revocation::new(name, issued, life);
+                sharing.publish(if all_live { revocation.all_live() } else { revocation })
+            }
+            _ => Decision::ready(true),
+        };
+        Announced::new(here, told)
     }
 
     /// Registers a session, unless its token is revoked. A revocation comes before both, and the token is refused, or
@@ -139,56 +169,88 @@ impl Revocations {
     ) -> Result<Registration, TokenError> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let (keys, since) = (self.0.keys(subject, id), now());
         let mut state = self.0.lock();
-        if state.is_revoked(subject, id, issued) {
-            return Err(TokenError::Revoked);
-        }
-        let live = || (Arc::downgrade(of), issued);
-        state.all.insert(number, live());
+        self.0.judge(&state, &keys, issued)?;
         if subject.is_some() || id.is_some() {
             state.issuers.register(subject.and_then(Subject::issuer).or_else(|| id.and_then(TokenId::issuer)));
         }
-        if let Some(id) = id {
-            state.by_id.entry(id.clone()).or_default().insert(number, live());
-        }
-        if let Some(subject) = subject {
-            state.by_subject.entry(subject.clone()).or_default().insert(number, live());
-        }
-        Ok(Registration { shared: self.0.clone(), number, id: id.cloned(), subject: subject.cloned() })
+        state.register(&keys, number, || Session { of: Arc::downgrade(of), issued, since });
+        drop(state);
+        Ok(Registration { shared: self.0.clone(), number, keys })
     }
 
     /// Whether a token is revoked, of a session that is not registered.
     pub(crate) fn has(&self, subject: Option<&Subject>, id: Option<&TokenId>, issued: Option<SystemTime>) -> bool {
-        self.0.lock().is_revoked(subject, id, issued)
+        let keys = self.0.keys(subject, id);
+        self.0.lock().is_revoked(&keys, issued)
+    }
+
+    /// Refuses a token of a session that is not registered, if it is revoked.
+    pub(crate) fn check(
+        &self,
+        subject: Option<&Subject>,
+        id: Option<&TokenId>,
+        issued: Option<SystemTime>,
+    ) -> Result<(), TokenError> {
+        let keys = self.0.keys(subject, id);
+        self.0.judge(&self.0.lock(), &keys, issued)
     }
 
     #[cfg(test)]
     pub(crate) fn identity(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
     }
+}
 
-    /// For good, if that is farther off than a clock can say.
-    fn until(&self, ahead: Duration) -> Option<Instant> {
-        now().checked_add(self.0.remember)?.checked_add(ahead)
-    }
+/// How far a time lies ahead.
+fn until(time: SystemTime) -> Duration {
+    time.duration_since(SystemTime::now()).unwrap_or_default()
 }
 
 impl Shared {
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
+
+    /// Returns how many live sessions were closed.
+    pub(super) fn revoke(&self, key: Key, issued: Issued, life: Duration, closes: impl Fn(&Session) -> bool) -> usize {
+        let now = now();
+        // For good, if that is farther off than a clock can say.
+        let until = now.checked_add(life);
+        let sessions = self.lock().revoke(key, issued, until, now, closes);
+        index::close(&sessions)
+    }
+
+    fn judge(&self, state: &State, keys: &Keys, issued: Option<SystemTime>) -> Result<(), TokenError> {
+        if state.is_revoked(keys, issued) {
+            return Err(TokenError::Revoked);
+        }
+        self.sharing.as_ref().map_or(Ok(()), Sharing::check)
+    }
+
+    fn keys(&self, subject: Option<&Subject>, id: Option<&TokenId>) -> Keys {
+        [Some(self.everybody()), subject.map(|subject| self.subject(subject)), id.map(|id| self.token(id))]
+    }
+
+    fn token(&self, id: &TokenId) -> Key {
+        let own = || Key::Token(id.clone());
+        self.sharing.as_ref().map_or_else(own, |sharing| Key::Named(sharing.token(id)))
+    }
+
+    fn subject(&self, subject: &Subject) -> Key {
+        let own = || Key::Subject(subject.clone());
+        self.sharing.as_ref().map_or_else(own, |sharing| Key::Named(sharing.subject(subject)))
+    }
+
+    fn everybody(&self) -> Key {
+        self.sharing.as_ref().map_or(Key::Everybody, |sharing| Key::Named(sharing.everybody()))
+    }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        let mut state = self.shared.lock();
-        state.all.remove(&self.number);
-        if let Some(id) = &self.id {
-            leave(&mut state.by_id, id, self.number);
-        }
-        if let Some(subject) = &self.subject {
-            leave(&mut state.by_subject, subject, self.number);
-        }
+        self.shared.lock().leave(&self.keys, self.number);
     }
 }
 

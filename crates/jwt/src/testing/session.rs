@@ -1,5 +1,13 @@
 //! A session that no handshake has begun.
 
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+
+use portcullis_core::shared::Deadline;
+
 use crate::{JwtLayer, Session, TokenError, Verification, Verified, Verify};
 
 impl<T: Send + Sync + 'static> Session<T> {
@@ -23,8 +31,14 @@ impl<T: Send + Sync + 'static> Session<T> {
     }
 
     pub(super) fn verified_by(verify: impl Verify<T>, verified: Verified<T>) -> Self {
-        let session = Self::new(JwtLayer::new(verify).settings(), false);
-        session.open(verified).expect("a layer without rules, tickets or revocations accepts every session");
+        let settings = JwtLayer::new(verify).settings();
+        let session = Self::new(settings.clone(), false);
+        let mut spending = settings.spend(verified, Deadline::within);
+        let spent = match Pin::new(&mut spending).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(spent)) => spent,
+            _ => unreachable!("a layer without tickets waits for nothing"),
+        };
+        session.open(spent).expect("a layer without rules, tickets or revocations accepts every session");
         session
     }
 }

@@ -300,7 +300,7 @@ async fn a_plain_session_is_held_against_revocations_and_not_registered() {
     assert_eq!((session.revoked(), session.claims().is_some()), (false, true));
     let renewed = session.renew("sesame").await;
     assert_eq!(renewed, Err(TokenError::Forbidden("a plain request has no session to renew")));
-    assert_eq!(revocations.revoke_id("1"), 0, "there is no connection");
+    assert_eq!(revocations.revoke_id("1").here(), 0, "there is no connection");
     assert!(session.revoked(), "it asks");
     assert_eq!(found(&layer, request("GET", &[GOOD])).await, Err("token_revoked"));
 }

@@ -198,8 +198,8 @@ async fn tickets_of_one_name_and_two_issuers_are_two() {
 async fn a_revocation_is_of_one_issuer() {
     type Revoke = fn(&Revocations) -> usize;
     let by_subject: Revoke =
-        |revocations| revocations.revoke_subject_issued_before(&Subject::of_issuer(THEIRS, "alice"), now());
-    let by_id: Revoke = |revocations| revocations.revoke_id(TokenId::of_issuer(THEIRS, "7"));
+        |revocations| revocations.revoke_subject_issued_before(&Subject::of_issuer(THEIRS, "alice"), now()).here();
+    let by_id: Revoke = |revocations| revocations.revoke_id(TokenId::of_issuer(THEIRS, "7")).here();
     for revoke in [by_subject, by_id] {
         let revocations = Revocations::new();
         let layer = JwtLayer::new(both()).revocations(revocations.clone());

@@ -194,11 +194,11 @@ async fn what_is_revoked_is_closed_and_does_not_come_back() {
     let (mut alice, mut busy) = (open(&app, "alice/100/7").await, open(&app, "alice/100/8").await);
     let mut bob = open(&app, "bob/100/9").await;
     busy.send_text("busy").await.unwrap();
-    assert_eq!(revocations.revoke_id("7"), 1);
+    assert_eq!(revocations.revoke_id("7").here(), 1);
     assert_eq!(alice.next().await, closed(3000, "token revoked"));
     drop(alice);
     assert_eq!(status(&app, "authorization: Bearer alice/100/7\r\n").await, 401);
-    revocations.revoke_subject(&Subject::new("alice"));
+    revocations.revoke_subject(&Subject::new("alice")).here();
     assert_eq!(busy.next().await, closed(3000, "token revoked"), "a busy handler is no excuse");
     bob.send_text("still here").await.unwrap();
     assert_eq!(bob.next().await, text("still here"));
@@ -210,8 +210,8 @@ async fn what_was_issued_before_is_closed_and_what_was_issued_since_is_not() {
     let app = app(layer().optional().revocations(revocations.clone()));
     let (mut nameless, mut alice) = (open(&app, "alice/100").await, open(&app, "alice/100/7").await);
     let mut anonymous = pipe::open(&app, "/ws", "").await;
-    assert_eq!(revocations.revoke_issued_before(SystemTime::now() - Duration::from_secs(100)), 0);
-    assert_eq!(revocations.revoke_issued_before(SystemTime::now()), 2);
+    assert_eq!(revocations.revoke_issued_before(SystemTime::now() - Duration::from_secs(100)).here(), 0);
+    assert_eq!(revocations.revoke_issued_before(SystemTime::now()).here(), 2);
     assert_eq!(nameless.next().await, closed(3000, "token revoked"));
     assert_eq!(alice.next().await, closed(3000, "token revoked"));
     let mut since = open(&app, "alice/100").await;
@@ -432,7 +432,7 @@ mod first_message {
         pipe.send_text("alice/100/7").await.unwrap();
         pipe.send_text("hello").await.unwrap();
         assert_eq!(pipe.next().await, text("hello"));
-        assert_eq!(revocations.revoke_subject(&Subject::new("alice")), 1);
+        assert_eq!(revocations.revoke_subject(&Subject::new("alice")).here(), 1);
         assert_eq!(pipe.next().await, closed(3000, "token revoked"));
     }
 

@@ -1,0 +1,56 @@
+//! A verified token on its way to a session: where tokens are tickets, it is used up first.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use portcullis_core::{Decision, clock::now, shared::Deadline};
+
+use crate::{error::TokenError, session::Time, settings::Settings, verify::Verified};
+
+/// A token that is good for a session: if it is a ticket, it has been used up for it.
+pub(crate) struct Spent<T> {
+    pub(crate) verified: Verified<T>,
+    /// From before it was spent.
+    pub(crate) time: Time,
+}
+
+/// A token that is being used up, where it is a ticket. Most tokens are none, and ready at once.
+///
+/// A ticket may be used up though this is dropped.
+pub(crate) struct Spending<T> {
+    token: Option<Spent<T>>,
+    decision: Decision<Result<(), TokenError>>,
+}
+
+impl<T: 'static> Settings<T> {
+    /// Uses a ticket up, where tokens are tickets, by a deadline if others are asked. The verifier's clock, which may be
+    /// anybody's code, is read before anything is done: if it panics, nothing is half done.
+    pub(crate) fn spend(&self, verified: Verified<T>, by: impl FnOnce(Duration) -> Deadline) -> Spending<T> {
+        let time = Time { wall: self.verifier.now(), steady: now() };
+        let decision = self.tickets.as_ref().map_or_else(
+            || Decision::ready(Ok(())),
+            |tickets| match (&verified.id, verified.expires_at) {
+                (Some(id), Some(until)) => tickets.spend(id, until, time.wall, by),
+                (None, _) => Decision::ready(Err(TokenError::Invalid("a ticket without a name"))),
+                (_, None) => Decision::ready(Err(TokenError::Invalid("a ticket that does not expire"))),
+            },
+        );
+        Spending { token: Some(Spent { verified, time }), decision }
+    }
+}
+
+// Nothing in it is pinned in place.
+impl<T> Unpin for Spending<T> {}
+
+impl<T> Future for Spending<T> {
+    type Output = Result<Spent<T>, TokenError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let decided = ready!(Pin::new(&mut self.decision).poll(cx));
+        Poll::Ready(decided.map(|()| self.token.take().expect("a future is not polled after it is ready")))
+    }
+}
