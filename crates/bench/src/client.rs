@@ -50,15 +50,45 @@ pub(crate) async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
     path: &str,
     headers: &str,
 ) -> io::Result<u16> {
+    head(stream, path, headers).await.map(|(status, _)| status)
+}
+
+/// The status of the answer, and what came behind its head: a refusal has a body, which may come with it.
+async fn head<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    path: &str,
+    headers: &str,
+) -> io::Result<(u16, Vec<u8>)> {
     stream.write_all(request(path, headers).as_bytes()).await?;
     let mut head = [0; 1024];
     let mut len = 0;
-    // A refusal has a body, which may come with it.
-    while !head[..len].windows(4).any(|end| end == b"\r\n\r\n") {
+    loop {
+        if let Some(end) = head[..len].windows(4).position(|end| end == b"\r\n\r\n") {
+            let status = std::str::from_utf8(&head[9..12]).map_err(io::Error::other)?;
+            return Ok((status.parse().map_err(io::Error::other)?, head[end + 4..len].to_vec()));
+        }
         len += at_least_one(stream.read(&mut head[len..]).await?)?;
     }
-    let status = std::str::from_utf8(&head[9..12]).map_err(io::Error::other)?;
-    status.parse().map_err(io::Error::other)
+}
+
+/// A handshake that is refused, to the end of what the server says to it: the head of a response that is no upgrade, or
+/// an upgrade, a close frame, and what follows its answer.
+pub(crate) async fn refused<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> io::Result<()> {
+    let (status, mut frame) = head(stream, "flush", passport::forged()).await?;
+    if status != 101 {
+        return Ok(());
+    }
+    while frame.get(1).is_none_or(|len| frame.len() < 2 + usize::from(*len)) {
+        at_least_one(stream.read_buf(&mut frame).await?)?;
+    }
+    if frame[0] != 0x88 {
+        return Err(io::Error::other("the server did not refuse"));
+    }
+    let mut answer = Vec::new();
+    put_frame(&mut answer, 0x88, &frame[2..4], Some(MASK));
+    stream.write_all(&answer).await?;
+    while stream.read_buf(&mut frame).await? > 0 {}
+    Ok(())
 }
 
 /// A handshake as it stands on the wire.

@@ -24,7 +24,8 @@ const AT_ONCE: Duration = Duration::from_millis(20);
 /// Does so much of a shape, and returns what was allocated meanwhile.
 pub(crate) fn run(side: Side, shape: Shape, count: u64) -> io::Result<usize> {
     match shape {
-        Shape::Handshake => shake(side, count),
+        Shape::Handshake => shake(side, passport::anybody(), count),
+        Shape::Refused => shake(side, passport::forged(), count),
         Shape::Ping => ping(side, count),
         Shape::Batch | Shape::Flush => echo(side, shape, count),
     }
@@ -91,15 +92,15 @@ pub(crate) fn weigh(side: Side, connections: u32) -> io::Result<f64> {
 }
 
 /// Opens so many connections, one after the other, each dropped after its handshake. Returns what was allocated.
-fn shake(side: Side, handshakes: u64) -> io::Result<usize> {
+fn shake(side: Side, headers: &str, handshakes: u64) -> io::Result<usize> {
     runtime::new()?.block_on(async {
         let service = server::router(side);
         for _ in 0..16 {
-            open(service.clone()).await?;
+            open(service.clone(), headers).await?;
         }
         heap::during(async {
             for _ in 0..handshakes {
-                open(service.clone()).await?;
+                open(service.clone(), headers).await?;
             }
             Ok(())
         })
@@ -108,8 +109,8 @@ fn shake(side: Side, handshakes: u64) -> io::Result<usize> {
 }
 
 /// One connection from its handshake to the end of its handler.
-async fn open(service: Router) -> io::Result<()> {
-    handshake(service, passport::anybody()).await.map(drop)
+async fn open(service: Router, headers: &str) -> io::Result<()> {
+    handshake(service, headers).await.map(drop)
 }
 
 /// The same with more headers; the status of the answer.

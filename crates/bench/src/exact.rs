@@ -19,7 +19,7 @@ pub(crate) fn gates(plan: &Plan) -> io::Result<bool> {
             Shape::Batch => Some([60.0, 90.0]),
             Shape::Flush => Some([720.0, 2_200.0]),
             // What the heap's layout costs differs from build to build.
-            Shape::Handshake | Shape::Ping => None,
+            Shape::Handshake | Shape::Ping | Shape::Refused => None,
         };
         passed &= report::exact("instructions", shape, counted, bounds);
     }

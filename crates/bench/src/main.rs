@@ -7,6 +7,7 @@
 //! `soak` compares nothing: it looks for what is left of clients that are gone.
 
 mod allocations;
+mod by_hand;
 mod callgrind;
 mod child;
 mod client;
@@ -14,6 +15,7 @@ mod connections;
 mod costs;
 mod duplex;
 mod exact;
+mod functions;
 mod heap;
 mod idle;
 mod kept;
@@ -33,6 +35,7 @@ mod shape;
 mod side;
 mod soak;
 mod stats;
+mod tcp;
 mod tokens;
 
 use std::{io, process::ExitCode};
@@ -60,13 +63,14 @@ fn dispatch(args: &[&str]) -> io::Result<ExitCode> {
         ["only", part] => only(part, &Plan::full()),
         ["--quick", "only", part] => only(part, &Plan::quick()),
         ["echo", side, path, messages] => echo(side, path, messages),
+        ["count", side, path, times] => count(side, path, times),
         _ => Err(usage()),
     }
 }
 
 fn usage() -> io::Error {
     let parts = PARTS.map(|(name, _)| name).join(" | ");
-    io::Error::other(format!("usage: bench [--quick] [only ({parts})] | soak [minutes]"))
+    io::Error::other(format!("usage: bench [--quick] [only ({parts})] | count SIDE SHAPE TIMES | soak [minutes]"))
 }
 
 /// What callgrind watches.
@@ -74,6 +78,17 @@ fn echo(side: &str, path: &str, messages: &str) -> io::Result<ExitCode> {
     let shape = Shape::parse(path)?;
     let messages = messages.parse().map_err(io::Error::other)?;
     duplex::run(Side::parse(side)?, shape, messages)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What callgrind counts in a server of its own, beside bare axum.
+fn count(side: &str, path: &str, times: &str) -> io::Result<ExitCode> {
+    let (shape, times) = (Shape::parse(path)?, times.parse().map_err(io::Error::other)?);
+    let [bare, counted] = [Side::Bare, Side::parse(side)?].map(|side| tcp::each(side, shape, times));
+    let (Some(bare), Some(counted)) = (bare?, counted?) else {
+        return Err(io::Error::other("valgrind is not installed"));
+    };
+    report::functions(side, &bare, &counted);
     Ok(ExitCode::SUCCESS)
 }
 

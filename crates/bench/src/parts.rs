@@ -158,7 +158,8 @@ fn limit_of_subject() -> ConnectionLimitLayer {
     ConnectionLimitLayer::new().per_subject(1_000_000)
 }
 
-fn tokens() -> JwtLayer<User> {
+/// The layer for tokens.
+pub(crate) fn tokens() -> JwtLayer<User> {
     JwtLayer::new(passport::verifier())
 }
 

@@ -6,7 +6,7 @@ use jsonwebtoken::{EncodingKey, Header, crypto, encode};
 use portcullis_jwt::Verifier;
 use serde_json::json;
 
-const SECRET: &[u8; 32] = b"thirty-two bytes for this alone!";
+pub(crate) const SECRET: &[u8; 32] = b"thirty-two bytes for this alone!";
 
 pub(crate) const ORIGIN: &str = "https://app.example.com";
 
@@ -28,16 +28,26 @@ pub(crate) fn anybody() -> &'static str {
     &ANYBODY
 }
 
+/// Headers of those who have signed a token themselves.
+pub(crate) fn forged() -> &'static str {
+    static FORGED: LazyLock<String> = LazyLock::new(|| signed("alice", b"some other thirty-two bytes long"));
+    &FORGED
+}
+
 /// Headers of a handshake of that user.
 pub(crate) fn headers(user: &str) -> String {
+    signed(user, SECRET)
+}
+
+fn signed(user: &str, secret: &[u8]) -> String {
     choose_provider();
     let claims = json!({"iss": "bench", "aud": "bench", "sub": user, "exp": 4_102_444_800_u64});
-    let token = encode(&Header::default(), &claims, &EncodingKey::from_secret(SECRET));
+    let token = encode(&Header::default(), &claims, &EncodingKey::from_secret(secret));
     let token = token.expect("claims are signed with a secret");
     format!("Origin: {ORIGIN}\r\nAuthorization: Bearer {token}\r\n")
 }
 
 /// With more than one provider in the build, jsonwebtoken wants to be told; a second call changes nothing.
-fn choose_provider() {
+pub(crate) fn choose_provider() {
     let _installed_before = crypto::rust_crypto::DEFAULT_PROVIDER.install_default();
 }

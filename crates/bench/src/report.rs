@@ -1,6 +1,7 @@
 //! What is printed.
 
 use crate::{
+    functions::Functions,
     parts::FASTER,
     plan::Plan,
     shape::Shape,
@@ -151,4 +152,21 @@ pub(crate) fn exact(what: &str, shape: Shape, counted: Option<Round>, bounds: Op
 fn bounded(added: f64, bound: f64) -> String {
     let verdict = if added <= bound { "ok" } else { "EXCEEDS" };
     format!("{added:+.2} ({verdict}, {bound:.0})")
+}
+
+/// Rows of functions that are printed.
+const MOST: usize = 60;
+
+pub(crate) fn functions(side: &str, bare: &Functions, counted: &Functions) {
+    println!("instructions of the server alone, without memset");
+    println!("{:<40}{:>12}{:>12}{:>12}", "", "bare", side, "difference");
+    for (name, of) in [("all", Functions::all as fn(&Functions) -> f64), ("without hashes", Functions::without_hashes)]
+    {
+        let (bare, counted) = (of(bare), of(counted));
+        println!("{name:<40}{bare:>12.0}{counted:>12.0}{:>+12.0}", counted - bare);
+    }
+    println!("\n{:>12}  function", "difference");
+    for (name, difference) in counted.beside(bare, MOST) {
+        println!("{difference:>+12.0}  {name}");
+    }
 }

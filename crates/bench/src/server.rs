@@ -7,7 +7,10 @@ use std::{
 
 use axum::{
     Router,
-    extract::ws::{Message, WebSocket, WebSocketUpgrade},
+    extract::{
+        Path,
+        ws::{Message, WebSocket, WebSocketUpgrade},
+    },
     response::Response,
     routing::any,
     serve::ListenerExt,
@@ -16,6 +19,7 @@ use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::net::TcpListener;
 
 use crate::{
+    by_hand,
     kept::{self, is_data},
     parts, runtime,
     side::Side,
@@ -39,26 +43,40 @@ pub(crate) fn router(side: Side) -> Router {
     pinging(side, parts::INTERVAL)
 }
 
+/// The read buffer of whoever does not ask for another.
+pub(crate) const BUFFER: usize = 16 * 1024;
+
 /// The routes of a side that pings, if it does, at that interval.
 pub(crate) fn pinging(side: Side, interval: Duration) -> Router {
-    let flush = |upgrade: WebSocketUpgrade| async { accept(upgrade, flush) };
-    let batch = |upgrade: WebSocketUpgrade| async { accept(upgrade, batch) };
-    let kept =
-        move |upgrade: WebSocketUpgrade| async move { accept(upgrade, move |socket| kept::keep(socket, interval)) };
-    let routes = Router::new().route("/flush", any(flush)).route("/batch", any(batch)).route("/kept", any(kept));
+    let buffered =
+        |Path(kib): Path<usize>, upgrade: WebSocketUpgrade| async move { accept(upgrade, kib * 1024, flush) };
+    let flush = |upgrade: WebSocketUpgrade| async { accept(upgrade, BUFFER, flush) };
+    let batch = |upgrade: WebSocketUpgrade| async { accept(upgrade, BUFFER, batch) };
+    let kept = move |upgrade: WebSocketUpgrade| async move {
+        accept(upgrade, BUFFER, move |socket| kept::keep(socket, interval))
+    };
+    let flush = match side {
+        Side::ByHand => any(by_hand::by_status),
+        Side::ByHandClose => any(by_hand::by_close),
+        _ => any(flush),
+    };
+    let routes = Router::new().route("/flush", flush).route("/batch", any(batch)).route("/kept", any(kept));
+    let routes = routes.route("/buffered/{kib}", any(buffered));
     // As `axum::serve` does. Without it, layers are made anew for each request.
     side.guard(routes.with_state(()), interval)
 }
 
-fn accept<F, R>(upgrade: WebSocketUpgrade, handler: F) -> Response
+/// Upgrades, for a handler whose library reads so many bytes at once.
+pub(crate) fn accept<F, R>(upgrade: WebSocketUpgrade, buffer: usize, handler: F) -> Response
 where
     F: FnOnce(WebSocket) -> R + Send + 'static,
     R: Future<Output = ()> + Send + 'static,
 {
-    upgrade.read_buffer_size(16 * 1024).on_upgrade(handler)
+    upgrade.read_buffer_size(buffer).on_upgrade(handler)
 }
 
-async fn flush(mut socket: WebSocket) {
+/// Answers each message at once.
+pub(crate) async fn flush(mut socket: WebSocket) {
     while let Some(Ok(message)) = socket.recv().await {
         if is_data(&message) && socket.send(message).await.is_err() {
             return;

@@ -13,6 +13,8 @@ pub(crate) enum Shape {
     Handshake,
     /// None either: the server pings, and the client answers.
     Ping,
+    /// None either: a handshake with a token whose signature is wrong, to the end of what the server says to it.
+    Refused,
 }
 
 impl Shape {
@@ -20,7 +22,7 @@ impl Shape {
     pub(crate) const GATED: [Self; 3] = [Self::Batch, Self::Flush, Self::Handshake];
 
     pub(crate) fn parse(path: &str) -> io::Result<Self> {
-        let found = Self::GATED.into_iter().chain([Self::Ping]).find(|shape| shape.path() == path);
+        let found = Self::GATED.into_iter().chain([Self::Ping, Self::Refused]).find(|shape| shape.path() == path);
         found.ok_or_else(|| io::Error::other(format!("no such shape: {path}")))
     }
 
@@ -30,13 +32,14 @@ impl Shape {
             Self::Batch => "batch",
             Self::Handshake => "handshake",
             Self::Ping => "ping",
+            Self::Refused => "refused",
         }
     }
 
     /// Messages in a round.
     pub(crate) fn window(self) -> usize {
         match self {
-            Self::Flush | Self::Handshake | Self::Ping => 1,
+            Self::Flush | Self::Handshake | Self::Ping | Self::Refused => 1,
             Self::Batch => 64,
         }
     }

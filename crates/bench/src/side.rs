@@ -3,6 +3,7 @@
 use std::{io, time::Duration};
 
 use axum::Router;
+use portcullis_close::CloseLayer;
 use portcullis_core::GuardLayer;
 use portcullis_rate_limit::{ByteQuota, MessageRateLayer};
 
@@ -21,6 +22,14 @@ pub(crate) enum Side {
     Alone(Part),
     /// The guard and every layer of the workspace.
     Every,
+    /// No guard, and a handler that verifies tokens itself: refuses with a status.
+    ByHand,
+    /// The same, but accepts those that it refuses, to close them with a reason.
+    ByHandClose,
+    /// The layer for tokens alone, which brings the guard along.
+    Token,
+    /// The same, in a layer that accepts those that are refused, to close them with a reason.
+    TokenClose,
 }
 
 impl Side {
@@ -29,7 +38,8 @@ impl Side {
 
     pub(crate) fn parse(name: &str) -> io::Result<Self> {
         let alone = Part::ALL.into_iter().map(Self::Alone);
-        let found = [Self::Bare, Self::Core, Self::Rate, Self::Every].into_iter().chain(alone);
+        let others = [Self::ByHand, Self::ByHandClose, Self::Token, Self::TokenClose];
+        let found = [Self::Bare, Self::Core, Self::Rate, Self::Every].into_iter().chain(others).chain(alone);
         let found = found.into_iter().find(|side| side.name() == name);
         found.ok_or_else(|| io::Error::other(format!("no such side: {name}")))
     }
@@ -41,13 +51,19 @@ impl Side {
             Self::Rate => "rate",
             Self::Alone(part) => part.name(),
             Self::Every => "every",
+            Self::ByHand => "by-hand",
+            Self::ByHandClose => "by-hand-close",
+            Self::Token => "token",
+            Self::TokenClose => "token-close",
         }
     }
 
     /// Puts its guard around the routes. Whatever pings does so at that interval.
     pub(crate) fn guard(self, routes: Router, interval: Duration) -> Router {
         match self {
-            Self::Bare => routes,
+            Self::Bare | Self::ByHand | Self::ByHandClose => routes,
+            Self::Token => routes.layer(parts::tokens()),
+            Self::TokenClose => routes.layer(parts::tokens()).layer(CloseLayer::always()),
             Self::Core => routes.layer(GuardLayer::new()),
             Self::Rate => rates(routes),
             Self::Alone(part) => part.alone(routes, interval),

@@ -1,0 +1,114 @@
+//! A server alone, in a process of its own under callgrind, whose clients come over TCP.
+
+use std::{
+    env,
+    io::{self, BufRead, BufReader},
+    net::SocketAddr,
+    path::PathBuf,
+    process::{self, Child, Command, Stdio},
+};
+
+use futures_util::future::try_join_all;
+use tokio::net::TcpStream;
+
+use crate::{
+    client::{self, Client},
+    functions::Functions,
+    load::Load,
+    passport, runtime,
+    shape::Shape,
+    side::Side,
+};
+
+/// Connections whose messages are counted together.
+const CONNECTIONS: u64 = 100;
+
+/// What one message or handshake costs the server, function by function. `None` where valgrind is not installed.
+pub(crate) fn each(side: Side, shape: Shape, times: u64) -> io::Result<Option<Functions>> {
+    // Messages come in rounds of all connections.
+    let times = times.next_multiple_of(CONNECTIONS * shape.window() as u64);
+    let Some(once) = counted(side, shape, times)? else { return Ok(None) };
+    let Some(twice) = counted(side, shape, 2 * times)? else { return Ok(None) };
+    Ok(Some(twice.each(&once, times)))
+}
+
+fn counted(side: Side, shape: Shape, times: u64) -> io::Result<Option<Functions>> {
+    let Some(mut server) = Watched::start(side, shape)? else { return Ok(None) };
+    runtime::new()?.block_on(drive(server.addr, shape, times))?;
+    server.end().map(Some)
+}
+
+async fn drive(addr: SocketAddr, shape: Shape, times: u64) -> io::Result<()> {
+    match shape {
+        Shape::Flush | Shape::Batch => echo(addr, shape, times).await,
+        Shape::Handshake => {
+            for _ in 0..times {
+                client::upgrade(&mut client::connect(addr).await?, "flush").await?;
+            }
+            Ok(())
+        }
+        Shape::Refused => {
+            for _ in 0..times {
+                client::refused(&mut client::connect(addr).await?).await?;
+            }
+            Ok(())
+        }
+        Shape::Ping => Err(io::Error::other("pings are counted in memory alone")),
+    }
+}
+
+async fn echo(addr: SocketAddr, shape: Shape, messages: u64) -> io::Result<()> {
+    let mut clients: Vec<Client<TcpStream>> = Vec::new();
+    for _ in 0..CONNECTIONS {
+        clients.push(Client::of(client::connect(addr).await?, shape.path(), 4096, passport::anybody()).await?);
+    }
+    let load = Load::new(16, shape.window());
+    for _ in 0..messages / load.messages / CONNECTIONS {
+        try_join_all(clients.iter_mut().map(|client| client.round(&load))).await?;
+    }
+    Ok(())
+}
+
+/// A server whose instructions are counted.
+struct Watched {
+    process: Child,
+    addr: SocketAddr,
+    file: PathBuf,
+}
+
+impl Watched {
+    fn start(side: Side, shape: Shape) -> io::Result<Option<Self>> {
+        let name = format!("bench-{}-{}-{}.callgrind", process::id(), side.name(), shape.path());
+        let file = env::temp_dir().join(name);
+        let mut command = Command::new("valgrind");
+        command.args(["-q", "--tool=callgrind"]).arg(format!("--callgrind-out-file={}", file.display()));
+        command.arg(env::current_exe()?).args(["serve", side.name()]).stdout(Stdio::piped());
+        let mut process = match command.spawn() {
+            Ok(process) => process,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let stdout = process.stdout.take().ok_or_else(|| io::Error::other("a server without an output"))?;
+        // Made before the address is known, so that a failure ends the process too.
+        let mut server = Self { process, addr: SocketAddr::from(([0; 4], 0)), file };
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        server.addr = line.trim().parse().map_err(io::Error::other)?;
+        Ok(Some(server))
+    }
+
+    /// Asked to end, callgrind writes what it has counted.
+    fn end(&mut self) -> io::Result<Functions> {
+        Command::new("kill").arg(self.process.id().to_string()).status()?;
+        self.process.wait()?;
+        Functions::read(&self.file)
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        let _gone = self.process.kill();
+        let _reaped = self.process.wait();
+        let _removed = std::fs::remove_file(&self.file);
+    }
+}
