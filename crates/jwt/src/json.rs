@@ -1,6 +1,6 @@
 //! JSON that means the same to every reader: no member twice (RFC 7519, section 4; RFC 8259, section 4).
 
-use std::{borrow::Cow, collections::HashSet, fmt};
+use std::{borrow::Cow, collections::HashSet, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
@@ -24,7 +24,52 @@ pub(crate) fn is_unique(json: &[u8]) -> bool {
     serde_json::from_slice::<Unique>(json).is_ok()
 }
 
-struct Unique;
+/// What is read of an object's members.
+pub(crate) trait Members<'a>: Default {
+    /// Reads the value of a member that is one of these. Says whether it is.
+    fn read<M: MapAccess<'a>>(&mut self, name: &str, map: &mut M) -> Result<bool, M::Error>;
+}
+
+/// Reads an object that [`check`] accepts, in the same pass. Of members whose values are not what they should be, it
+/// says `wrong`.
+pub(crate) fn read<'a, T: Members<'a>>(json: &'a [u8], wrong: &'static str) -> Result<T, TokenError> {
+    match serde_json::from_slice(json) {
+        Ok(Object(members)) => Ok(members),
+        Err(_) => check(json).and(Err(TokenError::Invalid(wrong))),
+    }
+}
+
+struct Object<T>(T);
+
+impl<'de, T: Members<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(OfMembers(PhantomData)).map(Self)
+    }
+}
+
+struct OfMembers<T>(PhantomData<T>);
+
+impl<'de, T: Members<'de>> Visitor<'de> for OfMembers<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<T, M::Error> {
+        let (mut members, mut names) = (T::default(), Names::default());
+        while let Some(name) = map.next_key::<Text<'de>>()? {
+            if !members.read(&name.0, &mut map)? {
+                map.next_value::<Unique>()?;
+            }
+            names.add(name)?;
+        }
+        Ok(members)
+    }
+}
+
+/// Any value in which no member is there twice.
+pub(crate) struct Unique;
 
 impl<'de> Deserialize<'de> for Unique {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -42,9 +87,7 @@ impl<'de> Visitor<'de> for Unique {
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self, M::Error> {
         let mut names = Names::default();
         while let Some(name) = map.next_key()? {
-            if !names.insert(name) {
-                return Err(M::Error::custom("a member twice"));
-            }
+            names.add(name)?;
             map.next_value::<Self>()?;
         }
         Ok(self)
@@ -86,34 +129,30 @@ const FEW: usize = 16;
 /// The names of an object's members. Who sent it chooses how many there are.
 #[derive(Default)]
 struct Names<'a> {
-    few: Vec<Name<'a>>,
-    others: HashSet<Name<'a>>,
+    few: Vec<Text<'a>>,
+    others: HashSet<Text<'a>>,
 }
 
 impl<'a> Names<'a> {
-    /// Says whether it is a new one.
-    fn insert(&mut self, name: Name<'a>) -> bool {
+    fn add<E: Error>(&mut self, name: Text<'a>) -> Result<(), E> {
         if self.few.contains(&name) || self.others.contains(&name) {
-            return false;
+            return Err(E::custom("a member twice"));
+        }
+        if self.few.is_empty() {
+            self.few.reserve_exact(FEW);
         }
         if self.few.len() < FEW {
             self.few.push(name);
-            return true;
+        } else {
+            self.others.insert(name);
         }
-        self.others.insert(name)
+        Ok(())
     }
 }
 
-#[derive(PartialEq, Eq, Hash)]
-struct Name<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
-        Borrowed::deserialize(deserializer).map(|Borrowed(name)| Self(name))
-    }
-}
+/// A string, borrowed where nothing in it is escaped.
+#[derive(Debug, PartialEq, Eq, Hash, Deserialize)]
+pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 /// A member that is there, whatever it holds.
 #[derive(Deserialize)]

@@ -1,17 +1,18 @@
 //! One key, and the one algorithm that it is for.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, sync::Arc};
 
 use jsonwebtoken::{Algorithm, DecodingKey};
 
-use super::{pem, provider::provider, public::Public};
+use super::{pem, prepared, public::Public};
 use crate::error::TokenError;
 
 /// A key that verifies tokens of one algorithm.
 #[derive(Clone)]
 pub struct Key {
     algorithm: Algorithm,
-    key: DecodingKey,
+    /// Clones share it, and what is prepared of it.
+    key: Arc<DecodingKey>,
 }
 
 /// Why a key is not taken.
@@ -89,7 +90,7 @@ impl Key {
         if secret.len() < least {
             return Err(KeyError::ShortSecret { least });
         }
-        Ok(Self { algorithm, key: DecodingKey::from_secret(secret) })
+        Ok(Self { algorithm, key: Arc::new(DecodingKey::from_secret(secret)) })
     }
 
     /// A public key in PEM, for any other algorithm: `PUBLIC KEY`, or `RSA PUBLIC KEY`.
@@ -102,7 +103,7 @@ impl Key {
     }
 
     pub(crate) fn public(algorithm: Algorithm, public: &Public) -> Result<Self, KeyError> {
-        Ok(Self { algorithm, key: public.checked(algorithm)? })
+        Ok(Self { algorithm, key: Arc::new(public.checked(algorithm)?) })
     }
 
     pub(crate) fn algorithm(&self) -> Algorithm {
@@ -110,14 +111,12 @@ impl Key {
     }
 
     /// Whether this key made a signature.
-    pub(crate) fn check(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> Result<(), TokenError> {
+    pub(crate) fn check(&self, algorithm: Algorithm, message: &[u8], signature: &Vec<u8>) -> Result<(), TokenError> {
         // An algorithm is the key's, never the token's to choose (RFC 8725, section 3.1).
         if algorithm != self.algorithm {
             return Err(TokenError::Invalid("algorithm"));
         }
-        let provider = provider().ok_or(TokenError::Unavailable)?;
-        let verifier = (provider.verifier_factory)(&algorithm, &self.key).map_err(|_| TokenError::Invalid("key"))?;
-        verifier.verify(message, &signature.to_vec()).map_err(|_| TokenError::Invalid("signature"))
+        prepared::verify(&self.key, algorithm, message, signature)
     }
 }
 

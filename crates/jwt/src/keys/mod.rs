@@ -4,11 +4,13 @@
 //! - A weak key is not taken: too short a secret, too small a modulus. Nor is one that some provider of signatures
 //!   cannot verify with: which keys are taken does not depend on features.
 //! - The keys of a server can be replaced while it runs, all at once.
+//! - What a provider makes of a key is made once for each thread that verifies with it.
 
 mod curve;
 mod key;
 mod key_set;
 mod pem;
+mod prepared;
 mod provider;
 mod public;
 mod rotation;

@@ -8,13 +8,16 @@ use std::{
 };
 
 use portcullis_core::identity::Subject;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, MapAccess, SeqAccess, Visitor},
+};
 use serde_json::Value;
 
 use super::{header::Types, issuers::Accepted};
 use crate::{
     error::TokenError,
-    json::{self, Present},
+    json::{self, Members, Present, Text},
     once::Once,
     token_id::TokenId,
     verify::Verified,
@@ -71,41 +74,83 @@ impl fmt::Debug for SubjectOf {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Registered<'a> {
-    #[serde(borrow)]
-    iss: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    sub: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    iss: Option<Text<'a>>,
+    sub: Option<Text<'a>>,
     aud: Option<Several<'a>>,
     exp: Option<f64>,
     nbf: Option<f64>,
     iat: Option<f64>,
-    #[serde(borrow)]
-    jti: Option<Cow<'a, str>>,
+    jti: Option<Text<'a>>,
     /// RFC 8693, section 4.2: separated by spaces.
-    #[serde(borrow)]
     scope: Option<Several<'a>>,
-    #[serde(borrow)]
     scp: Option<Several<'a>>,
 }
 
+impl<'a> Members<'a> for Registered<'a> {
+    fn read<M: MapAccess<'a>>(&mut self, name: &str, map: &mut M) -> Result<bool, M::Error> {
+        match name {
+            "iss" => self.iss = map.next_value()?,
+            "sub" => self.sub = map.next_value()?,
+            "aud" => self.aud = map.next_value()?,
+            "exp" => self.exp = map.next_value()?,
+            "nbf" => self.nbf = map.next_value()?,
+            "iat" => self.iat = map.next_value()?,
+            "jti" => self.jti = map.next_value()?,
+            "scope" => self.scope = map.next_value()?,
+            "scp" => self.scp = map.next_value()?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
 /// One string, or an array of them.
-#[derive(Deserialize)]
-#[serde(untagged)]
 enum Several<'a> {
-    One(#[serde(borrow)] Cow<'a, str>),
-    Many(#[serde(borrow)] Vec<Cow<'a, str>>),
+    One(Cow<'a, str>),
+    Many(Vec<Text<'a>>),
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Several<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOrMany)
+    }
+}
+
+struct OneOrMany;
+
+impl<'de> Visitor<'de> for OneOrMany {
+    type Value = Several<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string, or an array of strings")
+    }
+
+    fn visit_borrowed_str<E>(self, one: &'de str) -> Result<Several<'de>, E> {
+        Ok(Several::One(Cow::Borrowed(one)))
+    }
+
+    fn visit_str<E>(self, one: &str) -> Result<Several<'de>, E> {
+        Ok(Several::One(Cow::Owned(one.to_owned())))
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<Several<'de>, S::Error> {
+        let mut many = Vec::new();
+        while let Some(one) = seq.next_element()? {
+            many.push(one);
+        }
+        Ok(Several::Many(many))
+    }
 }
 
 impl Several<'_> {
     fn iter(&self) -> impl Iterator<Item = &str> {
         let (one, many) = match self {
-            Self::One(one) => (Some(one), [].as_slice()),
+            Self::One(one) => (Some(one.as_ref()), [].as_slice()),
             Self::Many(many) => (None, many.as_slice()),
         };
-        one.into_iter().chain(many).map(AsRef::as_ref)
+        one.into_iter().chain(many.iter().map(|Text(one)| one.as_ref()))
     }
 }
 
@@ -115,24 +160,22 @@ impl Rules {
         payload: &[u8],
         now: SystemTime,
     ) -> Result<Verified<T>, TokenError> {
-        json::check(payload)?;
-        let claims: Registered<'_> =
-            serde_json::from_slice(payload).map_err(|_| TokenError::Invalid("a registered claim of a wrong type"))?;
+        let claims: Registered<'_> = json::read(payload, "a registered claim of a wrong type")?;
         self.issued_for_us(&claims)?;
         let issued_at = claims.iat.map(time).transpose()?;
         self.issued_by_now(issued_at, now)?;
         let expires_at = self.in_time(&claims, issued_at, now)?;
         self.allowed(&claims, payload)?;
         let subject = self.subject(claims.sub, payload)?;
-        let id = claims.jti.map(named).transpose()?.map(|jti| TokenId::new(jti.as_ref()));
+        let id = claims.jti.map(named).transpose()?.map(|Text(jti)| TokenId::new(jti.as_ref()));
         let claims = serde_json::from_slice(payload).map_err(|_| TokenError::Invalid("claims of another shape"))?;
         Ok(Verified { claims, subject, id, issued_at, expires_at })
     }
 
     fn issued_for_us(&self, claims: &Registered<'_>) -> Result<(), TokenError> {
         if let Some(issuers) = &self.issuers {
-            let iss = claims.iss.as_deref().ok_or(TokenError::Invalid("no issuer"))?;
-            issuers.get(iss).ok_or(TokenError::Invalid("issuer"))?;
+            let Text(iss) = claims.iss.as_ref().ok_or(TokenError::Invalid("no issuer"))?;
+            issuers.get(iss.as_ref()).ok_or(TokenError::Invalid("issuer"))?;
         }
         if let Some(audiences) = &self.audiences {
             let aud = claims.aud.as_ref().ok_or(TokenError::Invalid("no audience"))?;
@@ -188,11 +231,13 @@ impl Rules {
     }
 
     fn allowed(&self, claims: &Registered<'_>, payload: &[u8]) -> Result<(), TokenError> {
-        let scopes =
-            claims.scope.iter().chain(&claims.scp).flat_map(Several::iter).flat_map(str::split_ascii_whitespace);
-        let scopes: BTreeSet<&str> = scopes.collect();
-        if !self.scopes.iter().all(|scope| scopes.contains(scope.as_str())) {
-            return Err(TokenError::Forbidden("a scope is missing"));
+        if !self.scopes.is_empty() {
+            let scopes =
+                claims.scope.iter().chain(&claims.scp).flat_map(Several::iter).flat_map(str::split_ascii_whitespace);
+            let scopes: BTreeSet<&str> = scopes.collect();
+            if !self.scopes.iter().all(|scope| scopes.contains(scope.as_str())) {
+                return Err(TokenError::Forbidden("a scope is missing"));
+            }
         }
         if self.required.is_empty() {
             return Ok(());
@@ -204,15 +249,15 @@ impl Rules {
     }
 
     /// Of an empty name there would be one subject for all who have none.
-    fn subject(&self, sub: Option<Cow<'_, str>>, payload: &[u8]) -> Result<Option<Subject>, TokenError> {
+    fn subject(&self, sub: Option<Text<'_>>, payload: &[u8]) -> Result<Option<Subject>, TokenError> {
         let name = match &self.subject {
             SubjectOf::Sub => sub,
             SubjectOf::Claims(of) => {
                 let claims = serde_json::from_slice(payload).map_err(|_| TokenError::Invalid("not a JSON object"))?;
-                of(&claims).map(Cow::Owned)
+                of(&claims).map(|name| Text(Cow::Owned(name)))
             }
         };
-        let Some(name) = name.map(named).transpose()? else { return Ok(None) };
+        let Some(Text(name)) = name.map(named).transpose()? else { return Ok(None) };
         if name.is_empty() {
             self.notices.no_subject.warn(
                 "a token has an empty subject, which is none: limits by subject and `revoke_subject` do not apply to it",
@@ -223,8 +268,8 @@ impl Rules {
     }
 }
 
-fn named(name: Cow<'_, str>) -> Result<Cow<'_, str>, TokenError> {
-    if name.len() > MAX_NAME { Err(TokenError::Invalid("a name too long")) } else { Ok(name) }
+fn named(name: Text<'_>) -> Result<Text<'_>, TokenError> {
+    if name.0.len() > MAX_NAME { Err(TokenError::Invalid("a name too long")) } else { Ok(name) }
 }
 
 /// Seconds since 1970, with or without a fraction.

@@ -3,11 +3,11 @@
 use std::{borrow::Cow, collections::BTreeSet, str::FromStr};
 
 use jsonwebtoken::Algorithm;
-use serde::Deserialize;
+use serde::de::MapAccess;
 
 use crate::{
     error::TokenError,
-    json::{self, Present},
+    json::{self, Members, Text, Unique},
 };
 
 /// The longest name of a key that is looked for.
@@ -19,33 +19,44 @@ pub(crate) struct Header<'a> {
     pub(crate) kid: Option<Cow<'a, str>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Raw<'a> {
-    #[serde(borrow)]
-    alg: Cow<'a, str>,
-    #[serde(borrow)]
-    kid: Option<Cow<'a, str>>,
-    crit: Option<Present>,
-    #[serde(borrow)]
-    typ: Option<Cow<'a, str>>,
+    alg: Option<Text<'a>>,
+    kid: Option<Text<'a>>,
+    crit: Option<Unique>,
+    typ: Option<Text<'a>>,
+}
+
+impl<'a> Members<'a> for Raw<'a> {
+    fn read<M: MapAccess<'a>>(&mut self, name: &str, map: &mut M) -> Result<bool, M::Error> {
+        match name {
+            "alg" => self.alg = map.next_value()?,
+            "kid" => self.kid = map.next_value()?,
+            "crit" => self.crit = map.next_value()?,
+            "typ" => self.typ = map.next_value()?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
 }
 
 impl<'a> Header<'a> {
     pub(crate) fn read(json: &'a [u8], types: &Types) -> Result<Self, TokenError> {
-        json::check(json)?;
-        let raw: Raw<'a> = serde_json::from_slice(json).map_err(|_| TokenError::Invalid("header without meaning"))?;
+        const WRONG: &str = "header without meaning";
+        let raw: Raw<'a> = json::read(json, WRONG)?;
+        let Text(alg) = raw.alg.ok_or(TokenError::Invalid(WRONG))?;
         if raw.crit.is_some() {
             // Section 4.1.11: what must be understood and is not makes a token invalid. We understand none of it.
             return Err(TokenError::Invalid("critical header"));
         }
-        if raw.kid.as_ref().is_some_and(|kid| kid.len() > MAX_KID) {
+        if raw.kid.as_ref().is_some_and(|Text(kid)| kid.len() > MAX_KID) {
             return Err(TokenError::Invalid("key name too long"));
         }
-        if !types.have(raw.typ.as_deref()) {
+        if !types.have(raw.typ.as_ref().map(|Text(typ)| typ.as_ref())) {
             return Err(TokenError::Invalid("type of another kind of token"));
         }
-        let algorithm = Algorithm::from_str(&raw.alg).map_err(|_| TokenError::Invalid("algorithm"))?;
-        Ok(Self { algorithm, kid: raw.kid })
+        let algorithm = Algorithm::from_str(&alg).map_err(|_| TokenError::Invalid("algorithm"))?;
+        Ok(Self { algorithm, kid: raw.kid.map(|Text(kid)| kid) })
     }
 }
 
@@ -56,24 +67,25 @@ pub(crate) struct Types(BTreeSet<String>);
 
 impl Types {
     pub(crate) fn insert(&mut self, typ: &str) {
-        self.0.insert(media_type(typ));
+        self.0.insert(media_type(typ).to_ascii_lowercase());
     }
 
     fn have(&self, typ: Option<&str>) -> bool {
+        let is = |typ: &str, listed: &str| typ.eq_ignore_ascii_case(listed);
         match typ.map(media_type) {
-            Some(typ) if self.0.is_empty() => matches!(typ.as_str(), "jwt" | "at+jwt" | "jose"),
-            Some(typ) => self.0.contains(&typ),
+            Some(typ) if self.0.is_empty() => ["jwt", "at+jwt", "jose"].iter().any(|listed| is(typ, listed)),
+            Some(typ) => self.0.iter().any(|listed| is(typ, listed)),
             None => self.0.is_empty(),
         }
     }
 }
 
-/// RFC 7515, section 4.1.9: a media type, of which `application/` may be left out where no other slash follows, and
-/// which is compared without regard to case.
-fn media_type(typ: &str) -> String {
-    let typ = typ.to_ascii_lowercase();
-    match typ.strip_prefix("application/") {
-        Some(rest) if !rest.contains('/') => rest.to_owned(),
+/// RFC 7515, section 4.1.9: a media type, of which `application/` may be left out where no other slash follows. To be
+/// compared without regard to case.
+fn media_type(typ: &str) -> &str {
+    const PREFIX: &str = "application/";
+    match typ.split_at_checked(PREFIX.len()) {
+        Some((prefix, rest)) if prefix.eq_ignore_ascii_case(PREFIX) && !rest.contains('/') => rest,
         _ => typ,
     }
 }
