@@ -14,6 +14,9 @@ const STATES = {
 
 let countdown = 0;
 
+/** The buttons that do something on the chat's own connection, and what they say while there is one. */
+const liveDeeds = [];
+
 /** What was pressed last, to see whether it led to what it says. */
 let pressed = null;
 
@@ -25,6 +28,12 @@ function state(now, detail) {
   at('door').hidden = now !== 'out';
   at('hall').hidden = at('leave').hidden = now === 'out';
   at('say-text').disabled = at('say').querySelector('button').disabled = now !== 'open';
+  at('say-text').placeholder = now === 'open' ? 'Say something' : 'Not connected';
+  for (const { button, text, note } of liveDeeds) {
+    // Not `disabled`, which would take the focus away from the button that was just pressed.
+    button.ariaDisabled = String(now !== 'open');
+    note.textContent = now === 'open' ? text : 'needs a live connection';
+  }
   at('back').hidden = now !== 'stopped';
   if (now === 'open' || now === 'out') at('status-code').textContent = '';
   if (now === 'open') {
@@ -112,15 +121,19 @@ onSubmit('say', ({ text }, form) => {
 at('back').addEventListener('click', () => enter(client.name, client.room));
 at('leave').addEventListener('click', () => client.leave());
 
-for (const { id, title, text, code, act } of ALL) {
+for (const { id, title, text, code, live, act } of ALL) {
+  const note = view.element('small', {}, text);
   const button = view.element(
     'button',
     { type: 'button', id, class: 'deed' },
-    view.element('span', {}, view.element('strong', {}, title), view.element('small', {}, text)),
+    view.element('span', {}, view.element('strong', {}, title), note),
     view.badge(code),
   );
+  if (live) liveDeeds.push({ button, text, note });
+  const label = { href: `/source#${id}`, target: 'source', 'aria-label': `The line of code that answers “${title}”` };
+  const line = view.element('a', { class: 'line', ...label }, 'code');
   button.addEventListener('click', async () => {
-    if (button.ariaBusy === 'true') return;
+    if (button.ariaBusy === 'true' || button.ariaDisabled === 'true') return;
     button.ariaBusy = 'true';
     pressed = { code, button };
     delete button.dataset.seen;
@@ -132,7 +145,7 @@ for (const { id, title, text, code, act } of ALL) {
       button.ariaBusy = 'false';
     }
   });
-  at('mischief').append(view.element('li', {}, button));
+  at('mischief').append(view.element('li', {}, button, line));
 }
 
 view.keepAtEnd(at('messages'));

@@ -103,15 +103,15 @@ async function elsewhere({ closed }) {
   closed('foreign page', Number(code), String(reason));
 }
 
-/** Each with a name, what it does, and the code that it leads to. */
+/** Each with a name, what it does, the code that it leads to, and whether it is done on the chat's own connection. */
 export const ALL = [
-  { id: 'flood', title: 'Flood', text: '50 messages at once', code: 1008, act: flood },
-  { id: 'oversize', title: 'Oversized message', text: '6,000 bytes of 4,096', code: 1009, act: oversize },
+  { id: 'flood', title: 'Flood', text: '50 messages at once', code: 1008, live: true, act: flood },
+  { id: 'oversize', title: 'Oversized message', text: '6,000 bytes of 4,096', code: 1009, live: true, act: oversize },
   { id: 'expire', title: 'Let the token expire', text: 'after 4 s, not renewed', code: 3000, act: expire },
   { id: 'forge', title: 'Forge a token', text: 'with another signature', code: 3000, act: forge },
   { id: 'tabs', title: 'Open twenty tabs', text: 'four stay, the oldest go', code: 1008, act: tabs },
   { id: 'crowd', title: 'Bring a crowd', text: '18 from an address of 16', code: 1013, act: crowd },
   { id: 'hammer', title: 'Hammer at the door', text: '80 handshakes, one yours', code: 1013, act: hammer },
   { id: 'elsewhere', title: 'Foreign page', text: 'a 403 that no page sees', code: 1006, act: elsewhere },
-  { id: 'crash', title: 'Crash the handler', text: 'a panic, of yours alone', code: 1011, act: crash },
+  { id: 'crash', title: 'Crash the handler', text: 'a panic, of yours alone', code: 1011, live: true, act: crash },
 ];

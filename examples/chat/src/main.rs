@@ -1,7 +1,8 @@
 //! A chat in a browser, with a button for everything that a client may do wrong.
 //!
 //! What guards it stands in [`app`]: the layers around the chat. Everything else is a chat: [`rooms`], the
-//! [`talk`](mod@talk) of one connection, the [`session`] that hands out tokens, and the [`panel`] of what happens.
+//! [`talk`](mod@talk) of one connection, the [`session`] that hands out tokens, the [`panel`] of what happens, and the
+//! [`source`] lines that the buttons of the page lead to.
 
 mod app;
 mod name;
@@ -9,6 +10,7 @@ mod page;
 mod panel;
 mod rooms;
 mod session;
+mod source;
 mod talk;
 #[cfg(test)]
 mod tests;

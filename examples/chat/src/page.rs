@@ -4,13 +4,15 @@ use axum::{
     Router,
     extract::Request,
     http::{
-        HeaderMap, StatusCode,
+        HeaderMap, HeaderName, StatusCode,
         header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS},
     },
     middleware::Next,
     response::Response,
     routing::get,
 };
+
+use crate::source;
 
 /// The names of this machine, with any port: whoever asks for another has been sent here by somebody else's DNS.
 pub(crate) const HOSTS: [&str; 2] = ["127.0.0.1", "localhost"];
@@ -47,16 +49,20 @@ pub(crate) fn routes() -> Router {
         "/elsewhere" is "elsewhere.html", HTML, ELSEWHERE;
         "/elsewhere.js" is "elsewhere.js", SCRIPT, ELSEWHERE;
     };
-    files.into_iter().fold(Router::new(), |router, (path, text, kind, policy)| {
-        let headers = [
-            (CONTENT_TYPE, kind),
-            (CONTENT_SECURITY_POLICY, policy),
-            (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-            (REFERRER_POLICY, "no-referrer"),
-            (CACHE_CONTROL, "no-cache"),
-        ];
-        router.route(path, get((headers, text)))
-    })
+    let router = Router::new().route("/source", get((headers(HTML, OWN), source::page())));
+    files
+        .into_iter()
+        .fold(router, |router, (path, text, kind, policy)| router.route(path, get((headers(kind, policy), text))))
+}
+
+fn headers(kind: &'static str, policy: &'static str) -> [(HeaderName, &'static str); 5] {
+    [
+        (CONTENT_TYPE, kind),
+        (CONTENT_SECURITY_POLICY, policy),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        (CACHE_CONTROL, "no-cache"),
+    ]
 }
 
 /// Answers only those who ask for this machine by its own name: against DNS rebinding, for the requests that are no

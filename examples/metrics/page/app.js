@@ -14,9 +14,12 @@ const short = new Intl.NumberFormat("en", { notation: "compact", maximumFraction
 const bytes = (value) => short.format(value);
 const seconds = (value) => (value < 1 ? `${plain(value * 1000)} ms` : `${plain(value)} s`);
 
+const QUANTILES = ["p50", "p95"];
+
+/** The names that this server is known to have come first: each keeps its colour, after a reload as well. */
 const CHARTS = [
   {
-    title: "Live connections", unit: "", format: plain, least: 10,
+    title: "Live connections", unit: "", format: plain, least: 10, names: ["live", "closing"],
     read: () => merge(history.gauge("portcullis_connections", "live"), history.gauge("portcullis_closing_tasks", "closing")),
   },
   {
@@ -25,14 +28,17 @@ const CHARTS = [
   },
   {
     title: "Turned away", unit: "a second, by reason", format: plain, least: 1,
+    names: ["origin_not_allowed", "too_many_connections", "handshake_rate"],
     read: () => history.rates(HANDSHAKES, (labels) => labels.reason, (labels) => labels.outcome !== "upgraded"),
   },
   {
     title: "Violations", unit: "a second, by policy and action", format: plain, least: 1,
+    names: ["message_rate close", "message_size close", "framing close", "keep_alive close", "idle_timeout close"],
     read: () => history.rates(VIOLATIONS, (labels) => `${labels.policy} ${labels.action}`),
   },
   {
     title: "Closes", unit: "a second, by code and by who", format: plain, least: 1,
+    names: ["1005 peer", "1006 transport", "1008 guard", "1009 guard", "1002 guard", "1011 handler"],
     read: () => history.rates(CLOSES, (labels) => `${labels.code} ${labels.by}`),
   },
   {
@@ -44,11 +50,11 @@ const CHARTS = [
     read: () => history.rates("portcullis_bytes_total", (labels) => labels.direction),
   },
   {
-    title: "Connection duration", unit: "ended in the last minute", format: seconds, least: 1,
+    title: "Connection duration", unit: "ended in the last minute", format: seconds, least: 1, names: QUANTILES,
     read: () => history.quantiles("portcullis_connection_duration_seconds", [0.5, 0.95]),
   },
   {
-    title: "Round trip", unit: "of the last minute's pings", format: seconds, least: 0.001,
+    title: "Round trip", unit: "of the last minute's pings", format: seconds, least: 0.001, names: QUANTILES,
     read: () => history.quantiles("portcullis_round_trip_seconds", [0.5, 0.95]),
   },
 ].map((chart) => ({ ...chart, view: new Chart(chart) }));

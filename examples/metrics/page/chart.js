@@ -28,12 +28,12 @@ export class Chart {
   #image = svg("svg", { role: "img" });
   #legend = document.createElement("ul");
   #points = [];
-  /** The names that have a colour, in the order in which they came. */
+  /** The names that have a colour: the fixed ones, then others in the order in which they came. */
   #names;
   /** Where the pointer is. */
   #pointer;
 
-  /** `least` is the least that the axis reaches; `names` are those that there will be, if that is known. */
+  /** `least` is the least that the axis reaches; `names` are those whose colours are fixed, whenever they appear. */
   constructor({ title, unit, format, least, names = [] }) {
     [this.#title, this.#format, this.#least, this.#names] = [title, format, least, [...names]];
     this.#image.addEventListener("pointermove", (event) => this.#point(event.offsetX));

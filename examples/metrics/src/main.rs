@@ -7,6 +7,7 @@
 mod app;
 mod page;
 mod record;
+mod source;
 mod traffic;
 
 use std::{env, error::Error, net::SocketAddr};

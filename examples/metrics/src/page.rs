@@ -4,13 +4,15 @@ use axum::{
     Router,
     extract::Request,
     http::{
-        StatusCode,
+        HeaderName, StatusCode,
         header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST},
     },
     middleware::Next,
     response::Response,
     routing::get,
 };
+
+use crate::source;
 
 /// Scripts, styles and requests of our own, and nothing else.
 const OWN: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; \
@@ -24,10 +26,12 @@ pub(crate) fn routes() -> Router {
         ("/chart.js", include_str!("../page/chart.js"), "text/javascript; charset=utf-8"),
         ("/series.js", include_str!("../page/series.js"), "text/javascript; charset=utf-8"),
     ];
-    files.into_iter().fold(Router::new(), |router, (path, text, kind)| {
-        let headers = [(CONTENT_TYPE, kind), (CONTENT_SECURITY_POLICY, OWN), (CACHE_CONTROL, "no-cache")];
-        router.route(path, get((headers, text)))
-    })
+    let router = Router::new().route("/source", get((headers("text/html; charset=utf-8"), source::page())));
+    files.into_iter().fold(router, |router, (path, text, kind)| router.route(path, get((headers(kind), text))))
+}
+
+fn headers(kind: &'static str) -> [(HeaderName, &'static str); 3] {
+    [(CONTENT_TYPE, kind), (CONTENT_SECURITY_POLICY, OWN), (CACHE_CONTROL, "no-cache")]
 }
 
 /// Answers only those who ask for this machine by its own name: against DNS rebinding.

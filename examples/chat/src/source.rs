@@ -1,0 +1,74 @@
+//! The layers' own code as a page: beside each button that misbehaves is a link to the line that answers it.
+
+/// The code in which the layers stand.
+const CODE: &str = include_str!("app.rs");
+
+/// Buttons, by their id on the page, and what stands only on the line that answers them.
+const LINES: [(&str, &str); 9] = [
+    ("flood", "MessageRateLayer::per_second(5).burst(10).per_subject()"),
+    ("oversize", "MessageSizeLayer::new(MAX_MESSAGE)"),
+    ("expire", "JwtLayer::<User>::new(tokens.verifier()?).subprotocol(\"bearer\")"),
+    ("forge", "JwtLayer::<User>::new(tokens.verifier()?).subprotocol(\"bearer\")"),
+    ("tabs", "ConnectionLimitLayer::new().per_subject(Limit::new(4).evict_oldest())"),
+    ("crowd", "ConnectionLimitLayer::new().global(1000).per_client_ip(16)"),
+    ("hammer", "HandshakeRateLayer::per_second(4).burst(40).per_client_ip()"),
+    ("elsewhere", "OriginLayer::same_origin().hosts(HOSTS)?"),
+    ("crash", "connection.supervise("),
+];
+
+/// The page. Each line has an anchor for every button it answers.
+pub(crate) fn page() -> String {
+    let lines: String = CODE.lines().map(|line| format!("<li>{}{}</li>\n", anchors(line), escaped(line))).collect();
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>src/app.rs</title>\n\
+         <link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"style.css\">\n\
+         <main class=\"source\">\n<h1>examples/chat/<span>src/app.rs</span></h1>\n\
+         <ol class=\"card\">\n{lines}</ol>\n</main>\n</html>\n"
+    )
+}
+
+fn anchors(line: &str) -> String {
+    let answered = LINES.iter().filter(|(_, text)| line.contains(text));
+    answered.map(|(button, _)| format!("<span id=\"{button}\"></span>")).collect()
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    const README: &str = include_str!("../README.md");
+
+    /// The id and the title of each button.
+    fn buttons() -> Vec<(&'static str, &'static str)> {
+        let entries = include_str!("../page/mischief.js").split("{ id: '").skip(1);
+        entries
+            .map(|entry| {
+                let mut quoted = entry.split('\'');
+                (quoted.next().unwrap(), quoted.nth(1).unwrap())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn each_button_leads_to_one_line_which_is_the_readmes() {
+        let page = page();
+        let buttons = buttons();
+        assert_eq!(buttons.len(), LINES.len());
+        for (id, title) in buttons {
+            let (_, text) = LINES.iter().find(|(button, _)| *button == id).unwrap();
+            assert_eq!(CODE.matches(text).count(), 1, "{text}");
+            assert_eq!(page.matches(&format!("id=\"{id}\"")).count(), 1, "{id}");
+            let row =
+                README.lines().find(|line| line.starts_with('|') && line.contains(&format!("*{title}*"))).unwrap();
+            let (constructor, _) = text.split_once("::").unwrap_or(("supervise", ""));
+            assert!(row.contains(constructor) || row.contains("the same"), "{title}: {row}");
+        }
+    }
+}
