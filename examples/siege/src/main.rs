@@ -7,6 +7,8 @@
 mod attacks;
 mod beside;
 mod deploy;
+#[cfg(test)]
+mod documented;
 mod guarded;
 mod handlers;
 mod page;

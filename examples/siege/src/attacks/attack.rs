@@ -15,8 +15,7 @@ pub(crate) struct Attack {
 /// What stops an attack, or what a legitimate client must see.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Want {
-    Close(u16),
-    /// A close code and its reason, where several layers could have sent the code.
+    /// A close code and its reason.
     Because(u16, &'static str),
     EmptyClose,
     Lost,
@@ -27,8 +26,8 @@ pub(crate) enum Want {
     /// A plain request that is answered with this status, and on the bare server may be with another.
     Denied(u16),
     NotLogged,
-    /// Everybody sees this code, and is back.
-    Replaced(u16),
+    /// Each client sees this code and this reason, and is back.
+    Replaced(u16, &'static str),
 }
 
 impl Want {
@@ -39,14 +38,13 @@ impl Want {
 
     pub(crate) fn is_met(self, saw: &Saw) -> bool {
         match (self, saw) {
-            (Self::Close(wanted), Saw::Closed { code, .. }) => *code == Some(wanted),
             (Self::Because(wanted, why), Saw::Closed { code, reason, .. }) => *code == Some(wanted) && reason == why,
             (Self::EmptyClose, Saw::Closed { code, .. }) => code.is_none(),
             (Self::Refused(wanted, code), Saw::Refused { status, page }) => {
                 *status == wanted && page.code() == Some(code)
             }
-            (Self::Replaced(wanted), Saw::Replaced { ends, back }) => {
-                *back == ends.len() && ends.iter().all(|end| Self::Close(wanted).is_met(end))
+            (Self::Replaced(wanted, why), Saw::Replaced { ends, back }) => {
+                *back == ends.len() && ends.iter().all(|end| Self::Because(wanted, why).is_met(end))
             }
             (Self::Answered(wanted) | Self::Denied(wanted), Saw::Answered(status)) => *status == wanted,
             (Self::Echoed, Saw::Echoed(_)) | (Self::NotLogged, Saw::Logged(false)) | (Self::Lost, Saw::Lost { .. }) => {
@@ -85,12 +83,13 @@ mod tests {
 
     #[test]
     fn a_deploy_is_well_only_if_everybody_was_told_and_is_back() {
-        let want = Want::Replaced(1012);
+        let want = Want::Replaced(1012, "service restarts");
         let lost = Saw::Lost { reset: false, messages: 0 };
         for (ends, back, well) in [
-            (vec![told(1012, ""), told(1012, "")], 2, true),
-            (vec![told(1012, ""), told(1012, "")], 1, false),
-            (vec![told(1012, ""), lost], 2, false),
+            (vec![told(1012, "service restarts"), told(1012, "service restarts")], 2, true),
+            (vec![told(1012, "service restarts"), told(1012, "service restarts")], 1, false),
+            (vec![told(1012, "service restarts"), lost], 2, false),
+            (vec![told(1012, "")], 1, false),
         ] {
             let saw = Saw::Replaced { ends, back };
             assert_eq!(want.is_met(&saw), well, "{saw}");

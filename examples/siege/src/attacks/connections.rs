@@ -22,9 +22,9 @@ pub(super) const ALL: &[Attack] = &[
     Attack { name: "forged X-Forwarded-For", run: forged, want: Want::Refused(429, 1013) },
     Attack { name: "addresses of one /64", run: network, want: Want::Refused(429, 1013) },
     Attack { name: "sockets that say nothing", run: silent, want: Want::Refused(503, 1013) },
-    Attack { name: "too many sessions", run: sessions, want: Want::Close(1008) },
+    Attack { name: "too many sessions", run: sessions, want: Want::Because(1008, "replaced by a newer connection") },
     Attack { name: "windows that are shut", run: shut, want: Want::Refused(503, 1013) },
-    Attack { name: "zombie after the close", run: zombie, want: Want::Close(1002) },
+    Attack { name: "zombie after the close", run: zombie, want: Want::Because(1002, "client frame is not masked") },
     Attack { name: "seat of a client gone", run: abandoned, want: Want::Echoed },
     Attack { name: "another address's seat", run: neighbour, want: Want::Echoed },
 ];

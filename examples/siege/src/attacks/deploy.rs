@@ -12,7 +12,8 @@ use crate::{
     saw::Saw,
 };
 
-pub(super) const ALL: &[Attack] = &[Attack { name: "deploy", run: deploy, want: Want::Replaced(1012) }];
+pub(super) const ALL: &[Attack] =
+    &[Attack { name: "deploy", run: deploy, want: Want::Replaced(1012, "service restarts") }];
 
 /// How many are connected when the server is told to stop.
 const CLIENTS: usize = 20;

@@ -9,13 +9,21 @@ use super::{
 use crate::{Result, saw::Saw};
 
 pub(super) const ALL: &[Attack] = &[
-    Attack { name: "message flood", run: message_flood, want: Want::Close(1008) },
-    Attack { name: "ping flood", run: ping_flood, want: Want::Close(1008) },
-    Attack { name: "empty continuation flood", run: empty_continuations, want: Want::Close(1008) },
-    Attack { name: "one-byte fragment flood", run: tiny_fragments, want: Want::Close(1008) },
-    Attack { name: "unmasked frame", run: unmasked, want: Want::Close(1002) },
-    Attack { name: "reserved bit", run: reserved_bit, want: Want::Close(1002) },
-    Attack { name: "handler that panics", run: panic, want: Want::Close(1011) },
+    Attack { name: "message flood", run: message_flood, want: Want::Because(1008, "message rate exceeded") },
+    Attack { name: "ping flood", run: ping_flood, want: Want::Because(1008, "control frame rate exceeded") },
+    Attack {
+        name: "empty continuation flood",
+        run: empty_continuations,
+        want: Want::Because(1008, "too many empty fragments"),
+    },
+    Attack {
+        name: "one-byte fragment flood",
+        run: tiny_fragments,
+        want: Want::Because(1008, "fragment rate exceeded"),
+    },
+    Attack { name: "unmasked frame", run: unmasked, want: Want::Because(1002, "client frame is not masked") },
+    Attack { name: "reserved bit", run: reserved_bit, want: Want::Because(1002, "reserved bit set") },
+    Attack { name: "handler that panics", run: panic, want: Want::Because(1011, "internal error") },
     Attack { name: "handler that returns", run: drops, want: Want::EmptyClose },
 ];
 

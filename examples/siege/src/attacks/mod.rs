@@ -14,4 +14,6 @@ mod sizes;
 mod tokens;
 mod wire;
 
+#[cfg(test)]
+pub(crate) use self::attack::Want;
 pub(crate) use self::{all::all, attack::Attack};

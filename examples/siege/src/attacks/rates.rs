@@ -9,9 +9,9 @@ use super::{
 use crate::{Result, saw::Saw};
 
 pub(super) const ALL: &[Attack] = &[
-    Attack { name: "flood over many sockets", run: many_sockets, want: Want::Close(1008) },
-    Attack { name: "reconnect flood", run: reconnect, want: Want::Close(1008) },
-    Attack { name: "byte flood", run: bytes, want: Want::Close(1008) },
+    Attack { name: "flood over many sockets", run: many_sockets, want: Want::Because(1008, "message rate exceeded") },
+    Attack { name: "reconnect flood", run: reconnect, want: Want::Because(1008, "message rate exceeded") },
+    Attack { name: "byte flood", run: bytes, want: Want::Because(1008, "byte rate exceeded") },
     Attack { name: "quota of everybody else", run: shared, want: Want::Echoed },
     Attack { name: "newcomer to a full table", run: newcomer, want: Want::Echoed },
     Attack { name: "drip within the limit", run: drip, want: Want::Echoed },

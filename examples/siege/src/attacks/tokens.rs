@@ -22,14 +22,22 @@ pub(super) const ALL: &[Attack] = &[
     Attack { name: "unsigned token", run: unsigned, want: UNAUTHORIZED },
     Attack { name: "public key as secret", run: confused, want: UNAUTHORIZED },
     Attack { name: "token in the log", run: logged, want: Want::NotLogged },
-    Attack { name: "outlived token", run: |address| with(address, tokens::expiring(1)), want: Want::Close(3000) },
-    Attack { name: "revoked session", run: revoked, want: Want::Close(3000) },
+    Attack {
+        name: "outlived token",
+        run: |address| with(address, tokens::expiring(1)),
+        want: Want::Because(3000, "token expired"),
+    },
+    Attack { name: "revoked session", run: revoked, want: Want::Because(3000, "token revoked") },
     Attack {
         name: "silent first message",
         run: |address| storm(address, "/first", Vec::new()),
-        want: Want::Close(3000),
+        want: Want::Because(3000, "token missing"),
     },
-    Attack { name: "garbage first message", run: garbage_first, want: Want::Close(3000) },
+    Attack {
+        name: "garbage first message",
+        run: garbage_first,
+        want: Want::Because(3000, "invalid token: not three parts"),
+    },
     Attack { name: "own token", run: own, want: Want::Echoed },
 ];
 
