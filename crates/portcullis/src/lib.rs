@@ -1,12 +1,24 @@
-//! Tower layers that secure a WebSocket route on any hyper or axum server, with no change to its handler.
-//!
-//! A Tower layer's view of a WebSocket ends at the `101`. What Portcullis guards is the connection behind it: the
-//! origin of the handshake, and every frame that comes in for as long as the socket lives.
-//!
-//! This crate is the front door: it re-exports the crates of the workspace, each behind a feature of its name. The
-//! vocabulary and the guarded connection of `portcullis-core` are always here. A library that needs one layer should
-//! take that layer's crate.
-//!
+//! Tower layers that secure WebSocket routes on any axum or hyper server, from the handshake to the last frame, with no
+//! change to the handler.
+#![cfg_attr(
+    all(
+        feature = "axum",
+        feature = "axum-ws",
+        feature = "close",
+        feature = "connections",
+        feature = "derive",
+        feature = "json",
+        feature = "jwt",
+        feature = "liveness",
+        feature = "metrics",
+        feature = "origin",
+        feature = "rate-limit",
+        feature = "redis",
+        feature = "test-util",
+        feature = "tracing"
+    ),
+    doc = include_str!("../docs/front.md")
+)]
 //! # Proof in the handler
 //!
 //! A layer guards the routes that it was put around, and a route that was forgotten looks the same from outside. axum's
@@ -28,18 +40,6 @@
 //!     .route("/forgotten", any(upgrade)); // answers every handshake with a 500
 //! # let _: Router = app;
 //! ```
-//!
-//! # Testing your application
-//!
-//! - What a handler means by an error is a value: `assert_eq!(error.into_close().to_string(), "1008 muted")`.
-//! - A refusal is a response. tower's `oneshot` shows it, with axum's `MockConnectInfo` outside of a `ClientIpLayer`.
-//!   Why a response is a 500 is written to the log with feature `tracing`. In a debug build its body says it, too, with
-//!   feature `axum`; otherwise, where nothing takes the log, it goes to stderr.
-//! - A request of `oneshot` comes over no connection, so there is nothing to guard: limits on live connections and on
-//!   messages let it pass, `Connection` cannot be extracted, and `WebSocketUpgrade` refuses it with 426. Feature
-//!   `test-util` goes further: it opens WebSockets over a pipe in memory, makes connections and sessions from values,
-//!   and has a wall clock that pauses with tokio's.
-#![cfg_attr(feature = "test-util", doc = "  See [`testing`].")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "close")]
@@ -62,5 +62,29 @@ pub use portcullis_rate_limit as rate_limit;
 #[cfg(feature = "redis")]
 pub use portcullis_redis as redis;
 
+// In the documentation alone, with the features that its examples and links need.
+#[cfg(all(
+    doc,
+    feature = "axum",
+    feature = "axum-ws",
+    feature = "close",
+    feature = "connections",
+    feature = "derive",
+    feature = "json",
+    feature = "jwt",
+    feature = "liveness",
+    feature = "metrics",
+    feature = "origin",
+    feature = "rate-limit",
+    feature = "redis",
+    feature = "test-util",
+    feature = "tracing"
+))]
+pub mod guide;
 #[cfg(feature = "test-util")]
 pub mod testing;
+
+/// The example of the README, compiled.
+#[cfg(all(doctest, feature = "rate-limit"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,4 +1,6 @@
-// What a close code means, and what a client should do about it.
+// What a close code means.
+
+import { advise } from './reconnect.js';
 
 const MEANINGS = new Map([
   [1000, 'normal closure'],
@@ -29,19 +31,4 @@ export function tone(code) {
   if (code === 1000) return 'calm';
   if (code === 3000) return 'token';
   return advise(code, '').act === 'retry' ? 'later' : 'stop';
-}
-
-const RETRY = new Set([1001, 1005, 1006, 1011, 1012, 1013, 1014, 3008]);
-
-/** What to do: `refresh` the token, `retry` after at least `wait` seconds, or `stop` until the user asks. */
-export function advise(code, reason) {
-  if (code === 3000 && reason === 'token expired') {
-    return { act: 'refresh', wait: 0, then: 'asking for a new token' };
-  }
-  if (RETRY.has(code)) {
-    // A browser shows no header to its page: the reason says how long to wait.
-    const seconds = /retry after (\d{1,4}) s$/.exec(reason);
-    return { act: 'retry', wait: seconds ? Number(seconds[1]) : 0, then: 'waiting, then trying again' };
-  }
-  return { act: 'stop', wait: 0, then: 'not coming back by itself' };
 }

@@ -45,6 +45,7 @@ pub(crate) fn routes() -> Router {
         "/codes.js" is "codes.js", SCRIPT, OWN;
         "/mischief.js" is "mischief.js", SCRIPT, OWN;
         "/panel.js" is "panel.js", SCRIPT, OWN;
+        "/reconnect.js" is "../../../crates/portcullis/docs/reconnect.js", SCRIPT, OWN;
         "/view.js" is "view.js", SCRIPT, OWN;
         "/elsewhere" is "elsewhere.html", HTML, ELSEWHERE;
         "/elsewhere.js" is "elsewhere.js", SCRIPT, ELSEWHERE;

@@ -2,7 +2,7 @@
 
 use fantoccini::Client;
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::Result;
 
@@ -59,6 +59,15 @@ impl<'a> Page<'a> {
     pub async fn connect(&self, url: &str, protocols: &[&str]) -> Result<Socket<'a>> {
         let number = ask(self.client, &format!("connect({}, {})", json!(url), json!(protocols))).await?;
         Ok(Socket { client: self.client, number })
+    }
+
+    /// The value of an expression of its script, or what its promise resolves to.
+    ///
+    /// # Errors
+    ///
+    /// What it throws.
+    pub async fn evaluate(&self, expression: &str) -> Result<Value> {
+        ask(self.client, expression).await
     }
 
     /// Fetches what it may not read, as any page can, with the user's cookies.
