@@ -13,8 +13,8 @@
 //!   newcomer's handshake is accepted. A permit may be held until the handler has returned, too, where its work is what
 //!   is scarce: [`ConnectionLimitLayer::until_handler_returns`].
 //! - Clients without a subject share the limit of one by their address, and are refused where it is full, never
-//!   evicted. [`LimitOwner`](portcullis_core::refusal::LimitOwner) is the rule, which limits on handshakes and messages follow,
-//!   too.
+//!   evicted. [`LimitOwner`](portcullis_core::refusal::LimitOwner) is the rule, which limits on handshakes and messages
+//!   follow, too.
 //! - [`ClientIpLayer`] finds the client's address: the peer's, or, where that is a proxy that the user trusts, what the
 //!   proxies say, from the right.
 //! - [`Connections`] lists the live connections, and closes them by whatever they have in common.

@@ -1,6 +1,6 @@
 //! Close codes, close reasons and close frames (RFC 6455, sections 5.5.1 and 7.4).
 //!
-//! Only what an endpoint may put on the wire can be made: a [`CloseCode`] is never 1005, 1006 or 1015, and a
+//! These types can only hold what an endpoint may send: a [`CloseCode`] is never 1005, 1006 or 1015, and a
 //! [`CloseReason`] never exceeds 123 bytes.
 //!
 //! ```
@@ -13,7 +13,7 @@
 
 use std::{borrow::Cow, error::Error, fmt};
 
-/// The most bytes a close reason may have: 125 of a control frame less two of the code.
+/// The maximum length of a close reason in bytes: 125 of a control frame minus 2 of the code.
 pub const MAX_REASON: usize = 123;
 
 /// A close code that an endpoint may send: 1000 to 1003, 1007 to 1014, or 3000 to 4999.
@@ -29,40 +29,40 @@ macro_rules! codes {
 }
 
 codes! {
-    /// 1000: the purpose was fulfilled.
+    /// 1000: the connection has served its purpose.
     NORMAL = 1000;
-    /// 1001: the endpoint goes away.
+    /// 1001: the endpoint is going away.
     GOING_AWAY = 1001;
-    /// 1002: the peer broke the protocol.
+    /// 1002: the peer violated the protocol.
     PROTOCOL_ERROR = 1002;
-    /// 1003: a kind of data that the endpoint does not take.
+    /// 1003: a type of data that the endpoint does not accept.
     UNSUPPORTED_DATA = 1003;
-    /// 1007: data that is not of the message's type, such as text that is not UTF-8.
+    /// 1007: data that does not match the type of the message, such as text that is not UTF-8.
     INVALID_PAYLOAD = 1007;
     /// 1008: the message violates a policy.
     POLICY_VIOLATION = 1008;
     /// 1009: the message is too big.
     MESSAGE_TOO_BIG = 1009;
-    /// 1010: the client wanted an extension (sent by clients only).
+    /// 1010: the client requires an extension (sent by clients only).
     MANDATORY_EXTENSION = 1010;
-    /// 1011: the server met an unexpected condition.
+    /// 1011: the server encountered an unexpected condition.
     INTERNAL_ERROR = 1011;
-    /// 1012: the service restarts; come back.
+    /// 1012: the service is restarting; clients may reconnect.
     SERVICE_RESTART = 1012;
     /// 1013: try again later.
     TRY_AGAIN_LATER = 1013;
-    /// 1014: a gateway got a bad answer. Most libraries refuse to receive it.
+    /// 1014: a gateway received an invalid response. Most libraries refuse to receive this code.
     BAD_GATEWAY = 1014;
     /// 3000: the client is not authenticated.
     UNAUTHORIZED = 3000;
-    /// 3003: the client is known and not allowed.
+    /// 3003: the client is not allowed to do this.
     FORBIDDEN = 3003;
-    /// 3008: a time ran out.
+    /// 3008: a timeout.
     TIMEOUT = 3008;
 }
 
 impl CloseCode {
-    /// A close code from its number.
+    /// Creates a close code from its number.
     ///
     /// # Errors
     ///
@@ -74,7 +74,7 @@ impl CloseCode {
         }
     }
 
-    /// The number.
+    /// Returns the number.
     pub const fn as_u16(self) -> u16 {
         self.0
     }
@@ -112,7 +112,7 @@ impl fmt::Display for CloseCode {
     }
 }
 
-/// A number that is no close code an endpoint may send.
+/// The error for a number that is not a close code which an endpoint may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidCloseCode(u16);
 
@@ -124,12 +124,12 @@ impl fmt::Display for InvalidCloseCode {
 
 impl Error for InvalidCloseCode {}
 
-/// Why a connection closes, in at most 123 bytes of UTF-8. A longer text is cut on a character boundary.
+/// The reason of a close, at most 123 bytes of UTF-8. A longer text is cut at a character boundary.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct CloseReason(Cow<'static, str>);
 
 impl CloseReason {
-    /// A reason, cut to 123 bytes.
+    /// Creates a reason, cut to 123 bytes.
     pub fn new(text: impl Into<Cow<'static, str>>) -> Self {
         let text = text.into();
         let end = text.floor_char_boundary_at(MAX_REASON);
@@ -142,7 +142,7 @@ impl CloseReason {
         })
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -174,41 +174,41 @@ impl fmt::Display for CloseReason {
     }
 }
 
-/// A close frame: a code with a reason, or empty (the receiver then sees 1005: closed, no reason given).
+/// A close frame: a code with a reason, or empty. The receiver of an empty one sees 1005, no status received.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct CloseFrame(Option<(CloseCode, CloseReason)>);
 
 impl CloseFrame {
-    /// A frame with a code and a reason.
+    /// Creates a frame with a code and a reason.
     pub fn new(code: CloseCode, reason: impl Into<CloseReason>) -> Self {
         Self(Some((code, reason.into())))
     }
 
-    /// 1011, and nothing of what went wrong: that is for the log.
+    /// Creates a frame with 1011 and a reason without details, which belong into the log.
     pub fn internal_error() -> Self {
         Self::new(CloseCode::INTERNAL_ERROR, "internal error")
     }
 
-    /// A frame without a code.
+    /// Creates a frame without a code.
     pub const fn empty() -> Self {
         Self(None)
     }
 
-    /// The code, if there is one.
+    /// Returns the code, if there is one.
     pub fn code(&self) -> Option<CloseCode> {
         self.0.as_ref().map(|(code, _)| *code)
     }
 
-    /// The reason; empty if there is none.
+    /// Returns the reason, which is empty if there is none.
     pub fn reason(&self) -> &str {
         self.0.as_ref().map_or("", |(_, reason)| reason.as_str())
     }
 
-    /// Reads the unmasked payload of a close frame.
+    /// Parses the unmasked payload of a close frame.
     ///
     /// # Errors
     ///
-    /// What the sender did wrong; [`MalformedClose::answer`] is the frame that RFC 6455 asks for.
+    /// If RFC 6455 forbids the payload; [`MalformedClose::answer`] is the close frame to answer with.
     pub fn parse(payload: &[u8]) -> Result<Self, MalformedClose> {
         match payload {
             [] => Ok(Self::empty()),
@@ -245,7 +245,7 @@ pub enum MalformedClose {
 }
 
 impl MalformedClose {
-    /// The close frame to answer with.
+    /// Returns the close frame to answer with.
     pub fn answer(self) -> CloseFrame {
         match self {
             Self::OneByte => CloseFrame::new(CloseCode::PROTOCOL_ERROR, "close frame of one byte"),
@@ -267,23 +267,23 @@ impl fmt::Display for MalformedClose {
 
 impl Error for MalformedClose {}
 
-/// What a value means as the end of a WebSocket: to it what `IntoResponse` is to HTTP.
+/// Converts a value into the close of a WebSocket, as `IntoResponse` converts one into an HTTP response.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say how a connection closes",
     note = "derive `IntoClose` for it, or map it to a `CloseCode` or a `CloseFrame`",
     note = "for the error of a WebSocket library switch on the feature that is named after it: `axum-ws` for axum's"
 )]
 pub trait IntoClose {
-    /// The close frame.
+    /// Returns the close frame.
     fn into_close(self) -> CloseFrame;
 
-    /// What is the application's own fault, for its log. The peer is not told.
+    /// Returns the error to log if the application itself is at fault. The peer does not see it.
     fn internal(&self) -> Option<&(dyn Error + 'static)> {
         None
     }
 }
 
-/// The purpose was fulfilled: 1000.
+/// The connection has served its purpose: 1000.
 impl IntoClose for () {
     fn into_close(self) -> CloseFrame {
         CloseFrame::new(CloseCode::NORMAL, "")
@@ -300,7 +300,7 @@ impl<T: IntoClose, E: IntoClose> IntoClose for Result<T, E> {
     }
 }
 
-/// 1011, and nothing of the error's text.
+/// 1011, without the error's text.
 impl IntoClose for Box<dyn Error + Send + Sync> {
     fn into_close(self) -> CloseFrame {
         CloseFrame::internal_error()
@@ -311,7 +311,7 @@ impl IntoClose for Box<dyn Error + Send + Sync> {
     }
 }
 
-/// 1011, and nothing of the error's text.
+/// 1011, without the error's text.
 impl IntoClose for Box<dyn Error> {
     fn into_close(self) -> CloseFrame {
         CloseFrame::internal_error()

@@ -1,30 +1,32 @@
-//! Requests that a foreign page may have forged.
+//! Detects requests that a foreign page may have forged (cross-site request forgery).
 //!
-//! A page of another site can make a browser send a `POST` to any server, cookies included, without asking that server
-//! first. It cannot choose the headers `Sec-Fetch-Site` and `Origin`, by which the browser says where the request comes
-//! from. [`check`] judges requests by these, and returns a proof that a layer inside can rely on.
+//! A page of another site can make a browser send a `POST` to any server, with cookies and without a preflight. It
+//! cannot set the headers `Sec-Fetch-Site` and `Origin`, with which the browser says where the request comes from.
+//! [`check`] decides by these headers, and returns a proof on which layers inside can rely.
 
 use http::{HeaderMap, HeaderName, Method, request::Parts};
 
 use crate::refusal::Refusal;
 
-/// `Sec-Fetch-Site`: where a request comes from, as its browser says (Fetch Metadata, section 2.4).
+/// `Sec-Fetch-Site`, in which the browser says where a request comes from (Fetch Metadata, section 2.4).
 pub const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Proves that a request of a method that is not [safe](is_safe) was not forged by a foreign page, in the request's
-/// extensions. Only [`check`] makes one.
+/// Proves, in a request's extensions, that the request was not forged by a foreign page although its method is not
+/// [safe](is_safe). Only [`check`] creates one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CsrfChecked(());
 
-/// Whether a method changes nothing (RFC 9110, section 9.2.1): `GET`, `HEAD` or `OPTIONS`. `TRACE` is not among them:
-/// it echoes what a browser keeps from scripts.
+/// Returns true if a method changes nothing (RFC 9110, section 9.2.1): `GET`, `HEAD` or `OPTIONS`. `TRACE` is not
+/// included, because it echoes headers that browsers hide from scripts.
 pub fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
-/// Judges a request that is not a handshake. One of a [safe](is_safe) method passes, without a proof. So does any that
-/// the browser says comes from the same origin, or from the user, with a proof. Of others, those without
-/// `Sec-Fetch-Site` included, `origin` judges by the `Origin` header.
+/// Checks a request that is not a handshake.
+///
+/// A request with a [safe](is_safe) method passes without a proof. One that comes from the same origin or directly from
+/// the user, according to `Sec-Fetch-Site`, passes with a proof. For all others, including those without
+/// `Sec-Fetch-Site`, `origin` decides by the `Origin` header.
 ///
 /// ```
 /// use http::{Request, StatusCode};
@@ -40,7 +42,7 @@ pub fn is_safe(method: &Method) -> bool {
 ///
 /// # Errors
 ///
-/// What `origin` returns.
+/// Returns the refusal that `origin` returns.
 pub fn check(
     parts: &Parts,
     origin: impl FnOnce(&Parts) -> Result<(), Refusal>,
@@ -54,7 +56,7 @@ pub fn check(
     Ok(Some(CsrfChecked(())))
 }
 
-/// A header that is repeated is not the browser's.
+/// A repeated header was not sent by a browser.
 fn is_own_page(headers: &HeaderMap) -> bool {
     let mut sites = headers.get_all(FETCH_SITE).iter();
     let own = sites.next().is_some_and(|site| site == "same-origin" || site == "none");

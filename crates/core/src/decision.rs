@@ -1,4 +1,4 @@
-//! What is decided at once, or after somebody was asked.
+//! A decision that is made at once, or has to wait for an answer.
 
 use std::{
     fmt,
@@ -7,7 +7,8 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-/// A decision at once, or one that must wait for somebody else's answer. One that is made at once costs no allocation.
+/// A decision that is made at once, or that has to wait for an answer from elsewhere. One that is made at once does not
+/// allocate.
 #[must_use = "futures do nothing unless polled"]
 pub struct Decision<T>(Kind<T>);
 
@@ -17,21 +18,21 @@ enum Kind<T> {
 }
 
 impl<T> Decision<T> {
-    /// The decision is made.
+    /// Creates a decision that is made.
     pub const fn ready(value: T) -> Self {
         Self(Kind::Ready(Some(value)))
     }
 
-    /// Somebody must be asked. Whoever gives up drops the future.
+    /// Creates a decision that waits for a future. Dropping the decision drops the future.
     pub fn wait(future: impl Future<Output = T> + Send + 'static) -> Self {
         Self(Kind::Waiting(Box::pin(future)))
     }
 
-    /// The decision, if it is made, or is ready at the first poll.
+    /// Returns the decision if it is made or its future is ready at the first poll.
     ///
     /// # Errors
     ///
-    /// The decision itself, which has to be waited for.
+    /// Returns the decision itself if it has to be awaited.
     pub fn at_once(mut self) -> Result<T, Self> {
         match Pin::new(&mut self).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(value) => Ok(value),

@@ -12,12 +12,12 @@ pub enum EndedBy {
     Handler,
     /// The guard: a policy, a framing rule, or [`Connection::close`](crate::Connection::close).
     Guard,
-    /// Nobody: the transport ended without a close frame.
+    /// Neither: the transport ended without a close frame.
     Transport,
 }
 
 impl EndedBy {
-    /// A label, in lower case.
+    /// Returns the label for metrics, in lower case.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Peer => "peer",
@@ -30,25 +30,26 @@ impl EndedBy {
 
 /// How a connection ended.
 ///
-/// A client that is lost is [`EndedBy::Transport`] and has no `frame`, whatever was sent to it: a count of codes by
-/// `frame` does not take it for a client that has closed.
+/// A connection whose client vanished is [`EndedBy::Transport`] and has no `frame`, whatever was sent to the client, so
+/// that statistics by `frame` do not count it as closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ended {
     /// Who ended it.
     pub by: EndedBy,
-    /// The close frame that ended it. `None` if the transport ended first, or an abort.
+    /// The close frame that ended it. `None` if the transport ended first, or if it was aborted.
     pub frame: Option<CloseFrame>,
-    /// The close frame that was sent to the peer, which need not have read it: the first, or the answer to the peer's.
+    /// The close frame that was sent to the peer, which may not have read it: the first one, or the answer to the
+    /// peer's.
     pub sent: Option<CloseFrame>,
     /// The close frame that the peer had sent by the time the connection was taken from its handler.
     pub received: Option<CloseFrame>,
-    /// Whether the frame could not be sent: a stalled handler had left half a frame of its own on the wire.
+    /// True if the close frame could not be sent because a handler had stopped in the middle of a frame.
     pub cut_short: bool,
 }
 
 impl Ended {
-    /// The guard dropped the transport as it was.
+    /// For a transport that the guard dropped as it was.
     pub(crate) fn aborted() -> Self {
         Self { by: EndedBy::Guard, frame: None, sent: None, received: None, cut_short: true }
     }

@@ -1,4 +1,4 @@
-//! What a connection must say first, and who judges it.
+//! Holds a connection back until its first message was accepted.
 
 use std::{fmt, future::Future, pin::Pin, time::Duration};
 
@@ -12,18 +12,18 @@ pub struct FirstMessage {
 }
 
 impl FirstMessage {
-    /// Whether it was sent as text; it may be anything but UTF-8 even so.
+    /// Returns true if it was sent as text. It is not checked to be UTF-8.
     pub fn is_text(&self) -> bool {
         self.text
     }
 
-    /// The payload, unmasked, its fragments joined.
+    /// Returns the payload, unmasked and with its fragments joined.
     pub fn payload(&self) -> &[u8] {
         &self.payload
     }
 }
 
-/// Says how much there is: what a client sends first is most often a secret.
+/// Shows the size only, because the first message is usually a secret.
 impl fmt::Debug for FirstMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FirstMessage").field("bytes", &self.payload.len()).finish_non_exhaustive()
@@ -32,11 +32,11 @@ impl fmt::Debug for FirstMessage {
 
 pub(crate) type Judgement = Pin<Box<dyn Future<Output = Result<Option<String>, CloseFrame>> + Send>>;
 
-/// Holds a connection back from its handler until its first message was judged.
+/// Holds a connection back from its handler until its first message was accepted.
 ///
-/// The message is not shown to the handler; what the client sent behind it is. Until then pings are answered, frames
-/// that break a framing rule close with 1002, more than 64 frames with 1008, and policies are not asked. If the
-/// judgement is a close frame, or time runs out, the connection is closed and the handler's upgrade fails.
+/// The handler does not see this message, but everything that follows it. Until then pings are answered, frames that
+/// break a framing rule close with 1002 and more than 64 frames close with 1008. Policies are not called. If the
+/// message is not accepted, or does not arrive in time, the connection is closed and the handler's upgrade fails.
 pub struct Gate {
     pub(crate) timeout: Duration,
     pub(crate) max_bytes: usize,
@@ -45,11 +45,12 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// A gate that a judge opens, with a text message to answer with if the client expects one.
+    /// Creates a gate. `judge` returns `Ok` to accept the first message, with a text message to answer it if the client
+    /// expects one, or the close frame to refuse it with.
     ///
     /// # Defaults
     ///
-    /// 10 s for the message and its judgement, and 8 KiB.
+    /// 10 s for the message and the decision about it; 8 KiB.
     pub fn new<F, J>(judge: F) -> Self
     where
         F: FnOnce(FirstMessage) -> J + Send + 'static,
@@ -63,11 +64,11 @@ impl Gate {
         }
     }
 
-    /// How long the client and the judge may take together.
+    /// Sets how long the client and `judge` may take together, 10 s by default.
     ///
     /// # Panics
     ///
-    /// If `time` is zero: nobody could pass.
+    /// If `time` is zero.
     #[track_caller]
     pub fn timeout(mut self, time: Duration) -> Self {
         assert!(!time.is_zero(), "a first message must have time to arrive");
@@ -75,7 +76,7 @@ impl Gate {
         self
     }
 
-    /// The most bytes the message may have; more closes with 1009.
+    /// Sets the maximum size of the message in bytes, 8 KiB by default. A larger one closes with 1009.
     ///
     /// # Panics
     ///
@@ -87,7 +88,7 @@ impl Gate {
         self
     }
 
-    /// What closes a connection whose time has run out. 3008 by default.
+    /// Sets the close frame for a message that does not arrive in time. 3008 by default.
     pub fn close_frame(mut self, frame: CloseFrame) -> Self {
         self.close_frame = frame;
         self

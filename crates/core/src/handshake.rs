@@ -1,8 +1,8 @@
 //! Which requests are WebSocket handshakes.
 //!
-//! WebSocket libraries are lax in different ways: some look only at `Sec-WebSocket-Key`, some only at the first
-//! `Connection` header. What one of them would upgrade must not pass unchecked, so this test is wider than any of
-//! theirs, and wider than RFC 6455, section 4.2.1.
+//! WebSocket libraries are lax in different ways: some check only for `Sec-WebSocket-Key`, some only the first
+//! `Connection` header. A request that any of them would upgrade must not pass unchecked, so this test is wider than
+//! any of theirs, and wider than RFC 6455, section 4.2.1.
 
 use http::{
     HeaderMap, Method, Version,
@@ -10,8 +10,8 @@ use http::{
     request::Parts,
 };
 
-/// Whether a request asks for a WebSocket: `websocket` in any `Upgrade` header, a `Sec-WebSocket-Key` or
-/// `Sec-WebSocket-Version`, or `CONNECT` over HTTP/2 or later (RFC 8441), whatever else its headers say.
+/// Returns true if a request asks for a WebSocket: it has `websocket` in any `Upgrade` header, a `Sec-WebSocket-Key` or
+/// `Sec-WebSocket-Version`, or is a `CONNECT` over HTTP/2 or later (RFC 8441). Other headers do not matter.
 ///
 /// ```
 /// use http::Request;
@@ -33,12 +33,12 @@ fn names_websocket(headers: &HeaderMap) -> bool {
         || headers.get_all(UPGRADE).iter().any(|value| has_token(value.as_bytes(), b"websocket"))
 }
 
-/// The subprotocol to select should a refused handshake be accepted only to be closed, in the extensions of a response:
-/// for layers that take a token out of what the client offered.
+/// The subprotocol to select if a refused handshake is accepted only to be closed. Inserted into a response's
+/// extensions by layers that remove a token from what the client offered.
 #[derive(Debug, Clone)]
 pub struct Subprotocol(pub http::HeaderValue);
 
-/// Whether a response completes the upgrade that its request asked for: `101`, or `2xx` to a `CONNECT`.
+/// Returns true if a response completes the upgrade: `101`, or `2xx` to a `CONNECT`.
 pub fn is_upgrade(method: &Method, status: http::StatusCode) -> bool {
     status == http::StatusCode::SWITCHING_PROTOCOLS || (method == Method::CONNECT && status.is_success())
 }

@@ -1,4 +1,4 @@
-//! What tells the connections of a process apart.
+//! Connection ids, unique within a process.
 
 use std::{
     fmt,
@@ -7,12 +7,12 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// Names a connection in this process.
+/// Identifies a connection within this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(u64);
 
 impl ConnectionId {
-    /// One that no other connection of this process has.
+    /// Returns an id that no other connection of this process has.
     pub(crate) fn next() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Self(NEXT.fetch_add(1, Ordering::Relaxed))

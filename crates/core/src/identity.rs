@@ -1,4 +1,4 @@
-//! Who is connected, as layers tell each other through request extensions.
+//! The client's address and subject, passed between layers in request extensions.
 
 use std::{
     error::Error,
@@ -14,16 +14,27 @@ use crate::{
     refusal::Refusal,
 };
 
-/// The client's address, behind trusted proxies if there are any. Set by the layer that knows it.
+/// The client's IP address, as seen behind trusted proxies. Inserted by the layer that determines it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientIp(pub IpAddr);
 
 impl ClientIp {
-    /// What identifies a client: an IPv4 address, or so many leading bits of an IPv6 one, as one client has all
-    /// addresses behind them. An IPv4 address that comes as an IPv6 one is the IPv4 address: one that is mapped
-    /// (`::ffff:192.0.2.1`), and one that a NAT64 has translated with the well-known prefix (`64:ff9b::192.0.2.1`, RFC
-    /// 6052), under which all of IPv4 would be a single /64. Other prefixes of translators are unknown here: where your
-    /// network has one, a layer of your own inserts the IPv4 address as `ClientIp`.
+    /// Returns what identifies a client: an IPv4 address, or the first `ipv6_prefix` bits of an IPv6 address, because
+    /// one client owns all addresses with the same prefix.
+    ///
+    /// An IPv4 address that arrives as an IPv6 address counts as the IPv4 address: a mapped one (`::ffff:192.0.2.1`),
+    /// and one that a NAT64 translated with the well-known prefix (`64:ff9b::192.0.2.1`, RFC 6052), under which all of
+    /// IPv4 would be a single /64. If your network translates with another prefix, insert the IPv4 address as
+    /// `ClientIp` in a layer of your own.
+    ///
+    /// ```
+    /// use portcullis_core::identity::ClientIp;
+    ///
+    /// let network = |address: &str| ClientIp(address.parse().unwrap()).network(64).to_string();
+    /// assert_eq!(network("192.0.2.1"), "192.0.2.1");
+    /// assert_eq!(network("2001:db8::1:2:3:4"), "2001:db8::");
+    /// assert_eq!(network("::ffff:192.0.2.1"), "192.0.2.1");
+    /// ```
     pub fn network(self, ipv6_prefix: u8) -> IpAddr {
         match self.0.to_canonical() {
             IpAddr::V6(address) => {
@@ -38,7 +49,7 @@ impl ClientIp {
     }
 }
 
-/// The IPv4 address in an IPv6 one with the well-known prefix of RFC 6052, section 2.1.
+/// Returns the IPv4 address in an IPv6 address with the well-known prefix of RFC 6052, section 2.1.
 fn translated(address: Ipv6Addr) -> Option<Ipv4Addr> {
     const WELL_KNOWN: Ipv6Addr = Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0);
     let [.., a, b, c, d] = address.octets();
@@ -46,29 +57,31 @@ fn translated(address: Ipv6Addr) -> Option<Ipv4Addr> {
     (address.to_bits() ^ WELL_KNOWN.to_bits() == u128::from(v4.to_bits())).then_some(v4)
 }
 
-/// Marks a request whose peer is a trusted proxy, so that its `X-Forwarded-*` headers may be believed.
+/// Marks a request whose peer is a trusted proxy, so that its `X-Forwarded-*` headers can be trusted.
 ///
-/// Whoever sets this states that the peer is a proxy of one's own.
+/// The layer that inserts it vouches that the peer is one of your own proxies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrustedPeer;
 
-/// Marks a request whose origin was checked, and would have been refused had it been a foreign one.
+/// Marks a request whose origin was checked: it would have been refused if it were foreign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OriginChecked;
 
-/// A layer that checks origins and refuses foreign ones, and says so to those inside with [`OriginChecked`].
+/// Implemented by layers that refuse foreign origins, and tell the layers inside so with [`OriginChecked`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not check origins",
     note = "a browser sends cookies along for any page: give the `OriginLayer` that stands outside of this layer"
 )]
 pub trait ChecksOrigin {}
 
-/// The authenticated subject. Anybody may construct one: a session cookie, mutual TLS or a login layer can set it, by
-/// [`authenticate`]. A request, and its connection, has one: layers that disagree are a wiring mistake.
+/// The authenticated subject of a request or connection.
 ///
-/// A name is unique among those of its issuer only (OpenID Connect Core 1.0, section 5.7). Where there are several
-/// issuers, the subject is both: two subjects of one name and different issuers differ, and no limit, revocation or
-/// disconnect of one concerns the other.
+/// Any layer can set it with [`authenticate`], for example from a session cookie, mutual TLS or a login. A request and
+/// its connection have one subject; layers that disagree are a wiring error.
+///
+/// A name is unique only among those of its issuer (OpenID Connect Core 1.0, section 5.7). With several issuers, issuer
+/// and name together are the subject: two subjects with the same name and different issuers share no limit, and
+/// revoking or disconnecting one does not affect the other.
 ///
 /// ```
 /// use portcullis_core::identity::Subject;
@@ -85,43 +98,45 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// A subject by its name, where all names are of one issuer.
+    /// Creates a subject from its name, where all names come from one issuer.
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         Self { issuer: None, name: name.into() }
     }
 
-    /// A subject by its name, which is unique among those of this issuer.
+    /// Creates a subject from its issuer and its name.
     pub fn of_issuer(issuer: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
         Self { issuer: Some(issuer.into()), name: name.into() }
     }
 
-    /// The name, without the issuer: not enough to tell subjects of several issuers apart.
+    /// Returns the name without the issuer. With several issuers it does not identify the subject.
     pub fn as_str(&self) -> &str {
         &self.name
     }
 
-    /// The issuer and the name in one, such that no two subjects are written alike: what a keyed hash is made of.
+    /// Encodes issuer and name so that no two subjects have the same encoding, as input for a keyed hash.
     pub fn to_bytes(&self) -> Vec<u8> {
         let issuer = self.issuer.as_deref().unwrap_or_default();
         let length = self.issuer.as_ref().map_or(0, |issuer| issuer.len() as u64 + 1);
         [&length.to_be_bytes(), issuer.as_bytes(), self.name.as_bytes()].concat()
     }
 
-    /// Who issued the name, where there are several issuers.
+    /// Returns the issuer of the name, where there are several issuers.
     pub fn issuer(&self) -> Option<&str> {
         self.issuer.as_deref()
     }
 }
 
-/// Why a request has no [`Subject`]: said in its extensions by a layer that authenticates, for layers inside that count
-/// by subject. Whoever lets clients in without a subject should say so; see [`LimitOwner`](crate::refusal::LimitOwner).
+/// Why a request has no [`Subject`].
+///
+/// A layer that authenticates inserts it into the request's extensions when it admits a client without a subject, for
+/// layers inside that count by subject; see [`LimitOwner`](crate::refusal::LimitOwner).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoSubject {
-    /// The client has not said who it is, and need not.
+    /// The client has not authenticated, and need not.
     Anonymous,
-    /// The client says who it is with its first message, from which `Connection::authenticate` learns it.
+    /// The client authenticates with its first message; then `Connection::authenticate` is called.
     Awaited,
-    /// The client has shown credentials that are good, and name nobody.
+    /// The client's credentials are valid, but name no subject.
     Nameless,
 }
 
@@ -134,11 +149,11 @@ impl fmt::Debug for Subject {
     }
 }
 
-/// A connection, or a request, has a subject already, and it is not this one. What was enforced for the first subject
-/// would not hold for the second: message rates and connection limits would count two different ones.
+/// The error for a request or connection that has a different subject already. Rates and limits would otherwise count
+/// two different subjects for one connection.
 ///
-/// In a request two layers disagree, which is a wiring mistake: as a [`Refusal`] this is a 500. A client that signs in
-/// on a live connection as another subject than in its handshake is closed with 1008.
+/// In a request, two layers disagree, which is a wiring error: as a [`Refusal`] this is a 500. On a live connection,
+/// the client signed in as another subject than in its handshake: it is closed with 1008.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AnotherSubject;
 
@@ -162,12 +177,12 @@ impl From<AnotherSubject> for Refusal {
     }
 }
 
-/// Makes the subject of a request known to those inside, for a layer that authenticates: as an extension of the
-/// request, from where `upgrade::intercept` and `upgrade::call` take a handshake's to the connection.
+/// Sets the subject of a request, for a layer that authenticates. It is stored in the request's extensions;
+/// `upgrade::intercept` and `upgrade::call` copy that of a handshake to the connection.
 ///
 /// # Errors
 ///
-/// [`AnotherSubject`] if a layer outside has authenticated a different one. That one stays.
+/// [`AnotherSubject`] if a layer outside has set a different one, which stays.
 ///
 /// ```
 /// use http::Request;

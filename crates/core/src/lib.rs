@@ -1,9 +1,9 @@
-//! The ground floor of Portcullis: what its layers share.
+//! What the layers of Portcullis share: the guarded connection, and the types that layers exchange.
 //!
-//! A Tower layer's view of a WebSocket ends at the `101`. This crate holds on to the connection behind it, so that a
-//! layer can enforce something on a live socket, and speaks the words that layers have in common.
+//! A Tower layer sees nothing of a WebSocket after the `101`. This crate keeps control of the connection behind it, so
+//! that a layer can enforce rules on the live socket.
 //!
-//! Without features: vocabulary and decisions, no runtime.
+//! Without features there are only types and decisions, and no runtime.
 //!
 //! - [`clock`]: the time, which a test can hold.
 //! - [`close`]: close codes, close reasons and [`IntoClose`].
@@ -20,11 +20,11 @@
     feature = "guard",
     doc = "\nWith feature `guard`: [`PolicyLayer`] installs a policy, [`GuardLayer`] sets what holds for the connection\n([`settings`]), and [`Connection`] is the handle of the live connection. A layer of your own stands on\n[`upgrade::call()`]; [`gate`] holds a connection back until its first message was judged.",
     doc = "\n# The end of a transport\n",
-    doc = "The end of a transport is noticed in every phase of its connection, whatever is unread, and frees what the",
+    doc = "The end of a transport is noticed in every phase of a connection, even with unread input, and frees what the",
     doc = "connection held: permits, its place in the registry, tasks and memory.\n",
-    doc = "- An end that arrives (a FIN, a reset, the end of an HTTP/2 stream) is noticed by whoever reads: the handler, the",
-    doc = "  gate before the first message, the closing handshake. Where nobody reads, because the handler is busy, has left",
-    doc = "  half a frame or is delayed, the pings of `KeepAliveLayer` notice it.\n",
+    doc = "- An end that arrives (a FIN, a reset, the end of an HTTP/2 stream) is noticed by the next read: of the handler,",
+    doc = "  of the gate before the first message, or of the closing handshake. While nothing is read, because the handler is",
+    doc = "  busy, has left half a frame or is delayed, the pings of `KeepAliveLayer` notice it.\n",
     doc = "- A client that falls silent is noticed by `KeepAliveLayer`, and by `IdleTimeoutLayer` where no ping can be sent",
     doc = "  because the handler has left half a frame. One that takes nothing is noticed by `WriteTimeoutLayer`.\n",
     doc = "- Over HTTP/2, hyper keeps a stream whose flow-control window the client holds shut, even if nothing else does. Its",

@@ -1,13 +1,14 @@
-//! What holds for a guarded connection: framing, patience with a handler, and the bounds of the closing handshake.
+//! The settings of a guarded connection: framing rules, the grace of its handler, and the closing handshake's limits.
 
 use std::time::Duration;
 
-/// What holds for a guarded connection, set by the outermost layer that guards it.
+/// The settings of a guarded connection. If several layers have settings, those of the outermost apply.
 ///
 /// # Defaults
 ///
-/// Framing rules are enforced. A closing connection is taken from its handler after 50 ms without output, and after 1 s
-/// at the latest. Closing handshakes have the bounds of [`Closing`]. Upgrades to anything but WebSocket are prevented.
+/// Framing rules are enforced. A connection that closes is taken from its handler after 50 ms without output, and after
+/// 1 s at the latest. Closing handshakes have the limits of [`Closing`]. Upgrades to protocols other than WebSocket are
+/// prevented.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub struct Settings {
@@ -19,33 +20,33 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The defaults.
+    /// Creates settings with the defaults.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What is done about frames that break RFC 6455's framing rules. Enforced by default.
+    /// Sets what happens to frames that break the framing rules of RFC 6455. Enforced by default.
     pub fn framing(self, framing: Framing) -> Self {
         Self { framing, ..self }
     }
 
-    /// How long the outbound side must have been quiet before a closing connection is taken from its handler.
-    /// 50 ms by default.
+    /// Sets how long a handler must have sent nothing before a connection that closes is taken from it. 50 ms by
+    /// default.
     pub fn quiet(self, time: Duration) -> Self {
         Self { quiet: time, ..self }
     }
 
-    /// How long a handler may go on answering after a close was decided. 1 s by default.
+    /// Sets how long a handler may go on sending once a close was decided. 1 s by default.
     pub fn grace(self, time: Duration) -> Self {
         Self { grace: time, ..self }
     }
 
-    /// The bounds of the closing handshake.
+    /// Sets the limits of the closing handshake.
     pub fn closing(self, closing: Closing) -> Self {
         Self { closing, ..self }
     }
 
-    /// Lets requests that are not WebSocket handshakes be upgraded to something else, unguarded.
+    /// Allows requests that are not WebSocket handshakes to be upgraded to other protocols, unguarded.
     pub fn allow_other_upgrades(self) -> Self {
         Self { other_upgrades: true, ..self }
     }
@@ -63,21 +64,21 @@ impl Default for Settings {
     }
 }
 
-/// What is done about frames that break RFC 6455's framing rules.
+/// What happens to frames that break the framing rules of RFC 6455.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Framing {
     /// The connection is closed with 1002 and a reason that names the rule.
     #[default]
     Enforce,
-    /// They are counted and passed on, so that a migration is safe.
+    /// They are counted and passed on, to find out whether enforcing would break clients.
     ReportOnly,
 }
 
-/// The bounds of closing handshakes.
+/// The limits of closing handshakes.
 ///
 /// # Defaults
 ///
-/// 5 s and 8 MiB for each, and 10,000 at once.
+/// 5 s and 8 MiB for each, and 10,000 at a time in the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub struct Closing {
@@ -87,23 +88,23 @@ pub struct Closing {
 }
 
 impl Closing {
-    /// The defaults.
+    /// Creates limits with the defaults.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How long the peer may take. 5 seconds by default.
+    /// Sets how long the peer may take. 5 s by default.
     pub fn timeout(self, time: Duration) -> Self {
         Self { timeout: time, ..self }
     }
 
-    /// How many bytes the peer may still send. 8 MiB by default.
+    /// Sets how many bytes the peer may still send. 8 MiB by default.
     pub fn max_bytes(self, bytes: u64) -> Self {
         Self { max_bytes: bytes, ..self }
     }
 
-    /// How many closing handshakes of this process may be under way at once; beyond that a socket is dropped when what
-    /// fits was sent. 10,000 by default.
+    /// Sets how many closing handshakes may be under way at a time in this process, 10,000 by default. Beyond that, a
+    /// socket is dropped once as much as fits into its send buffer was written.
     pub fn max_concurrent(self, handshakes: usize) -> Self {
         Self { max_concurrent: handshakes, ..self }
     }
@@ -115,8 +116,8 @@ impl Default for Closing {
     }
 }
 
-/// How long a handler may go on answering once a close is decided, for one close: see
-/// [`Connection::close_with`](crate::Connection::close_with). Longer than 30 days is 30 days.
+/// How long a handler may go on sending once a close was decided, for a single close. Passed to
+/// [`Connection::close_with`](crate::Connection::close_with). Times longer than 30 days count as 30 days.
 ///
 /// ```
 /// use std::time::Duration;
@@ -131,24 +132,24 @@ impl Default for Closing {
 pub struct Grace {
     pub(crate) time: Duration,
     pub(crate) quiet: Duration,
-    /// The connection's own grace counts where it is longer.
+    /// The connection's own grace applies if it is longer.
     pub(crate) at_least: bool,
 }
 
 impl Grace {
-    /// `time` in place of the connection's own grace. With [`Duration::ZERO`] the connection is taken from the handler
-    /// at once.
+    /// Gives the handler `time` instead of the connection's own grace. With [`Duration::ZERO`] the connection is taken
+    /// from the handler at once.
     pub const fn within(time: Duration) -> Self {
         Self { time, quiet: Duration::ZERO, at_least: false }
     }
 
-    /// `time`, or the connection's own grace if that is longer.
+    /// Gives the handler `time`, or the connection's own grace if that is longer.
     pub const fn at_least(time: Duration) -> Self {
         Self { time, quiet: Duration::ZERO, at_least: true }
     }
 
-    /// How long the handler must have written nothing before the connection is taken from it within this time, if that
-    /// is longer than the connection's own.
+    /// Sets how long the handler must have sent nothing before the connection is taken from it early. Has an effect
+    /// only if it is longer than the connection's own.
     pub const fn quiet(self, time: Duration) -> Self {
         Self { quiet: time, ..self }
     }

@@ -1,4 +1,4 @@
-//! A handler whose result decides how its connection closes.
+//! Runs a handler whose result decides how its connection closes.
 
 use std::{
     fmt,
@@ -16,13 +16,14 @@ use crate::{
 };
 
 impl Connection {
-    /// Runs a handler of any library's socket, and closes the connection with what its result means: 1000 for `Ok`,
-    /// the error's close frame for `Err`, 1011 for a panic. What axum's `on_upgrade` wants is what this returns.
+    /// Runs a handler, and closes the connection according to its result: 1000 for `Ok`, the error's close frame for
+    /// `Err`, 1011 for a panic.
     ///
-    /// A close of the peer's is answered, whatever the result. An error that is the application's own fault
-    /// ([`IntoClose::internal`]) is logged with its sources, with feature `tracing`. The handler runs in the span that
-    /// is current where this is called, which is the connection's or one inside of it, and else in the connection's. A
-    /// handler that is cancelled closes without saying why.
+    /// It works with the socket of any library, and returns a callback as axum's `on_upgrade` expects it. If the peer
+    /// closes first, its close is answered, whatever the result. An error for which the application is at fault
+    /// ([`IntoClose::internal`]) is logged with its sources (feature `tracing`). The handler runs in the current span
+    /// if that is the connection's or one inside of it, and otherwise in the connection's. A handler that is cancelled
+    /// closes the connection without a reason.
     ///
     /// ```
     /// use portcullis_core::{CloseCode, Connection};
@@ -31,7 +32,7 @@ impl Connection {
     ///     if socket.is_empty() { Err(CloseCode::UNSUPPORTED_DATA) } else { Ok(()) }
     /// }
     ///
-    /// // What a library hands a socket to, such as axum's `WebSocketUpgrade::on_upgrade`.
+    /// // A library's function that takes a callback, such as axum's `WebSocketUpgrade::on_upgrade`.
     /// fn on_upgrade<R: Future<Output = ()>>(callback: impl FnOnce(String) -> R) {}
     ///
     /// fn upgrade(connection: Connection) {
@@ -51,15 +52,15 @@ impl Connection {
         }
     }
 
-    /// Closes the connection with what an error means, for handlers that keep their own loop. Logs it as
-    /// [`supervise`](Self::supervise) does.
+    /// Closes the connection with the close frame of an error, for handlers that run on their own. The error is logged
+    /// as [`supervise`](Self::supervise) does.
     pub fn close_with_error(&self, error: impl IntoClose) {
         self.inner().scope.or_current().run(|| report(&error));
         self.finish(error.into_close());
     }
 }
 
-/// Says what is the application's own fault.
+/// Logs an error for which the application is at fault.
 fn report(error: &impl IntoClose) {
     #[cfg(feature = "tracing")]
     if let Some(error) = error.internal() {
@@ -68,7 +69,7 @@ fn report(error: &impl IntoClose) {
     let _ = error;
 }
 
-/// An error, and what it came from.
+/// Displays an error with its sources.
 #[cfg(feature = "tracing")]
 struct Chain<'a>(&'a (dyn std::error::Error + 'static));
 
@@ -125,12 +126,13 @@ impl<R> fmt::Debug for Supervised<R> {
     }
 }
 
-/// Sees that the connection learns how its handler ended, on every path. Another task may drop the socket at the same
-/// moment: which comes first is decided under the connection's lock, and the second finds what the first has left.
+/// Makes sure that the connection learns how its handler ended, on every path. Another task may drop the socket at the
+/// same moment: the connection's lock decides which comes first, and the second finds the state that the first has
+/// left.
 struct Verdict {
     connection: Connection,
     given: bool,
-    /// The handler is being polled: whoever drops this now has panicked.
+    /// The handler is being polled. If this is dropped now, the handler has panicked.
     unwinding: bool,
 }
 

@@ -17,8 +17,8 @@ use crate::{error::TokenError, expiring::Expiring, sync::lock, token_id::TokenId
 /// whether it has expired, may be behind.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 
-/// Which tickets were used, until they expire: for [`JwtLayer::single_use`](crate::JwtLayer::single_use). Clones are the
-/// same.
+/// Which tickets were used, until they expire: for [`JwtLayer::single_use`](crate::JwtLayer::single_use). Clones are
+/// the same.
 ///
 /// A ticket is good once in this process, or once over all nodes where they share it: [`shared`](Self::shared).
 #[derive(Clone)]
@@ -52,8 +52,8 @@ impl Tickets {
     /// Makes a ticket good once over all nodes, by a store such as `portcullis_redis::Cluster`.
     ///
     /// What this node has seen decides first, and the store of what it has not. While the store cannot be asked,
-    /// handshakes are refused with 503 (1013), and the ticket stays good for another try; there is no share of a ticket.
-    /// With `WhenAway::Alone` a ticket is good once on each node meanwhile.
+    /// handshakes are refused with 503 (1013), and the ticket stays good for another try; there is no share of a
+    /// ticket. With `WhenAway::Alone` a ticket is good once on each node meanwhile.
     ///
     /// A ticket of a handshake that was given up may be used up. What the store forgets when it loses its data can be
     /// used again until it expires: let tickets live for a minute at most.

@@ -1,4 +1,5 @@
-//! What a reconnecting client makes of close codes: the script of the guide and the chat, with sockets that do as they are told.
+//! What a reconnecting client makes of close codes: the script of the guide and the chat, with sockets that do as they
+//! are told.
 
 use browser::{Page, Result, over_both};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The handle: cheap to clone, of no type that names the transport.
+//! The handle to a live connection: cheap to clone, and without a type parameter for the transport.
 
 use std::{
     fmt,
@@ -17,11 +17,27 @@ use crate::{
     settings::Grace,
 };
 
-/// A cheap handle of a live connection, in the request's extensions from the first layer on that guards it. With axum
-/// it is an extractor (feature `axum`); without, `request.extensions().get::<Connection>()`, which is `None` for a
-/// request that is no handshake.
+/// A cheap handle to a live connection.
 ///
-/// A close asked for before the upgrade has completed is carried out as soon as it has.
+/// The first layer that guards a handshake puts it into the request's extensions. With axum (feature `axum`) it is an
+/// extractor; elsewhere use `request.extensions().get::<Connection>()`, which returns `None` for a request that is not
+/// a handshake.
+///
+/// If it is closed before the upgrade has completed, the close is carried out as soon as the upgrade completes.
+///
+/// ```
+/// # #[cfg(feature = "test-util")]
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use portcullis_core::{CloseCode, CloseFrame, Connection, EndedBy};
+///
+/// let (connection, mut client) = Connection::detached().open();
+/// connection.close(CloseFrame::new(CloseCode::POLICY_VIOLATION, "kicked"));
+/// assert_eq!(client.closed().await.unwrap().to_string(), "1008 kicked");
+/// client.send_close(&CloseFrame::empty()).await.unwrap();
+/// assert_eq!(connection.closed().await.by, EndedBy::Guard);
+/// # }
+/// # #[cfg(not(feature = "test-util"))] fn main() {}
+/// ```
 #[derive(Clone)]
 pub struct Connection {
     inner: Arc<ConnectionInner>,
@@ -33,83 +49,87 @@ impl Connection {
         Self { inner, control }
     }
 
-    /// Its name in this process.
+    /// Returns the id, which identifies the connection within this process.
     pub fn id(&self) -> ConnectionId {
         self.inner.id
     }
 
-    /// When its handshake arrived.
+    /// Returns when the handshake arrived.
     pub fn started(&self) -> Instant {
         self.inner.started
     }
 
-    /// The client's address, if a layer outside of the guard had found it.
+    /// Returns the client's IP address, if a layer has determined it: behind trusted proxies, it is not that of the
+    /// socket's peer.
     pub fn client_ip(&self) -> Option<IpAddr> {
         self.inner.client.get().copied()
     }
 
-    /// Says where the client is, for a layer that finds out inside of the one that set the guard up. The first counts.
+    /// Records the client's address, for a layer inside the one that set up the guard. Later calls have no effect.
     pub fn set_client_ip(&self, client: IpAddr) {
         self.inner.set_client_ip(client);
     }
 
-    /// The authenticated subject, if there is one.
+    /// Returns the authenticated subject, if there is one.
     pub fn subject(&self) -> Option<Subject> {
         self.inner.subject.get().cloned()
     }
 
-    /// What went through so far.
+    /// Returns what has passed through the connection so far.
     pub fn counters(&self) -> Counters {
         self.control.counters()
     }
 
-    /// How long the peer took to answer the last ping of the guard's own; `None` before the first answer.
+    /// Returns how long the peer took to answer the guard's last ping, or `None` before the first answer.
     pub fn round_trip(&self) -> Option<Duration> {
         self.control.round_trip()
     }
 
-    /// Closes the connection, from anywhere. Answers that the handler is sending still go out: the connection is taken
-    /// from it once it has been quiet for 50 ms, and after 1 s at the latest (see `GuardLayer`).
+    /// Closes the connection, from any task.
     ///
-    /// The first close counts; later ones do nothing.
+    /// What the handler is sending still goes out: the connection is taken from it once it has sent nothing for 50 ms,
+    /// or after 1 s at the latest ([`Settings`](crate::settings::Settings)). Only the first close has an effect.
     pub fn close(&self, frame: CloseFrame) {
         self.control.clone().close(frame, None);
     }
 
-    /// [`close`](Self::close), and gives the handler this grace to finish what it is sending.
+    /// Closes the connection like [`close`](Self::close), but gives the handler this `grace` to finish what it is
+    /// sending.
     pub fn close_with(&self, frame: CloseFrame, grace: Grace) {
         self.control.clone().close(frame, Some(grace));
     }
 
-    /// Spawns a task that [closes](Self::close) the connection: for policies, which are asked while a connection is
-    /// locked.
+    /// Spawns a task that [closes](Self::close) the connection. For policies, which are called while their connection
+    /// is locked and must not close it themselves.
     pub fn spawn_close(&self, frame: CloseFrame) {
         let connection = self.clone();
         self.inner.runtime.spawn(async move { connection.close(frame) });
     }
 
-    /// Ends the connection without a close frame, and a closing handshake that is under way: what is left is dropped.
+    /// Ends the connection without a close frame. Aborts a closing handshake that is under way. What was not sent yet
+    /// is dropped.
     ///
-    /// Over HTTP/2 the stream is shut down. hyper cannot reset one while something waits to be sent on it: such a
-    /// stream, of a client that keeps its flow-control window shut, ends with what its client does, and so does the
-    /// connection.
+    /// Over HTTP/2 the stream is shut down. hyper cannot reset a stream while something waits to be sent on it: if the
+    /// client keeps its flow-control window shut, the stream, and with it this connection, ends when the client reads,
+    /// resets the stream or disconnects.
     pub fn abort(&self) {
         self.inner.abort();
         self.control.clone().abort();
     }
 
-    /// Spawns a task that [aborts](Self::abort) the connection: for policies, which are asked while a connection is
-    /// locked.
+    /// Spawns a task that [aborts](Self::abort) the connection. For policies, which are called while their connection
+    /// is locked.
     pub fn spawn_abort(&self) {
         let connection = self.clone();
         self.inner.runtime.spawn(async move { connection.abort() });
     }
 
-    /// Says who the peer is, where that became known after the handshake. To say it again changes nothing.
+    /// Sets the subject, where it became known after the handshake. Setting the same subject again has no effect.
     ///
     /// # Errors
     ///
-    /// [`AnotherSubject`] if the connection has a different one already, which stays. As a close that is 1008.
+    /// [`AnotherSubject`] if the connection has a different subject already, which it keeps. The error converts into a
+    /// close with 1008.
     ///
     /// ```
     /// # #[cfg(feature = "test-util")]
@@ -130,23 +150,27 @@ impl Connection {
         Ok(())
     }
 
-    /// Keeps a value for as long as the connection lives, and drops it exactly once when it has ended: its closing
-    /// handshake included, or when the handshake came to nothing. At once if it has ended already.
+    /// Holds a value until the connection has ended, including its closing handshake, and then drops it.
+    ///
+    /// It is dropped exactly once on every path: also when the handshake fails, and at once if the connection has ended
+    /// already. This is how permits are released.
     pub fn hold(&self, value: impl Send + 'static) {
         self.inner.hold(Box::new(value));
     }
 
-    /// Keeps a value for as long as a handler is at work on the connection, and drops it exactly once when the handler
-    /// has dropped its socket and, if it is [supervised](Self::supervise), has ended. That may be before the connection
-    /// ends or after. At once if it is so already, or if the handshake came to nothing.
+    /// Holds a value while a handler works on the connection, and then drops it.
+    ///
+    /// It is dropped exactly once, when the handler has dropped its socket and, if it is
+    /// [supervised](Self::supervise), has returned. That may be before or after the connection ends. It is dropped at
+    /// once if the handler is done already, or if the handshake fails.
     pub fn hold_for_handler(&self, value: impl Send + 'static) {
         self.inner.hold_for_handler(Box::new(value));
     }
 
-    /// Waits until the connection has ended, its closing handshake included, and its transport is over. Cancel safe.
+    /// Waits until the connection has ended, including its closing handshake and its transport. Cancel safe.
     pub async fn closed(&self) -> Ended {
         loop {
-            // In this order: an end that comes in between wakes it, and one that came before is found.
+            // Registered before the check: an end in between wakes this task, and an earlier one is found.
             let notified = self.inner.over.notified();
             if let Some(ended) = self.inner.ended.get() {
                 return ended.clone();
@@ -155,19 +179,19 @@ impl Connection {
         }
     }
 
-    /// How the connection ended; `None` while it lives.
+    /// Returns how the connection ended, or `None` while it is alive.
     pub fn close_reason(&self) -> Option<Ended> {
         self.inner.ended.get().cloned()
     }
 
-    /// The span of the connection, for whatever a task of its own does for it. What [`supervise`](Self::supervise) runs
-    /// is in it already.
+    /// Returns the span of the connection, for tasks that work for it. A handler that
+    /// [`supervise`](Self::supervise) runs is in it already.
     #[cfg(feature = "tracing")]
     pub fn span(&self) -> &tracing::Span {
         self.inner.scope.span()
     }
 
-    /// The handler has ended, and this is what its end means.
+    /// Called when the handler has ended, with the close frame that its result means.
     pub(crate) fn finish(&self, frame: CloseFrame) {
         self.control.clone().finish(frame);
     }

@@ -1,4 +1,4 @@
-//! The layer that sets what holds for a connection.
+//! The layer that sets the settings of a connection.
 
 use std::{
     sync::Arc,
@@ -15,15 +15,19 @@ use crate::{
     upgrade::{self, ResponseFuture},
 };
 
-/// Guards the connection behind a handshake, without a policy: framing rules, and a close that always arrives.
+/// Guards connections without a policy: enforces framing rules, and makes sure that closes are sent.
 ///
-/// Other layers do this themselves where it was not done; this one changes what holds, wherever it stands among them.
-/// Of several the outermost counts.
+/// Other layers guard a connection themselves if this layer is not used. Use it to change the
+/// [settings](crate::settings::Settings), at any place among them. Of several, the outermost applies.
 ///
 /// # Defaults
 ///
-/// Framing rules enforced; a closing connection is taken from its handler after 50 ms without output, or 1 s; closing
-/// handshakes take at most 5 s and 8 MiB, and 10,000 at once; upgrades to anything but WebSocket are prevented.
+/// | Setting | Default |
+/// | --- | --- |
+/// | frames that break a framing rule | close with 1002 |
+/// | a connection that closes is taken from its handler | after 50 ms without output, or after 1 s |
+/// | closing handshakes | at most 5 s and 8 MiB each, 10,000 at a time |
+/// | upgrades to other protocols than WebSocket | prevented |
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct GuardLayer {
@@ -31,32 +35,32 @@ pub struct GuardLayer {
 }
 
 impl GuardLayer {
-    /// A guard with the defaults.
+    /// Creates a layer with the defaults.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Frames that break RFC 6455's framing rules are counted and passed on, so that a migration is safe.
+    /// Counts frames that break the framing rules of RFC 6455, and passes them on.
     pub fn framing_report_only(self) -> Self {
         self.set(|settings| settings.framing = Framing::ReportOnly)
     }
 
-    /// How long a closing connection's outbound side must be quiet before it is taken from its handler.
+    /// Sets how long a handler must have sent nothing before a connection that closes is taken from it.
     pub fn quiet(self, time: Duration) -> Self {
         self.set(|settings| settings.quiet = time)
     }
 
-    /// How long a closing connection's handler may go on answering.
+    /// Sets how long a handler may go on sending once a close was decided.
     pub fn grace(self, time: Duration) -> Self {
         self.set(|settings| settings.grace = time)
     }
 
-    /// The bounds of the closing handshake.
+    /// Sets the limits of the closing handshake.
     pub fn closing(self, closing: Closing) -> Self {
         self.set(|settings| settings.closing = closing)
     }
 
-    /// Lets requests that are no WebSocket handshakes be upgraded to something else, unguarded.
+    /// Allows requests that are not WebSocket handshakes to be upgraded to other protocols, unguarded.
     pub fn allow_other_upgrades(self) -> Self {
         self.set(|settings| settings.other_upgrades = true)
     }

@@ -1,4 +1,4 @@
-//! Layers that guard: [`GuardLayer`] for the connection's settings, [`PolicyLayer`] for a policy of one's own.
+//! The layers of core: [`GuardLayer`] for a connection's settings, and [`PolicyLayer`] for a custom policy.
 
 mod guard;
 mod policy;

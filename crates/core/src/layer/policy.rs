@@ -1,4 +1,4 @@
-//! The layer that installs a policy of one's own.
+//! The layer that installs a custom policy.
 
 use std::{
     fmt,
@@ -16,16 +16,16 @@ use crate::{
     upgrade::{self, ResponseFuture},
 };
 
-/// Installs a policy on every connection: `PolicyLayer::new(|parts, connection| policy)`.
+/// Installs a custom [`Policy`] on every connection: `PolicyLayer::new(|parts, connection| policy)`.
 ///
-/// The closure is called for each handshake; what it returns is installed if the response is an upgrade.
+/// The closure is called for each handshake. The policy it returns is installed if the response is an upgrade.
 #[must_use]
 pub struct PolicyLayer<F> {
     policy: Arc<F>,
 }
 
 impl<F> PolicyLayer<F> {
-    /// A layer that makes a policy from the handshake.
+    /// Creates a layer from a closure that creates the policy for a handshake.
     pub fn new<P>(policy: F) -> Self
     where
         F: Fn(&Parts, &Connection) -> P,

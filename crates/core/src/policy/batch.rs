@@ -1,13 +1,13 @@
-//! The frames of one read, counted by kind, so that one decision can be made about all of them.
+//! The frames of one read, counted by kind, so that a policy can decide about all of them at once.
 
 use crate::frame::{FrameHeader, Opcode};
 
-/// How many frames of a kind there are, and how many payload bytes they declare.
+/// The number of frames of one kind, and of the payload bytes they declare.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Frames.
+    /// The number of frames.
     pub frames: u32,
-    /// Payload bytes, as declared; saturates.
+    /// The payload bytes they declare; saturates.
     pub bytes: u64,
 }
 
@@ -23,10 +23,10 @@ impl Tally {
     }
 }
 
-/// The frames whose headers one read held, by kind.
+/// The frames whose headers arrived in one read, counted by kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// First frames of text and binary messages: as many as messages.
+    /// First frames of text and binary messages, one for each message.
     pub messages: Tally,
     /// Continuation frames.
     pub continuations: Tally,
@@ -36,14 +36,14 @@ pub struct Batch {
     pub unfinished: u32,
     /// Pings.
     pub pings: Tally,
-    /// Pongs that answer no ping of the guard's.
+    /// Pongs that do not answer a ping sent by the guard.
     pub pongs: Tally,
     /// The longest payload that a data frame declares, in bytes.
     pub longest: u64,
 }
 
 impl Batch {
-    /// A batch of one frame.
+    /// Creates a batch of one frame.
     pub fn of(frame: &FrameHeader) -> Self {
         let mut batch = Self::default();
         batch.add(frame);
@@ -75,29 +75,29 @@ impl Batch {
         self.longest = self.longest.max(bytes);
     }
 
-    /// Whether there is no frame in it.
+    /// Returns true if there are no frames.
     pub fn is_empty(&self) -> bool {
         self.frames() == 0
     }
 
-    /// All frames.
+    /// Returns the number of all frames.
     pub fn frames(&self) -> u32 {
         let data = self.messages.frames.saturating_add(self.continuations.frames);
         data.saturating_add(self.control_frames())
     }
 
-    /// Pings and pongs.
+    /// Returns the number of pings and pongs.
     pub fn control_frames(&self) -> u32 {
         self.pings.frames.saturating_add(self.pongs.frames)
     }
 
-    /// Payload bytes of all frames.
+    /// Returns the payload bytes of all frames.
     pub fn bytes(&self) -> u64 {
         let data = self.messages.bytes.saturating_add(self.continuations.bytes);
         data.saturating_add(self.pings.bytes).saturating_add(self.pongs.bytes)
     }
 
-    /// What is in this batch and not in `other`.
+    /// Returns what is in this batch but not in `other`.
     #[must_use]
     pub fn minus(&self, other: &Self) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! The trait that layers implement, and what a policy may answer.
+//! The trait that layers implement, and what its methods return.
 
 use std::time::{Duration, Instant};
 
@@ -9,16 +9,17 @@ use crate::{
     identity::Subject,
 };
 
-/// Something that is enforced on one live connection.
+/// A rule that is enforced on one live connection.
 ///
-/// It is asked while the connection is locked: it must not wait, and must not call its own connection's handle. Return
-/// an [`Action`], or leave the call to a task.
+/// Its methods are called while the connection is locked: they must not block, and must not call the
+/// `Connection` handle of the same connection. Return a [`Verdict`] or an [`Action`], or spawn a
+/// task for the call.
 ///
 /// ```
 /// use std::time::Instant;
 /// use portcullis_core::{CloseCode, CloseFrame, frame::{FrameHeader, Opcode}, policy::{Policy, Verdict}};
 ///
-/// /// Takes text only.
+/// /// Allows text only.
 /// struct TextOnly;
 ///
 /// impl Policy for TextOnly {
@@ -34,20 +35,20 @@ use crate::{
 /// assert_ne!(TextOnly.on_frame(&binary, Instant::now()), Verdict::Pass);
 /// ```
 pub trait Policy: Send + 'static {
-    /// Names the policy in metrics and events. A label: of a closed set, in snake case.
+    /// Returns the policy's name for metrics and events: a constant in snake case.
     fn name(&self) -> &'static str {
         "policy"
     }
 
-    /// All frames of one read at once. [`BatchVerdict::OneByOne`], the default, charges nothing and asks for them one
-    /// by one.
+    /// Decides about all frames of one read. By default returns [`BatchVerdict::OneByOne`], so that
+    /// [`on_frame`](Self::on_frame) is called for each.
     fn on_batch(&mut self, batch: &Batch, now: Instant) -> BatchVerdict {
         let _ = (batch, now);
         BatchVerdict::OneByOne
     }
 
-    /// One inbound frame, from its header, before any of it is delivered. Close frames and answers to the guard's own
-    /// pings are not asked about.
+    /// Decides about one inbound frame by its header, before any of it is delivered. Not called for close frames and
+    /// for answers to the guard's own pings.
     fn on_frame(&mut self, frame: &FrameHeader, now: Instant) -> Verdict {
         let _ = (frame, now);
         Verdict::Pass
@@ -59,29 +60,30 @@ pub trait Policy: Send + 'static {
         CloseFrame::new(CloseCode::POLICY_VIOLATION, "too much sent while delayed")
     }
 
-    /// Gives back what was charged for frames that this policy passed and another one kept from being delivered.
+    /// Called with frames that this policy passed but that another policy kept from being delivered: a policy that
+    /// counts frames gives them back.
     fn on_refund(&mut self, batch: &Batch) {
         let _ = batch;
     }
 
-    /// The subject became known after this policy was made, by the time it is installed or later.
+    /// Called when the subject becomes known after the policy was created.
     fn on_authenticated(&mut self, subject: &Subject) -> Action {
         let _ = subject;
         Action::None
     }
 
-    /// The peer answered a ping of the guard's own.
+    /// Called when the peer has answered a ping that the guard sent.
     fn on_pong(&mut self, round_trip: Duration, now: Instant) {
         let _ = (round_trip, now);
     }
 
-    /// When [`on_deadline`](Self::on_deadline) is due. May move; a deadline that moves later costs nothing.
+    /// Returns when [`on_deadline`](Self::on_deadline) is due. It may change; moving it later costs nothing.
     fn deadline(&self, activity: &Activity) -> Option<Instant> {
         let _ = activity;
         None
     }
 
-    /// The deadline has passed. The policy must move it, or it is due again at once.
+    /// Called when the deadline has passed. The policy must move the deadline, or it is due again at once.
     fn on_deadline(&mut self, activity: &Activity, now: Instant) -> Action {
         let _ = (activity, now);
         Action::None
@@ -107,19 +109,19 @@ pub trait Policy: Send + 'static {
     }
 }
 
-/// What a policy says about a batch.
+/// The decision of a policy about a [`Batch`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BatchVerdict {
-    /// Admits them all, and has charged for them.
+    /// Admits all frames; the policy has counted them.
     Pass,
-    /// Asks for them one by one, and has charged for none.
+    /// Wants to be called for each frame; the policy has counted none.
     OneByOne,
 }
 
-/// What a policy says about a frame.
+/// The decision of a policy about a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// Deliver it.
+    /// Delivers the frame.
     Pass,
     /// Deliver it at that time, and nothing before. It is not asked about again.
     ///
@@ -131,19 +133,19 @@ pub enum Verdict {
     /// Deliver nothing of the message, or of the control frame. Counts on a message's first frame; on a later one, and
     /// on a connection that compresses, it closes with 1008 instead.
     Drop,
-    /// Close the connection. What was admitted before is delivered.
+    /// Closes the connection. What was admitted before is still delivered.
     Close(CloseFrame),
 }
 
-/// What a policy does of itself.
+/// What a policy asks the guard to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Nothing.
     None,
-    /// Send a ping; [`Policy::on_pong`] tells of its answer.
+    /// Sends a ping. [`Policy::on_pong`] is called when it is answered.
     Ping,
-    /// Close the connection.
+    /// Closes the connection.
     Close(CloseFrame),
-    /// End the connection without a close frame.
+    /// Ends the connection without a close frame.
     Abort,
 }

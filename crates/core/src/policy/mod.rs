@@ -1,8 +1,8 @@
 //! What a layer implements to enforce something on a live connection.
 //!
-//! A policy is asked about inbound frames by their headers, before any of a frame is delivered. Policies are asked
-//! outermost first. All frames of one read are offered as a [`Batch`] first, because one decision a read is what makes
-//! a guard cheap; a policy that cannot answer for all of them is asked one by one.
+//! The guard calls policies with the headers of inbound frames, before any of a frame is delivered, outermost policy
+//! first. The frames of one read are offered as a [`Batch`] first, because one decision for each read keeps the guard
+//! cheap. A policy that cannot decide about all of them together is called for each frame.
 
 mod activity;
 mod batch;

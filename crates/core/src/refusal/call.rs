@@ -1,4 +1,4 @@
-//! The door for layers that look at handshakes alone, and guard nothing.
+//! The `call` of services that only decide about handshakes and do not guard connections.
 
 use http::{Request, request::Parts};
 use tower_service::Service;
@@ -6,8 +6,9 @@ use tower_service::Service;
 use super::{Refusal, ResponseFuture, note_refusing};
 use crate::handshake;
 
-/// Calls a service, unless the request is a handshake that `admit` refuses. `admit` is asked about handshakes alone,
-/// and may change the request's parts.
+/// Calls `inner`, unless the request is a handshake that `admit` refuses.
+///
+/// `admit` is called for handshakes only, and may change the request's parts.
 ///
 /// ```
 /// use std::{convert::Infallible, future::ready};

@@ -1,4 +1,4 @@
-//! The client's address, for layers that cannot do without.
+//! The client's address, for layers that require it.
 
 use std::net::IpAddr;
 
@@ -8,12 +8,11 @@ use super::Refusal;
 use crate::identity::ClientIp;
 
 impl ClientIp {
-    /// The [`network`](Self::network) of the client that a layer outside has found: what a limit per client address
-    /// counts.
+    /// Returns the [`network`](Self::network) of the client's address, which limits per client address count by.
     ///
     /// # Errors
     ///
-    /// A wiring error if no layer outside has found the client's address.
+    /// A wiring error if no layer outside has determined the client's address.
     pub fn network_of(parts: &Parts, ipv6_prefix: u8) -> Result<IpAddr, Refusal> {
         let client = parts.extensions.get::<Self>().ok_or_else(|| {
             Refusal::misconfigured(

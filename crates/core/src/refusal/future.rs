@@ -1,4 +1,4 @@
-//! The future of a layer that refuses without guarding: the response inside, or the refusal.
+//! The future of services that refuse handshakes but do not guard connections.
 
 use std::{
     fmt,
@@ -30,12 +30,12 @@ pin_project! {
 }
 
 impl<F> ResponseFuture<F> {
-    /// The inner service's response as it is.
+    /// Returns the inner service's response unchanged.
     pub fn inner(future: F) -> Self {
         Self { kind: Kind::Inner { future } }
     }
 
-    /// A refusal; the inner service was not called.
+    /// Returns a refusal; the inner service was not called.
     pub fn refused(refusal: Refusal) -> Self {
         Self { kind: Kind::Refused { refusal: Some(refusal) } }
     }

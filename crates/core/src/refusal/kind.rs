@@ -1,9 +1,11 @@
-//! The kinds of refusals, as labels. The table of them is in the documentation of the folder.
+//! The kinds of refusals, as labels. The page of the module above has a table of them.
 
 use std::fmt;
 
-/// Why a handshake was refused, as a label of metrics and of the log. The constants are the kinds of Portcullis'
-/// layers, of which the [table](super#kinds) says more; [`new`](Self::new) is for layers of your own.
+/// The kind of a refusal, as a label of metrics and log events.
+///
+/// The constants are the kinds of Portcullis' own layers, described in this [table](super#kinds). Layers of your own
+/// create theirs with [`new`](Self::new).
 ///
 /// ```
 /// use portcullis_core::refusal::Kind;
@@ -59,13 +61,13 @@ kinds! {
 }
 
 impl Kind {
-    /// A kind of a layer of your own: a label of a closed set, in snake case. It becomes a label of metrics, of which
-    /// there must be few.
+    /// Creates a kind for a layer of your own, in snake case. It becomes a label of metrics, so there must be few
+    /// different ones.
     pub const fn new(kind: &'static str) -> Self {
         Self(kind)
     }
 
-    /// The label.
+    /// Returns the label.
     pub const fn as_str(self) -> &'static str {
         self.0
     }

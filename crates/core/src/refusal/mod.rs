@@ -1,12 +1,12 @@
 //! Why a handshake was refused, as data.
 //!
-//! A refusal is a response with a status for clients that can read one, and carries itself in the response's
-//! extensions, so that an outer layer can render it otherwise, for instance as a close frame for a browser, which sees
-//! no status.
+//! A refusal becomes a response with an HTTP status, and is also stored in the response's extensions. There an outer
+//! layer finds it and can render it differently, for example as a close frame for a browser, which cannot read the
+//! status.
 //!
 //! # Kinds
 //!
-//! A [`Kind`] is what a refusal is counted and logged by, and what `CloseLayer::kind` takes.
+//! Refusals are counted and logged by their [`Kind`], which `CloseLayer::kind` takes as well.
 //!
 //! | Kind | Status | Code | Whose | Why |
 //! | --- | --- | --- | --- | --- |
@@ -39,8 +39,8 @@
 //! | `token_revoked` | 401 | 3000 | `JwtLayer` | it was revoked |
 //! | `token_used` | 401 | 3000 | `JwtLayer` | it is good for one handshake, and had one |
 //!
-//! The code is what a `CloseLayer` closes with by default, where it does so at all: never for a refused origin. A
-//! `Drain` has its own, which can be set. [`Kind::ALL`] lists them as data. Layers of your own have kinds of their own:
+//! The code is the one with which a `CloseLayer` closes by default; for a refused origin it always sends the status.
+//! The code of a `Drain` can be set. [`Kind::ALL`] lists the kinds. Layers of your own create theirs with
 //! [`Kind::new`].
 
 mod call;

@@ -1,24 +1,26 @@
-//! In which order layers stand that refuse handshakes, and the one that says refusals in another way.
+//! Detects a `CloseLayer` that is inside layers whose refusals it should render.
 
 use http::request::Parts;
 
-/// What a handshake has come through so far.
+/// Which kinds of layers a handshake has passed so far.
 #[derive(Debug, Clone, Copy, Default)]
 struct Passed {
     refusing: bool,
     rendering: bool,
 }
 
-/// Notes for the layers inside that a handshake has come through a layer that refuses some.
+/// Marks a handshake as having passed a layer that refuses handshakes.
 ///
-/// [`refusal::call`](super::call) notes it itself. A layer of your own that refuses handshakes behind `upgrade::call`
-/// should note it, so that a `CloseLayer` inside of it can warn: it sees nothing of these refusals there.
+/// [`refusal::call`](super::call) does this itself. Call it in a layer of your own that refuses handshakes with
+/// `upgrade::call`, so that a `CloseLayer` inside of it, which cannot see these refusals, can warn.
 pub fn note_refusing(parts: &mut Parts) {
     passed(parts).refusing = true;
 }
 
-/// Notes for the layers inside that a layer turns refusals into something else, as `CloseLayer` does. Returns whether
-/// it stands where it should: no layer outside refuses handshakes, or another outside of that turns refusals already.
+/// Marks a handshake as having passed a layer that renders refusals, as `CloseLayer` does.
+///
+/// Returns true if that layer is in the right place: no layer outside of it refuses handshakes, or another layer
+/// further outside renders those refusals.
 ///
 /// ```
 /// use http::Request;

@@ -1,4 +1,4 @@
-//! The refusal itself: a status, a close frame and a kind, and the response that they make.
+//! The refusal: a kind, a status and a close frame, and the response made from them.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::{
     handshake, observe,
 };
 
-/// Why a handshake was refused. Travels in the response's extensions.
+/// Why a handshake was refused. Stored in the response's extensions.
 #[derive(Debug, Clone)]
 pub struct Refusal {
     kind: Kind,
@@ -26,9 +26,9 @@ pub struct Refusal {
     http_only: bool,
     header: Option<Box<(HeaderName, HeaderValue)>>,
     sentence: Cow<'static, str>,
-    /// What is wired wrongly, where that is why.
+    /// The wiring error, if that is the reason.
     mistake: Option<&'static str>,
-    /// It was counted and logged, or is not to be.
+    /// It was counted and logged, or must not be.
     told: bool,
     answers: Answers,
     failed_authentication: bool,
@@ -46,7 +46,7 @@ enum Answers {
 }
 
 impl Refusal {
-    /// A refusal of a kind: one of the [listed](super#kinds), or one of your own, by its label.
+    /// Creates a refusal of a kind: one of those [listed](super#kinds), or one of your own by its label.
     pub fn new(kind: impl Into<Kind>, status: StatusCode) -> Self {
         Self {
             kind: kind.into(),
@@ -63,16 +63,16 @@ impl Refusal {
         }
     }
 
-    /// The request asks for no WebSocket: a 400 that counts as no refused handshake.
+    /// Creates the refusal of a request that is not a handshake: a 400, not counted as a refused handshake.
     pub fn not_a_handshake() -> Self {
         Self { told: true, answers: Answers::Plain, ..Self::new(Kind::NO_HANDSHAKE, StatusCode::BAD_REQUEST) }
     }
 
-    /// A layer was composed wrongly: a 500 that tells the log what to mend, and the client nothing.
+    /// Creates the refusal for layers that are composed wrongly: a 500. The message goes to the log, not to the client.
     ///
-    /// In debug builds the client is told, too: in the response's body where that is axum's (feature `axum`), and by a
-    /// `CloseLayer` in the close reason. Where the body is another, and no subscriber takes what is logged (feature
-    /// `tracing`), the sentence goes to stderr, once in this process.
+    /// In debug builds the client gets the message as well: in the body if that is axum's (feature `axum`), and in the
+    /// close reason from a `CloseLayer`. With another body type and without a subscriber for events (feature
+    /// `tracing`), the message is printed to stderr, once in a process.
     pub fn misconfigured(sentence: &'static str) -> Self {
         observe::wiring(sentence);
         Self::misconfigured_as(sentence, cfg!(debug_assertions))
@@ -94,61 +94,64 @@ impl Refusal {
         Self::not_a_handshake().with_message("a WebSocket handshake is needed here")
     }
 
-    /// The store of limits that nodes share cannot be asked, and the user wants newcomers refused then.
+    /// Creates the refusal for when the store of shared limits cannot be reached and the application chose to refuse
+    /// handshakes then: a 503.
     pub fn limits_unavailable(retry_after: Duration) -> Self {
         let sentence = "try again later";
         let refusal = Self::new(Kind::LIMITS_UNAVAILABLE, StatusCode::SERVICE_UNAVAILABLE).with_message(sentence);
         refusal.with_close_frame(CloseFrame::new(CloseCode::TRY_AGAIN_LATER, sentence)).with_retry_after(retry_after)
     }
 
-    /// The close frame for a client that cannot read a status.
+    /// Sets the close frame for a client that cannot read a status.
     pub fn with_close_frame(mut self, frame: CloseFrame) -> Self {
         self.close = Some(frame);
         self
     }
 
-    /// How long the client should wait, rounded up to whole seconds.
+    /// Sets `Retry-After`: how long the client should wait, rounded up to whole seconds.
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self
     }
 
-    /// The client showed a credential that is not good, such as a token with a wrong signature. Layers outside may
-    /// count that against the client.
+    /// Marks the refusal as caused by invalid credentials, such as a token with a wrong signature. Layers outside may
+    /// count it against the client.
     pub fn failed_authentication(mut self) -> Self {
         self.failed_authentication = true;
         self
     }
 
-    /// Whether the client showed a credential that is not good.
+    /// Returns true if the client presented invalid credentials.
     pub fn is_failed_authentication(&self) -> bool {
         self.failed_authentication
     }
 
-    /// Whoever is refused so never gets a connection, not even one that is closed at once with a reason.
+    /// Sends this refusal as a status only: no layer turns it into a connection that is accepted and closed.
     pub fn http_only(mut self) -> Self {
         self.http_only = true;
         self
     }
 
-    /// Whether this may go out as a status only.
+    /// Returns true if this is sent as a status only.
     pub fn is_http_only(&self) -> bool {
         self.http_only
     }
 
-    /// A header that the status calls for, such as `WWW-Authenticate` (RFC 9110, section 11.6.1).
+    /// Sets a header that the status requires, such as `WWW-Authenticate` (RFC 9110, section 11.6.1).
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.header = Some(Box::new((name, value)));
         self
     }
 
-    /// Notes the request that this answers. Over HTTP/1 a refused handshake is the last request of its connection:
-    /// `Connection: close` (RFC 9112, section 9.6). A proxy that did not look for a `101` would let its client write
-    /// requests of its own to it. Over HTTP/2, and after any other request, the connection lives on; and a request that
-    /// is not a handshake counts as a refused request, and not as a refused handshake.
+    /// Sets the request that this answers, which decides about the connection.
     ///
-    /// [`refusal::call`](super::call) and `upgrade::call` note it themselves. A refusal that answers no request that is
-    /// known counts as that of a handshake over HTTP/1; over HTTP/2, where the header is illegal, hyper removes it.
+    /// Over HTTP/1, a refused handshake is the last request of its connection: the response has `Connection: close`
+    /// (RFC 9112, section 9.6). Otherwise a proxy that does not check for a `101` would let its client send requests of
+    /// its own over it. Over HTTP/2, and after any other request, the connection stays open. A request that is not a
+    /// handshake is counted as a refused request instead of a refused handshake.
+    ///
+    /// [`refusal::call`](super::call) and `upgrade::call` do this themselves. Without it, a refusal counts as that of a
+    /// handshake over HTTP/1; over HTTP/2, where the header is illegal, hyper removes it.
     ///
     /// ```
     /// use http::{Request, StatusCode};
@@ -170,54 +173,53 @@ impl Refusal {
         self.over(parts.version)
     }
 
-    /// It answers a handshake over this version of HTTP.
+    /// Sets that it answers a handshake over this version of HTTP.
     pub(crate) fn over(mut self, version: Version) -> Self {
         self.answers = if version < Version::HTTP_2 { Answers::Last } else { Answers::Shared };
         self
     }
 
-    /// One sentence for whoever reads the body. Text of the peer's must be quoted in it, without control characters,
-    /// and cut.
+    /// Sets the message for the response's body. Text that the peer sent must be escaped, shortened and quoted in it.
     pub fn with_message(mut self, sentence: impl Into<Cow<'static, str>>) -> Self {
         self.sentence = sentence.into();
         self
     }
 
-    /// The kind.
+    /// Returns the kind.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// The HTTP status.
+    /// Returns the HTTP status.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The close frame, if one was chosen.
+    /// Returns the close frame, if one was set.
     pub fn close_frame(&self) -> Option<&CloseFrame> {
         self.close.as_ref()
     }
 
-    /// How long the client should wait, if that was said.
+    /// Returns how long the client should wait, if that was set.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
-    /// The sentence; empty if there is none.
+    /// Returns the message, which is empty if there is none.
     pub fn message(&self) -> &str {
         &self.sentence
     }
 
-    /// Counts and logs what a layer on report only lets pass, with features `metrics` and `tracing`.
+    /// Counts and logs a refusal that a layer only reports (features `metrics` and `tracing`).
     pub fn report(&self) {
         observe::would_refuse(self.answers == Answers::Plain, self.kind.as_str(), self.status, &self.sentence);
     }
 
-    /// The response: the status, `Retry-After` and the header, and a body that is empty, or the sentence where the body
-    /// is axum's, as plain text. It is the last of its connection, unless it [answers](Self::answering) something else
-    /// than a handshake over HTTP/1.
+    /// Converts the refusal into a response with the status, `Retry-After` and the header. If the body is axum's, it is
+    /// the message as plain text; otherwise it is empty. Unless it [answers](Self::answering) something other than a
+    /// handshake over HTTP/1, it has `Connection: close`.
     ///
-    /// It is counted and logged here, once, with features `metrics` and `tracing`.
+    /// The refusal is counted and logged here, once (features `metrics` and `tracing`).
     pub fn into_response<B: Default + 'static>(mut self) -> Response<B> {
         if !std::mem::replace(&mut self.told, true) {
             observe::refused(self.answers == Answers::Plain, self.kind.as_str(), self.status, &self.sentence);

@@ -1,4 +1,4 @@
-//! The layer that puts connections into a registry.
+//! The layer that adds connections to a registry.
 
 use tower_layer::Layer;
 
@@ -12,7 +12,7 @@ pub struct ConnectionsLayer {
 }
 
 impl Connections {
-    /// A layer that puts every guarded connection into this registry.
+    /// Returns a layer that adds every guarded connection to this registry.
     pub fn layer(&self) -> ConnectionsLayer {
         ConnectionsLayer { connections: self.clone() }
     }

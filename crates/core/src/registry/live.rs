@@ -1,4 +1,4 @@
-//! The registry: sharded by id, so that no lock is held by all.
+//! The registry, sharded by id so that no single lock is taken by all connections.
 
 use std::{
     collections::HashMap,
@@ -32,7 +32,7 @@ pub struct Connections(pub(super) Arc<Registry>);
 #[derive(Default)]
 pub(super) struct Registry {
     pub(super) shards: [Mutex<HashMap<ConnectionId, Connection>>; SHARDS],
-    /// Of connections that stand in a shard, and changed under that shard's lock only.
+    /// Indexes the connections that are in a shard. Changed under that shard's lock only.
     subjects: Index,
     clients: Index,
     count: AtomicUsize,
@@ -42,38 +42,39 @@ pub(super) struct Registry {
 }
 
 impl Connections {
-    /// No connection yet.
+    /// Creates an empty registry.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many there are, handshakes under way among them.
+    /// Returns the number of connections, including handshakes under way.
     pub fn count(&self) -> usize {
         self.0.count.load(Ordering::Acquire)
     }
 
-    /// The connection of a name.
+    /// Looks up a connection by its id.
     pub fn get(&self, id: ConnectionId) -> Option<Connection> {
         lock(self.0.shard(id)).get(&id).cloned()
     }
 
-    /// All of them. A shard is locked while it is copied, and nothing is while they are looked at.
+    /// Returns all connections. Each shard is locked only while it is copied.
     pub fn all(&self) -> Vec<Connection> {
         self.find(|_| true)
     }
 
-    /// Those that fulfil a condition, which must not block.
+    /// Returns the connections for which `wanted` returns true. `wanted` must not block.
     pub fn find(&self, wanted: impl Fn(&Connection) -> bool) -> Vec<Connection> {
         let of_shard = |shard: &Mutex<HashMap<_, Connection>>| lock(shard).values().cloned().collect::<Vec<_>>();
         self.0.shards.iter().flat_map(of_shard).filter(|connection| looked_at(connection, &wanted)).collect()
     }
 
-    /// The connections of a subject, whenever it became known. What this costs does not grow with the number of others.
+    /// Returns the connections of a subject, also of one that became known after the handshake. The cost does not grow
+    /// with the number of other connections.
     pub fn of_subject(&self, subject: &Subject) -> Vec<Connection> {
         self.among(self.0.subjects.find(subject), |connection| connection.subject().as_ref() == Some(subject))
     }
 
-    /// The connections of a client address. What this costs does not grow with the number of others.
+    /// Returns the connections of a client address. The cost does not grow with the number of other connections.
     pub fn of_client_ip(&self, address: IpAddr) -> Vec<Connection> {
         self.among(self.0.clients.find(&address), |connection| connection.client_ip() == Some(address))
     }
@@ -82,11 +83,11 @@ impl Connections {
         found.into_iter().filter_map(|id| self.get(id)).filter(|connection| looked_at(connection, &wanted)).collect()
     }
 
-    /// Closes those that fulfil a condition. Returns how many.
+    /// Closes the connections for which `wanted` returns true, and returns their number.
     ///
-    /// A connection that is inserted, or signs in, at the same moment may be missed: each shard is looked at once. To
-    /// keep a subject out, revoke its tokens first, or refuse its handshakes. To stop a server use a drain, between
-    /// whose beginning and whose list of connections no handshake slips in.
+    /// A connection that is inserted or authenticates at the same moment may be missed, because each shard is visited
+    /// once. To keep a subject out, first revoke its tokens or refuse its handshakes. To stop a server, use a drain,
+    /// which misses no handshake.
     pub fn close_where(&self, frame: &CloseFrame, wanted: impl Fn(&Connection) -> bool) -> usize {
         let found = self.find(wanted);
         for connection in &found {
@@ -95,7 +96,7 @@ impl Connections {
         found.len()
     }
 
-    /// Waits until there is none. Cancel safe.
+    /// Waits until the registry is empty. Cancel safe.
     pub async fn wait_until_empty(&self) {
         loop {
             // In this order: an end that comes in between wakes it, and one that came before was counted.
@@ -107,7 +108,7 @@ impl Connections {
         }
     }
 
-    /// Puts a connection into the registry until it has ended, for those who guard a transport of their own.
+    /// Adds a connection until it has ended, for applications that guard a transport of their own.
     pub fn insert(&self, connection: &Connection) {
         let id = connection.id();
         if lock(self.0.shard(id)).insert(id, connection.clone()).is_none() {
@@ -130,8 +131,8 @@ impl Registry {
 }
 
 impl Watch for Registry {
-    /// What is known of a connection finds its way into the indexes, unless the connection has ended: then it has left
-    /// them under the same lock, and must not come back.
+    /// Updates the indexes with what is known of a connection, unless it has ended: it was then removed from them under
+    /// the same lock, and must not be added again.
     fn known(&self, id: ConnectionId) {
         let shard = lock(self.shard(id));
         let Some(connection) = shard.get(&id) else { return };
@@ -147,7 +148,7 @@ impl Watch for Registry {
     }
 }
 
-/// A connection's place in a registry, held by the connection itself.
+/// An entry of the registry, held by the connection itself so that it ends with it.
 struct Entry {
     registry: Arc<Registry>,
     id: ConnectionId,

@@ -1,4 +1,4 @@
-//! The live connections of a server: one registry for all who list, kick, revoke or drain.
+//! The registry of live connections, used to list, close, revoke and drain them.
 
 #[cfg(feature = "axum")]
 mod extract;

@@ -66,9 +66,9 @@ impl Sharing {
 }
 
 impl Connections {
-    /// Shares commands with other nodes, by a store such as `portcullis_redis::Cluster`: what [`close`](Self::close) and
-    /// [`abort`](Self::abort) do, they do on all nodes. To be called once; clones share it, and connections that are in
-    /// the registry already are meant, too.
+    /// Shares commands with other nodes, by a store such as `portcullis_redis::Cluster`: what [`close`](Self::close)
+    /// and [`abort`](Self::abort) do, they do on all nodes. To be called once; clones share it, and connections that
+    /// are in the registry already are meant, too.
     ///
     /// What stands in the store are hashes with a secret, of subjects and of addresses, and close reasons as they are.
     ///

@@ -4,8 +4,8 @@
 //! [`Deadline`] that all layers of a handshake have in common. When it cannot be asked in time it is [`Away`], which
 //! says what the layer does instead.
 //!
-//! What concerns live connections, a revocation or a command to close, is not asked but told: to all nodes, by whichever
-//! of them has it. It is done on its own node at once, and [`Announced`] says whether the others are told.
+//! What concerns live connections, a revocation or a command to close, is not asked but told: to all nodes, by
+//! whichever of them has it. It is done on its own node at once, and [`Announced`] says whether the others are told.
 //!
 //! A store implements [`SharePermits`], [`ShareRates`], [`ShareTickets`], [`ShareRevocations`] and [`ShareCommands`];
 //! layers take one with their method `shared`. `portcullis-redis` has one.

@@ -34,7 +34,8 @@ impl Revocation {
     }
 }
 
-/// Which tokens, by when they were issued, in whole microseconds. Of two of these, the greater one has all of the other.
+/// Which tokens, by when they were issued, in whole microseconds. Of two of these, the greater one has all of the
+/// other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Issued(u64);
 

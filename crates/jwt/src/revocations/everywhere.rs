@@ -59,8 +59,9 @@ impl Revocations {
     /// and plain requests are refused with 503 (1013), unless the store was told that this node is then alone. Live
     /// connections go on.
     ///
-    /// What stands in the store are hashes with a secret, and times. Where it has lost its data, the nodes put back what
-    /// they have. Nodes that share are told the same longest time that a token lives: [`remember`](Self::remember).
+    /// What stands in the store are hashes with a secret, and times. Where it has lost its data, the nodes put back
+    /// what they have. Nodes that share are told the same longest time that a token lives:
+    /// [`remember`](Self::remember).
     ///
     /// # Panics
     ///

@@ -51,8 +51,8 @@ impl State {
         keys.iter().flatten().filter_map(|key| self.revoked.get(key)).any(|revoked| revoked.has(issued))
     }
 
-    /// Remembers a revocation, beside an earlier one of the key. Returns the live sessions of the key for which `closes`
-    /// holds.
+    /// Remembers a revocation, beside an earlier one of the key. Returns the live sessions of the key for which
+    /// `closes` holds.
     pub(super) fn revoke(
         &mut self,
         key: Key,

@@ -18,8 +18,8 @@
 //! With axum it takes one line: [`with_graceful_shutdown(drain.on(signal))`](crate::Drain::on). The future is ready
 //! when the drain is over, so that `serve` keeps accepting connections, and refusing handshakes, until then. Over
 //! HTTP/1.1 `serve` would otherwise return before the first socket was closed, and the process would end. If new
-//! connections should go to another process at once, let axum wait for [`drain.started()`](crate::Drain::started), and wait
-//! for [`drain.drained()`](crate::Drain::drained) after `serve`. Without axum, await
+//! connections should go to another process at once, let axum wait for [`drain.started()`](crate::Drain::started), and
+//! wait for [`drain.drained()`](crate::Drain::drained) after `serve`. Without axum, await
 //! [`drain.start()`](crate::Drain::start) before the server stops.
 //!
 //! **What this does not do**: notify a load balancer, whose readiness probe can ask
