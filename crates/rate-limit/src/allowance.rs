@@ -1,4 +1,4 @@
-//! What a handler may charge, ask and change.
+//! The handler's view of its connection's quota: charge, query and change it.
 
 use std::{
     error::Error,
@@ -16,18 +16,18 @@ use crate::{
     settings::continuations,
 };
 
-/// What a connection may still send, as its handler sees it. In the request's extensions, and an extractor for axum
-/// (feature `axum`). Where several layers limit messages, a charge counts against all of them.
+/// The quota of a connection, for its handler. It is in the request's extensions, and an extractor for axum (feature
+/// `axum`). If several layers limit messages, a charge counts against all of them.
 #[derive(Clone)]
 pub struct Allowance {
     account: Arc<Account>,
     outer: Option<Arc<Allowance>>,
 }
 
-/// A charge that the quota does not allow. Closes with 1008, or with the layer's own close frame.
+/// The error for a charge that exceeds the quota. It converts into a close with 1008 or with the layer's close frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exceeded {
-    /// How long to wait; `None` if it would never be allowed.
+    /// How long to wait before trying again; `None` if the charge would never be allowed.
     pub retry_after: Option<Duration>,
     close: CloseFrame,
 }
@@ -37,11 +37,11 @@ impl Allowance {
         Self { account, outer: outer.map(Arc::new) }
     }
 
-    /// Charges so many messages more, for one that asks for much. All or nothing.
+    /// Charges `messages` in addition to the message itself, for one that is expensive. All or nothing.
     ///
     /// # Errors
     ///
-    /// [`Exceeded`] if they are not there: nothing is charged then, by any layer.
+    /// [`Exceeded`] if the quota does not allow it. Nothing is charged then, by any layer.
     pub fn charge(&self, messages: u32) -> Result<(), Exceeded> {
         let mut demand = Demand::default();
         demand[Kind::Messages] = messages.into();
@@ -67,7 +67,7 @@ impl Allowance {
         Exceeded { retry_after: (!over.never).then_some(wait), close }
     }
 
-    /// How many messages could be sent now; `None` if nothing limits them.
+    /// Returns how many messages could be sent now, or `None` if they are not limited.
     pub fn remaining(&self) -> Option<u64> {
         let left = |meters: &Meters, cells: &mut Cells, now| {
             meters.0[Kind::Messages].map(|meter| meter.remaining(cells[Kind::Messages], now))
@@ -77,7 +77,7 @@ impl Allowance {
         ours.into_iter().chain(theirs).min()
     }
 
-    /// How long until so many messages could be sent; `None` if that is never.
+    /// Returns how long it takes until `messages` could be sent, or `None` if they never could.
     pub fn wait_for(&self, messages: u32) -> Option<Duration> {
         let now = now();
         let ready = self.account.with(now, |meters, cells, at| match meters.0[Kind::Messages] {
@@ -92,9 +92,10 @@ impl Allowance {
         }
     }
 
-    /// Gives this connection another quota of messages, from now on, and 64 times as many continuation frames. Of a
-    /// quota that is shared, others' part stays as it is. Where several layers limit messages, the innermost one's is
-    /// changed.
+    /// Changes the quota of messages of this connection, and that of continuation frames to 64 times as many.
+    ///
+    /// If the quota is shared, it stays the same for other connections. If several layers limit messages, that of the
+    /// innermost is changed.
     pub fn set_quota(&self, quota: Quota) {
         self.account.change(|meters| {
             meters.0[Kind::Messages] = Some(Meter::from(quota));
@@ -102,12 +103,12 @@ impl Allowance {
         });
     }
 
-    /// Gives this connection another quota of bytes, from now on.
+    /// Changes the quota of bytes of this connection.
     pub fn set_byte_quota(&self, quota: ByteQuota) {
         self.account.change(|meters| meters.0[Kind::Bytes] = Some(Meter::from(quota)));
     }
 
-    /// How often this connection has exceeded a quota so far, whatever was done about it.
+    /// Returns how often this connection has exceeded a quota so far, whatever the consequence was.
     pub fn violations(&self) -> u64 {
         self.account.violations() + self.outer.as_ref().map_or(0, |outer| outer.violations())
     }

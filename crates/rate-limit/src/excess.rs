@@ -1,16 +1,16 @@
-//! What is done about a frame that exceeds a quota: the caller's choice, and the settings that go with it.
+//! What happens to a frame that exceeds a quota, and the settings for it.
 
 use std::time::Duration;
 
 use portcullis_core::{CloseCode, CloseFrame};
 
-/// What happens to what exceeds a quota.
+/// What happens to a frame that exceeds a quota.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Excess {
     /// The connection is closed.
     #[default]
     Close,
-    /// It waits, and so does everything behind it.
+    /// It waits until the quota allows it, and so does everything behind it.
     ///
     /// Over HTTP/1 nothing behind it is read: TCP tells the client to slow down, and nothing is lost. Over HTTP/2 that
     /// would hold up the other streams of the same connection, which may be other users' behind a proxy: a client's
@@ -29,14 +29,14 @@ pub(crate) struct Enforcement {
     pub(crate) excess: Excess,
     pub(crate) close: Option<CloseFrame>,
     pub(crate) max_delay: Duration,
-    /// So many are delayed or dropped in so long a time; then the connection is closed.
+    /// How many violations within what time are tolerated before the connection is closed.
     pub(crate) patience: Option<(u32, Duration)>,
     pub(crate) empty: u32,
     pub(crate) report_only: bool,
 }
 
 impl Enforcement {
-    /// What a connection is closed with for this reason.
+    /// Returns the close frame for a reason.
     pub(crate) fn close_frame(&self, reason: &'static str) -> CloseFrame {
         let own = || CloseFrame::new(CloseCode::POLICY_VIOLATION, reason);
         self.close.clone().unwrap_or_else(own)

@@ -1,4 +1,4 @@
-//! The builder, in which what a layer is told becomes settings.
+//! The builder of a limit on messages.
 
 use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -17,9 +17,28 @@ use crate::{
     shared::Shared,
 };
 
-/// Limits what clients send. The crate's page says what is counted and what the defaults are.
+/// Limits what clients send. The [crate's page](crate) lists what is counted, and the defaults.
 ///
-/// Clones, and what [`layer`](Layer::layer) makes of them, share the quotas of keys.
+/// Clones of the layer, and the services that they create, share the quotas of keys.
+///
+/// ```
+/// use axum::{Router, extract::ws::WebSocketUpgrade, response::Response, routing::any};
+/// use portcullis_core::testing::Handshake;
+/// use portcullis_rate_limit::MessageRateLayer;
+///
+/// async fn handler(upgrade: WebSocketUpgrade) -> Response {
+///     upgrade.on_upgrade(async |mut socket| while let Some(Ok(_)) = socket.recv().await {})
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let app = Router::new().route("/ws", any(handler)).layer(MessageRateLayer::per_second(5).burst(10));
+/// let mut client = Handshake::new("/ws").connect(app).await?;
+/// for number in 0..20 {
+///     client.send_text(format!("message {number}")).await?;
+/// }
+/// assert_eq!(client.closed().await.unwrap().code().unwrap(), 1008);
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 #[must_use]
 pub struct MessageRateLayer {
@@ -28,23 +47,23 @@ pub struct MessageRateLayer {
 }
 
 impl MessageRateLayer {
-    /// So many messages a second on average, and as many at once.
+    /// Allows `messages` per second on average, in bursts of the same size.
     ///
     /// # Panics
     ///
-    /// If `messages` is zero. A connection that may send no message needs no layer.
+    /// If `messages` is zero.
     #[track_caller]
     pub fn per_second(messages: u32) -> Self {
         Self::new(Quota::per_second(count(messages)))
     }
 
-    /// A quota of messages.
+    /// Creates a layer with a quota of messages.
     pub fn new(quota: Quota) -> Self {
         let control = Quota::per_second(count(10)).allow_burst(count(30));
         Self::with(Some(quota), None, Some(control))
     }
 
-    /// A quota of bytes, and of nothing else: of payload, in frames of every kind.
+    /// Creates a layer with a quota of bytes only. It counts the payload of all frames.
     pub fn bytes(quota: ByteQuota) -> Self {
         Self::with(None, Some(quota), None)
     }
@@ -54,11 +73,11 @@ impl MessageRateLayer {
         Self { shared: Arc::new(Shared::new(&settings)), settings }
     }
 
-    /// So many messages at once.
+    /// Sets the size of a burst, in messages.
     ///
     /// # Panics
     ///
-    /// If `messages` is zero, or in a layer of [`bytes`](Self::bytes), which has no quota of messages.
+    /// If `messages` is zero, or if the layer was created with [`bytes`](Self::bytes) and has no quota of messages.
     #[track_caller]
     pub fn burst(self, messages: u32) -> Self {
         let burst = count(messages);
@@ -66,29 +85,29 @@ impl MessageRateLayer {
         self.set(|settings| settings.messages = settings.messages.map(|quota| quota.allow_burst(burst)))
     }
 
-    /// A quota of bytes beside that of messages.
+    /// Adds a quota of bytes to that of messages.
     pub fn byte_quota(self, quota: ByteQuota) -> Self {
         self.set(|settings| settings.bytes = Some(quota))
     }
 
-    /// The quota of pings and pongs.
+    /// Sets the quota of pings and pongs.
     pub fn control_quota(self, quota: Quota) -> Self {
         self.set(|settings| settings.control = Some(quota))
     }
 
-    /// The quota of continuation frames. By default 64 times that of messages, burst included.
+    /// Sets the quota of continuation frames. By default 64 times that of messages, including the burst.
     pub fn continuation_quota(self, quota: Quota) -> Self {
         self.set(|settings| settings.continuations = Some(quota))
     }
 
-    /// How many empty continuation frames a message may have; zero forbids them. More closes, whatever else is done on
-    /// excess.
+    /// Sets how many empty continuation frames a message may have; zero forbids them. A message with more closes the
+    /// connection, whatever [`on_excess`](Self::on_excess) is.
     pub fn max_empty_continuations(self, frames: u32) -> Self {
         self.set(|settings| settings.enforcement.empty = frames)
     }
 
-    /// All connections of one subject share the quotas. Those without a subject share them by client address, which a
-    /// layer outside must have found.
+    /// Shares the quotas among all connections of a subject. Connections without a subject share them by client
+    /// address, which a layer outside must have determined.
     ///
     /// # Panics
     ///
@@ -98,15 +117,16 @@ impl MessageRateLayer {
         self.count_by(Scope::Subject { required: false })
     }
 
-    /// All connections of one subject share the quotas, and clients without one are refused with 403. Of those that say
-    /// who they are with their first message, a connection whose message names no subject is closed with 3000 when it
-    /// sends another. Takes precedence over [`per_subject`](Self::per_subject) and every other scope, whatever the
-    /// order of calls.
+    /// Shares the quotas among all connections of a subject, and refuses clients without a subject with 403.
+    ///
+    /// Clients may authenticate with their first message; if that yields no subject, the connection is closed with 3000
+    /// when it sends another message. Takes precedence over [`per_subject`](Self::per_subject) and every other scope,
+    /// regardless of the order of the calls.
     pub fn require_subject(self) -> Self {
         self.set(|settings| settings.require_subject = true)
     }
 
-    /// All connections of one client address share the quotas, which a layer outside must have found.
+    /// Shares the quotas among all connections of a client address, which a layer outside must have determined.
     ///
     /// # Panics
     ///
@@ -116,7 +136,8 @@ impl MessageRateLayer {
         self.count_by(Scope::Client)
     }
 
-    /// How many leading bits of an IPv6 address name a client. 64 by default: one client has all addresses behind them.
+    /// Sets how many leading bits of an IPv6 address identify a client, 64 by default: one client owns all addresses
+    /// with the same prefix.
     ///
     /// # Panics
     ///
@@ -127,7 +148,7 @@ impl MessageRateLayer {
         self.set(|settings| settings.ipv6_prefix = bits)
     }
 
-    /// All connections with the same key share the quotas. One without a key has them for itself.
+    /// Shares the quotas among all connections with the same key. A connection without a key has quotas of its own.
     ///
     /// # Panics
     ///
@@ -138,7 +159,7 @@ impl MessageRateLayer {
         self.count_by(Scope::Custom(Arc::new(key)))
     }
 
-    /// All connections share the quotas.
+    /// Shares the quotas among all connections.
     ///
     /// # Panics
     ///
@@ -148,8 +169,8 @@ impl MessageRateLayer {
         self.count_by(Scope::Global)
     }
 
-    /// How many keys are remembered. 1,000,000 by default, of about a hundred bytes each; an eighth of the room is set
-    /// aside for groups of those that find none. The crate's page says which.
+    /// Sets how many keys are kept: 1,000,000 by default, of about 100 bytes each. An eighth of the room is reserved
+    /// for the groups that keys share when there is no room; see the [crate's page](crate).
     ///
     /// # Panics
     ///
@@ -160,18 +181,18 @@ impl MessageRateLayer {
         self.set(|settings| settings.max_keys = keys)
     }
 
-    /// What happens to what exceeds a quota.
+    /// Sets what happens to a frame that exceeds a quota. It closes the connection by default.
     pub fn on_excess(self, excess: Excess) -> Self {
         self.set(|settings| settings.enforcement.excess = excess)
     }
 
-    /// How long anything may be delayed. 30 s by default; what would have to wait longer closes. With zero everything
-    /// that would have to wait closes.
+    /// Sets how long a frame may be delayed, 30 s by default. One that would have to wait longer closes the connection;
+    /// with zero, each one that would have to wait does.
     pub fn max_delay(self, time: Duration) -> Self {
         self.set(|settings| settings.enforcement.max_delay = time)
     }
 
-    /// Where excess is delayed or dropped: after so many violations in a time, the next closes.
+    /// Closes the connection after more than `violations` within `time`, where excess is delayed or dropped.
     ///
     /// # Panics
     ///
@@ -182,18 +203,18 @@ impl MessageRateLayer {
         self.set(|settings| settings.enforcement.patience = Some((violations, time)))
     }
 
-    /// The close frame for any excess, instead of 1008 and the name of the quota.
+    /// Sets the close frame for any excess, instead of 1008 with the name of the quota.
     pub fn close_frame(self, frame: CloseFrame) -> Self {
         self.set(|settings| settings.enforcement.close = Some(frame))
     }
 
-    /// Nothing is closed, delayed or dropped. [`Allowance::violations`](crate::Allowance::violations) says what would
-    /// be, and so do metrics and events.
+    /// Closes, delays and drops nothing. Violations are counted by
+    /// [`Allowance::violations`](crate::Allowance::violations), and by metrics and events.
     pub fn report_only(self) -> Self {
         self.set(|settings| settings.enforcement.report_only = true)
     }
 
-    /// The quota of messages.
+    /// Returns the quota of messages.
     pub fn quota(&self) -> Option<Quota> {
         self.settings.messages
     }
@@ -204,18 +225,18 @@ impl MessageRateLayer {
         self.set(|_| {})
     }
 
-    /// State that is shared begins anew: layers are configured before they are used.
+    /// Starts shared state anew, because layers are configured before they are used.
     fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(&mut self.settings);
         self.shared = Arc::new(Shared::new(&self.settings));
         self
     }
 
-    /// The policy of one connection, for those who guard a transport of their own (`GuardedIo::new`).
+    /// Creates the policy of one connection, for applications that guard a transport of their own (`GuardedIo::new`).
     ///
     /// # Errors
     ///
-    /// A wiring error where the quota's owner cannot be told from the request, and 403 where a subject is required.
+    /// A wiring error if the owner of the quota cannot be determined from the request; 403 if a subject is required.
     pub fn policy(&self, parts: &Parts) -> Result<Box<dyn Policy>, Refusal> {
         let owner = self.shared.owner(parts)?;
         Ok(Box::new(Limiter::new(Arc::new(Account::new(self.shared.clone(), owner)))))

@@ -1,26 +1,26 @@
-//! Limits the messages of a live WebSocket, below its library.
+//! Limits the messages of a live WebSocket, before its library reads them.
 //!
-//! An HTTP rate limiter counts a WebSocket as one request: after the handshake a client may send a million messages a
-//! second. A limiter in the handler sees none of what its library swallows, such as pings and empty fragments.
+//! For an HTTP rate limiter, a WebSocket is one request: after the handshake a client can send a million messages a
+//! second. A limiter in the handler does not see what its library consumes, such as pings and empty fragments.
 //!
 //! - Messages, bytes, control frames and continuation frames have a quota each, and are counted by the headers of
 //!   frames, before any of them is delivered.
-//! - A quota is a connection's own, or shared by all connections of a subject, a client address, a key, or the server:
-//!   then reconnecting does not reset it.
-//! - What exceeds a quota closes the connection (1008), is delayed (the socket is not read, so TCP tells the client to
-//!   slow down, and nothing is lost; over HTTP/2 up to 16 KiB are held back: see [`Excess::Delay`]), or is dropped.
-//!   What was admitted before is delivered, and answered.
-//! - Layers compose. The outermost is charged first; what an inner one delays or drops is given back by those outside
-//!   of it, so that a client whom one quota stops does not drain another. Fragments of a dropped message that come in a
-//!   later read are charged: they would be free to send else. On a close nothing is given back.
-//! - A frame with more bytes than a byte quota's burst could never be admitted: it closes with 1009.
-//! - An [`Allowance`] lets a handler charge by what a message asks for, and change a connection's quota.
+//! - Each connection has a quota of its own, or all connections of a subject, a client address, a key or the server
+//!   share one. A shared quota is not reset by reconnecting.
+//! - A frame that exceeds a quota closes the connection (1008), is delayed (the socket is not read, so that TCP slows
+//!   the client down and nothing is lost; over HTTP/2 up to 16 KiB are held back: see [`Excess::Delay`]), or is
+//!   dropped. What was admitted before is delivered, and the handler can still answer it.
+//! - Layers can be combined. The outermost is charged first. What an inner layer delays or drops is given back by those
+//!   outside of it, so that a client that exceeds one quota does not use up another. Fragments of a dropped message
+//!   that arrive in a later read are charged, because they would be free otherwise. On a close nothing is given back.
+//! - A frame with more bytes than the burst of a byte quota can never be admitted: it closes with 1009.
+//! - With [`Allowance`], a handler charges messages by what they cost, and changes the quota of a connection.
 //!
-//! State for keys is bounded: a million by default, of about a hundred bytes each, forgotten once they are idle. A
-//! client address that finds no room shares the quotas of its /48 (IPv4: /24) with others that find none, and where
-//! there is no room for that either, of its /32 (/16). Other keys share by a few bits of their hashes: 4,096 groups,
-//! then 64. So a client that brings a million addresses of its own networks gains nothing, and locks out hardly anyone
-//! else.
+//! The number of keys is limited: a million by default, of about 100 bytes each, removed when they are idle. When there
+//! is no room for a client address, it shares the quotas of its /48 (IPv4: /24) with others in the same situation, and
+//! when there is no room for that either, those of its /32 (/16). Other keys share by a few bits of their hash: 4,096
+//! groups, then 64. So filling the table with a million addresses of its own gains an attacker nothing, and affects
+//! hardly any other client.
 //!
 //! Plain requests, which are not handshakes, pass: an HTTP rate limiter is for those.
 //!
@@ -28,9 +28,14 @@
 //!
 //! # Defaults
 //!
-//! Per connection; on excess close with 1008 and the quota's name. With a message quota: 10 control frames a second in
-//! bursts of 30; continuation frames at 64 times the message quota, and at most 32 empty ones a message. Delays of 30 s
-//! at most. IPv6 clients by /64.
+//! | Setting | Default |
+//! | --- | --- |
+//! | scope | each connection |
+//! | on excess | close with 1008 and the name of the quota |
+//! | control frames, with a message quota | 10 a second in bursts of 30 |
+//! | continuation frames, with a message quota | 64 times the message quota, at most 32 empty ones in a message |
+//! | longest delay | 30 s |
+//! | IPv6 clients | count by /64 |
 //!
 //! ```
 //! use std::time::Instant;

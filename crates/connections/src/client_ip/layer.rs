@@ -1,4 +1,4 @@
-//! The builder of the search for a client's address.
+//! The builder of the layer that determines the client's address.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -10,13 +10,20 @@ use super::{
     settings::{InvalidNetwork, Settings, Source, network},
 };
 
-/// Puts the client's address into the request, for the layers inside.
+/// Determines the client's address, and inserts it into the request as
+/// [`ClientIp`](portcullis_core::identity::ClientIp) for the layers inside.
 ///
-/// The peer's address is axum's `ConnectInfo<SocketAddr>`, or in a test its `MockConnectInfo` (feature `axum`), or a
-/// `SocketAddr` that a user of hyper has put into the request's extensions. A handshake without any is answered with a
-/// 500. Plain requests, which are not handshakes, get the address, too, and pass without one. If the peer is a trusted
-/// proxy, what it says of whom it forwards is walked from the right, over all lines of the header: the first hop that
-/// is no trusted proxy is the client. A hop that is no address ends the walk, and the one before it is taken.
+/// The peer's address is taken from axum's `ConnectInfo<SocketAddr>` or, in tests, `MockConnectInfo` (feature `axum`),
+/// or from a `SocketAddr` in the request's extensions, which users of hyper insert. A handshake without any of these is
+/// answered with 500. Plain requests, which are not handshakes, get the address as well, but pass without one.
+///
+/// If the peer is a trusted proxy, its header is read from the right, over all of its lines. The first address that is
+/// not a trusted proxy is the client. If an entry is not an address, the search ends and the address before it is
+/// taken.
+///
+/// # Defaults
+///
+/// No proxy is trusted: the peer is the client. `X-Forwarded-For` is read once a proxy is trusted.
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct ClientIpLayer {
@@ -24,17 +31,18 @@ pub struct ClientIpLayer {
 }
 
 impl ClientIpLayer {
-    /// The peer is the client.
+    /// Creates a layer that trusts no proxy: the peer is the client.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Believes these peers: addresses, or networks such as `10.0.0.0/8`. An IPv4 address that comes as an IPv6 one is
-    /// the IPv4 address.
+    /// Trusts proxies with these addresses, or in networks such as `10.0.0.0/8`. An IPv4 address that is mapped into
+    /// IPv6 counts as the IPv4 address.
     ///
     /// # Errors
     ///
-    /// The first that is invalid; or networks that, with those trusted before, are all IPv4 or all IPv6 addresses.
+    /// Returns the first invalid entry. Also fails if the trusted networks, together with those of earlier calls,
+    /// contain all IPv4 or all IPv6 addresses.
     ///
     /// ```
     /// use portcullis_connections::ClientIpLayer;
@@ -49,8 +57,8 @@ impl ClientIpLayer {
         Ok(self)
     }
 
-    /// Believes every peer: the client is the leftmost address of the header, which any client that reaches this server
-    /// chooses as it likes. For servers that nothing but a proxy can reach.
+    /// Trusts every peer. The client is then the leftmost address in the header, which any client that can reach this
+    /// server chooses freely. Use it only for servers that nothing but a proxy can reach.
     ///
     /// ```
     /// use http::Request;
@@ -65,27 +73,48 @@ impl ClientIpLayer {
         self.set(|settings| settings.everyone = true)
     }
 
-    /// Reads `Forwarded` (RFC 7239) instead of `X-Forwarded-For`.
+    /// Reads the `Forwarded` header (RFC 7239) instead of `X-Forwarded-For`.
     ///
     /// # Panics
     ///
-    /// If another header was named before.
+    /// If another header was set before.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use portcullis_connections::ClientIpLayer;
+    ///
+    /// let layer = ClientIpLayer::new().trust(["10.0.0.1"])?.forwarded();
+    /// let request = Request::get("/").header("forwarded", "for=203.0.113.9;proto=https").body(()).unwrap();
+    /// assert_eq!(layer.client([10, 0, 0, 1].into(), request.headers()).to_string(), "203.0.113.9");
+    /// # Ok::<_, portcullis_connections::InvalidNetwork>(())
+    /// ```
     #[track_caller]
     pub fn forwarded(self) -> Self {
         self.read(Source::Forwarded)
     }
 
-    /// Reads another header of addresses, such as one that a CDN sets.
+    /// Reads another header with addresses, such as the one that a CDN sets.
     ///
     /// # Panics
     ///
-    /// If another header was named before.
+    /// If another header was set before.
+    ///
+    /// ```
+    /// use http::{HeaderName, Request};
+    /// use portcullis_connections::ClientIpLayer;
+    ///
+    /// let header = HeaderName::from_static("cf-connecting-ip");
+    /// let layer = ClientIpLayer::new().trust(["10.0.0.1"])?.header(header);
+    /// let request = Request::get("/").header("cf-connecting-ip", "203.0.113.9").body(()).unwrap();
+    /// assert_eq!(layer.client([10, 0, 0, 1].into(), request.headers()).to_string(), "203.0.113.9");
+    /// # Ok::<_, portcullis_connections::InvalidNetwork>(())
+    /// ```
     #[track_caller]
     pub fn header(self, name: HeaderName) -> Self {
         self.read(Source::List(name))
     }
 
-    /// The decision, as a plain function.
+    /// Returns the client's address, as a plain function without a service.
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         self.settings.client(peer, headers)
     }

@@ -1,4 +1,4 @@
-//! The client behind trusted proxies.
+//! Determines the client's address behind trusted proxies.
 
 mod admit;
 mod forwarded;

@@ -1,4 +1,4 @@
-//! Which proxies are trusted, and what they write the client's address in.
+//! Which proxies are trusted, and the header in which they report the client's address.
 
 use std::{error::Error, fmt, net::IpAddr};
 
@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Settings {
-    /// Ordered, and without overlaps.
+    /// Sorted, and without overlaps.
     trusted: Vec<IpNet>,
     pub(super) everyone: bool,
     /// By default `X-Forwarded-For`.
@@ -20,7 +20,8 @@ pub(super) enum Source {
     List(HeaderName),
 }
 
-/// A text that is neither a network, such as `10.0.0.0/8`, nor an address; or networks that are all there are.
+/// The error for a text that is neither an address nor a network such as `10.0.0.0/8`, or for networks that contain all
+/// addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidNetwork(Invalid);
 
@@ -52,7 +53,7 @@ impl Settings {
         self.everyone || self.trusted.iter().any(|network| network.contains(&address))
     }
 
-    /// Sets what is read. Two headers contradict each other.
+    /// Sets the header. Setting two different ones is a mistake.
     #[track_caller]
     pub(super) fn read(&mut self, source: Source) {
         let other = self.source.as_ref().is_some_and(|other| *other != source);
@@ -64,7 +65,7 @@ impl Settings {
         self.source.clone().unwrap_or_else(|| Source::List(HeaderName::from_static("x-forwarded-for")))
     }
 
-    /// Trusts these too, unless that makes all addresses of a version.
+    /// Adds trusted networks, unless all addresses of an IP version would then be trusted.
     pub(super) fn trust(&mut self, networks: Vec<IpNet>) -> Result<(), InvalidNetwork> {
         self.trusted.extend(networks);
         self.trusted = IpNet::aggregate(&self.trusted);

@@ -1,4 +1,4 @@
-//! The builder of a limit on handshakes.
+//! The builder of a limit on the rate of handshakes.
 
 use std::{fmt, num::NonZeroU32, sync::Arc, time::Instant};
 
@@ -14,22 +14,41 @@ use super::{
     settings::{Scope, Settings},
 };
 
-/// Limits how often new connections are asked for: of the whole server, or of one client address, subject or key.
+/// Limits the rate of handshakes: of the whole server, or of each client address, subject or key.
 ///
-/// Every handshake is charged, also one that is refused further inside: stand outside of whatever costs much. More are
-/// refused with 429, or 503 where the limit is the server's, and `Retry-After`.
+/// Every handshake counts, also one that is refused further inside, so put this layer outside of expensive checks.
+/// Handshakes beyond the limit are refused with `Retry-After` and 429, or 503 if the limit is that of the whole server.
 ///
-/// Plain requests, which are not handshakes, are not charged. But those that show a credential which is not good, such
-/// as a token with a wrong signature, cost a verification each: as many of them are let in as handshakes are, counted
-/// apart from these. A key that has failed so often is refused with 429, whatever it sends, until one more may fail.
-/// Where the limit is the server's, they count by client address, if a layer outside has found that; it takes a layer
-/// inside, such as a `JwtLayer`, to say that a credential is not good: see [`Refusal::failed_authentication`]. A
-/// request whose client leaves before it is answered does not count.
+/// Plain requests, which are not handshakes, do not count. But each plain request with invalid credentials, such as a
+/// token with a wrong signature, costs a verification. As many of them are admitted as handshakes, counted separately.
+/// A key that has failed that often is refused with 429, whatever it sends, until another failure is allowed. If the
+/// limit is that of the whole server, failures count by client address, if a layer outside has determined it. A layer
+/// inside, such as a `JwtLayer`, reports invalid credentials with [`Refusal::failed_authentication`]. A request whose
+/// client disconnects before the response does not count.
 ///
 /// # Defaults
 ///
-/// The whole server. A million keys are remembered, of about a hundred bytes each. A client address that finds no room
-/// shares the quota of its /48 (IPv4: /24), then of its /32 (/16); other keys share by a few bits of their hashes.
+/// The limit applies to the whole server. Up to a million keys are kept, of about 100 bytes each. When there is no room
+/// for a client address, it shares the quota of its /48 (IPv4: /24), then that of its /32 (/16); other keys share by a
+/// few bits of their hash.
+///
+/// ```
+/// use std::time::Instant;
+/// use http::Request;
+/// use portcullis_connections::HandshakeRateLayer;
+/// use portcullis_core::identity::ClientIp;
+///
+/// let layer = HandshakeRateLayer::per_second(1).burst(2).per_client_ip();
+/// let now = Instant::now();
+/// let admit = |client: [u8; 4]| {
+///     let handshake = Request::get("/ws").header("upgrade", "websocket").extension(ClientIp(client.into()));
+///     layer.admit(&handshake.body(()).unwrap().into_parts().0, now)
+/// };
+/// assert!(admit([192, 0, 2, 1]).is_ok());
+/// assert!(admit([192, 0, 2, 1]).is_ok());
+/// assert_eq!(admit([192, 0, 2, 1]).unwrap_err().status(), 429);
+/// assert!(admit([192, 0, 2, 2]).is_ok(), "another client");
+/// ```
 #[derive(Clone)]
 #[must_use]
 pub struct HandshakeRateLayer {
@@ -39,23 +58,23 @@ pub struct HandshakeRateLayer {
 }
 
 impl HandshakeRateLayer {
-    /// So many a second on average, and as many at once.
+    /// Allows `handshakes` per second on average, in bursts of the same size.
     ///
     /// # Panics
     ///
-    /// If `handshakes` is zero. A server that accepts no handshake needs no limit: see
+    /// If `handshakes` is zero. To refuse all handshakes, use
     /// [`ConnectionLimitLayer::global`](crate::ConnectionLimitLayer::global).
     #[track_caller]
     pub fn per_second(handshakes: u32) -> Self {
         Self::new(Quota::per_second(count(handshakes)))
     }
 
-    /// A quota of handshakes.
+    /// Creates a layer with a quota of handshakes.
     pub fn new(quota: Quota) -> Self {
         Self { quota, settings: Settings::default(), rate: Arc::new(Rate::new(quota)) }
     }
 
-    /// So many at once.
+    /// Sets the size of a burst.
     ///
     /// # Panics
     ///
@@ -66,7 +85,7 @@ impl HandshakeRateLayer {
         Self { quota, rate: Arc::new(Rate::new(quota)), ..self }
     }
 
-    /// Each client address has the quota for itself. A layer outside must have found it.
+    /// Gives each client address a quota of its own. A layer outside, such as `ClientIpLayer`, must have determined it.
     ///
     /// # Panics
     ///
@@ -76,7 +95,7 @@ impl HandshakeRateLayer {
         self.count_by(Scope::Client)
     }
 
-    /// How many leading bits of an IPv6 address name a client. 64 by default.
+    /// Sets how many leading bits of an IPv6 address identify a client, 64 by default.
     ///
     /// # Panics
     ///
@@ -87,8 +106,8 @@ impl HandshakeRateLayer {
         self.set(|settings| settings.ipv6_prefix = bits)
     }
 
-    /// Each subject has the quota for itself, and so has each client address, which a layer outside must have found,
-    /// for all clients without a subject.
+    /// Gives each subject a quota of its own. Clients without a subject share one for each client address, which a
+    /// layer outside must have determined.
     ///
     /// # Panics
     ///
@@ -98,15 +117,15 @@ impl HandshakeRateLayer {
         self.count_by(Scope::Subject)
     }
 
-    /// Each subject has the quota for itself, and clients without one are refused with 403, but for those that say who
-    /// they are with their first message: these count by address. Takes precedence over every other scope, whatever the
-    /// order of calls.
+    /// Gives each subject a quota of its own, and refuses clients without a subject with 403. Clients that authenticate
+    /// with their first message count by address. Takes precedence over every other scope, regardless of the order of
+    /// the calls.
     pub fn require_subject(self) -> Self {
         self.set(|settings| settings.require_subject = true)
     }
 
-    /// Each key has the quota for itself. Without a key a handshake is not counted. The closure is asked about plain
-    /// requests, too.
+    /// Gives each key a quota of its own. A handshake without a key does not count. `key` is also called for plain
+    /// requests.
     ///
     /// # Panics
     ///
@@ -117,27 +136,27 @@ impl HandshakeRateLayer {
         self.count_by(Scope::Custom(Arc::new(key)))
     }
 
-    /// Counts the handshakes of all nodes that share limits, by a store such as `portcullis_redis::Cluster`.
+    /// Counts the handshakes of all nodes together, in a store such as `portcullis_redis::Cluster`.
     ///
-    /// What this node counts itself stands all the same, and decides first: the store sees no more handshakes than the
-    /// quota lets in. While it cannot be asked, the layer does what the store was told: it refuses newcomers (503), or
-    /// this node has a share of the quota, or all of it. Plain requests that fail to authenticate count on their own
-    /// node.
+    /// This node still counts its own handshakes and decides first, so that the store sees no more of them than the
+    /// quota allows. While the store is unreachable, its setting `when_away` decides: new handshakes are refused (503),
+    /// or this node uses its share of the quota, or the whole quota. Plain requests that fail to authenticate are
+    /// counted by each node alone.
     pub fn shared(self, store: &(impl ShareRates + Clone)) -> Self {
         let store = Arc::new(store.clone());
         self.set(|settings| settings.shared = Some(store))
     }
 
-    /// Refuses nobody.
+    /// Refuses nothing, but counts and logs what would be refused (features `metrics` and `tracing`).
     pub fn report_only(self) -> Self {
         self.set(|settings| settings.report_only = true)
     }
 
-    /// The decision of this node about a handshake, as a plain function of the time.
+    /// Decides about a handshake by this node's own counts, as a plain function of the time.
     ///
     /// # Errors
     ///
-    /// Why it is refused.
+    /// Returns the refusal that the layer would answer with.
     pub fn admit(&self, parts: &Parts, now: Instant) -> Result<(), Refusal> {
         admit(&self.settings, &self.rate, parts, now)
     }

@@ -1,4 +1,4 @@
-//! How often new connections may be asked for, and how often plain requests may fail to authenticate.
+//! Limits how often clients connect, and how often their plain requests fail to authenticate.
 
 mod admit;
 mod everywhere;

@@ -1,34 +1,35 @@
-//! How many connections a key may have, and what makes room for one more.
+//! How many connections a key may have, and what happens when there are more.
 
-/// How many connections there may be of one key.
+/// The maximum number of connections of one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
     pub(crate) max: usize,
     pub(crate) evict: bool,
-    /// Those that gave up their permits count where others want them, as long as their handlers work.
+    /// Connections that gave up their permits count as long as their handlers run.
     pub(crate) work: bool,
 }
 
 impl Limit {
-    /// Allows `max` connections of a key; more are refused. Zero means that none is allowed.
+    /// Allows `max` connections of a key and refuses more. With zero, none is allowed.
     pub const fn new(max: usize) -> Self {
         Self { max, evict: false, work: false }
     }
 
-    /// Beyond that, the oldest makes room as soon as the newcomer's handshake is accepted. This bounds connections, and
-    /// not the handlers that work on after theirs was closed:
-    /// [`until_handler_returns`](crate::ConnectionLimitLayer::until_handler_returns) bounds both.
+    /// Beyond the limit, closes the oldest connection as soon as the new handshake is accepted, instead of refusing it.
     ///
-    /// Those that were replaced count towards the limit of the whole server until they have ended, which they do soon,
-    /// but for HTTP/2 streams whose clients take nothing of what was sent to them. Newcomers are refused while 32 such
-    /// are left, or as many as the limit if that is more.
+    /// This limits connections, but not handlers that continue after their connection was closed:
+    /// [`until_handler_returns`](crate::ConnectionLimitLayer::until_handler_returns) limits both.
+    ///
+    /// Replaced connections count towards the limit of the whole server until they have ended. They end soon, except
+    /// HTTP/2 streams whose clients do not read. New handshakes are refused while 32 of these, or as many as the limit
+    /// if that is more, are left.
     pub const fn evict_oldest(self) -> Self {
         Self { evict: true, ..self }
     }
 }
 
 impl Limit {
-    /// As many, and those beyond that are refused.
+    /// A limit of this number; more connections are refused.
     pub(crate) const fn refusing(self) -> Self {
         Self { evict: false, ..self }
     }

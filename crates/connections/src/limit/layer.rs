@@ -1,4 +1,4 @@
-//! The builder of a limit on live connections, and the pool that all of its services share.
+//! The builder of a limit on live connections, and the pool that its services share.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -8,10 +8,30 @@ use tower_layer::Layer;
 
 use super::{capacity::Limit, permits::Pool, service::ConnectionLimitService, settings::Settings};
 
-/// Limits live connections. The crate's page has the rules. Plain requests, which are not handshakes, pass, and take no
-/// permit.
+/// Limits the number of live connections. The [crate's page](crate) lists the rules.
 ///
-/// Clones, and what [`layer`](Layer::layer) makes of them, count together.
+/// Plain requests, which are not handshakes, pass and take no permit. Clones of the layer, and the services that they
+/// create, count together.
+///
+/// ```
+/// use axum::{Router, extract::ws::WebSocketUpgrade, response::Response, routing::any};
+/// use portcullis_connections::ConnectionLimitLayer;
+/// use portcullis_core::testing::Handshake;
+///
+/// async fn handler(upgrade: WebSocketUpgrade) -> Response {
+///     upgrade.on_upgrade(async |mut socket| while let Some(Ok(_)) = socket.recv().await {})
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let limit = ConnectionLimitLayer::new().global(1);
+/// let app = Router::new().route("/ws", any(handler)).layer(limit.clone());
+/// let first = Handshake::new("/ws").connect(app.clone()).await?;
+/// let refused = Handshake::new("/ws").connect(app).await.unwrap_err();
+/// assert_eq!(refused.status().unwrap(), 503);
+/// assert_eq!(limit.live(), 1);
+/// # drop(first);
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 #[must_use]
 pub struct ConnectionLimitLayer {
@@ -20,23 +40,24 @@ pub struct ConnectionLimitLayer {
 }
 
 impl ConnectionLimitLayer {
-    /// No limit yet.
+    /// Creates a layer without limits.
     pub fn new() -> Self {
         Self { pool: Arc::new(Pool::new(None)), settings: Arc::default() }
     }
 
-    /// How many there may be in all. More are refused with 503. Zero means that nobody is admitted.
+    /// Allows `max` connections in all. Further handshakes are refused with 503; with zero, all are.
     pub fn global(self, max: usize) -> Self {
         self.set(|settings| settings.global = Some(max))
     }
 
-    /// How many of one client address, which a layer outside must have found.
+    /// Limits the connections of each client address. A layer outside, such as `ClientIpLayer`, must have determined
+    /// it.
     pub fn per_client_ip(self, limit: impl Into<Limit>) -> Self {
         let limit = limit.into();
         self.set(|settings| settings.client = Some(limit))
     }
 
-    /// How many leading bits of an IPv6 address name a client. 64 by default.
+    /// Sets how many leading bits of an IPv6 address identify a client, 64 by default.
     ///
     /// # Panics
     ///
@@ -47,26 +68,26 @@ impl ConnectionLimitLayer {
         self.set(|settings| settings.ipv6_prefix = bits)
     }
 
-    /// How many of one subject.
+    /// Limits the connections of each subject.
     ///
-    /// Clients without a subject share as many with others at their address, which a layer outside must have found.
-    /// They are refused where it is full, and never evicted. [`require_subject`](Self::require_subject) refuses them
-    /// all.
+    /// Clients without a subject share the same limit for each client address, which a layer outside must have
+    /// determined. Beyond it they are refused, and never evicted. [`require_subject`](Self::require_subject) refuses
+    /// all of them.
     ///
-    /// Of a subject that is known only after the first message, the permit is taken then; if there is none, the
-    /// connection is closed with 1008. Until then it counts in [`unauthenticated`](Self::unauthenticated) alone.
+    /// If the subject becomes known with the first message, the permit is taken then; if the limit is reached, the
+    /// connection is closed with 1008. Until then it only counts as [`unauthenticated`](Self::unauthenticated).
     pub fn per_subject(self, limit: impl Into<Limit>) -> Self {
         let limit = limit.into();
         self.set(|settings| settings.subject = Some(limit))
     }
 
-    /// Refuses clients without a subject with 403. Of those that say who they are with their first message, a
-    /// connection whose message names no subject is closed with 3003.
+    /// Refuses clients without a subject with 403. Clients may authenticate with their first message; if that yields no
+    /// subject, the connection is closed with 3003.
     ///
     /// ```
     /// use portcullis_connections::ConnectionLimitLayer;
     ///
-    /// // Up to five connections of one user, and none of anybody else.
+    /// // Up to five connections for each user, and none for anonymous clients.
     /// let layer = ConnectionLimitLayer::new().per_subject(5).require_subject();
     /// # let _ = layer;
     /// ```
@@ -74,9 +95,10 @@ impl ConnectionLimitLayer {
         self.set(|settings| settings.require_subject = true)
     }
 
-    /// How many of one key, which a closure reads from the request. Without a key this limit does not count.
+    /// Limits the connections of each key that `key` returns for the request. A handshake without a key is not limited.
     ///
-    /// The key is bytes, such as a string's: all nodes that [share](Self::shared) the limit must know it by the same.
+    /// The key consists of bytes, such as those of a string, so that all nodes which [share](Self::shared) the limit
+    /// use the same.
     pub fn per_key<K: AsRef<[u8]>>(
         self,
         limit: impl Into<Limit>,
@@ -87,64 +109,66 @@ impl ConnectionLimitLayer {
         self.set(|settings| settings.key = Some((Arc::new(key), limit)))
     }
 
-    /// How many of those of whom it is not known yet who they are, or never will be. No limit by default; zero admits
-    /// nobody without a subject.
+    /// Allows `max` connections without a subject in all, whether they may still authenticate or not. Unlimited by
+    /// default; with zero, every client needs a subject at the handshake.
     pub fn unauthenticated(self, max: usize) -> Self {
         self.set(|settings| settings.unauthenticated = Some(max))
     }
 
-    /// Holds a permit until the handler has returned, too, and not only until the connection has ended.
+    /// Holds permits until the handler has returned as well, and not only until the connection has ended.
     ///
-    /// Use this where a handler's work is what is scarce: queries, processes, calls of a model. By default a client
-    /// that closes frees its permit while its handler works on, and with [`Limit::evict_oldest`] a client that opens
-    /// one connection after another has as many handlers at work as it likes. With this, the handlers of replaced
-    /// connections count: newcomers are refused while as many of these as the limit, or eight if that is more, are
-    /// still at work. So a key has no more handlers than its limit and as many again, eight at least.
+    /// Use this if the work of handlers is scarce, such as queries, processes or calls of a model. By default, a client
+    /// that closes frees its permit while its handler is still working, and with [`Limit::evict_oldest`] a client that
+    /// opens one connection after another can have any number of handlers at work.
+    ///
+    /// With this setting, the handlers of replaced connections count: new handshakes are refused while as many of them
+    /// as the limit, but at least eight, are still running. So a key has at most twice as many handlers as its limit,
+    /// or its limit plus eight if that is more.
     ///
     /// A handler has returned when it has dropped its socket and, if it runs under
-    /// [`supervise`](portcullis_core::Connection::supervise), when its future is done. Let it end soon once its socket
-    /// is closed: one that never does keeps its permit for good.
+    /// [`supervise`](portcullis_core::Connection::supervise), its future is done. A handler that does not return after
+    /// its socket was closed keeps its permit for ever.
     pub fn until_handler_returns(self) -> Self {
         self.set(|settings| settings.until_handler_returns = true)
     }
 
-    /// What refused clients are told to wait. 5 s by default.
+    /// Sets the `Retry-After` of refused handshakes, 5 s by default.
     pub fn retry_after(self, wait: Duration) -> Self {
         self.set(|settings| settings.retry_after = wait)
     }
 
-    /// Is told how many live, and how many may, when nine tenths of the global limit are reached: once, until there
-    /// were less than eight tenths. Must not block.
+    /// Calls `announce` with the number of live connections and the global limit when nine tenths of that limit are
+    /// reached: once, until the number has fallen below eight tenths. It must not block.
     pub fn on_high_water(self, announce: impl Fn(usize, usize) + Send + Sync + 'static) -> Self {
         self.set(|settings| settings.on_high_water = Some(Arc::new(announce)))
     }
 
-    /// Counts the connections of all nodes that share limits, by a store such as `portcullis_redis::Cluster`.
+    /// Counts the connections of all nodes together, in a store such as `portcullis_redis::Cluster`.
     ///
-    /// What this node counts itself stands all the same, and decides first. While the store cannot be asked, the layer
-    /// does what the store was told: it refuses newcomers (503), or this node has a share of each limit, or all of it.
-    /// Layers that share a store count together what they have in common: give each a scope of the store where their
-    /// limits differ.
+    /// This node still counts its own connections and decides first. While the store is unreachable, its setting
+    /// `when_away` decides: new handshakes are refused (503), or this node uses its share of each limit, or the whole
+    /// limit. Layers that share a store count together what they have in common; give each a scope of the store if
+    /// their limits differ.
     ///
-    /// A connection of another node makes room as one of this node does. With
-    /// [`until_handler_returns`](Self::until_handler_returns), handlers of replaced connections are counted on their
-    /// own node.
+    /// With [`Limit::evict_oldest`], connections of other nodes are evicted as well. With
+    /// [`until_handler_returns`](Self::until_handler_returns), each node counts the handlers of its own replaced
+    /// connections.
     pub fn shared(self, store: &(impl SharePermits + Clone)) -> Self {
         let store = Arc::new(store.clone());
         self.set(|settings| settings.shared = Some(store))
     }
 
-    /// Refuses and evicts nobody.
+    /// Refuses and evicts nothing, but counts and logs what would be refused (features `metrics` and `tracing`).
     pub fn report_only(self) -> Self {
         self.set(|settings| settings.report_only = true)
     }
 
-    /// How many connections hold a permit of this layer.
+    /// Returns how many connections hold a permit of this layer.
     pub fn live(&self) -> usize {
         self.pool.total()
     }
 
-    /// What is counted begins anew: layers are configured before they are used.
+    /// Starts counting anew, because layers are configured before they are used.
     fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(Arc::make_mut(&mut self.settings));
         self.pool = Arc::new(Pool::new(self.settings.global));

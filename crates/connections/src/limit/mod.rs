@@ -1,4 +1,4 @@
-//! Limits on live connections.
+//! Limits the number of live connections.
 
 mod admit;
 mod capacity;
