@@ -311,7 +311,7 @@ mod tests {
         drop((alice, bob));
         early.closed().await;
         late.closed().await;
-        one.emptied().await;
+        one.wait_until_empty().await;
         assert_eq!(one.0.sharing.get().unwrap().names.len(), 0);
     }
 
