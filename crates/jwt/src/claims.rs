@@ -1,9 +1,9 @@
-//! What a handler extracts of a token: a plain value, which a test can make without one.
+//! The extractor for a token's claims: a plain value that a test can create without a token.
 
-/// The claims of an authenticated client, as an extractor for axum (feature `axum`). It gives out a clone: the type of
-/// the claims must be `Clone`.
+/// The claims of an authenticated client, as an extractor for axum (feature `axum`). It clones them, so the type must
+/// be `Clone`.
 ///
-/// A plain value, so that a handler that takes it can be tested without a token. What proves that there was one is
+/// It is a plain value, so that handlers can be tested without a token. The proof that there was one is
 /// [`Session`](crate::Session).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Claims<T>(pub T);

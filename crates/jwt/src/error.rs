@@ -1,4 +1,4 @@
-//! Why a token was not accepted, and what each reason is as a label, a response and a close frame.
+//! Why a token was not accepted, with the label, response and close frame of each reason.
 
 use std::{error::Error, fmt, time::Duration};
 
@@ -8,37 +8,37 @@ use portcullis_core::{
     refusal::{Kind, Refusal},
 };
 
-/// When a client may try again whose token could not be judged.
+/// `Retry-After` for a client whose token could not be verified now.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Why a token was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// There is none.
+    /// There is no token.
     Missing,
-    /// The request carries it in a way that is no token's: repeated, too long, not text.
+    /// The request does not carry it as a token is carried: it is repeated, too long, or not text.
     Malformed(&'static str),
-    /// It is not a token of ours; the sentence says what is wrong, never what it holds.
+    /// It is not a valid token of the accepted issuers. The message says what is wrong, without the token's content.
     Invalid(&'static str),
-    /// Its time is over.
+    /// It has expired.
     Expired,
-    /// Its time has not begun.
+    /// It is not valid yet (`nbf`).
     NotYetValid,
     /// It was revoked.
     Revoked,
-    /// It is good for one handshake, and had one.
+    /// It is a single-use token that was already used.
     Used,
-    /// It is valid, and does not allow this.
+    /// It is valid, but does not allow this.
     Forbidden(&'static str),
-    /// It cannot be judged now: the issuer's keys are not to be had, or the verification took too long.
+    /// It cannot be verified now, because the issuer's keys are not available or the verification took too long.
     Unavailable,
-    /// It is good, as far as this node knows, and the store that nodes share cannot be asked.
+    /// It is valid as far as this node knows, but the store that nodes share is unreachable.
     LimitsUnavailable,
 }
 
 impl TokenError {
-    /// The kind of the refusal, by which it is counted and logged.
+    /// Returns the kind of the refusal, by which it is counted and logged.
     pub fn kind(self) -> Kind {
         match self {
             Self::Missing => Kind::TOKEN_MISSING,
@@ -54,7 +54,7 @@ impl TokenError {
         }
     }
 
-    /// The close frame for a client that cannot read a status, or whose connection lives already.
+    /// Returns the close frame for a client that cannot read a status, or whose connection is open already.
     pub fn close_frame(self) -> CloseFrame {
         let code = match self {
             Self::Forbidden(_) => CloseCode::FORBIDDEN,
@@ -64,8 +64,8 @@ impl TokenError {
         CloseFrame::new(code, self.to_string())
     }
 
-    /// The refusal of a handshake, with `WWW-Authenticate` as RFC 6750, section 3, has it: 401, 403, or 400 for a
-    /// malformed one; or 503 with `Retry-After`.
+    /// Returns the refusal of a handshake: 401, 403, or 400 for a malformed token, with `WWW-Authenticate` (RFC 6750,
+    /// section 3); or 503 with `Retry-After`.
     pub fn refusal(self) -> Refusal {
         let (status, challenge) = match self {
             Self::Missing => (StatusCode::UNAUTHORIZED, Some("Bearer")),
@@ -83,7 +83,7 @@ impl TokenError {
         }
     }
 
-    /// Whether a token was verified, or would have been, for nothing.
+    /// Returns true if the token cost a verification that failed.
     fn is_failed(self) -> bool {
         match self {
             Self::Invalid(_) | Self::Expired | Self::NotYetValid | Self::Revoked | Self::Used => true,
@@ -113,7 +113,7 @@ impl fmt::Display for TokenError {
 
 impl Error for TokenError {}
 
-/// [`TokenError::close_frame`], for handlers that pass on why a session was not renewed.
+/// Returns [`TokenError::close_frame`], for handlers that close when a session cannot be renewed.
 impl IntoClose for TokenError {
     fn into_close(self) -> CloseFrame {
         self.close_frame()

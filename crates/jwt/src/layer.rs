@@ -1,4 +1,4 @@
-//! How a server says where tokens come from, what makes them good, and when a connection ends.
+//! The builder: where tokens come from, what they must satisfy, and when a connection ends.
 
 use std::{fmt, panic::Location, sync::Arc, time::Duration};
 
@@ -10,24 +10,25 @@ use crate::{
     token_message::TokenMessage, verify::Verify,
 };
 
-/// Authenticates WebSocket handshakes, and closes a connection when its session ends; and authenticates plain requests,
-/// which are not handshakes. The crate's page has the rules.
+/// Authenticates WebSocket handshakes, closes a connection when its session ends, and authenticates plain requests. The
+/// [crate's page](crate) lists the rules.
 ///
-/// The order of settings does not matter. Of one that is set twice the last stands, but for sources and
-/// [`authorize`](Self::authorize), which add up. Where a request has tokens of several sources, what a client has to
-/// say decides before what a browser says by itself: `Authorization`, then subprotocols, the query, and cookies. Of two
-/// cookies, or two parameters, that is the one that was named first.
+/// The order of settings does not matter. A setting that is set twice has its last value, except for sources and
+/// [`authorize`](Self::authorize), which accumulate. If a request has tokens from several sources, those that the
+/// client must add decide before those that a browser adds by itself: `Authorization`, then subprotocols, the query and
+/// cookies. Of two cookies or two parameters, the one that was configured first decides.
 ///
 /// # Panics
 ///
-/// [`Layer::layer`], which a server calls before it serves, panics if settings contradict each other: `single_use`, or
-/// `first_message` without any other source, where [`handshakes_only`](Self::handshakes_only) is not said, and
-/// `query_on_plain_requests` where that is, or without `query`.
+/// [`Layer::layer`], which is called before the server starts to serve, panics if settings contradict each other:
+/// `single_use`, or `first_message` without another source, if [`handshakes_only`](Self::handshakes_only) is not set;
+/// `query_on_plain_requests` if that is set, or without `query`.
 #[must_use]
 pub struct JwtLayer<T>(Arc<Settings<T>>);
 
 impl<T> JwtLayer<T> {
-    /// Accepts the tokens that a verifier accepts. Without a source named, they come as `Authorization: Bearer`.
+    /// Creates a layer that accepts the tokens that `verifier` accepts. If no source is set, they are taken from
+    /// `Authorization: Bearer`.
     pub fn new(verifier: impl Verify<T>) -> Self {
         Self(Arc::new(Settings::new(verifier)))
     }
@@ -37,11 +38,11 @@ impl<T> JwtLayer<T> {
         self.source(Source::Bearer)
     }
 
-    /// Takes the token from a cookie, behind a layer that checks origins: a browser sends cookies along for any page.
+    /// Takes the token from a cookie, inside a layer that checks origins, because a browser sends cookies for any page.
     ///
-    /// Of plain requests it is accepted with `GET` and `HEAD` alone: a page of another site can make a browser send any
-    /// other method, cookies included (cross-site request forgery). Where that layer judges plain requests, too
-    /// (`OriginLayer::plain_requests`), it is accepted with all of them; otherwise they are refused with 403.
+    /// On plain requests the cookie is accepted with `GET` and `HEAD` only, because a page of another site can make a
+    /// browser send other methods with cookies (cross-site request forgery). If the origin layer checks plain requests
+    /// as well (`OriginLayer::plain_requests`), it is accepted with all methods; otherwise these are refused with 403.
     ///
     /// # Panics
     ///
@@ -51,9 +52,10 @@ impl<T> JwtLayer<T> {
         self.source(Source::Cookie(token_name("a cookie", name.into())))
     }
 
-    /// Takes the token from a cookie, whatever page opened the connection. Without an origin check any page may act for
-    /// a user who has signed in; a warning is logged once where there is none. Plain requests are treated as by
-    /// [`cookie`](Self::cookie).
+    /// Takes the token from a cookie, whatever page opened the connection.
+    ///
+    /// Without an origin check, any page can act for a user who has signed in; a warning is logged once if there is no
+    /// check. Plain requests are treated as by [`cookie`](Self::cookie).
     ///
     /// # Panics
     ///
@@ -63,11 +65,11 @@ impl<T> JwtLayer<T> {
         self.source(Source::Cookie(token_name("a cookie", name.into())))
     }
 
-    /// Takes the token from a parameter of the query, which nobody inside sees any more. What stands outside, proxies
-    /// among it, has seen it: let such tokens live for seconds, or be [`single_use`](Self::single_use).
+    /// Takes the token from a query parameter, and removes it from the request, so that services inside do not see it.
     ///
-    /// Of plain requests the parameter is neither read nor taken out, unless
-    /// [`query_on_plain_requests`](Self::query_on_plain_requests) is said.
+    /// Anything in front, such as a proxy, has already seen it: let such tokens expire within seconds, or make them
+    /// [`single_use`](Self::single_use). On plain requests the parameter is neither read nor removed, unless
+    /// [`query_on_plain_requests`](Self::query_on_plain_requests) is set.
     ///
     /// # Panics
     ///
@@ -79,9 +81,9 @@ impl<T> JwtLayer<T> {
         self.source(Source::Query(name))
     }
 
-    /// Accepts the token of a [`query`](Self::query) on plain requests, too: for clients that can send no header there
-    /// either, such as an `EventSource`. A link holds such a token: it is in histories and logs, and whoever follows
-    /// the link is whom the token names.
+    /// Also accepts the token of a [`query`](Self::query) on plain requests, for clients that cannot send headers there
+    /// either, such as an `EventSource`. A link then contains a token: it appears in histories and logs, and anyone who
+    /// follows the link acts as its subject.
     #[track_caller]
     pub fn query_on_plain_requests(self) -> Self {
         let at = Location::caller();
@@ -113,10 +115,9 @@ impl<T> JwtLayer<T> {
 
     /// Takes the token from the first message, where the handshake has none.
     ///
-    /// Plain requests have no first message. Where they are authenticated, a handshake that its handler does not
-    /// upgrade is not let in unauthenticated either: it must be a `GET`, or a `CONNECT` over HTTP/2, its connection
-    /// must be one that can be upgraded, and an answer of the handler's that is neither an upgrade nor an error becomes
-    /// a 401.
+    /// Plain requests have no first message. Where they have to be authenticated, a handshake that is not upgraded must
+    /// not get in without a token either: it must be a `GET`, or a `CONNECT` over HTTP/2, on a connection that can be
+    /// upgraded, and a response of the handler that is neither an upgrade nor an error becomes a 401.
     #[track_caller]
     pub fn first_message(self, first: TokenMessage) -> Self {
         let at = Location::caller();
@@ -126,8 +127,8 @@ impl<T> JwtLayer<T> {
         })
     }
 
-    /// Lets plain requests pass, which are not handshakes, without a look at their tokens. There is no [`Session`] of
-    /// them, and whatever else the router serves is as open as if this layer were not there.
+    /// Lets plain requests, which are not handshakes, pass without checking their tokens. They have no [`Session`], and
+    /// the other routes are as open as without this layer.
     ///
     /// ```
     /// # use portcullis_jwt::{JwtLayer, TokenError, Verification, Verified, Verify};
@@ -158,9 +159,9 @@ impl<T> JwtLayer<T> {
         self.set(|settings| settings.plain.handshakes_only = true)
     }
 
-    /// Takes credentials out of what is passed on: the `Authorization` header where tokens come as
-    /// [`bearer`](Self::bearer), and the cookies that were named. Other cookies stay as they are. By default all of
-    /// these stay, marked sensitive, for a gateway that passes them on.
+    /// Removes credentials from the requests that are passed on: the `Authorization` header if tokens are taken from
+    /// [`bearer`](Self::bearer), and the configured cookies. Other cookies stay unchanged. By default all of these
+    /// stay, marked sensitive, for gateways that pass them on.
     ///
     /// ```
     /// # use portcullis_jwt::{JwtLayer, TokenError, Verification, Verified, Verify};
@@ -185,28 +186,30 @@ impl<T> JwtLayer<T> {
         self.set(|settings| settings.remove_credentials = true)
     }
 
-    /// Lets clients in that bring no token. A bad one is refused all the same.
+    /// Admits clients without a token as anonymous. An invalid token is still refused.
     pub fn optional(self) -> Self {
         self.set(|settings| settings.optional = true)
     }
 
-    /// Refuses nobody and closes nothing. Tokens are still taken out of URIs and subprotocols, and what is accepted is
-    /// attached; but if a layer outside has authenticated another subject, that one stays.
+    /// Refuses and closes nothing, but counts and logs what would be refused (features `metrics` and `tracing`).
     ///
-    /// Behind [`first_message`](Self::first_message) this is not wholly so: the first message is waited for and kept
-    /// from the handler even if it is no token, and who sends none in time, or too big a one, is closed.
+    /// Tokens are still removed from URIs and subprotocols, and the sessions of valid ones are attached. If a layer
+    /// outside has authenticated another subject, that one stays. There is one exception: with
+    /// [`first_message`](Self::first_message), the first message is awaited and kept from the handler even if it is not
+    /// a token, and a connection that sends none in time, or one that is too large, is closed.
     pub fn report_only(self) -> Self {
         self.set(|settings| settings.report_only = true)
     }
 
-    /// How long a connection outlives its token. Not at all by default, beyond the verifier's leeway.
+    /// Sets how long a connection stays open after its token expired. Zero by default, beyond the verifier's leeway.
     pub fn grace(self, grace: Duration) -> Self {
         self.set(|settings| settings.grace = grace)
     }
 
-    /// How long a verification may take that has to wait, for keys or for the issuer's word. 10 s by default. Of one
-    /// that takes longer, the handshake is refused with 503, a connection that has sent its token with the first
-    /// message is closed with 1013, and [`Session::renew`](crate::Session::renew) fails with
+    /// Sets how long a verification may take if it has to wait for keys or for the issuer, 10 s by default.
+    ///
+    /// If it takes longer, a handshake is refused with 503, a connection that sent its token with the first message is
+    /// closed with 1013, and [`Session::renew`](crate::Session::renew) fails with
     /// [`TokenError::Unavailable`](crate::TokenError::Unavailable).
     ///
     /// # Panics
@@ -218,17 +221,17 @@ impl<T> JwtLayer<T> {
         self.set(|settings| settings.verify_timeout = time)
     }
 
-    /// Where tokens are taken back.
+    /// Sets the revocations to which this layer's tokens and sessions are subject.
     pub fn revocations(self, revocations: Revocations) -> Self {
         self.set(|settings| settings.revocations = Some(revocations))
     }
 
-    /// Accepts a token once: a ticket, which names itself (`jti`) and expires. So many are remembered at most; beyond
-    /// that handshakes are refused with 503 until some have expired. Once over all nodes, where they share
-    /// [`Tickets`].
+    /// Accepts each token once: a ticket, which must have an id (`jti`) and expire.
     ///
-    /// Tickets are for handshakes: say [`handshakes_only`](Self::handshakes_only), too. A ticket whose client leaves
-    /// before the handshake is answered is used up.
+    /// `tickets` is the number of used tickets that are remembered; beyond it, handshakes are refused with 503 until
+    /// some have expired. Shared [`Tickets`] are accepted once over all nodes. Tickets are for handshakes: also set
+    /// [`handshakes_only`](Self::handshakes_only). If the client disconnects before the handshake is answered, its
+    /// ticket is used up.
     ///
     /// ```
     /// # use portcullis_jwt::{JwtLayer, Tickets, TokenError, Verification, Verified, Verify};
@@ -271,7 +274,7 @@ impl<T> JwtLayer<T> {
         })
     }
 
-    /// Refuses with 403 whose claims a closure does not allow. All that were given must.
+    /// Refuses clients with 403 for whose claims `allow` returns false. With several closures, all must return true.
     pub fn authorize(self, allow: impl Fn(&T) -> bool + Send + Sync + 'static) -> Self {
         self.set(|settings| settings.allows.push(Arc::new(allow)))
     }
@@ -293,7 +296,7 @@ impl<T> JwtLayer<T> {
     }
 }
 
-/// What is sent as a token of HTTP's (RFC 9110, section 5.6.2).
+/// Returns true if the text is a token in the sense of RFC 9110, section 5.6.2.
 #[track_caller]
 fn token_name(what: &str, name: String) -> String {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
@@ -353,7 +356,7 @@ mod tests {
         JwtLayer::new(Nobody)
     }
 
-    /// Every setting that there is.
+    /// Each setting of the layer.
     fn settings() -> Vec<Setting> {
         let revocations = Revocations::new();
         vec![
@@ -421,7 +424,7 @@ mod tests {
         assert_eq!(ranks(&backwards), [0, 1, 2, 3, 4]);
     }
 
-    /// What a panic says.
+    /// Returns the message of a panic.
     fn panics<T>(act: impl FnOnce() -> T) -> Option<String> {
         let panic = catch_unwind(AssertUnwindSafe(act)).err()?;
         Some(

@@ -1,35 +1,41 @@
-//! JWT authentication of WebSocket handshakes, that stays true for as long as the connection lives.
+//! Authenticates WebSocket handshakes with JWTs, and closes connections when their token expires or is revoked.
 //!
-//! A WebSocket's token is checked once, in its handshake, and then trusted for as long as the connection lives, which
-//! may be days after it expired or its user was locked out. And a browser can send no `Authorization` header: so
-//! tokens travel in cookies, which it sends for any page, and in queries, which every log on the way keeps.
+//! A WebSocket's token is checked once, in the handshake, and then trusted for as long as the connection lives, which
+//! may be days after the token expired or its user was locked out. Besides, a browser cannot send an `Authorization`
+//! header with a handshake, so tokens travel in cookies, which the browser sends for any page, and in queries, which
+//! end up in logs.
 //!
-//! - [`JwtLayer`] takes the token from where it is told: `Authorization: Bearer`, a cookie, a parameter of the query, a
-//!   subprotocol, or the first message. Of several the one that a client had to put there decides (see [`JwtLayer`]); a
-//!   bad token there is not mended by a good one elsewhere. Tokens in queries and subprotocols are taken out of the
-//!   request, so that they are neither seen nor logged inside. The headers `Authorization` and `Cookie` stay, marked
-//!   sensitive, for gateways that pass them on; [`JwtLayer::remove_credentials`] takes the credentials out of these,
-//!   too.
-//! - [`Verifier`] verifies it: keys of one's own, or those that an issuer publishes. Implement [`Verify`] for tokens
-//!   that only their issuer can read. [`Verifiers`] verifies those of several issuers. The module `recipes` (feature
-//!   `https`) has those of Keycloak, Auth0, Microsoft Entra ID and Google.
-//! - At `exp` the connection is closed: 3000, "token expired". A wall clock that is set back does not prolong that.
-//!   [`Session::renew`] goes on with a newer token.
-//! - [`Revocations`] takes tokens back, and closes the connections that live on them.
-//! - A handshake has one subject. A layer that authenticates it as another than one outside has, be it a second
-//!   [`JwtLayer`] or a login of the application's own that sets
-//!   [`Subject`](portcullis_core::identity::Subject), is a wiring mistake: 500, and a sentence in the log. A first
-//!   message with a token of another subject than the handshake's closes with 1008.
-//! - Plain requests, which are not handshakes, are authenticated, too: see below.
-//! - Every way to fail is told apart, in the status, in `WWW-Authenticate` and in the close frame: see [`TokenError`].
+//! - [`JwtLayer`] takes the token from the configured sources: `Authorization: Bearer`, a cookie, a query parameter, a
+//!   subprotocol, or the first message. If a request has several tokens, the one that the client had to add itself
+//!   decides (see [`JwtLayer`]); a valid token elsewhere does not make up for an invalid one. Tokens in queries and
+//!   subprotocols are removed from the request, so that nothing inside sees or logs them. The headers `Authorization`
+//!   and `Cookie` stay, marked sensitive, for gateways that pass them on; [`JwtLayer::remove_credentials`] removes the
+//!   credentials from these as well.
+//! - [`Verifier`] verifies tokens with your own keys or with those that an issuer publishes. [`Verifiers`] does so for
+//!   several issuers. Implement [`Verify`] for tokens that only their issuer can read. The module `recipes` (feature
+//!   `https`) has settings for Keycloak, Auth0, Microsoft Entra ID and Google.
+//! - At `exp` the connection is closed with 3000, "token expired". Setting back the wall clock does not extend it.
+//!   [`Session::renew`] continues with a newer token.
+//! - [`Revocations`] revokes tokens and closes the connections they authenticated.
+//! - A handshake has one subject. If two layers authenticate it as different ones, such as two [`JwtLayer`]s or a login
+//!   of your own that sets [`Subject`](portcullis_core::identity::Subject), that is a wiring error: 500, and a message
+//!   in the log. A first message with a token for another subject than the handshake's closes with 1008.
+//! - Plain requests, which are not handshakes, are authenticated as well: see below.
+//! - Each reason to refuse a token has its own status, `WWW-Authenticate` header and close frame: see [`TokenError`].
 //!
 //! **What this does not do**: check which page opened the connection. A cookie needs an origin check in front of it.
 //!
 //! # Defaults
 //!
-//! The token comes as `Authorization: Bearer`, and stays there, marked sensitive; there is no grace after `exp` beyond
-//! the verifier's leeway of 30 s; `exp`, `iss` and `aud` are required; a token has at most 8 KiB; its verification may
-//! take 10 s. Plain requests need a token, too.
+//! | Setting | Default |
+//! | --- | --- |
+//! | source of the token | `Authorization: Bearer`, which stays in the request, marked sensitive |
+//! | required claims | `exp`, `iss` and `aud` |
+//! | leeway of the verifier | 30 s |
+//! | grace after `exp` | none beyond the leeway |
+//! | size of a token | at most 8 KiB |
+//! | time for a verification | 10 s |
+//! | plain requests | need a token as well |
 #![cfg_attr(feature = "rust_crypto", doc = include_str!("../docs/example.md"))]
 #![doc = include_str!("../docs/plain.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -1,4 +1,4 @@
-//! What is known of an authenticated connection while it lives.
+//! The session of an authenticated connection: its claims, its end, and its renewal.
 
 use std::{
     fmt,
@@ -22,16 +22,16 @@ use crate::{
     verify::Verified,
 };
 
-/// Wall clocks jump ahead, and machines sleep: a session's end is looked at so often at least.
+/// How often a session's end is checked at least, because wall clocks jump ahead and machines sleep.
 const MAX_BLIND: Duration = Duration::from_secs(60);
 
-/// The session of a connection whose token was verified. Only [`JwtLayer`](crate::JwtLayer) makes one.
+/// The session of a connection whose token was verified. Only [`JwtLayer`](crate::JwtLayer) creates one.
 ///
-/// Where the token comes with the first message, and for anonymous clients, there are no claims at first.
+/// It has no claims for an anonymous client, or before the first message if the token comes with that.
 ///
-/// The session of a plain request, which is not a handshake, has no live connection. It says what was true as the
-/// request came, and [`revoked`](Self::revoked) what is true now; nothing ends the request or its answer at
-/// [`expires_at`](Self::expires_at) or when it is revoked, so let a long answer, such as a stream of events, ask.
+/// The session of a plain request, which is not a handshake, has no live connection. It has the state of the moment at
+/// which the request arrived, except for [`revoked`](Self::revoked), which is current. The response is not ended at
+/// [`expires_at`](Self::expires_at) or by a revocation, so a long response, such as a stream of events, has to check.
 pub struct Session<T>(pub(crate) Arc<Live<T>>);
 
 pub(crate) struct Live<T> {
@@ -128,24 +128,24 @@ impl<T: Send + Sync + 'static> Session<T> {
         }))
     }
 
-    /// The claims of the newest token; `None` for an anonymous client, or before the first message.
+    /// Returns the claims of the newest token, or `None` for an anonymous client and before the first message.
     pub fn claims(&self) -> Option<Arc<T>> {
         self.0.token().as_ref().map(|held| held.claims.clone())
     }
 
-    /// Who is connected, if the token says.
+    /// Returns the subject, if the token has one.
     pub fn subject(&self) -> Option<Subject> {
         self.0.token().as_ref().and_then(|held| held.subject.clone())
     }
 
-    /// When the session ends, the verifier's leeway included; `None` if it does not. The connection is closed then,
-    /// with [`grace`](crate::JwtLayer::grace); the answer to a plain request goes on.
+    /// Returns when the session ends, including the verifier's leeway, or `None` if it does not expire. The connection
+    /// is closed then, after the [`grace`](crate::JwtLayer::grace); the response to a plain request continues.
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.0.token().as_ref().and_then(|held| held.expires_at)
     }
 
-    /// Whether its token, or its subject, was revoked. The connection is being closed then; the answer to a plain
-    /// request goes on.
+    /// Returns true if its token or its subject was revoked. The connection is being closed then; the response to a
+    /// plain request continues.
     pub fn revoked(&self) -> bool {
         match &self.0.revoked {
             Revoked::Told(revocable) => revocable.is_revoked(),
@@ -153,17 +153,17 @@ impl<T: Send + Sync + 'static> Session<T> {
         }
     }
 
-    /// Goes on with a newer token of the same subject. Returns when the session ends now: a token may only move that
-    /// forward, and of several at once the latest end stands. Tokens that name no subject cannot be told to be of the
-    /// same one: such a session cannot be renewed.
+    /// Continues the session with a newer token for the same subject, and returns when the session ends now.
     ///
-    /// The session of a plain request is not renewed: the next request brings its own token.
+    /// A token can only extend the session; of several concurrent calls, the latest end applies. Without a subject, two
+    /// tokens cannot be compared, so such a session cannot be renewed. Nor can the session of a plain request: the next
+    /// request carries its own token.
     ///
-    /// Cancel safe: a cancelled call leaves the session as it is. Where tokens are tickets, this one may be used up.
+    /// Cancel safe: a cancelled call leaves the session unchanged. If tokens are single-use, this one may be used up.
     ///
     /// # Errors
     ///
-    /// Why the token is not accepted. The session goes on as before.
+    /// Returns why the token is not accepted. The session continues as before.
     pub async fn renew(&self, token: &str) -> Result<Option<SystemTime>, TokenError> {
         let settings = &self.0.settings;
         if let Revoked::Asks = self.0.revoked {

@@ -1,4 +1,4 @@
-//! Tokens that are good for one handshake.
+//! Single-use tokens.
 
 use std::{
     fmt,
@@ -13,17 +13,17 @@ use portcullis_core::{
 
 use crate::{error::TokenError, expiring::Expiring, sync::lock, token_id::TokenId};
 
-/// A ticket is remembered on all nodes for so much longer than it is good: the clock of another node, which judges
-/// whether it has expired, may be behind.
+/// How much longer than its lifetime a ticket is remembered on all nodes, because the clock of another node, which
+/// decides whether it has expired, may be behind.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 
-/// Which tickets were used, until they expire: for [`JwtLayer::single_use`](crate::JwtLayer::single_use). Clones are
-/// the same.
+/// Remembers which single-use tokens were used until they expire, for
+/// [`JwtLayer::single_use`](crate::JwtLayer::single_use). Clones share them.
 ///
-/// A ticket is good once in this process, or once over all nodes where they share it: [`shared`](Self::shared).
+/// A ticket is accepted once in this process or, with [`shared`](Self::shared), once over all nodes.
 #[derive(Clone)]
 pub struct Tickets {
-    /// One lock for the question whether a ticket was used and for the answer that it is now.
+    /// One lock for both the check whether a ticket was used and the note that it is.
     used: Arc<Mutex<Used>>,
     max: usize,
     store: Option<Arc<dyn ShareTickets>>,
@@ -31,13 +31,13 @@ pub struct Tickets {
 
 struct Used {
     tickets: Expiring<TokenId, (), SystemTime>,
-    /// When the last of those that were forgotten had expired.
+    /// When the last of those that were removed had expired.
     forgotten: Option<SystemTime>,
 }
 
 impl Tickets {
-    /// None is used. So many are remembered at most; beyond that handshakes are refused with 503 until some have
-    /// expired.
+    /// Creates an empty set that remembers at most `max` used tickets. Beyond that, handshakes are refused with 503
+    /// until some have expired.
     ///
     /// # Panics
     ///
@@ -49,19 +49,19 @@ impl Tickets {
         Self { used: Arc::new(Mutex::new(used)), max, store: None }
     }
 
-    /// Makes a ticket good once over all nodes, by a store such as `portcullis_redis::Cluster`.
+    /// Accepts each ticket once over all nodes, with a store such as `portcullis_redis::Cluster`.
     ///
-    /// What this node has seen decides first, and the store of what it has not. While the store cannot be asked,
-    /// handshakes are refused with 503 (1013), and the ticket stays good for another try; there is no share of a
-    /// ticket. With `WhenAway::Alone` a ticket is good once on each node meanwhile.
+    /// A ticket that this node has seen is refused without asking the store. While the store is unreachable, handshakes
+    /// are refused with 503 (1013), and the ticket can be used later. With `WhenAway::Alone`, each node then accepts a
+    /// ticket once; there is no `Share` of a ticket.
     ///
-    /// A ticket of a handshake that was given up may be used up. What the store forgets when it loses its data can be
-    /// used again until it expires: let tickets live for a minute at most.
+    /// A ticket may be used up by a handshake that was cancelled. If the store loses its data, tickets can be used
+    /// again until they expire: let them live for at most a minute.
     pub fn shared(self, store: &(impl ShareTickets + Clone)) -> Self {
         Self { store: Some(Arc::new(store.clone())), ..self }
     }
 
-    /// Uses a ticket: here, and if nodes share tickets, everywhere.
+    /// Uses a ticket on this node and, if nodes share tickets, on all of them.
     pub(crate) fn spend(
         &self,
         id: &TokenId,
@@ -89,7 +89,7 @@ impl Tickets {
         }
     }
 
-    /// Uses a ticket. Of two at once, one is told that it is used. Where there is no room left, nobody can know.
+    /// Uses a ticket. Of two concurrent calls, one succeeds. Fails if there is no room to remember the ticket.
     pub(crate) fn spend_here(&self, id: &TokenId, until: SystemTime, now: SystemTime) -> Result<(), TokenError> {
         let mut used = lock(&self.used);
         used.forgotten = used.forgotten.max(used.tickets.forget(now));

@@ -1,12 +1,12 @@
-//! How a token is named, for those that remember it.
+//! The id of a token, by which it is revoked or used once.
 
 use std::{fmt, sync::Arc};
 
-/// The name of a token (`jti`), by which it may be revoked, or used once.
+/// The id of a token (`jti`), by which it can be revoked, or used once.
 ///
-/// A name is unique among those of its issuer only (RFC 7519, section 4.1.7). Behind
-/// `Verifiers` a token is named by both; behind a single [`Verifier`](crate::Verifier) by its `jti`
-/// alone, which any string becomes.
+/// An id is unique only among those of its issuer (RFC 7519, section 4.1.7). With `Verifiers`, issuer and `jti`
+/// together identify a token; with a single [`Verifier`](crate::Verifier), the `jti` alone does, and strings convert
+/// into it.
 ///
 /// ```
 /// use portcullis_jwt::TokenId;
@@ -21,29 +21,29 @@ pub struct TokenId {
 }
 
 impl TokenId {
-    /// A token by its `jti`, where all tokens are of one issuer.
+    /// Creates an id from a `jti`, where all tokens come from one issuer.
     pub fn new(id: impl Into<Arc<str>>) -> Self {
         Self { issuer: None, id: id.into() }
     }
 
-    /// A token by its issuer and its `jti`.
+    /// Creates an id from an issuer and a `jti`.
     pub fn of_issuer(issuer: impl Into<Arc<str>>, id: impl Into<Arc<str>>) -> Self {
         Self { issuer: Some(issuer.into()), id: id.into() }
     }
 
-    /// The `jti`.
+    /// Returns the `jti`.
     pub fn as_str(&self) -> &str {
         &self.id
     }
 
-    /// Bytes that no other has, which are the same in every process.
+    /// Encodes the id so that no two have the same encoding, identically in every process.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let issuer = self.issuer.as_deref().unwrap_or_default();
         let length = self.issuer.as_ref().map_or(0, |issuer| issuer.len() as u64 + 1);
         [&length.to_be_bytes(), issuer.as_bytes(), self.id.as_bytes()].concat()
     }
 
-    /// Who issued the token, where there are several issuers.
+    /// Returns the issuer of the token, where there are several issuers.
     pub fn issuer(&self) -> Option<&str> {
         self.issuer.as_deref()
     }

@@ -1,4 +1,4 @@
-//! Revocations that hold on all nodes: each has a copy of all, by names, and decides by that.
+//! Revocations that apply on all nodes. Each node keeps a copy of all of them by their names, and decides by that.
 
 use std::{
     sync::{Arc, Weak},
@@ -51,21 +51,20 @@ impl Sharing {
 }
 
 impl Revocations {
-    /// Shares revocations with other nodes, by a store such as `portcullis_redis::Cluster`: what one node revokes is
-    /// revoked on all, and connections that live on it are closed wherever they are.
+    /// Shares revocations with other nodes, through a store such as `portcullis_redis::Cluster`. What one node revokes
+    /// is revoked on all nodes, and they close the connections it authenticated.
     ///
-    /// Each node has a copy of all revocations, and decides by that: a handshake asks nobody. While the copy may not be
-    /// whole for longer than the store allows, and before it was ever whole, new handshakes, first messages, renewals
-    /// and plain requests are refused with 503 (1013), unless the store was told that this node is then alone. Live
-    /// connections go on.
+    /// Each node keeps a copy of all revocations and decides by that, so a handshake does not ask the store. Before the
+    /// copy was complete for the first time, and while it may have been incomplete for longer than the store's
+    /// `stale_after`, new handshakes, first messages, renewals and plain requests are refused with 503 (1013), unless
+    /// the store's `when_away` is `Alone`. Live connections continue.
     ///
-    /// What stands in the store are hashes with a secret, and times. Where it has lost its data, the nodes put back
-    /// what they have. Nodes that share are told the same longest time that a token lives:
-    /// [`remember`](Self::remember).
+    /// The store contains only keyed hashes and times. If it loses its data, the nodes restore what they have. Use the
+    /// same longest lifetime of a token on all nodes: [`remember`](Self::remember).
     ///
     /// # Panics
     ///
-    /// If something was revoked already, or a session is known: nodes share from the beginning.
+    /// If something was revoked already, or a session is known: nodes have to share from the beginning.
     #[track_caller]
     pub fn shared(self, store: &(impl ShareRevocations + Clone)) -> Self {
         let used = self.0.sharing.is_some() || self.0.lock().is_used();

@@ -1,4 +1,4 @@
-//! Takes tokens back, and knows the live sessions that lived on them.
+//! The handle with which tokens are revoked and the sessions they authenticated are closed.
 
 use std::{
     fmt,
@@ -23,14 +23,14 @@ use super::{
 };
 use crate::{error::TokenError, sync::lock, token_id::TokenId};
 
-/// Takes tokens back, and closes the connections that live on them. Clones share it; give one to
-/// [`JwtLayer::revocations`](crate::JwtLayer::revocations) and keep one.
+/// Revokes tokens and closes the connections they authenticated. Clones share the revocations: pass one to
+/// [`JwtLayer::revocations`](crate::JwtLayer::revocations) and keep another.
 ///
-/// A revocation is remembered for a day, or as long as [`remember`](Self::remember) says: as long as a token may live.
-/// That is measured by a clock that nobody sets, so that a wall clock which jumps forgets none. None takes back what an
-/// earlier one has revoked.
+/// A revocation is remembered for a day, or for the time passed to [`remember`](Self::remember), which must be as long
+/// as a token can be valid. It is measured by a monotonic clock, so that no revocation is forgotten when the wall clock
+/// jumps. A later revocation never undoes an earlier one.
 ///
-/// A revocation is of this process, and gone when that ends, unless nodes share them: [`shared`](Self::shared).
+/// Revocations are lost when the process ends, unless nodes share them: [`shared`](Self::shared).
 #[derive(Clone)]
 pub struct Revocations(pub(super) Arc<Shared>);
 
@@ -50,12 +50,12 @@ pub(crate) struct Registration {
 }
 
 impl Revocations {
-    /// Nothing is revoked.
+    /// Creates an empty set that remembers a revocation for a day.
     pub fn new() -> Self {
         Self::remember(Duration::from_secs(24 * 60 * 60))
     }
 
-    /// As [`new`](Self::new), with the longest time that a token lives.
+    /// Creates an empty set that remembers a revocation for `time`, the longest time that a token can be valid.
     pub fn remember(time: Duration) -> Self {
         Self::with(time, None)
     }
@@ -68,13 +68,14 @@ impl Revocations {
         self.0.remember
     }
 
-    /// Revokes one token by its name (`jti`), and closes the sessions that live on it. Behind `Verifiers` a token is
-    /// named by its issuer, too: [`TokenId::of_issuer`].
+    /// Revokes a single token by its id (`jti`), and closes the sessions it authenticated. With `Verifiers`, use
+    /// [`TokenId::of_issuer`].
     ///
     /// # Errors
     ///
-    /// The answer, if it is awaited, is [`NotTold`](portcullis_core::shared::NotTold) where nodes share revocations and
-    /// the store could not be told now. What is revoked is revoked here, and the store is told when it is back.
+    /// If nodes share revocations and the store is unreachable, awaiting the result returns
+    /// [`NotTold`](portcullis_core::shared::NotTold). The token is revoked on this node all the same, and the store is
+    /// told when it is back.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -92,28 +93,29 @@ impl Revocations {
         self.revoke(self.0.token(&id), Issued::ALL, Duration::ZERO, false)
     }
 
-    /// Revokes every token of a subject that was issued up to now, and closes all sessions that the subject has.
+    /// Revokes all tokens of a subject that were issued until now, and closes all sessions of the subject.
     ///
-    /// Now is the time by this machine's clock. A token says when it was issued by its issuer's, and where that is
-    /// ahead, a token of the last moments may open new connections even so. A verifier's leeway is not added: it would
-    /// revoke the token of a user who changes a password and signs in again. Where the issuer says when it has revoked,
-    /// as in an event, give that time to [`revoke_subject_issued_before`](Self::revoke_subject_issued_before).
+    /// "Now" is read from this machine's clock, while a token carries the time of its issuer's clock. If the issuer's
+    /// clock is ahead, a token that was issued in the last moments can still open connections. The verifier's leeway is
+    /// not added, because it would revoke the token of a user who changes a password and signs in again. If the issuer
+    /// reports the time of the revocation, for example in an event, pass it to
+    /// [`revoke_subject_issued_before`](Self::revoke_subject_issued_before).
     ///
     /// # Errors
     ///
-    /// As of [`revoke_id`](Self::revoke_id).
+    /// Like [`revoke_id`](Self::revoke_id).
     pub fn revoke_subject(&self, subject: &Subject) -> Announced {
         self.0.lock().issuers.warn(subject.issuer());
         // A token says whole seconds: what was issued in this one goes too.
         self.revoke(self.0.subject(subject), Issued::up_to(SystemTime::now()), Duration::ZERO, true)
     }
 
-    /// Revokes every token of a subject that was issued before a time by its issuer's clock, or does not say when it
-    /// was, and closes the sessions that live on these; a session that was renewed with a later token goes on.
+    /// Revokes all tokens of a subject that were issued before `time` by the issuer's clock, or that have no `iat`, and
+    /// closes the sessions they authenticated. A session that was renewed with a later token continues.
     ///
     /// # Errors
     ///
-    /// As of [`revoke_id`](Self::revoke_id).
+    /// Like [`revoke_id`](Self::revoke_id).
     ///
     /// ```
     /// use std::time::{Duration, SystemTime};
@@ -132,12 +134,12 @@ impl Revocations {
         self.revoke(self.0.subject(subject), Issued::before(time), until(time), false)
     }
 
-    /// Revokes every token that was issued before a time, or does not say when it was, and closes the sessions that
-    /// live on these: a key was stolen, or all must sign in again.
+    /// Revokes all tokens that were issued before `time`, or that have no `iat`, and closes the sessions they
+    /// authenticated. Use it when a key was stolen, or when all users must sign in again.
     ///
     /// # Errors
     ///
-    /// As of [`revoke_id`](Self::revoke_id).
+    /// Like [`revoke_id`](Self::revoke_id).
     pub fn revoke_issued_before(&self, time: SystemTime) -> Announced {
         self.revoke(self.0.everybody(), Issued::before(time), until(time), false)
     }

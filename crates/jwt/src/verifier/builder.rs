@@ -1,4 +1,4 @@
-//! What a verifier requires of tokens, all of it checked when it is built.
+//! The builder of a verifier: what it requires of tokens. Everything is checked when it is built.
 
 use std::{
     collections::BTreeSet,
@@ -27,11 +27,11 @@ use crate::{
 ///
 /// # Defaults
 ///
-/// `exp`, `iss` and `aud` are required, `nbf` is checked where there is one, clocks may differ by 30 s, and a token has
-/// at most 8 KiB. The subject is `sub`, an empty one is none. How long a token lives is its issuer's choice, and one
-/// that says it was issued in the future is accepted; both are logged once where they are beyond reason.
+/// `exp`, `iss` and `aud` are required, `nbf` is checked if present, clocks may differ by 30 s, and a token has at most
+/// 8 KiB. The subject is `sub`; an empty one counts as none. The issuer decides how long a token is valid, and a token
+/// with `iat` in the future is accepted; both are logged once if they are implausible.
 ///
-/// The order of settings does not matter: they are put together when the verifier is built.
+/// The order of settings does not matter: they are combined when the verifier is built.
 #[must_use]
 pub struct Builder {
     source: Result<Source, KeyError>,
@@ -50,35 +50,35 @@ pub struct Builder {
     clock: Clock,
 }
 
-/// Why a verifier cannot be built.
+/// The error for a verifier that cannot be built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// A key is not taken.
+    /// A key is not accepted.
     Key(KeyError),
     /// There is no key.
     NoKey,
-    /// Two settings contradict each other, and it cannot be known which of them is meant.
+    /// Two settings contradict each other.
     Contradiction(&'static str),
-    /// The text given to this setting is empty.
+    /// The text passed to this setting is empty.
     Empty(&'static str),
-    /// White space separates scopes, so that no scope has any.
+    /// A scope contains white space, which separates scopes.
     SpaceInScope,
-    /// No issuer was named.
+    /// No issuer was set.
     NoIssuer,
-    /// An alias is of an issuer that was not named, or of two, or is the name of one.
+    /// An alias belongs to an issuer that was not set, or to two, or is itself the name of an issuer.
     Alias,
-    /// The keys were discovered for an issuer that is not among those named.
+    /// The keys were discovered for an issuer that was not set.
     OtherIssuer,
-    /// The keys are those of many tenants, and none of them was named, or all of them are accepted.
+    /// The keys belong to many tenants, but no tenants were set, or any issuer is accepted.
     NoTenants,
-    /// It is not the identifier of a tenant.
+    /// This is not the identifier of a tenant.
     Tenant,
-    /// Tenants were named, and the keys are not those of many tenants.
+    /// Tenants were set, but the keys do not belong to many tenants.
     NoPattern,
-    /// No audience was named.
+    /// No audience was set.
     NoAudience,
-    /// Nobody can compute signatures.
+    /// No provider of signatures is available.
     NoProvider,
 }
 
@@ -120,37 +120,37 @@ impl Error for BuildError {
 
 // Each begins a builder, and so stands with it.
 impl Verifier {
-    /// Tokens signed with a shared secret of at least 32 bytes (RFC 7518, section 3.2).
+    /// Accepts tokens signed with HS256 and a shared secret of at least 32 bytes (RFC 7518, section 3.2).
     pub fn hs256(secret: impl AsRef<[u8]>) -> Builder {
         Builder::of(Key::hmac(Algorithm::HS256, secret.as_ref()))
     }
 
-    /// Tokens signed with the private key of which this is the public one, in PEM.
+    /// Accepts tokens signed with RS256, given the public key in PEM.
     pub fn rs256(pem: impl AsRef<[u8]>) -> Builder {
         Builder::of(Key::pem(Algorithm::RS256, pem.as_ref()))
     }
 
-    /// Tokens signed with the private key of which this is the public one, in PEM.
+    /// Accepts tokens signed with ES256, given the public key in PEM.
     pub fn es256(pem: impl AsRef<[u8]>) -> Builder {
         Builder::of(Key::pem(Algorithm::ES256, pem.as_ref()))
     }
 
-    /// Tokens signed with the private Ed25519 key of which this is the public one, in PEM.
+    /// Accepts tokens signed with Ed25519, given the public key in PEM.
     pub fn eddsa(pem: impl AsRef<[u8]>) -> Builder {
         Builder::of(Key::pem(Algorithm::EdDSA, pem.as_ref()))
     }
 
-    /// Tokens signed with one key of any algorithm.
+    /// Accepts tokens signed with one key of any algorithm.
     pub fn key(key: Key) -> Builder {
         Builder::of(Ok(key))
     }
 
-    /// Tokens signed with one of several keys, named by `kid`, which can be replaced while the server runs.
+    /// Accepts tokens signed with one of several keys, selected by `kid`, which can be replaced while the server runs.
     pub fn keys(keys: Keys) -> Builder {
         Builder::from(Source::Keys(keys))
     }
 
-    /// Tokens signed with a key that their issuer publishes.
+    /// Accepts tokens signed with a key that their issuer publishes.
     #[cfg(feature = "jwks")]
     pub fn jwks(jwks: Jwks) -> Builder {
         Builder::from(Source::Jwks(jwks))
@@ -185,42 +185,44 @@ impl Builder {
         }
     }
 
-    /// An issuer (`iss`) whose tokens are accepted. May be said of several: every key of this verifier is trusted for
-    /// each of them, so that issuers that do not trust each other need a verifier each, behind
-    /// [`Verifiers`](crate::Verifiers). Two spellings of one issuer are an [`issuer_alias`](Self::issuer_alias).
+    /// Accepts tokens from an issuer (`iss`). May be called several times.
+    ///
+    /// Every key of this verifier is trusted for each of its issuers, so issuers that do not trust each other need a
+    /// verifier each, combined by [`Verifiers`](crate::Verifiers). For another spelling of an issuer, use
+    /// [`issuer_alias`](Self::issuer_alias).
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuers.names.insert(issuer.into());
         self
     }
 
-    /// Another spelling of an issuer: tokens that say `alias` are taken for those of `issuer`, which is named, too. It
-    /// matters behind [`Verifiers`](crate::Verifiers), where a subject is known by its issuer's name.
+    /// Accepts another spelling of an issuer: tokens with `alias` count as tokens of `issuer`, which has to be set as
+    /// well. This matters with [`Verifiers`](crate::Verifiers), where the issuer's name is part of a subject.
     pub fn issuer_alias(mut self, alias: impl Into<String>, issuer: impl Into<String>) -> Self {
         self.issuers.aliases.insert((alias.into(), issuer.into()));
         self
     }
 
-    /// The tenants whose tokens are accepted, by their identifiers, where the keys were discovered for an issuer with
-    /// `{tenantid}`. Anybody can have a tenant: without a list of those that you know there is no verifier.
+    /// Accepts tokens of these tenants, if the keys were discovered for an issuer with `{tenantid}`. Anyone can create
+    /// a tenant, so such a verifier cannot be built without this list.
     #[cfg(feature = "jwks")]
     pub fn tenants(mut self, tenants: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.issuers.tenants.extend(tenants.into_iter().map(Into::into));
         self
     }
 
-    /// Accepts any issuer's tokens, and tokens without one: whoever holds the key is trusted for all it signs.
+    /// Accepts tokens of any issuer, and tokens without one: everything signed with the key is trusted.
     pub fn any_issuer(mut self) -> Self {
         self.issuers.any = true;
         self
     }
 
-    /// An audience (`aud`) that a token may be for; may be said of several.
+    /// Accepts tokens for an audience (`aud`). May be called several times; a token needs one of them.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.insert(audience.into());
         self
     }
 
-    /// Accepts tokens that were issued for others.
+    /// Accepts tokens for any audience, also those issued for other services.
     pub fn any_audience(mut self) -> Self {
         self.any_audience = true;
         self
@@ -242,12 +244,12 @@ impl Builder {
         self
     }
 
-    /// How long a token is valid after it was issued (`iat`), whatever its `exp`. The leeway is added, as to `exp`. An
-    /// issuer that writes `exp` in milliseconds would otherwise have sessions without an end.
+    /// Limits how long a token is valid after it was issued (`iat`), whatever its `exp`. The leeway is added, as it is
+    /// to `exp`. Without a limit, an issuer that writes `exp` in milliseconds creates sessions that never end.
     ///
-    /// If a token has no `iat`, or one in the future, the time counts from its verification. Such a token can be used
-    /// again later: [`require_claim("iat")`](Self::require_claim) and [`refuse_future_iat`](Self::refuse_future_iat)
-    /// refuse it.
+    /// If a token has no `iat`, or one in the future, the time counts from its verification, so it can be used again
+    /// later. [`require_claim("iat")`](Self::require_claim) and [`refuse_future_iat`](Self::refuse_future_iat) refuse
+    /// such tokens.
     ///
     /// # Panics
     ///
@@ -259,9 +261,8 @@ impl Builder {
         self
     }
 
-    /// Refuses tokens that say they were issued (`iat`) further in the future than `leeway`. By default they are
-    /// accepted, because refusing them fails wherever an issuer's clock is a little ahead, and a warning is logged
-    /// once.
+    /// Refuses tokens whose `iat` is further in the future than `leeway`. By default they are accepted and a warning is
+    /// logged once, because refusing them fails if an issuer's clock is a little ahead.
     ///
     /// [`Revocations::revoke_subject`](crate::Revocations::revoke_subject) does not revoke such a token.
     pub fn refuse_future_iat(mut self, leeway: Duration) -> Self {
@@ -269,8 +270,8 @@ impl Builder {
         self
     }
 
-    /// Takes the subject from other claims than `sub`: the text that `subject` returns. `None` is no subject, as is an
-    /// empty text.
+    /// Takes the subject from other claims than `sub`: it is what `subject` returns. `None` and an empty text mean that
+    /// there is no subject.
     ///
     /// ```
     /// # #[cfg(feature = "rust_crypto")] {
@@ -288,25 +289,25 @@ impl Builder {
         self
     }
 
-    /// How much clocks may differ. 30 s by default.
+    /// Sets by how much the clocks of issuer and server may differ, 30 s by default.
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
     }
 
-    /// A claim without which a valid token is not enough: 403.
+    /// Requires a claim. A valid token without it is refused with 403.
     pub fn require_claim(mut self, name: impl Into<String>) -> Self {
         self.required.insert(name.into());
         self
     }
 
-    /// A scope (`scope`, or `scp`) without which a valid token is not enough: 403.
+    /// Requires a scope (`scope`, or `scp`). A valid token without it is refused with 403.
     pub fn require_scope(mut self, scope: impl Into<String>) -> Self {
         self.scopes.insert(scope.into());
         self
     }
 
-    /// The longest token that is looked at, in bytes. 8 KiB by default.
+    /// Sets the maximum size of a token in bytes, 8 KiB by default.
     ///
     /// # Panics
     ///
@@ -318,7 +319,7 @@ impl Builder {
         self
     }
 
-    /// The clock, for tests.
+    /// Sets the clock, for tests.
     pub fn clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.clock = Box::new(now);
         self
@@ -328,7 +329,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// See [`BuildError`]: everything that would otherwise fail at the first token.
+    /// [`BuildError`] for every mistake that would otherwise show at the first token.
     #[cfg_attr(not(feature = "jwks"), expect(unused_mut, reason = "keys that are fetched may know their issuer"))]
     pub fn build(mut self) -> Result<Verifier, BuildError> {
         #[cfg(feature = "jwks")]
