@@ -148,8 +148,8 @@ fn=(5)
     #[test]
     fn what_a_function_calls_is_not_counted_twice() {
         let counted = Functions::parse(FILE);
-        assert_eq!(counted.all(), 140.0, "{counted:?}");
-        assert_eq!(counted.without_hashes(), 40.0, "{counted:?}");
+        let [all, without_hashes] = [counted.all(), counted.without_hashes()].map(|count| format!("{count:.0}"));
+        assert_eq!([all, without_hashes], ["140", "40"], "{counted:?}");
         assert_eq!(counted.beside(&Functions::default(), 1), [("sha2::sha256::soft::compress", 100.0)]);
     }
 }

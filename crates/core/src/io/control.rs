@@ -28,6 +28,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
         drop(self.with(|state| state.activate(io, inbox, carrier, now())));
     }
 
+    /// Whether the connection must say something first.
+    pub(crate) fn has_gate(&self) -> bool {
+        lock(&self.state).has_gate()
+    }
+
     /// What the connection must say first, if anything.
     pub(crate) fn take_gate(&self) -> Option<Box<Gate>> {
         lock(&self.state).take_gate()

@@ -4,12 +4,12 @@ use std::{
     error::Error,
     future::Future,
     io,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Wake, Waker},
 };
 
 use http::{Request, Response};
@@ -18,10 +18,13 @@ use hyper::{
     body::{Bytes, Incoming},
     server::conn::http1,
     service::Service,
-    upgrade::OnUpgrade,
+    upgrade::{OnUpgrade, Upgraded},
 };
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    task::unconstrained,
+};
 
 use crate::{
     carrier::Carrier,
@@ -29,7 +32,7 @@ use crate::{
     connection::{Connection, ConnectionInner},
     io::{GuardedIo, Line, Shared, run_gate, strip},
     settings::Settings,
-    sync::lock,
+    sync::{lock, try_lock},
 };
 
 /// A CONNECT needs no header to be an upgrade, and headers cost.
@@ -39,20 +42,77 @@ const END_OF_HEAD: &[u8; 4] = b"\r\n\r\n";
 type Transport = Line;
 type HyperConnection = http1::UpgradeableConnection<TokioIo<Tunnel>, Relay>;
 
-/// An inner connection that stands before its response.
+/// An inner connection that stands before its response, and the real upgrade that it is waiting for.
 pub(super) struct Interception {
     /// Some kilobytes, which nobody should have to move.
     driver: Pin<Box<HyperConnection>>,
     exchange: Arc<Exchange>,
-    inner: Arc<ConnectionInner>,
+    shared: Arc<Shared<Transport>>,
+    real: OnUpgrade,
 }
 
 impl Interception {
-    /// Lets it complete as soon as the real upgrade has. The task ends there.
+    /// Lets it complete as soon as the real upgrade has.
     pub(super) fn run(self) {
-        self.exchange.released.store(true, Ordering::Release);
-        // A failed upgrade reaches whoever awaits the `OnUpgrade`.
-        self.inner.runtime.spawn(self.driver);
+        // What a gate waits for needs a task: the peer, a clock, a verdict.
+        if self.shared.has_gate() {
+            let runtime = self.shared.inner.runtime.clone();
+            runtime.spawn(async move {
+                let Self { driver, exchange, real, .. } = self;
+                exchange.bring(real.await);
+                // A failed upgrade reaches whoever awaits the `OnUpgrade`.
+                let _upgraded = driver.await;
+            });
+            return;
+        }
+        let bystander = Bystander { waiting: Mutex::new(Some(self)), woken: AtomicBool::new(false) };
+        Arc::new(bystander).look();
+    }
+
+    /// The real upgrade has come, or failed. All that is left to do is to hand the connection on, which waits for
+    /// nothing.
+    fn complete(mut self, real: Result<Upgraded, hyper::Error>) {
+        self.exchange.bring(real);
+        if self.driver.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+            self.shared.inner.runtime.spawn(self.driver);
+        }
+    }
+}
+
+/// Completes an inner connection from where the real upgrade is fulfilled: as its waker, without a task of its own.
+///
+/// It and the upgrade hold on to each other until that is fulfilled or given up, which wakes it either way.
+struct Bystander {
+    /// Locked while the upgrade is looked at, and not while the connection is completed: that may call anything.
+    waiting: Mutex<Option<Interception>>,
+    /// It was woken since the last look began.
+    woken: AtomicBool,
+}
+
+impl Bystander {
+    fn look(self: Arc<Self>) {
+        self.woken.store(true, Ordering::SeqCst);
+        while self.woken.load(Ordering::SeqCst) {
+            // The thread that holds it looks again before it leaves.
+            let Some(mut waiting) = try_lock(&self.waiting) else { return };
+            self.woken.store(false, Ordering::SeqCst);
+            let Some(interception) = &mut *waiting else { return };
+            // The budget is that of another task, which goes on behind this.
+            let real = pin!(unconstrained(&mut interception.real));
+            let Poll::Ready(real) = real.poll(&mut Context::from_waker(&self.clone().into())) else { continue };
+            let interception = waiting.take();
+            drop(waiting);
+            if let Some(interception) = interception {
+                interception.complete(real);
+            }
+            return;
+        }
+    }
+}
+
+impl Wake for Bystander {
+    fn wake(self: Arc<Self>) {
+        self.look();
     }
 }
 
@@ -62,9 +122,10 @@ pub(super) fn open(
     real: OnUpgrade,
     carrier: Carrier,
 ) -> Option<(OnUpgrade, Connection, Interception)> {
-    let (guarded, connection) = GuardedIo::pending(inner.clone(), &Settings::default());
-    let exchange = Arc::new(Exchange { upgrade: Mutex::new(Some(real)), released: AtomicBool::new(false) });
-    let relay = Relay { exchange: exchange.clone(), shared: guarded.shared(), carrier };
+    let (guarded, connection) = GuardedIo::pending(inner, &Settings::default());
+    let shared = guarded.shared();
+    let exchange = Arc::new(Exchange::default());
+    let relay = Relay { exchange: exchange.clone(), shared: shared.clone(), carrier };
     // The tunnel is the handler's half from here on: if the inner connection is dropped, because there is no upgrade,
     // the guard sees its handler leave, and that ends it.
     let tunnel = TokioIo::new(Tunnel { request: REQUEST, matched: 0, live: false, guarded });
@@ -72,8 +133,8 @@ pub(super) fn open(
     if driver.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
         return None;
     }
-    let ours = lock(&exchange.upgrade).take()?;
-    Some((ours, connection, Interception { driver, exchange, inner }))
+    let ours = exchange.take_ours()?;
+    Some((ours, connection, Interception { driver, exchange, shared, real }))
 }
 
 fn builder() -> http1::Builder {
@@ -85,15 +146,47 @@ fn builder() -> http1::Builder {
 }
 
 /// What the inner connection and whoever opened it exchange.
-struct Exchange {
-    /// The real upgrade on the way in, ours on the way out.
-    upgrade: Mutex<Option<OnUpgrade>>,
-    /// The response is known, and the connection may begin. Set before the task that reads it is spawned.
-    /// The one poll before that finds `false`, and is not waited for.
-    released: AtomicBool,
+#[derive(Default)]
+struct Exchange(Mutex<Stage>);
+
+/// On the way in our `OnUpgrade`, on the way out what the real one has become.
+#[derive(Default)]
+enum Stage {
+    #[default]
+    Between,
+    Ours(OnUpgrade),
+    Real(Result<Upgraded, hyper::Error>),
 }
 
-/// The inner connection's service: awaits the real upgrade, and answers when it has come.
+impl Exchange {
+    fn put(&self, stage: Stage) {
+        *lock(&self.0) = stage;
+    }
+
+    fn take(&self) -> Stage {
+        std::mem::take(&mut *lock(&self.0))
+    }
+
+    fn take_ours(&self) -> Option<OnUpgrade> {
+        if let Stage::Ours(ours) = self.take() { Some(ours) } else { None }
+    }
+
+    /// To be called before the inner connection is polled: nothing else wakes it.
+    fn bring(&self, real: Result<Upgraded, hyper::Error>) {
+        self.put(Stage::Real(real));
+    }
+
+    /// `None` in the one poll before the response is known, which is not waited for.
+    fn take_real(&self) -> Option<Result<Upgraded, hyper::Error>> {
+        let mut stage = lock(&self.0);
+        if !matches!(*stage, Stage::Real(_)) {
+            return None;
+        }
+        if let Stage::Real(real) = std::mem::take(&mut *stage) { Some(real) } else { None }
+    }
+}
+
+/// The inner connection's service: answers when the real upgrade has come.
 struct Relay {
     exchange: Arc<Exchange>,
     shared: Arc<Shared<Transport>>,
@@ -106,19 +199,12 @@ impl Service<Request<Incoming>> for Relay {
     type Future = Awaiting;
 
     fn call(&self, mut request: Request<Incoming>) -> Awaiting {
-        let real = lock(&self.exchange.upgrade).replace(hyper::upgrade::on(&mut request));
-        Awaiting {
-            real,
-            passing: None,
-            exchange: self.exchange.clone(),
-            shared: self.shared.clone(),
-            carrier: self.carrier,
-        }
+        self.exchange.put(Stage::Ours(hyper::upgrade::on(&mut request)));
+        Awaiting { passing: None, exchange: self.exchange.clone(), shared: self.shared.clone(), carrier: self.carrier }
     }
 }
 
 struct Awaiting {
-    real: Option<OnUpgrade>,
     /// The connection has come, and has something to say before its handler gets it.
     passing: Option<Pin<Box<dyn Future<Output = bool> + Send>>>,
     exchange: Arc<Exchange>,
@@ -130,8 +216,6 @@ impl Future for Awaiting {
     type Output = Result<Response<Empty<Bytes>>, Box<dyn Error + Send + Sync>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // The first poll happens before the response is known, with a waker that wakes nobody: the policies are not
-        // complete, and the real upgrade may be resolved already.
         let this = &mut *self;
         if let Some(passing) = &mut this.passing {
             return passing
@@ -139,11 +223,8 @@ impl Future for Awaiting {
                 .poll(cx)
                 .map(|passed| if passed { Ok(granted()) } else { Err(TURNED_AWAY.into()) });
         }
-        let (true, Some(real)) = (this.exchange.released.load(Ordering::Acquire), &mut this.real) else {
-            return Poll::Pending;
-        };
-        let upgraded = std::task::ready!(Pin::new(real).poll(cx))?;
-        this.real = None;
+        let Some(real) = this.exchange.take_real() else { return Poll::Pending };
+        let upgraded = real?;
         this.shared.inner.stage.opened(now());
         let (io, inbox) = strip(upgraded);
         let Some(gate) = this.shared.take_gate() else {
@@ -233,5 +314,92 @@ impl AsyncWrite for Tunnel {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.live { Pin::new(&mut self.guarded).poll_shutdown(cx) } else { Poll::Ready(Ok(())) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{convert::Infallible, sync::mpsc, thread, time::Duration};
+
+    use http::{Method, StatusCode, Version};
+    use hyper::service::service_fn;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+        runtime::Handle,
+        time::timeout,
+    };
+
+    use super::*;
+
+    const HANDSHAKE: &[u8] = b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    const HELLO: &[u8] = b"\x81\x85\0\0\0\0hello";
+
+    /// A server that upgrades once, and gives the two halves of the interception away before it answers.
+    fn serve(opened: impl Fn(OnUpgrade, Interception) + Send + 'static) -> DuplexStream {
+        let (ours, theirs) = duplex(1024);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            let inner = Arc::new(ConnectionInner::new(None, Method::GET, Handle::current()));
+            let real = hyper::upgrade::on(&mut request);
+            let (upgrade, _, interception) = open(inner, real, Carrier::of(Version::HTTP_11)).unwrap();
+            opened(upgrade, interception);
+            let response = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS).header("upgrade", "websocket");
+            std::future::ready(Ok::<_, Infallible>(response.body(Empty::<Bytes>::new()).unwrap()))
+        });
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(theirs), service).with_upgrades();
+        tokio::spawn(connection);
+        ours
+    }
+
+    async fn hello(upgrade: OnUpgrade) {
+        let mut upgraded = TokioIo::new(timeout(Duration::from_secs(10), upgrade).await.unwrap().unwrap());
+        let mut read = [0; HELLO.len()];
+        upgraded.read_exact(&mut read).await.unwrap();
+        assert_eq!(read, HELLO);
+    }
+
+    #[tokio::test]
+    async fn an_upgrade_is_completed_without_a_task() {
+        let (sender, opened) = mpsc::channel();
+        let mut client = serve(move |upgrade, interception| {
+            let before = Handle::current().metrics().num_alive_tasks();
+            interception.run();
+            let after = Handle::current().metrics().num_alive_tasks();
+            sender.send((upgrade, after - before)).unwrap();
+        });
+        client.write_all(&[HANDSHAKE, HELLO].concat()).await.unwrap();
+        client.read_exact(&mut [0; 12]).await.unwrap();
+        let (upgrade, spawned) = opened.recv().unwrap();
+        assert_eq!(spawned, 0);
+        hello(upgrade).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn an_upgrade_that_comes_in_any_moment_is_completed() {
+        for turn in 0..300 {
+            let (sender, opened) = mpsc::channel();
+            let mut client = serve(move |upgrade, interception| sender.send((upgrade, interception)).unwrap());
+            client.write_all(&[HANDSHAKE, HELLO].concat()).await.unwrap();
+            let (upgrade, interception) = opened.recv().unwrap();
+            // The server answers meanwhile, on another thread, or has.
+            (0..turn).for_each(|_| std::hint::spin_loop());
+            thread::spawn(move || interception.run()).join().unwrap();
+            hello(upgrade).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn an_upgrade_that_fails_fails_inside_too() {
+        let (sender, opened) = mpsc::channel();
+        let mut client = serve(move |upgrade, interception| {
+            interception.run();
+            sender.send(upgrade).unwrap();
+        });
+        client.write_all(HANDSHAKE).await.unwrap();
+        // The server's answer finds nobody.
+        drop(client);
+        tokio::task::yield_now().await;
+        let upgrade = opened.recv().unwrap();
+        let failed = timeout(Duration::from_secs(10), upgrade).await.unwrap();
+        assert!(failed.is_err());
     }
 }
