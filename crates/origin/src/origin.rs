@@ -44,6 +44,16 @@ impl Origin {
         Self::parse(text)
     }
 
+    /// Whether this is how a browser writes it, letter by letter. A text that is not may be the same origin even so.
+    pub(crate) fn is_written(&self, text: &str) -> bool {
+        let rest = text.strip_prefix(&self.scheme).and_then(|rest| rest.strip_prefix("://"));
+        let port = rest.and_then(|rest| rest.strip_prefix(&self.host));
+        port.is_some_and(|port| match self.port {
+            Some(_) => port.len() > 1 && *text == self.to_string(),
+            None => port.is_empty(),
+        })
+    }
+
     /// Returns the scheme, in lower case.
     pub fn scheme(&self) -> &str {
         &self.scheme
@@ -178,6 +188,19 @@ pub(crate) fn printable(text: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_origin_is_written_in_one_way() {
+        for text in ["https://app.example.com", "http://localhost:3000", "https://[::1]:8443", "app://host"] {
+            let origin = Origin::parse(text).unwrap();
+            assert!(origin.is_written(text), "{text}");
+            for other in
+                [&text.to_uppercase(), &format!("{text}."), &format!("{text}:443"), &format!("{text}0"), &text[1..]]
+            {
+                assert!(!origin.is_written(other), "{text}: {other}");
+            }
+        }
+    }
 
     #[test]
     fn what_a_peer_sent_is_quoted_and_cut_between_escapes() {

@@ -105,7 +105,15 @@ impl Origins {
     }
 
     pub(crate) fn allow(&self, origin: &Origin) -> bool {
-        let patterns = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
-        patterns.iter().any(|pattern| pattern.matches(origin))
+        self.patterns().iter().any(|pattern| pattern.matches(origin))
+    }
+
+    /// Whether an exact origin is listed that is written like this: what most clients of most servers send.
+    pub(crate) fn allow_as_written(&self, text: &str) -> bool {
+        self.patterns().iter().any(|pattern| matches!(pattern, Pattern::Exact(exact) if exact.is_written(text)))
+    }
+
+    fn patterns(&self) -> Arc<[Pattern]> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

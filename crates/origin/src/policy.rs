@@ -59,6 +59,9 @@ impl Policy {
             let allowed = self.file || self.any;
             return if allowed { Ok(()) } else { Err(not_allowed(Kind::FILE_ORIGIN, FILE, "allow_file()")) };
         }
+        if value.to_str().is_ok_and(|text| self.list.allow_as_written(text)) {
+            return Ok(());
+        }
         let origin = Origin::from_header(value.as_bytes())
             .map_err(|error| refuse(Kind::INVALID_ORIGIN, format!("The handshake was refused: {error}.")))?;
         if self.allows(&origin, parts) {
