@@ -48,7 +48,18 @@ pub(crate) struct ConnectionInner {
 
 /// Is told when a client address or a subject becomes known.
 pub(crate) trait Watch: Send + Sync {
-    fn known(&self, id: ConnectionId);
+    fn known(&self, id: ConnectionId, what: Known);
+}
+
+/// What becomes known of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    Client,
+    Subject,
+}
+
+impl Known {
+    pub(crate) const ALL: [Self; 2] = [Self::Client, Self::Subject];
 }
 
 impl fmt::Debug for dyn Watch {
@@ -102,7 +113,7 @@ impl ConnectionInner {
 
     pub(super) fn set_client_ip(&self, client: IpAddr) {
         // It is set once, and each layer says it again.
-        if self.client.get().is_none() && self.learn(|| self.client.set(client).is_ok()) {
+        if self.client.get().is_none() && self.learn(Known::Client, || self.client.set(client).is_ok()) {
             self.scope.record_client_ip(client);
         }
     }
@@ -110,7 +121,7 @@ impl ConnectionInner {
     /// Says whether that was not known. Of two different subjects at once, one is told that it is the second.
     pub(super) fn identify(&self, subject: &Subject) -> Result<bool, AnotherSubject> {
         let known = self.subject.get().is_some();
-        let first = !known && self.learn(|| self.subject.set(subject.clone()).is_ok());
+        let first = !known && self.learn(Known::Subject, || self.subject.set(subject.clone()).is_ok());
         if first {
             self.scope.record_subject(subject);
         }
@@ -124,13 +135,13 @@ impl ConnectionInner {
     }
 
     /// Under the watchers' lock, so that each of them either finds what is learnt or is told; they are told without it.
-    fn learn(&self, learn: impl FnOnce() -> bool) -> bool {
+    fn learn(&self, what: Known, learn: impl FnOnce() -> bool) -> bool {
         let watchers = lock(&self.watchers);
         let first = learn();
         let told = if first { watchers.clone() } else { Vec::new() };
         drop(watchers);
         for watcher in told.iter().filter_map(Weak::upgrade) {
-            watcher.known(self.id);
+            watcher.known(self.id, what);
         }
         first
     }
@@ -235,7 +246,7 @@ mod tests {
     struct Installs(Connection, Arc<AtomicUsize>);
 
     impl Watch for Installs {
-        fn known(&self, _: ConnectionId) {
+        fn known(&self, _: ConnectionId, _: Known) {
             self.0.control().install_outermost(Box::new(Counts(self.1.clone())));
         }
     }

@@ -9,5 +9,5 @@ mod inner;
 pub use self::handle::Connection;
 pub(crate) use self::{
     control::Control,
-    inner::{ConnectionInner, Watch},
+    inner::{ConnectionInner, Known, Watch},
 };

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     fmt,
+    hash::{BuildHasherDefault, Hasher},
     net::IpAddr,
     sync::{
         Arc, Mutex, OnceLock,
@@ -15,7 +16,7 @@ use tokio::sync::Notify;
 use super::{index::Index, shared::Sharing};
 use crate::{
     close::CloseFrame,
-    connection::{Connection, Watch},
+    connection::{Connection, Known, Watch},
     id::ConnectionId,
     identity::Subject,
     sync::lock,
@@ -29,9 +30,34 @@ const SHARDS: usize = 16;
 #[derive(Clone, Default)]
 pub struct Connections(pub(super) Arc<Registry>);
 
+type Shard = HashMap<ConnectionId, Connection, BuildHasherDefault<OfIds>>;
+
+/// Hashes ids by a multiplication: they are this process's own, in turn, and nobody else chooses them.
+#[derive(Default)]
+struct OfIds(u64);
+
+impl Hasher for OfIds {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        /// Two to the 64th over the golden ratio, made odd.
+        const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+        self.0 = (self.0 ^ id).wrapping_mul(FACTOR);
+    }
+
+    /// A table takes its places from the low bits, which in one shard are the same of all ids.
+    fn finish(&self) -> u64 {
+        self.0.rotate_left(26)
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Registry {
-    pub(super) shards: [Mutex<HashMap<ConnectionId, Connection>>; SHARDS],
+    pub(super) shards: [Mutex<Shard>; SHARDS],
     /// Indexes the connections that are in a shard. Changed under that shard's lock only.
     subjects: Index,
     clients: Index,
@@ -64,7 +90,7 @@ impl Connections {
 
     /// Returns the connections for which `wanted` returns true. `wanted` must not block.
     pub fn find(&self, wanted: impl Fn(&Connection) -> bool) -> Vec<Connection> {
-        let of_shard = |shard: &Mutex<HashMap<_, Connection>>| lock(shard).values().cloned().collect::<Vec<_>>();
+        let of_shard = |shard: &Mutex<Shard>| lock(shard).values().cloned().collect::<Vec<_>>();
         self.0.shards.iter().flat_map(of_shard).filter(|connection| looked_at(connection, &wanted)).collect()
     }
 
@@ -117,7 +143,7 @@ impl Connections {
             let registry: Arc<dyn Watch> = self.0.clone();
             connection.inner().watch(Arc::downgrade(&registry));
             // What becomes known from here on is told.
-            self.0.known(id);
+            self.0.add(id, &Known::ALL);
             // Of a connection that has ended meanwhile this is dropped at once.
             connection.hold(Entry { registry: self.0.clone(), id });
         }
@@ -125,22 +151,28 @@ impl Connections {
 }
 
 impl Registry {
-    pub(super) fn shard(&self, id: ConnectionId) -> &Mutex<HashMap<ConnectionId, Connection>> {
+    pub(super) fn shard(&self, id: ConnectionId) -> &Mutex<Shard> {
         &self.shards[id.shard(SHARDS)]
     }
 }
 
 impl Watch for Registry {
-    /// Updates the indexes with what is known of a connection, unless it has ended: it was then removed from them under
-    /// the same lock, and must not be added again.
-    fn known(&self, id: ConnectionId) {
+    fn known(&self, id: ConnectionId, what: Known) {
+        self.add(id, &[what]);
+    }
+}
+
+impl Registry {
+    /// Updates the indexes with what became known of a connection, unless it has ended: it was then removed from them
+    /// under the same lock, and must not be added again.
+    pub(super) fn add(&self, id: ConnectionId, known: &[Known]) {
         let shard = lock(self.shard(id));
         let Some(connection) = shard.get(&id) else { return };
-        if let Some(subject) = connection.subject() {
-            self.subjects.add(&subject, id);
-        }
-        if let Some(client) = connection.client_ip() {
-            self.clients.add(&client, id);
+        for what in known {
+            match what {
+                Known::Client => connection.client_ip().iter().for_each(|client| self.clients.add(client, id)),
+                Known::Subject => connection.subject().iter().for_each(|subject| self.subjects.add(subject, id)),
+            }
         }
         if let Some(sharing) = self.sharing.get() {
             sharing.add(connection);
@@ -205,6 +237,22 @@ mod tests {
     fn connection() -> (GuardedIo<DuplexStream>, Connection) {
         let (_, io) = duplex(1);
         GuardedIo::new(io, &Settings::default(), Vec::new())
+    }
+
+    #[test]
+    fn ids_of_one_shard_are_spread() {
+        let ids = (0..4096_u64).map(|id| 16 * id + 3);
+        let places: Vec<_> = ids
+            .map(|id| {
+                let mut hasher = OfIds::default();
+                hasher.write_u64(id);
+                hasher.finish()
+            })
+            .collect();
+        for bits in [|hash: u64| hash & 0xfff, |hash: u64| hash >> 52] {
+            let taken: std::collections::BTreeSet<_> = places.iter().map(|hash| bits(*hash)).collect();
+            assert!(taken.len() > 2048, "{} of 4096", taken.len());
+        }
     }
 
     fn address(number: u32) -> IpAddr {

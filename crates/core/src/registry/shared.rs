@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     close::CloseFrame,
-    connection::{Connection, Watch as _},
+    connection::{Connection, Known},
     decision::Decision,
     id::ConnectionId,
     identity::Subject,
@@ -82,7 +82,7 @@ impl Connections {
         assert!(self.0.sharing.set(sharing).is_ok(), "a registry of connections shares commands by one store");
         // Those that came before; those that come now are added by themselves.
         for connection in self.all() {
-            self.0.known(connection.id());
+            self.0.add(connection.id(), &Known::ALL);
         }
         let registry: Weak<Registry> = Arc::downgrade(&self.0);
         store.deliver(registry);
