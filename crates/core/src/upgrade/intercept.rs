@@ -47,7 +47,10 @@ pub(super) fn intercept_as(
 ) -> Result<Option<GuardedHandshake>, Refusal> {
     // A layer outside has seen that it is a handshake.
     if let Some(connection) = parts.extensions.get::<Connection>() {
-        if let Some(client) = parts.extensions.get::<ClientIp>() {
+        // The first counts.
+        if connection.client_ip().is_none()
+            && let Some(client) = parts.extensions.get::<ClientIp>()
+        {
             connection.set_client_ip(client.0);
         }
         if let Some(subject) = parts.extensions.get::<Subject>() {
