@@ -33,9 +33,11 @@ pub(crate) trait Members<'a>: Default {
 /// Reads an object that [`check`] accepts, in the same pass. Of members whose values are not what they should be, it
 /// says `wrong`.
 pub(crate) fn read<'a, T: Members<'a>>(json: &'a [u8], wrong: &'static str) -> Result<T, TokenError> {
-    match serde_json::from_slice(json) {
-        Ok(Object(members)) => Ok(members),
-        Err(_) => check(json).and(Err(TokenError::Invalid(wrong))),
+    // As text: of bytes each string would be looked at again.
+    let object = str::from_utf8(json).ok().and_then(|text| serde_json::from_str(text).ok());
+    match object {
+        Some(Object(members)) => Ok(members),
+        None => check(json).and(Err(TokenError::Invalid(wrong))),
     }
 }
 
