@@ -2,6 +2,15 @@
 
 use std::{io, net::SocketAddr};
 
+use http::{Method, Request, Version};
+use http_body_util::Empty;
+use hyper::{
+    body::Bytes,
+    client::conn::http2::{self, SendRequest},
+    ext::Protocol,
+    upgrade::Upgraded,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use portcullis_core::frame::put_frame;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf},
@@ -21,6 +30,50 @@ pub(crate) struct Client<S> {
     reader: ReadHalf<S>,
     writer: WriteHalf<S>,
     scratch: Vec<u8>,
+}
+
+/// A version of HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Http {
+    /// A WebSocket is a connection of its own (RFC 6455).
+    One,
+    /// A WebSocket is a stream of a connection (RFC 8441).
+    Two,
+}
+
+/// A connection over HTTP/2, on which WebSockets are streams.
+pub(crate) struct Streams {
+    sender: SendRequest<Empty<Bytes>>,
+    addr: SocketAddr,
+}
+
+impl Streams {
+    pub(crate) async fn connect(addr: SocketAddr) -> io::Result<Self> {
+        let stream = TokioIo::new(connect(addr).await?);
+        let (sender, connection) = http2::handshake(TokioExecutor::new(), stream).await.map_err(io::Error::other)?;
+        tokio::spawn(connection);
+        let mut streams = Self { sender, addr };
+        // The server's settings must have arrived before an extended CONNECT may be sent (RFC 8441, section 3).
+        let nothing = Request::get(format!("http://{addr}/nothing")).body(Empty::new()).map_err(io::Error::other)?;
+        streams.sender.send_request(nothing).await.map_err(io::Error::other)?;
+        Ok(streams)
+    }
+
+    /// Opens a WebSocket.
+    pub(crate) async fn open(&mut self, path: &str) -> io::Result<TokioIo<Upgraded>> {
+        let request = Request::builder().method(Method::CONNECT).version(Version::HTTP_2);
+        let request = request.uri(format!("http://{}/{path}", self.addr)).header("sec-websocket-version", "13");
+        let mut request = request.extension(Protocol::from_static("websocket"));
+        for (name, value) in passport::anybody().lines().filter_map(|line| line.split_once(": ")) {
+            request = request.header(name, value);
+        }
+        let request = request.body(Empty::new()).map_err(io::Error::other)?;
+        let response = self.sender.send_request(request).await.map_err(io::Error::other)?;
+        if !response.status().is_success() {
+            return Err(io::Error::other("the server refused to upgrade"));
+        }
+        hyper::upgrade::on(response).await.map(TokioIo::new).map_err(io::Error::other)
+    }
 }
 
 /// Connects over TCP. The connection ends in a reset, so that it does not occupy its port afterwards.
@@ -118,8 +171,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// A client with headers of somebody.
     pub(crate) async fn of(mut stream: S, path: &str, scratch: usize, headers: &str) -> io::Result<Self> {
         upgrade_as(&mut stream, path, headers).await?;
+        Ok(Self::over(stream, scratch))
+    }
+
+    /// A client whose handshake is done.
+    pub(crate) fn over(stream: S, scratch: usize) -> Self {
         let (reader, writer) = tokio::io::split(stream);
-        Ok(Self { reader, writer, scratch: vec![0; scratch] })
+        Self { reader, writer, scratch: vec![0; scratch] }
     }
 
     /// Waits for a ping of so many bytes, and answers it.

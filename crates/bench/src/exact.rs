@@ -1,8 +1,8 @@
 //! What is counted rather than timed, and must not exceed its bounds.
 
-use std::io;
+use std::{io, thread};
 
-use crate::{allocations, callgrind, plan::Plan, report, shape::Shape, side::Side, stats::Round};
+use crate::{allocations, callgrind, plan::Plan, report, shape::Shape, side::Side, stats::Round, tcp};
 
 /// Counts, prints, and says whether all is within bounds.
 pub(crate) fn gates(plan: &Plan) -> io::Result<bool> {
@@ -22,6 +22,48 @@ pub(crate) fn gates(plan: &Plan) -> io::Result<bool> {
             Shape::Handshake | Shape::Ping | Shape::Refused => None,
         };
         passed &= report::exact("instructions", shape, counted, bounds);
+    }
+    Ok(passed & alone()?)
+}
+
+/// Handshakes that each server is asked for, once and then twice as many.
+const HANDSHAKES: u64 = 100;
+
+/// A shape of which two sides are counted, and how much more the second may cost. What another run counts differs by
+/// some hundreds: it depends on when the server is told that a client is gone.
+struct Gate {
+    name: &'static str,
+    shape: Shape,
+    sides: [Side; 2],
+    most: f64,
+}
+
+const fn gate(name: &'static str, shape: Shape, sides: [Side; 2], most: f64) -> Gate {
+    Gate { name, shape, sides, most }
+}
+
+const ALONE: [Gate; 5] = [
+    gate("handshake, core - bare", Shape::Handshake, [Side::Bare, Side::Core], 21_000.0),
+    gate("handshake, every - bare", Shape::Handshake, [Side::Bare, Side::Every], 99_000.0),
+    gate("HS256, layer - by hand", Shape::Handshake, [Side::ByHand, Side::Token], 28_000.0),
+    gate("401, layer - by hand", Shape::Refused, [Side::ByHand, Side::Token], 3_000.0),
+    gate("close, layers - by hand", Shape::Refused, [Side::ByHandClose, Side::TokenClose], 25_000.0),
+];
+
+/// Instructions of a server alone, without hashes.
+fn alone() -> io::Result<bool> {
+    report::alone_head();
+    let mut passed = true;
+    for Gate { name, shape, sides, most } in ALONE {
+        let [first, second] = thread::scope(|scope| {
+            let counts = sides.map(|side| scope.spawn(move || tcp::each(side, shape, HANDSHAKES)));
+            counts.map(|count| count.join().unwrap_or_else(|_| Err(io::Error::other("a count panicked"))))
+        });
+        let (Some(first), Some(second)) = (first?, second?) else {
+            report::uncounted();
+            return Ok(true);
+        };
+        passed &= report::alone(name, first.without_hashes(), second.without_hashes(), most);
     }
     Ok(passed)
 }

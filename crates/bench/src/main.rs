@@ -7,12 +7,14 @@
 //! `soak` compares nothing: it looks for what is left of clients that are gone.
 
 mod allocations;
+mod buffers;
 mod by_hand;
 mod callgrind;
 mod child;
 mod client;
 mod connections;
 mod costs;
+mod cpu;
 mod duplex;
 mod exact;
 mod functions;
@@ -63,6 +65,7 @@ fn dispatch(args: &[&str]) -> io::Result<ExitCode> {
         ["only", part] => only(part, &Plan::full()),
         ["--quick", "only", part] => only(part, &Plan::quick()),
         ["echo", side, path, messages] => echo(side, path, messages),
+        ["gates"] => gates(),
         ["count", side, path, times] => count(side, path, times),
         _ => Err(usage()),
     }
@@ -70,7 +73,9 @@ fn dispatch(args: &[&str]) -> io::Result<ExitCode> {
 
 fn usage() -> io::Error {
     let parts = PARTS.map(|(name, _)| name).join(" | ");
-    io::Error::other(format!("usage: bench [--quick] [only ({parts})] | count SIDE SHAPE TIMES | soak [minutes]"))
+    io::Error::other(format!(
+        "usage: bench [--quick] [only ({parts})] | gates | count SIDE SHAPE TIMES | soak [minutes]"
+    ))
 }
 
 /// What callgrind watches.
@@ -94,8 +99,10 @@ fn count(side: &str, path: &str, times: &str) -> io::Result<ExitCode> {
 
 type Compare = fn(&Plan) -> io::Result<()>;
 
-const PARTS: [(&str, Compare); 9] = [
+const PARTS: [(&str, Compare); 11] = [
     ("speed", measure::all),
+    ("cpu", cpu::compare),
+    ("buffers", buffers::compare),
     ("checks", |_| rates::compare()),
     ("handshakes", connections::compare),
     ("tokens", tokens::compare),
@@ -111,6 +118,12 @@ fn only(part: &str, plan: &Plan) -> io::Result<ExitCode> {
     let (_, compare) = PARTS.iter().find(|(name, _)| *name == part).ok_or_else(usage)?;
     report::title(plan);
     compare(plan).map(|()| ExitCode::SUCCESS)
+}
+
+/// What is counted exactly, alone.
+fn gates() -> io::Result<ExitCode> {
+    let passed = exact::gates(&Plan::quick())?;
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn compare(plan: &Plan) -> io::Result<ExitCode> {

@@ -7,10 +7,11 @@ use std::{
 };
 
 use futures_util::future::try_join_all;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
     child::Server,
-    client::{self, Client},
+    client::{self, Client, Http, Streams},
     load::Load,
     plan::Plan,
     report, runtime,
@@ -21,9 +22,13 @@ use crate::{
 const SCRATCH: usize = 64 * 1024;
 
 /// How a server is used.
-enum Use {
-    Echo { path: &'static str, connections: usize, load: Load },
-    Handshakes { at_once: usize },
+pub(crate) enum Use {
+    /// Messages of one load, on connections that stand already, or streams of one.
+    Echo { http: Http, path: &'static str, connections: usize, load: Load },
+    /// Connections that end when they are open, or streams of as many connections.
+    Handshakes { http: Http, path: &'static str, at_once: usize },
+    /// Handshakes with a token whose signature is wrong.
+    Refusals { at_once: usize },
 }
 
 /// Measures and prints, one use after the other.
@@ -41,13 +46,13 @@ pub(crate) fn all(plan: &Plan) -> io::Result<()> {
 }
 
 fn uses() -> [(&'static str, Use); 5] {
-    let echo = |path, connections, load| Use::Echo { path, connections, load };
+    let echo = |path, connections, load| Use::Echo { http: Http::One, path, connections, load };
     [
         ("echo, 1 connection", echo("flush", 1, Load::new(16, 64))),
         ("echo, 100 connections", echo("flush", 100, Load::new(16, 1))),
         ("echo, batched", echo("batch", 1, Load::new(16, 32 * 1024))),
         ("echo, 64 KiB messages", echo("flush", 1, Load::new(64 * 1024, 4))),
-        ("handshakes", Use::Handshakes { at_once: 16 }),
+        ("handshakes", Use::Handshakes { http: Http::One, path: "flush", at_once: 16 }),
     ]
 }
 
@@ -73,28 +78,61 @@ fn one_round(plan: &Plan, what: &Use, servers: &[Server; 3], round: usize) -> io
 impl Use {
     /// How many a second.
     fn rate(&self, addr: SocketAddr, span: Duration) -> io::Result<f64> {
+        let (count, elapsed) = self.count(addr, span)?;
+        per_second(count, elapsed)
+    }
+
+    /// How many in about so long, and in how long exactly.
+    pub(crate) fn count(&self, addr: SocketAddr, span: Duration) -> io::Result<(u64, Duration)> {
         runtime::new()?.block_on(async {
             match self {
-                Self::Echo { path, connections, load } => echoes(addr, path, *connections, load, span).await,
-                Self::Handshakes { at_once } => handshakes(addr, *at_once, span).await,
+                Self::Echo { http: Http::One, path, connections, load } => {
+                    let mut clients = Vec::new();
+                    for _ in 0..*connections {
+                        clients.push(Client::new(client::connect(addr).await?, path, SCRATCH).await?);
+                    }
+                    echoes(clients, load, span).await
+                }
+                Self::Echo { http: Http::Two, path, connections, load } => {
+                    let (mut streams, mut clients) = (Streams::connect(addr).await?, Vec::new());
+                    for _ in 0..*connections {
+                        clients.push(Client::over(streams.open(path).await?, SCRATCH));
+                    }
+                    echoes(clients, load, span).await
+                }
+                Self::Handshakes { http: Http::One, path, at_once } => {
+                    repeated(*at_once, span, async || client::upgrade(&mut client::connect(addr).await?, path).await)
+                        .await
+                }
+                Self::Handshakes { http: Http::Two, path, at_once } => {
+                    let mut connections = Vec::new();
+                    for _ in 0..*at_once {
+                        connections.push(Streams::connect(addr).await?);
+                    }
+                    streamed(connections, path, span).await
+                }
+                Self::Refusals { at_once } => {
+                    repeated(*at_once, span, async || client::refused(&mut client::connect(addr).await?).await).await
+                }
             }
         })
     }
 }
 
-async fn echoes(addr: SocketAddr, path: &str, connections: usize, load: &Load, span: Duration) -> io::Result<f64> {
-    let mut clients = Vec::new();
-    for _ in 0..connections {
-        clients.push(Client::new(client::connect(addr).await?, path, SCRATCH).await?);
-    }
+async fn echoes<S>(clients: Vec<Client<S>>, load: &Load, span: Duration) -> io::Result<(u64, Duration)>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let start = Instant::now();
     let tasks = clients.into_iter().map(|client| tokio::spawn(echo_until(client, load.clone(), start + span)));
     let counts = try_join_all(tasks).await?;
-    let elapsed = start.elapsed();
-    per_second(counts.into_iter().sum::<io::Result<u64>>()?, elapsed)
+    Ok((counts.into_iter().sum::<io::Result<u64>>()?, start.elapsed()))
 }
 
-async fn echo_until(mut client: Client<tokio::net::TcpStream>, load: Load, end: Instant) -> io::Result<u64> {
+async fn echo_until<S>(mut client: Client<S>, load: Load, end: Instant) -> io::Result<u64>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let mut messages = 0;
     while Instant::now() < end {
         client.round(&load).await?;
@@ -103,21 +141,37 @@ async fn echo_until(mut client: Client<tokio::net::TcpStream>, load: Load, end: 
     Ok(messages)
 }
 
-async fn handshakes(addr: SocketAddr, at_once: usize, span: Duration) -> io::Result<f64> {
+/// So many at once, over and over.
+async fn repeated(
+    at_once: usize,
+    span: Duration,
+    work: impl AsyncFn() -> io::Result<()>,
+) -> io::Result<(u64, Duration)> {
     let start = Instant::now();
-    let tasks = (0..at_once).map(|_| tokio::spawn(shake_until(addr, start + span)));
-    let counts = try_join_all(tasks).await?;
-    let elapsed = start.elapsed();
-    per_second(counts.into_iter().sum::<io::Result<u64>>()?, elapsed)
+    let until = async || {
+        let mut done = 0;
+        while start.elapsed() < span {
+            work().await?;
+            done += 1;
+        }
+        Ok::<u64, io::Error>(done)
+    };
+    let counts = try_join_all((0..at_once).map(|_| until())).await?;
+    Ok((counts.into_iter().sum(), start.elapsed()))
 }
 
-async fn shake_until(addr: SocketAddr, end: Instant) -> io::Result<u64> {
-    let mut done = 0;
-    while Instant::now() < end {
-        client::upgrade(&mut client::connect(addr).await?, "flush").await?;
-        done += 1;
-    }
-    Ok(done)
+async fn streamed(connections: Vec<Streams>, path: &str, span: Duration) -> io::Result<(u64, Duration)> {
+    let start = Instant::now();
+    let until = async |mut streams: Streams| {
+        let mut done = 0;
+        while start.elapsed() < span {
+            drop(streams.open(path).await?);
+            done += 1;
+        }
+        Ok::<u64, io::Error>(done)
+    };
+    let counts = try_join_all(connections.into_iter().map(until)).await?;
+    Ok((counts.into_iter().sum(), start.elapsed()))
 }
 
 /// Counts stay far below 2^32.

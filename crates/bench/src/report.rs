@@ -110,7 +110,7 @@ pub(crate) fn nagle(name: &str, rounds: &[Round]) {
 }
 
 pub(crate) fn uncounted() {
-    println!("\nwhat each layer costs was not counted: valgrind is not installed");
+    println!("\nwhat follows was not counted: valgrind is not installed");
 }
 
 pub(crate) fn costs_head() {
@@ -169,4 +169,43 @@ pub(crate) fn functions(side: &str, bare: &Functions, counted: &Functions) {
     for (name, difference) in counted.beside(bare, MOST) {
         println!("{difference:>+12.0}  {name}");
     }
+}
+
+pub(crate) fn cpu_head() {
+    println!("\nserver's CPU, us of one: median (lowest - highest), and how much of it the first takes");
+}
+
+pub(crate) fn cpu(name: &str, ways: &[(&str, Vec<f64>)]) {
+    println!("{name}");
+    let first = Spread::of(ways[0].1.iter().copied()).median;
+    for (way, micros) in ways {
+        let spread = Spread::of(micros.iter().copied());
+        println!(
+            "  {way:<16}{:>10.2} ({:.2} - {:.2}) {:>8.2}",
+            spread.median,
+            spread.low,
+            spread.high,
+            first / spread.median
+        );
+    }
+}
+
+pub(crate) fn buffers_head() {
+    println!("\n{:<24}{:>24}{:>24}{:>24}", "server's CPU, us", "4 KiB", "16 KiB", "128 KiB");
+}
+
+pub(crate) fn buffers(name: &str, micros: [Spread; 3]) {
+    let [four, sixteen, most] =
+        micros.map(|Spread { median, low, high }| format!("{median:.2} ({low:.2} - {high:.2})"));
+    println!("{name:<24}{four:>24}{sixteen:>24}{most:>24}");
+}
+
+pub(crate) fn alone_head() {
+    println!("\n{:<24}{:>12}   {:<26}", "server alone, exactly", "first", "difference");
+}
+
+/// Prints a row, and says whether it is within its bound.
+pub(crate) fn alone(name: &str, first: f64, second: f64, most: f64) -> bool {
+    println!("{name:<24}{first:>12.0}   {:<26}", bounded(second - first, most));
+    second - first <= most
 }

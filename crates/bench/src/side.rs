@@ -6,6 +6,7 @@ use axum::Router;
 use portcullis_close::CloseLayer;
 use portcullis_core::GuardLayer;
 use portcullis_rate_limit::{ByteQuota, MessageRateLayer};
+use tower::layer::util::Identity;
 
 use crate::parts::{self, Part};
 
@@ -14,6 +15,8 @@ use crate::parts::{self, Part};
 pub(crate) enum Side {
     /// axum alone.
     Bare,
+    /// A layer that does nothing: what axum itself needs for one.
+    Layered,
     /// The guard, without a policy.
     Core,
     /// The guard and three limits that are never reached: messages, bytes, and messages of a key.
@@ -38,7 +41,7 @@ impl Side {
 
     pub(crate) fn parse(name: &str) -> io::Result<Self> {
         let alone = Part::ALL.into_iter().map(Self::Alone);
-        let others = [Self::ByHand, Self::ByHandClose, Self::Token, Self::TokenClose];
+        let others = [Self::Layered, Self::ByHand, Self::ByHandClose, Self::Token, Self::TokenClose];
         let found = [Self::Bare, Self::Core, Self::Rate, Self::Every].into_iter().chain(others).chain(alone);
         let found = found.into_iter().find(|side| side.name() == name);
         found.ok_or_else(|| io::Error::other(format!("no such side: {name}")))
@@ -47,6 +50,7 @@ impl Side {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Bare => "bare",
+            Self::Layered => "layered",
             Self::Core => "core",
             Self::Rate => "rate",
             Self::Alone(part) => part.name(),
@@ -62,6 +66,7 @@ impl Side {
     pub(crate) fn guard(self, routes: Router, interval: Duration) -> Router {
         match self {
             Self::Bare | Self::ByHand | Self::ByHandClose => routes,
+            Self::Layered => routes.layer(Identity::new()),
             Self::Token => routes.layer(parts::tokens()),
             Self::TokenClose => routes.layer(parts::tokens()).layer(CloseLayer::always()),
             Self::Core => routes.layer(GuardLayer::new()),

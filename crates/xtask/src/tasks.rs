@@ -102,6 +102,7 @@ pub(crate) fn ci() -> Result<Vec<Step>, String> {
     steps.extend(api::external_crates()?);
     steps.extend(features::usual());
     steps.push(fuzz_targets());
+    steps.push(gates());
     Ok(steps)
 }
 
@@ -175,6 +176,11 @@ pub(crate) fn semver() -> Result<Vec<Step>, String> {
 /// The fuzz targets are outside the workspace: type-checked here so that they do not rot.
 fn fuzz_targets() -> Step {
     Step::cargo("fuzz targets", "check --manifest-path fuzz/Cargo.toml").env("CARGO_TARGET_DIR", target_dir())
+}
+
+/// What can be counted exactly of the costs, against its bounds. Without valgrind those of instructions are left out.
+fn gates() -> Step {
+    Step::cargo("gates of what is counted exactly", "run --release -q -p bench -- gates")
 }
 
 fn nextest_is_installed() -> bool {
