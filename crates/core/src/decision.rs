@@ -28,6 +28,17 @@ impl<T> Decision<T> {
         Self(Kind::Waiting(Box::pin(future)))
     }
 
+    /// Changes what is decided.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U + Send + 'static) -> Decision<U>
+    where
+        T: Send + 'static,
+    {
+        match self.0 {
+            Kind::Ready(value) => Decision(Kind::Ready(value.map(change))),
+            Kind::Waiting(future) => Decision::wait(async move { change(future.await) }),
+        }
+    }
+
     /// Returns the decision if it is made or its future is ready at the first poll.
     ///
     /// # Errors
@@ -72,5 +83,12 @@ mod tests {
         assert_eq!(Decision::ready(1).at_once().unwrap(), 1);
         assert_eq!(Decision::wait(ready(2)).at_once().unwrap(), 2);
         assert!(Decision::<()>::wait(pending()).at_once().is_err());
+    }
+
+    #[test]
+    fn a_decision_is_changed_whenever_it_is_made() {
+        for decision in [Decision::ready(1), Decision::wait(ready(1))] {
+            assert_eq!(decision.map(|one| one + 1).at_once().unwrap(), 2);
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     source::{self, Source, Taken},
     tickets::Tickets,
     token_message::TokenMessage,
-    verify::{Verification, Verified, Verify},
+    verify::{Verification, Verified, Verify, within},
 };
 
 /// The layer's settings, shared by the services and sessions that it makes.
@@ -163,7 +163,7 @@ impl<T: 'static> Settings<T> {
         if token.len() > self.verifier.max_bytes() {
             return Verification::ready(Err(TokenError::Invalid("too long")));
         }
-        self.verifier.verify(token).within(self.verify_timeout.min(time))
+        within(self.verifier.verify(token), self.verify_timeout.min(time))
     }
 
     pub(crate) fn authorize(&self, verified: &Verified<T>) -> Result<(), TokenError> {

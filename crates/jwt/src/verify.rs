@@ -2,13 +2,10 @@
 
 use std::{
     fmt,
-    future::Future,
-    pin::Pin,
-    task::{Context, Poll},
     time::{Duration, SystemTime},
 };
 
-use portcullis_core::identity::Subject;
+use portcullis_core::{Decision, identity::Subject};
 use tokio::time::timeout;
 
 use crate::{error::TokenError, token_id::TokenId};
@@ -66,65 +63,16 @@ pub trait Verify<T>: Send + Sync + 'static {
     }
 }
 
-/// The result of a verification, at once or later.
-#[must_use = "futures do nothing unless polled"]
-pub struct Verification<T>(Kind<T>);
+/// The result of a verification, at once or later. The layer gives up one that has to wait after
+/// [`JwtLayer::verify_timeout`](crate::JwtLayer::verify_timeout), and drops it.
+pub type Verification<T> = Decision<Result<Verified<T>, TokenError>>;
 
-enum Kind<T> {
-    Ready(Option<Box<Result<Verified<T>, TokenError>>>),
-    Waiting(Pin<Box<dyn Future<Output = Result<Verified<T>, TokenError>> + Send>>),
-}
-
-impl<T> Verification<T> {
-    /// The result is known.
-    pub fn ready(result: Result<Verified<T>, TokenError>) -> Self {
-        Self(Kind::Ready(Some(Box::new(result))))
-    }
-
-    /// Somebody must be asked. The layer gives up after
-    /// [`JwtLayer::verify_timeout`](crate::JwtLayer::verify_timeout), and drops the future.
-    pub fn wait(future: impl Future<Output = Result<Verified<T>, TokenError>> + Send + 'static) -> Self {
-        Self(Kind::Waiting(Box::pin(future)))
-    }
-
-    /// Changes what a verified token says.
-    pub(crate) fn map(self, change: impl FnOnce(Verified<T>) -> Verified<T> + Send + 'static) -> Self
-    where
-        T: Send + 'static,
-    {
-        match self.0 {
-            Kind::Ready(result) => Self(Kind::Ready(result.map(|result| Box::new(result.map(change))))),
-            Kind::Waiting(future) => Self::wait(async move { future.await.map(change) }),
+/// Gives up after a time, if it has to wait at all.
+pub(crate) fn within<T: Send + 'static>(verification: Verification<T>, time: Duration) -> Verification<T> {
+    match verification.at_once() {
+        Ok(result) => Decision::ready(result),
+        Err(waiting) => {
+            Decision::wait(async move { timeout(time, waiting).await.unwrap_or(Err(TokenError::Unavailable)) })
         }
-    }
-
-    /// Gives up after a time, if it has to wait at all.
-    pub(crate) fn within(self, time: Duration) -> Self
-    where
-        T: Send + 'static,
-    {
-        match self.0 {
-            Kind::Waiting(future) => {
-                Self::wait(async move { timeout(time, future).await.unwrap_or(Err(TokenError::Unavailable)) })
-            }
-            ready @ Kind::Ready(_) => Self(ready),
-        }
-    }
-}
-
-impl<T> Future for Verification<T> {
-    type Output = Result<Verified<T>, TokenError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.0 {
-            Kind::Ready(result) => Poll::Ready(*result.take().expect("a future is not polled after it is ready")),
-            Kind::Waiting(future) => future.as_mut().poll(cx),
-        }
-    }
-}
-
-impl<T> fmt::Debug for Verification<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verification").finish_non_exhaustive()
     }
 }

@@ -53,7 +53,9 @@ impl Inner {
 impl<T: DeserializeOwned + Send + 'static> Verify<T> for Verifiers {
     fn verify(&self, token: &str) -> Verification<T> {
         match self.0.route(token) {
-            Ok(Route { verifier, issuer }) => verifier.verify(token).map(move |verified| of_issuer(verified, &issuer)),
+            Ok(Route { verifier, issuer }) => {
+                verifier.verify(token).map(move |result| result.map(|verified| of_issuer(verified, &issuer)))
+            }
             Err(error) => Verification::ready(Err(error)),
         }
     }
