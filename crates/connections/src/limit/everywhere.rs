@@ -99,8 +99,15 @@ impl Everywhere {
     }
 
     /// Asks for a permit of one more key, from a task: the one who knows of it is locked. Until the answer is there,
-    /// the connection counts on this node.
-    pub(super) fn join(self: &Arc<Self>, connection: &Connection, key: &Key, limit: Limit, report_only: bool) {
+    /// the connection counts on this node. `narrow` says whether there is room in a part of the limit.
+    pub(super) fn join(
+        self: &Arc<Self>,
+        connection: &Connection,
+        key: &Key,
+        limit: Limit,
+        report_only: bool,
+        narrow: impl Fn(Away) -> bool + Send + 'static,
+    ) {
         let (this, connection, wanted) = (self.clone(), connection.clone(), vec![self.one(key, limit)]);
         self.runtime.spawn(async move {
             let by = Deadline::within(this.store.patience());
@@ -109,11 +116,13 @@ impl Everywhere {
                     permit.clone().settle(by).await;
                     return this.hold(permit);
                 }
-                Err(Denied::Full(_)) => CloseFrame::new(CloseCode::POLICY_VIOLATION, "too many connections"),
-                Err(Denied::Away(Away::Share { .. } | Away::Alone)) => {
+                Err(Denied::Away(away @ (Away::Share { .. } | Away::Alone))) if narrow(away) => {
                     let permit = this.store.keep(wanted, this.on_gone());
                     permit.clone().settle(by).await;
                     return this.hold(permit);
+                }
+                Err(Denied::Full(_) | Denied::Away(Away::Share { .. } | Away::Alone)) => {
+                    CloseFrame::new(CloseCode::POLICY_VIOLATION, "too many connections")
                 }
                 Err(_) => CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "try again later"),
             };

@@ -7,6 +7,7 @@ use portcullis_core::{
     identity::Subject,
     policy::{Action, Activity, Policy},
     refusal::LimitOwner,
+    shared::Away,
 };
 
 use super::{
@@ -38,11 +39,25 @@ impl PendingSubject {
                     evict(evicted);
                 }
                 if let Some((everywhere, key)) = everywhere {
-                    everywhere.join(&self.connection, &key, limit, self.report_only);
+                    let narrow = self.narrow(key.clone());
+                    everywhere.join(&self.connection, &key, limit, self.report_only, narrow);
                 }
                 Action::None
             }
             Err(_) => self.close(CloseFrame::new(CloseCode::POLICY_VIOLATION, "too many connections")),
+        }
+    }
+
+    /// While other nodes cannot be asked, this one has a part of the limit.
+    fn narrow(&self, key: Key) -> impl Fn(Away) -> bool + Send + use<> {
+        let (permit, connection, report_only) = (self.permit.clone(), self.connection.clone(), self.report_only);
+        move |away| {
+            let narrowed = permit.narrow_one(&key, |max| away.of(max), &connection);
+            let is_within = narrowed.is_ok();
+            if let (Ok(evicted), false) = (narrowed, report_only) {
+                evict(evicted);
+            }
+            is_within
         }
     }
 

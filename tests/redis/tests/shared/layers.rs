@@ -41,9 +41,9 @@ fn upgrade(mut request: Request<Incoming>) -> Upgraded {
 }
 
 /// Why a client is not let in: kind, status, and how long it is told to wait.
-type Refused = (&'static str, u16, Option<u64>);
+pub(crate) type Refused = (&'static str, u16, Option<u64>);
 
-async fn connect<L>(layer: &L, subject: &str) -> Result<Client, Refused>
+pub(crate) async fn connect<L>(layer: &L, subject: &str) -> Result<Client, Refused>
 where
     L: Layer<tower::util::ServiceFn<fn(Request<Incoming>) -> Upgraded>>,
     L::Service: Service<Request<Incoming>, Response = Response<String>, Error = Infallible> + Clone + Send + 'static,
@@ -62,7 +62,7 @@ where
     })
 }
 
-type Upgraded = Ready<Result<Response<String>, Infallible>>;
+pub(crate) type Upgraded = Ready<Result<Response<String>, Infallible>>;
 
 async fn nodes(server: &Server) -> [Cluster; 2] {
     let nodes = [joined(builder(&server.url())).await, joined(builder(&server.url())).await];
@@ -72,8 +72,8 @@ async fn nodes(server: &Server) -> [Cluster; 2] {
     nodes
 }
 
-const UNAVAILABLE: Refused = ("limits_unavailable", 503, Some(1));
-const FULL: Refused = ("too_many_connections", 429, Some(5));
+pub(crate) const UNAVAILABLE: Refused = ("limits_unavailable", 503, Some(1));
+pub(crate) const FULL: Refused = ("too_many_connections", 429, Some(5));
 const SERVER_FULL: Refused = ("server_full", 503, Some(5));
 
 #[tokio::test]
@@ -141,6 +141,27 @@ async fn a_user_who_says_who_he_is_with_his_first_message_is_limited_on_all_node
     assert_eq!((frame.code(), frame.reason()), (Some(CloseCode::POLICY_VIOLATION), "too many connections"));
     let _bob = connect(&layers[0], "first message: bob").await.unwrap();
     assert_eq!(eventually(async || connect(&layers[1], "bob").await.err().ok_or("not yet")).await, Ok(FULL));
+}
+
+#[tokio::test]
+async fn a_user_who_says_late_who_he_is_has_a_share_of_the_limit_while_the_store_is_away() {
+    let mut server = Server::start();
+    let [node, _other] = nodes(&server).await;
+    server.kill();
+    until(&node, |health| health.state == ClusterState::Away).await;
+    let layer = ConnectionLimitLayer::new().per_subject(4).shared(&node);
+    let mut clients = [connect(&layer, "alice").await.unwrap(), connect(&layer, "first message: alice").await.unwrap()];
+    let mut third = connect(&layer, "first message: alice").await.unwrap();
+    assert_eq!(third.closed().await.unwrap().reason(), "too many connections");
+    assert!(clients.iter_mut().all(|client| client.closed().now_or_never().is_none()));
+
+    let evicting = ConnectionLimitLayer::new().per_subject(Limit::new(4).evict_oldest()).shared(&node);
+    let mut oldest = connect(&evicting, "first message: bob").await.unwrap();
+    let mut newer = [connect(&evicting, "first message: bob").await.unwrap()];
+    assert!(oldest.closed().now_or_never().is_none());
+    let _newest = connect(&evicting, "first message: bob").await.unwrap();
+    assert_eq!(oldest.closed().await.unwrap().reason(), "replaced by a newer connection");
+    assert!(newer[0].closed().now_or_never().is_none());
 }
 
 #[tokio::test]

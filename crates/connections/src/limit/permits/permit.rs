@@ -55,6 +55,25 @@ impl<C: Clone> Permit<C> {
         Ok(())
     }
 
+    /// Makes do with a part of the limit of one key, whose connection has begun. Returns those that make room.
+    pub(crate) fn narrow_one(
+        &self,
+        key: &Key,
+        part: impl Fn(usize) -> usize,
+        connection: &C,
+    ) -> Result<Evicted<C>, Full> {
+        let (name, mut evicted) = (self.pool.name(key), Evicted::default());
+        let mut all = self.held();
+        if let Some(held) = all.iter_mut().find(|held| held.name == name) {
+            held.limit.max = part(held.limit.max);
+            if held.limit.max == 0 || !self.pool.lock(name).is_within(held) {
+                return Err(Full::Part);
+            }
+            self.seat(held, connection, &mut evicted);
+        }
+        Ok(evicted)
+    }
+
     /// Takes a permit of one more key, once it is known. Returns those that make room. A key that is held already is
     /// not taken again.
     pub(crate) fn join(&self, key: Key, limit: Limit, connection: &C) -> Result<Evicted<C>, Full> {
