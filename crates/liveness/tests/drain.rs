@@ -1,10 +1,14 @@
 //! The drain among other services of Tower's.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use http::{Request, Response, StatusCode};
-use portcullis_core::{CloseCode, CloseFrame, refusal::Refusal};
+use portcullis_core::{CloseCode, CloseFrame, Decision, refusal::Refusal, shared::Member};
 use portcullis_liveness::Drain;
 use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimitLayer, service_fn};
 use tower_test::mock;
@@ -73,4 +77,51 @@ async fn settings_hold_for_layers_that_were_made_before_and_a_frame_for_going_aw
         assert_eq!(refused.headers()["retry-after"], "7");
         assert_eq!(refused.extensions().get::<Refusal>().unwrap().close_frame(), Some(&frame()));
     }
+}
+
+/// What a node was told.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Vec<&'static str>>>);
+
+impl Member for Told {
+    fn drain(&self) {
+        self.0.lock().unwrap().push("drain");
+    }
+
+    fn drained(&self) -> Decision<()> {
+        let told = self.0.clone();
+        Decision::wait(async move { told.lock().unwrap().push("drained") })
+    }
+}
+
+#[tokio::test]
+async fn other_nodes_are_told_before_anybody_is_closed_and_before_the_drain_is_over() {
+    let nodes = [Told::default(), Told::default()];
+    let drain = Drain::new().cluster(&nodes[0]).cluster(&nodes[1]);
+    let closing = drain.start();
+    let told = || nodes.each_ref().map(|node| node.0.lock().unwrap().clone());
+    assert_eq!(told(), [["drain"], ["drain"]], "nothing has been polled yet");
+    closing.await;
+    assert_eq!(told(), [["drain", "drained"], ["drain", "drained"]]);
+    drain.start().await;
+    assert_eq!(told(), [["drain", "drained"], ["drain", "drained"]], "once");
+}
+
+/// A node that cannot tell the others.
+#[derive(Clone)]
+struct Deaf;
+
+impl Member for Deaf {
+    fn drain(&self) {}
+
+    fn drained(&self) -> Decision<()> {
+        Decision::wait(std::future::pending())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_does_not_wait_for_a_node_that_cannot_tell_the_others() {
+    let start = tokio::time::Instant::now();
+    Drain::new().cluster(&Deaf).start().await;
+    assert!(start.elapsed() <= Duration::from_secs(2), "{:?}", start.elapsed());
 }

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use portcullis_core::{
     Decision,
     shared::{
-        Away, Charged, Deadline, Denied, Gone, Name, OnGone, PermitRequest, Rate, SharePermits, ShareRates,
+        Away, Charged, Deadline, Denied, Gone, Member, Name, OnGone, PermitRequest, Rate, SharePermits, ShareRates,
         SharedPermit, Taken,
     },
 };
@@ -127,6 +127,13 @@ impl Cluster {
         while !self.health().is_ready() && watch.changed().await.is_ok() {}
     }
 
+    /// The server stops: from here on this node takes nothing more, whatever [`when_away`](Self::when_away) says, and
+    /// gives back what it does not use. What its connections hold counts until they end. A drain does this:
+    /// `Drain::cluster`.
+    pub fn drain(&self) {
+        node::drain(&self.node);
+    }
+
     /// Leaves: all that this node holds is void at once, so that no other has to wait for its lease to run out. To be
     /// called when its connections have ended. Nothing is asked after that.
     pub async fn leave(&self) {
@@ -141,7 +148,8 @@ impl Cluster {
     }
 
     fn away(&self) -> Away {
-        self.when_away.away(self.health().nodes, self.node.retry_after())
+        let when_away = if self.node.drains() { WhenAway::Refuse } else { self.when_away };
+        when_away.away(self.health().nodes, self.node.retry_after())
     }
 }
 
@@ -179,6 +187,16 @@ impl ShareRates for Cluster {
     fn charge(&self, name: Name, rate: Rate, by: Deadline) -> Charged {
         let cluster = self.clone();
         Decision::wait(async move { cluster.charge(name, rate, by).await })
+    }
+}
+
+impl Member for Cluster {
+    fn drain(&self) {
+        self.drain();
+    }
+
+    fn drained(&self) -> Decision<()> {
+        Decision::wait(node::drained(self.node.clone()))
     }
 }
 

@@ -16,6 +16,8 @@ pub enum ClusterState {
     Away,
     /// The node's lease ran out, so that others may have been given what it held. It is joining anew.
     Fenced,
+    /// The node drains: it takes nothing more. What its connections hold counts until they end.
+    Draining,
     /// The node has left.
     Left,
 }
@@ -28,7 +30,7 @@ pub enum ClusterState {
 pub struct Health {
     /// Whether the store is asked, and if not, why.
     pub state: ClusterState,
-    /// How many nodes lived when the store was last heard of.
+    /// How many nodes lived, and did not drain, when the store was last heard of.
     pub nodes: Option<NonZeroUsize>,
     /// What has happened since this node began.
     pub events: Events,

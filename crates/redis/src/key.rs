@@ -58,6 +58,11 @@ impl Keys {
         format!("{}{{n}}:meta", self.prefix)
     }
 
+    /// Those of the nodes that drain.
+    pub(crate) fn draining(&self) -> String {
+        format!("{}{{n}}:drain", self.prefix)
+    }
+
     /// The permits of a key.
     pub(crate) fn permits(&self, name: Name) -> String {
         format!("{}{{{name}}}:s", self.prefix)
@@ -110,6 +115,7 @@ mod tests {
         let name = Name::from_bytes([7; 16]);
         let tag = |key: String| key.split_once('{').unwrap().1.split_once('}').unwrap().0.to_owned();
         assert_eq!(tag(keys.leases()), tag(keys.facts()));
+        assert_eq!(tag(keys.leases()), tag(keys.draining()));
         assert_eq!(tag(keys.permits(name)), tag(keys.closing(name)));
         assert_eq!(keys.permits(name), format!("chat:1:{{{name}}}:s"));
     }

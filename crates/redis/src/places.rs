@@ -99,11 +99,12 @@ pub(crate) async fn say_untold(node: &Node, asker: &Asker) -> Result<(), Lost> {
     Ok(())
 }
 
-/// Gives back what is spare.
+/// Gives back what is spare. Of a node that drains, that is all that is not used.
 pub(crate) async fn give_back(node: &Node, asker: &Asker) -> Result<(), Lost> {
     for pool in pools(node) {
         let Ok(_asking) = pool.asking.try_lock() else { continue };
-        let spare = lock(&pool.state).shrink(pool.block(asker));
+        let block = if node.drains() { 0 } else { pool.block(asker) };
+        let spare = lock(&pool.state).shrink(block);
         if spare > 0 {
             let doubt = lock(&pool.state).doubtful();
             let call = pool.call(node, asker, format!("-{spare}"), &[]);
@@ -133,7 +134,7 @@ impl Pool {
         let mut over = Vec::new();
         loop {
             let call = self.call(node, asker, want.to_string(), &over);
-            let answer: Vec<u64> = node.ask(asker, by, call).await?;
+            let answer: Vec<u64> = node.ask_known(asker, by, call).await?;
             let (granted, holders) = answer.split_first().map_or((0, &[][..]), |(granted, rest)| (*granted, rest));
             let again = over.is_empty();
             over = asker.view.over(holders.iter().copied());
@@ -149,6 +150,10 @@ impl Pool {
     fn call(&self, node: &Node, asker: &Asker, by: String, over: &[u64]) -> Call {
         let call = Call::new(&script::ALLOT).key(&node.settings.keys.allotments(self.name));
         call.arg(asker.incarnation).arg(by).arg(self.max).arg(LIFE.as_secs() * 1000).args(over)
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        lock(&self.state).used == 0
     }
 
     fn block(&self, asker: &Asker) -> usize {

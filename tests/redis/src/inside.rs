@@ -57,6 +57,12 @@ impl Inside {
         places.into_iter().sum()
     }
 
+    /// How many of them a node has.
+    pub async fn allotment(&mut self, name: Name, incarnation: u64) -> usize {
+        let places: Option<usize> = self.0.hget(format!("t:1:{{{name}}}:a"), incarnation).await.unwrap();
+        places.unwrap_or_default()
+    }
+
     /// The incarnations that live.
     pub async fn nodes(&mut self) -> Vec<u64> {
         self.0.zrange("t:1:{n}:live", 0, -1).await.unwrap()

@@ -8,13 +8,15 @@
 //! whichever of them has it. It is done on its own node at once, and [`Announced`] says whether the others are told.
 //!
 //! A store implements [`SharePermits`], [`ShareRates`], [`ShareTickets`], [`ShareRevocations`] and [`ShareCommands`];
-//! layers take one with their method `shared`. `portcullis-redis` has one.
+//! layers take one with their method `shared`. A drain tells a [`Member`] that its server stops. `portcullis-redis` has
+//! all of them.
 
 mod announced;
 mod away;
 #[cfg(feature = "guard")]
 mod commands;
 mod deadline;
+mod member;
 mod name;
 mod permits;
 mod rates;
@@ -27,6 +29,7 @@ pub use self::{
     announced::{Announced, NotTold},
     away::Away,
     deadline::Deadline,
+    member::Member,
     name::{Name, NotHexadecimal},
     permits::{Denied, Gone, OnGone, PermitRequest, SharePermits, SharedPermit, Taken, WhenFull},
     rates::{Charged, Rate, ShareRates},

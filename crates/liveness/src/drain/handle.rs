@@ -2,7 +2,7 @@
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
-use portcullis_core::{CloseFrame, Connections};
+use portcullis_core::{CloseFrame, Connections, shared::Member};
 
 use super::{
     drained::Drained,
@@ -75,6 +75,14 @@ impl Drain {
     /// default.
     pub fn retry_after(self, time: Duration) -> Self {
         self.set(|settings| settings.retry_after = time)
+    }
+
+    /// Tells the other nodes with which this server shares limits: `portcullis_redis::Cluster`. From the moment at which
+    /// the drain begins, this node takes nothing more of what they share and gives back what it does not use, and when
+    /// the drain is over, nobody waits for its lease. Each node that is given is told.
+    pub fn cluster(self, member: &(impl Member + Clone)) -> Self {
+        self.state.join(Arc::new(member.clone()));
+        self
     }
 
     /// Settings belong to the drain, so they also apply to handles and layers that exist already.

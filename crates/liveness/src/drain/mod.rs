@@ -13,6 +13,8 @@
 //!   reads the close, and ends as if its client had left. The drain waits for handlers to finish cleaning up.
 //! - At the deadline, whatever is left is aborted: clients that do not answer the close, and handshakes that do not
 //!   complete.
+//! - Nodes that share limits with this one are told at once ([`Drain::cluster`](crate::Drain::cluster)): it takes
+//!   nothing more of what they share, and what its connections hold is theirs as they end.
 //! - [`Drained`](crate::Drained) counts how the connections ended.
 //!
 //! With axum it takes one line: [`with_graceful_shutdown(drain.on(signal))`](crate::Drain::on). The future is ready

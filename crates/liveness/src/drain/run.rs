@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{count::Count, drained::Drained, settings::Settings, spread::spread, state::State};
 
-/// Aborted connections are let go of by tasks of their own, which need a moment.
+/// Aborted connections are let go of by tasks of their own, which need a moment. So do other nodes, to be told.
 const MOMENT: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(settings: &Settings, state: &State) -> Drained {
@@ -34,6 +34,7 @@ pub(super) async fn run(settings: &Settings, state: &State) -> Drained {
     })
     .await;
     drained.busy = busy.left();
+    release(state).await;
     let drained = state.finish(drained);
     note_end(drained);
     drained
@@ -71,6 +72,13 @@ async fn cut_off(state: &State, connections: &[Connection], live: &Count) -> Dra
     }
     let _elapsed = timeout(MOMENT, live.none_left()).await;
     drained
+}
+
+/// Other nodes learn that what the connections held is free, before the process ends.
+async fn release(state: &State) {
+    for member in state.members() {
+        let _elapsed = timeout(MOMENT, member.drained()).await;
+    }
 }
 
 fn tally(connections: &[Connection]) -> Drained {

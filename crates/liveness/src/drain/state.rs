@@ -9,7 +9,7 @@ use std::{
 };
 
 use http::request::Parts;
-use portcullis_core::{Connection, Connections};
+use portcullis_core::{Connection, Connections, shared::Member};
 use tokio::sync::{Notify, futures::OwnedNotified, watch};
 
 use super::{count::Count, drained::Drained, served::Served, settings::Settings};
@@ -26,6 +26,8 @@ pub(super) struct State {
     pub(super) turned_away: Count,
     /// Ends the handshakes that are still under way at the deadline.
     cut: Arc<Notify>,
+    /// What this server shares with other nodes.
+    members: Mutex<Vec<Arc<dyn Member>>>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -67,15 +69,26 @@ impl State {
         matches!(*self.stage.borrow(), Stage::Drained(_))
     }
 
-    /// From here on nobody is admitted.
+    pub(super) fn join(&self, member: Arc<dyn Member>) {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner).push(member);
+    }
+
+    pub(super) fn members(&self) -> Vec<Arc<dyn Member>> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From here on nobody is admitted. Other nodes are told before anybody is closed.
     pub(super) fn begin(&self) {
-        self.stage.send_if_modified(|stage| {
+        let begins = self.stage.send_if_modified(|stage| {
             let first = *stage == Stage::Open;
             if first {
                 *stage = Stage::Draining;
             }
             first
         });
+        if begins {
+            self.members().iter().for_each(|member| member.drain());
+        }
     }
 
     /// Takes a connection in, unless the drain has begun. What is returned wakes when its handshake has run out of

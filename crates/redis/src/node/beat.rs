@@ -19,6 +19,8 @@ pub(crate) struct Beat {
     pub(crate) alive: Vec<u64>,
     /// How old the data is.
     pub(crate) age: Duration,
+    /// How many of those who live drain.
+    pub(crate) draining: usize,
 }
 
 impl Beat {
@@ -28,12 +30,14 @@ impl Beat {
         incarnation: u64,
         boot: &str,
         nonce: &str,
+        drains: bool,
     ) -> RedisResult<Self> {
         let lease = millis(settings.lease);
-        let call = Call::new(&script::BEAT).key(&settings.keys.leases()).key(&settings.keys.facts());
-        let call = call.arg(incarnation).arg(lease).arg(nonce).arg(boot);
-        let (incarnation, last, boot, alive, age) = call.run(connection).await?;
-        Ok(Self { incarnation, last, boot, alive, age: Duration::from_millis(age) })
+        let (call, keys) = (Call::new(&script::BEAT), &settings.keys);
+        let call = call.key(&keys.leases()).key(&keys.facts()).key(&keys.draining());
+        let call = call.arg(incarnation).arg(lease).arg(nonce).arg(boot).arg(u8::from(drains));
+        let (incarnation, last, boot, alive, age, draining) = call.run(connection).await?;
+        Ok(Self { incarnation, last, boot, alive, age: Duration::from_millis(age), draining })
     }
 }
 

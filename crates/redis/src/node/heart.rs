@@ -112,13 +112,13 @@ impl Heart {
 
     /// One beat. An answer within the deadline of handshakes closes the breaker.
     async fn ask(&mut self, node: &Node, connection: &mut MultiplexedConnection) -> Result<Outcome, Lost> {
-        let (incarnation, boot) = {
+        let (incarnation, boot, drains) = {
             let state = lock(&node.state);
-            (state.membership.incarnation(), state.membership.boot().to_owned())
+            (state.membership.incarnation(), state.membership.boot().clone(), state.membership.drains())
         };
         let generation = node.generation();
         let (sent, nonce) = (now(), nonce());
-        let asked = Beat::ask(&node.settings, connection, incarnation, &boot, &nonce);
+        let asked = Beat::ask(&node.settings, connection, incarnation, &boot, &nonce, drains);
         let beat = match timeout(node.settings.patience(), asked).await {
             Ok(Ok(beat)) => beat,
             Ok(Err(error)) => {

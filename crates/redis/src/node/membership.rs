@@ -20,6 +20,7 @@ const BEATS: u32 = 3;
 pub(crate) struct View {
     alive: Vec<u64>,
     newest: u64,
+    draining: usize,
 }
 
 impl View {
@@ -29,8 +30,9 @@ impl View {
         incarnations.into_iter().filter(over).collect()
     }
 
+    /// How many take part: those that drain take nothing more.
     pub(crate) fn nodes(&self) -> usize {
-        self.alive.len()
+        self.alive.len().saturating_sub(self.draining)
     }
 }
 
@@ -61,7 +63,7 @@ pub(crate) struct Membership {
     beat: Duration,
     /// Nought: none.
     incarnation: u64,
-    boot: String,
+    boot: Arc<str>,
     view: Arc<View>,
     nodes: Option<NonZeroUsize>,
     lease_until: Option<Instant>,
@@ -71,6 +73,8 @@ pub(crate) struct Membership {
     said: bool,
     connected: bool,
     phase: Phase,
+    /// The server stops: nothing more is taken.
+    drains: bool,
     misses: u32,
 }
 
@@ -80,7 +84,7 @@ impl Membership {
             lease,
             beat,
             incarnation: 0,
-            boot: String::new(),
+            boot: Arc::from(""),
             view: Arc::default(),
             nodes,
             lease_until: None,
@@ -88,6 +92,7 @@ impl Membership {
             said: false,
             connected: false,
             phase: Phase::Member,
+            drains: false,
             misses: 0,
         }
     }
@@ -104,6 +109,8 @@ impl Membership {
             ClusterState::Away
         } else if !self.said || self.ready_at.is_none_or(|ready| now < ready) {
             ClusterState::Recovering
+        } else if self.drains {
+            ClusterState::Draining
         } else {
             ClusterState::Joined
         }
@@ -113,7 +120,7 @@ impl Membership {
         self.incarnation
     }
 
-    pub(crate) fn boot(&self) -> &str {
+    pub(crate) fn boot(&self) -> &Arc<str> {
         &self.boot
     }
 
@@ -132,8 +139,8 @@ impl Membership {
     /// A beat that was sent with an incarnation was answered. The lease runs from when it was sent: the server began to
     /// count later.
     pub(crate) fn beaten(&mut self, asked: u64, beat: Beat, sent: Instant, now: Instant) -> Outcome {
-        let lost = !self.boot.is_empty() && self.boot != beat.boot;
-        self.boot = beat.boot;
+        let lost = !self.boot.is_empty() && *self.boot != beat.boot;
+        self.boot = beat.boot.into();
         if beat.incarnation == 0 {
             (self.incarnation, self.lease_until, self.said) = (0, None, false);
             if lost {
@@ -144,8 +151,8 @@ impl Membership {
             }
             return Outcome::Fenced;
         }
-        self.nodes = NonZeroUsize::new(beat.alive.len()).or(self.nodes);
-        self.view = Arc::new(View { alive: beat.alive, newest: beat.last });
+        self.view = Arc::new(View { alive: beat.alive, newest: beat.last, draining: beat.draining });
+        self.nodes = NonZeroUsize::new(self.view.nodes()).or(self.nodes);
         self.incarnation = beat.incarnation;
         self.lease_until = sent.checked_add(self.lease);
         self.ready_at = now.checked_add((self.beat * BEATS).saturating_sub(beat.age));
@@ -167,6 +174,14 @@ impl Membership {
     /// Something is held that was not said.
     pub(crate) fn unsaid(&mut self) {
         self.said = false;
+    }
+
+    pub(crate) fn drain(&mut self) {
+        self.drains = true;
+    }
+
+    pub(crate) fn drains(&self) -> bool {
+        self.drains
     }
 
     pub(crate) fn leave(&mut self) {
@@ -205,7 +220,7 @@ mod tests {
     const BEAT: Duration = Duration::from_secs(1);
 
     fn beat(incarnation: u64, boot: &str, age: Duration) -> Beat {
-        Beat { incarnation, last: 9, boot: boot.to_owned(), alive: vec![3, incarnation], age }
+        Beat { incarnation, last: 9, boot: boot.to_owned(), alive: vec![3, incarnation], age, draining: 0 }
     }
 
     fn joined(now: Instant) -> Membership {
@@ -261,7 +276,19 @@ mod tests {
 
     #[test]
     fn who_is_newer_than_the_view_may_live() {
-        let view = View { alive: vec![3, 7], newest: 9 };
+        let view = View { alive: vec![3, 7], newest: 9, draining: 0 };
         assert_eq!(view.over([2, 3, 7, 8, 9, 10]), [2, 8, 9]);
+    }
+
+    #[test]
+    fn a_node_that_drains_takes_nothing_and_has_no_share() {
+        let now = Instant::now();
+        let mut membership = joined(now);
+        membership.drain();
+        assert_eq!(membership.cluster_state(now), ClusterState::Draining);
+        membership.beaten(7, Beat { draining: 1, ..beat(7, "a", LEASE) }, now, now);
+        assert_eq!((membership.view().nodes(), membership.nodes()), (1, NonZeroUsize::new(1)));
+        membership.beaten(7, Beat { draining: 2, ..beat(7, "a", LEASE) }, now, now);
+        assert_eq!(membership.nodes(), NonZeroUsize::new(1), "the last number that is one");
     }
 }

@@ -22,7 +22,7 @@ pub(crate) use self::{
     connect::connect,
     heart::run as beat,
     inbox::run as read_inbox,
-    leave::leave,
+    leave::{drain, drained, leave},
     node::{Asker, Lost, Node},
     settings::Settings,
 };

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join;
 use portcullis_core::{
     clock::now,
     shared::{Deadline, Name},
@@ -40,6 +41,8 @@ pub(crate) struct Node {
     pub(crate) wake: Notify,
     /// Something is to be released.
     pub(crate) work: Notify,
+    /// Something was.
+    pub(crate) given_back: Notify,
     /// Whose inbox is read.
     pub(crate) inbox: watch::Sender<u64>,
     pub(super) state: Mutex<State>,
@@ -60,6 +63,8 @@ pub(crate) struct Asker {
     generation: u64,
     pub(crate) incarnation: u64,
     pub(crate) view: Arc<View>,
+    /// Which data it is.
+    boot: Arc<str>,
 }
 
 /// There is no answer.
@@ -77,6 +82,7 @@ impl Node {
             pools: Mutex::default(),
             wake: Notify::new(),
             work: Notify::new(),
+            given_back: Notify::new(),
             inbox: watch::Sender::new(0),
             state: Mutex::new(State { membership, link: None, generation: 0 }),
         }
@@ -86,6 +92,13 @@ impl Node {
     pub(crate) fn asker(&self) -> Option<Asker> {
         let state = lock(&self.state);
         (state.membership.cluster_state(now()) == ClusterState::Joined).then(|| state.asker()).flatten()
+    }
+
+    /// The right to tell what connections have and leave, which is told while the node drains, too.
+    pub(crate) fn teller(&self) -> Option<Asker> {
+        let state = lock(&self.state);
+        let cluster_state = state.membership.cluster_state(now());
+        matches!(cluster_state, ClusterState::Joined | ClusterState::Draining).then(|| state.asker()).flatten()
     }
 
     /// The right to ask for the node itself, while it recovers, too.
@@ -105,13 +118,56 @@ impl Node {
         let state = lock(&self.state);
         let cluster_state = state.membership.cluster_state(now());
         state.membership.incarnation() == asker.incarnation
-            && !matches!(cluster_state, ClusterState::Away | ClusterState::Fenced | ClusterState::Left)
+            && !matches!(cluster_state, ClusterState::Away | ClusterState::Fenced | ClusterState::Draining | ClusterState::Left)
+    }
+
+    pub(crate) fn drains(&self) -> bool {
+        lock(&self.state).membership.drains()
+    }
+
+    /// Whether no connection holds anything, and none is being let in.
+    pub(super) fn holds_nothing(&self) -> bool {
+        lock(&self.held).is_empty() && lock(&self.pools).values().all(|pool| pool.is_idle())
     }
 
     /// Asks for a handshake, by its deadline. Without an answer in time, the breaker has one miss more.
     pub(crate) async fn ask<T: FromRedisValue>(&self, asker: &Asker, by: Deadline, call: Call) -> Result<T, Lost> {
         let mut connection = asker.connection.clone();
-        match timeout_at(Instant::from_std(by.at()), call.run(&mut connection)).await {
+        self.heard(asker, by, call.run(&mut connection)).await
+    }
+
+    /// Asks for a handshake what must not be answered by data that is not what it was at the last beat: others have not
+    /// said yet what they hold. Which data it is is asked behind the question, in the same round trip.
+    pub(crate) async fn ask_known<T: FromRedisValue>(
+        &self,
+        asker: &Asker,
+        by: Deadline,
+        call: Call,
+    ) -> Result<T, Lost> {
+        let (mut first, mut second) = (asker.connection.clone(), asker.connection.clone());
+        let mut which = redis::cmd("HGET");
+        which.arg(self.settings.keys.facts()).arg("boot");
+        // A connection sends in the order in which it is asked.
+        let both = async {
+            let (answer, boot) = join(call.run(&mut first), which.query_async::<Option<String>>(&mut second)).await;
+            Ok((answer?, boot?))
+        };
+        let (answer, boot) = self.heard(asker, by, both).await?;
+        if boot.as_deref() == Some(&asker.boot) {
+            return Ok(answer);
+        }
+        self.wake.notify_one();
+        Err(Lost)
+    }
+
+    /// Waits for an answer by a deadline.
+    async fn heard<T>(
+        &self,
+        asker: &Asker,
+        by: Deadline,
+        answer: impl Future<Output = RedisResult<T>>,
+    ) -> Result<T, Lost> {
+        match timeout_at(Instant::from_std(by.at()), answer).await {
             Ok(Ok(answer)) => {
                 lock(&self.state).membership.answered();
                 Ok(answer)
@@ -236,8 +292,8 @@ impl Node {
 impl State {
     fn asker(&self) -> Option<Asker> {
         let (incarnation, view) = (self.membership.incarnation(), self.membership.view().clone());
-        let connection = self.link.clone()?;
-        Some(Asker { connection, generation: self.generation, incarnation, view })
+        let (connection, boot) = (self.link.clone()?, self.membership.boot().clone());
+        Some(Asker { connection, generation: self.generation, incarnation, view, boot })
     }
 }
 

@@ -117,6 +117,11 @@ impl LocalPermits {
         self.untold.extend(young.map(|(name, _)| *name));
     }
 
+    /// Whether nothing is held, and nothing asked for.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.groups.is_empty() && self.taking.is_empty()
+    }
+
     pub(crate) fn has_untold(&self) -> bool {
         !self.untold.is_empty()
     }

@@ -21,7 +21,7 @@ pub(crate) async fn run(node: Arc<Node>) {
             if batch.is_empty() {
                 break;
             }
-            let given_back = match node.asker() {
+            let given_back = match node.teller() {
                 Some(asker) => release(&node, &asker, &batch).await,
                 None => Err(Lost),
             };
@@ -29,10 +29,11 @@ pub(crate) async fn run(node: Arc<Node>) {
                 lock(&node.owed).put_back(batch);
             }
         }
-        if let Some(asker) = node.asker() {
+        if let Some(asker) = node.teller() {
             // What is not given back here is given back after the next beat.
             let _ = places::give_back(&node, &asker).await;
         }
+        node.given_back.notify_waiters();
     }
 }
 

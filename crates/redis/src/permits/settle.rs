@@ -27,7 +27,7 @@ pub(super) async fn settle(
         held.evicts(wanted.name, wanted.max);
     }
     let mut untold = Untold { node, name: Some(wanted.name) };
-    let asker = node.asker().ok_or(Lost)?;
+    let asker = node.teller().ok_or(Lost)?;
     let call = say::call(node, &asker, wanted.name, Some(wanted.max), 0, &[(permit, say::now())]);
     let answer = node.ask(&asker, by, call).await?;
     untold.name = None;

@@ -87,7 +87,7 @@ impl<'a> Taking<'a> {
             let key = self.node.settings.keys.permits(wanted.name);
             let call = Call::new(&script::TAKE).key(&key).arg(member(self.incarnation, self.number));
             let call = call.arg(wanted.max).arg(life()).args(&over);
-            let answer: Vec<u64> = self.node.ask(asker, by, call).await?;
+            let answer: Vec<u64> = self.node.ask_known(asker, by, call).await?;
             match answer.split_first() {
                 Some((1, [score])) => break *score,
                 Some((0, holders)) if over.is_empty() => over = asker.view.over(holders.iter().copied()),

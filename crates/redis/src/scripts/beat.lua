@@ -1,8 +1,9 @@
 -- Renews the lease of a node, and says who lives and how old the data is.
 --
--- KEYS: the leases (zset: incarnation by end of lease), facts (hash).
--- ARGV: incarnation or 0 for a new one, lease in ms, a nonce to propose, the nonce that is known.
--- Returns: incarnation (0: it is over), the last one that was given out, the nonce, who lives, age of the data in ms.
+-- KEYS: the leases (zset: incarnation by end of lease), facts (hash), who drains (zset).
+-- ARGV: incarnation or 0 for a new one, lease in ms, a nonce to propose, the nonce that is known, 1 if the node drains.
+-- Returns: incarnation (0: it is over), the last one that was given out, the nonce, who lives, age of the data in ms,
+--   how many of those who live drain.
 --
 -- Leases stand still while nobody beats, and follow the server's clock when that is set. So a server that stood still, or
 -- whose clock was set, ends nobody's lease before its node had a chance to renew it.
@@ -39,6 +40,15 @@ elseif boot ~= ARGV[4] or not redis.call('ZSCORE', KEYS[1], text(incarnation)) t
 end
 if incarnation ~= 0 then
   redis.call('ZADD', KEYS[1], text(now + lease), text(incarnation))
+  if ARGV[5] == '1' then redis.call('ZADD', KEYS[3], 0, text(incarnation)) end
 end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', text(now))
-return {incarnation, last, boot, redis.call('ZRANGE', KEYS[1], 0, -1), math.max(0, now - since)}
+local draining = 0
+for _, other in ipairs(redis.call('ZRANGE', KEYS[3], 0, -1)) do
+  if redis.call('ZSCORE', KEYS[1], other) then
+    draining = draining + 1
+  else
+    redis.call('ZREM', KEYS[3], other)
+  end
+end
+return {incarnation, last, boot, redis.call('ZRANGE', KEYS[1], 0, -1), math.max(0, now - since), draining}

@@ -4,6 +4,7 @@
 mod building;
 mod clocks;
 mod contract;
+mod drain;
 mod evictions;
 mod faults;
 mod layers;

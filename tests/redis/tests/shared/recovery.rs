@@ -69,6 +69,33 @@ async fn data_that_is_flushed_is_said_again_at_the_next_beat() {
     assert_eq!((inside.permits(name).await.len(), inside.allotted(pool).await), (5, 1));
 }
 
+/// Between when the data is flushed and when a beat says so.
+#[tokio::test]
+async fn data_that_was_flushed_admits_nobody_before_it_is_said_again() {
+    let server = Server::start();
+    let settings = || builder(&server.url()).beat(std::time::Duration::from_secs(1));
+    let (one, other) = (joined(settings()).await, joined(settings()).await);
+    let mut inside = Inside(server.inspect().await);
+    let names: Vec<_> = (0..50_u8).map(|key| one.name("subject", [key])).collect();
+    let wanted = |name| [PermitRequest::new(name, 1), PermitRequest::of_pool(name, 1)];
+    let mut held = Vec::new();
+    for name in &names {
+        held.push(one.take(&wanted(*name), one.deadline(), |_| {}).await.unwrap());
+    }
+    redis::cmd("FLUSHALL").query_async::<()>(&mut inside.0).await.unwrap();
+    let lost = other.health().events.data_lost;
+    for name in &names {
+        for wanted in wanted(*name) {
+            assert!(other.take(&[wanted], other.deadline(), |_| {}).await.is_err(), "over the limit");
+        }
+    }
+    until(&other, |health| health.events.data_lost > lost).await;
+    other.ready().await;
+    for name in names {
+        assert_eq!(take(&other, name, 1).await.unwrap_err(), Denied::Full(0));
+    }
+}
+
 #[tokio::test]
 async fn connections_that_were_admitted_while_the_store_was_away_count_when_it_is_back() {
     let mut server = Server::start();
