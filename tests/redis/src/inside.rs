@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use portcullis_redis::{Builder, Cluster, Health, Name};
-use redis::{AsyncCommands, aio::MultiplexedConnection};
+use redis::{
+    AsyncCommands,
+    aio::{ConnectionLike, MultiplexedConnection},
+};
 use tokio::time::timeout;
 
 /// The secret of all nodes.
@@ -37,10 +40,15 @@ pub async fn until(cluster: &Cluster, what: impl FnMut(&Health) -> bool) -> Heal
     *health.unwrap_or_else(|_| panic!("it does not come: {:?}", cluster.health())).unwrap()
 }
 
-/// What is really in the store.
-pub struct Inside(pub MultiplexedConnection);
+/// A connection to a store.
+pub trait Connection: ConnectionLike + Send + Sync {}
 
-impl Inside {
+impl<C: ConnectionLike + Send + Sync> Connection for C {}
+
+/// What is really in the store.
+pub struct Inside<C = MultiplexedConnection>(pub C);
+
+impl<C: Connection> Inside<C> {
     /// The permits of a key, live or not.
     pub async fn permits(&mut self, name: Name) -> Vec<String> {
         self.0.zrange(format!("t:1:{{{name}}}:s"), 0, -1).await.unwrap()

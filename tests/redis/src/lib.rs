@@ -16,7 +16,7 @@ mod proxy;
 mod server;
 
 pub use self::{
-    inside::{Inside, SECRET, builder, joined, until},
+    inside::{Connection, Inside, SECRET, builder, joined, until},
     process::Process,
     proxy::{Mode, Proxy},
     server::Server,

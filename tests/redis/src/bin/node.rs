@@ -1,4 +1,4 @@
-//! A node that does what it is told: `node URL LEASE_MS BEAT_MS [close]`.
+//! A node that does what it is told: `node URL LEASE_MS BEAT_MS [keep|close] [DEADLINE_MS]`.
 //!
 //! - `take KEY MOST`: `yes`, `full` or `away`.
 //! - `evict KEY MOST`: the same, where the oldest makes room.
@@ -25,7 +25,8 @@ async fn main() {
     let millis = |at: usize| Duration::from_millis(arguments[at].parse().unwrap());
     let builder = Cluster::connect(&arguments[0]).secret(SECRET).namespace("t").lease(millis(1)).beat(millis(2));
     // Where a machine is busy, nothing is away unless the test makes it so.
-    let builder = builder.deadline(Duration::from_secs(5));
+    let deadline = if arguments.len() > 4 { millis(4) } else { Duration::from_secs(5) };
+    let builder = builder.deadline(deadline);
     let on_fenced = if arguments.get(3).is_some_and(|word| word == "close") { OnFenced::Close } else { OnFenced::Keep };
     let cluster = builder.on_fenced(on_fenced).lazy().build().await.unwrap();
     cluster.ready().await;

@@ -49,9 +49,17 @@ where
     L::Service: Service<Request<Incoming>, Response = Response<String>, Error = Infallible> + Clone + Send + 'static,
     <L::Service as Service<Request<Incoming>>>::Future: Send + 'static,
 {
+    connect_from(layer, subject, IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))).await
+}
+
+pub(crate) async fn connect_from<L>(layer: &L, subject: &str, address: IpAddr) -> Result<Client, Refused>
+where
+    L: Layer<tower::util::ServiceFn<fn(Request<Incoming>) -> Upgraded>>,
+    L::Service: Service<Request<Incoming>, Response = Response<String>, Error = Infallible> + Clone + Send + 'static,
+    <L::Service as Service<Request<Incoming>>>::Future: Send + 'static,
+{
     let service = layer.layer(service_fn(upgrade as fn(_) -> Upgraded));
-    let address = ClientIp(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
-    let handshake = Handshake::new("/").extension(address);
+    let handshake = Handshake::new("/").extension(ClientIp(address));
     let handshake = match subject.strip_prefix("first message: ") {
         Some(name) => handshake.header("x-first-message", name).extension(NoSubject::Awaited),
         None => handshake.extension(Subject::new(subject)),

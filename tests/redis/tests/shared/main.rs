@@ -12,3 +12,4 @@ mod nodes;
 mod outages;
 mod privacy;
 mod recovery;
+mod verdicts;
