@@ -2,15 +2,15 @@
 
 use std::{fmt, num::NonZeroUsize, sync::Arc, time::Duration};
 
-use redis::Client;
-
 use crate::{
     away::WhenAway,
     check::check,
     cluster::Cluster,
     error::BuildError,
     key::{Keys, Secret},
-    node::{Node, OnFenced, Settings, connect},
+    link::Client,
+    node::{Node, OnFenced, Settings},
+    servers::{Others, Servers},
 };
 
 /// The shortest secret.
@@ -25,6 +25,7 @@ const SECRET: usize = 16;
 #[must_use]
 pub struct Builder {
     url: String,
+    others: Others,
     namespace: String,
     secret: Vec<u8>,
     lease: Duration,
@@ -42,6 +43,7 @@ impl Builder {
     pub(crate) fn new(url: String) -> Self {
         Self {
             url,
+            others: Others::None,
             namespace: String::from("portcullis"),
             secret: Vec::new(),
             lease: Duration::from_secs(10),
@@ -54,6 +56,26 @@ impl Builder {
             #[cfg(feature = "tls")]
             root: None,
         }
+    }
+
+    /// The URL is that of one server of a Redis Cluster, and these are of others: which one is asked first does not
+    /// matter, and those that are not named are found.
+    ///
+    /// What a server loses when it begins anew without its data, or fails over to a replica that lags, is said again
+    /// within a beat: until then its keys may be over their limits.
+    #[cfg(feature = "cluster")]
+    pub fn redis_cluster(self, urls: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { others: Others::Cluster(urls.into_iter().map(Into::into).collect()), ..self }
+    }
+
+    /// The host in the URL is what sentinels call the service, such as `mymaster`, and these are the sentinels. They
+    /// are asked where its primary is whenever a connection is made.
+    ///
+    /// Set `min-replicas-to-write 1` and `min-replicas-max-lag 1` on the servers: a primary that is cut off goes on
+    /// granting until it knows, and so does its successor.
+    #[cfg(feature = "sentinel")]
+    pub fn sentinels(self, urls: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { others: Others::Sentinels(urls.into_iter().map(Into::into).collect()), ..self }
     }
 
     /// The secret by which names of keys are hashed, of at least 16 bytes: without it, subjects and addresses could be
@@ -159,44 +181,21 @@ impl Builder {
         Err(BuildError::Setting(sentence))
     }
 
-    #[cfg(not(feature = "tls"))]
     fn client(&self) -> Result<Client, BuildError> {
-        if self.url.starts_with("rediss:") {
-            return Err(BuildError::Setting("`rediss://` needs feature `tls` of portcullis-redis"));
-        }
-        Client::open(self.url.as_str()).map_err(|error| BuildError::Url(error.to_string()))
-    }
-
-    #[cfg(feature = "tls")]
-    fn client(&self) -> Result<Client, BuildError> {
-        use redis::TlsCertificates;
-        use tokio_rustls::rustls::{
-            crypto::{CryptoProvider, ring},
-            pki_types::{CertificateDer, pem::PemObject},
+        #[cfg(feature = "tls")]
+        let root = self.root.as_deref();
+        let servers = Servers {
+            url: &self.url,
+            others: &self.others,
+            #[cfg(feature = "tls")]
+            root,
         };
-
-        let is_certificate = |pem: &Vec<u8>| CertificateDer::pem_slice_iter(pem).any(|one| one.is_ok());
-        if self.root.as_ref().is_some_and(|root| !is_certificate(root)) {
-            return Err(BuildError::Setting("the root certificate is not one in PEM"));
-        }
-
-        if self.url.starts_with("rediss:") && CryptoProvider::get_default().is_none() {
-            // An error means that the application was quicker.
-            let _ = ring::default_provider().install_default();
-        }
-        let client = match self.root.clone() {
-            Some(root) => {
-                let certificates = TlsCertificates { client_tls: None, root_cert: Some(root) };
-                Client::build_with_tls(self.url.as_str(), certificates)
-            }
-            None => Client::open(self.url.as_str()),
-        };
-        client.map_err(|error| BuildError::Url(error.to_string()))
+        servers.client()
     }
 }
 
 async fn check_server(client: &Client, patience: Duration) -> Result<(), BuildError> {
-    let mut connection = connect(client, patience).await.map_err(|error| BuildError::of(&error))?;
+    let mut connection = client.connect(patience).await.map_err(|error| BuildError::of(&error))?;
     let checked = tokio::time::timeout(patience, check(&mut connection)).await;
     checked.unwrap_or_else(|_| Err(BuildError::Unreachable(String::from("it does not answer"))))
 }

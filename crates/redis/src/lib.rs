@@ -96,6 +96,7 @@ mod cluster;
 mod error;
 mod health;
 mod key;
+mod link;
 mod lock;
 mod node;
 mod observe;
@@ -103,6 +104,7 @@ mod permits;
 mod places;
 mod rate;
 mod script;
+mod servers;
 
 pub use portcullis_core::shared::{Away, Deadline, Denied, Gone, Name, PermitRequest, Rate};
 

@@ -1,8 +1,10 @@
-//! The scripts, each one round trip: sent by their hash, and loaded where the server does not know it.
+//! The scripts, each one round trip: sent by their hash, and as a text where the server does not know it.
 
 use std::sync::LazyLock;
 
-use redis::{FromRedisValue, RedisResult, Script, ScriptInvocation, aio::MultiplexedConnection};
+use redis::{Cmd, ErrorKind, FromRedisValue, RedisResult, ServerErrorKind, ToRedisArgs};
+
+use crate::link::Link;
 
 macro_rules! scripts {
     ($($(#[$doc:meta])* $name:ident: $file:literal;)*) => {
@@ -22,29 +24,57 @@ scripts! {
     CHARGE: "charge.lua";
 }
 
+/// A script, and its hash.
+pub(crate) struct Script {
+    text: &'static str,
+    hash: String,
+}
+
+impl Script {
+    fn new(text: &'static str) -> Self {
+        Self { text, hash: redis::Script::new(text).get_hash().to_owned() }
+    }
+}
+
 /// A script with its keys and arguments.
-pub(crate) struct Call(ScriptInvocation<'static>);
+pub(crate) struct Call {
+    script: &'static Script,
+    keys: Vec<Vec<u8>>,
+    arguments: Vec<Vec<u8>>,
+}
 
 impl Call {
     pub(crate) fn new(script: &'static LazyLock<Script>) -> Self {
-        Self(script.prepare_invoke())
+        Self { script, keys: Vec::new(), arguments: Vec::new() }
     }
 
     pub(crate) fn key(mut self, key: &str) -> Self {
-        self.0.key(key);
+        key.write_redis_args(&mut self.keys);
         self
     }
 
-    pub(crate) fn arg(mut self, argument: impl redis::ToRedisArgs) -> Self {
-        self.0.arg(argument);
+    pub(crate) fn arg(mut self, argument: impl ToRedisArgs) -> Self {
+        argument.write_redis_args(&mut self.arguments);
         self
     }
 
-    pub(crate) fn args(self, arguments: impl IntoIterator<Item = impl redis::ToRedisArgs>) -> Self {
+    pub(crate) fn args(self, arguments: impl IntoIterator<Item = impl ToRedisArgs>) -> Self {
         arguments.into_iter().fold(self, Self::arg)
     }
 
-    pub(crate) async fn run<T: FromRedisValue>(self, connection: &mut MultiplexedConnection) -> RedisResult<T> {
-        self.0.invoke_async(connection).await
+    pub(crate) async fn run<T: FromRedisValue>(self, connection: &mut Link) -> RedisResult<T> {
+        match self.command("EVALSHA", &self.script.hash).query_async(connection).await {
+            // Not loaded first: in a Redis Cluster that would ask all servers, of which one may be gone.
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                self.command("EVAL", self.script.text).query_async(connection).await
+            }
+            answer => answer,
+        }
+    }
+
+    fn command(&self, name: &str, script: &str) -> Cmd {
+        let mut command = redis::cmd(name);
+        command.arg(script).arg(self.keys.len()).arg(&self.keys).arg(&self.arguments);
+        command
     }
 }

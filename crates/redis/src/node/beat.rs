@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use redis::{RedisResult, aio::MultiplexedConnection};
+use redis::RedisResult;
 
 use super::settings::Settings;
-use crate::script::{self, Call};
+use crate::{
+    link::Link,
+    script::{self, Call},
+};
 
 /// What the store says of the nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +29,7 @@ pub(crate) struct Beat {
 impl Beat {
     pub(crate) async fn ask(
         settings: &Settings,
-        connection: &mut MultiplexedConnection,
+        connection: &mut Link,
         incarnation: u64,
         boot: &str,
         nonce: &str,

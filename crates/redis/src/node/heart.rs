@@ -3,17 +3,20 @@
 use std::{sync::Arc, time::Duration};
 
 use portcullis_core::{clock::now, shared::Gone};
-use redis::{RedisError, aio::MultiplexedConnection};
+use redis::RedisError;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{
     Asker, Lost, Node,
     beat::{Beat, millis},
-    connect::connect,
     membership::Outcome,
     settings::OnFenced,
 };
-use crate::{lock::lock, observe, permits, places};
+use crate::{
+    link::{Link, Primaries},
+    lock::lock,
+    observe, permits, places,
+};
 
 /// A connection on which so many beats in a row were not answered is given up.
 const UNANSWERED: u32 = 3;
@@ -26,7 +29,8 @@ const REFRESH: Duration = Duration::from_secs(20 * 60);
 
 /// Beats for as long as the node lives.
 pub(crate) async fn run(node: Arc<Node>) {
-    let mut heart = Heart { unanswered: 0, refreshed: Instant::now(), away: false };
+    let (refreshed, primaries) = (Instant::now(), Primaries::default());
+    let mut heart = Heart { unanswered: 0, refreshed, primaries, away: false };
     loop {
         let begun = Instant::now();
         if lock(&node.state).membership.has_left() {
@@ -43,6 +47,7 @@ pub(crate) async fn run(node: Arc<Node>) {
 struct Heart {
     unanswered: u32,
     refreshed: Instant,
+    primaries: Primaries,
     /// That the server cannot be reached was said.
     away: bool,
 }
@@ -83,6 +88,12 @@ impl Heart {
             lock(&node.held).untell_since(now().checked_sub(node.settings.lease * 2));
             lock(&node.state).membership.unsaid();
         }
+        if self.primaries.changed(&connection, node.settings.beat / 2).await {
+            // Its keys may be those of some time ago, or none.
+            lock(&node.held).untell_all();
+            places::untell_all(node);
+            lock(&node.state).membership.unsaid();
+        }
         if is_new {
             node.connect(connection);
             node.note(|events| events.connections += 1);
@@ -95,8 +106,8 @@ impl Heart {
         places::give_back(node, &asker).await
     }
 
-    async fn connect(&mut self, node: &Node) -> Result<MultiplexedConnection, Lost> {
-        match connect(&node.settings.client, node.settings.patience()).await {
+    async fn connect(&mut self, node: &Node) -> Result<Link, Lost> {
+        match node.settings.client.connect(node.settings.patience()).await {
             Ok(connection) => {
                 self.away = false;
                 Ok(connection)
@@ -111,7 +122,7 @@ impl Heart {
     }
 
     /// One beat. An answer within the deadline of handshakes closes the breaker.
-    async fn ask(&mut self, node: &Node, connection: &mut MultiplexedConnection) -> Result<Outcome, Lost> {
+    async fn ask(&mut self, node: &Node, connection: &mut Link) -> Result<Outcome, Lost> {
         let (incarnation, boot, drains) = {
             let state = lock(&node.state);
             (state.membership.incarnation(), state.membership.boot().clone(), state.membership.drains())

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use redis::{RedisResult, aio::MultiplexedConnection, streams::StreamReadReply};
+use redis::{RedisResult, streams::StreamReadReply};
 use tokio::{
     sync::watch,
     time::{sleep, timeout},
 };
 
-use super::{Node, beat::millis, connect::connect};
-use crate::permits;
+use super::{Node, beat::millis};
+use crate::{link::Link, permits};
 
 /// Messages that are read at once.
 const MOST: u64 = 512;
@@ -44,7 +44,7 @@ async fn changed(incarnations: &mut watch::Receiver<u64>) {
 
 /// Until the connection breaks.
 async fn read(node: &Arc<Node>, incarnation: u64, cursor: &mut String) {
-    let Ok(mut connection) = connect(&node.settings.client, node.settings.patience()).await else { return };
+    let Ok(mut connection) = node.settings.client.connect(node.settings.patience()).await else { return };
     // A read returns after a beat at the latest: one that does not is on a connection whose other end is gone.
     let patience = node.settings.beat + node.settings.lease;
     while let Ok(Ok(reply)) = timeout(patience, next(node, &mut connection, incarnation, cursor)).await {
@@ -57,12 +57,7 @@ async fn read(node: &Arc<Node>, incarnation: u64, cursor: &mut String) {
     }
 }
 
-async fn next(
-    node: &Node,
-    connection: &mut MultiplexedConnection,
-    incarnation: u64,
-    cursor: &str,
-) -> RedisResult<StreamReadReply> {
+async fn next(node: &Node, connection: &mut Link, incarnation: u64, cursor: &str) -> RedisResult<StreamReadReply> {
     let mut read = redis::cmd("XREAD");
     read.arg("COUNT").arg(MOST).arg("BLOCK").arg(millis(node.settings.beat).max(1));
     read.arg("STREAMS").arg(node.settings.keys.inbox(incarnation)).arg(cursor);

@@ -8,7 +8,6 @@
 //! Time is the server's for what two nodes compare, and a monotonic clock for what a node decides about itself.
 
 mod beat;
-mod connect;
 mod heart;
 mod inbox;
 mod leave;
@@ -19,7 +18,6 @@ mod settings;
 
 pub use self::settings::OnFenced;
 pub(crate) use self::{
-    connect::connect,
     heart::run as beat,
     inbox::run as read_inbox,
     leave::{drain, drained, leave},

@@ -12,7 +12,7 @@ use portcullis_core::{
     clock::now,
     shared::{Deadline, Name},
 };
-use redis::{ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, aio::MultiplexedConnection};
+use redis::{ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind};
 use tokio::{
     sync::{Notify, watch},
     time::{Instant, timeout_at},
@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     health::{ClusterState, Events, Health},
+    link::Link,
     lock::lock,
     observe,
     permits::{LocalPermits, Owed},
@@ -51,7 +52,7 @@ pub(crate) struct Node {
 
 pub(super) struct State {
     pub(super) membership: Membership,
-    link: Option<MultiplexedConnection>,
+    link: Option<Link>,
     /// Which connection it is.
     generation: u64,
 }
@@ -59,7 +60,7 @@ pub(super) struct State {
 /// The right to ask: a connection on which a beat was answered, and who asks.
 #[derive(Clone)]
 pub(crate) struct Asker {
-    connection: MultiplexedConnection,
+    connection: Link,
     generation: u64,
     pub(crate) incarnation: u64,
     pub(crate) view: Arc<View>,
@@ -137,13 +138,17 @@ impl Node {
     }
 
     /// Asks for a handshake what must not be answered by data that is not what it was at the last beat: others have not
-    /// said yet what they hold. Which data it is is asked behind the question, in the same round trip.
+    /// said yet what they hold. Which data it is is asked behind the question, in the same round trip. In a Redis
+    /// Cluster another server may know that, and cannot be asked together with this one.
     pub(crate) async fn ask_known<T: FromRedisValue>(
         &self,
         asker: &Asker,
         by: Deadline,
         call: Call,
     ) -> Result<T, Lost> {
+        if !asker.connection.is_one() {
+            return self.ask(asker, by, call).await;
+        }
         let (mut first, mut second) = (asker.connection.clone(), asker.connection.clone());
         let mut which = redis::cmd("HGET");
         which.arg(self.settings.keys.facts()).arg("boot");
@@ -185,11 +190,7 @@ impl Node {
     }
 
     /// Asks for the node itself.
-    pub(crate) async fn tell<T, F>(
-        &self,
-        asker: &Asker,
-        ask: impl FnOnce(MultiplexedConnection) -> F,
-    ) -> Result<T, Lost>
+    pub(crate) async fn tell<T, F>(&self, asker: &Asker, ask: impl FnOnce(Link) -> F) -> Result<T, Lost>
     where
         F: Future<Output = RedisResult<T>>,
     {
@@ -215,7 +216,8 @@ impl Node {
 
     /// An error: the connection is given up where it cannot be used any longer.
     fn failed(&self, asker: &Asker, error: &RedisError) {
-        if is_fatal(error) {
+        // In a Redis Cluster it is one server that fails, and the others are asked as before.
+        if asker.connection.is_one() && is_fatal(error) {
             self.disconnect(asker.generation, error);
         }
     }
@@ -224,13 +226,13 @@ impl Node {
         lock(&self.state).generation
     }
 
-    pub(super) fn link(&self) -> Option<(MultiplexedConnection, u64)> {
+    pub(super) fn link(&self) -> Option<(Link, u64)> {
         let state = lock(&self.state);
         state.link.clone().map(|link| (link, state.generation))
     }
 
     /// A beat was answered on a new connection: it is the one to be used.
-    pub(super) fn connect(&self, connection: MultiplexedConnection) {
+    pub(super) fn connect(&self, connection: Link) {
         let mut state = lock(&self.state);
         state.link = Some(connection);
         state.generation += 1;

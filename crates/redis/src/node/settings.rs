@@ -2,7 +2,10 @@
 
 use std::{num::NonZeroUsize, time::Duration};
 
-use crate::key::{Keys, Secret};
+use crate::{
+    key::{Keys, Secret},
+    link::Client,
+};
 
 /// What becomes of a node's connections when its lease has run out: it was stopped, or cut off, for longer than that,
 /// and others may have been given what it held.
@@ -19,7 +22,7 @@ pub enum OnFenced {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    pub(crate) client: redis::Client,
+    pub(crate) client: Client,
     pub(crate) keys: Keys,
     pub(crate) secret: Secret,
     pub(crate) lease: Duration,

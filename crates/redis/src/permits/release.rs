@@ -1,6 +1,9 @@
 //! Gives permits back in batches; what cannot be given back now is owed.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
+
+use futures_util::future::join_all;
+use portcullis_core::shared::Name;
 
 use super::{message::member, owed::Owing};
 use crate::{
@@ -55,11 +58,16 @@ pub(crate) async fn release_due(node: &Node, asker: &Asker) -> Result<(), Lost> 
 }
 
 async fn release(node: &Node, asker: &Asker, batch: &[Owing]) -> Result<(), Lost> {
-    let mut pipeline = redis::pipe();
+    let mut keys: BTreeMap<Name, Vec<String>> = BTreeMap::new();
     for one in batch {
-        let member = member(one.incarnation, one.permit);
-        pipeline.cmd("ZREM").arg(node.settings.keys.permits(one.name)).arg(&member).ignore();
-        pipeline.cmd("ZREM").arg(node.settings.keys.closing(one.name)).arg(&member).ignore();
+        keys.entry(one.name).or_default().push(member(one.incarnation, one.permit));
     }
-    node.tell(asker, async |mut connection| pipeline.query_async(&mut connection).await).await
+    // The keys of one name are on one server, and others may be on another. On the way to it they go together.
+    let released = keys.iter().map(|(name, members)| {
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("ZREM").arg(node.settings.keys.permits(*name)).arg(members).ignore();
+        pipeline.cmd("ZREM").arg(node.settings.keys.closing(*name)).arg(members).ignore();
+        node.tell(asker, async move |mut connection| pipeline.query_async::<()>(&mut connection).await)
+    });
+    join_all(released).await.into_iter().collect()
 }
