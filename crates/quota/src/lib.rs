@@ -1,7 +1,8 @@
 //! What layers that count have in common: the arithmetic of quotas, and states of keys that are bounded.
 //!
 //! Time and amounts are arguments; there is no clock and no thread. A [`Meter`] is a quota as intervals of time: GCRA,
-//! as governor has it, whose `Quota` it is made of. A [`Table`] holds a state for each of many keys.
+//! as governor has it, whose `Quota` it is made of. A [`Table`] holds a state for each of many keys. A [`Block`] is what
+//! one of several nodes has bought of a quota that they share.
 //!
 //! ```
 //! use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@
 //! assert!(take(start + Duration::from_secs(1)).is_ok());
 //! ```
 
+mod block;
 mod key;
 mod meter;
 mod table;
@@ -23,6 +25,7 @@ mod table;
 pub use governor::Quota;
 
 pub use crate::{
+    block::{Block, Order, Short, Terms},
     key::{Key, Secret},
     meter::{ByteQuota, Epoch, Meter},
     table::Table,

@@ -98,6 +98,20 @@ impl Meter {
         Ok(())
     }
 
+    /// Takes as many of so many cells as there are, or says when there would be the least that is worth it.
+    ///
+    /// # Errors
+    ///
+    /// The time, in units.
+    pub fn buy(self, full_at: &mut u64, want: u64, least: u64, now: u64) -> Result<u64, u64> {
+        let cells = want.min(self.left(*full_at, now));
+        if cells < least {
+            return Err(self.ready(self.after(*full_at, least, now)));
+        }
+        *full_at = self.after(*full_at, cells, now);
+        Ok(cells)
+    }
+
     /// What so many cells are worth, in units of time.
     pub fn cost(self, cells: u64) -> u64 {
         self.cell.saturating_mul(cells).min(LONGEST)

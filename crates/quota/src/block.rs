@@ -1,0 +1,374 @@
+//! What one node has bought of a quota that several nodes share.
+//!
+//! A store keeps the quota, as one [`Meter`](crate::Meter) for all nodes. Asking it takes longer than a message may
+//! wait, so a node buys a block of cells ahead, spends it, and buys again when less than half of it is left.
+//!
+//! While the answer is under way a node may spend a few cells on credit, its overdraft, which the next purchase pays
+//! first. So over any time `t` all nodes together admit at most `burst + rate * t + nodes * (block + overdraft)`: what
+//! the store sold in that time, what each node had in hand, and what each owes at the end. Over all time they admit no
+//! more than what was sold and what is owed.
+//!
+//! - There is no credit unless a purchase is under way. Credit that is always there would be one more quota for each
+//!   node.
+//! - The store sells half a block or nothing. Else a key that is used up would be asked for once for each cell.
+//! - What is bought stays in hand until it is spent or given back. If it were void after a time, a client that sends
+//!   one message in that time would use up a block for each: a quota of one a second, bought in twos, would refuse a
+//!   client that sends one in 1.2 s.
+
+/// How a block is bought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// Cells of a block.
+    pub block: u64,
+    /// Cells that may be spent before an answer is there.
+    pub overdraft: u64,
+    /// After so many units of time an answer is late, and nothing is spent on credit.
+    pub patience: u64,
+}
+
+/// What is to be bought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Order {
+    /// As many cells as there are, up to this.
+    pub want: u64,
+    /// Fewer are not worth an answer: the purchase is refused.
+    pub least: u64,
+}
+
+/// Why cells cannot be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Short {
+    /// The store has refused. There is nothing to be had before this time.
+    Refused(u64),
+    /// The answer is under way, and the overdraft does not suffice.
+    Waiting,
+    /// The answer is late.
+    Late,
+}
+
+/// Cells that are bought and not spent.
+#[derive(Debug, Clone, Default)]
+pub struct Block {
+    /// Less than nought is owed.
+    cells: i64,
+    /// When the purchase that is under way was begun; nought if there is none.
+    asked: u64,
+    /// Before that time nothing is bought.
+    retry: u64,
+}
+
+impl Block {
+    /// Takes cells as long as half a block is left. Otherwise nothing is taken, and it is time for
+    /// [`order`](Self::order) and then [`take`](Self::take).
+    #[inline]
+    pub fn spend(&mut self, cells: u64, terms: &Terms) -> bool {
+        let left = self.cells.saturating_sub(signed(cells));
+        let plenty = left >= signed(terms.block / 2);
+        if plenty {
+            self.cells = left;
+        }
+        plenty
+    }
+
+    /// What has to be bought now, if anything, where so many cells are about to be taken. From here on the purchase is
+    /// under way, until it is [`bought`](Self::bought) or [`refused`](Self::refused).
+    pub fn order(&mut self, cells: u64, now: u64, terms: &Terms) -> Option<Order> {
+        let half = terms.block.div_ceil(2).max(1);
+        if self.asked > 0 || now < self.retry || self.cells.saturating_sub(signed(cells)) >= signed(half) {
+            return None;
+        }
+        // One that is asked for more than a block is filled up to that.
+        let want = signed(terms.block.max(cells)).saturating_sub(self.cells);
+        self.asked = now.max(1);
+        Some(Order { want: want.unsigned_abs(), least: half })
+    }
+
+    /// Takes cells that are there, or on credit as long as an answer is under way and not late.
+    ///
+    /// # Errors
+    ///
+    /// Why they cannot be taken. None is then.
+    pub fn take(&mut self, cells: u64, now: u64, terms: &Terms) -> Result<(), Short> {
+        let left = self.cells.saturating_sub(signed(cells));
+        let late = self.is_late(now, terms);
+        let credit = if self.asked > 0 && !late { signed(terms.overdraft) } else { 0 };
+        if left >= -credit {
+            self.cells = left;
+            return Ok(());
+        }
+        Err(match self.asked {
+            0 => Short::Refused(self.retry.max(now)),
+            _ if late => Short::Late,
+            _ => Short::Waiting,
+        })
+    }
+
+    /// The purchase was answered with so many cells. What is owed is paid from them.
+    pub fn bought(&mut self, cells: u64) {
+        self.asked = 0;
+        self.cells = self.cells.saturating_add(signed(cells));
+    }
+
+    /// The purchase was refused, and there will be nothing before this time.
+    pub fn refused(&mut self, retry: u64) {
+        (self.asked, self.retry) = (0, retry);
+    }
+
+    /// Gives back cells that were taken and are not needed. They do not make more than a block.
+    pub fn give_back(&mut self, cells: u64, terms: &Terms) {
+        let most = signed(terms.block).max(self.cells);
+        self.cells = self.cells.saturating_add(signed(cells)).min(most);
+    }
+
+    /// Gives up what is in hand, for the store to sell it again.
+    pub fn empty(&mut self) -> u64 {
+        let cells = self.cells.max(0);
+        self.cells -= cells;
+        cells.unsigned_abs()
+    }
+
+    /// How many could be taken now.
+    pub fn left(&self, now: u64, terms: &Terms) -> u64 {
+        let credit = if self.asked > 0 && !self.is_late(now, terms) { signed(terms.overdraft) } else { 0 };
+        self.cells.saturating_add(credit).max(0).unsigned_abs()
+    }
+
+    /// What is owed.
+    pub fn owed(&self) -> u64 {
+        self.cells.min(0).unsigned_abs()
+    }
+
+    /// Nothing is in hand, owed or under way, and the store would be asked: a new block is no better.
+    pub fn is_new(&self, now: u64) -> bool {
+        self.cells == 0 && self.asked == 0 && self.retry <= now
+    }
+
+    fn is_late(&self, now: u64, terms: &Terms) -> bool {
+        self.asked > 0 && now.saturating_sub(self.asked) > terms.patience
+    }
+}
+
+fn signed(cells: u64) -> i64 {
+    i64::try_from(cells).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use governor::Quota;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Meter;
+
+    const MILLI: u64 = 16_000_000;
+    const TERMS: Terms = Terms { block: 10, overdraft: 4, patience: 100 };
+
+    fn order(want: u64, least: u64) -> Option<Order> {
+        Some(Order { want, least })
+    }
+
+    #[test]
+    fn a_block_is_bought_on_credit_and_bought_again_when_half_of_it_is_left() {
+        let mut block = Block::default();
+        assert_eq!(block.take(1, 0, &TERMS), Err(Short::Refused(0)), "nothing is under way, so there is no credit");
+        assert!(!block.spend(1, &TERMS));
+        assert_eq!(block.order(1, 1, &TERMS), order(10, 5));
+        assert_eq!(block.order(1, 1, &TERMS), None, "it is under way");
+        let taken = (0..9).filter(|_| block.take(1, 1, &TERMS).is_ok()).count();
+        assert_eq!((taken, block.take(1, 1, &TERMS)), (4, Err(Short::Waiting)));
+        block.bought(10);
+        assert_eq!((block.left(1, &TERMS), block.owed()), (6, 0), "what is owed was paid first");
+        assert!(block.spend(1, &TERMS) && !block.spend(1, &TERMS));
+        assert_eq!(block.order(1, 2, &TERMS), order(5, 5));
+        assert_eq!(block.take(1, 2, &TERMS), Ok(()));
+        block.bought(5);
+        assert_eq!(block.left(2, &TERMS), 9);
+    }
+
+    #[test]
+    fn what_is_refused_admits_nothing_until_it_is_time_to_ask_again() {
+        let mut block = Block::default();
+        block.order(1, 1, &TERMS).unwrap();
+        block.take(1, 1, &TERMS).unwrap();
+        block.refused(50);
+        for now in [1, 49] {
+            assert_eq!((block.take(1, now, &TERMS), block.order(1, now, &TERMS)), (Err(Short::Refused(50)), None));
+        }
+        assert_eq!(block.order(1, 50, &TERMS), order(11, 5), "what is owed, and a block");
+    }
+
+    #[test]
+    fn an_answer_that_is_late_gives_no_credit_until_it_is_there() {
+        let mut block = Block::default();
+        block.order(1, 1, &TERMS).unwrap();
+        block.take(1, 101, &TERMS).unwrap();
+        assert_eq!((block.take(1, 102, &TERMS), block.left(102, &TERMS)), (Err(Short::Late), 0));
+        assert_eq!(block.order(1, 1000, &TERMS), None, "one at a time, however late");
+        block.bought(10);
+        assert_eq!(block.left(1000, &TERMS), 9);
+    }
+
+    #[test]
+    fn what_is_in_hand_is_given_up_once_and_what_is_owed_stays() {
+        let mut block = Block::default();
+        block.order(1, 1, &TERMS).unwrap();
+        block.bought(10);
+        block.take(3, 1, &TERMS).unwrap();
+        block.give_back(2, &TERMS);
+        assert_eq!((block.empty(), block.empty()), (9, 0));
+        assert!(block.is_new(1));
+        block.order(1, 1, &TERMS).unwrap();
+        block.take(2, 1, &TERMS).unwrap();
+        assert_eq!((block.empty(), block.owed(), block.is_new(1)), (0, 2, false));
+        block.refused(9);
+        block.order(0, 9, &TERMS).unwrap();
+        block.bought(2);
+        assert!(block.is_new(9));
+    }
+
+    #[test]
+    fn more_than_a_block_is_bought_where_more_is_asked_for() {
+        let mut block = Block::default();
+        assert_eq!(block.order(30, 1, &TERMS), order(30, 5));
+        assert_eq!(block.take(30, 1, &TERMS), Err(Short::Waiting));
+        block.bought(30);
+        assert_eq!(block.take(30, 1, &TERMS), Ok(()));
+    }
+
+    /// A client on one of several nodes that send nothing else, as slowly as its quota allows.
+    #[test]
+    fn a_client_within_its_rate_is_never_refused_however_slow_it_is() {
+        for (rate, burst, size, percent) in
+            [(1, 10, 2, 83_u64), (1, 10, 2, 99), (20, 40, 5, 90), (20, 40, 5, 10), (1000, 200, 20, 90)]
+        {
+            let meter = Meter::from(Quota::per_second(count(rate)).allow_burst(count(burst)));
+            let terms = Terms { block: size, overdraft: size, patience: 100 * MILLI };
+            let mut nodes = [Block::default(), Block::default()];
+            let mut full_at = 0;
+            for sent in 0..5000_u64 {
+                let now = (1 << 40) + sent * meter.worth(100) / percent;
+                let block = &mut nodes[usize::from(sent % 3 == 0)];
+                if !block.spend(1, &terms) {
+                    let order = block.order(1, now, &terms);
+                    assert_eq!(block.take(1, now, &terms), Ok(()), "{sent} of {rate}/{burst} by {size} at {percent} %");
+                    if let Some(order) = order {
+                        let bought = meter.buy(&mut full_at, order.want, order.least, now);
+                        block.bought(bought.unwrap_or_else(|_| panic!("{sent} of {rate} at {percent} %")));
+                    }
+                }
+            }
+        }
+    }
+
+    fn count(cells: u32) -> NonZeroU32 {
+        NonZeroU32::new(cells).unwrap()
+    }
+
+    /// A node whose purchases take their time.
+    #[derive(Default)]
+    struct Node {
+        block: Block,
+        under_way: Option<Purchase>,
+        refused_until: u64,
+    }
+
+    struct Purchase {
+        order: Order,
+        /// When the store decides, and when the node hears of it.
+        at: u64,
+        heard: u64,
+        answer: Option<Result<u64, u64>>,
+    }
+
+    impl Node {
+        /// What the store and the network do until now. How many cells were sold.
+        fn advance(&mut self, meter: Meter, full_at: &mut u64, now: u64) -> u64 {
+            let Some(purchase) = &mut self.under_way else { return 0 };
+            let mut sold = 0;
+            if purchase.at <= now && purchase.answer.is_none() {
+                // Nodes decide in the order of the steps, the store in that of its clock: near enough.
+                let answer = meter.buy(full_at, purchase.order.want, purchase.order.least, now);
+                sold = answer.unwrap_or(0);
+                purchase.answer = Some(answer);
+            }
+            if purchase.heard <= now {
+                match purchase.answer {
+                    Some(Ok(cells)) => self.block.bought(cells),
+                    Some(Err(retry)) => {
+                        self.block.refused(retry);
+                        self.refused_until = retry;
+                    }
+                    None => return sold,
+                }
+                self.under_way = None;
+            }
+            sold
+        }
+
+        fn take(&mut self, cells: u64, now: u64, terms: &Terms, [to, back]: [u64; 2]) -> bool {
+            if self.block.spend(cells, terms) {
+                return true;
+            }
+            if let Some(order) = self.block.order(cells, now, terms) {
+                assert!(self.under_way.is_none() && now >= self.refused_until);
+                self.under_way = Some(Purchase { order, at: now + to, heard: now + to + back, answer: None });
+            }
+            self.block.take(cells, now, terms).is_ok()
+        }
+    }
+
+    proptest! {
+        /// In every window: what the store may sell in it, what nodes had in hand before, and what they owe at its end.
+        /// And in the end everything is paid.
+        #[test]
+        fn nodes_admit_the_quota_and_a_block_and_an_overdraft_each(
+            rate in 10..2000_u32,
+            burst in 4..100_u32,
+            block in 1..50_u64,
+            overdraft in 0..50_u64,
+            patience in 0..60_u64,
+            steps in prop::collection::vec((0..4000_u64, 0..3_usize, 1..6_u64, 0..40_u64, 0..40_u64), 1..400),
+        ) {
+            let meter = Meter::from(Quota::per_second(count(rate)).allow_burst(count(burst)));
+            let block = block.min(burst.into());
+            let terms = Terms { block, overdraft, patience: patience * MILLI };
+            let mut nodes = [(); 3].map(|()| Node::default());
+            let (mut full_at, mut now, mut sold, mut admitted) = (0, 1 << 40, 0, Vec::new());
+            for (step, node, cells, to, back) in steps {
+                now += step * MILLI / 1000;
+                sold += nodes.iter_mut().map(|node| node.advance(meter, &mut full_at, now)).sum::<u64>();
+                let node = &mut nodes[node];
+                let owed = node.block.owed();
+                if node.take(cells, now, &terms, [to * MILLI, back * MILLI]) {
+                    admitted.push((now, cells));
+                    // A refusal holds: nothing is owed that was not owed when it came.
+                    prop_assert!(now >= node.refused_until || node.block.owed() <= owed);
+                }
+                prop_assert!(node.block.owed() <= overdraft);
+            }
+            // Of one that takes more than a block at once, that much counts as a block.
+            let (most, largest) = (nodes.len() as u64, block.max(5));
+            for (at, (from, _)) in admitted.iter().enumerate() {
+                let mut total = 0;
+                for (to, cells) in &admitted[at..] {
+                    total += cells;
+                    let store = u64::from(burst) + (to - from) / meter.worth(1);
+                    prop_assert!(total <= store + most * (largest + overdraft), "{total} of {store}");
+                }
+            }
+            for _ in 0..1000 {
+                now += 100 * MILLI;
+                for node in &mut nodes {
+                    sold += node.advance(meter, &mut full_at, now);
+                    if node.block.owed() > 0 && let Some(order) = node.block.order(0, now, &terms) {
+                        node.under_way = Some(Purchase { order, at: now, heard: now, answer: None });
+                    }
+                }
+            }
+            prop_assert!(nodes.iter().all(|node| node.block.owed() == 0));
+            prop_assert!(admitted.iter().map(|(_, cells)| cells).sum::<u64>() <= sold);
+        }
+    }
+}
