@@ -30,7 +30,8 @@ impl Policy for Scripted {
     fn on_frame(&mut self, _: &FrameHeader, now: Instant) -> Verdict {
         match self.next() % 16 {
             0..4 => Verdict::Drop,
-            4..6 => Verdict::Delay(now + Duration::from_millis(1)),
+            4 => Verdict::Delay(now + Duration::from_millis(1)),
+            5 => Verdict::AskAgain(now + Duration::from_millis(1)),
             6 => Verdict::Close(CloseFrame::new(CloseCode::POLICY_VIOLATION, "enough")),
             _ => Verdict::Pass,
         }

@@ -243,7 +243,15 @@ impl Guard {
                 Verdict::Drop if self.droppable(header) => (Enforcement::Drop, Ruling::Drop),
                 Verdict::Drop => (Enforcement::Close, Ruling::Close(undroppable())),
                 Verdict::Delay(until) => {
-                    self.resumed = Some(index + 1);
+                    (self.resumed, self.delaying) = (Some(index + 1), index);
+                    (Enforcement::Delay, Ruling::Delay(until))
+                }
+                Verdict::AskAgain(until) => {
+                    let noted = resumed == Some(index) && self.delaying == index;
+                    (self.resumed, self.delaying) = (Some(index), index);
+                    if noted {
+                        return Ruling::Delay(until);
+                    }
                     (Enforcement::Delay, Ruling::Delay(until))
                 }
                 Verdict::Close(frame) => (Enforcement::Close, Ruling::Close(frame)),
@@ -264,7 +272,7 @@ impl Guard {
             let policy = &mut self.policies[index];
             match policy.on_frame(header, now) {
                 Verdict::Pass | Verdict::Delay(_) => policy.on_refund(&Batch::of(header)),
-                Verdict::Drop => {}
+                Verdict::Drop | Verdict::AskAgain(_) => {}
                 Verdict::Close(frame) => {
                     self.telemetry.violated(policy.name(), Enforcement::Close);
                     return Ruling::Close(frame);

@@ -34,6 +34,8 @@ pub struct Guard {
     pub(super) stream: Stream,
     /// The first policy that has yet to judge the frame that a delay held back.
     pub(super) resumed: Option<usize>,
+    /// Which policy delayed it.
+    pub(super) delaying: usize,
     pub(super) outbound: Outbound,
     pub(super) pings: Pings,
     watches_output: bool,

@@ -85,8 +85,7 @@ impl Guard {
         if !self.inbox.overflows() {
             return;
         }
-        // The policy that delays is the last that has judged.
-        let delaying = self.resumed.and_then(|next| self.policies.get_mut(next.checked_sub(1)?));
+        let delaying = self.resumed.and_then(|_| self.policies.get_mut(self.delaying));
         let frame = match delaying {
             Some(policy) => {
                 self.telemetry.violated(policy.name(), Enforcement::Close);

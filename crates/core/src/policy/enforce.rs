@@ -130,6 +130,10 @@ pub enum Verdict {
     /// be other users' behind a proxy. There up to 16 KiB are read on and held back, this frame included; more closes
     /// the connection with [`Policy::on_overflow`].
     Delay(Instant),
+    /// Deliver nothing yet, and ask about it again at that time. A violation is counted once, however often it is asked
+    /// about. What [`Delay`](Self::Delay) says of reading meanwhile
+    /// holds here, too.
+    AskAgain(Instant),
     /// Deliver nothing of the message, or of the control frame. Counts on a message's first frame; on a later one, and
     /// on a connection that compresses, it closes with 1008 instead.
     Drop,

@@ -78,7 +78,7 @@ impl<P: Policy> Policy for ReportOnly<P> {
         }
         match self.policy.on_frame(frame, now) {
             Verdict::Pass => {}
-            Verdict::Delay(_) | Verdict::Drop => self.untold += 1,
+            Verdict::Delay(_) | Verdict::AskAgain(_) | Verdict::Drop => self.untold += 1,
             Verdict::Close(_) => self.end(),
         }
         Verdict::Pass

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Away, Deadline, Name};
 use crate::decision::Decision;
 
-/// A quota of handshakes.
+/// A quota of handshakes, or of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     /// After so long there is one more.

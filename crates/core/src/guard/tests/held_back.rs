@@ -12,11 +12,11 @@ use crate::{
     settings::Framing,
 };
 
-struct Delays;
+struct Delays(fn(Instant) -> Verdict);
 
 impl Policy for Delays {
     fn on_frame(&mut self, _: &FrameHeader, now: Instant) -> Verdict {
-        Verdict::Delay(now + Duration::from_secs(1))
+        (self.0)(now + Duration::from_secs(1))
     }
 
     fn on_overflow(&mut self) -> CloseFrame {
@@ -38,9 +38,13 @@ fn piece(bytes: usize) -> Vec<u8> {
 }
 
 /// A connection on which this came first, and is delayed.
-fn delayed(carrier: Carrier, mut first: Vec<u8>) -> (Guard, Instant) {
+fn delayed(carrier: Carrier, first: Vec<u8>) -> (Guard, Instant) {
+    delayed_by(Verdict::Delay, carrier, first)
+}
+
+fn delayed_by(verdict: fn(Instant) -> Verdict, carrier: Carrier, mut first: Vec<u8>) -> (Guard, Instant) {
     let (mut guard, now) = (Guard::new(Framing::Enforce), Instant::now());
-    guard.install(Box::new(Delays), || now);
+    guard.install(Box::new(Delays(verdict)), || now);
     assert!(guard.open(Vec::new(), carrier, now));
     assert_eq!(guard.read(&mut first, || now), 0);
     (guard, now)
@@ -83,6 +87,12 @@ fn a_stream_that_sends_more_than_is_held_back_is_closed_by_the_policy_that_delay
         assert_eq!(guard.may_peek(), !closes, "{first} and {more}");
         assert_eq!(closed_with(guard, now), closes.then(|| close(4008)), "{first} and {more}");
     }
+}
+
+#[test]
+fn a_stream_that_sends_too_much_is_closed_by_the_policy_that_asks_again() {
+    let (guard, now) = delayed_by(Verdict::AskAgain, Carrier::Stream, piece(HELD_BACK + 1));
+    assert_eq!(closed_with(guard, now), Some(close(4008)));
 }
 
 #[test]

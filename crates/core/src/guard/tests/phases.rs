@@ -6,7 +6,7 @@ use super::rig::{
         self, Aborts, Closes, Handler, HandlerDrops, HandlerRaw, HandlerShutsDown, Opens, Peer, PeerEnds, PeerResets,
         Supervised,
     },
-    close, delays,
+    asks_again, close, delays,
 };
 use crate::{
     close::CloseFrame,
@@ -62,6 +62,19 @@ fn a_delay_stops_reads_until_it_ends() {
     assert_eq!((rig.guard.reads(), rig.guard.writes(|| rig.now)), (Reads::Wait, Writes::Open));
     assert!(rig.guard.wants_driver());
     rig.step(&Step::Passes(100));
+    assert_eq!(rig.guard.reads(), Reads::Open);
+    assert_eq!(rig.told()[1], "q");
+}
+
+#[test]
+fn a_frame_that_is_asked_about_again_stops_reads_each_time() {
+    let mut rig = Rig::new(Some(Box::new(asks_again(100))));
+    rig.step(&Opens);
+    rig.step(&Peer(0x81, b"q"));
+    for _ in 0..3 {
+        assert_eq!(rig.guard.reads(), Reads::Wait);
+        rig.step(&Step::Passes(100));
+    }
     assert_eq!(rig.guard.reads(), Reads::Open);
     assert_eq!(rig.told()[1], "q");
 }

@@ -46,7 +46,8 @@ impl Policy for Charging {
         let verdict = match self.next() % 16 {
             0..3 => return Verdict::Drop,
             3 => return Verdict::Close(close(1008)),
-            4..7 => Verdict::Delay(now + Duration::from_millis(1)),
+            4..6 => Verdict::Delay(now + Duration::from_millis(1)),
+            6..8 => return Verdict::AskAgain(now + Duration::from_millis(1)),
             _ => Verdict::Pass,
         };
         self.charged.fetch_add(1, Relaxed);

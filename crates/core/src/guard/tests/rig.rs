@@ -324,14 +324,20 @@ fn frames(mut bytes: &[u8]) -> Vec<String> {
     frames
 }
 
-/// Delays every frame, or closes or pings at a time.
+/// Delays every frame, asks for it again and again until a time, or closes or pings at a time.
 pub(super) struct Scripted {
     delay: Option<Duration>,
+    ask: Option<Duration>,
+    until: Option<Instant>,
     due: Option<(Duration, Action)>,
 }
 
 impl Policy for Scripted {
     fn on_frame(&mut self, _: &FrameHeader, now: Instant) -> Verdict {
+        if let Some(ask) = self.ask {
+            let until = *self.until.get_or_insert(now + 3 * ask);
+            return if now < until { Verdict::AskAgain(now + ask) } else { Verdict::Pass };
+        }
         self.delay.map_or(Verdict::Pass, |delay| Verdict::Delay(now + delay))
     }
 
@@ -346,9 +352,14 @@ impl Policy for Scripted {
 }
 
 pub(super) fn delays(millis: u64) -> Scripted {
-    Scripted { delay: Some(Duration::from_millis(millis)), due: None }
+    Scripted { delay: Some(Duration::from_millis(millis)), ask: None, until: None, due: None }
+}
+
+/// Asks for the first frame again, three times.
+pub(super) fn asks_again(millis: u64) -> Scripted {
+    Scripted { delay: None, ask: Some(Duration::from_millis(millis)), until: None, due: None }
 }
 
 pub(super) fn at(millis: u64, action: Action) -> Scripted {
-    Scripted { delay: None, due: Some((Duration::from_millis(millis), action)) }
+    Scripted { delay: None, ask: None, until: None, due: Some((Duration::from_millis(millis), action)) }
 }
