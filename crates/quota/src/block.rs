@@ -26,6 +26,14 @@ pub struct Terms {
     pub patience: u64,
 }
 
+impl Terms {
+    /// The same, where so many cells must be had together: a block that is larger, and an overdraft.
+    #[must_use]
+    pub fn at_least(self, cells: u64) -> Self {
+        Self { block: self.block.max(cells), overdraft: self.overdraft.max(cells), ..self }
+    }
+}
+
 /// What is to be bought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Order {
@@ -70,15 +78,19 @@ impl Block {
         plenty
     }
 
+    /// Whether there would be an order, if there is less than half a block.
+    pub fn may_order(&self, now: u64) -> bool {
+        self.asked == 0 && now >= self.retry
+    }
+
     /// What has to be bought now, if anything, where so many cells are about to be taken. From here on the purchase is
     /// under way, until it is [`bought`](Self::bought) or [`refused`](Self::refused).
     pub fn order(&mut self, cells: u64, now: u64, terms: &Terms) -> Option<Order> {
         let half = terms.block.div_ceil(2).max(1);
-        if self.asked > 0 || now < self.retry || self.cells.saturating_sub(signed(cells)) >= signed(half) {
+        if !self.may_order(now) || self.cells.saturating_sub(signed(cells)) >= signed(half) {
             return None;
         }
-        // One that is asked for more than a block is filled up to that.
-        let want = signed(terms.block.max(cells)).saturating_sub(self.cells);
+        let want = signed(terms.block).saturating_sub(self.cells);
         self.asked = now.max(1);
         Some(Order { want: want.unsigned_abs(), least: half })
     }
@@ -127,10 +139,16 @@ impl Block {
         cells.unsigned_abs()
     }
 
-    /// How many could be taken now.
+    /// How many could be taken now, of those that would be on credit as well.
     pub fn left(&self, now: u64, terms: &Terms) -> u64 {
-        let credit = if self.asked > 0 && !self.is_late(now, terms) { signed(terms.overdraft) } else { 0 };
+        let on_credit = if self.asked > 0 { !self.is_late(now, terms) } else { now >= self.retry };
+        let credit = if on_credit { signed(terms.overdraft) } else { 0 };
         self.cells.saturating_add(credit).max(0).unsigned_abs()
+    }
+
+    /// When more may be bought.
+    pub fn retry(&self) -> u64 {
+        self.retry
     }
 
     /// What is owed.
@@ -165,8 +183,8 @@ mod tests {
     const MILLI: u64 = 16_000_000;
     const TERMS: Terms = Terms { block: 10, overdraft: 4, patience: 100 };
 
-    fn order(want: u64, least: u64) -> Option<Order> {
-        Some(Order { want, least })
+    fn order(want: u64, least: u64) -> Order {
+        Order { want, least }
     }
 
     #[test]
@@ -174,17 +192,17 @@ mod tests {
         let mut block = Block::default();
         assert_eq!(block.take(1, 0, &TERMS), Err(Short::Refused(0)), "nothing is under way, so there is no credit");
         assert!(!block.spend(1, &TERMS));
-        assert_eq!(block.order(1, 1, &TERMS), order(10, 5));
+        assert_eq!(block.order(1, 1, &TERMS), Some(order(10, 5)));
         assert_eq!(block.order(1, 1, &TERMS), None, "it is under way");
         let taken = (0..9).filter(|_| block.take(1, 1, &TERMS).is_ok()).count();
         assert_eq!((taken, block.take(1, 1, &TERMS)), (4, Err(Short::Waiting)));
         block.bought(10);
-        assert_eq!((block.left(1, &TERMS), block.owed()), (6, 0), "what is owed was paid first");
+        assert_eq!((block.left(1, &TERMS), block.owed()), (10, 0), "what is owed was paid first, and there is credit");
         assert!(block.spend(1, &TERMS) && !block.spend(1, &TERMS));
-        assert_eq!(block.order(1, 2, &TERMS), order(5, 5));
+        assert_eq!(block.order(1, 2, &TERMS), Some(order(5, 5)));
         assert_eq!(block.take(1, 2, &TERMS), Ok(()));
         block.bought(5);
-        assert_eq!(block.left(2, &TERMS), 9);
+        assert_eq!(block.empty(), 9);
     }
 
     #[test]
@@ -196,7 +214,7 @@ mod tests {
         for now in [1, 49] {
             assert_eq!((block.take(1, now, &TERMS), block.order(1, now, &TERMS)), (Err(Short::Refused(50)), None));
         }
-        assert_eq!(block.order(1, 50, &TERMS), order(11, 5), "what is owed, and a block");
+        assert_eq!(block.order(1, 50, &TERMS), Some(order(11, 5)), "what is owed, and a block");
     }
 
     #[test]
@@ -207,7 +225,7 @@ mod tests {
         assert_eq!((block.take(1, 102, &TERMS), block.left(102, &TERMS)), (Err(Short::Late), 0));
         assert_eq!(block.order(1, 1000, &TERMS), None, "one at a time, however late");
         block.bought(10);
-        assert_eq!(block.left(1000, &TERMS), 9);
+        assert_eq!(block.empty(), 9);
     }
 
     #[test]
@@ -228,15 +246,6 @@ mod tests {
         assert!(block.is_new(9));
     }
 
-    #[test]
-    fn more_than_a_block_is_bought_where_more_is_asked_for() {
-        let mut block = Block::default();
-        assert_eq!(block.order(30, 1, &TERMS), order(30, 5));
-        assert_eq!(block.take(30, 1, &TERMS), Err(Short::Waiting));
-        block.bought(30);
-        assert_eq!(block.take(30, 1, &TERMS), Ok(()));
-    }
-
     /// A client on one of several nodes that send nothing else, as slowly as its quota allows.
     #[test]
     fn a_client_within_its_rate_is_never_refused_however_slow_it_is() {
@@ -248,7 +257,7 @@ mod tests {
             let mut nodes = [Block::default(), Block::default()];
             let mut full_at = 0;
             for sent in 0..5000_u64 {
-                let now = (1 << 40) + sent * meter.worth(100) / percent;
+                let now = (1 << 40) + sent * meter.cost(100) / percent;
                 let block = &mut nodes[usize::from(sent % 3 == 0)];
                 if !block.spend(1, &terms) {
                     let order = block.order(1, now, &terms);
@@ -348,14 +357,13 @@ mod tests {
                 }
                 prop_assert!(node.block.owed() <= overdraft);
             }
-            // Of one that takes more than a block at once, that much counts as a block.
-            let (most, largest) = (nodes.len() as u64, block.max(5));
+            let most = nodes.len() as u64;
             for (at, (from, _)) in admitted.iter().enumerate() {
                 let mut total = 0;
                 for (to, cells) in &admitted[at..] {
                     total += cells;
-                    let store = u64::from(burst) + (to - from) / meter.worth(1);
-                    prop_assert!(total <= store + most * (largest + overdraft), "{total} of {store}");
+                    let store = u64::from(burst) + (to - from) / meter.cost(1);
+                    prop_assert!(total <= store + most * (block + overdraft), "{total} of {store}");
                 }
             }
             for _ in 0..1000 {

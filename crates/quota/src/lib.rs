@@ -27,7 +27,7 @@ pub use governor::Quota;
 pub use crate::{
     block::{Block, Order, Short, Terms},
     key::{Key, Secret},
-    meter::{ByteQuota, Epoch, Meter},
+    meter::{ByteQuota, Epoch, Meter, units},
     table::Table,
 };
 

@@ -104,7 +104,7 @@ impl Meter {
     ///
     /// The time, in units.
     pub fn buy(self, full_at: &mut u64, want: u64, least: u64, now: u64) -> Result<u64, u64> {
-        let cells = want.min(self.left(*full_at, now));
+        let cells = want.min(self.remaining(*full_at, now));
         if cells < least {
             return Err(self.ready(self.after(*full_at, least, now)));
         }
@@ -127,6 +127,21 @@ impl Meter {
         let nodes = nodes.get() as u64;
         let (cells, cell) = ((self.burst / self.cell).div_ceil(nodes), self.cost(nodes));
         Self { cell, burst: cell.saturating_mul(cells).min(LONGEST) }
+    }
+
+    /// How many there are at once.
+    pub fn burst(self) -> u64 {
+        self.burst / self.cell
+    }
+
+    /// After how long there is one more. Rounded up.
+    pub fn interval(self) -> Duration {
+        Duration::from_nanos(self.cell.div_ceil(UNITS))
+    }
+
+    /// How many come back within so many units of time.
+    pub fn within(self, time: u64) -> u64 {
+        time / self.cell
     }
 
     /// How long an empty one takes to be full.
@@ -159,7 +174,8 @@ impl Epoch {
     }
 }
 
-fn units(time: Duration) -> u64 {
+/// A time, in the units of an [`Epoch`].
+pub fn units(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(LONGEST).saturating_mul(UNITS).min(LONGEST)
 }
 

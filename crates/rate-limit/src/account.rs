@@ -11,10 +11,10 @@ use std::{
 use portcullis_core::identity::Subject;
 
 use crate::{
-    cells::{Cells, Demand, Meters, Over},
+    cells::{Cells, Demand, Kind, Meters, Over},
+    everywhere::Need,
     excess::Enforcement,
-    key::Owner,
-    shared::Shared,
+    shared::{Owner, Shared},
 };
 
 pub(crate) struct Account {
@@ -47,9 +47,23 @@ impl Account {
 
     /// Takes all, or says what there is not enough of.
     pub(crate) fn take(&self, demand: &Demand, now: Instant) -> Result<(), Over> {
-        self.with(now, |meters, cells, now| meters.take(cells, demand, now))
+        let now = self.shared.epoch.units(now);
+        let State { owner, meters, cells } = &mut *self.state();
+        self.take_of(owner, meters, cells, &Need { demand: *demand, at_once: 1 }, now)
     }
 
+    #[inline]
+    fn take_of(&self, owner: &Owner, meters: &Meters, own: &mut Cells, need: &Need, now: u64) -> Result<(), Over> {
+        match owner {
+            Owner::Own | Owner::Unknown => meters.take(own, &need.demand, now),
+            Owner::Shared(key) => self.shared.table.with(*key, now, |cells| meters.take(cells, &need.demand, now)),
+            Owner::Everywhere(key, holding) => {
+                self.shared.table.with(*key, now, |cells| holding.take(meters, cells, need, *key, now))
+            }
+        }
+    }
+
+    /// What is taken ahead of its time, where that can be: what several nodes share cannot.
     pub(crate) fn reserve(&self, demand: &Demand, now: Instant) -> Instant {
         let ready = self.with(now, |meters, cells, now| meters.reserve(cells, demand, now));
         self.instant(ready, now)
@@ -64,10 +78,51 @@ impl Account {
         &self.shared.enforcement
     }
 
+    /// Whether nothing can be taken ahead of its time.
+    pub(crate) fn is_everywhere(&self) -> bool {
+        matches!(self.state().owner, Owner::Everywhere(..))
+    }
+
     /// Nothing is due to a time long past, so giving back needs none. A policy gives back what it was charged for in
     /// the same read, under its connection's lock, under which it would be told of a sign-in, too.
     pub(crate) fn give_back(&self, demand: &Demand) {
-        self.with_units(0, |meters, cells| meters.give_back(cells, demand));
+        let State { owner, meters, cells } = &mut *self.state();
+        self.give_back_of(owner, meters, cells, demand);
+    }
+
+    fn give_back_of(&self, owner: &Owner, meters: &Meters, own: &mut Cells, demand: &Demand) {
+        self.cells(owner, own, 0, |cells| meters.give_back(cells, demand));
+        if let Owner::Everywhere(_, holding) = owner {
+            holding.give_back(demand[Kind::Messages]);
+        }
+    }
+
+    /// How many messages could be sent now; `None` if nothing limits them.
+    pub(crate) fn remaining(&self, now: Instant) -> Option<u64> {
+        let now = self.shared.epoch.units(now);
+        let State { owner, meters, cells } = &mut *self.state();
+        let meter = meters.0[Kind::Messages]?;
+        let here = self.cells(owner, cells, now, |cells| meter.remaining(cells[Kind::Messages], now));
+        Some(match owner {
+            Owner::Everywhere(key, holding) => here.min(holding.left(meter, *key, now)),
+            _ => here,
+        })
+    }
+
+    /// When so many messages could be sent; `None` if that is never.
+    pub(crate) fn ready(&self, messages: u64, now: Instant) -> Option<Instant> {
+        let at = self.shared.epoch.units(now);
+        let State { owner, meters, cells } = &mut *self.state();
+        let Some(meter) = meters.0[Kind::Messages] else { return Some(now) };
+        if meter.exceeds_burst(messages) {
+            return None;
+        }
+        let here = self.cells(owner, cells, at, |cells| meter.ready(meter.after(cells[Kind::Messages], messages, at)));
+        let ready = match owner {
+            Owner::Everywhere(key, holding) => here.max(holding.ready(meter, *key, messages, at)),
+            _ => here,
+        };
+        Some(self.instant(ready, now))
     }
 
     /// [`take`](Self::take), for one who gives back at a time when anything may have happened meanwhile.
@@ -75,13 +130,13 @@ impl Account {
         let now = self.shared.epoch.units(now);
         let mut state = self.state();
         let State { owner, meters, cells } = &mut *state;
-        self.cells(*owner, cells, now, |cells| meters.take(cells, &demand, now))?;
-        Ok(Charge { owner: *owner, meters: *meters, demand })
+        self.take_of(owner, meters, cells, &Need { demand, at_once: demand[Kind::Messages] }, now)?;
+        Ok(Charge { owner: owner.clone(), meters: *meters, demand })
     }
 
     pub(crate) fn undo(&self, charge: &Charge) {
         let Charge { owner, meters, demand } = charge;
-        self.cells(*owner, &mut self.state().cells, 0, |cells| meters.give_back(cells, demand));
+        self.give_back_of(owner, meters, &mut self.state().cells, demand);
     }
 
     pub(crate) fn with<R>(&self, now: Instant, change: impl FnOnce(&Meters, &mut Cells, u64) -> R) -> R {
@@ -92,24 +147,25 @@ impl Account {
     fn with_units<R>(&self, now: u64, change: impl FnOnce(&Meters, &mut Cells) -> R) -> R {
         let mut state = self.state();
         let State { owner, meters, cells } = &mut *state;
-        self.cells(*owner, cells, now, |cells| change(meters, cells))
+        self.cells(owner, cells, now, |cells| change(meters, cells))
     }
 
-    fn cells<R>(&self, owner: Owner, own: &mut Cells, now: u64, change: impl FnOnce(&mut Cells) -> R) -> R {
+    fn cells<R>(&self, owner: &Owner, own: &mut Cells, now: u64, change: impl FnOnce(&mut Cells) -> R) -> R {
         match owner {
             Owner::Own | Owner::Unknown => change(own),
-            Owner::Shared(key) => self.shared.table.with(key, now, change),
+            Owner::Shared(key) | Owner::Everywhere(key, _) => self.shared.table.with(*key, now, change),
         }
     }
 
     pub(crate) fn is_unknown(&self) -> bool {
-        self.state().owner == Owner::Unknown
+        matches!(self.state().owner, Owner::Unknown)
     }
 
     /// From now on its subject's quota counts, if the layer counts by subject.
     pub(crate) fn authenticated(&self, subject: &Subject) {
         if let Some(owner) = self.shared.owner_of(subject) {
-            self.state().owner = owner;
+            let before = std::mem::replace(&mut self.state().owner, owner);
+            drop(before);
         }
     }
 

@@ -12,7 +12,7 @@ use portcullis_quota::{ByteQuota, Meter, Quota};
 
 use crate::{
     account::Account,
-    cells::{Cells, Demand, Kind, Meters, Over},
+    cells::{Demand, Kind, Over},
     settings::continuations,
 };
 
@@ -69,10 +69,7 @@ impl Allowance {
 
     /// Returns how many messages could be sent now, or `None` if they are not limited.
     pub fn remaining(&self) -> Option<u64> {
-        let left = |meters: &Meters, cells: &mut Cells, now| {
-            meters.0[Kind::Messages].map(|meter| meter.remaining(cells[Kind::Messages], now))
-        };
-        let ours = self.account.with(now(), left);
+        let ours = self.account.remaining(now());
         let theirs = self.outer.as_ref().and_then(|outer| outer.remaining());
         ours.into_iter().chain(theirs).min()
     }
@@ -80,12 +77,7 @@ impl Allowance {
     /// Returns how long it takes until `messages` could be sent, or `None` if they never could.
     pub fn wait_for(&self, messages: u32) -> Option<Duration> {
         let now = now();
-        let ready = self.account.with(now, |meters, cells, at| match meters.0[Kind::Messages] {
-            None => Some(at),
-            Some(meter) if meter.exceeds_burst(messages.into()) => None,
-            Some(meter) => Some(meter.ready(meter.after(cells[Kind::Messages], messages.into(), at))),
-        });
-        let ours = self.account.instant(ready?, now).saturating_duration_since(now);
+        let ours = self.account.ready(messages.into(), now)?.saturating_duration_since(now);
         match &self.outer {
             Some(outer) => outer.wait_for(messages).map(|theirs| ours.max(theirs)),
             None => Some(ours),

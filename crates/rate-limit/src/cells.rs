@@ -40,6 +40,25 @@ pub(crate) struct Over {
     pub(crate) never: bool,
     /// More bytes were.
     pub(crate) too_big: bool,
+    pub(crate) cause: Cause,
+}
+
+/// What stands behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// The quota.
+    Quota,
+    /// More is being bought. Nobody knows yet.
+    UnderWay,
+    /// The store is away, and the user wants nothing admitted without it.
+    Unavailable,
+}
+
+impl Over {
+    /// Of messages that this node may not admit by itself.
+    pub(crate) fn of_messages(ready: u64, cause: Cause) -> Self {
+        Self { kind: Kind::Messages, ready, never: false, too_big: false, cause }
+    }
 }
 
 impl Kind {
@@ -100,7 +119,7 @@ impl Meters {
         }
     }
 
-    fn ask(&self, cells: &Cells, demand: &Demand, now: u64) -> (Cells, Option<Over>) {
+    pub(crate) fn ask(&self, cells: &Cells, demand: &Demand, now: u64) -> (Cells, Option<Over>) {
         let (mut after, mut over) = (*cells, None::<Over>);
         // By place: an iterator over the kinds costs a message more instructions.
         for at in 0..KINDS {
@@ -109,7 +128,7 @@ impl Meters {
             let ready = meter.ready(after[at]);
             if ready > now {
                 let kind = Kind::ALL[at];
-                let over = over.get_or_insert(Over { kind, ready, never: false, too_big: false });
+                let over = over.get_or_insert(Over { kind, ready, never: false, too_big: false, cause: Cause::Quota });
                 over.ready = over.ready.max(ready);
                 over.never |= meter.exceeds_burst(asked);
                 over.too_big |= kind == Kind::Bytes && meter.exceeds_burst(asked);

@@ -1,16 +1,17 @@
 //! Whose quota it is.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use http::request::Parts;
 use portcullis_core::{
     identity::{ClientIp, Subject},
     refusal::{LimitOwner, Refusal},
+    shared::{Name, ShareQuotas},
 };
 use portcullis_quota::{Key, Secret};
 
 /// What the user's own keys are made of.
-pub(crate) type Custom = dyn Fn(&Parts, &Secret) -> Option<Key> + Send + Sync;
+pub(crate) type Custom = dyn Fn(&Parts) -> Option<Box<[u8]>> + Send + Sync;
 
 /// Whose quota a layer counts.
 #[derive(Clone)]
@@ -23,12 +24,22 @@ pub(crate) enum Scope {
 }
 
 /// Whose quota a connection uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Owner {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Owned {
+    /// Its own.
     Own,
-    Shared(Key),
     /// Nobody's, until it is known who the peer is.
     Unknown,
+    By(By),
+}
+
+/// Who shares a quota.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum By {
+    Subject(Subject),
+    Client(IpAddr),
+    Custom(Box<[u8]>),
+    Everybody,
 }
 
 impl Scope {
@@ -37,25 +48,43 @@ impl Scope {
     }
 
     /// Who owns the quota that a handshake's connection will use.
-    pub(crate) fn owner(&self, parts: &Parts, secret: &Secret, ipv6_prefix: u8) -> Result<Owner, Refusal> {
+    pub(crate) fn owned(&self, parts: &Parts, ipv6_prefix: u8) -> Result<Owned, Refusal> {
         Ok(match self {
-            Self::Connection => Owner::Own,
+            Self::Connection => Owned::Own,
             Self::Subject { required } => match LimitOwner::of(parts, ipv6_prefix, *required)? {
-                LimitOwner::Subject(subject) => Owner::Shared(of_subject(secret, &subject)),
+                LimitOwner::Subject(subject) => Owned::By(By::Subject(subject)),
                 // Nothing is charged before the first message, so this counts if that names nobody.
-                LimitOwner::Awaited(Some(client)) if !required => Owner::Shared(secret.address(client)),
-                LimitOwner::Awaited(_) => Owner::Unknown,
-                LimitOwner::Client(client) => Owner::Shared(secret.address(client)),
+                LimitOwner::Awaited(Some(client)) if !required => Owned::By(By::Client(client)),
+                LimitOwner::Awaited(_) => Owned::Unknown,
+                LimitOwner::Client(client) => Owned::By(By::Client(client)),
             },
-            Self::Client => Owner::Shared(secret.address(ClientIp::network_of(parts, ipv6_prefix)?)),
-            Self::Custom(key) => key(parts, secret).map_or(Owner::Own, Owner::Shared),
-            Self::Global => Owner::Shared(Key::ONE),
+            Self::Client => Owned::By(By::Client(ClientIp::network_of(parts, ipv6_prefix)?)),
+            Self::Custom(key) => key(parts).map_or(Owned::Own, |key| Owned::By(By::Custom(key))),
+            Self::Global => Owned::By(By::Everybody),
         })
     }
 }
 
-pub(crate) fn of_subject(secret: &Secret, subject: &Subject) -> Key {
-    secret.key(&("subject", subject))
+impl By {
+    /// What the state of this node is found by.
+    pub(crate) fn key(&self, secret: &Secret) -> Key {
+        match self {
+            Self::Subject(subject) => secret.key(&("subject", subject)),
+            Self::Client(client) => secret.address(*client),
+            Self::Custom(key) => secret.key(&("custom", key)),
+            Self::Everybody => Key::ONE,
+        }
+    }
+
+    /// What it is called on all nodes.
+    pub(crate) fn name(&self, store: &dyn ShareQuotas) -> Name {
+        match self {
+            Self::Subject(subject) => store.name("messages of a subject", &subject.to_bytes()),
+            Self::Client(client) => store.name("messages of a client", client.to_string().as_bytes()),
+            Self::Custom(key) => store.name("messages of a key", key),
+            Self::Everybody => store.name("messages", &[]),
+        }
+    }
 }
 
 impl fmt::Debug for Scope {
@@ -68,9 +97,4 @@ impl fmt::Debug for Scope {
             Self::Global => "Global",
         })
     }
-}
-
-/// Of the user's value.
-pub(crate) fn custom(secret: &Secret, key: &[u8]) -> Key {
-    secret.key(&("custom", key))
 }

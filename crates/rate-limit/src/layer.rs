@@ -3,18 +3,13 @@
 use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
 use http::request::Parts;
-use portcullis_core::{CloseFrame, policy::Policy, refusal::Refusal};
-use portcullis_quota::{ByteQuota, Quota, Secret};
+use portcullis_core::{CloseFrame, policy::Policy, refusal::Refusal, shared::ShareQuotas};
+use portcullis_quota::{ByteQuota, Quota};
 use tower_layer::Layer;
 
 use crate::{
-    account::Account,
-    excess::Excess,
-    key::{Scope, custom},
-    policy::Limiter,
-    service::MessageRateService,
-    settings::Settings,
-    shared::Shared,
+    account::Account, everywhere::Sharing, excess::Excess, key::Scope, policy::Limiter, service::MessageRateService,
+    settings::Settings, shared::Shared,
 };
 
 /// Limits what clients send. The [crate's page](crate) lists what is counted, and the defaults.
@@ -155,7 +150,7 @@ impl MessageRateLayer {
     /// If another scope was set before.
     #[track_caller]
     pub fn per_key<K: AsRef<[u8]>>(self, key: impl Fn(&Parts) -> Option<K> + Send + Sync + 'static) -> Self {
-        let key = move |parts: &Parts, secret: &Secret| key(parts).map(|key| custom(secret, key.as_ref()));
+        let key = move |parts: &Parts| key(parts).map(|key| key.as_ref().into());
         self.count_by(Scope::Custom(Arc::new(key)))
     }
 
@@ -167,6 +162,61 @@ impl MessageRateLayer {
     #[track_caller]
     pub fn global(self) -> Self {
         self.count_by(Scope::Global)
+    }
+
+    /// Counts the messages of all nodes that share limits, by a store such as `portcullis_redis::Cluster`: those of a
+    /// subject, a client address, a key, or of everybody. Bytes, control frames and continuation frames are counted by
+    /// each node.
+    ///
+    /// No message waits for the store. A node buys messages ahead, in blocks, and spends them; [`block`](Self::block)
+    /// says how many. What this node counts itself stands all the same, and decides first. In any time `t`, the nodes
+    /// on which a key has connections admit at most `burst + rate * t + nodes * 2 * block` of its messages.
+    ///
+    /// - A client that sends more at once than the node has in hand is not refused before the store has answered: it is
+    ///   held back for a moment, as with [`Excess::Delay`].
+    /// - An answer that is late counts as if the store were away, until it is there. While the store is away, the layer
+    ///   does what the store was told: this node has its share of the quota, which is as full as the whole was when it
+    ///   was last heard of, or all of it, or no message is admitted and connections that send one are closed with 1013.
+    ///   What was bought before is spent first.
+    /// - With [`Excess::Delay`] a message is asked about again when its time has come: what several nodes share cannot
+    ///   be reserved. One that has waited for [`max_delay`](Self::max_delay) closes.
+    /// - What is not spent is given back when the last connection of its key on this node ends.
+    /// - A charge of a handler's [`Allowance`](crate::Allowance) that is larger than a block counts as one.
+    ///
+    /// Where clients are used, the layer panics if the quotas are each connection's own, or are of bytes alone.
+    ///
+    /// ```
+    /// # use std::{sync::Arc, time::Duration};
+    /// # use portcullis_core::shared::{Away, Buyer, Name, Purchase, Rate, ShareQuotas};
+    /// use portcullis_rate_limit::MessageRateLayer;
+    ///
+    /// # fn example(cluster: &(impl ShareQuotas + Clone)) {
+    /// // 20 messages a second for each subject, on however many nodes. It may send 20 before a node has to ask.
+    /// let layer = MessageRateLayer::per_second(20).burst(40).per_subject().shared(cluster).block(10);
+    /// assert_eq!(layer.quota().unwrap().burst_size().get(), 40);
+    /// # }
+    /// ```
+    pub fn shared(self, store: &(impl ShareQuotas + Clone)) -> Self {
+        let store = Arc::new(store.clone());
+        self.set(|settings| settings.sharing = Some(Sharing { store, block: None }))
+    }
+
+    /// How many messages a node buys at once, of a quota that is [`shared`](Self::shared), and how many it may spend
+    /// while it waits for more. A larger block asks the store less often, and a smaller one keeps nodes closer to the
+    /// quota.
+    ///
+    /// By default an eighth of the burst, or as many as come in twice the time that the store may take to answer (100 ms
+    /// with `portcullis_redis`), if that is more; but no more than the burst divided by the nodes. A block of less than
+    /// the latter may hold clients back that are within their rate. Where the layer is used it panics if a block is more
+    /// than the burst.
+    ///
+    /// # Panics
+    ///
+    /// If `messages` is zero.
+    #[track_caller]
+    pub fn block(self, messages: u32) -> Self {
+        let block = count(messages).get();
+        self.set(|settings| settings.block = Some(block))
     }
 
     /// Sets how many keys are kept: 1,000,000 by default, of about 100 bytes each. An eighth of the room is reserved
@@ -225,6 +275,14 @@ impl MessageRateLayer {
         self.set(|_| {})
     }
 
+    /// Settings are judged together, when they are all there.
+    #[track_caller]
+    fn assert_consistent(&self) {
+        if let Some(contradiction) = self.settings.contradiction() {
+            panic!("{contradiction}");
+        }
+    }
+
     /// Starts shared state anew, because layers are configured before they are used.
     fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(&mut self.settings);
@@ -237,13 +295,19 @@ impl MessageRateLayer {
     /// # Errors
     ///
     /// A wiring error if the owner of the quota cannot be determined from the request; 403 if a subject is required.
+    ///
+    /// # Panics
+    ///
+    /// If the settings contradict each other: see [`shared`](Self::shared).
+    #[track_caller]
     pub fn policy(&self, parts: &Parts) -> Result<Box<dyn Policy>, Refusal> {
+        self.assert_consistent();
         let owner = self.shared.owner(parts)?;
         Ok(Box::new(Limiter::new(Arc::new(Account::new(self.shared.clone(), owner)))))
     }
 
     #[cfg(test)]
-    pub(crate) fn shared(&self) -> Arc<Shared> {
+    pub(crate) fn shared_state(&self) -> Arc<Shared> {
         self.shared.clone()
     }
 }
@@ -262,7 +326,9 @@ impl fmt::Debug for MessageRateLayer {
 impl<S> Layer<S> for MessageRateLayer {
     type Service = MessageRateService<S>;
 
+    #[track_caller]
     fn layer(&self, inner: S) -> Self::Service {
+        self.assert_consistent();
         MessageRateService::new(inner, self.shared.clone())
     }
 }

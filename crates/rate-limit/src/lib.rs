@@ -58,6 +58,7 @@
 mod account;
 mod allowance;
 mod cells;
+mod everywhere;
 mod excess;
 mod key;
 mod layer;

@@ -11,7 +11,7 @@ use portcullis_core::{
 
 use crate::{
     account::Account,
-    cells::{Demand, Kind, Over, of_batch, of_frame},
+    cells::{Cause, Demand, Kind, Over, of_batch, of_frame},
     excess::{Enforcement, Excess},
 };
 
@@ -20,6 +20,8 @@ pub(crate) struct Limiter {
     account: Arc<Account>,
     /// Empty continuation frames of the message that is open.
     empty: u32,
+    /// Since when a frame is held back that will be asked about again.
+    held: Option<Instant>,
     /// When the window of patience began, and the violations in it.
     window: Option<(Instant, u32)>,
     /// On report only, so many violations were told of.
@@ -28,7 +30,7 @@ pub(crate) struct Limiter {
 
 impl Limiter {
     pub(crate) fn new(account: Arc<Account>) -> Self {
-        Self { account, empty: 0, window: None, reported: 0 }
+        Self { account, empty: 0, held: None, window: None, reported: 0 }
     }
 
     fn judge(&mut self, frame: &FrameHeader, now: Instant) -> Verdict {
@@ -41,9 +43,19 @@ impl Limiter {
         }
         let demand = of_frame(frame);
         match self.account.take(&demand, now) {
-            Ok(()) => Verdict::Pass,
+            Ok(()) => {
+                self.held = None;
+                Verdict::Pass
+            }
+            Err(over) if over.cause == Cause::UnderWay => self.ask_again(over, now),
             Err(over) => self.exceeded(&demand, over, now),
         }
+    }
+
+    /// Nobody has refused it yet. It will be known soon: the answer comes, or is late.
+    fn ask_again(&mut self, over: Over, now: Instant) -> Verdict {
+        self.held.get_or_insert(now);
+        Verdict::AskAgain(self.account.instant(over.ready, now))
     }
 
     fn has_too_many_empty(&mut self, frame: &FrameHeader) -> bool {
@@ -56,6 +68,10 @@ impl Limiter {
     }
 
     fn exceeded(&mut self, demand: &Demand, over: Over, now: Instant) -> Verdict {
+        if self.is_held_back(over, now) {
+            return Verdict::AskAgain(self.account.instant(over.ready, now));
+        }
+        let since = self.held.take().unwrap_or(now);
         self.account.violated();
         if self.enforcement().report_only {
             return Verdict::Pass;
@@ -63,22 +79,40 @@ impl Limiter {
         if over.too_big {
             return Verdict::Close(CloseFrame::new(CloseCode::MESSAGE_TOO_BIG, "more bytes than may be sent at once"));
         }
-        let frame = self.enforcement().close_frame(reason(over.kind));
+        let frame = match over.cause {
+            Cause::Unavailable => CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "limits are unavailable"),
+            _ => self.enforcement().close_frame(reason(over.kind)),
+        };
         if self.is_out_of_patience(now) {
             return Verdict::Close(frame);
         }
         match self.enforcement().excess {
             Excess::Close => Verdict::Close(frame),
             Excess::Drop => Verdict::Drop,
-            Excess::Delay => self.delay(demand, over, now).map_or(Verdict::Close(frame), Verdict::Delay),
+            Excess::Delay if over.cause == Cause::Unavailable => Verdict::Close(frame),
+            Excess::Delay => self.delay(demand, over, since, now).unwrap_or(Verdict::Close(frame)),
         }
     }
 
     /// When it may go on; `None` if that is too far off.
-    fn delay(&self, demand: &Demand, over: Over, now: Instant) -> Option<Instant> {
+    fn delay(&mut self, demand: &Demand, over: Over, since: Instant, now: Instant) -> Option<Verdict> {
         let ready = self.account.instant(over.ready, now);
-        let waits = ready.saturating_duration_since(now) <= self.enforcement().max_delay;
-        waits.then(|| self.account.reserve(demand, now))
+        if ready.saturating_duration_since(since) > self.enforcement().max_delay {
+            return None;
+        }
+        if self.account.is_everywhere() {
+            self.held = Some(since);
+            return Some(Verdict::AskAgain(ready));
+        }
+        Some(Verdict::Delay(self.account.reserve(demand, now)))
+    }
+
+    /// Whether it is the frame that was delayed before, and another has taken what there was meanwhile.
+    fn is_held_back(&self, over: Over, now: Instant) -> bool {
+        let Enforcement { excess, max_delay, report_only, .. } = self.enforcement();
+        let Some(since) = self.held.filter(|_| *excess == Excess::Delay && !report_only) else { return false };
+        let until = self.account.instant(over.ready, now);
+        over.cause == Cause::Quota && until.saturating_duration_since(since) <= *max_delay
     }
 
     fn is_out_of_patience(&mut self, now: Instant) -> bool {

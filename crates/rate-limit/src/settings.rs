@@ -7,6 +7,7 @@ use portcullis_quota::{ByteQuota, Meter, Quota};
 
 use crate::{
     cells::{Kind, Meters},
+    everywhere::Sharing,
     excess::Enforcement,
     key::Scope,
 };
@@ -24,6 +25,9 @@ pub(crate) struct Settings {
     pub(crate) ipv6_prefix: u8,
     pub(crate) max_keys: usize,
     pub(crate) enforcement: Enforcement,
+    pub(crate) sharing: Option<Sharing>,
+    /// Messages that are bought at once.
+    pub(crate) block: Option<u32>,
 }
 
 impl Settings {
@@ -39,6 +43,8 @@ impl Settings {
             ipv6_prefix: 64,
             max_keys: 1_000_000,
             enforcement: Enforcement::default(),
+            sharing: None,
+            block: None,
         }
     }
 
@@ -58,6 +64,21 @@ impl Settings {
         let continuations = self.continuations.or(self.messages.map(continuations));
         meters.0[Kind::Continuations] = continuations.map(Meter::from);
         meters
+    }
+
+    /// What is wrong with settings that contradict each other, whatever the order of calls.
+    pub(crate) fn contradiction(&self) -> Option<&'static str> {
+        let messages = self.messages.map(|quota| quota.burst_size().get());
+        if self.sharing.is_none() {
+            return self.block.map(|_| "a block is bought of a quota that is shared: `MessageRateLayer::shared`");
+        }
+        let Some(burst) = messages else {
+            return Some("quotas of messages are shared between nodes, and a limit of bytes alone has none");
+        };
+        if !self.scope().is_shared() {
+            return Some("a quota that each connection has for itself is not shared between nodes: say whose it is");
+        }
+        self.block.filter(|block| *block > burst).map(|_| "a block is not more than the burst")
     }
 
     /// The scope that counts. A required subject is a restriction: no other scope lifts it.

@@ -1,16 +1,19 @@
 //! What all connections of a layer have in common: its rules, and the states of keys.
 
+use std::sync::Arc;
+
 use http::request::Parts;
 use portcullis_core::{
     identity::Subject,
     refusal::{Kind, Refusal},
 };
-use portcullis_quota::{Epoch, Secret, Table};
+use portcullis_quota::{Epoch, Key, Secret, Table};
 
 use crate::{
-    cells::{KINDS, Meters},
+    cells::{self, KINDS, Meters},
+    everywhere::{Holding, Sharing, Stocks},
     excess::Enforcement,
-    key::{Owner, Scope, of_subject},
+    key::{By, Owned, Scope},
     settings::Settings,
 };
 
@@ -23,37 +26,76 @@ pub(crate) struct Shared {
     scope: Scope,
     ipv6_prefix: u8,
     secret: Secret,
+    /// Where other nodes count, too.
+    stocks: Option<Arc<Stocks>>,
+}
+
+/// Whose quota a connection uses.
+#[derive(Debug, Clone)]
+pub(crate) enum Owner {
+    Own,
+    Shared(Key),
+    /// Of all nodes together.
+    Everywhere(Key, Arc<Holding>),
+    /// Nobody's, until it is known who the peer is.
+    Unknown,
 }
 
 impl Shared {
     pub(crate) fn new(settings: &Settings) -> Self {
-        let (meters, scope) = (settings.meters(), settings.scope());
-        let most = if scope.is_shared() { settings.max_keys } else { 0 };
+        let (meters, scope, epoch) = (settings.meters(), settings.scope(), Epoch::new());
+        let max = if scope.is_shared() { settings.max_keys } else { 0 };
+        let sharing = settings.sharing.clone();
+        let sharing = sharing.map(|sharing| Sharing { block: settings.block.map(Into::into), ..sharing });
         Self {
-            table: Table::new(most, meters.period()),
+            table: Table::new(max, meters.period()),
             meters,
             scope,
             ipv6_prefix: settings.ipv6_prefix,
             enforcement: settings.enforcement.clone(),
             secret: Secret::default(),
-            epoch: Epoch::new(),
+            epoch,
+            stocks: sharing.map(|sharing| Arc::new(Stocks::new(sharing, epoch, max))),
         }
     }
 
     /// Whose quota the connection of a handshake uses.
     pub(crate) fn owner(&self, parts: &Parts) -> Result<Owner, Refusal> {
-        let owner = self.scope.owner(parts, &self.secret, self.ipv6_prefix);
-        owner.or_else(|refusal| {
-            if !self.enforcement.report_only || refusal.kind() == Kind::WIRING {
-                return Err(refusal);
+        match self.scope.owned(parts, self.ipv6_prefix) {
+            Ok(Owned::Own) => Ok(Owner::Own),
+            Ok(Owned::Unknown) => Ok(Owner::Unknown),
+            Ok(Owned::By(by)) => Ok(self.shared_by(&by)),
+            Err(refusal) if !self.enforcement.report_only || refusal.kind() == Kind::WIRING => Err(refusal),
+            Err(refusal) => {
+                refusal.report();
+                Ok(Owner::Unknown)
             }
-            refusal.report();
-            Ok(Owner::Unknown)
-        })
+        }
     }
 
     /// Whose quota a connection uses once its subject is known, if that makes a difference.
     pub(crate) fn owner_of(&self, subject: &Subject) -> Option<Owner> {
-        matches!(self.scope, Scope::Subject { .. }).then(|| Owner::Shared(of_subject(&self.secret, subject)))
+        matches!(self.scope, Scope::Subject { .. }).then(|| self.shared_by(&By::Subject(subject.clone())))
+    }
+
+    fn shared_by(&self, by: &By) -> Owner {
+        let key = by.key(&self.secret);
+        let (Some(stocks), Some(meter)) = (&self.stocks, self.meters.0[cells::Kind::Messages]) else {
+            return Owner::Shared(key);
+        };
+        Owner::Everywhere(key, Arc::new(stocks.join(by.name(stocks.store()), meter)))
+    }
+
+    /// How many keys have something bought.
+    #[cfg(test)]
+    pub(crate) fn stocks(&self) -> usize {
+        self.stocks.as_ref().map_or(0, |stocks| stocks.len())
+    }
+
+    /// How many messages are bought at once.
+    #[cfg(test)]
+    pub(crate) fn block(&self) -> u64 {
+        let stocks = self.stocks.as_ref().unwrap();
+        stocks.terms(self.meters.0[cells::Kind::Messages].unwrap()).0.block
     }
 }

@@ -15,7 +15,8 @@ use portcullis_core::{
 };
 
 use crate::{
-    Allowance, ByteQuota, Excess, MessageRateLayer, Quota, account::Account, cells::Kind, key::Owner, policy::Limiter,
+    Allowance, ByteQuota, Excess, MessageRateLayer, Quota, account::Account, cells::Kind, policy::Limiter,
+    shared::Owner,
 };
 
 const TEXT: [u8; 6] = [0x81, 0x80, 0, 0, 0, 0];
@@ -35,7 +36,7 @@ fn layer() -> MessageRateLayer {
 }
 
 fn account(layer: &MessageRateLayer) -> Arc<Account> {
-    let shared = layer.shared();
+    let shared = layer.shared_state();
     // Where a subject counts, it comes with the first message.
     let mut parts = Request::new(()).into_parts().0;
     parts.extensions.insert(NoSubject::Awaited);
@@ -213,7 +214,7 @@ fn a_required_subject_is_required_whatever_the_order_of_calls() {
         ("behind per_subject", layer().per_subject().require_subject()),
         ("before per_client_ip", layer().require_subject().per_client_ip()),
         ("behind per_client_ip", layer().per_client_ip().require_subject()),
-        ("before per_key", layer().require_subject().per_key(|_| Some("key"))),
+        ("before per_key", layer().require_subject().per_key(|_| Some("key".into()))),
         ("before global", layer().require_subject().global()),
     ] {
         let (mut one, mut other, now) = (limiter(&layer), limiter(&layer), now());
@@ -277,7 +278,7 @@ fn a_charge_that_an_outer_layer_refuses_changes_nothing() {
 #[test]
 fn a_charge_goes_back_to_whom_it_was_charged() {
     let (layer, now) = (MessageRateLayer::per_second(3).per_subject(), now());
-    let shared = layer.shared();
+    let shared = layer.shared_state();
     let of = |owner| Arc::new(Account::new(shared.clone(), owner));
     let (alice, theirs) = (Subject::new("alice"), of(Owner::Own));
     let hers = of(shared.owner_of(&alice).unwrap());
