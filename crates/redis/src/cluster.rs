@@ -5,8 +5,8 @@ use std::{fmt, sync::Arc, time::Duration};
 use portcullis_core::{
     Decision,
     shared::{
-        Away, Charged, Deadline, Denied, Gone, Member, Name, OnGone, PermitRequest, Rate, SharePermits, ShareRates,
-        SharedPermit, Taken,
+        Away, Buyer, Charged, Deadline, Denied, Gone, Member, Name, OnGone, PermitRequest, Purchase, Rate,
+        SharePermits, ShareQuotas, ShareRates, SharedPermit, Taken,
     },
 };
 use tokio::{sync::watch, task::JoinHandle};
@@ -17,7 +17,7 @@ use crate::{
     health::Health,
     node::{self, Node},
     permits::{self, No, Permit},
-    rate,
+    quota, rate,
 };
 
 /// This node, among all that share limits. Clones are the same node.
@@ -33,7 +33,7 @@ pub struct Cluster {
 }
 
 /// What works for a node, for as long as this is held.
-struct Tasks([JoinHandle<()>; 3]);
+struct Tasks([JoinHandle<()>; 4]);
 
 impl Cluster {
     /// Connects to a Redis or Valkey server: `redis://user:password@host:port/database`, or `rediss://` for TLS (feature
@@ -47,6 +47,7 @@ impl Cluster {
             tokio::spawn(node::beat(node.clone())),
             tokio::spawn(node::read_inbox(node.clone())),
             tokio::spawn(permits::release(node.clone())),
+            tokio::spawn(quota::run(node.clone())),
         ]);
         Self { node, when_away, scope: Arc::from(""), _tasks: Arc::new(tasks) }
     }
@@ -149,7 +150,7 @@ impl Cluster {
 
     fn away(&self) -> Away {
         let when_away = if self.node.drains() { WhenAway::Refuse } else { self.when_away };
-        when_away.away(self.health().nodes, self.node.retry_after())
+        quota::away(&self.node, when_away)
     }
 }
 
@@ -197,6 +198,32 @@ impl Member for Cluster {
 
     fn drained(&self) -> Decision<()> {
         Decision::wait(node::drained(self.node.clone()))
+    }
+}
+
+impl ShareQuotas for Cluster {
+    fn name(&self, kind: &str, value: &[u8]) -> Name {
+        self.name(kind, value)
+    }
+
+    fn patience(&self) -> Duration {
+        self.node.settings.deadline
+    }
+
+    fn away(&self) -> Away {
+        self.away()
+    }
+
+    fn nodes(&self) -> usize {
+        quota::nodes(&self.node)
+    }
+
+    fn buy(&self, purchase: Purchase, buyer: Arc<dyn Buyer>) -> Result<(), Away> {
+        quota::buy(&self.node, purchase, buyer, self.when_away)
+    }
+
+    fn give_back(&self, name: Name, rate: Rate, cells: u64) {
+        quota::give_back(&self.node, name, rate, cells);
     }
 }
 

@@ -83,7 +83,12 @@ impl Keys {
         format!("{}{{{name}}}:h", self.prefix)
     }
 
-    /// Messages for a node.
+    /// Messages of a key.
+    pub(crate) fn quota(&self, name: Name) -> String {
+        format!("{}{{{name}}}:q", self.prefix)
+    }
+
+    /// What other nodes tell a node.
     pub(crate) fn inbox(&self, incarnation: u64) -> String {
         format!("{}{{i{incarnation}}}:in", self.prefix)
     }

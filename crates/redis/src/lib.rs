@@ -7,7 +7,9 @@
 //!   without a limit.
 //! - A node holds a lease, not each connection. When a node dies, what it held is void when its lease has run out.
 //! - A handshake asks Redis, by one [`deadline`](Builder::deadline) for all layers. After three that had no answer none
-//!   is asked, until Redis has answered a beat. Messages never ask.
+//!   is asked, until Redis has answered a beat.
+//! - No message waits for Redis. A node buys messages of a shared quota ahead, in blocks, and spends them; one that is
+//!   late with its answer counts as away.
 //! - While Redis cannot be asked, layers do what [`WhenAway`] says. There is no word for "no limit".
 //! - When Redis loses its data, nodes say what they hold before anybody is admitted by it.
 //! - Times that two nodes compare are the server's. A node's own clock may be wrong.
@@ -34,21 +36,25 @@
 //! # Metrics and events
 //!
 //! With feature `metrics`: `portcullis_cluster_ready` (gauge; 1 while limits count for all nodes) and
-//! `portcullis_cluster_events_total` (counter, by `event`: the fields of [`Events`]). With feature `tracing`, a warning
+//! `portcullis_cluster_events_total` (counter, by `event`: the fields of [`Events`]). `portcullis_cluster_purchases_total`
+//! (counter) says what became of messages that were to be bought, by `outcome`: `sold`, `refused`, `away`, or `crowded`
+//! where too many purchases waited. With feature `tracing`, a warning
 //! when limits stop counting for all nodes, and why. The same is in [`Cluster::health`], for a readiness probe.
 //!
 //! # One line a layer
 //!
 //! ```no_run
 //! use portcullis_connections::{ConnectionLimitLayer, HandshakeRateLayer, Limit};
+//! use portcullis_rate_limit::MessageRateLayer;
 //! use portcullis_redis::{Cluster, WhenAway};
 //!
 //! # async fn example(secret: Vec<u8>) -> Result<(), portcullis_redis::BuildError> {
 //! let cluster = Cluster::connect("rediss://redis:6379").namespace("chat").secret(secret).build().await?;
 //! let rate = HandshakeRateLayer::per_second(5).burst(20).per_client_ip().shared(&cluster);
 //! let service = ConnectionLimitLayer::new().global(10_000).shared(&cluster.when_away(WhenAway::Refuse));
+//! let messages = MessageRateLayer::per_second(20).burst(40).per_subject().shared(&cluster);
 //! let user = ConnectionLimitLayer::new().per_subject(Limit::new(5).evict_oldest()).shared(&cluster);
-//! # let _ = (rate, service, user);
+//! # let _ = (rate, service, messages, user);
 //! # Ok(())
 //! # }
 //! ```
@@ -102,6 +108,7 @@ mod node;
 mod observe;
 mod permits;
 mod places;
+mod quota;
 mod rate;
 mod script;
 mod servers;

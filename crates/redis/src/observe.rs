@@ -44,6 +44,31 @@ fn pairs(before: &Events, now: &Events) -> [(&'static str, u64, u64); 11] {
     ]
 }
 
+/// What has become of a purchase.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Outcome {
+    Sold,
+    Refused,
+    Away,
+    /// Too many wait already.
+    Crowded,
+}
+
+/// A purchase was answered, or will not be.
+pub(crate) fn purchased(outcome: Outcome) {
+    #[cfg(feature = "metrics")]
+    {
+        let outcome = match outcome {
+            Outcome::Sold => "sold",
+            Outcome::Refused => "refused",
+            Outcome::Away => "away",
+            Outcome::Crowded => "crowded",
+        };
+        metrics::counter!("portcullis_cluster_purchases_total", "outcome" => outcome).increment(1);
+    }
+    let _ = outcome;
+}
+
 /// The store cannot be reached. Once for each time that it goes away.
 pub(crate) fn unreachable(error: &redis::RedisError) {
     #[cfg(feature = "tracing")]

@@ -22,6 +22,8 @@ scripts! {
     AGAIN: "again.lua";
     ALLOT: "allot.lua";
     CHARGE: "charge.lua";
+    BUY: "buy.lua";
+    SELL: "sell.lua";
 }
 
 /// A script, and its hash.

@@ -31,6 +31,7 @@ pub(crate) async fn drained(node: Arc<Node>) {
 
 /// Gives up the lease, with everything that belongs to it.
 pub(crate) async fn leave(node: &Node) {
+    node.errands.done(node.settings.patience()).await;
     let asker = node.own_asker();
     lock(&node.state).membership.leave();
     node.note(|_| {});

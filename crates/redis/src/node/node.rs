@@ -29,6 +29,7 @@ use crate::{
     observe,
     permits::{LocalPermits, Owed},
     places::Pool,
+    quota::Errands,
     script::Call,
 };
 
@@ -38,6 +39,7 @@ pub(crate) struct Node {
     pub(crate) held: Mutex<LocalPermits>,
     pub(crate) owed: Mutex<Owed>,
     pub(crate) pools: Mutex<HashMap<Name, Arc<Pool>>>,
+    pub(crate) errands: Errands,
     /// A beat is due at once.
     pub(crate) wake: Notify,
     /// Something is to be released.
@@ -81,6 +83,7 @@ impl Node {
             held: Mutex::default(),
             owed: Mutex::default(),
             pools: Mutex::default(),
+            errands: Errands::default(),
             wake: Notify::new(),
             work: Notify::new(),
             given_back: Notify::new(),
@@ -100,6 +103,11 @@ impl Node {
         let state = lock(&self.state);
         let cluster_state = state.membership.cluster_state(now());
         matches!(cluster_state, ClusterState::Joined | ClusterState::Draining).then(|| state.asker()).flatten()
+    }
+
+    /// Whether limits count for all nodes now.
+    pub(crate) fn is_ready(&self) -> bool {
+        lock(&self.state).membership.cluster_state(now()) == ClusterState::Joined
     }
 
     /// The right to ask for the node itself, while it recovers, too.

@@ -1,0 +1,160 @@
+//! Cells of quotas, bought and given back by a task: nobody who judges a message waits for the store.
+
+use std::{
+    fmt,
+    num::NonZeroUsize,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use futures_util::{StreamExt, stream};
+use portcullis_core::shared::{Away, Buyer, Name, Purchase, Rate, Sold};
+use tokio::{
+    sync::{mpsc, watch},
+    time::timeout,
+};
+
+use crate::{
+    away::WhenAway,
+    lock::lock,
+    node::{Lost, Node},
+    observe::{self, Outcome},
+    script::{self, Call},
+};
+
+/// Errands that wait to be run. One more is not taken.
+const WAITING: usize = 4096;
+
+/// Errands that are run at once: they go over one connection, and are sent together.
+const AT_ONCE: usize = 256;
+
+/// What the task is to do.
+enum Errand {
+    Buy { purchase: Purchase, buyer: Arc<dyn Buyer>, when_away: WhenAway },
+    GiveBack { name: Name, rate: Rate, cells: u64 },
+}
+
+/// The errands of a node.
+pub(crate) struct Errands {
+    sender: mpsc::Sender<Errand>,
+    /// Until the task takes it.
+    receiver: Mutex<Option<mpsc::Receiver<Errand>>>,
+    /// How many are not done.
+    open: watch::Sender<usize>,
+}
+
+impl Default for Errands {
+    fn default() -> Self {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        Self { sender, receiver: Mutex::new(Some(receiver)), open: watch::Sender::new(0) }
+    }
+}
+
+impl Errands {
+    /// Waits until all are done, but not longer than this.
+    pub(crate) async fn done(&self, patience: Duration) {
+        let mut open = self.open.subscribe();
+        // What is not done by then is void.
+        let _ = timeout(patience, open.wait_for(|open| *open == 0)).await;
+    }
+
+    /// Whether there was room for it.
+    fn send(&self, errand: Errand) -> bool {
+        let Ok(place) = self.sender.try_reserve() else { return false };
+        self.open.send_modify(|open| *open += 1);
+        place.send(errand);
+        true
+    }
+}
+
+/// Begins a purchase, unless it would have no answer.
+pub(crate) fn buy(node: &Node, purchase: Purchase, buyer: Arc<dyn Buyer>, when_away: WhenAway) -> Result<(), Away> {
+    let outcome = match node.is_ready() {
+        false => Outcome::Away,
+        true if node.errands.send(Errand::Buy { purchase, buyer, when_away }) => return Ok(()),
+        true => Outcome::Crowded,
+    };
+    observe::purchased(outcome);
+    Err(away(node, when_away))
+}
+
+/// Gives cells back, if there is room for the errand. Else they are void.
+pub(crate) fn give_back(node: &Node, name: Name, rate: Rate, cells: u64) {
+    if node.is_ready() {
+        node.errands.send(Errand::GiveBack { name, rate, cells });
+    }
+}
+
+pub(crate) fn away(node: &Node, when_away: WhenAway) -> Away {
+    when_away.away(node.health().nodes, node.retry_after())
+}
+
+/// How many nodes there are.
+pub(crate) fn nodes(node: &Node) -> usize {
+    node.health().nodes.map_or(1, NonZeroUsize::get)
+}
+
+/// Runs errands for as long as the node lives.
+pub(crate) async fn run(node: Arc<Node>) {
+    let Some(mut errands) = lock(&node.errands.receiver).take() else { return };
+    let errands = stream::poll_fn(|cx| errands.poll_recv(cx));
+    let run = async |errand| {
+        match errand {
+            Errand::Buy { purchase, buyer, when_away } => {
+                let sold = ask(&node, purchase).await;
+                observe::purchased(match sold {
+                    Ok(Sold { cells: 0, .. }) => Outcome::Refused,
+                    Ok(_) => Outcome::Sold,
+                    Err(Lost) => Outcome::Away,
+                });
+                buyer.answered(sold.map_err(|Lost| away(&node, when_away)));
+            }
+            Errand::GiveBack { name, rate, cells } => {
+                let call = Call::new(&script::SELL).key(&node.settings.keys.quota(name));
+                let call = call.arg(micros(rate.interval)).arg(cells);
+                // What cannot be given back is void.
+                let _: Result<i64, Lost> = tell(&node, call).await;
+            }
+        }
+        node.errands.open.send_modify(|open| *open -= 1);
+    };
+    errands.for_each_concurrent(AT_ONCE, run).await;
+}
+
+/// An answer that is late is used all the same: what it sells is charged.
+async fn ask(node: &Node, Purchase { name, rate, want, least }: Purchase) -> Result<Sold, Lost> {
+    let call = Call::new(&script::BUY).key(&node.settings.keys.quota(name));
+    let call = call.arg(micros(rate.interval)).arg(rate.burst).arg(want).arg(least);
+    let (cells, retry_after, full_in) = tell(node, call).await?;
+    let [retry_after, full_in] = [retry_after, full_in].map(Duration::from_micros);
+    Ok(Sold { cells, retry_after, full_in })
+}
+
+async fn tell<T: redis::FromRedisValue>(node: &Node, call: Call) -> Result<T, Lost> {
+    let asker = node.asker().ok_or(Lost)?;
+    node.tell(&asker, async |mut connection| call.run(&mut connection).await).await
+}
+
+/// Microseconds with three digits behind the point: an interval may be a part of one.
+fn micros(interval: Duration) -> String {
+    let nanos = interval.as_nanos().max(1);
+    format!("{}.{:03}", nanos / 1000, nanos % 1000)
+}
+
+impl fmt::Debug for Errands {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Errands").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_is_written_in_microseconds() {
+        for (nanos, text) in [(1, "0.001"), (999, "0.999"), (3333, "3.333"), (50_000_000, "50000.000")] {
+            assert_eq!(micros(Duration::from_nanos(nanos)), text);
+        }
+    }
+}
