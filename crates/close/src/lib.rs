@@ -57,6 +57,7 @@
 //! # }
 //! ```
 
+#![doc = include_str!("../docs/features.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     feature = "json",

@@ -55,6 +55,7 @@
 //! # Ok::<_, portcullis_connections::InvalidNetwork>(())
 //! ```
 
+#![doc = include_str!("../docs/features.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod client_ip;

@@ -33,6 +33,7 @@
     doc = "- Before the first message the gate's time bounds both, while closing [`Closing::timeout`](settings::Closing::timeout).\n",
     doc = "Without these layers, silence lasts as long as TCP lets it."
 )]
+#![doc = include_str!("../docs/features.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod clock;

@@ -38,6 +38,7 @@
 //! | plain requests | need a token as well |
 #![cfg_attr(feature = "rust_crypto", doc = include_str!("../docs/example.md"))]
 #![doc = include_str!("../docs/plain.md")]
+#![doc = include_str!("../docs/features.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod admit;

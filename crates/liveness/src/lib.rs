@@ -28,6 +28,7 @@
 //! drop(io.set_nodelay(true))), app)` (`tap_io` is a method of `axum::serve::ListenerExt`); with hyper:
 //! `stream.set_nodelay(true)?` behind `accept`.
 
+#![doc = include_str!("../docs/features.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod age;

@@ -49,6 +49,7 @@
 //! # Ok::<_, portcullis_origin::InvalidOrigin>(())
 //! ```
 
+#![doc = include_str!("../docs/features.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod layer;

@@ -93,6 +93,7 @@
 //! # }
 //! ```
 
+#![doc = include_str!("../docs/features.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod away;

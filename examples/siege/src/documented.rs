@@ -4,6 +4,7 @@
 use crate::attacks::{self, Attack, Want};
 
 const README: &str = include_str!("../../../README.md");
+const THREATS: &str = include_str!("../../../crates/portcullis/docs/guide/threat_model.md");
 
 /// Where the layers of the guarded server stand.
 const LAYERS: [&str; 4] = [
@@ -62,4 +63,16 @@ fn the_table_of_readme_says_what_the_siege_sees() {
     let rows = rows(README);
     assert!(rows.len() >= 15, "{} rows", rows.len());
     rows.iter().for_each(agrees);
+}
+
+#[test]
+fn the_threat_model_has_every_attack_once() {
+    let rows = rows(THREATS);
+    rows.iter().for_each(agrees);
+    let mut listed: Vec<_> = rows.iter().map(|row| row.attack).collect();
+    let mut carried_out: Vec<_> =
+        attacks::all().filter(|attack| !attack.want.is_legitimate()).map(|attack| attack.name).collect();
+    listed.sort_unstable();
+    carried_out.sort_unstable();
+    assert_eq!(listed, carried_out);
 }

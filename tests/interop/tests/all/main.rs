@@ -17,6 +17,7 @@ mod last_answer;
 mod libraries;
 mod liveness;
 mod nobody;
+mod pages;
 mod plain;
 mod rate;
 mod readme;
