@@ -1,75 +1,11 @@
-//! Starts a bare axum server and a guarded one on loopback, attacks both with real sockets one attack after another,
-//! and prints what each let through.
-//!
-//! `--json` prints one object a line, `--only text` runs the attacks that have this text in their names. Exits 0 only
-//! if the guarded server stopped every attack, and every legitimate client got through to both.
+//! `siege` attacks a bare axum server and a guarded one; `siege audit URL` attacks the one that you operate.
 
-mod attacks;
-mod beside;
-mod deploy;
-#[cfg(test)]
-mod documented;
-mod guarded;
-mod handlers;
-mod page;
-mod raw;
-mod saw;
-mod server;
-mod side;
-mod table;
-mod tokens;
-
-use std::{env, error::Error, process::ExitCode};
-
-use axum::Router;
-
-use crate::{server::Routes, side::Side};
-
-/// Whatever went wrong; the siege only reports it.
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+use std::{env, process::ExitCode};
 
 fn main() -> ExitCode {
-    tokens::install();
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let done = match arguments.as_slice() {
-        [] => siege(false, ""),
-        ["--json"] => siege(true, ""),
-        ["--only", text] => siege(false, text),
-        ["serve", "bare"] => server::run(bare(Routes::new())).map(|()| true),
-        ["serve", "guarded"] => guarded::guard(Routes::new()).and_then(server::run).map(|()| true),
-        _ => Err("usage: siege [--json | --only text]".into()),
-    };
-    match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("siege: {error}");
-            ExitCode::from(2)
-        }
+    match arguments.split_first() {
+        Some((command, rest)) if command == "audit" => siege::audit::command(rest),
+        _ => siege::siege(&arguments),
     }
-}
-
-/// What applications write by hand, if anything.
-fn bare(routes: Routes) -> Router {
-    let Routes { open, user, seat, proxied, session, private, first, .. } = routes;
-    let Routes { alive, idle, feed, shut, sized, shared, many, delayed, deployed, .. } = routes;
-    let plain = [user, seat, proxied, session, alive, idle, feed, shut, sized, shared, many, delayed];
-    let plain = plain.into_iter().fold(open, Router::merge);
-    plain.merge(tokens::bare(private, first)).merge(beside::bare()).merge(deploy::routes(deployed, None))
-}
-
-fn siege(json: bool, only: &str) -> Result<bool> {
-    let bare = Side::start("bare")?;
-    let guarded = Side::start("guarded")?;
-    let mut rows = Vec::new();
-    for attack in attacks::all().filter(|attack| attack.name.contains(only)) {
-        rows.push(table::Row { attack, bare: bare.suffer(attack)?, guarded: guarded.suffer(attack)? });
-    }
-    if json {
-        table::print_json(&rows);
-    } else {
-        table::print(&rows);
-    }
-    Ok(rows.iter().all(table::Row::is_well))
 }

@@ -8,12 +8,12 @@ use std::{
 
 use super::{
     attack::{Attack, Want},
-    wire::{frames, open, open_with},
+    wire::{open, open_with},
 };
 use crate::{
     Result,
     page::{OWN, Visit},
-    raw::{self, Opened, PATIENCE, Streams},
+    raw::{self, Opened, PATIENCE, Streams, frames},
     saw::Saw,
 };
 
@@ -71,9 +71,9 @@ fn silent(address: SocketAddr) -> Result<Saw> {
 fn sessions(address: SocketAddr) -> Result<Saw> {
     let oldest = open(address, "/session?name=alice")?;
     let newer = (0..2).map(|_| open(address, "/session?name=alice")).collect::<Result<Vec<_>>>()?;
-    let saw = oldest.storm(Vec::new());
+    let saw = oldest.storm(&[]);
     drop(newer);
-    saw
+    Ok(saw)
 }
 
 /// How many streams there may be at `/shut`.

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 
 use super::{
     attack::{Attack, Want},
-    wire::{frames, open},
+    wire::open,
 };
 use crate::{
     Result,
-    raw::{self, PATIENCE, Raw},
+    raw::{self, PATIENCE, Raw, frames},
     saw::Saw,
 };
 

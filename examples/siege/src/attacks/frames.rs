@@ -4,9 +4,13 @@ use std::net::SocketAddr;
 
 use super::{
     attack::{Attack, Want},
-    wire::{frames, storm},
+    wire::storm,
 };
-use crate::{Result, saw::Saw};
+use crate::{
+    Result,
+    raw::{frames, sequences},
+    saw::Saw,
+};
 
 pub(super) const ALL: &[Attack] = &[
     Attack { name: "message flood", run: message_flood, want: Want::Because(1008, "message rate exceeded") },
@@ -28,37 +32,33 @@ pub(super) const ALL: &[Attack] = &[
 ];
 
 fn message_flood(address: SocketAddr) -> Result<Saw> {
-    storm(address, "/ws", frames(20_000, 0x81, b"spam spam spam"))
+    storm(address, "/ws", &frames(20_000, 0x81, b"spam spam spam"))
 }
 
 fn ping_flood(address: SocketAddr) -> Result<Saw> {
-    storm(address, "/ws", frames(200_000, 0x89, b"ping"))
+    storm(address, "/ws", &frames(200_000, 0x89, b"ping"))
 }
 
 fn empty_continuations(address: SocketAddr) -> Result<Saw> {
-    let mut bytes = frames(1, 0x01, b"begin");
-    bytes.extend(frames(1_000_000, 0x00, b""));
-    storm(address, "/ws", bytes)
+    storm(address, "/ws", &sequences::empty_continuations(1_000_000))
 }
 
 fn tiny_fragments(address: SocketAddr) -> Result<Saw> {
-    let mut bytes = frames(1, 0x01, b"b");
-    bytes.extend(frames(500_000, 0x00, b"x"));
-    storm(address, "/ws", bytes)
+    storm(address, "/ws", &sequences::tiny_fragments(500_000))
 }
 
 fn unmasked(address: SocketAddr) -> Result<Saw> {
-    storm(address, "/ws", b"\x81\x05hello".to_vec())
+    storm(address, "/ws", sequences::UNMASKED)
 }
 
 fn reserved_bit(address: SocketAddr) -> Result<Saw> {
-    storm(address, "/ws", frames(1, 0xa1, b"hello"))
+    storm(address, "/ws", &sequences::reserved_bit())
 }
 
 fn panic(address: SocketAddr) -> Result<Saw> {
-    storm(address, "/panic", frames(1, 0x81, b"hello"))
+    storm(address, "/panic", &frames(1, 0x81, b"hello"))
 }
 
 fn drops(address: SocketAddr) -> Result<Saw> {
-    storm(address, "/drop", frames(1, 0x81, b"hello"))
+    storm(address, "/drop", &frames(1, 0x81, b"hello"))
 }

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 
 use super::{
     attack::{Attack, Want},
-    wire::{frames, open, storm},
+    wire::{open, storm},
 };
 use crate::{
     Result,
-    raw::{self, PATIENCE},
+    raw::{self, PATIENCE, frames},
     saw::Saw,
 };
 
@@ -22,7 +22,7 @@ pub(super) const ALL: &[Attack] = &[
 
 /// A phone without a network: its socket is open, and nobody answers pings.
 fn gone(address: SocketAddr) -> Result<Saw> {
-    storm(address, "/alive", Vec::new())
+    storm(address, "/alive", &[])
 }
 
 /// Answers every ping, and says nothing.

@@ -4,9 +4,9 @@ use std::{net::SocketAddr, ops::Range, thread, time::Duration};
 
 use super::{
     attack::{Attack, Want},
-    wire::{frames, open, open_with},
+    wire::{open, open_with},
 };
-use crate::{Result, saw::Saw};
+use crate::{Result, raw::frames, saw::Saw};
 
 pub(super) const ALL: &[Attack] = &[
     Attack { name: "flood over many sockets", run: many_sockets, want: Want::Because(1008, "message rate exceeded") },
@@ -31,7 +31,7 @@ fn many_sockets(address: SocketAddr) -> Result<Saw> {
     for socket in &mut sockets {
         socket.read_messages(BURST as u64 / 2);
     }
-    last.storm(frames(BURST / 2, 0x81, b"spam"))
+    Ok(last.storm(&frames(BURST / 2, 0x81, b"spam")))
 }
 
 /// One socket after the other, each of which stays within the limit.
@@ -41,17 +41,17 @@ fn reconnect(address: SocketAddr) -> Result<Saw> {
         socket.send(&frames(BURST / 2, 0x81, b"spam"))?;
         socket.read_messages(BURST as u64 / 2);
     }
-    open(address, "/user?name=again")?.storm(frames(BURST / 2, 0x81, b"spam"))
+    Ok(open(address, "/user?name=again")?.storm(&frames(BURST / 2, 0x81, b"spam")))
 }
 
 /// Few messages, and large ones.
 fn bytes(address: SocketAddr) -> Result<Saw> {
-    open(address, "/user?name=large")?.storm(frames(30, 0x82, &vec![0; 60_000]))
+    Ok(open(address, "/user?name=large")?.storm(&frames(30, 0x82, &vec![0; 60_000])))
 }
 
 /// A client of a server where another one sends, in one write, as much as all may together.
 fn shared(address: SocketAddr) -> Result<Saw> {
-    open(address, "/shared")?.storm(frames(1000, 0x81, b""))?;
+    open(address, "/shared")?.storm(&frames(1000, 0x81, b""));
     open(address, "/shared")?.greet()
 }
 

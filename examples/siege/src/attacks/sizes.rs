@@ -4,9 +4,13 @@ use std::{net::SocketAddr, time::Duration};
 
 use super::{
     attack::{Attack, Want},
-    wire::{frames, open, storm},
+    wire::{open, storm},
 };
-use crate::{Result, saw::Saw};
+use crate::{
+    Result,
+    raw::{frames, sequences},
+    saw::Saw,
+};
 
 pub(super) const ALL: &[Attack] = &[
     Attack { name: "message byte by byte", run: drip, want: Want::Because(1009, "message not finished within 1s") },
@@ -37,23 +41,16 @@ fn drip(address: SocketAddr) -> Result<Saw> {
 
 /// As much as the library takes: sixteen mebibytes.
 fn oversize(address: SocketAddr) -> Result<Saw> {
-    storm(address, "/sized", frames(1, 0x82, &vec![0; 16 * 1024 * 1024]))
+    storm(address, "/sized", &frames(1, 0x82, &vec![0; 16 * 1024 * 1024]))
 }
 
 /// A header, and nothing of what it declares.
 fn declared(address: SocketAddr) -> Result<Saw> {
-    let mut bytes = vec![0x82, 0xff];
-    bytes.extend((1_u64 << 62).to_be_bytes());
-    bytes.extend([0; 4]);
-    storm(address, "/sized", bytes)
+    storm(address, "/sized", &sequences::declared())
 }
 
-/// Sixteen fragments that are all there may be, and one more byte.
 fn fragments(address: SocketAddr) -> Result<Saw> {
-    let mut bytes = frames(1, 0x02, &[0; LIMIT / 16]);
-    bytes.extend(frames(15, 0x00, &[0; LIMIT / 16]));
-    bytes.extend(frames(1, 0x80, b"x"));
-    storm(address, "/sized", bytes)
+    storm(address, "/sized", &sequences::over_in_fragments(LIMIT))
 }
 
 /// Small ones, which together are not large.
@@ -61,7 +58,7 @@ fn many_fragments(address: SocketAddr) -> Result<Saw> {
     let mut bytes = frames(1, 0x02, b"x");
     bytes.extend(frames(9_998, 0x00, b"x"));
     bytes.extend(frames(1, 0x80, b"x"));
-    storm(address, "/sized", bytes)
+    storm(address, "/sized", &bytes)
 }
 
 /// As large as may be, in one piece, and in as many as may be.

@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 
 use super::{
     attack::{Attack, Want},
-    wire::{frames, open, storm},
+    wire::{open, storm},
 };
 use crate::{
     Result,
     page::{OWN, Visit},
-    raw::{self, Opened},
+    raw::{self, Opened, frames},
     saw::Saw,
     tokens,
 };
@@ -30,7 +30,7 @@ pub(super) const ALL: &[Attack] = &[
     Attack { name: "revoked session", run: revoked, want: Want::Because(3000, "token revoked") },
     Attack {
         name: "silent first message",
-        run: |address| storm(address, "/first", Vec::new()),
+        run: |address| storm(address, "/first", &[]),
         want: Want::Because(3000, "token missing"),
     },
     Attack {
@@ -51,7 +51,7 @@ fn private(address: SocketAddr, token: Option<&str>) -> Result<Saw> {
 fn bring(address: SocketAddr, path: &str, token: Option<&str>) -> Result<Saw> {
     let query = token.map(|token| format!("?token={token}")).unwrap_or_default();
     match raw::open(address, &format!("{path}{query}"), None)? {
-        Opened::Socket(socket) => socket.storm(Vec::new()),
+        Opened::Socket(socket) => Ok(socket.storm(&[])),
         Opened::Status(status) => {
             let visit = Visit::new(address, path, OWN)?;
             let visit = token.into_iter().fold(visit, Visit::bearer);
@@ -88,11 +88,11 @@ fn revoked(address: SocketAddr) -> Result<Saw> {
     let token = tokens::token(|claims| claims["sub"] = "mallory".into())?;
     let socket = open(address, &format!("/private?token={token}"))?;
     raw::get(address, "/revoke/mallory")?;
-    socket.storm(Vec::new())
+    Ok(socket.storm(&[]))
 }
 
 fn garbage_first(address: SocketAddr) -> Result<Saw> {
-    storm(address, "/first", frames(1, 0x81, b"let me in"))
+    storm(address, "/first", &frames(1, 0x81, b"let me in"))
 }
 
 fn own(address: SocketAddr) -> Result<Saw> {

@@ -8,8 +8,8 @@ use crate::{
     saw::Saw,
 };
 
-pub(super) fn storm(address: SocketAddr, path: &str, bytes: Vec<u8>) -> Result<Saw> {
-    open(address, path)?.storm(bytes)
+pub(super) fn storm(address: SocketAddr, path: &str, bytes: &[u8]) -> Result<Saw> {
+    Ok(open(address, path)?.storm(bytes))
 }
 
 /// A socket where nobody is to be refused.
@@ -22,13 +22,4 @@ pub(super) fn open_with(address: SocketAddr, path: &str, headers: &str) -> Resul
         Opened::Socket(socket) => Ok(socket),
         Opened::Status(status) => Err(format!("HTTP {status}").into()),
     }
-}
-
-/// The same frame, so many times.
-pub(super) fn frames(count: usize, first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for _ in 0..count {
-        raw::frame(&mut bytes, first, payload);
-    }
-    bytes
 }

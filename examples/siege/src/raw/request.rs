@@ -5,7 +5,7 @@ use std::{
     net::{SocketAddr, TcpStream},
 };
 
-use super::socket::{PATIENCE, Raw};
+use super::{Raw, Wire};
 use crate::Result;
 
 /// An open socket, or the status of the refusal.
@@ -26,7 +26,7 @@ pub(crate) fn open_with(address: SocketAddr, path: &str, headers: &str) -> Resul
         "GET {path} HTTP/1.1\r\nhost: chat.example\r\n{headers}connection: Upgrade\r\nupgrade: websocket\r\n\
          sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     )?;
-    let mut raw = Raw::new(stream);
+    let mut raw = Raw::new(Wire::plain(stream));
     let status = raw.status()?;
     Ok(if status == 101 { Opened::Socket(raw) } else { Opened::Status(status) })
 }
@@ -39,14 +39,14 @@ pub(crate) fn offer_h2c(address: SocketAddr, path: &str) -> Result<u16> {
         "GET {path} HTTP/1.1\r\nhost: chat.example\r\nconnection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\n\
          http2-settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n"
     )?;
-    Raw::new(stream).status()
+    Raw::new(Wire::plain(stream)).status()
 }
 
 /// The status of the answer to a plain request with any headers, each with its end of line.
 pub(crate) fn plain(address: SocketAddr, method: &str, path: &str, headers: &str) -> Result<u16> {
     let mut stream = connect(address)?;
     write!(stream, "{method} {path} HTTP/1.1\r\nhost: chat.example\r\n{headers}connection: close\r\n\r\n")?;
-    Raw::new(stream).status()
+    Raw::new(Wire::plain(stream)).status()
 }
 
 /// The whole answer to a plain request.
@@ -59,9 +59,5 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> Result<String> {
 }
 
 pub(crate) fn connect(address: SocketAddr) -> Result<TcpStream> {
-    let stream = TcpStream::connect(address)?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    Ok(stream)
+    Ok(Wire::connect(address)?)
 }

@@ -2,13 +2,18 @@
 
 use std::{
     io::{ErrorKind, Read, Write},
-    net::{Shutdown, TcpStream},
+    thread,
     time::{Duration, Instant},
 };
 
 use portcullis_core::frame::{FrameHeader, Opcode};
 
-use super::frame::frame;
+use super::{
+    answer::{self, Answer},
+    frame::frame,
+    heard::{End, Heard},
+    wire::Wire,
+};
 use crate::{Result, saw::Saw};
 
 /// The longest that any attack waits for its server.
@@ -17,16 +22,24 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 /// The most an attacker reads.
 const MOST: usize = 64 * 1024 * 1024;
 
+/// The most that is written at once.
+const WRITE: usize = 64 * 1024;
+
+/// Between two looks at a connection that neither takes nor gives anything.
+const LOOK: Duration = Duration::from_micros(500);
+
 pub(crate) struct Raw {
-    stream: TcpStream,
+    wire: Wire,
     buffer: Vec<u8>,
     /// As every library does, and every browser.
     answers_pings: bool,
+    /// What is in a message that is an answer.
+    answer: Vec<u8>,
 }
 
 impl Raw {
-    pub(super) fn new(stream: TcpStream) -> Self {
-        Self { stream, buffer: Vec::new(), answers_pings: false }
+    pub(crate) fn new(wire: Wire) -> Self {
+        Self { wire, buffer: Vec::new(), answers_pings: false, answer: Vec::new() }
     }
 
     /// The same, but for the pings that come from now on.
@@ -34,28 +47,41 @@ impl Raw {
         Self { answers_pings: true, ..self }
     }
 
+    /// The same, for which only a message with this in it is an answer.
+    pub(crate) fn expecting(self, answer: &[u8]) -> Self {
+        Self { answer: answer.to_vec(), ..self }
+    }
+
     /// The status of the answer to a handshake.
     pub(super) fn status(&mut self) -> Result<u16> {
+        Ok(self.head()?.status)
+    }
+
+    /// The head of the answer to a request.
+    pub(crate) fn head(&mut self) -> Result<Answer> {
         let end = loop {
             if let Some(at) = self.buffer.windows(4).position(|part| part == b"\r\n\r\n") {
                 break at + 4;
             }
-            if self.read()? == 0 {
+            if self.buffer.len() > answer::MOST {
+                return Err("the head of the answer does not end".into());
+            }
+            if self.read_within(PATIENCE)? == 0 {
                 return Err("the server ended before it answered".into());
             }
         };
         let head: Vec<u8> = self.buffer.drain(..end).collect();
-        let status = head.get(9..12).ok_or("no status line")?;
-        Ok(std::str::from_utf8(status)?.parse()?)
+        Answer::parse(&head)
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<()> {
-        Ok(self.stream.write_all(bytes)?)
+        self.wire.wait(PATIENCE)?;
+        Ok(self.wire.write_all(bytes)?)
     }
 
     /// Reads up to so many messages, or says how the connection ended.
     pub(crate) fn read_messages(&mut self, most: u64) -> Saw {
-        self.read_up_to(most, PATIENCE)
+        self.exchange(&[], PATIENCE, |heard| heard.messages >= most).into()
     }
 
     /// Sends bytes that are so many messages, and leaves with their echoes, or says how the connection ended.
@@ -75,24 +101,16 @@ impl Raw {
     }
 
     /// Sends bytes while what comes back is read, and says how the connection ended.
-    pub(crate) fn storm(mut self, bytes: Vec<u8>) -> Result<Saw> {
-        let mut stream = self.stream.try_clone()?;
-        let writer = std::thread::spawn(move || {
-            // A server that closes does not read the rest.
-            let _closed_meanwhile = stream.write_all(&bytes);
-        });
-        let saw = self.end(PATIENCE);
-        self.stream.shutdown(Shutdown::Both).ok();
-        writer.join().map_err(|_| "the writer panicked")?;
-        Ok(saw)
+    pub(crate) fn storm(mut self, bytes: &[u8]) -> Saw {
+        let saw = self.exchange(bytes, PATIENCE, |_| false).into();
+        self.wire.shutdown();
+        saw
     }
 
     /// Sends one byte after another, each after a pause. Ends early if the connection does.
     pub(crate) fn drip(&mut self, bytes: &[u8], pause: Duration) -> Saw {
         for byte in bytes {
-            // What a closed connection still says is read all the same.
-            let _closed_meanwhile = self.stream.write_all(&[*byte]);
-            match self.end(pause) {
+            match self.exchange(&[*byte], pause, |_| false).into() {
                 Saw::Open { .. } => {}
                 ended => return ended,
             }
@@ -102,7 +120,7 @@ impl Raw {
 
     /// Sends bytes, and says how the connection ended only once the server has let go of it.
     pub(crate) fn linger(mut self, bytes: &[u8]) -> Result<Saw> {
-        self.stream.write_all(bytes)?;
+        self.send(bytes)?;
         let saw = self.end(PATIENCE);
         let deadline = Instant::now() + PATIENCE;
         while let Some(left) = left(deadline) {
@@ -116,50 +134,105 @@ impl Raw {
     }
 
     /// Leaves with a reset: the kernel sends one where something is left unread, as an echo is here.
-    pub(crate) fn reset(self) -> Result<()> {
-        self.stream.set_read_timeout(Some(PATIENCE))?;
-        self.stream.peek(&mut [0])?;
+    pub(crate) fn reset(mut self) -> Result<()> {
+        self.wire.wait(PATIENCE)?;
+        self.wire.tcp().peek(&mut [0])?;
         Ok(())
     }
 
     /// Reads up to a close frame, the end, or the end of that time.
     pub(crate) fn end(&mut self, patience: Duration) -> Saw {
-        self.read_up_to(u64::MAX, patience)
+        self.exchange(&[], patience, |_| false).into()
     }
 
-    fn read_up_to(&mut self, most: u64, patience: Duration) -> Saw {
-        let (mut messages, mut seen) = (0, 0);
+    /// Sends bytes while what comes back is read: until that is enough, the connection ends, or that time is over. A
+    /// server that takes nothing more is heard all the same, and what it has not taken is not sent.
+    pub(crate) fn exchange(&mut self, bytes: &[u8], patience: Duration, enough: impl Fn(&Heard) -> bool) -> Heard {
         let deadline = Instant::now() + patience;
+        let mut heard = Heard { unsent: bytes.len(), ..Heard::default() };
         loop {
-            while messages < most {
-                let Some((header, payload)) = self.take() else { break };
-                match header.opcode() {
-                    Opcode::CLOSE => return Saw::closed(&payload, messages),
-                    Opcode::TEXT | Opcode::BINARY => messages += 1,
-                    _ => {}
-                }
-            }
-            let goes_on = messages < most && seen <= MOST;
-            let Some(left) = left(deadline).filter(|_| goes_on) else { return Saw::Open { messages } };
-            match self.read_within(left) {
-                Ok(0) => return Saw::Lost { reset: false, messages },
-                Ok(read) => seen += read,
-                Err(error) if is_timeout(&error) => return Saw::Open { messages },
-                Err(_) => return Saw::Lost { reset: true, messages },
+            while !enough(&heard) && heard.end.is_none() && self.hear(&mut heard) {}
+            let over = enough(&heard) || heard.end.is_some() || heard.bytes > MOST;
+            let Some(left) = left(deadline).filter(|_| !over) else { return heard };
+            let unsent = &bytes[bytes.len() - heard.unsent..];
+            let waits = unsent.is_empty() || heard.is_stuck;
+            let read = if waits { self.read_within(left) } else { self.push(unsent, &mut heard) };
+            match read {
+                Ok(0) => heard.end = Some(End::Lost { reset: false }),
+                Ok(read) => heard.bytes += read,
+                Err(error) if is_timeout(&error) => {}
+                Err(_) => heard.end = Some(End::Lost { reset: true }),
             }
         }
     }
 
-    fn read(&mut self) -> std::io::Result<usize> {
-        self.read_within(PATIENCE)
+    /// Writes what can be written, and reads what can be read, or waits for a moment.
+    fn push(&mut self, bytes: &[u8], heard: &mut Heard) -> std::io::Result<usize> {
+        self.wire.hurry()?;
+        let written = match self.wire.write(&bytes[..bytes.len().min(WRITE)]) {
+            Ok(written) => written,
+            Err(error) if is_timeout(&error) => 0,
+            // What a closed connection still says is read all the same.
+            Err(_) => {
+                heard.is_stuck = true;
+                0
+            }
+        };
+        heard.unsent -= written;
+        let read = self.read_some();
+        if written == 0 && read.as_ref().is_err_and(is_timeout) {
+            thread::sleep(LOOK);
+        }
+        read
+    }
+
+    /// Sends bytes and reads nothing, until all of them are sent or none was taken for that time. Returns how many.
+    pub(crate) fn stuff(&mut self, bytes: &[u8], patience: Duration) -> Result<usize> {
+        self.wire.hurry()?;
+        let (mut sent, mut deadline) = (0, Instant::now() + patience);
+        while sent < bytes.len() && left(deadline).is_some() {
+            match self.wire.write(&bytes[sent..bytes.len().min(sent + WRITE)]) {
+                Ok(written) => {
+                    sent += written;
+                    deadline = Instant::now() + patience;
+                }
+                Err(error) if is_timeout(&error) => thread::sleep(LOOK),
+                Err(_) => break,
+            }
+        }
+        Ok(sent)
     }
 
     fn read_within(&mut self, time: Duration) -> std::io::Result<usize> {
+        self.wire.wait(time)?;
+        self.read_some()
+    }
+
+    fn read_some(&mut self) -> std::io::Result<usize> {
         let mut part = [0; 8 * 1024];
-        self.stream.set_read_timeout(Some(time))?;
-        let read = self.stream.read(&mut part)?;
+        let read = self.wire.read(&mut part)?;
         self.buffer.extend_from_slice(&part[..read]);
         Ok(read)
+    }
+
+    /// Counts the next frame that has come. `false` if none has, or not all of it.
+    fn hear(&mut self, heard: &mut Heard) -> bool {
+        let Some((header, payload)) = self.take() else { return false };
+        match header.opcode() {
+            Opcode::CLOSE => heard.end = Some(End::Closed(payload)),
+            Opcode::PING => heard.pings += 1,
+            Opcode::PONG => {
+                heard.pongs += 1;
+                heard.pong = payload;
+            }
+            Opcode::TEXT | Opcode::BINARY if self.is_answer(&payload) => heard.messages += 1,
+            _ => heard.others += 1,
+        }
+        true
+    }
+
+    fn is_answer(&self, payload: &[u8]) -> bool {
+        self.answer.is_empty() || payload.windows(self.answer.len()).any(|part| part == self.answer)
     }
 
     /// The next frame that has come, its ping answered if that is what this client does.
@@ -175,7 +248,7 @@ impl Raw {
             let mut pong = Vec::new();
             frame(&mut pong, 0x8a, &payload);
             // How the connection has ended meanwhile, the next read tells.
-            let _closed_meanwhile = self.stream.write_all(&pong);
+            let _closed_meanwhile = self.wire.write_all(&pong);
         }
         Some((header, payload))
     }
@@ -183,7 +256,7 @@ impl Raw {
 
 /// Whether patience ended, and not the connection.
 pub(crate) fn is_timeout(error: &std::io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }
 
 /// What is left until then, if anything.

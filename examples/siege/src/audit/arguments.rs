@@ -1,0 +1,290 @@
+//! The command line.
+
+use std::{env, fs, path::PathBuf};
+
+use lexopt::{
+    Arg::{Long, Short, Value},
+    Parser, ValueExt,
+};
+
+use super::{
+    caps,
+    facts::{HOLE, Place},
+    limits::Limits,
+};
+
+/// What `--help` prints.
+pub(super) const HELP: &str = "\
+usage: siege audit ws://HOST:PORT/PATH [options]
+
+what a legitimate client knows:
+  --origin ORIGIN            of the page that may connect (default: the server's own)
+  --token-file FILE          a token that is good; --token-env NAME takes it from the environment
+  --expired-token-file FILE  a token that was good once
+  --token-in PLACE           bearer (default), query:NAME, cookie:NAME, subprotocol:MARKER or message
+  --header 'NAME: VALUE'     in every request; may be repeated
+  --subprotocol NAME         to offer
+  --first TEXT               what a client says first, {token} in it is the token; may be repeated
+  --message TEXT             a message that the server understands (default: hello)
+  --answer TEXT              what is in its answer (default: whatever comes)
+  --beside PATH              a plain route that needs the token, too (default: the socket's own path)
+
+limits that you believe in:
+  --burst N, --rate N        messages of one connection at once (100), and a second (100)
+  --size N, --bytes N        bytes of one message (65536), and at once (not tried by default)
+  --sockets N                sockets of one client (100)
+  --handshakes N             handshakes of one client in ten seconds (100)
+  --silence N                seconds that a client may say or read nothing (60)
+
+what is run and how it is told:
+  --only TEXT, --skip TEXT   attacks with this in their name or kind; may be repeated
+  --json                     one object of JSON on standard output
+  --junit FILE               a report for a build server
+  --fail-on WHAT             through (default), unclear, or never
+  --list                     every attack, its kind and its CWE
+
+where:
+  --ca FILE                  certificates to trust, in PEM (default: those of browsers)
+  --i-operate HOST           attacks a host that is not on loopback: name the URL's once more
+  --with-load                runs floods and bombs there, too
+
+exit codes: 0 nothing got through, 1 something did, 2 no attack was begun, 130 interrupted";
+
+/// What was asked for.
+pub(super) struct Arguments {
+    pub(super) url: String,
+    pub(super) i_operate: Option<String>,
+    pub(super) with_load: bool,
+    pub(super) ca: Option<PathBuf>,
+    pub(super) origin: Option<String>,
+    pub(super) token: Option<String>,
+    pub(super) expired: Option<String>,
+    pub(super) place: Place,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) subprotocol: Option<String>,
+    pub(super) first: Vec<String>,
+    pub(super) message: String,
+    pub(super) answer: String,
+    pub(super) beside: Option<String>,
+    pub(super) limits: Limits,
+    pub(super) only: Vec<String>,
+    pub(super) skip: Vec<String>,
+    pub(super) json: bool,
+    pub(super) junit: Option<PathBuf>,
+    pub(super) fail_on: FailOn,
+}
+
+/// What makes an audit fail. A legitimate client that was turned away always does, but for `Never`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FailOn {
+    Through,
+    /// What cannot be told from outside, too.
+    Unclear,
+    Never,
+}
+
+impl Arguments {
+    /// Reads the words behind `siege audit`.
+    ///
+    /// # Errors
+    ///
+    /// A sentence.
+    pub(super) fn parse(words: &[String]) -> Result<Self, String> {
+        let mut arguments = Self::default();
+        let mut url = None;
+        let mut parser = Parser::from_args(words);
+        while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
+            match argument {
+                Value(value) if url.is_none() => url = Some(text(value)?),
+                Value(value) => return Err(format!("one URL at a time: {}", value.to_string_lossy())),
+                Short(letter) => return Err(format!("invalid option '-{letter}'")),
+                Long(name) => {
+                    let name = name.to_owned();
+                    arguments.take(&name, &mut parser)?;
+                }
+            }
+        }
+        arguments.url = url.ok_or("a URL is missing: siege audit ws://HOST:PORT/PATH")?;
+        if arguments.place == Place::Message && !arguments.first.iter().any(|text| text.contains(HOLE)) {
+            arguments.first.insert(0, HOLE.to_owned());
+        }
+        Ok(arguments)
+    }
+
+    fn take(&mut self, name: &str, parser: &mut Parser) -> Result<(), String> {
+        match name {
+            "json" => self.json = true,
+            "with-load" => self.with_load = true,
+            "burst" | "rate" | "size" | "bytes" | "sockets" | "handshakes" | "silence" => {
+                let value = given(name, parser)?;
+                let number = value.parse().map_err(|_| format!("--{name} {value}: that is no number"))?;
+                self.limits.set(name, number)?;
+            }
+            "header" => self.headers.push(header(&given(name, parser)?)?),
+            "first" => self.first.push(given(name, parser)?),
+            "only" => self.only.push(given(name, parser)?),
+            "skip" => self.skip.push(given(name, parser)?),
+            _ => return self.take_one(name, parser),
+        }
+        Ok(())
+    }
+
+    fn take_one(&mut self, name: &str, parser: &mut Parser) -> Result<(), String> {
+        match name {
+            "origin" => self.origin = Some(one_line(name, given(name, parser)?)?),
+            "token-file" => self.token = Some(token(name, &given(name, parser)?)?),
+            "token-env" => self.token = Some(from_env(&given(name, parser)?)?),
+            "expired-token-file" => self.expired = Some(token(name, &given(name, parser)?)?),
+            "token-in" => self.place = Place::parse(&one_line(name, given(name, parser)?)?)?,
+            "subprotocol" => self.subprotocol = Some(one_line(name, given(name, parser)?)?),
+            "message" => self.message = short(name, given(name, parser)?)?,
+            "answer" => self.answer = given(name, parser)?,
+            "beside" => self.beside = Some(path(one_line(name, given(name, parser)?)?)?),
+            "ca" => self.ca = Some(given(name, parser)?.into()),
+            "junit" => self.junit = Some(given(name, parser)?.into()),
+            "i-operate" => self.i_operate = Some(given(name, parser)?),
+            "fail-on" => self.fail_on = fail_on(&given(name, parser)?)?,
+            _ => return Err(format!("invalid option '--{name}'")),
+        }
+        Ok(())
+    }
+}
+
+impl Default for Arguments {
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            i_operate: None,
+            with_load: false,
+            ca: None,
+            origin: None,
+            token: None,
+            expired: None,
+            place: Place::Bearer,
+            headers: Vec::new(),
+            subprotocol: None,
+            first: Vec::new(),
+            message: "hello".to_owned(),
+            answer: String::new(),
+            beside: None,
+            limits: Limits::default(),
+            only: Vec::new(),
+            skip: Vec::new(),
+            json: false,
+            junit: None,
+            fail_on: FailOn::Through,
+        }
+    }
+}
+
+fn text(value: std::ffi::OsString) -> Result<String, String> {
+    value.string().map_err(|error| error.to_string())
+}
+
+fn given(name: &str, parser: &mut Parser) -> Result<String, String> {
+    let value = parser.value().map_err(|_| format!("--{name} needs a value"))?;
+    text(value)
+}
+
+/// A value that goes into the head of a request.
+fn one_line(name: &str, value: String) -> Result<String, String> {
+    if value.is_empty() || value.chars().any(char::is_control) {
+        return Err(format!("--{name}: the value is empty, or more than a line"));
+    }
+    Ok(value)
+}
+
+fn header(line: &str) -> Result<(String, String), String> {
+    let line = one_line("header", line.to_owned())?;
+    let (name, value) = line.split_once(':').ok_or_else(|| format!("--header {line:?} has no colon"))?;
+    let name = http::HeaderName::try_from(name.trim()).map_err(|_| format!("--header {line:?} has no name"))?;
+    Ok((name.to_string(), value.trim().to_owned()))
+}
+
+fn path(path: String) -> Result<String, String> {
+    if path.starts_with('/') && !path.contains(' ') {
+        Ok(path)
+    } else {
+        Err(format!("--beside {path}: that is no path"))
+    }
+}
+
+/// So that a flood of it stays below what an attack may send.
+fn short(name: &str, message: String) -> Result<String, String> {
+    let most = caps::BYTES / caps::FRAMES - 14;
+    if message.len() > most {
+        return Err(format!("--{name}: a message of more than {most} bytes would be too much of a flood"));
+    }
+    Ok(message)
+}
+
+fn token(name: &str, file: &str) -> Result<String, String> {
+    let text = fs::read_to_string(file).map_err(|error| format!("--{name} {file}: {error}"))?;
+    usable(text.trim()).ok_or_else(|| format!("--{name} {file}: there is no token in it"))
+}
+
+fn from_env(name: &str) -> Result<String, String> {
+    let text = env::var(name).map_err(|_| format!("--token-env {name}: there is no such variable"))?;
+    usable(text.trim()).ok_or_else(|| format!("--token-env {name}: there is no token in it"))
+}
+
+/// A token that fits into a header.
+fn usable(token: &str) -> Option<String> {
+    (!token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())).then(|| token.to_owned())
+}
+
+fn fail_on(word: &str) -> Result<FailOn, String> {
+    match word {
+        "through" => Ok(FailOn::Through),
+        "unclear" => Ok(FailOn::Unclear),
+        "never" => Ok(FailOn::Never),
+        _ => Err(format!("--fail-on {word}: it fails on through or unclear, or never")),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Arguments, String> {
+        Arguments::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_a_sentence() {
+        for (line, said) in [
+            ("", "a URL is missing"),
+            ("ws://a ws://b", "one URL at a time: ws://b"),
+            ("ws://a -x", "invalid option '-x'"),
+            ("ws://a --frobnicate", "invalid option '--frobnicate'"),
+            ("ws://a --origin", "--origin needs a value"),
+            ("ws://a --burst many", "--burst many: that is no number"),
+            ("ws://a --burst 999999", "an audit can try limits of 1 to 5000 messages"),
+            ("ws://a --token-file /nonexistent", "--token-file /nonexistent: "),
+            ("ws://a --token-env PORTCULLIS_NO_SUCH", "there is no such variable"),
+            ("ws://a --token-in pocket", "--token-in pocket: a token goes to"),
+            ("ws://a --header nonsense", "has no colon"),
+            ("ws://a --header a=b:c", ""),
+            ("ws://a --beside api", "that is no path"),
+            ("ws://a --fail-on anything", "--fail-on anything: "),
+        ] {
+            let result = parse(line).err();
+            match result {
+                Some(error) => assert!(error.contains(said), "{line}: {error}"),
+                None => assert_eq!(said, "", "{line}"),
+            }
+        }
+        let words = ["ws://a", "--header", "a: b\r\nc: d"].map(str::to_owned);
+        assert!(Arguments::parse(&words).is_err());
+        let words = ["ws://a".to_owned(), "--message".to_owned(), "x".repeat(2000)];
+        assert!(Arguments::parse(&words).is_err());
+    }
+
+    #[test]
+    fn a_token_in_a_message_is_the_message_unless_one_has_a_place_for_it() {
+        assert_eq!(parse("ws://a --token-in message").unwrap().first, [HOLE]);
+        assert_eq!(parse("ws://a --token-in message --first auth:{token}").unwrap().first, ["auth:{token}"]);
+        assert!(parse("ws://a").unwrap().first.is_empty());
+    }
+}

@@ -1,0 +1,121 @@
+//! Messages that are larger than the server's operator believes that they may be.
+
+use flate2::{Compress, Compression, FlushCompress};
+
+use super::super::{
+    attack::{Attack, Load},
+    caps::frames,
+    client::{Client, Entry, MARK, Talk, ended, marked},
+    group::{COMPRESSION, SIZE},
+    verdict::Judged,
+};
+use crate::{
+    Result,
+    raw::{Heard, PATIENCE, frame, sequences},
+};
+
+const MEMORY: &str = "few clients fill the memory of the server";
+
+pub(super) const ALL: &[Attack] = &[
+    Attack { name: "2^62 bytes declared", group: &SIZE, harm: MEMORY, load: Load::Light, run: declared },
+    Attack { name: "message over the limit", group: &SIZE, harm: MEMORY, load: Load::Light, run: over },
+    Attack { name: "over the limit in fragments", group: &SIZE, harm: MEMORY, load: Load::Light, run: fragments },
+    Attack {
+        name: "compression bomb",
+        group: &COMPRESSION,
+        harm: "a few kilobytes become megabytes in the server's memory",
+        load: Load::Heavy,
+        run: bomb,
+    },
+];
+
+/// A header, and more of what it declares than a message may have.
+fn declared(client: &Client) -> Result<Judged> {
+    let mut bytes = sequences::declared();
+    let over = bytes.len() + client.limits.size + 1;
+    bytes.resize(over, 0);
+    let heard = client.open()?.exchange(&bytes, PATIENCE, |_| false);
+    Ok(match ended(&heard) {
+        Some(how) => Judged::stopped(how),
+        None if heard.unsent > 0 => Judged::unclear("open, and not read to the limit"),
+        None => Judged::through(format!("open after {} bytes of it", over - sequences::declared().len())),
+    })
+}
+
+fn over(client: &Client) -> Result<Judged> {
+    let message = client.facts.message_of(client.limits.size + 1);
+    let mut raw = client.open()?;
+    let heard = taken(&mut raw, &frames(1, 0x81, &message));
+    Ok(judge(client, &heard))
+}
+
+fn fragments(client: &Client) -> Result<Judged> {
+    let message = client.facts.message_of(client.limits.size + 1);
+    let part = message.len().div_ceil(16);
+    let mut bytes = Vec::new();
+    for (at, part) in message.chunks(part).enumerate() {
+        let first = u8::from(at == 0);
+        let last = if at == 15 { 0x80 } else { 0 };
+        frame(&mut bytes, first | last, part);
+    }
+    let mut raw = client.open()?;
+    let heard = taken(&mut raw, &bytes);
+    Ok(judge(client, &heard))
+}
+
+/// Hears the answer that comes to a message, or to a ping behind it.
+fn taken(raw: &mut crate::raw::Raw, bytes: &[u8]) -> Heard {
+    let heard = marked(raw, bytes, 2 * PATIENCE);
+    if heard.messages > 0 || heard.end.is_some() {
+        return heard;
+    }
+    // A library answers the ping, its application the message, later.
+    let later = raw.exchange(&[], PATIENCE, |heard| heard.messages > 0);
+    Heard { messages: later.messages, end: later.end, ..heard }
+}
+
+fn judge(client: &Client, heard: &Heard) -> Judged {
+    match ended(heard) {
+        _ if heard.messages > 0 => Judged::through("answered"),
+        Some(how) => Judged::stopped(how),
+        None if heard.pong == MARK && !client.manners().answers => {
+            Judged::through("read over: a ping behind it was answered")
+        }
+        None if heard.pong == MARK => Judged::unclear("read, and not answered"),
+        None => Judged::unclear("open and silent"),
+    }
+}
+
+/// What a bomb becomes: many times what a message may have.
+const INFLATED: usize = 8 * 1024 * 1024;
+
+fn bomb(client: &Client) -> Result<Judged> {
+    let hello = client.hello().with("sec-websocket-extensions", "permessage-deflate");
+    let (mut raw, answer) = match client.enter(&hello)? {
+        Entry::Open(raw, answer) => (raw, answer),
+        Entry::Refused(answer) => return Ok(super::super::client::not_upgraded(&answer)),
+        Entry::Ended(how) => return Ok(Judged::stopped(how)),
+    };
+    if !answer.header("sec-websocket-extensions").is_some_and(|agreed| agreed.contains("permessage-deflate")) {
+        return Ok(Judged::stopped("compression was declined"));
+    }
+    if let Talk::Ended(how) = client.talk(&mut raw, &hello) {
+        return Err(format!("the polite client was closed: {how}").into());
+    }
+    let bytes = frames(1, 0xc1, &deflated(&client.facts.message_of(INFLATED))?);
+    let heard = marked(&mut raw, &bytes, 2 * PATIENCE);
+    Ok(match ended(&heard) {
+        Some(how) => Judged::stopped(how),
+        None if heard.pong == MARK => Judged::through(format!("{} bytes were taken for {INFLATED}", bytes.len())),
+        None if heard.messages + heard.others > 0 => Judged::through("answered"),
+        None => Judged::unclear("open and silent"),
+    })
+}
+
+/// A message's payload as RFC 7692, section 7.2.1, has it: without the empty block at its end.
+fn deflated(message: &[u8]) -> Result<Vec<u8>> {
+    let mut out = Vec::with_capacity(message.len() / 8 + 1024);
+    Compress::new(Compression::best(), false).compress_vec(message, &mut out, FlushCompress::Sync)?;
+    out.truncate(out.len() - if out.ends_with(&[0, 0, 0xff, 0xff]) { 4 } else { 0 });
+    Ok(out)
+}

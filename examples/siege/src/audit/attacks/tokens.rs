@@ -1,0 +1,110 @@
+//! Clients without a token that is theirs and good.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::super::{
+    attack::{Attack, Load},
+    caps,
+    client::{Client, Talk, ended},
+    facts::Place,
+    group::{EXPIRY, Group, LOGS, SIGNATURE, TOKEN},
+    token::Jwt,
+    verdict::Judged,
+};
+use crate::Result;
+
+pub(super) const ALL: &[Attack] = &[
+    attack("no token", &TOKEN, "anybody uses the service", |client| {
+        with_own(client, |_| client.judge(&client.hello_with(None)))
+    }),
+    attack("garbage for a token", &TOKEN, "anybody uses the service who sends something", |client| {
+        with_own(client, |_| judge(client, "garbage"))
+    }),
+    attack("altered token", &SIGNATURE, "a user makes himself an administrator", |client| {
+        with_own(client, |token| match Jwt::parse(token) {
+            Some(jwt) => judge(client, &jwt.altered()),
+            None => judge(client, &last_changed(token)),
+        })
+    }),
+    attack("unsigned token", &SIGNATURE, "anybody writes a token with `alg: none`", |client| {
+        with_jwt(client, |jwt| judge(client, &jwt.unsigned()))
+    }),
+    attack("another's signature", &SIGNATURE, "anybody writes a token, as nobody looks who signed it", |client| {
+        with_jwt(client, |jwt| judge(client, &jwt.forged()))
+    }),
+    attack("expired token", &EXPIRY, "a token that leaked long ago is good for ever", |client| {
+        match &client.facts.expired {
+            Some(token) => judge(client, token),
+            None => Ok(Judged::not_run("no expired token was given: --expired-token-file")),
+        }
+    }),
+    attack("outlived token", &EXPIRY, "who connected in time stays for ever, signed out or not", outlived),
+    attack("token in the address", &LOGS, "who reads an access log signs in as any user", |client| {
+        Ok(match client.facts.place {
+            _ if client.facts.token.is_none() => Judged::not_run("no token was given"),
+            Place::Query(_) => Judged::unclear("it is in the query: what logs keep is not seen from outside"),
+            _ => Judged::stopped("it is not in the address"),
+        })
+    }),
+];
+
+const fn attack(
+    name: &'static str,
+    group: &'static Group,
+    harm: &'static str,
+    run: fn(&Client) -> Result<Judged>,
+) -> Attack {
+    Attack { name, group, harm, load: Load::Light, run }
+}
+
+fn with_own(client: &Client, run: impl FnOnce(&str) -> Result<Judged>) -> Result<Judged> {
+    client.facts.token.as_deref().map_or_else(|| Ok(Judged::not_run("no token was given")), run)
+}
+
+fn with_jwt(client: &Client, run: impl FnOnce(Jwt<'_>) -> Result<Judged>) -> Result<Judged> {
+    with_own(client, |token| {
+        Jwt::parse(token).map_or_else(|| Ok(Judged::not_run("the token is not a signed JWT")), run)
+    })
+}
+
+fn judge(client: &Client, token: &str) -> Result<Judged> {
+    client.judge(&client.hello_with(Some(token)))
+}
+
+/// The same token but for its last character.
+fn last_changed(token: &str) -> String {
+    let mut changed = token.to_owned();
+    let last = changed.pop();
+    changed.push(if last == Some('A') { 'B' } else { 'A' });
+    changed
+}
+
+/// Opens a socket in time, and looks whether it is closed when its token expires.
+fn outlived(client: &Client) -> Result<Judged> {
+    let Some(jwt) = client.facts.token.as_deref().and_then(Jwt::parse) else {
+        return Ok(Judged::not_run("no signed JWT was given"));
+    };
+    let Some(expires) = jwt.expires() else { return Ok(Judged::through("the token never expires")) };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let wait = Duration::from_secs(expires.saturating_sub(now)) + GRACE;
+    if wait > caps::ATTACK {
+        return Ok(Judged::not_run(format!("the token is good for {} s more: bring a short one", expires - now)));
+    }
+    if expires <= now {
+        return Ok(Judged::not_run("the token has expired while others were tried"));
+    }
+    let mut raw = client.open()?.answering_pings();
+    let heard = raw.exchange(&[], wait, |_| false);
+    Ok(match ended(&heard) {
+        Some(how) => Judged::stopped(format!("{how} once the token had expired")),
+        None => match client.say(&mut raw) {
+            Talk::Ended(how) => Judged::stopped(how),
+            Talk::Answered => Judged::through("answered after the token had expired"),
+            Talk::Silent if client.manners().answers => Judged::unclear("open after the token had expired, and silent"),
+            Talk::Silent => Judged::through("open after the token had expired"),
+        },
+    })
+}
+
+/// What a server may allow for clocks that differ.
+const GRACE: Duration = Duration::from_secs(5);

@@ -1,0 +1,134 @@
+//! A handshake, polite at first, that an attack changes before it is sent.
+
+use std::fmt::Write as _;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+
+use super::{
+    facts::{Facts, HOLE, Place},
+    scope::Scope,
+};
+
+/// What an audit says of itself in every request.
+const USER_AGENT: &str =
+    concat!("portcullis-siege/", env!("CARGO_PKG_VERSION"), " (security audit by this server's operator)");
+
+/// One request.
+#[derive(Clone)]
+pub(super) struct Hello {
+    method: &'static str,
+    target: String,
+    version: &'static str,
+    headers: Vec<(String, String)>,
+    /// What is said first, once the socket is open.
+    pub(super) first: Vec<String>,
+}
+
+impl Hello {
+    /// What a legitimate client with that token sends.
+    pub(super) fn new(scope: &Scope, facts: &Facts, token: Option<&str>) -> Self {
+        let mut hello = Self::plain(scope, facts, &scope.target);
+        let key = STANDARD.encode(fastrand::u128(..).to_be_bytes());
+        for (name, value) in
+            [("connection", "Upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "13"), (KEY, key.as_str())]
+        {
+            hello.headers.push((name.into(), value.into()));
+        }
+        if let Some(subprotocol) = &facts.subprotocol {
+            hello.headers.push((PROTOCOL.into(), subprotocol.clone()));
+        }
+        hello.first = first(facts, token);
+        hello.bring(&facts.place, token)
+    }
+
+    /// A request that asks for no upgrade and brings no token.
+    pub(super) fn plain(scope: &Scope, facts: &Facts, target: &str) -> Self {
+        let fixed = [("host", &scope.authority), ("user-agent", &USER_AGENT.to_owned()), ("origin", &facts.origin)];
+        let fixed = fixed.map(|(name, value)| (name.to_owned(), value.clone()));
+        let headers = fixed.into_iter().chain(facts.headers.iter().cloned()).collect();
+        Self { method: "GET", target: target.to_owned(), version: "HTTP/1.1", headers, first: Vec::new() }
+    }
+
+    /// Brings a token where it goes.
+    pub(super) fn bring(self, place: &Place, token: Option<&str>) -> Self {
+        let Some(token) = token else { return self };
+        match place {
+            Place::Bearer => self.with("authorization", &format!("Bearer {token}")),
+            Place::Cookie(name) => self.with("cookie", &format!("{name}={token}")),
+            Place::Query(name) => self.asking(&format!("{name}={token}")),
+            Place::Subprotocol(marker) => self.offering(&format!("{marker}, {token}")),
+            Place::Message => self,
+        }
+    }
+
+    /// With this in the query.
+    pub(super) fn asking(mut self, pair: &str) -> Self {
+        let mark = if self.target.contains('?') { '&' } else { '?' };
+        let _never_fails = write!(self.target, "{mark}{pair}");
+        self
+    }
+
+    /// With these subprotocols before the ones it has.
+    fn offering(self, offered: &str) -> Self {
+        match self.header(PROTOCOL).map(|others| format!("{offered}, {others}")) {
+            Some(all) => self.set(PROTOCOL, &all),
+            None => self.with(PROTOCOL, offered),
+        }
+    }
+
+    /// With another header.
+    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Without the headers of that name, in lower case.
+    pub(super) fn without(mut self, name: &str) -> Self {
+        self.headers.retain(|(of, _)| !of.eq_ignore_ascii_case(name));
+        self
+    }
+
+    /// With this header in place of those of its name.
+    pub(super) fn set(self, name: &str, value: &str) -> Self {
+        self.without(name).with(name, value)
+    }
+
+    pub(super) fn by(self, method: &'static str) -> Self {
+        Self { method, ..self }
+    }
+
+    pub(super) fn over(self, version: &'static str) -> Self {
+        Self { version, ..self }
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(of, _)| of.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// The key, for its answer.
+    pub(super) fn key(&self) -> &str {
+        self.header(KEY).unwrap_or_default()
+    }
+
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        let mut head = format!("{} {} {}\r\n", self.method, self.target, self.version);
+        for (name, value) in &self.headers {
+            let _never_fails = write!(head, "{name}: {value}\r\n");
+        }
+        head.push_str("\r\n");
+        head.into_bytes()
+    }
+}
+
+const KEY: &str = "sec-websocket-key";
+const PROTOCOL: &str = "sec-websocket-protocol";
+
+/// What is said first, with the token where it has its place. Without a token, what would bring one is not said.
+fn first(facts: &Facts, token: Option<&str>) -> Vec<String> {
+    let says = facts.first.iter();
+    says.filter_map(|text| match token {
+        Some(token) => Some(text.replace(HOLE, token)),
+        None => (!text.contains(HOLE)).then(|| text.clone()),
+    })
+    .collect()
+}

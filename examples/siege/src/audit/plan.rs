@@ -1,0 +1,106 @@
+//! What is to be attacked and how, checked before anything is sent.
+
+use std::net::ToSocketAddrs;
+
+use super::{
+    arguments::{Arguments, FailOn},
+    attack::Attack,
+    attacks, caps,
+    client::Client,
+    facts::Facts,
+    run::Run,
+    scope::Scope,
+    tls,
+};
+
+/// An audit that may be run.
+pub struct Plan {
+    client: Client,
+    attacks: Vec<Attack>,
+    /// Floods and bombs are left out.
+    spare: bool,
+    pub(super) arguments: Arguments,
+}
+
+impl Plan {
+    /// Reads the words behind `siege audit`, and looks the URL's host up.
+    ///
+    /// # Errors
+    ///
+    /// A sentence, if the words mean nothing, or a server that may not be attacked.
+    pub fn parse(words: &[String]) -> Result<Self, String> {
+        let mut arguments = Arguments::parse(words)?;
+        let scope = Scope::of(&arguments.url, arguments.i_operate.as_deref(), |host, port| {
+            Ok((host, port).to_socket_addrs()?.collect())
+        })?;
+        let attacks = chosen(&arguments)?;
+        if arguments.ca.is_some() && !scope.secure {
+            return Err("--ca is of no use without wss://".to_owned());
+        }
+        let config = if scope.secure { Some(tls::config(arguments.ca.as_deref())?) } else { None };
+        let facts = facts(&mut arguments, &scope);
+        let spare = scope.is_elsewhere() && !arguments.with_load;
+        let client = Client::new(scope, facts, arguments.limits.clone(), config);
+        Ok(Self { client, attacks, spare, arguments })
+    }
+
+    /// What is printed before anything is sent.
+    pub fn preamble(&self) -> String {
+        let Client { scope, limits, .. } = &self.client;
+        let load = if self.spare { "\nload: floods and bombs are left out, as --with-load was not said" } else { "" };
+        format!(
+            "target: {}, pinned to {}\ncaps: {}\nlimits believed in: {}{load}",
+            self.arguments.url,
+            scope.address,
+            caps::sentence(),
+            limits.sentence()
+        )
+    }
+
+    /// What is to be run.
+    pub(super) fn begin(self) -> (Run, FailOn) {
+        (Run::new(self.client, self.attacks, self.spare), self.arguments.fail_on)
+    }
+
+    pub(super) fn attacks(&self) -> &[Attack] {
+        &self.attacks
+    }
+}
+
+/// The attacks that were asked for.
+fn chosen(arguments: &Arguments) -> Result<Vec<Attack>, String> {
+    let has = |attack: &Attack, text: &String| attack.name.contains(text.as_str()) || attack.group.name == text;
+    let Arguments { only, skip, .. } = arguments;
+    for text in only.iter().chain(skip) {
+        if !attacks::all().iter().any(|attack| has(attack, text)) {
+            return Err(format!("no attack has {text:?} in its name or is of this kind: --list names them"));
+        }
+    }
+    let wanted = |attack: &Attack| only.is_empty() || only.iter().any(|text| has(attack, text));
+    let mut chosen = attacks::all();
+    chosen.retain(|attack| wanted(attack) && !skip.iter().any(|text| has(attack, text)));
+    if chosen.is_empty() { Err("no attack is left: --skip names all of --only".to_owned()) } else { Ok(chosen) }
+}
+
+/// Moves what a client knows out of the arguments.
+fn facts(arguments: &mut Arguments, scope: &Scope) -> Facts {
+    Facts {
+        origin: arguments.origin.take().unwrap_or_else(|| scope.origin()),
+        token: arguments.token.take(),
+        expired: arguments.expired.take(),
+        place: arguments.place.clone(),
+        headers: std::mem::take(&mut arguments.headers),
+        subprotocol: arguments.subprotocol.take(),
+        first: std::mem::take(&mut arguments.first),
+        message: std::mem::take(&mut arguments.message),
+        answer: std::mem::take(&mut arguments.answer),
+        beside: arguments.beside.take(),
+    }
+}
+
+impl std::fmt::Debug for Plan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The token is in the client's facts.
+        f.debug_struct("Plan").field("url", &self.arguments.url).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,92 @@
+//! All that was found of one server.
+
+use super::{
+    super::{
+        attack::Attack,
+        plan::Plan,
+        verdict::{Judged, Verdict},
+    },
+    Finding,
+};
+
+/// What an audit found, in the order in which its attacks are listed.
+#[derive(Debug, Clone)]
+pub struct Report {
+    pub(super) url: String,
+    attacks: Vec<Attack>,
+    findings: Vec<Finding>,
+}
+
+impl Report {
+    pub(in crate::audit) fn new(url: &str, attacks: &[Attack]) -> Self {
+        Self { url: url.to_owned(), attacks: attacks.to_vec(), findings: Vec::new() }
+    }
+
+    /// Runs a plan to its end.
+    ///
+    /// # Errors
+    ///
+    /// A sentence, if the server does not let in a legitimate client.
+    pub fn of(plan: Plan, mut done: impl FnMut(&Finding)) -> Result<Self, String> {
+        let mut report = Self::new(&plan.arguments.url, plan.attacks());
+        let (run, _) = plan.begin();
+        run.run(&mut |_| {}, &mut |finding| {
+            done(&finding);
+            report.add(finding);
+        })?;
+        Ok(report)
+    }
+
+    pub(in crate::audit) fn add(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// The rest was not run.
+    pub(in crate::audit) fn interrupt(&mut self) {
+        for attack in &self.attacks {
+            if !self.findings.iter().any(|finding| finding.attack == attack.name) {
+                self.findings.push(Finding::new(attack, Judged::not_run("interrupted")));
+            }
+        }
+    }
+
+    /// What was found, each attack once. Attacks that run at once are found together; here they stand where they are
+    /// listed.
+    pub fn findings(&self) -> Vec<&Finding> {
+        let place = |finding: &Finding| self.attacks.iter().position(|attack| attack.name == finding.attack);
+        let mut findings: Vec<_> = self.findings.iter().collect();
+        findings.sort_by_key(|finding| place(finding).unwrap_or(usize::MAX));
+        // A control that failed stands where the last client would have: the first of both says why.
+        findings.dedup_by_key(|finding| finding.attack);
+        findings
+    }
+
+    pub(in crate::audit) fn done(&self) -> usize {
+        self.findings.len()
+    }
+
+    pub(in crate::audit) fn all(&self) -> usize {
+        self.attacks.len()
+    }
+
+    /// How many findings have this verdict.
+    pub fn count(&self, verdict: Verdict) -> usize {
+        self.findings().iter().filter(|finding| finding.verdict == verdict).count()
+    }
+
+    /// Whether something got through, or a legitimate client did not; what cannot be told counts as well, if that is
+    /// asked for.
+    pub fn has_failed(&self, unclear: bool) -> bool {
+        let verdicts = self.findings().into_iter().map(|finding| finding.verdict);
+        verdicts.into_iter().any(|verdict| is_failure(verdict, unclear))
+    }
+}
+
+/// Whether an audit fails over it.
+pub(super) fn is_failure(verdict: Verdict, unclear: bool) -> bool {
+    match verdict {
+        Verdict::Through | Verdict::TurnedAway => true,
+        Verdict::Unclear => unclear,
+        Verdict::Stopped | Verdict::NotRun | Verdict::Served => false,
+    }
+}

@@ -1,0 +1,107 @@
+//! One attack after another, with a legitimate client between any two of them.
+
+use std::{thread, time::Instant};
+
+use super::{
+    attack::Attack,
+    attacks::{all, control},
+    caps,
+    client::Client,
+    report::Finding,
+    verdict::{Judged, Verdict},
+};
+
+/// An audit under way.
+pub(super) struct Run {
+    client: Client,
+    attacks: Vec<Attack>,
+    spare: bool,
+    end: Instant,
+    /// Why nothing more is run.
+    over: Option<String>,
+}
+
+impl Run {
+    pub(super) fn new(client: Client, attacks: Vec<Attack>, spare: bool) -> Self {
+        Self { client, attacks, spare, end: Instant::now() + caps::AUDIT, over: None }
+    }
+
+    /// Runs all of it. `begins` is told of an attack before it is run, `done` what came of it.
+    ///
+    /// # Errors
+    ///
+    /// A sentence, if the server does not let in a legitimate client. No attack was begun then.
+    pub(super) fn run(
+        mut self,
+        begins: &mut dyn FnMut(&'static str),
+        done: &mut dyn FnMut(Finding),
+    ) -> Result<(), String> {
+        self.client = self.client.learn()?;
+        let mut slow: Vec<Attack> = self.attacks.iter().filter(|attack| attack.load.is_slow()).copied().collect();
+        for attack in self.attacks.clone() {
+            if !attack.load.is_slow() {
+                begins(attack.name);
+                let judged = self.attack(&attack);
+                done(Finding::new(&attack, judged));
+                self.look_after(&attack, done);
+            } else if !slow.is_empty() {
+                begins("silence");
+                let attacks = std::mem::take(&mut slow);
+                for (attack, judged) in attacks.iter().zip(self.at_once(&attacks)) {
+                    done(Finding::new(attack, judged));
+                }
+                self.look_after(&attack, done);
+            }
+        }
+        Ok(())
+    }
+
+    fn attack(&self, attack: &Attack) -> Judged {
+        match self.why_not(attack) {
+            Some(why) => Judged::not_run(why),
+            None => attempt(&self.client.afresh(), attack),
+        }
+    }
+
+    fn why_not(&self, attack: &Attack) -> Option<String> {
+        if let Some(over) = &self.over {
+            return Some(over.clone());
+        }
+        if self.spare && attack.load.is_heavy() {
+            return Some("a flood or bomb that is not for loopback: --with-load".to_owned());
+        }
+        (Instant::now() >= self.end).then(|| "the audit's time is over".to_owned())
+    }
+
+    /// Runs those at once that mostly wait.
+    fn at_once(&self, attacks: &[Attack]) -> Vec<Judged> {
+        thread::scope(|scope| {
+            let threads: Vec<_> = attacks.iter().map(|attack| scope.spawn(|| self.attack(attack))).collect();
+            let panicked = || Judged::unclear("the attacker has failed");
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| panicked())).collect()
+        })
+    }
+
+    /// Ends the run where an attack has left the server of no use.
+    fn look_after(&mut self, attack: &Attack, done: &mut dyn FnMut(Finding)) {
+        if self.over.is_some() {
+            return;
+        }
+        if let Err(how) = control(&self.client.afresh()) {
+            let after = Judged::turned_away(format!("{how}, after \"{}\"", attack.name));
+            if let Some(last) = all().last() {
+                done(Finding::new(last, after));
+            }
+            self.over = Some(format!("the server turned its own page away after \"{}\"", attack.name));
+        }
+    }
+}
+
+/// Runs one attack. That it could not be run is no verdict.
+fn attempt(client: &Client, attack: &Attack) -> Judged {
+    let judged = (attack.run)(client).unwrap_or_else(|error| Judged::unclear(format!("it could not be run: {error}")));
+    if attack.group.name == "polite" && judged.verdict == Verdict::Unclear {
+        return Judged::turned_away(judged.saw);
+    }
+    judged
+}

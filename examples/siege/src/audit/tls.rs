@@ -1,0 +1,37 @@
+//! How a server's certificate is checked.
+
+use std::{path::Path, sync::Arc};
+
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring::default_provider,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+
+/// A client's settings: its roots are those of a file, or the ones that browsers have.
+///
+/// # Errors
+///
+/// A sentence, if the file has no certificate.
+pub(super) fn config(ca: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
+    let roots = match ca {
+        Some(path) => from_file(path)?,
+        None => RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() },
+    };
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()));
+    let config = config.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
+    let mut config = config.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+fn from_file(path: &Path) -> Result<RootCertStore, String> {
+    let wrong = |why: String| format!("--ca {}: {why}", path.display());
+    let certificates = CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))?;
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates {
+        let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
+        roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
+    }
+    if roots.is_empty() { Err(wrong("it has no certificate".into())) } else { Ok(roots) }
+}
