@@ -1,4 +1,4 @@
-//! What many attacks begin with: an open socket, and frames to send.
+//! What many attacks begin with: an open socket.
 
 use std::net::SocketAddr;
 
