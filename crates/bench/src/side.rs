@@ -80,5 +80,5 @@ impl Side {
 fn rates(routes: Router) -> Router {
     let messages = || MessageRateLayer::per_second(1_000_000_000);
     let bytes = MessageRateLayer::bytes(ByteQuota::per_second(1_000_000_000_000));
-    routes.layer(messages()).layer(bytes).layer(messages().per_key(|_| Some("a key".into())))
+    routes.layer(messages()).layer(bytes).layer(messages().per_key(|_| Some("a key")))
 }

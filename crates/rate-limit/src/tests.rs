@@ -214,7 +214,7 @@ fn a_required_subject_is_required_whatever_the_order_of_calls() {
         ("behind per_subject", layer().per_subject().require_subject()),
         ("before per_client_ip", layer().require_subject().per_client_ip()),
         ("behind per_client_ip", layer().per_client_ip().require_subject()),
-        ("before per_key", layer().require_subject().per_key(|_| Some("key".into()))),
+        ("before per_key", layer().require_subject().per_key(|_| Some("key"))),
         ("before global", layer().require_subject().global()),
     ] {
         let (mut one, mut other, now) = (limiter(&layer), limiter(&layer), now());

@@ -30,11 +30,11 @@ const SHARDS: usize = 16;
 #[derive(Clone, Default)]
 pub struct Connections(pub(super) Arc<Registry>);
 
-type Shard = HashMap<ConnectionId, Connection, BuildHasherDefault<OfIds>>;
+pub(super) type Shard = HashMap<ConnectionId, Connection, BuildHasherDefault<OfIds>>;
 
 /// Hashes ids by a multiplication: they are this process's own, in turn, and nobody else chooses them.
 #[derive(Default)]
-struct OfIds(u64);
+pub(super) struct OfIds(u64);
 
 impl Hasher for OfIds {
     fn write(&mut self, bytes: &[u8]) {
