@@ -52,15 +52,20 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// What holds where no layer says otherwise.
+    pub(crate) const DEFAULT: Self = Self {
+        framing: Framing::Enforce,
+        quiet: Duration::from_millis(50),
+        grace: Duration::from_secs(1),
+        closing: Closing::DEFAULT,
+        other_upgrades: false,
+    };
+}
+
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            framing: Framing::default(),
-            quiet: Duration::from_millis(50),
-            grace: Duration::from_secs(1),
-            closing: Closing::default(),
-            other_upgrades: false,
-        }
+        Self::DEFAULT
     }
 }
 
@@ -110,9 +115,13 @@ impl Closing {
     }
 }
 
+impl Closing {
+    const DEFAULT: Self = Self { timeout: Duration::from_secs(5), max_bytes: 8 * 1024 * 1024, max_concurrent: 10_000 };
+}
+
 impl Default for Closing {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(5), max_bytes: 8 * 1024 * 1024, max_concurrent: 10_000 }
+        Self::DEFAULT
     }
 }
 

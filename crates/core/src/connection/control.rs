@@ -24,7 +24,7 @@ pub(crate) trait Control: Send + Sync {
     fn install_outermost(&self, policy: Box<dyn Policy>);
     fn allow_compression(&self);
     /// Sets what holds, unless that was set already.
-    fn configure(&self, settings: &Settings);
+    fn configure(&self, settings: &Arc<Settings>);
     /// Says whether it is the only one.
     fn hold(&self, gate: Gate) -> bool;
 }

@@ -72,7 +72,7 @@ impl Connection {
 
     /// Returns the authenticated subject, if there is one.
     pub fn subject(&self) -> Option<Subject> {
-        self.inner.subject.get().cloned()
+        self.inner.subject().cloned()
     }
 
     /// Returns what has passed through the connection so far.
@@ -171,9 +171,9 @@ impl Connection {
     pub async fn closed(&self) -> Ended {
         loop {
             // Registered before the check: an end in between wakes this task, and an earlier one is found.
-            let notified = self.inner.over.notified();
-            if let Some(ended) = self.inner.ended.get() {
-                return ended.clone();
+            let notified = self.inner.changed.notified();
+            if let Some(ended) = self.close_reason() {
+                return ended;
             }
             notified.await;
         }
@@ -181,7 +181,7 @@ impl Connection {
 
     /// Returns how the connection ended, or `None` while it is alive.
     pub fn close_reason(&self) -> Option<Ended> {
-        self.inner.ended.get().cloned()
+        self.inner.ended.get().map(|ended| Ended::clone(ended))
     }
 
     /// Returns the span of the connection, for tasks that work for it. A handler that

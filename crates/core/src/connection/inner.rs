@@ -10,12 +10,13 @@ use std::{
     time::Instant,
 };
 
-use http::Method;
+use http::{Method, StatusCode};
 use tokio::{runtime::Handle, sync::Notify};
 
 use crate::{
     clock::now,
     ended::Ended,
+    handshake,
     id::ConnectionId,
     identity::{AnotherSubject, Subject},
     observe::{Delta, HandshakeStage, Scope},
@@ -27,23 +28,38 @@ use crate::{
 pub(crate) struct ConnectionInner {
     pub(crate) id: ConnectionId,
     pub(crate) started: Instant,
-    /// The request's, as the outermost layer saw it: what is an upgrade depends on it.
-    pub(crate) method: Method,
+    /// The request is a CONNECT, as the outermost layer saw it: what is an upgrade depends on it.
+    connects: bool,
     pub(crate) stage: HandshakeStage,
     pub(crate) scope: Scope,
     pub(super) client: OnceLock<IpAddr>,
     pub(super) subject: OnceLock<Subject>,
     pub(crate) runtime: Handle,
-    pub(super) ended: OnceLock<Ended>,
-    pub(super) over: Notify,
+    pub(super) ended: OnceLock<Box<Ended>>,
     aborted: AtomicBool,
-    abort: Notify,
-    /// Orders what becomes known and who watches: a watcher finds it, or is told.
-    watchers: Mutex<Vec<Weak<dyn Watch>>>,
-    /// Orders `hold` and `end`: a value is held before the end and dropped by it, or finds that it has come.
-    held: Mutex<Vec<Held>>,
-    /// `None` once the handler is done. Orders `hold_for_handler` and `handled` in the same way.
-    held_for_handler: Mutex<Option<Vec<Held>>>,
+    /// It was aborted, or has ended.
+    pub(super) changed: Notify,
+    /// Orders what becomes known and who watches: a watcher finds it, or is told. And `hold` and `end`: a value is held
+    /// before the end and dropped by it, or finds that it has come. `hold_for_handler` and `handled` likewise.
+    bonds: Mutex<Bonds>,
+}
+
+/// What hangs on a connection.
+#[derive(Debug, Default)]
+struct Bonds {
+    all: Vec<Bond>,
+    /// The handler is done with the connection.
+    handled: bool,
+}
+
+#[derive(Debug)]
+enum Bond {
+    /// Is told when something becomes known.
+    Watcher(Weak<dyn Watch>),
+    /// Is dropped when the connection has ended.
+    Held(#[expect(dead_code, reason = "only its end matters")] Value),
+    /// Is dropped when the handler is done.
+    HeldForHandler(#[expect(dead_code, reason = "only its end matters")] Value),
 }
 
 /// Is told when a client address or a subject becomes known.
@@ -68,39 +84,58 @@ impl fmt::Debug for dyn Watch {
     }
 }
 
-/// What is dropped when the connection has ended, or its handler.
-struct Held(#[expect(dead_code, reason = "only its end matters")] Box<dyn std::any::Any + Send>);
+/// What somebody wants to be kept.
+type Value = Box<dyn std::any::Any + Send>;
 
-impl fmt::Debug for Held {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Held")
+impl Bonds {
+    /// A connection has few, for long: there is room for hardly more.
+    fn push(&mut self, bond: Bond) {
+        if self.all.len() == self.all.capacity() {
+            self.all.reserve_exact(self.all.len().max(2));
+        }
+        self.all.push(bond);
+    }
+
+    /// Takes those out that are to be dropped, where nothing is locked.
+    fn take(&mut self, wanted: impl Fn(&Bond) -> bool) -> Vec<Bond> {
+        if self.all.iter().all(&wanted) {
+            return std::mem::take(&mut self.all);
+        }
+        self.all.extract_if(.., |bond| wanted(bond)).collect()
     }
 }
 
 impl ConnectionInner {
-    pub(crate) fn new(client: Option<IpAddr>, method: Method, runtime: Handle) -> Self {
+    pub(crate) fn new(client: Option<IpAddr>, method: &Method, runtime: Handle) -> Self {
         let id = ConnectionId::next();
         let inner = Self {
             id,
             started: now(),
-            method,
+            connects: method == Method::CONNECT,
             stage: HandshakeStage::default(),
             scope: Scope::new(id),
             client: OnceLock::new(),
             subject: OnceLock::new(),
             runtime,
             ended: OnceLock::new(),
-            over: Notify::new(),
             aborted: AtomicBool::new(false),
-            abort: Notify::new(),
-            watchers: Mutex::new(Vec::new()),
-            held: Mutex::new(Vec::new()),
-            held_for_handler: Mutex::new(Some(Vec::new())),
+            changed: Notify::new(),
+            bonds: Mutex::default(),
         };
         if let Some(client) = client {
             inner.set_client_ip(client);
         }
         inner
+    }
+
+    /// Whether a response with this status completes the upgrade.
+    pub(crate) fn is_upgrade(&self, status: StatusCode) -> bool {
+        handshake::is_upgrade(if self.connects { &Method::CONNECT } else { &Method::GET }, status)
+    }
+
+    /// Who the peer is, as soon as it is known.
+    pub(crate) fn subject(&self) -> Option<&Subject> {
+        self.subject.get()
     }
 
     /// To be called where nothing is locked.
@@ -131,56 +166,67 @@ impl ConnectionInner {
 
     /// Whoever watches from here on finds what is known by now, and is told of the rest.
     pub(crate) fn watch(&self, watcher: Weak<dyn Watch>) {
-        lock(&self.watchers).push(watcher);
+        lock(&self.bonds).push(Bond::Watcher(watcher));
     }
 
-    /// Under the watchers' lock, so that each of them either finds what is learnt or is told; they are told without it.
+    /// Under the lock, so that each watcher either finds what is learnt or is told; they are told without it.
     fn learn(&self, what: Known, learn: impl FnOnce() -> bool) -> bool {
-        let watchers = lock(&self.watchers);
+        let bonds = lock(&self.bonds);
         let first = learn();
-        let told = if first { watchers.clone() } else { Vec::new() };
-        drop(watchers);
+        let watchers = bonds.all.iter().filter_map(|bond| match bond {
+            Bond::Watcher(watcher) if first => Some(watcher.clone()),
+            _ => None,
+        });
+        let told: Vec<_> = watchers.collect();
+        drop(bonds);
         for watcher in told.iter().filter_map(Weak::upgrade) {
             watcher.known(self.id, what);
         }
         first
     }
 
-    pub(super) fn hold(&self, value: Box<dyn std::any::Any + Send>) {
-        let mut held = lock(&self.held);
+    pub(super) fn hold(&self, value: Value) {
+        let mut bonds = lock(&self.bonds);
         if self.ended.get().is_none() {
-            return held.push(Held(value));
+            return bonds.push(Bond::Held(value));
         }
-        drop(held);
+        drop(bonds);
         drop(value);
     }
 
-    pub(super) fn hold_for_handler(&self, value: Box<dyn std::any::Any + Send>) {
-        let mut held = lock(&self.held_for_handler);
-        if let Some(held) = held.as_mut() {
-            return held.push(Held(value));
+    pub(super) fn hold_for_handler(&self, value: Value) {
+        let mut bonds = lock(&self.bonds);
+        if !bonds.handled {
+            return bonds.push(Bond::HeldForHandler(value));
         }
-        drop(held);
+        drop(bonds);
         drop(value);
     }
 
     /// The handler is done with the connection. To be called while that is not locked: what is dropped may ask it.
     pub(crate) fn handled(&self) {
-        let held = lock(&self.held_for_handler).take();
+        let held = {
+            let mut bonds = lock(&self.bonds);
+            bonds.handled = true;
+            bonds.take(|bond| matches!(bond, Bond::HeldForHandler(_)))
+        };
         drop(held);
     }
 
     /// Sets the flag, then wakes: a waiter that registers too late to be woken finds the flag set.
     pub(super) fn abort(&self) {
         self.aborted.store(true, Ordering::Release);
-        self.abort.notify_waiters();
+        self.changed.notify_waiters();
     }
 
     /// Waits until the connection is aborted.
     pub(crate) async fn aborted(&self) {
-        // `notify_waiters` reaches this from here on, polled or not. An abort before that has set the flag.
-        let notified = self.abort.notified();
-        if !self.aborted.load(Ordering::Acquire) {
+        loop {
+            // `notify_waiters` reaches this from here on, polled or not. An abort before that has set the flag.
+            let notified = self.changed.notified();
+            if self.aborted.load(Ordering::Acquire) {
+                return;
+            }
             notified.await;
         }
     }
@@ -189,13 +235,13 @@ impl ConnectionInner {
     pub(crate) fn end(&self, ended: Ended) {
         // Under the lock of `hold`: whoever holds something finds that the connection has ended, or is found here.
         let held = {
-            let mut held = lock(&self.held);
-            if self.ended.set(ended).is_err() {
+            let mut bonds = lock(&self.bonds);
+            if self.ended.set(Box::new(ended)).is_err() {
                 return;
             }
-            std::mem::take(&mut *held)
+            bonds.take(|bond| !matches!(bond, Bond::HeldForHandler(_)))
         };
-        let _told_at_last = TellOnDrop(&self.over);
+        let _told_at_last = TellOnDrop(&self.changed);
         if let Some(ended) = self.ended.get() {
             self.stage.ended(ended, &self.scope, now());
         }

@@ -8,10 +8,8 @@ use crate::{
 /// The close frames of both sides, and what is known of the handler.
 #[derive(Debug, Default)]
 pub(super) struct Closes {
-    peer: Option<CloseFrame>,
-    handler: Option<CloseFrame>,
-    /// What the peer is sent instead of the library's answer to a malformed close.
-    correction: Option<CloseFrame>,
+    /// Most of its time a connection has none.
+    frames: Option<Box<Frames>>,
     /// Who sent the first close frame, or that the transport ended without one.
     first: Option<EndedBy>,
     /// Reading failed: nothing can be said to the peer any more.
@@ -22,41 +20,53 @@ pub(super) struct Closes {
     supervised: bool,
 }
 
+/// The close frames of a connection.
+#[derive(Debug, Default)]
+struct Frames {
+    peer: Option<CloseFrame>,
+    handler: Option<CloseFrame>,
+    /// What the peer is sent instead of the library's answer to a malformed close.
+    correction: Option<CloseFrame>,
+}
+
 impl Closes {
     pub(super) fn by_peer(&mut self, result: Result<CloseFrame, MalformedClose>) {
         self.first.get_or_insert(EndedBy::Peer);
         // A library may echo a code that must not be sent (RFC 6455, section 7.4.1), or none: what answers such a close
         // is decided here, whatever the library makes of it.
-        self.correction = result.as_ref().err().map(|malformed| malformed.answer());
-        self.peer = Some(result.unwrap_or_else(MalformedClose::answer));
+        let frames = self.frames.get_or_insert_default();
+        frames.correction = result.as_ref().err().map(|malformed| malformed.answer());
+        frames.peer = Some(result.unwrap_or_else(MalformedClose::answer));
     }
 
     pub(super) fn peer_has_closed(&self) -> bool {
-        self.peer.is_some()
+        self.peers().is_some()
     }
 
     pub(super) fn by_handler(&mut self, frame: CloseFrame) {
         self.first.get_or_insert(EndedBy::Handler);
-        self.handler = Some(frame);
+        self.frames.get_or_insert_default().handler = Some(frame);
     }
 
+    #[inline]
     pub(super) fn handler_has_closed(&self) -> bool {
-        self.handler.is_some()
+        self.handlers().is_some()
     }
 
     /// What the peer has closed with.
     pub(super) fn peers(&self) -> Option<&CloseFrame> {
-        self.peer.as_ref()
+        self.frames.as_ref()?.peer.as_ref()
     }
 
     /// What the handler has closed with.
+    #[inline]
     pub(super) fn handlers(&self) -> Option<&CloseFrame> {
-        self.handler.as_ref()
+        self.frames.as_ref()?.handler.as_ref()
     }
 
     /// Takes what replaces the library's answer, if anything does.
     pub(super) fn take_correction(&mut self) -> Option<CloseFrame> {
-        self.correction.take()
+        self.frames.as_mut()?.correction.take()
     }
 
     /// The peer's side of the transport ended. Without a close frame before it, that is how the connection ended.
@@ -87,7 +97,8 @@ impl Closes {
 
     /// The answer that the peer's close asks for, if it has closed.
     pub(super) fn answer(&self) -> Option<CloseFrame> {
-        self.correction.as_ref().or(self.peer.as_ref()).cloned()
+        let frames = self.frames.as_ref()?;
+        frames.correction.as_ref().or(frames.peer.as_ref()).cloned()
     }
 
     /// Who ended the connection, if it is `otherwise` where nobody closed before.
@@ -97,7 +108,7 @@ impl Closes {
 
     /// How a connection ended on which nothing more can be said.
     pub(super) fn ended(&self) -> Ended {
-        let (by, sent, received) = (self.ended_by(EndedBy::Transport), self.handler.clone(), self.peer.clone());
+        let (by, sent, received) = (self.ended_by(EndedBy::Transport), self.handlers().cloned(), self.peers().cloned());
         let frame = received.clone().or(sent.clone()).filter(|_| by != EndedBy::Transport);
         Ended { by, frame, sent, received, cut_short: false }
     }

@@ -4,12 +4,12 @@
 //! still answered, until the handler pauses or its grace ends; then the transport is taken from the handler, which
 //! reads the close as if the peer had sent it, and what is left is the closing handshake with the peer.
 
-use std::time::{Duration, Instant};
+use std::{sync::Arc, time::Instant};
 
 use super::{
     Guard,
     discarded::Discarded,
-    phase::{Ending, Patience, Phase, Requested},
+    phase::{Asked, Ending, Patience, Phase, Requested},
     wakes::Wakes,
 };
 use crate::{
@@ -57,9 +57,19 @@ pub(crate) struct Taken {
 
 impl Guard {
     /// What holds from here on.
-    pub(crate) fn configure(&mut self, settings: &Settings) {
+    pub(crate) fn configure(&mut self, settings: &Arc<Settings>) {
         self.framing = settings.framing;
-        self.patience = Patience::new(settings.quiet, settings.grace);
+        self.settings = Some(settings.clone());
+    }
+
+    /// Whether somebody has said what holds.
+    pub(crate) fn is_configured(&self) -> bool {
+        self.settings.is_some()
+    }
+
+    /// What holds.
+    pub(crate) fn settings(&self) -> &Settings {
+        self.settings.as_deref().unwrap_or(&Settings::DEFAULT)
     }
 
     /// The upgrade has completed, and `inbox` was read of the transport already. `false` if nobody wants it any more.
@@ -73,7 +83,10 @@ impl Guard {
         self.phase = Phase::Open;
         match requested {
             Requested::Nothing => {}
-            Requested::Close(frame, grace) => self.begin_close(Some(frame), EndedBy::Guard, grace, now),
+            Requested::Close(asked) => {
+                let Asked { frame, patience } = *asked;
+                self.begin_close(Some(frame), EndedBy::Guard, patience, now);
+            }
             Requested::Abort => self.abort(),
         }
         true
@@ -89,27 +102,24 @@ impl Guard {
 
     /// Decides a close, with a grace of its own or the connection's. The first one counts.
     pub(crate) fn close(&mut self, frame: CloseFrame, grace: Option<Grace>, now: Instant) {
-        if matches!(self.phase, Phase::Upgrading(Requested::Nothing) | Phase::Open) {
-            let grace = grace.map(|grace| {
-                self.patience = self.patience.for_close(grace);
-                self.patience.grace()
-            });
-            self.begin_close(Some(frame), EndedBy::Guard, grace, now);
-        }
+        let patience = grace.map(|grace| Patience::of(self.settings()).for_close(grace));
+        self.begin_close(Some(frame), EndedBy::Guard, patience, now);
     }
 
-    fn begin_close(&mut self, frame: Option<CloseFrame>, by: EndedBy, grace: Option<Duration>, now: Instant) {
+    /// With a patience of its own or the connection's.
+    fn begin_close(&mut self, frame: Option<CloseFrame>, by: EndedBy, patience: Option<Patience>, now: Instant) {
         match &mut self.phase {
             Phase::Upgrading(requested @ Requested::Nothing) => {
                 if let Some(frame) = frame {
-                    *requested = Requested::Close(frame, grace);
+                    *requested = Requested::Close(Box::new(Asked { frame, patience }));
                     self.wakes.handler = true;
                 }
             }
             Phase::Open => {
                 // The peer has the handler's close already, and only the closing handshake is left to do.
                 let frame = frame.filter(|_| !self.closes.handler_has_closed());
-                self.phase = Phase::Ending(Ending::new(frame, by, self.patience, grace, now));
+                let patience = patience.unwrap_or_else(|| Patience::of(self.settings()));
+                self.phase = Phase::Ending(Box::new(Ending::new(frame, by, patience, now)));
                 self.forget_delay();
                 self.wakes.driver = true;
             }
@@ -144,7 +154,7 @@ impl Guard {
 
     /// The peer's close frame was read; the handler reads it, too.
     pub(super) fn peer_closed(&mut self, result: Result<CloseFrame, MalformedClose>) {
-        self.discarded.close();
+        self.discarded_mut().close();
         if result.is_err() {
             self.telemetry.violated(FRAMING, Enforcement::Close);
         }
@@ -198,7 +208,8 @@ impl Guard {
         let by = self.closes.ended_by(EndedBy::Handler);
         let frame = self.closes.answer().unwrap_or(frame);
         // A handler that still has its socket, in another task perhaps, may be sending.
-        self.begin_close(Some(frame), by, self.closes.is_abandoned().then_some(Duration::ZERO), now);
+        let patience = self.closes.is_abandoned().then(|| Patience::of(self.settings()).without_grace());
+        self.begin_close(Some(frame), by, patience, now);
     }
 
     /// The handler's half is gone: there is nobody to wait for. Says whether that was the connection's end.
@@ -222,7 +233,8 @@ impl Guard {
             Phase::Open => {
                 let frame = if panicking { CloseFrame::internal_error() } else { self.implied_close() };
                 let by = self.closes.ended_by(EndedBy::Handler);
-                self.begin_close(Some(frame), by, Some(Duration::ZERO), now);
+                let patience = Patience::of(self.settings()).without_grace();
+                self.begin_close(Some(frame), by, Some(patience), now);
             }
             _ => {}
         }
@@ -285,7 +297,7 @@ impl Guard {
             None => {}
         }
         // The peer's close may stand in what was read and not admitted.
-        let mut discarded = std::mem::take(&mut self.discarded);
+        let mut discarded = self.discarded.take().map_or_else(Discarded::default, |discarded| *discarded);
         discarded.follow(self.inbound_payload_left(), &backlog);
         let (by, handlers) = (ending.by, self.closes.handlers().cloned());
         let sent = handlers.clone().or(ending.frame.clone().filter(|_| !cut_short));

@@ -149,17 +149,23 @@ impl Guard {
 
     /// Tells the policies who the peer is.
     pub(crate) fn authenticated(&mut self, subject: &Subject, now: Instant) {
-        self.subject = Some(subject.clone());
+        self.authenticated = true;
         let action = self.on_authenticated(subject);
         self.act(action, now);
         // A policy's deadline may have come nearer.
         self.wakes.driver = true;
     }
 
-    /// Installs a policy outside of the others. If they know the subject, the policy learns of it; if they are yet to
-    /// be told, it is told with them. So each is told once, however close a sign-in and an installation are.
-    pub(crate) fn install(&mut self, mut policy: Box<dyn Policy>, now: impl FnOnce() -> Instant) {
-        let action = self.subject.as_ref().map_or(Action::None, |subject| policy.on_authenticated(subject));
+    /// Installs a policy outside of the others. If they were told of the `subject`, the policy learns of it; if they are
+    /// yet to be told, it is told with them. So each is told once, however close a sign-in and an installation are.
+    pub(crate) fn install(
+        &mut self,
+        mut policy: Box<dyn Policy>,
+        subject: Option<&Subject>,
+        now: impl FnOnce() -> Instant,
+    ) {
+        let subject = subject.filter(|_| self.authenticated);
+        let action = subject.map_or(Action::None, |subject| policy.on_authenticated(subject));
         self.install_outermost(policy);
         if action != Action::None {
             self.act(action, now());
@@ -198,7 +204,7 @@ impl Guard {
     pub(crate) fn sent(&mut self, measure: Measure, now: impl Fn() -> Instant) {
         // Also a part of a frame is a sign that the handler is still answering.
         if let Phase::Ending(ending) = &mut self.phase {
-            ending.wrote(self.patience, now());
+            ending.wrote(now());
         }
         if self.watches_output() && measure.has_data() {
             self.activity.last_message_out = Some(now());

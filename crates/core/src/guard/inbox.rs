@@ -13,12 +13,8 @@ pub(crate) const HELD_BACK: usize = 16 * 1024;
 /// Bytes on their way from the transport to the handler.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
-    /// Not admitted: an incomplete header or control frame, or what waits for a delay.
-    backlog: Vec<u8>,
-    /// Admitted, and not delivered yet for want of room.
-    admitted: Vec<u8>,
-    /// Nothing is read before that time.
-    delayed: Option<Instant>,
+    /// Most connections never have any.
+    waiting: Option<Box<Waiting>>,
     /// The backlog may hold whole frames: it is to be judged before more is read.
     resumed: bool,
     /// It was delayed once, and so no read is large again.
@@ -27,111 +23,131 @@ pub(crate) struct Inbox {
     carrier: Carrier,
 }
 
+/// What waits, and for what.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// Not admitted: an incomplete header or control frame, or what waits for a delay.
+    backlog: Vec<u8>,
+    /// Admitted, and not delivered yet for want of room.
+    admitted: Vec<u8>,
+    /// Nothing is read before that time.
+    delayed: Option<Instant>,
+}
+
 impl Inbox {
     /// What was read before there was anybody to read it.
     pub(super) fn open(&mut self, bytes: Vec<u8>, carrier: Carrier) {
         self.resumed = !bytes.is_empty();
-        self.backlog = bytes;
+        if self.resumed {
+            self.waiting().backlog = bytes;
+        }
         self.carrier = carrier;
     }
 
     /// Whether nothing waits, and never was delayed.
     #[inline]
     pub(super) fn is_plain(&self) -> bool {
-        self.backlog.is_empty() && self.admitted.is_empty() && !(self.resumed | self.capped)
+        let waits = |waiting: &Waiting| !(waiting.backlog.is_empty() && waiting.admitted.is_empty());
+        !(self.waiting.as_deref().is_some_and(waits) | self.resumed | self.capped)
     }
 
     /// Takes admitted bytes, `room` of them at most.
     #[inline]
     pub(crate) fn deliver(&mut self, room: usize) -> Option<Drain<'_, u8>> {
-        if self.admitted.is_empty() { None } else { Some(take(&mut self.admitted, room)) }
+        let admitted = &mut self.waiting.as_deref_mut()?.admitted;
+        if admitted.is_empty() { None } else { Some(take(admitted, room)) }
     }
 
     /// Keeps what was admitted and finds no room.
     pub(crate) fn admit(&mut self, bytes: &[u8]) {
-        self.admitted.extend_from_slice(bytes);
+        self.waiting().admitted.extend_from_slice(bytes);
     }
 
     /// The last that the handler reads: what was admitted, and `frame` behind it.
     pub(super) fn finish(&mut self, frame: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
-        frame(&mut self.admitted);
-        self.delayed = None;
-        std::mem::take(&mut self.backlog)
+        let waiting = self.waiting();
+        frame(&mut waiting.admitted);
+        waiting.delayed = None;
+        std::mem::take(&mut waiting.backlog)
     }
 
     /// What waits, to be judged together with what comes behind it.
     #[inline]
     pub(crate) fn backlog(&self) -> &[u8] {
-        &self.backlog
+        self.waiting.as_deref().map_or(&[], |waiting| &waiting.backlog)
     }
 
     /// Takes what waits for its turn, as much as there is `room` for. `None` if it waits for more input.
     #[inline]
     pub(crate) fn resume(&mut self, room: usize) -> Option<Drain<'_, u8>> {
         let resumed = std::mem::take(&mut self.resumed);
-        if resumed && !self.backlog.is_empty() { Some(self.take_backlog(room)) } else { None }
+        if resumed && !self.backlog().is_empty() { Some(self.take_backlog(room)) } else { None }
     }
 
     /// Takes what waits, as much as there is `room` for. The rest may hold whole frames: it must not wait for more.
     pub(crate) fn take_backlog(&mut self, room: usize) -> Drain<'_, u8> {
-        self.resumed = self.backlog.len() > room;
-        take(&mut self.backlog, room)
+        self.resumed = self.backlog().len() > room;
+        take(&mut self.waiting().backlog, room)
     }
 
     /// What waited was judged, together with what came behind it.
     #[inline]
     pub(crate) fn clear_backlog(&mut self) {
-        self.backlog.clear();
+        if let Some(waiting) = &mut self.waiting {
+            waiting.backlog.clear();
+        }
     }
 
     /// Puts what was not admitted in front of what comes next.
     #[inline]
     pub(super) fn put_back(&mut self, rest: &[u8]) {
         if !rest.is_empty() {
-            self.backlog.splice(0..0, rest.iter().copied()).for_each(drop);
+            self.waiting().backlog.splice(0..0, rest.iter().copied()).for_each(drop);
         }
     }
 
     /// Keeps what was read for a handler that does not read.
     pub(super) fn peeked(&mut self, bytes: &[u8]) {
-        self.backlog.extend_from_slice(bytes);
+        self.waiting().backlog.extend_from_slice(bytes);
         self.resumed = true;
     }
 
     /// Takes out a part of what waits.
     pub(super) fn cut(&mut self, part: Range<usize>) {
-        self.backlog.drain(part);
+        self.waiting().backlog.drain(part);
     }
 
     pub(super) fn delay(&mut self, until: Instant) {
-        self.delayed = Some(until);
+        self.waiting().delayed = Some(until);
         self.capped = true;
     }
 
     #[inline]
     pub(super) fn delayed(&self) -> Option<Instant> {
-        self.delayed
+        self.waiting.as_deref()?.delayed
     }
 
     /// Ends a delay.
     pub(super) fn end_delay(&mut self) {
-        self.delayed = None;
+        self.forget_delay();
         self.resumed = true;
     }
 
     /// Ends a delay without another look at what it held back: a close is decided.
     pub(super) fn forget_delay(&mut self) {
-        self.delayed = None;
+        if let Some(waiting) = &mut self.waiting {
+            waiting.delayed = None;
+        }
     }
 
     /// Whether input is read while it is delayed, and held back here.
     pub(super) fn reads_on(&self) -> bool {
-        self.carrier.is_stream() && self.delayed.is_some()
+        self.carrier.is_stream() && self.delayed().is_some()
     }
 
     /// Whether more came during a delay than is held back.
     pub(super) fn overflows(&self) -> bool {
-        self.reads_on() && self.backlog.len() > HELD_BACK
+        self.reads_on() && self.backlog().len() > HELD_BACK
     }
 
     /// Whether reads are to be small.
@@ -142,21 +158,26 @@ impl Inbox {
 
     /// Whether no more is read for a handler that does not read.
     pub(super) fn is_full(&self) -> bool {
-        !self.reads_on() && self.backlog.len() >= SIDE
+        !self.reads_on() && self.backlog().len() >= SIDE
     }
 
     /// Bytes that came and that the handler has not been given.
     pub(super) fn kept(&self) -> usize {
-        self.backlog.len() + self.admitted.len()
+        self.waiting.as_deref().map_or(0, |waiting| waiting.backlog.len() + waiting.admitted.len())
     }
 
     /// Whether whole frames may wait in the backlog.
     pub(super) fn is_waiting(&self) -> bool {
-        self.resumed && !self.backlog.is_empty()
+        self.resumed && !self.backlog().is_empty()
     }
 
     pub(super) fn has_unread(&self) -> bool {
-        self.is_waiting() || self.delayed.is_some() || !self.admitted.is_empty()
+        let admitted = |waiting: &Waiting| !waiting.admitted.is_empty();
+        self.is_waiting() || self.delayed().is_some() || self.waiting.as_deref().is_some_and(admitted)
+    }
+
+    fn waiting(&mut self) -> &mut Waiting {
+        self.waiting.get_or_insert_default()
     }
 }
 

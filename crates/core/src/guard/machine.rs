@@ -1,26 +1,20 @@
 //! The state of the machine, its policies, and what it tells of them.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
-    closes::Closes,
-    discarded::Discarded,
-    inbox::Inbox,
-    input_watchers::InputWatchers,
-    outbound::Outbound,
-    outbox::Outbox,
-    phase::{Patience, Phase},
-    pings::Pings,
-    schedule::Schedule,
-    stream::Stream,
-    wakes::Wakes,
+    closes::Closes, discarded::Discarded, inbox::Inbox, input_watchers::InputWatchers, outbound::Outbound,
+    outbox::Outbox, phase::Phase, pings::Pings, schedule::Schedule, stream::Stream, wakes::Wakes,
 };
 use crate::{
     counters::Counters,
     identity::Subject,
     observe::{Delta, Enforcement, Telemetry},
     policy::{Action, Activity, Policy},
-    settings::Framing,
+    settings::{Framing, Settings},
 };
 
 /// The state of one guarded connection.
@@ -29,6 +23,8 @@ pub struct Guard {
     pub(super) policies: Vec<Box<dyn Policy>>,
     pub(super) input_watchers: InputWatchers,
     pub(super) framing: Framing,
+    /// What holds, if somebody has said so. All connections of a layer share it.
+    pub(super) settings: Option<Arc<Settings>>,
     pub(super) compression: bool,
     pub(super) compressed: bool,
     pub(super) stream: Stream,
@@ -39,14 +35,13 @@ pub struct Guard {
     pub(super) outbound: Outbound,
     pub(super) pings: Pings,
     watches_output: bool,
-    /// Who the peer is, as the policies were told.
-    pub(super) subject: Option<Subject>,
+    /// The policies were told who the peer is.
+    pub(super) authenticated: bool,
     pub(super) activity: Activity,
     pub(super) round_trip: Option<Duration>,
     pub(super) counters: Counters,
     pub(super) telemetry: Telemetry,
     pub(super) phase: Phase,
-    pub(super) patience: Patience,
     pub(super) closes: Closes,
     pub(super) schedule: Schedule,
     /// A verdict was late, and waits until then.
@@ -57,7 +52,7 @@ pub struct Guard {
     /// What is to be sent beside what the handler sends.
     pub(crate) outbox: Outbox,
     /// What the peer sends behind its close, or behind what closed the connection.
-    pub(super) discarded: Discarded,
+    pub(super) discarded: Option<Box<Discarded>>,
 }
 
 impl Guard {
@@ -104,7 +99,7 @@ impl Guard {
     #[inline]
     pub(crate) fn take_delta(&mut self) -> Option<Box<Delta>> {
         // Boxed: it passes through every call, and most often there is none.
-        self.telemetry.are_due().then(|| Box::new(self.telemetry.take(self.counters, &mut self.policies)))
+        self.telemetry.are_due().then(|| self.telemetry.take(self.counters, &mut self.policies))
     }
 
     /// Allows RSV1: the handshake agreed to permessage-deflate (RFC 7692).

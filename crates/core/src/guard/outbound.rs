@@ -11,9 +11,16 @@ pub(super) struct Outbound {
     pub(super) decoder: Decoder,
     /// The frame under way is a control frame.
     pub(super) control: bool,
-    capture: Vec<u8>,
-    /// Bytes of the close frame that were seen; an overlong one is not kept whole.
-    captured: u64,
+    /// The close frame that is under way.
+    capture: Option<Box<Capture>>,
+}
+
+/// A close frame of which all comes in pieces.
+#[derive(Debug, Default)]
+struct Capture {
+    bytes: Vec<u8>,
+    /// So many were seen; an overlong frame is not kept whole.
+    seen: u64,
 }
 
 /// How much of a write may go out as it is.
@@ -76,7 +83,7 @@ impl Outbound {
     /// Whether a close frame is under way.
     #[inline]
     pub(super) fn is_capturing(&self) -> bool {
-        !self.capture.is_empty()
+        self.capture.is_some()
     }
 
     /// Takes one byte. Returns the captured frame, mended, with its last.
@@ -84,19 +91,19 @@ impl Outbound {
     /// A library may write a close frame in pieces, so it is put together before anything of it goes out: once it is
     /// known whole, another may go in its place.
     pub(super) fn push(&mut self, byte: u8) -> Option<CloseFrame> {
-        self.captured += 1;
-        if self.capture.len() < MAX_HEADER + MAX_CONTROL {
-            self.capture.push(byte);
+        let capture = self.capture.get_or_insert_default();
+        capture.seen += 1;
+        if capture.bytes.len() < MAX_HEADER + MAX_CONTROL {
+            capture.bytes.push(byte);
         }
-        let header = FrameHeader::parse(&self.capture)?;
-        if self.captured < header.payload_len().saturating_add(header.len() as u64) {
+        let header = FrameHeader::parse(&capture.bytes)?;
+        if capture.seen < header.payload_len().saturating_add(header.len() as u64) {
             return None;
         }
-        let mut payload = self.capture.split_off(header.len());
+        let mut payload = capture.bytes.split_off(header.len());
+        self.capture = None;
         payload.truncate(MAX_CONTROL);
         apply_mask(&mut payload, header.mask().unwrap_or_default());
-        self.capture.clear();
-        self.captured = 0;
         Some(mend(&payload))
     }
 }

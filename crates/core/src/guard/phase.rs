@@ -2,7 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{close::CloseFrame, ended::EndedBy, settings::Grace};
+use crate::{
+    close::CloseFrame,
+    ended::EndedBy,
+    settings::{Grace, Settings},
+};
 
 /// No grace is longer, so that no time overflows.
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -21,7 +25,7 @@ pub(super) enum Phase {
     /// Frames pass both ways.
     Open,
     /// A close is decided; what was admitted before is still being answered.
-    Ending(Ending),
+    Ending(Box<Ending>),
     /// The transport was taken from the handler, which may write until then.
     Taken { swallow_until: Instant, handler_closed: bool },
     /// The transport is to be dropped as it is.
@@ -49,9 +53,15 @@ impl Phase {
 #[derive(Debug)]
 pub(crate) enum Requested {
     Nothing,
-    /// A close, with a grace of its own or the connection's.
-    Close(CloseFrame, Option<Duration>),
+    Close(Box<Asked>),
     Abort,
+}
+
+/// A close, with a patience of its own or the connection's.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) frame: CloseFrame,
+    pub(super) patience: Option<Patience>,
 }
 
 impl Requested {
@@ -66,7 +76,7 @@ impl Requested {
 
 /// How long a handler may go on once a close is decided.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
+pub(crate) struct Patience {
     /// How long it must have sent nothing.
     quiet: Duration,
     /// And how long in all.
@@ -74,12 +84,18 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    pub(super) fn new(quiet: Duration, grace: Duration) -> Self {
+    fn new(quiet: Duration, grace: Duration) -> Self {
         Self { quiet: quiet.min(LONGEST), grace: grace.min(LONGEST) }
     }
 
-    pub(super) fn grace(self) -> Duration {
-        self.grace
+    /// What is set.
+    pub(super) fn of(settings: &Settings) -> Self {
+        Self::new(settings.quiet, settings.grace)
+    }
+
+    /// With no time for the handler to go on.
+    pub(super) fn without_grace(self) -> Self {
+        Self { grace: Duration::ZERO, ..self }
     }
 
     /// With the grace of one close.
@@ -89,19 +105,13 @@ impl Patience {
     }
 }
 
-impl Default for Patience {
-    fn default() -> Self {
-        let settings = crate::settings::Settings::default();
-        Self::new(settings.quiet, settings.grace)
-    }
-}
-
 /// A close that is decided.
 #[derive(Debug)]
 pub(super) struct Ending {
     /// What the peer is told, unless the handler has told it already.
     pub(super) frame: Option<CloseFrame>,
     pub(super) by: EndedBy,
+    patience: Patience,
     /// The connection is taken at that time at the latest.
     deadline: Instant,
     /// From then on a handler that never pauses is stopped at the end of the frame it is in.
@@ -111,18 +121,12 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    pub(super) fn new(
-        frame: Option<CloseFrame>,
-        by: EndedBy,
-        patience: Patience,
-        grace: Option<Duration>,
-        now: Instant,
-    ) -> Self {
-        let grace = grace.unwrap_or(patience.grace).min(LONGEST);
+    pub(super) fn new(frame: Option<CloseFrame>, by: EndedBy, patience: Patience, now: Instant) -> Self {
+        let grace = patience.grace;
         // At the deadline a connection may be taken in the middle of a frame, where no close frame can follow. The last
         // quarter is for a handler that never pauses to come to the end of one.
         let (deadline, last_frame) = (now + grace, now + grace / 4 * 3);
-        Self { frame, by, deadline, last_frame, quiet_at: now + patience.quiet.min(grace) }
+        Self { frame, by, patience, deadline, last_frame, quiet_at: now + patience.quiet.min(grace) }
     }
 
     /// There is nothing to wait for any more.
@@ -131,8 +135,8 @@ impl Ending {
     }
 
     /// The handler has sent something.
-    pub(super) fn wrote(&mut self, patience: Patience, now: Instant) {
-        self.quiet_at = (now + patience.quiet).min(self.deadline);
+    pub(super) fn wrote(&mut self, now: Instant) {
+        self.quiet_at = (now + self.patience.quiet).min(self.deadline);
     }
 
     /// Whether the handler may finish the frame it is in, and begin no other.

@@ -25,7 +25,7 @@ impl Guard {
     /// Whether what is read next is all there is to judge.
     #[inline]
     pub(crate) fn reads_plainly(&self) -> bool {
-        matches!(self.phase, Phase::Open) && self.inbox.is_plain() && !self.discarded.closed()
+        matches!(self.phase, Phase::Open) && self.inbox.is_plain() && !self.peer_has_said_all()
     }
 
     /// The messages of a read that holds nothing but whole short ones.

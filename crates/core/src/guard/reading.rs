@@ -2,7 +2,7 @@
 
 use std::{ops::Range, time::Instant};
 
-use super::{Guard, Then, phase::Phase};
+use super::{Discarded, Guard, Then, phase::Phase};
 use crate::{
     close::{CloseCode, CloseFrame},
     frame::{FrameHeader, MAX_CONTROL, Opcode, apply_mask},
@@ -20,9 +20,9 @@ impl Guard {
     /// clock is asked only where it decides.
     #[inline]
     pub(crate) fn read(&mut self, data: &mut [u8], now: impl Fn() -> Instant) -> usize {
-        if self.discarded.closed() {
+        if self.peer_has_said_all() {
             // RFC 6455, section 5.5.1: nothing follows a close frame.
-            self.discarded.feed(data);
+            self.discarded_mut().feed(data);
             return 0;
         }
         let looks = self.has_policies() || self.telemetry.counts_read();
@@ -42,12 +42,12 @@ impl Guard {
                 self.bound_what_is_held_back(now());
             }
             Then::Close(frame) => {
-                self.discarded.follow(0, rest);
+                self.discarded_mut().follow(0, rest);
                 self.close(frame, None, now());
             }
             Then::PeerClosed(result) => {
                 self.peer_closed(result);
-                self.discarded.feed(rest);
+                self.discarded_mut().feed(rest);
             }
         }
         if looks || self.inbox.delayed().is_some() {
@@ -126,7 +126,7 @@ impl Guard {
 
     /// Whether there is any use in looking at what the handler has not read, and room for it.
     pub(crate) fn may_peek(&self) -> bool {
-        !self.discarded.closed() && !self.inbox.is_full()
+        !self.peer_has_said_all() && !self.inbox.is_full()
     }
 
     /// What the handler has not read was looked at, for policies that are about to judge the peer. Of a peer whose
@@ -145,6 +145,16 @@ impl Guard {
     /// Whether the peer has sent more than `bytes` that nobody reads.
     #[inline]
     pub(crate) fn has_discarded_more_than(&self, bytes: u64) -> bool {
-        self.discarded.exceeds(bytes)
+        self.discarded.as_ref().is_some_and(|discarded| discarded.exceeds(bytes))
+    }
+
+    /// Whether the peer has closed: what it sends behind that is discarded.
+    #[inline]
+    pub(super) fn peer_has_said_all(&self) -> bool {
+        self.discarded.as_ref().is_some_and(|discarded| discarded.closed())
+    }
+
+    pub(super) fn discarded_mut(&mut self) -> &mut Discarded {
+        self.discarded.get_or_insert_default()
     }
 }

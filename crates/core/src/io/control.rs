@@ -118,9 +118,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Control for Shared<T> {
 
     fn install_outermost(&self, policy: Box<dyn Policy>) {
         let mut state = lock(&self.state);
-        // A layer inside may have found out meanwhile who the peer is. What `inner` knows does not count: of that
+        // A layer inside may have found out meanwhile who the peer is. That `about` knows it does not suffice: of that
         // `authenticated` may be about to tell all policies, this one among them.
-        state.guard.install(policy, now);
+        state.guard.install(policy, self.inner.subject(), now);
         state.wake();
     }
 
@@ -132,7 +132,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Control for Shared<T> {
         lock(&self.state).guard.allow_compression();
     }
 
-    fn configure(&self, settings: &Settings) {
+    fn configure(&self, settings: &Arc<Settings>) {
         lock(&self.state).configure(settings);
     }
 }

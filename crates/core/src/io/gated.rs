@@ -82,7 +82,7 @@ impl<T> Shared<T> {
         state.wakers.park_reader(cx);
         match state.guard.take_requested() {
             Requested::Nothing => None,
-            Requested::Close(frame, _) => Some(Turned::Guard(frame)),
+            Requested::Close(asked) => Some(Turned::Guard(asked.frame)),
             Requested::Abort => Some(Turned::Aborted),
         }
     }
@@ -152,7 +152,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> GatedIo<T> {
         let (lost, policies, bounds) = {
             let mut state = lock(&shared.state);
             let (lost, _no_transport, policies) = state.end();
-            (lost, policies, state.bounds)
+            (lost, policies, state.bounds())
         };
         let Some(frame) = said else {
             drop(policies);

@@ -40,8 +40,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuardedIo<T> {
     ///
     /// Outside of a tokio runtime.
     pub fn new(io: T, settings: &Settings, policies: Vec<Box<dyn Policy>>) -> (Self, Connection) {
-        let inner = Arc::new(ConnectionInner::new(None, Method::GET, Handle::current()));
-        let (guarded, connection) = Self::pending(inner, settings);
+        let inner = Arc::new(ConnectionInner::new(None, &Method::GET, Handle::current()));
+        let (guarded, connection) = Self::pending(inner);
+        connection.control().configure(&Arc::new(settings.clone()));
         for policy in policies.into_iter().rev() {
             connection.control().install_outermost(policy);
         }
@@ -51,8 +52,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuardedIo<T> {
     }
 
     /// A guard whose transport is yet to come.
-    pub(crate) fn pending(inner: Arc<ConnectionInner>, settings: &Settings) -> (Self, Connection) {
-        let shared = Arc::new(Shared { inner: inner.clone(), state: Mutex::new(State::new(settings)) });
+    pub(crate) fn pending(inner: Arc<ConnectionInner>) -> (Self, Connection) {
+        let shared = Arc::new(Shared { inner: inner.clone(), state: Mutex::new(State::new()) });
         let connection = Connection::new(inner, shared.clone());
         (Self { shared }, connection)
     }

@@ -108,7 +108,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
     /// Reads behind what waited. Says whether the stream has ended.
     fn poll_more(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>, start: usize) -> Poll<io::Result<bool>> {
         // A peer that sends on behind its close, to a handler that reads on, is not read for ever.
-        if self.guard.has_discarded_more_than(self.bounds.max_bytes) {
+        if self.guard.has_discarded_more_than(self.bounds().max_bytes) {
             return Poll::Ready(Ok(true));
         }
         if let Some(error) = self.transport.take_error() {

@@ -1,6 +1,6 @@
 //! What is locked: the guard, and what carries out its decisions.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use super::{
     closing::{ClosingHandshake, DropUnlocked},
@@ -22,32 +22,24 @@ pub(crate) struct State<T> {
     pub(super) wakers: Wakers,
     /// What the connection must say before its handler gets it.
     gate: Option<Box<Gate>>,
-    /// The bounds of the closing handshake.
-    pub(super) bounds: Closing,
-    /// A layer has chosen the settings.
-    configured: bool,
 }
 
 impl<T> State<T> {
-    pub(super) fn new(settings: &Settings) -> Self {
-        let mut guard = Guard::new(settings.framing);
-        guard.configure(settings);
-        Self {
-            guard,
-            transport: Transport::default(),
-            wakers: Wakers::default(),
-            gate: None,
-            bounds: settings.closing,
-            configured: false,
-        }
+    pub(super) fn new() -> Self {
+        let (guard, transport, wakers) = (Guard::default(), Transport::default(), Wakers::default());
+        Self { guard, transport, wakers, gate: None }
     }
 
     /// The outermost layer that has settings decides.
-    pub(super) fn configure(&mut self, settings: &Settings) {
-        if !std::mem::replace(&mut self.configured, true) {
+    pub(super) fn configure(&mut self, settings: &Arc<Settings>) {
+        if !self.guard.is_configured() {
             self.guard.configure(settings);
-            self.bounds = settings.closing;
         }
+    }
+
+    /// The bounds of the closing handshake.
+    pub(super) fn bounds(&self) -> Closing {
+        self.guard.settings().closing
     }
 
     /// The upgrade has completed. What was read of the transport already is judged first. Gives the transport back if
@@ -94,7 +86,7 @@ impl<T> State<T> {
         let taken = self.guard.take_over(now)?;
         let carrier = self.transport.carrier();
         let io = self.transport.take()?;
-        Some(ClosingHandshake::new(io, taken, carrier, self.bounds, self.take_policies()))
+        Some(ClosingHandshake::new(io, taken, carrier, self.bounds(), self.take_policies()))
     }
 
     /// Drops the transport: the connection has ended where nothing more can be said.

@@ -49,8 +49,8 @@ impl Telemetry {
 
     pub(crate) fn finish(&mut self, _: &mut [Box<dyn Policy>]) {}
 
-    pub(crate) fn take(&mut self, _: Counters, _: &mut [Box<dyn Policy>]) -> Delta {
-        Delta
+    pub(crate) fn take(&mut self, _: Counters, _: &mut [Box<dyn Policy>]) -> Box<Delta> {
+        Box::new(Delta)
     }
 }
 

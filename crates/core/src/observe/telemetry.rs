@@ -17,7 +17,7 @@ pub(crate) struct Telemetry {
     reads: u8,
     tell_at: Option<Instant>,
     emitted: Counters,
-    delta: Delta,
+    delta: Option<Box<Delta>>,
 }
 
 impl Telemetry {
@@ -49,7 +49,7 @@ impl Telemetry {
 
     #[cold]
     pub(crate) fn answered(&mut self, round_trip: Duration) {
-        self.delta.round_trip = Some(round_trip);
+        self.delta.get_or_insert_default().round_trip = Some(round_trip);
         self.due = true;
     }
 
@@ -61,7 +61,7 @@ impl Telemetry {
 
     /// Takes what is to be told.
     #[cold]
-    pub(crate) fn take(&mut self, counters: Counters, policies: &mut [Box<dyn Policy>]) -> Delta {
+    pub(crate) fn take(&mut self, counters: Counters, policies: &mut [Box<dyn Policy>]) -> Box<Delta> {
         self.ask(policies);
         let emitted = std::mem::replace(&mut self.emitted, counters);
         self.add(FRAMING, "report", counters.violations - emitted.violations);
@@ -73,7 +73,9 @@ impl Telemetry {
             bytes_out: counters.bytes_out - emitted.bytes_out,
             ..Counters::default()
         };
-        Delta { went_through, ..std::mem::take(&mut self.delta) }
+        let mut delta = self.delta.take().unwrap_or_default();
+        delta.went_through = went_through;
+        delta
     }
 
     /// What policies let pass on report only they count themselves.
@@ -89,7 +91,7 @@ impl Telemetry {
             return;
         }
         self.due = true;
-        let violations = &mut self.delta.violations;
+        let violations = &mut self.delta.get_or_insert_default().violations;
         match violations.iter_mut().find(|(enforced, _)| *enforced == (policy, action)) {
             Some((_, counted)) => *counted += times,
             None => violations.push(((policy, action), times)),

@@ -1,5 +1,7 @@
 //! The door for layers: everything that a service that guards has to do, but for its decision.
 
+use std::sync::Arc;
+
 use http::{Request, request::Parts};
 use tower_service::Service;
 
@@ -55,7 +57,7 @@ where
 pub fn call_with<S, B>(
     inner: &mut S,
     request: Request<B>,
-    settings: &Settings,
+    settings: &Arc<Settings>,
     admit: impl FnOnce(&mut GuardedHandshake, &mut Parts) -> Result<Option<Box<dyn Policy>>, Refusal>,
 ) -> ResponseFuture<S::Future>
 where
@@ -67,7 +69,7 @@ where
 fn call_as<S, B>(
     inner: &mut S,
     request: Request<B>,
-    settings: Option<&Settings>,
+    settings: Option<&Arc<Settings>>,
     admit: impl FnOnce(&mut GuardedHandshake, &mut Parts) -> Result<Option<Box<dyn Policy>>, Refusal>,
 ) -> ResponseFuture<S::Future>
 where

@@ -3,7 +3,7 @@
 use http::{HeaderMap, Response, header::SEC_WEBSOCKET_EXTENSIONS, request::Parts};
 
 use super::interception::Interception;
-use crate::{close::CloseFrame, connection::Connection, gate::Gate, handshake, policy::Policy, refusal::Refusal};
+use crate::{close::CloseFrame, connection::Connection, gate::Gate, policy::Policy, refusal::Refusal};
 
 /// A handshake whose connection will be guarded.
 #[must_use = "a guarded handshake must be completed with its response"]
@@ -58,7 +58,7 @@ impl GuardedHandshake {
 
     /// Whether a response completes the upgrade.
     pub fn is_upgrade<B>(&self, response: &Response<B>) -> bool {
-        handshake::is_upgrade(&self.connection.inner().method, response.status())
+        self.connection.inner().is_upgrade(response.status())
     }
 
     /// Completes a handshake of which nobody shall get the connection: it is closed at once. The gate stays shut, and

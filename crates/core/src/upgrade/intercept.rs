@@ -37,13 +37,13 @@ pub fn intercept(parts: &mut Parts) -> Result<Option<GuardedHandshake>, Refusal>
 /// # Errors
 ///
 /// As [`intercept`].
-pub fn intercept_with(parts: &mut Parts, settings: &Settings) -> Result<Option<GuardedHandshake>, Refusal> {
+pub fn intercept_with(parts: &mut Parts, settings: &Arc<Settings>) -> Result<Option<GuardedHandshake>, Refusal> {
     intercept_as(parts, Some(settings))
 }
 
 pub(super) fn intercept_as(
     parts: &mut Parts,
-    settings: Option<&Settings>,
+    settings: Option<&Arc<Settings>>,
 ) -> Result<Option<GuardedHandshake>, Refusal> {
     // A layer outside has seen that it is a handshake.
     if let Some(connection) = parts.extensions.get::<Connection>() {
@@ -95,7 +95,7 @@ fn set_up(parts: &mut Parts, real: OnUpgrade) -> Result<(Connection, Interceptio
         return Err(Refusal::misconfigured("a WebSocket can be guarded on a tokio runtime only"));
     };
     let client = parts.extensions.get::<ClientIp>().map(|client| client.0);
-    let inner = Arc::new(ConnectionInner::new(client, parts.method.clone(), runtime));
+    let inner = Arc::new(ConnectionInner::new(client, &parts.method, runtime));
     let carrier = Carrier::of(parts.version);
     let (ours, connection, interception) = interception::open(inner, real, carrier)
         .ok_or_else(|| Refusal::misconfigured("hyper did not accept the guard's own handshake; please report this"))?;

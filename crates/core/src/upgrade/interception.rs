@@ -31,7 +31,6 @@ use crate::{
     clock::now,
     connection::{Connection, ConnectionInner},
     io::{GuardedIo, Line, Shared, run_gate, strip},
-    settings::Settings,
     sync::{lock, try_lock},
 };
 
@@ -122,13 +121,13 @@ pub(super) fn open(
     real: OnUpgrade,
     carrier: Carrier,
 ) -> Option<(OnUpgrade, Connection, Interception)> {
-    let (guarded, connection) = GuardedIo::pending(inner, &Settings::default());
+    let (guarded, connection) = GuardedIo::pending(inner);
     let shared = guarded.shared();
     let exchange = Arc::new(Exchange::default());
     let relay = Relay { exchange: exchange.clone(), shared: shared.clone(), carrier };
     // The tunnel is the handler's half from here on: if the inner connection is dropped, because there is no upgrade,
     // the guard sees its handler leave, and that ends it.
-    let tunnel = TokioIo::new(Tunnel { request: REQUEST, matched: 0, live: false, guarded });
+    let tunnel = TokioIo::new(Tunnel { asked: 0, matched: 0, live: false, guarded });
     let mut driver = Box::pin(builder().serve_connection(tunnel, relay).with_upgrades());
     if driver.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
         return None;
@@ -245,9 +244,10 @@ fn granted() -> Response<Empty<Bytes>> {
 
 /// First yields the fixed request and swallows the response, then is the guarded connection.
 struct Tunnel {
-    request: &'static [u8],
+    /// So much of the request was read.
+    asked: u8,
     /// So much of what ends the response's head was swallowed: behind that, the masquerade is over.
-    matched: usize,
+    matched: u8,
     live: bool,
     guarded: GuardedIo<Transport>,
 }
@@ -255,10 +255,10 @@ struct Tunnel {
 impl Tunnel {
     fn swallow(&mut self, data: &[u8]) -> usize {
         for (taken, &byte) in data.iter().enumerate() {
-            let goes_on = byte == END_OF_HEAD[self.matched];
+            let goes_on = byte == END_OF_HEAD[usize::from(self.matched)];
             // What does not go on may begin anew, with a carriage return.
-            self.matched = if goes_on { self.matched + 1 } else { usize::from(byte == END_OF_HEAD[0]) };
-            if self.matched == END_OF_HEAD.len() {
+            self.matched = if goes_on { self.matched + 1 } else { u8::from(byte == END_OF_HEAD[0]) };
+            if usize::from(self.matched) == END_OF_HEAD.len() {
                 self.live = true;
                 return taken + 1;
             }
@@ -273,12 +273,13 @@ impl AsyncRead for Tunnel {
             return Pin::new(&mut self.guarded).poll_read(cx, buf);
         }
         // No waker is kept. What ends this is the response, and the task that writes it reads on behind it.
-        if self.request.is_empty() {
+        let unread = &REQUEST[usize::from(self.asked)..];
+        if unread.is_empty() {
             return Poll::Pending;
         }
-        let (now, later) = self.request.split_at(self.request.len().min(buf.remaining()));
-        buf.put_slice(now);
-        self.request = later;
+        let some = &unread[..unread.len().min(buf.remaining())];
+        buf.put_slice(some);
+        self.asked += u8::try_from(some.len()).unwrap_or(u8::MAX);
         Poll::Ready(Ok(()))
     }
 }

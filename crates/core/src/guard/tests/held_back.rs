@@ -44,7 +44,7 @@ fn delayed(carrier: Carrier, first: Vec<u8>) -> (Guard, Instant) {
 
 fn delayed_by(verdict: fn(Instant) -> Verdict, carrier: Carrier, mut first: Vec<u8>) -> (Guard, Instant) {
     let (mut guard, now) = (Guard::new(Framing::Enforce), Instant::now());
-    guard.install(Box::new(Delays(verdict)), || now);
+    guard.install(Box::new(Delays(verdict)), None, || now);
     assert!(guard.open(Vec::new(), carrier, now));
     assert_eq!(guard.read(&mut first, || now), 0);
     (guard, now)

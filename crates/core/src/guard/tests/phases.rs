@@ -84,7 +84,7 @@ fn what_was_asked_for_before_the_transport_came_is_taken_once_and_an_abort_stays
     let mut rig = Rig::new(None);
     assert!(matches!(rig.guard.take_requested(), Requested::Nothing));
     rig.guard.close(close(1001), None, rig.now);
-    assert!(matches!(rig.guard.take_requested(), Requested::Close(frame, None) if frame == close(1001)));
+    assert!(matches!(rig.guard.take_requested(), Requested::Close(asked) if asked.frame == close(1001)));
     assert!(matches!(rig.guard.take_requested(), Requested::Nothing));
     rig.step(&Aborts);
     for _ in 0..2 {

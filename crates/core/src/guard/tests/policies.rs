@@ -1,6 +1,9 @@
 //! What policies are told, and what becomes of what they ask for.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::rig::close;
 use crate::{
@@ -65,7 +68,7 @@ fn settings_hold_from_the_moment_that_they_are_set() {
     put_frame(&mut bad, 0x83, b"", Some([0; 4]));
     let settings = Settings::new().framing(Framing::ReportOnly).quiet(7 * MS).grace(1000 * MS);
     let (mut guard, now) = open();
-    guard.configure(&settings);
+    guard.configure(&Arc::new(settings));
     assert_eq!(guard.read(&mut bad, || now), bad.len());
     assert_eq!(guard.counters().violations, 1);
     guard.close(close(1001), None, now);
@@ -75,23 +78,23 @@ fn settings_hold_from_the_moment_that_they_are_set() {
 #[test]
 fn a_sign_in_is_told_and_what_it_asks_for_is_done() {
     let (mut guard, now) = open();
-    guard.install(pings(Action::Ping), || now);
-    assert!(guard.has_policies() && guard.outbox.is_empty(), "nobody has signed in");
+    guard.install(pings(Action::Ping), Some(&alice()), || now);
+    assert!(guard.has_policies() && guard.outbox.is_empty(), "it is told with the others");
     guard.take_wakes();
     guard.authenticated(&alice(), now);
     assert_eq!(guard.outbox.unsent().len(), 10);
     assert!(guard.take_wakes().driver, "a deadline may have come nearer");
     // One that comes later is told as it comes.
-    guard.install(pings(Action::None), || now);
+    guard.install(pings(Action::None), Some(&alice()), || now);
     assert!(!guard.is_ending());
-    guard.install(pings(Action::Close(close(1008))), || now);
+    guard.install(pings(Action::Close(close(1008))), Some(&alice()), || now);
     assert!(guard.is_ending());
 }
 
 #[test]
 fn a_ping_goes_to_a_peer_that_may_answer_it() {
     let ping = |guard: &mut Guard, now| {
-        guard.install(pings(Action::Ping), || now);
+        guard.install(pings(Action::Ping), None, || now);
         guard.authenticated(&alice(), now);
         guard.outbox.unsent().to_vec()
     };
@@ -106,7 +109,7 @@ fn a_ping_goes_to_a_peer_that_may_answer_it() {
     closed.outbox.sent(sent);
     assert_eq!(ping(&mut closed, now), b"", "the handler has closed");
     let (mut slow, now) = open();
-    slow.install(pings(Action::Ping), || now);
+    slow.install(pings(Action::Ping), None, || now);
     for _ in 0..100 {
         slow.authenticated(&alice(), now);
     }
@@ -116,7 +119,7 @@ fn a_ping_goes_to_a_peer_that_may_answer_it() {
 #[test]
 fn pings_of_two_connections_cannot_be_told_by_each_others() {
     let [one, other] = [open(), open()].map(|(mut guard, now)| {
-        guard.install(pings(Action::Ping), || now);
+        guard.install(pings(Action::Ping), None, || now);
         guard.authenticated(&alice(), now);
         guard.outbox.unsent()[2..6].to_vec()
     });
@@ -132,7 +135,7 @@ fn only_messages_count_as_messages_and_only_where_somebody_watches() {
         (false, b"\x81\x01a", false),
     ] {
         let (mut guard, now) = open();
-        guard.install(Box::new(Asks { watches_output, ..Asks::default() }), || now);
+        guard.install(Box::new(Asks { watches_output, ..Asks::default() }), None, || now);
         let measure = guard.measure(bytes, false);
         guard.sent(measure, || now + MS);
         let expected = counts.then_some(now + MS);
@@ -144,7 +147,7 @@ fn only_messages_count_as_messages_and_only_where_somebody_watches() {
 fn a_verdict_that_is_late_comes_at_the_second_look_and_not_before() {
     for (late, looks) in [(250, &[(0, true)][..]), (251, &[(0, false), (49, false), (50, true)])] {
         let (mut guard, now) = open();
-        guard.install(Box::new(Asks { when_due: Action::Ping, ..Asks::default() }), || now);
+        guard.install(Box::new(Asks { when_due: Action::Ping, ..Asks::default() }), None, || now);
         let late = now + (1000 + late) * MS;
         for (after, judged) in looks {
             guard.judge_peer(late + *after * MS);
@@ -164,7 +167,7 @@ fn a_broken_rule_is_noted_once_however_the_frames_before_it_are_judged() {
     for policies in 0..3 {
         let (mut guard, now) = open();
         for _ in 0..policies {
-            guard.install(Box::new(OneByOne), || now);
+            guard.install(Box::new(OneByOne), None, || now);
         }
         let mut bytes = Vec::new();
         put_frame(&mut bytes, 0x81, b"q", Some([1, 2, 3, 4]));

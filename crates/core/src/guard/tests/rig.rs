@@ -1,6 +1,9 @@
 //! A connection without I/O: the clock is an argument, and cranked by hand; the transport is two vectors.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use crate::{
     carrier::Carrier,
@@ -9,7 +12,7 @@ use crate::{
     frame::{FrameHeader, apply_mask, put_frame},
     guard::{Guard, Next, Reads, Taken, Writes},
     policy::{Action, Activity, Policy, Verdict},
-    settings::{Framing, Grace, Settings},
+    settings::{Framing, Grace},
 };
 
 const MASK: Option<[u8; 4]> = Some([7, 0, 99, 1]);
@@ -76,10 +79,10 @@ pub(super) struct Rig {
 impl Rig {
     pub(super) fn new(policy: Option<Box<dyn Policy>>) -> Self {
         let mut guard = Guard::new(Framing::Enforce);
-        guard.configure(&Settings::default());
+        guard.configure(&Arc::default());
         let start = Instant::now();
         if let Some(policy) = policy {
-            guard.install(policy, || start);
+            guard.install(policy, None, || start);
         }
         Self {
             guard,
