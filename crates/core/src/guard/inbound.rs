@@ -25,6 +25,13 @@ pub struct Admitted {
     pub then: Then,
 }
 
+impl Admitted {
+    /// All of it may be delivered.
+    fn all(data: &[u8]) -> Self {
+        Self { deliver: data.len(), rest: data.len(), then: Then::Continue }
+    }
+}
+
 /// What follows an admission.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Then {
@@ -63,7 +70,7 @@ impl Guard {
     #[inline]
     pub fn admit(&mut self, data: &mut [u8], now: Instant) -> Admitted {
         match self.whole_messages(data) {
-            Some(batch) => self.admit_whole(data, batch, now),
+            Some(whole) => self.admit_whole(data, &whole, now).unwrap_or_else(|| Admitted::all(data)),
             None => self.admit_any(data, now),
         }
     }
@@ -82,7 +89,6 @@ impl Guard {
     }
 
     /// Notes what comes of a read, however it was judged.
-    #[inline]
     pub(super) fn admitted(&mut self, admission: Admitted) -> Admitted {
         self.counters.bytes_in += admission.deliver as u64;
         if !self.stream.in_message() {
@@ -376,8 +382,9 @@ fn undroppable() -> CloseFrame {
 /// The payload's length of the short message that begins here, if one does.
 #[inline]
 fn short_message_at(stream: &Stream, data: &[u8], at: usize) -> Option<u64> {
-    let header = *data.get(at..)?.first_chunk()?;
-    short_message(header).filter(|_| stream.is_between_messages())
+    let [first, second, ..]: [u8; SHORT_HEADER] = *data.get(at..)?.first_chunk()?;
+    let len = short_message(first, second).filter(|_| stream.is_between_messages())?;
+    Some(len as u64)
 }
 
 /// Moves a range to the end of what is kept.

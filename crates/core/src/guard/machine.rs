@@ -47,6 +47,8 @@ pub struct Guard {
     /// A verdict was late, and waits until then.
     pub(super) second_look: Option<Instant>,
     pub(super) wakes: Wakes,
+    /// The call of the handler's was plain, and has left nothing to tell, to wake or to drive.
+    pub(super) plain: bool,
     /// What the handler is to read.
     pub(crate) inbox: Inbox,
     /// What is to be sent beside what the handler sends.

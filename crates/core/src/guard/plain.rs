@@ -7,12 +7,26 @@ use std::time::Instant;
 
 use super::{
     Guard,
-    inbound::{Admitted, Then},
-    outbound::behind_short_message,
+    inbound::Admitted,
     phase::Phase,
-    stream::short_message,
+    stream::{SHORT_HEADER, short_message},
 };
 use crate::policy::Batch;
+
+/// Whole short messages, and nothing else.
+pub(super) struct Whole {
+    messages: usize,
+    /// The length of the longest payload.
+    longest: usize,
+}
+
+impl Whole {
+    /// As policies judge them, of a read of so many bytes.
+    fn batch(&self, bytes: usize) -> Batch {
+        let payload = bytes - self.messages * SHORT_HEADER;
+        Batch::of_messages(self.messages, payload as u64, self.longest as u64)
+    }
+}
 
 impl Guard {
     /// Whether nobody has to be told anything, nor to be found who does anything.
@@ -20,6 +34,25 @@ impl Guard {
     pub(crate) fn is_at_ease(&self) -> bool {
         let quiet = matches!(self.phase, Phase::Open) && !self.telemetry.are_due() && self.wakes.is_nobody();
         quiet && (self.is_driven() || !self.has_something_due_while_open())
+    }
+
+    /// The handler reads or writes: whatever does not say that it is plain is not.
+    #[inline]
+    pub(crate) fn begin_call(&mut self) {
+        self.plain = false;
+    }
+
+    /// The handler's call has done nothing but what is plain. Of what puts an end to the ease, a policy that was asked,
+    /// or a stall, may have noted something to wake or to tell.
+    #[inline]
+    pub(crate) fn call_is_plain(&mut self) {
+        self.plain = self.wakes.is_nobody() && !self.telemetry.are_due();
+    }
+
+    /// Whether the ease that was there before the handler's call is there still.
+    #[inline]
+    pub(crate) fn was_plain(&self) -> bool {
+        self.plain
     }
 
     /// Whether what is read next is all there is to judge.
@@ -30,32 +63,35 @@ impl Guard {
 
     /// The messages of a read that holds nothing but whole short ones.
     #[inline]
-    pub(super) fn whole_messages(&self, data: &[u8]) -> Option<Batch> {
+    pub(super) fn whole_messages(&self, data: &[u8]) -> Option<Whole> {
         if !self.stream.is_between_messages() || self.resumed.is_some() {
             return None;
         }
-        let (mut rest, mut batch) = (data, Batch::default());
-        loop {
-            let (header, payload) = rest.split_first_chunk()?;
-            let len = short_message(*header)?;
-            batch.add_message(len);
-            rest = payload.get(usize::try_from(len).ok()?..)?;
-            if rest.is_empty() {
-                return Some(batch);
-            }
+        let (mut rest, mut messages, mut longest) = (data, 0, 0);
+        while let [first, second, ..] = *rest {
+            let len = short_message(first, second)?;
+            rest = rest.get(SHORT_HEADER + len..)?;
+            messages += 1;
+            longest = longest.max(len);
         }
+        (rest.is_empty() && messages > 0).then_some(Whole { messages, longest })
     }
 
-    /// Admits them, if no policy wants them one by one.
+    /// Admits them. `None` if that is all; if a policy wants them one by one, what comes of that.
     #[inline]
-    pub(super) fn admit_whole(&mut self, data: &mut [u8], batch: Batch, now: Instant) -> Admitted {
-        if let Some(asks) = self.first_that_asks(&batch, now) {
-            let admission = self.walk(data, asks, batch, now);
-            return self.admitted(admission);
+    pub(super) fn admit_whole(&mut self, data: &mut [u8], whole: &Whole, now: Instant) -> Option<Admitted> {
+        if self.has_policies() {
+            let batch = whole.batch(data.len());
+            if let Some(asks) = self.first_that_asks(&batch, now) {
+                let admission = self.walk(data, asks, batch, now);
+                return Some(self.admitted(admission));
+            }
         }
         self.activity.last_message_in = Some(now);
-        self.counters.messages_in += u64::from(batch.messages.frames);
-        self.admitted(Admitted { deliver: data.len(), rest: data.len(), then: Then::Continue })
+        self.activity.unfinished_since = None;
+        self.counters.messages_in += whole.messages as u64;
+        self.counters.bytes_in += data.len() as u64;
+        None
     }
 
     /// How many messages a write holds, if it may go out as it is and holds nothing but whole short ones.
@@ -66,13 +102,12 @@ impl Guard {
             return None;
         }
         let (mut rest, mut messages) = (data, 0);
-        loop {
-            rest = behind_short_message(rest)?;
+        while let [first, len, ..] = *rest {
+            let short = matches!(first, 0x81 | 0x82) && len < 126;
+            rest = if short { rest.get(2 + usize::from(len)..)? } else { return None };
             messages += 1;
-            if rest.is_empty() {
-                return Some(messages);
-            }
         }
+        (rest.is_empty() && messages > 0).then_some(messages)
     }
 
     /// So many messages went out, in so many bytes. The clock is asked only where it decides.
@@ -84,5 +119,6 @@ impl Guard {
         self.counters.bytes_out += bytes as u64;
         self.counters.messages_out += messages;
         self.outbound.control = false;
+        self.call_is_plain();
     }
 }

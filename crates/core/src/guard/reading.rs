@@ -2,7 +2,7 @@
 
 use std::{ops::Range, time::Instant};
 
-use super::{Discarded, Guard, Then, phase::Phase};
+use super::{Admitted, Discarded, Guard, Then, phase::Phase};
 use crate::{
     close::{CloseCode, CloseFrame},
     frame::{FrameHeader, MAX_CONTROL, Opcode, apply_mask},
@@ -29,7 +29,24 @@ impl Guard {
         // Where nobody compares it, any time will do, and a look at the clock is not free.
         let at = self.activity.opened.filter(|_| !looks).unwrap_or_else(&now);
         self.telemetry.tick(at);
-        let admission = self.admit(data, at);
+        let admission = match self.whole_messages(data) {
+            Some(whole) => match self.admit_whole(data, &whole, at) {
+                None => {
+                    if looks {
+                        self.rearm_after_read();
+                    }
+                    self.call_is_plain();
+                    return data.len();
+                }
+                Some(admission) => admission,
+            },
+            None => self.admit_any(data, at),
+        };
+        self.follow(data, admission, looks, now)
+    }
+
+    /// Does what follows an admission. Returns how many bytes at the front may be delivered.
+    pub(super) fn follow(&mut self, data: &[u8], admission: Admitted, looks: bool, now: impl Fn() -> Instant) -> usize {
         let rest = &data[admission.rest..];
         match admission.then {
             Then::Continue => self.inbox.put_back(rest),
@@ -51,10 +68,15 @@ impl Guard {
             }
         }
         if looks || self.inbox.delayed().is_some() {
-            let deadline = self.deadline_after_read();
-            self.rearm(deadline);
+            self.rearm_after_read();
         }
         admission.deliver
+    }
+
+    #[inline]
+    fn rearm_after_read(&mut self) {
+        let deadline = self.deadline_after_read();
+        self.rearm(deadline);
     }
 
     /// Keeps what was read for a handler that does not read, but for answers to the guard's own pings: those of a

@@ -70,10 +70,10 @@ impl Stream {
 /// Two bytes and a mask.
 pub(super) const SHORT_HEADER: usize = 6;
 
-/// The payload's length of a whole text or binary message of less than 126 bytes: most frames are such a one. Where it
-/// may begin, no framing rule is left to check of it.
+/// The payload's length of a whole text or binary message of less than 126 bytes, by the first two bytes of its header:
+/// most frames are such a one. Where it may begin, no framing rule is left to check of it.
 #[inline]
-pub(super) fn short_message(header: [u8; SHORT_HEADER]) -> Option<u64> {
-    let short = matches!(header[0], 0x81 | 0x82) && (0x80..0xfe).contains(&header[1]);
-    short.then(|| u64::from(header[1] & 0x7f))
+pub(super) fn short_message(first: u8, second: u8) -> Option<usize> {
+    let short = matches!(first, 0x81 | 0x82) && (0x80..0xfe).contains(&second);
+    short.then(|| usize::from(second & 0x7f))
 }

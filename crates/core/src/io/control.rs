@@ -72,6 +72,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
         result
     }
 
+    /// Polls for the handler. Most polls are plain, and there is nothing to see to behind one.
+    #[inline]
+    pub(super) fn poll<R>(self: &Arc<Self>, poll: impl FnOnce(&mut State<T>) -> R) -> R {
+        let mut state = lock(&self.state);
+        state.guard.begin_call();
+        let result = poll(&mut state);
+        if !state.guard.was_plain() && !state.guard.is_at_ease() {
+            self.see_to(state);
+        }
+        result
+    }
+
     /// Sees to what a change has left to do.
     #[cold]
     fn see_to(self: &Arc<Self>, mut state: MutexGuard<'_, State<T>>) {

@@ -65,13 +65,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuardedIo<T> {
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncRead for GuardedIo<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.shared.with(|state| state.poll_read(cx, buf))
+        self.shared.poll(|state| state.poll_read(cx, buf))
     }
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncWrite for GuardedIo<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        self.shared.with(|state| state.poll_write(cx, data))
+        self.shared.poll(|state| state.poll_write(cx, data))
     }
 
     fn poll_write_vectored(
@@ -79,7 +79,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncWrite for GuardedI
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.shared.with(|state| state.poll_write_vectored(cx, slices))
+        self.shared.poll(|state| state.poll_write_vectored(cx, slices))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -87,11 +87,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncWrite for GuardedI
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.shared.with(|state| state.poll_flush(cx))
+        self.shared.poll(|state| state.poll_flush(cx))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.shared.with(|state| state.poll_shutdown(cx))
+        self.shared.poll(|state| state.poll_shutdown(cx))
     }
 }
 

@@ -33,7 +33,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
     #[inline]
     fn poll_plain_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let start = buf.filled().len();
-        if ready!(self.poll_received(cx, buf, start))? || self.admit(buf, start) {
+        let polled = self.poll_received(cx, buf, start);
+        if polled.is_pending() {
+            self.guard.call_is_plain();
+        }
+        if ready!(polled)? || self.admit(buf, start) {
             return Poll::Ready(Ok(()));
         }
         self.poll_judged(cx, buf)

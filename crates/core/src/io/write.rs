@@ -196,6 +196,7 @@ impl<T: AsyncWrite + Unpin> State<T> {
         if polled.is_pending() {
             self.wakers.park_writer(cx);
         }
+        self.guard.call_is_plain();
         polled
     }
 

@@ -75,6 +75,14 @@ impl Batch {
         self.longest = self.longest.max(bytes);
     }
 
+    /// Returns a batch of whole messages of one frame each.
+    #[cfg(feature = "guard")]
+    #[inline]
+    pub(crate) fn of_messages(messages: usize, bytes: u64, longest: u64) -> Self {
+        let messages = Tally { frames: u32::try_from(messages).unwrap_or(u32::MAX), bytes };
+        Self { messages, longest, ..Self::default() }
+    }
+
     /// Returns true if there are no frames.
     pub fn is_empty(&self) -> bool {
         self.frames() == 0

@@ -13,8 +13,8 @@ use crate::{
     carrier::Carrier,
     counters::Counters,
     frame::put_frame,
-    guard::{Admitted, Guard, Then},
-    policy::{Activity, Policy},
+    guard::{Admitted, Guard, Next, Reads, Then},
+    policy::{Activity, Batch, BatchVerdict, Policy},
     settings::Framing,
 };
 
@@ -131,6 +131,110 @@ proptest! {
             if closes {
                 break;
             }
+        }
+    }
+}
+
+/// Lets everything pass, and is due when its script says, which a read may bring nearer.
+struct Due {
+    start: Instant,
+    script: Vec<u8>,
+    next: usize,
+}
+
+impl Policy for Due {
+    fn on_batch(&mut self, _: &Batch, _: Instant) -> BatchVerdict {
+        self.next += 1;
+        BatchVerdict::Pass
+    }
+
+    fn deadline(&self, _: &Activity) -> Option<Instant> {
+        let seconds = self.script[self.next % self.script.len()];
+        (seconds >= 100).then(|| self.start + Duration::from_secs(seconds.into()))
+    }
+}
+
+/// What a connection does that is read from: what is left to do behind a read is done, unless the read was plain.
+struct Reading {
+    guard: Guard,
+    now: Instant,
+}
+
+impl Reading {
+    fn new(due: Option<Vec<u8>>, script: Option<Vec<u8>>, start: Instant) -> Self {
+        let due = due.map(|script| Box::new(Due { start, script, next: 0 }) as Box<dyn Policy>);
+        let mut reading = Self { guard: guard(due, start), now: start };
+        if let Some(script) = script {
+            reading.guard.install_outermost(Box::new(Charging { charged: Arc::default(), script, next: 0 }));
+        }
+        reading.see_to();
+        reading
+    }
+
+    /// As the shell does: spawns a driver or wakes it.
+    fn see_to(&mut self) {
+        let Self { guard, now } = self;
+        let wakes = guard.take_wakes();
+        drop(guard.take_delta());
+        if guard.wants_driver() || (guard.is_driven() && wakes.driver) {
+            guard.driver_wakes(*now);
+            if !matches!(guard.next(*now), Next::Wait(_)) {
+                guard.driver_ends();
+            }
+        }
+    }
+
+    /// Presents a piece behind what waits. `None` where nothing is read any more.
+    fn read(&mut self, piece: &[u8], judge: impl FnOnce(&mut Guard, &mut [u8]) -> usize) -> Option<Vec<u8>> {
+        let Self { guard, .. } = self;
+        if guard.reads() != Reads::Open {
+            return None;
+        }
+        let mut data = guard.inbox.backlog().to_vec();
+        guard.inbox.clear_backlog();
+        data.extend_from_slice(piece);
+        guard.begin_call();
+        let delivered = judge(guard, &mut data);
+        data.truncate(delivered);
+        Some(data)
+    }
+
+    /// What shows.
+    fn state(&self) -> String {
+        let Guard { inbox, phase, closes, discarded, counters, activity, stream, wakes, .. } = &self.guard;
+        format!("{inbox:?} {phase:?} {closes:?} {discarded:?} {counters:?} {activity:?} {stream:?} {wakes:?}")
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_read_comes_to_what_it_would_on_the_general_path_and_a_plain_one_leaves_nothing_to_see_to(
+        bytes in stream(true),
+        lens in pieces(),
+        due in prop::option::of(prop::collection::vec(any::<u8>(), 1..20)),
+        script in prop::option::of(prop::collection::vec(any::<u8>(), 1..20)),
+    ) {
+        let now = Instant::now();
+        let [mut plain, mut general] = [(); 2].map(|()| Reading::new(due.clone(), script.clone(), now));
+        for piece in cut(&bytes, &lens) {
+            let piece = &bytes[piece];
+            let one = plain.read(piece, |guard, data| guard.read(data, || now));
+            let other = general.read(piece, |guard, data| {
+                if guard.peer_has_said_all() {
+                    return guard.read(data, || now);
+                }
+                let admission = guard.admit_any(data, now);
+                guard.follow(data, admission, guard.has_policies(), || now)
+            });
+            prop_assert_eq!(one, other);
+            prop_assert_eq!(plain.state(), general.state());
+            if plain.guard.was_plain() {
+                prop_assert!(plain.guard.is_at_ease());
+                let late = plain.guard.is_driven() && plain.guard.schedule.is_late_for(plain.guard.deadline());
+                prop_assert!(!late);
+            }
+            plain.see_to();
+            general.see_to();
         }
     }
 }
