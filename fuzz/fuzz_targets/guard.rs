@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use portcullis_core::{
     CloseCode, CloseFrame,
     frame::FrameHeader,
-    guard::{Guard, Then},
+    internal::{Guard, Then},
     policy::{Batch, BatchVerdict, Policy, Verdict},
     settings::Framing,
 };
@@ -52,11 +52,11 @@ fn inbound(guard: &mut Guard, bytes: &[u8], size: usize) -> (Vec<u8>, Option<The
             match admission.then {
                 Then::Continue => break,
                 Then::Delay(until) => now = until,
-                end => return (delivered, Some(end)),
+                end @ Then::End(_) => return (delivered, Some(end)),
             }
         }
     }
-    assert_eq!(guard.counters().bytes_in, delivered.len() as u64);
+    assert_eq!(guard.bytes_in(), delivered.len() as u64);
     (delivered, None)
 }
 
@@ -67,9 +67,9 @@ fn outbound(bytes: &[u8], size: usize) -> (Vec<u8>, Vec<CloseFrame>) {
     for mut piece in bytes.chunks(size) {
         while !piece.is_empty() {
             if !guard.is_capturing() {
-                let measure = guard.measure(piece, false);
-                let pass = measure.pass;
-                assert!(pass <= piece.len() && (pass == piece.len() || measure.close_follows));
+                let measure = guard.measure(piece);
+                let pass = measure.pass();
+                assert!(pass <= piece.len() && (pass == piece.len() || measure.close_follows()));
                 guard.wrote(measure);
                 passed.extend_from_slice(&piece[..pass]);
                 piece = &piece[pass..];

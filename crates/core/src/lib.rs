@@ -60,9 +60,12 @@ mod ended;
 #[cfg(feature = "guard")]
 pub mod gate;
 #[cfg(feature = "guard")]
-pub mod guard;
+mod guard;
 #[cfg(feature = "guard")]
 mod id;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internal;
 #[cfg(feature = "guard")]
 mod io;
 #[cfg(feature = "guard")]

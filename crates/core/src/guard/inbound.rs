@@ -16,13 +16,13 @@ use crate::{
 
 /// What [`Guard::admit`] decided about one read.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Admitted {
+pub(crate) struct Admitted {
     /// So many bytes at the front may be delivered.
-    pub deliver: usize,
+    pub(crate) deliver: usize,
     /// What begins here was not judged yet, or not admitted.
-    pub rest: usize,
+    pub(crate) rest: usize,
     /// What follows.
-    pub then: Then,
+    pub(crate) then: Then,
 }
 
 impl Admitted {
@@ -34,7 +34,7 @@ impl Admitted {
 
 /// What follows an admission.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Then {
+pub(crate) enum Then {
     /// Present the rest again, in front of what comes next.
     Continue,
     /// Present the rest again at that time, and read nothing before.
@@ -68,7 +68,7 @@ impl Guard {
     /// The same bytes give the same decisions however they are split, provided that what was not admitted is presented
     /// again as [`Then`] says. An incomplete header, or an incomplete control frame, is never admitted.
     #[inline]
-    pub fn admit(&mut self, data: &mut [u8], now: Instant) -> Admitted {
+    pub(crate) fn admit(&mut self, data: &mut [u8], now: Instant) -> Admitted {
         match self.whole_messages(data) {
             Some(whole) => self.admit_whole(data, &whole, now).unwrap_or_else(|| Admitted::all(data)),
             None => self.admit_any(data, now),

@@ -33,17 +33,16 @@ mod tests;
 mod wakes;
 mod writing;
 
+#[cfg(test)]
+pub(crate) use self::inbound::Admitted;
 pub(crate) use self::{
     closing::{Reads, Taken, Writes},
     discarded::Discarded,
     driving::Next,
     first_message::{FirstEvent, FirstMessageReader},
-    phase::Requested,
-    wakes::Wakes,
-};
-pub use self::{
-    inbound::{Admitted, Then},
+    inbound::Then,
     machine::Guard,
     outbound::Measure,
-    rules::Violation,
+    phase::Requested,
+    wakes::Wakes,
 };

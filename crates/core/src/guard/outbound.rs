@@ -25,11 +25,11 @@ struct Capture {
 
 /// How much of a write may go out as it is.
 #[derive(Debug, Clone)]
-pub struct Measure {
+pub(crate) struct Measure {
     /// So many bytes.
-    pub pass: usize,
+    pub(crate) pass: usize,
     /// Behind them a close frame begins, which [`Guard::capture_close`](super::Guard::capture_close) takes.
-    pub close_follows: bool,
+    pub(crate) close_follows: bool,
     pub(super) decoder: Decoder,
     pub(super) control: bool,
     /// Some of it is of a data message: a header, or payload.
@@ -46,7 +46,7 @@ impl Measure {
 
     /// Measures on.
     #[inline]
-    pub fn extend(&mut self, data: &[u8], one_frame: bool) {
+    pub(crate) fn extend(&mut self, data: &[u8], one_frame: bool) {
         let mut rest = data;
         while !self.close_follows {
             self.data |= !self.decoder.skip_payload(&mut rest).is_empty() && !self.control;

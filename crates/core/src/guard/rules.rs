@@ -10,7 +10,7 @@ use crate::{
 /// A framing rule that the peer broke (RFC 6455, sections 5.1 to 5.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Violation {
+pub(crate) enum Violation {
     /// A reserved bit is set that no extension gave a meaning.
     ReservedBit,
     /// An opcode that RFC 6455 leaves undefined.
@@ -31,7 +31,7 @@ pub enum Violation {
 
 impl Violation {
     /// The rule, as the close reason names it.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::ReservedBit => "reserved bit set",
             Self::ReservedOpcode => "reserved opcode",

@@ -6,19 +6,19 @@ use crate::close::CloseFrame;
 impl Guard {
     /// Whether the handler's next byte begins a frame, so that a frame of the guard's own may go first.
     #[inline]
-    pub fn outbound_at_boundary(&self) -> bool {
+    pub(crate) fn outbound_at_boundary(&self) -> bool {
         self.outbound.decoder.at_boundary()
     }
 
     /// A measure of nothing, from where the handler's stream stands.
     #[inline]
-    pub fn measure_start(&self) -> Measure {
+    pub(crate) fn measure_start(&self) -> Measure {
         self.outbound.measure()
     }
 
     /// Measures a write: all of it, up to a close frame, or, with `one_frame`, up to the next boundary.
     #[inline]
-    pub fn measure(&self, data: &[u8], one_frame: bool) -> Measure {
+    pub(crate) fn measure(&self, data: &[u8], one_frame: bool) -> Measure {
         let mut measure = self.measure_start();
         measure.extend(data, one_frame);
         measure
@@ -26,7 +26,7 @@ impl Guard {
 
     /// Says that what was measured went out, all of it.
     #[inline]
-    pub fn wrote(&mut self, measure: Measure) {
+    pub(crate) fn wrote(&mut self, measure: Measure) {
         self.counters.bytes_out += measure.pass as u64;
         self.counters.messages_out += measure.messages;
         self.outbound.decoder = measure.decoder;
@@ -34,7 +34,7 @@ impl Guard {
     }
 
     /// Takes bytes of the handler's close frame. Returns how many, and the frame, mended, once it is whole.
-    pub fn capture_close(&mut self, data: &[u8]) -> (usize, Option<CloseFrame>) {
+    pub(crate) fn capture_close(&mut self, data: &[u8]) -> (usize, Option<CloseFrame>) {
         for (taken, &byte) in data.iter().enumerate() {
             if let Some(frame) = self.outbound.push(byte) {
                 return (taken + 1, Some(frame));
@@ -45,7 +45,7 @@ impl Guard {
 
     /// Whether a close frame of the handler's is under way.
     #[inline]
-    pub fn is_capturing(&self) -> bool {
+    pub(crate) fn is_capturing(&self) -> bool {
         self.outbound.is_capturing()
     }
 }
