@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use portcullis_core::policy::{Action, Activity, Policy};
+use portcullis_core::policy::{Action, Activity, Interest, Policy};
 
 use crate::{error::TokenError, session::Live};
 
@@ -14,8 +14,8 @@ impl<T: Send + Sync + 'static> Policy for Expiry<T> {
         "session"
     }
 
-    fn watches_input(&self) -> bool {
-        false
+    fn interest(&self) -> Interest {
+        Interest::NONE
     }
 
     fn deadline(&self, _: &Activity) -> Option<Instant> {

@@ -7,7 +7,7 @@ use std::{
 
 use portcullis_core::{
     CloseCode, CloseFrame,
-    policy::{Action, Activity, Policy},
+    policy::{Action, Activity, Interest, Policy},
 };
 
 use crate::{
@@ -111,8 +111,8 @@ impl Policy for MaxAge {
         "max_age"
     }
 
-    fn watches_input(&self) -> bool {
-        false
+    fn interest(&self) -> Interest {
+        Interest::NONE
     }
 
     fn deadline(&self, activity: &Activity) -> Option<Instant> {

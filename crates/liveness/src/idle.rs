@@ -7,7 +7,7 @@ use std::{
 
 use portcullis_core::{
     CloseCode, CloseFrame,
-    policy::{Action, Activity, Policy},
+    policy::{Action, Activity, Interest, Policy},
 };
 
 use crate::{
@@ -117,12 +117,8 @@ impl Policy for Idle {
         "idle_timeout"
     }
 
-    fn watches_input(&self) -> bool {
-        false
-    }
-
-    fn watches_output(&self) -> bool {
-        self.layer.both
+    fn interest(&self) -> Interest {
+        if self.layer.both { Interest::OUTPUT } else { Interest::NONE }
     }
 
     fn deadline(&self, activity: &Activity) -> Option<Instant> {

@@ -7,7 +7,7 @@ use std::{
 
 use portcullis_core::{
     CloseCode, CloseFrame,
-    policy::{Action, Activity, Policy},
+    policy::{Action, Activity, Interest, Policy},
 };
 
 use crate::{
@@ -163,8 +163,8 @@ impl Policy for KeepAlive {
         "keep_alive"
     }
 
-    fn watches_input(&self) -> bool {
-        false
+    fn interest(&self) -> Interest {
+        Interest::NONE
     }
 
     fn take_reported(&mut self) -> u64 {

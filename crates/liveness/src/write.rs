@@ -7,7 +7,7 @@ use std::{
 
 use portcullis_core::{
     CloseCode, CloseFrame,
-    policy::{Action, Activity, Policy},
+    policy::{Action, Activity, Interest, Policy},
 };
 
 use crate::{
@@ -111,12 +111,8 @@ impl Policy for WriteTimeout {
         "write_timeout"
     }
 
-    fn watches_input(&self) -> bool {
-        false
-    }
-
-    fn watches_output(&self) -> bool {
-        true
+    fn interest(&self) -> Interest {
+        Interest::OUTPUT
     }
 
     fn deadline(&self, activity: &Activity) -> Option<Instant> {

@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc, time::Instant};
 use portcullis_core::{
     CloseCode, CloseFrame, Connection,
     identity::Subject,
-    policy::{Action, Activity, Policy},
+    policy::{Action, Activity, Interest, Policy},
     refusal::LimitOwner,
     shared::Away,
 };
@@ -86,8 +86,8 @@ impl Policy for PendingSubject {
         "connection_limit"
     }
 
-    fn watches_input(&self) -> bool {
-        false
+    fn interest(&self) -> Interest {
+        Interest::NONE
     }
 
     fn on_authenticated(&mut self, subject: &Subject) -> Action {

@@ -19,7 +19,7 @@ use crate::{
 
 /// The state of one guarded connection.
 #[derive(Default)]
-pub struct Guard {
+pub(crate) struct Guard {
     pub(super) policies: Vec<Box<dyn Policy>>,
     pub(super) input_watchers: InputWatchers,
     pub(super) framing: Framing,
@@ -59,14 +59,15 @@ pub struct Guard {
 
 impl Guard {
     /// A guard without policies: every legal frame passes.
-    pub fn new(framing: Framing) -> Self {
+    pub(crate) fn new(framing: Framing) -> Self {
         Self { framing, ..Self::default() }
     }
 
     /// Puts a policy outside of those that are installed already.
-    pub fn install_outermost(&mut self, policy: Box<dyn Policy>) {
-        self.watches_output |= policy.watches_output();
-        self.input_watchers.install_outermost(policy.watches_input());
+    pub(crate) fn install_outermost(&mut self, policy: Box<dyn Policy>) {
+        let interest = policy.interest();
+        self.watches_output |= interest.output;
+        self.input_watchers.install_outermost(interest.input);
         self.policies.insert(0, policy);
     }
 
@@ -105,28 +106,28 @@ impl Guard {
     }
 
     /// Allows RSV1: the handshake agreed to permessage-deflate (RFC 7692).
-    pub fn allow_compression(&mut self) {
+    pub(crate) fn allow_compression(&mut self) {
         self.compression = true;
     }
 
     /// What went through so far.
-    pub fn counters(&self) -> Counters {
+    pub(crate) fn counters(&self) -> Counters {
         self.counters
     }
 
     /// How long the peer took to answer the last ping of the guard's own that it did answer.
-    pub fn round_trip(&self) -> Option<Duration> {
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
         self.round_trip
     }
 
     /// Whether any policy is installed.
     #[inline]
-    pub fn has_policies(&self) -> bool {
+    pub(crate) fn has_policies(&self) -> bool {
         !self.policies.is_empty()
     }
 
     /// The earliest deadline of any policy.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         self.policies.iter().filter_map(|policy| policy.deadline(&self.activity)).min()
     }
 
@@ -141,7 +142,7 @@ impl Guard {
     }
 
     /// Asks every policy whose deadline has passed. Stops at the first that ends the connection.
-    pub fn on_deadline(&mut self, now: Instant) -> Action {
+    pub(crate) fn on_deadline(&mut self, now: Instant) -> Action {
         let activity = &self.activity;
         let due = |policy: &dyn Policy| policy.deadline(activity).is_some_and(|deadline| deadline <= now);
         let mut result = Action::None;
@@ -162,7 +163,7 @@ impl Guard {
     }
 
     /// Tells the policies who the peer is. Stops at the first that ends the connection.
-    pub fn on_authenticated(&mut self, subject: &Subject) -> Action {
+    pub(crate) fn on_authenticated(&mut self, subject: &Subject) -> Action {
         let mut result = Action::None;
         for policy in &mut self.policies {
             match policy.on_authenticated(subject) {
@@ -179,7 +180,7 @@ impl Guard {
 
     /// The payload of a new ping; its answer is taken out of the stream. The first ping's salt, a number that others
     /// cannot guess, tells the connection's own pings from those of its handler.
-    pub fn begin_ping(&mut self, salt: u32, now: Instant) -> [u8; 8] {
+    pub(crate) fn begin_ping(&mut self, salt: u32, now: Instant) -> [u8; 8] {
         if self.pings.sent == 0 {
             self.pings.prefix = salt.to_be_bytes();
         }
@@ -192,12 +193,12 @@ impl Guard {
     }
 
     /// Whether the next byte that would be delivered begins a frame.
-    pub fn inbound_at_boundary(&self) -> bool {
+    pub(crate) fn inbound_at_boundary(&self) -> bool {
         self.stream.at_boundary()
     }
 
     /// Bytes that the peer has still to send of a frame whose header was read.
-    pub fn inbound_payload_left(&self) -> u64 {
+    pub(crate) fn inbound_payload_left(&self) -> u64 {
         self.stream.payload_left()
     }
 }

@@ -15,12 +15,12 @@ pub struct Activity {
     /// When a data frame, or part of one, was last delivered or dropped.
     pub last_message_in: Option<Instant>,
     /// When the handler last sent a part of a data message. Kept where a policy
-    /// [watches the output](super::Policy::watches_output).
+    /// [watches the output](super::Interest::OUTPUT).
     pub last_message_out: Option<Instant>,
     /// When the message began that is still incomplete: the rest of a frame or another fragment is missing.
     pub unfinished_since: Option<Instant>,
     /// Since when the transport has accepted nothing of what is to be sent, because the peer does not read fast enough.
-    /// Kept where a policy [watches the output](super::Policy::watches_output).
+    /// Kept where a policy [watches the output](super::Interest::OUTPUT).
     pub stalled_since: Option<Instant>,
     /// There is input that the handler has not read. Determined when a deadline is due.
     pub has_unread_input: bool,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Activity, Batch};
+use super::{Activity, Batch, Interest};
 use crate::{
     close::{CloseCode, CloseFrame},
     frame::FrameHeader,
@@ -89,18 +89,9 @@ pub trait Policy: Send + 'static {
         Action::None
     }
 
-    /// Whether the policy judges frames. One that does not is not asked about any, and its deadline is not asked for
-    /// after each read: it may come nearer when the policy is told of a pong, a subject or a deadline, or through
-    /// [`Activity::stalled_since`], and at no other time. Asked once, when the policy is installed.
-    fn watches_input(&self) -> bool {
-        true
-    }
-
-    /// Whether the policy judges by what is sent: [`Activity::last_message_out`] and [`Activity::stalled_since`] are
-    /// kept only where one does, because that costs a look at the clock for each write. Asked once, when the policy is
-    /// installed.
-    fn watches_output(&self) -> bool {
-        false
+    /// What the policy is asked about: inbound frames by default. Asked once, when the policy is installed.
+    fn interest(&self) -> Interest {
+        Interest::INPUT
     }
 
     /// How many violations this policy let pass, because it is on report only, since it was last asked.

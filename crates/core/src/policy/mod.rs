@@ -7,11 +7,13 @@
 mod activity;
 mod batch;
 mod enforce;
+mod interest;
 mod report_only;
 
 pub use self::{
     activity::Activity,
     batch::{Batch, Tally},
     enforce::{Action, BatchVerdict, Policy, Verdict},
+    interest::Interest,
     report_only::ReportOnly,
 };

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Action, Activity, Batch, BatchVerdict, Policy, Verdict};
+use super::{Action, Activity, Batch, BatchVerdict, Interest, Policy, Verdict};
 use crate::{frame::FrameHeader, identity::Subject};
 
 /// Asks a policy, and enforces nothing: every frame passes, and nothing is closed. Pings are sent.
@@ -97,12 +97,8 @@ impl<P: Policy> Policy for ReportOnly<P> {
         self.policy.on_pong(round_trip, now);
     }
 
-    fn watches_input(&self) -> bool {
-        self.policy.watches_input()
-    }
-
-    fn watches_output(&self) -> bool {
-        self.policy.watches_output()
+    fn interest(&self) -> Interest {
+        self.policy.interest()
     }
 
     fn deadline(&self, activity: &Activity) -> Option<Instant> {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use portcullis_core::{
     CloseFrame, GuardedIo,
     frame::put_frame,
-    policy::{Action, Activity, Policy},
+    policy::{Action, Activity, Interest, Policy},
     settings::{Closing, Settings},
 };
 use tokio::{
@@ -77,8 +77,8 @@ struct Impatient {
 }
 
 impl Policy for Impatient {
-    fn watches_output(&self) -> bool {
-        true
+    fn interest(&self) -> Interest {
+        Interest::INPUT | Interest::OUTPUT
     }
 
     fn deadline(&self, activity: &Activity) -> Option<Instant> {

@@ -15,7 +15,7 @@ use std::{
 use portcullis_core::{
     CloseCode, Connection, EndedBy, GuardedIo,
     frame::put_frame,
-    policy::{Action, Activity, Policy},
+    policy::{Action, Activity, Interest, Policy},
     settings::Settings,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
@@ -64,8 +64,8 @@ impl Drop for Wire {
 struct EachSecond(fn(u32) -> Action, u32);
 
 impl Policy for EachSecond {
-    fn watches_input(&self) -> bool {
-        false
+    fn interest(&self) -> Interest {
+        Interest::NONE
     }
 
     fn deadline(&self, activity: &Activity) -> Option<Instant> {

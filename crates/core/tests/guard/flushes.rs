@@ -10,7 +10,7 @@ use std::{
 
 use portcullis_core::{
     CloseCode, CloseFrame, GuardedIo,
-    policy::{Action, Activity, Policy},
+    policy::{Action, Activity, Interest, Policy},
     settings::Settings,
 };
 use tokio::{
@@ -102,8 +102,8 @@ async fn a_flush_that_waits_is_woken_though_a_ping_waits_with_it() {
 struct Impatient;
 
 impl Policy for Impatient {
-    fn watches_output(&self) -> bool {
-        true
+    fn interest(&self) -> Interest {
+        Interest::INPUT | Interest::OUTPUT
     }
 
     fn deadline(&self, activity: &Activity) -> Option<Instant> {

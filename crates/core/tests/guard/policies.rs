@@ -9,7 +9,7 @@ use portcullis_core::{
     CloseCode, CloseFrame, GuardedIo,
     frame::{FrameHeader, Opcode, put_frame},
     guard::{Guard, Then},
-    policy::{Action, Activity, Batch, BatchVerdict, Policy, Verdict},
+    policy::{Action, Activity, Batch, BatchVerdict, Interest, Policy, Verdict},
     settings::{Framing, Settings},
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -181,8 +181,8 @@ struct Unseeing {
 }
 
 impl Policy for Unseeing {
-    fn watches_input(&self) -> bool {
-        false
+    fn interest(&self) -> Interest {
+        Interest::NONE
     }
 
     fn on_frame(&mut self, _: &FrameHeader, _: Instant) -> Verdict {
@@ -329,8 +329,8 @@ async fn every_policy_learns_the_subject_and_a_nearer_deadline_counts() {
 struct Listens;
 
 impl Policy for Listens {
-    fn watches_output(&self) -> bool {
-        true
+    fn interest(&self) -> Interest {
+        Interest::INPUT | Interest::OUTPUT
     }
 
     fn deadline(&self, activity: &Activity) -> Option<Instant> {

@@ -10,7 +10,7 @@ use std::{
 use portcullis_core::{
     GuardedIo,
     frame::{Decoder, FrameHeader, Opcode, put_frame},
-    policy::{Action, Activity, Policy, Verdict},
+    policy::{Action, Activity, Interest, Policy, Verdict},
     settings::Settings,
 };
 use proptest::prelude::*;
@@ -37,8 +37,8 @@ impl Policy for Restless {
         }
     }
 
-    fn watches_output(&self) -> bool {
-        true
+    fn interest(&self) -> Interest {
+        Interest::INPUT | Interest::OUTPUT
     }
 
     fn deadline(&self, activity: &Activity) -> Option<Instant> {

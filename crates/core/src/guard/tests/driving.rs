@@ -10,7 +10,7 @@ use super::rig::{
 use crate::{
     carrier::Carrier,
     guard::{Guard, Next},
-    policy::{Action, Activity, Policy},
+    policy::{Action, Activity, Interest, Policy},
     settings::Framing,
 };
 
@@ -20,8 +20,8 @@ const MS: Duration = Duration::from_millis(1);
 struct Stalling;
 
 impl Policy for Stalling {
-    fn watches_output(&self) -> bool {
-        true
+    fn interest(&self) -> Interest {
+        Interest::INPUT | Interest::OUTPUT
     }
 
     fn deadline(&self, activity: &Activity) -> Option<Instant> {

@@ -11,7 +11,7 @@ use crate::{
     frame::put_frame,
     guard::{Guard, Next},
     identity::Subject,
-    policy::{Action, Activity, Policy},
+    policy::{Action, Activity, Interest, Policy},
     settings::{Framing, Settings},
 };
 
@@ -35,8 +35,8 @@ impl Policy for Asks {
         self.on_sign_in.clone()
     }
 
-    fn watches_output(&self) -> bool {
-        self.watches_output
+    fn interest(&self) -> Interest {
+        if self.watches_output { Interest::INPUT | Interest::OUTPUT } else { Interest::INPUT }
     }
 
     fn deadline(&self, activity: &Activity) -> Option<Instant> {
