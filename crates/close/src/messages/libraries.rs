@@ -4,9 +4,9 @@
     feature = "axum-ws",
     feature = "tungstenite-0-29",
     feature = "tungstenite-0-30",
-    feature = "fastwebsockets",
-    feature = "tokio-websockets",
-    feature = "yawc"
+    feature = "fastwebsockets-0-10",
+    feature = "tokio-websockets-0-13",
+    feature = "yawc-0-5"
 ))]
 use super::payload::{Message, Payload};
 
@@ -44,7 +44,7 @@ tungstenite!(tungstenite_0_29);
 tungstenite!(tungstenite_0_30);
 
 /// A frame of a `FragmentCollector`; one of a bare `WebSocket` may be a part of a message.
-#[cfg(feature = "fastwebsockets")]
+#[cfg(feature = "fastwebsockets-0-10")]
 impl Message for fastwebsockets::Frame<'_> {
     fn payload(&self) -> Payload<'_> {
         use fastwebsockets::OpCode;
@@ -57,7 +57,7 @@ impl Message for fastwebsockets::Frame<'_> {
     }
 }
 
-#[cfg(feature = "tokio-websockets")]
+#[cfg(feature = "tokio-websockets-0-13")]
 impl Message for tokio_websockets::Message {
     fn payload(&self) -> Payload<'_> {
         match () {
@@ -69,7 +69,7 @@ impl Message for tokio_websockets::Message {
 }
 
 /// A frame of a `WebSocket`; one of a `Streaming` may be a part of a message.
-#[cfg(feature = "yawc")]
+#[cfg(feature = "yawc-0-5")]
 impl Message for yawc::frame::Frame {
     fn payload(&self) -> Payload<'_> {
         use yawc::frame::OpCode;
@@ -83,7 +83,7 @@ impl Message for yawc::frame::Frame {
 }
 
 /// yawc's stream yields frames, and ends where there is an error.
-#[cfg(feature = "yawc")]
+#[cfg(feature = "yawc-0-5")]
 impl super::payload::Received for yawc::frame::Frame {
     type Message = Self;
     type Error = std::convert::Infallible;

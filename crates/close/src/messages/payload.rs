@@ -14,7 +14,7 @@ pub enum Payload<'a> {
 }
 
 /// A library's message. Implemented for those of axum (feature `axum-ws`), tungstenite, fastwebsockets,
-/// tokio-websockets and yawc, each behind the feature of that name.
+/// tokio-websockets and yawc, each behind a feature that names its version.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not known as a WebSocket library's message",
     note = "switch on the feature that is named after the library, `axum-ws` for axum's, or implement `Message`"

@@ -30,11 +30,11 @@ impl From<Class> for CloseFrame {
 /// `IntoClose` for an error that a function sorts into a class.
 #[cfg_attr(
     not(any(
-        feature = "fastwebsockets",
-        feature = "tokio-websockets",
+        feature = "fastwebsockets-0-10",
+        feature = "tokio-websockets-0-13",
         feature = "tungstenite-0-29",
         feature = "tungstenite-0-30",
-        feature = "yawc"
+        feature = "yawc-0-5"
     )),
     allow(unused_macros, reason = "not every library sorts so")
 )]

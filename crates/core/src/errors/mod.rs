@@ -25,13 +25,13 @@
 #[cfg(feature = "axum-ws")]
 mod axum;
 mod class;
-#[cfg(feature = "fastwebsockets")]
+#[cfg(feature = "fastwebsockets-0-10")]
 mod fastwebsockets;
 #[cfg(feature = "json")]
 mod json;
-#[cfg(feature = "tokio-websockets")]
+#[cfg(feature = "tokio-websockets-0-13")]
 mod tokio_websockets;
 #[cfg(any(feature = "tungstenite-0-29", feature = "tungstenite-0-30"))]
 mod tungstenite;
-#[cfg(feature = "yawc")]
+#[cfg(feature = "yawc-0-5")]
 mod yawc;
