@@ -22,7 +22,7 @@
 //! `portcullis`:
 //!
 //! ```text
-//! ~portcullis:* resetchannels -@all +eval +evalsha +script|load +info +ping +select +time +zadd +zrem +zcard +zscore
+//! ~portcullis:* resetchannels -@all +eval +evalsha +info +ping +select +time +zadd +zrem +zcard +zscore
 //! +zincrby +zrange +zpopmin +zremrangebyscore +get +set +pexpire +hget +hset +hsetnx +hdel +hvals +hkeys +hincrby
 //! +xadd +xread
 //! ```

@@ -3,6 +3,7 @@
 //! - [`Server`]: a `redis-server` on a free port, in a folder of its own, ended with the test.
 //! - [`Proxy`]: stands between a node and its server, and holds back, delays or cuts what goes through.
 //! - [`Process`]: a node that can be killed.
+//! - [`Sharded`]: a Redis Cluster. [`Watched`]: a primary, a replica, and sentinels.
 #![allow(
     clippy::unwrap_used,
     clippy::missing_panics_doc,
@@ -13,11 +14,15 @@
 mod inside;
 mod process;
 mod proxy;
+mod sentinels;
 mod server;
+mod sharded;
 
 pub use self::{
     inside::{Connection, Inside, SECRET, builder, joined, until},
     process::Process,
     proxy::{Mode, Proxy},
+    sentinels::Watched,
     server::Server,
+    sharded::Sharded,
 };

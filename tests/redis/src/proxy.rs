@@ -54,6 +54,11 @@ impl Proxy {
         Self { port, mode, heard }
     }
 
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The URL of what stands behind it.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)

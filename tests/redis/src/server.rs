@@ -58,6 +58,11 @@ impl Server {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The port.
     pub fn port(&self) -> u16 {
         self.port
@@ -84,6 +89,13 @@ impl Server {
         self.child = run(self.port, &self.folder, &self.options).expect("the server does not start again");
     }
 
+    /// A connection of the test's own to a server that speaks TLS. A node has connected before.
+    pub async fn inspect_over_tls(&self, root: &str) -> redis::aio::MultiplexedConnection {
+        let root = redis::TlsCertificates { client_tls: None, root_cert: Some(root.as_bytes().to_vec()) };
+        let client = redis::Client::build_with_tls(format!("rediss://localhost:{}", self.port), root).unwrap();
+        client.get_multiplexed_async_connection().await.unwrap()
+    }
+
     /// A connection of the test's own.
     pub async fn inspect(&self) -> redis::aio::MultiplexedConnection {
         let client = redis::Client::open(self.url()).unwrap();
@@ -99,8 +111,14 @@ impl Drop for Server {
     }
 }
 
+/// A port that is free, and whose companion is: the servers of a Redis Cluster talk to each other there.
 fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    loop {
+        let free = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        if free < 55_000 && TcpListener::bind(("127.0.0.1", free + 10_000)).is_ok() {
+            return free;
+        }
+    }
 }
 
 /// Starts a server, and waits until it says that it listens. `None` if it cannot.

@@ -127,7 +127,10 @@ impl Node {
         let state = lock(&self.state);
         let cluster_state = state.membership.cluster_state(now());
         state.membership.incarnation() == asker.incarnation
-            && !matches!(cluster_state, ClusterState::Away | ClusterState::Fenced | ClusterState::Draining | ClusterState::Left)
+            && !matches!(
+                cluster_state,
+                ClusterState::Away | ClusterState::Fenced | ClusterState::Draining | ClusterState::Left
+            )
     }
 
     pub(crate) fn drains(&self) -> bool {

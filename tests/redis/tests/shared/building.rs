@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use portcullis_redis::{BuildError, Cluster, PermitRequest};
-use redis_tests::{SECRET, Server, builder, joined};
+use redis::aio::MultiplexedConnection;
+use redis_tests::{Inside, SECRET, Server, builder, joined};
+
+use crate::verdicts::{self, Pair};
 
 async fn refused(cluster: portcullis_redis::Builder) -> BuildError {
     cluster.build().await.map(|_| ()).unwrap_err()
@@ -86,16 +89,9 @@ async fn a_server_over_tls_must_show_a_certificate_that_is_trusted() {
 /// The rights that the documentation names, and not one more.
 #[tokio::test]
 async fn a_user_with_the_documented_rights_is_enough() {
-    let rights = include_str!("../../../../crates/redis/src/lib.rs");
-    let (_, rights) = rights.split_once("//! ```text\n").unwrap();
-    let (rights, _) = rights.split_once("//! ```").unwrap();
-    let rights = rights.replace("//! ", " ").replace('\n', "").replace("~portcullis:*", "~t:*");
     let server = Server::start();
     let mut inspect = server.inspect().await;
-    let mut user = redis::cmd("ACL");
-    user.arg("SETUSER").arg("node").arg("reset").arg("on").arg(">password");
-    rights.split_whitespace().for_each(|right| _ = user.arg(right));
-    user.query_async::<()>(&mut inspect).await.unwrap();
+    let_in(&mut inspect).await;
     let url = format!("redis://node:password@127.0.0.1:{}", server.port());
     let (one, other) = (joined(builder(&url)).await, joined(builder(&url)).await);
     let name = one.name("subject", "alice");
@@ -114,7 +110,39 @@ async fn a_user_with_the_documented_rights_is_enough() {
     assert_eq!(one.charge(name, rate, one.deadline()).await, Ok(Ok(())));
     drop((permit, place, oldest));
     one.leave().await;
-    let mut log: Vec<redis::Value> = redis::cmd("ACL").arg("LOG").query_async(&mut inspect).await.unwrap();
+    assert_enough(&mut inspect).await;
+}
+
+#[tokio::test]
+async fn the_same_verdicts_over_tls_with_the_documented_rights() {
+    let (server, root) = Server::with_tls();
+    let url = |user: &str| format!("rediss://{user}localhost:{}", server.port());
+    let settings = |user| builder(&url(user)).root_certificate(root.clone());
+    // The default user may do everything, and the first node brings the cryptography.
+    drop(joined(settings("")).await);
+    let mut inspect = server.inspect_over_tls(&root).await;
+    let_in(&mut inspect).await;
+    let nodes = [joined(settings("node:password@")).await, joined(settings("node:password@")).await];
+    let mut pair = Pair { nodes, inside: Inside(inspect.clone()) };
+    verdicts::run("TLS, with the documented rights", &mut pair).await;
+    assert_enough(&mut inspect).await;
+}
+
+/// A user with the rights that the documentation names.
+async fn let_in(inspect: &mut MultiplexedConnection) {
+    let rights = include_str!("../../../../crates/redis/src/lib.rs");
+    let (_, rights) = rights.split_once("//! ```text\n").unwrap();
+    let (rights, _) = rights.split_once("//! ```").unwrap();
+    let rights = rights.replace("//! ", " ").replace('\n', "").replace("~portcullis:*", "~t:*");
+    let mut user = redis::cmd("ACL");
+    user.arg("SETUSER").arg("node").arg("reset").arg("on").arg(">password");
+    rights.split_whitespace().for_each(|right| _ = user.arg(right));
+    user.query_async::<()>(inspect).await.unwrap();
+}
+
+/// Nothing was refused.
+async fn assert_enough(inspect: &mut MultiplexedConnection) {
+    let mut log: Vec<redis::Value> = redis::cmd("ACL").arg("LOG").query_async(inspect).await.unwrap();
     log.retain(|entry| !format!("{entry:?}").contains("client|setinfo"));
     assert!(log.is_empty(), "{log:?}");
 }

@@ -1,0 +1,72 @@
+//! Sentinels put a replica in the place of a primary that is killed, or cut off.
+
+use std::time::{Duration, Instant};
+
+use portcullis_redis::{Cluster, ClusterState, Denied, Permit, PermitRequest};
+use redis_tests::{Mode, Proxy, Server, Watched, builder, joined, until};
+
+const MAX: usize = 5;
+
+async fn through_sentinels(store: &Watched) -> Cluster {
+    joined(builder("redis://mymaster").sentinels(store.urls())).await
+}
+
+async fn take(node: &Cluster) -> Result<Permit, Denied> {
+    node.take(&[PermitRequest::new(node.name("subject", "alice"), MAX)], node.deadline(), |_| {}).await
+}
+
+#[tokio::test]
+async fn a_primary_that_is_killed_is_replaced_and_admits_nobody_beyond_the_limit() {
+    let primary = Server::start();
+    let port = primary.port();
+    let mut store = Watched::start(primary, port).await;
+    let nodes = [through_sentinels(&store).await, through_sentinels(&store).await];
+    let mut held = Vec::new();
+    for turn in 0..MAX {
+        held.push(take(&nodes[turn % 2]).await.unwrap());
+    }
+    store.primary.kill();
+    let (start, mut away) = (Instant::now(), 0);
+    for node in &nodes {
+        loop {
+            match take(node).await {
+                Ok(_) => panic!("over the limit"),
+                Err(Denied::Full(_)) => break,
+                Err(_) => away += 1,
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    println!("decides again {:?} after the primary was killed; {away} were away until then", start.elapsed());
+    let mut inside = redis_tests::Inside(store.replica.inspect().await);
+    assert_eq!(inside.permits(nodes[0].name("subject", "alice")).await.len(), MAX);
+    for node in &nodes {
+        assert_eq!(node.health().events.fenced, 0);
+    }
+}
+
+/// A node beside the primary, and one beside the sentinels and the replica: both sides grant, for a while.
+#[tokio::test]
+async fn a_primary_that_is_cut_off_stops_granting_and_both_sides_grant_one_limit_each_at_most() {
+    let primary = Server::with(&["--min-replicas-to-write", "1", "--min-replicas-max-lag", "1"]);
+    let proxy = Proxy::to(primary.port()).await;
+    let store = Watched::start(primary, proxy.port()).await;
+    let (cut_off, other) = (joined(builder(&store.primary.url())).await, through_sentinels(&store).await);
+    proxy.set(Mode::Cut);
+    let start = Instant::now();
+    let mut held = Vec::new();
+    while cut_off.health().state == ClusterState::Joined {
+        held.extend(take(&cut_off).await);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    println!("the primary that was cut off stops granting after {:?}, with {} granted", start.elapsed(), held.len());
+    assert!(held.len() <= MAX);
+    until(&other, |health| health.events.connections == 2 && health.is_ready()).await;
+    println!("the other side grants again after {:?}", start.elapsed());
+    let mut others = Vec::new();
+    while let Ok(permit) = take(&other).await {
+        others.push(permit);
+    }
+    assert!(held.len() + others.len() <= 2 * MAX, "over by more than a limit");
+    assert!(!others.is_empty());
+}
