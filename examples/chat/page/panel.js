@@ -23,15 +23,15 @@ function show({ count, live, refusals, ends }) {
   const own = live.map(({ id, subject, seconds, messages_in: received, messages_out: sent }) => [
     `#${id}`, subject ?? '–', age(seconds), `${received} / ${sent}`,
   ]);
-  table('live', ['id', 'subject', 'age', 'in / out'], own, 'nobody is connected');
+  table('live', ['id', 'subject', 'age', 'in / out'], own, 'no live connections');
   const refused = refusals.map(({ kind, status, code, count: times }) => [
     kind.replaceAll('_', ' '), String(status), badge(code), String(times),
   ]);
-  table('refusals', ['why', 'status', 'code', 'times'], refused, 'nobody was refused');
+  table('refusals', ['why', 'status', 'code', 'times'], refused, 'no refusals yet');
   const ended = ends.map(({ subject, by, code, reason, count: times, seconds }) => [
     `${subject ?? '–'}${times > 1 ? ` × ${times}` : ''}`, badge(code), reason || '–', by, age(seconds),
   ]);
-  table('ends', ['whose', 'code', 'reason', 'by', 'ago'], ended, 'no connection has ended');
+  table('ends', ['whose', 'code', 'reason', 'by', 'ago'], ended, 'no connection has ended yet');
 }
 
 async function ask() {

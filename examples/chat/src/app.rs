@@ -34,24 +34,24 @@ pub(crate) fn app(drain: &Drain) -> Result<Router> {
     let chat = Router::new().route("/ws/{room}", any(upgrade)).with_state(Rooms::default()).layer(
         ServiceBuilder::new()
             .layer(CloseLayer::new()) // a page reads why it was refused
-            .layer(drain.layer()) // and when to come back, as the server stops
-            .layer(from_fn_with_state(panel.clone(), panel::watch)) // what the panel counts
-            .layer(connections.layer()) // whom a kick finds
+            .layer(drain.layer()) // a server that stops says when to come back
+            .layer(from_fn_with_state(panel.clone(), panel::watch)) // counts refusals for the panel
+            .layer(connections.layer()) // a kick finds connections here
             .layer(ClientIpLayer::new()) // behind no proxy: the peer is the client
             .layer(OriginLayer::same_origin().hosts(HOSTS)?) // only our own page may connect
             .layer(HandshakeRateLayer::per_second(4).burst(40).per_client_ip()) // attempts, refused ones too
             .layer(ConnectionLimitLayer::new().global(1000).per_client_ip(16)) // live ones
             .layer(JwtLayer::<User>::new(tokens.verifier()?).subprotocol("bearer")) // closes at `exp`
             .layer(ConnectionLimitLayer::new().per_subject(Limit::new(4).evict_oldest())) // tabs of one user
-            .layer(MessageRateLayer::per_second(5).burst(10).per_subject()) // of all his tabs together
+            .layer(MessageRateLayer::per_second(5).burst(10).per_subject()) // all tabs of a user together
             .layer(MessageSizeLayer::new(MAX_MESSAGE)) // before any of it is read
-            .layer(WriteTimeoutLayer::default()) // who does not read
-            .layer(KeepAliveLayer::new()), // who is gone
+            .layer(WriteTimeoutLayer::default()) // closes clients that do not read
+            .layer(KeepAliveLayer::new()), // closes clients that are gone
     );
     Ok(chat.merge(session::routes(tokens)).merge(panel.routes()).merge(page::routes()).layer(from_fn(page::local_only)))
 }
 
-/// What comes here has passed every layer: the session proves who it is.
+/// A handshake that comes here has passed every layer: the session proves who the client is.
 async fn upgrade(
     upgrade: WebSocketUpgrade,
     Path(room): Path<String>,
