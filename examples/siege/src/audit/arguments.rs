@@ -21,6 +21,7 @@ what a legitimate client knows:
   --origin ORIGIN            of the page that may connect (default: the server's own)
   --token-file FILE          a token that is good; --token-env NAME takes it from the environment
   --expired-token-file FILE  a token that was good once
+  --short-token-file FILE    a token that expires within two minutes
   --token-in PLACE           bearer (default), query:NAME, cookie:NAME, subprotocol:MARKER or message
   --header 'NAME: VALUE'     in every request; may be repeated
   --subprotocol NAME         to offer
@@ -59,6 +60,7 @@ pub(super) struct Arguments {
     pub(super) origin: Option<String>,
     pub(super) token: Option<String>,
     pub(super) expired: Option<String>,
+    pub(super) short: Option<String>,
     pub(super) place: Place,
     pub(super) headers: Vec<(String, String)>,
     pub(super) subprotocol: Option<String>,
@@ -135,6 +137,7 @@ impl Arguments {
             "token-file" => self.token = Some(token(name, &given(name, parser)?)?),
             "token-env" => self.token = Some(from_env(&given(name, parser)?)?),
             "expired-token-file" => self.expired = Some(token(name, &given(name, parser)?)?),
+            "short-token-file" => self.short = Some(token(name, &given(name, parser)?)?),
             "token-in" => self.place = Place::parse(&one_line(name, given(name, parser)?)?)?,
             "subprotocol" => self.subprotocol = Some(one_line(name, given(name, parser)?)?),
             "message" => self.message = short(name, given(name, parser)?)?,
@@ -160,6 +163,7 @@ impl Default for Arguments {
             origin: None,
             token: None,
             expired: None,
+            short: None,
             place: Place::Bearer,
             headers: Vec::new(),
             subprotocol: None,

@@ -156,18 +156,22 @@ impl Client {
 
     /// A socket of a legitimate client that has said what comes first.
     pub(super) fn open(&self) -> Result<Raw> {
-        self.open_on(self.dial()?)
+        self.open_with(&self.hello())
     }
 
     /// The same, with little room for what the server sends.
     pub(super) fn open_narrow(&self) -> Result<Raw> {
-        self.open_on(self.dial_narrow()?)
+        self.open_on(self.dial_narrow()?, &self.hello())
     }
 
-    fn open_on(&self, raw: Raw) -> Result<Raw> {
-        let hello = self.hello();
-        match self.enter_on(raw, &hello)? {
-            Entry::Open(mut raw, _) => match self.settle(&mut raw, &hello) {
+    /// The same with another handshake, which must be let in.
+    pub(super) fn open_with(&self, hello: &Hello) -> Result<Raw> {
+        self.open_on(self.dial()?, hello)
+    }
+
+    fn open_on(&self, raw: Raw, hello: &Hello) -> Result<Raw> {
+        match self.enter_on(raw, hello)? {
+            Entry::Open(mut raw, _) => match self.settle(&mut raw, hello) {
                 Some(how) => Err(format!("the polite client was closed: {how}").into()),
                 None => Ok(raw),
             },

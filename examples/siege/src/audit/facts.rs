@@ -41,6 +41,8 @@ pub(super) struct Facts {
     pub(super) token: Option<String>,
     /// Another one, which was good once.
     pub(super) expired: Option<String>,
+    /// Another one, which is good for some seconds more.
+    pub(super) short: Option<String>,
     pub(super) place: Place,
     /// Headers of every handshake.
     pub(super) headers: Vec<(String, String)>,

@@ -57,6 +57,11 @@ impl Plan {
         )
     }
 
+    /// The names of the attacks that are to be run, in their order.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.attacks.iter().map(|attack| attack.name).collect()
+    }
+
     /// What is to be run.
     pub(super) fn begin(self) -> (Run, FailOn) {
         (Run::new(self.client, self.attacks, self.spare), self.arguments.fail_on)
@@ -88,6 +93,7 @@ fn facts(arguments: &mut Arguments, scope: &Scope) -> Facts {
         origin: arguments.origin.take().unwrap_or_else(|| scope.origin()),
         token: arguments.token.take(),
         expired: arguments.expired.take(),
+        short: arguments.short.take(),
         place: arguments.place.clone(),
         headers: std::mem::take(&mut arguments.headers),
         subprotocol: arguments.subprotocol.take(),

@@ -1,6 +1,9 @@
 //! One attack after another, with a legitimate client between any two of them.
 
-use std::{thread, time::Instant};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use super::{
     attack::Attack,
@@ -82,11 +85,19 @@ impl Run {
         })
     }
 
+    /// Waits, so that the handshakes of all attacks together are no flood: about three for each, at half the rate that
+    /// one client may have.
+    fn pace(&self) {
+        let handshakes = u32::try_from(self.client.limits.handshakes).unwrap_or(u32::MAX);
+        thread::sleep(Duration::from_mins(1) / handshakes);
+    }
+
     /// Ends the run where an attack has left the server of no use.
     fn look_after(&mut self, attack: &Attack, done: &mut dyn FnMut(Finding)) {
         if self.over.is_some() {
             return;
         }
+        self.pace();
         if let Err(how) = control(&self.client.afresh()) {
             let after = Judged::turned_away(format!("{how}, after \"{}\"", attack.name));
             if let Some(last) = all().last() {
@@ -104,4 +115,35 @@ fn attempt(client: &Client, attack: &Attack) -> Judged {
         return Judged::turned_away(judged.saw);
     }
     judged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::{attack::Load, plan::Plan};
+
+    #[test]
+    fn floods_and_bombs_elsewhere_are_left_out_unless_they_are_asked_for() {
+        // No packet is sent to an address of loopback that nobody listens at, and none to any other.
+        let words = ["ws://127.0.0.1:1/"].map(str::to_owned);
+        for spare in [false, true] {
+            let plan = Plan::parse(&words).expect("it is loopback");
+            let attacks = plan.attacks().to_vec();
+            let (run, _) = plan.begin();
+            let run = Run { spare, ..run };
+            for attack in attacks {
+                let left_out = spare && matches!(attack.load, Load::Heavy | Load::SlowAndHeavy);
+                assert_eq!(run.why_not(&attack).is_some(), left_out, "{}", attack.name);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_run_when_the_time_is_over() {
+        let plan = Plan::parse(&["ws://127.0.0.1:1/".to_owned()]).expect("it is loopback");
+        let attack = *plan.attacks().first().expect("there are attacks");
+        let (run, _) = plan.begin();
+        let over = Run { end: Instant::now(), ..run };
+        assert!(over.why_not(&attack).is_some_and(|why| why.contains("time is over")));
+    }
 }

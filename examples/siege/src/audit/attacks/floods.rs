@@ -59,7 +59,8 @@ fn bytes(client: &Client) -> Result<Judged> {
     let Some(limit) = client.limits.bytes else {
         return Ok(Judged::not_run("no limit of bytes was stated: --bytes"));
     };
-    let size = client.limits.size.min(limit.div_ceil(client.limits.burst / 2 + 1).max(1024));
+    // Half of the messages that may be sent at once, if that is enough for the bytes.
+    let size = (2 * limit).div_ceil((client.limits.burst / 2).max(1)).max(1024).min(client.limits.size);
     let count = (2 * limit).div_ceil(size);
     let mut bytes = Vec::new();
     for _ in 0..count.min(caps::FRAMES) {

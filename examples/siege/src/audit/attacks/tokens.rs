@@ -81,20 +81,18 @@ fn last_changed(token: &str) -> String {
 
 /// Opens a socket in time, and looks whether it is closed when its token expires.
 fn outlived(client: &Client) -> Result<Judged> {
-    let Some(jwt) = client.facts.token.as_deref().and_then(Jwt::parse) else {
-        return Ok(Judged::not_run("no signed JWT was given"));
+    let Some(token) = client.facts.short.as_deref() else {
+        return Ok(Judged::not_run("no token that expires soon was given: --short-token-file"));
     };
-    let Some(expires) = jwt.expires() else { return Ok(Judged::through("the token never expires")) };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let wait = Duration::from_secs(expires.saturating_sub(now)) + GRACE;
-    if wait > caps::ATTACK {
-        return Ok(Judged::not_run(format!("the token is good for {} s more: bring a short one", expires - now)));
+    let Some(expires) = Jwt::parse(token).and_then(|jwt| jwt.expires()) else {
+        return Ok(Judged::not_run("the short token is no JWT, or never expires"));
+    };
+    let wait = Duration::from_secs(expires).saturating_sub(SystemTime::now().duration_since(UNIX_EPOCH)?);
+    if wait.is_zero() || wait + GRACE > caps::ATTACK {
+        return Ok(Judged::not_run(format!("the short token is good for {} s", wait.as_secs())));
     }
-    if expires <= now {
-        return Ok(Judged::not_run("the token has expired while others were tried"));
-    }
-    let mut raw = client.open()?.answering_pings();
-    let heard = raw.exchange(&[], wait, |_| false);
+    let mut raw = client.open_with(&client.hello_with(Some(token)))?.answering_pings();
+    let heard = raw.exchange(&[], wait + GRACE, |_| false);
     Ok(match ended(&heard) {
         Some(how) => Judged::stopped(format!("{how} once the token had expired")),
         None => match client.say(&mut raw) {

@@ -4,6 +4,7 @@ use super::super::{
     attack::{Attack, Load},
     client::Client,
     group::TRANSPORT,
+    scope::Scope,
     verdict::Judged,
 };
 pub(super) const ALL: &[Attack] = &[Attack {
@@ -15,11 +16,33 @@ pub(super) const ALL: &[Attack] = &[Attack {
 }];
 
 fn look(client: &Client) -> Judged {
-    if client.scope.secure {
+    judge(&client.scope)
+}
+
+fn judge(scope: &Scope) -> Judged {
+    if scope.secure {
         Judged::stopped("wss, and the certificate is trusted")
-    } else if client.scope.is_elsewhere() {
+    } else if scope.is_elsewhere() {
         Judged::through("ws, over a network")
     } else {
         Judged::unclear("ws, on loopback: whether a proxy encrypts is not seen from here")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::super::Verdict, *};
+
+    #[test]
+    fn only_a_network_shows_that_nothing_is_encrypted() {
+        for (url, address, verdict) in [
+            ("wss://example.com/", "192.0.2.1:443", Verdict::Stopped),
+            ("ws://example.com/", "192.0.2.1:80", Verdict::Through),
+            ("ws://example.com/", "127.0.0.1:80", Verdict::Unclear),
+        ] {
+            let found = |_: &str, _| Ok(vec![address.parse().expect("an address")]);
+            let scope = Scope::of(url, Some("example.com"), found).expect("it is operated");
+            assert_eq!(judge(&scope).verdict, verdict, "{url} at {address}");
+        }
     }
 }

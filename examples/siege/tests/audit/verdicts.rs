@@ -1,0 +1,161 @@
+//! Each verdict in both directions: a server that stops an attack, and one that does not.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+};
+
+use siege::audit::{Plan, Report, Verdict};
+
+use crate::{
+    loose::{Loose, token},
+    server::{BURST, BYTES, HANDSHAKES, OWN, SILENCE, SIZE, SOCKETS, Server},
+};
+
+/// Tokens in files, as an operator has them.
+pub(crate) struct Tokens {
+    pub(crate) good: Vec<String>,
+    pub(crate) words: Vec<String>,
+}
+
+/// A good one, one that expires while the audit runs, and one that has expired.
+pub(crate) fn tokens() -> Tokens {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let folder = std::env::temp_dir().join(format!("siege-audit-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let good = vec![token(3600), token(90)];
+    let mut words = Vec::new();
+    let expired = token(-3600);
+    let options = ["--token-file", "--short-token-file", "--expired-token-file"];
+    for (option, token) in options.iter().zip(good.iter().chain([&expired])) {
+        let file = folder.join(NEXT.fetch_add(1, Ordering::Relaxed).to_string());
+        fs::write(&file, format!("{token}\n")).unwrap();
+        words.extend([(*option).to_owned(), file.display().to_string()]);
+    }
+    Tokens { good, words }
+}
+
+/// The words of an audit of a server, with what its operator knows of it.
+pub(crate) fn words(url: &str, tokens: &Tokens, more: &str) -> Vec<String> {
+    let facts = format!(
+        "{url} --origin {OWN} --token-in cookie:session --beside /api --message hello --burst {BURST} --rate 10 --size \
+         {SIZE} --bytes {BYTES} --sockets {SOCKETS} --handshakes {HANDSHAKES} --silence {SILENCE}"
+    );
+    let facts = facts.split_whitespace().map(str::to_owned);
+    facts
+        .chain(tokens.words.iter().cloned())
+        .chain(more.split('|').filter(|word| !word.is_empty()).map(str::to_owned))
+        .collect()
+}
+
+fn audit(server: &Server, tokens: &Tokens, more: &str) -> Report {
+    Report::of(Plan::parse(&words(&server.url(), tokens, more)).unwrap(), |_| {}).unwrap()
+}
+
+/// What is said of each attack.
+fn verdicts(report: &Report) -> BTreeMap<&'static str, (Verdict, String)> {
+    report.findings().into_iter().map(|found| (found.attack(), (found.verdict(), found.saw().to_owned()))).collect()
+}
+
+/// What no server could do differently: see their own tests.
+const OTHERWISE: [&str; 2] = ["no encryption", "token in the address"];
+
+/// All attacks but legitimate clients and `OTHERWISE`.
+fn attacks(report: &Report) -> Vec<&'static str> {
+    let found = report.findings().into_iter().filter(|found| found.verdict() != Verdict::Served);
+    found.map(siege::audit::Finding::attack).filter(|name| !OTHERWISE.contains(name)).collect()
+}
+
+#[test]
+fn a_server_that_stops_everything_lets_nothing_through_and_serves_its_own_page() {
+    let tokens = tokens();
+    // The short token is tried on its own: its attack waits for it to expire.
+    let server = Server::start(Loose::Nothing, tokens.good.clone());
+    let report = audit(&server, &tokens, "--skip|outlived token");
+    for (attack, (verdict, saw)) in verdicts(&report) {
+        let expected = match attack {
+            "own page" | "half a burst" | "message at the limit" | "own page again" => Verdict::Served,
+            "client that talks and answers pings" => Verdict::Served,
+            "no encryption" => Verdict::Unclear,
+            _ => Verdict::Stopped,
+        };
+        assert_eq!(verdict, expected, "{attack}: {saw}");
+    }
+    assert!(!report.has_failed(false));
+    let agents = server.agents();
+    assert!(agents.iter().all(|agent| agent.contains("portcullis-siege") && agent.contains("audit")), "{agents:?}");
+}
+
+#[test]
+fn a_server_that_stops_nothing_lets_everything_through() {
+    let tokens = tokens();
+    let server = Server::start(Loose::Everything, tokens.good.clone());
+    let report = audit(&server, &tokens, "--skip|outlived token");
+    assert!(attacks(&report).len() > 45);
+    for attack in attacks(&report) {
+        let (verdict, saw) = &verdicts(&report)[attack];
+        assert_eq!(*verdict, Verdict::Through, "{attack}: {saw}");
+    }
+    assert!(report.has_failed(false));
+}
+
+#[test]
+fn what_alone_is_not_stopped_gets_through() {
+    let listed = tokens();
+    let server = Server::start(Loose::Everything, listed.good.clone());
+    let plan = Plan::parse(&words(&server.url(), &listed, "")).unwrap();
+    let names: Vec<&'static str> = plan.names().into_iter().filter(|name| !OTHERWISE.contains(name)).collect();
+    thread::scope(|scope| {
+        for part in names.chunks(names.len().div_ceil(8)) {
+            scope.spawn(move || part.iter().for_each(|name| alone(name)));
+        }
+    });
+}
+
+/// Tries one attack on a server that lets in nothing else.
+fn alone(attack: &'static str) {
+    let mut tokens = tokens();
+    if attack == "outlived token" {
+        tokens.good[1] = token(3);
+        fs::write(&tokens.words[3], &tokens.good[1]).unwrap();
+    }
+    let server = Server::start(Loose::Only(attack), tokens.good.clone());
+    let report = audit(&server, &tokens, &format!("--only|{attack}"));
+    // Others have this one's name in theirs.
+    let (verdict, saw) = &verdicts(&report)[attack];
+    let expected = if POLITE.contains(&attack) { Verdict::Served } else { Verdict::Through };
+    assert_eq!(*verdict, expected, "{attack}: {saw}");
+}
+
+const POLITE: [&str; 5] =
+    ["own page", "half a burst", "message at the limit", "client that talks and answers pings", "own page again"];
+
+#[test]
+fn a_socket_that_outlives_its_token_is_stopped_by_a_server_that_looks() {
+    let mut tokens = tokens();
+    tokens.good[1] = token(3);
+    fs::write(&tokens.words[3], &tokens.good[1]).unwrap();
+    let server = Server::start(Loose::Only("nothing is said"), tokens.good.clone());
+    let report = audit(&server, &tokens, "--only|outlived token");
+    let (verdict, saw) = &verdicts(&report)["outlived token"];
+    assert_eq!(*verdict, Verdict::Stopped, "{saw}");
+    assert!(saw.contains("3000"), "{saw}");
+}
+
+#[test]
+fn what_is_not_seen_from_outside_is_said_to_be_so() {
+    let tokens = tokens();
+    let server = Server::mute(Loose::Everything, tokens.good.clone());
+    let report = audit(&server, &tokens, "--only|message flood|--only|answers unread|--only|over the limit");
+    let verdicts = verdicts(&report);
+    for (attack, expected) in [
+        ("message flood", Verdict::Unclear),
+        ("answers unread", Verdict::Unclear),
+        ("message over the limit", Verdict::Through),
+    ] {
+        assert_eq!(verdicts[attack].0, expected, "{attack}: {}", verdicts[attack].1);
+    }
+    assert!(report.has_failed(true) && !audit(&server, &tokens, "--only|message flood").has_failed(false));
+}
