@@ -67,6 +67,11 @@ impl Guard {
         self.0.counters().bytes_in
     }
 
+    /// How many frames broke a framing rule and were passed on.
+    pub fn violations(&self) -> u64 {
+        self.0.counters().violations
+    }
+
     /// Measures a write, up to a close frame.
     pub fn measure(&self, data: &[u8]) -> Measure {
         Measure(self.0.measure(data, false))

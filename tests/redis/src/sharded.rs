@@ -43,7 +43,7 @@ impl Sharded {
             let Range { start, end } = SLOTS * at / PRIMARIES..SLOTS * (at + 1) / PRIMARIES;
             ask(&mut connection, &["ADDSLOTSRANGE", &start.to_string(), &(end - 1).to_string()]).await;
         }
-        let mut cluster = Self { servers, ids };
+        let cluster = Self { servers, ids };
         for at in 1..PRIMARIES {
             cluster.meet(at).await;
         }

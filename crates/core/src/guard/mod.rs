@@ -33,7 +33,6 @@ mod tests;
 mod wakes;
 mod writing;
 
-#[cfg(test)]
 pub(crate) use self::inbound::Admitted;
 pub(crate) use self::{
     closing::{Reads, Taken, Writes},

@@ -339,7 +339,7 @@ mod tests {
     fn serve(opened: impl Fn(OnUpgrade, Interception) + Send + 'static) -> DuplexStream {
         let (ours, theirs) = duplex(1024);
         let service = service_fn(move |mut request: Request<Incoming>| {
-            let inner = Arc::new(ConnectionInner::new(None, Method::GET, Handle::current()));
+            let inner = Arc::new(ConnectionInner::new(None, &Method::GET, Handle::current()));
             let real = hyper::upgrade::on(&mut request);
             let (upgrade, _, interception) = open(inner, real, Carrier::of(Version::HTTP_11)).unwrap();
             opened(upgrade, interception);
