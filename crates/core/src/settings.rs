@@ -71,6 +71,7 @@ impl Default for Settings {
 
 /// What happens to frames that break the framing rules of RFC 6455.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Framing {
     /// The connection is closed with 1002 and a reason that names the rule.
     #[default]

@@ -5,6 +5,8 @@
 ///
 /// It is a plain value, so that handlers can be tested without a token. The proof that there was one is
 /// [`Session`](crate::Session).
+///
+/// This struct is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Claims<T>(pub T);
 

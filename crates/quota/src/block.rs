@@ -16,6 +16,8 @@
 //!   client that sends one in 1.2 s.
 
 /// How a block is bought.
+///
+/// This struct is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
     /// Cells of a block.
@@ -35,6 +37,8 @@ impl Terms {
 }
 
 /// What is to be bought.
+///
+/// This struct is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Order {
     /// As many cells as there are, up to this.
@@ -44,6 +48,8 @@ pub struct Order {
 }
 
 /// Why cells cannot be taken.
+///
+/// This enum is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Short {
     /// The store has refused. There is nothing to be had before this time.

@@ -6,6 +6,7 @@ use portcullis_core::{CloseCode, CloseFrame};
 
 /// What happens to a frame that exceeds a quota.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Excess {
     /// The connection is closed.
     #[default]

@@ -6,6 +6,7 @@ use portcullis_core::shared::Away;
 
 /// What layers do while the store cannot be asked. The limit of each node stands in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum WhenAway {
     /// Refuses newcomers.
     Refuse,

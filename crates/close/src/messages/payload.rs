@@ -2,6 +2,7 @@
 
 /// The content of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Payload<'a> {
     /// A whole text message.
     Text(&'a [u8]),

@@ -94,6 +94,7 @@ impl<S: Sink<M>, T, M> Sink<M> for Typed<S, T> {
 
 /// An error of [`Typed`].
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum ReadError<E> {
     /// The socket failed.
     Socket(E),

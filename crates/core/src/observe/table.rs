@@ -5,6 +5,8 @@ use metrics::Unit;
 use crate::refusal::Kind as Kinds;
 
 /// What a metric is.
+///
+/// This enum is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Only grows.
@@ -17,6 +19,7 @@ pub enum Kind {
 
 /// A label of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Label {
     /// Its name.
     pub name: &'static str,

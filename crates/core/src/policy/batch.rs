@@ -4,6 +4,7 @@ use crate::frame::{FrameHeader, Opcode};
 
 /// The number of frames of one kind, and of the payload bytes they declare.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Tally {
     /// The number of frames.
     pub frames: u32,
@@ -25,6 +26,7 @@ impl Tally {
 
 /// The frames whose headers arrived in one read, counted by kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Batch {
     /// First frames of text and binary messages, one for each message.
     pub messages: Tally,

@@ -102,6 +102,7 @@ pub trait Policy: Send + 'static {
 
 /// The decision of a policy about a [`Batch`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum BatchVerdict {
     /// Admits all frames; the policy has counted them.
     Pass,
@@ -111,6 +112,7 @@ pub enum BatchVerdict {
 
 /// The decision of a policy about a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Verdict {
     /// Delivers the frame.
     Pass,
@@ -134,6 +136,7 @@ pub enum Verdict {
 
 /// What a policy asks the guard to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Action {
     /// Nothing.
     None,

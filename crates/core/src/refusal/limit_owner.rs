@@ -41,6 +41,8 @@ const NAMELESS: &str = "a limit per subject has refused a client whose credentia
 /// assert_eq!(LimitOwner::of(&parts, 64, true).unwrap(), LimitOwner::Subject(Subject::new("alice")));
 /// # Ok::<_, http::Error>(())
 /// ```
+///
+/// This enum is complete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LimitOwner {
     /// Those of a subject.

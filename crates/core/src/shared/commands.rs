@@ -55,6 +55,8 @@ impl Command {
 }
 
 /// Whose connections a command means, as nodes tell each other.
+///
+/// This enum is complete: a store carries out all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meant {
     /// All of a subject.
@@ -68,6 +70,8 @@ pub enum Meant {
 }
 
 /// What becomes of connections.
+///
+/// This enum is complete: a store carries out all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Order {
     /// They are closed.

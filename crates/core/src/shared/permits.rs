@@ -21,6 +21,8 @@ pub struct PermitRequest {
 }
 
 /// What happens where a limit is reached.
+///
+/// This enum is complete: a store carries out all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenFull {
     /// A newcomer is refused.

@@ -5,6 +5,8 @@ use std::{sync::Arc, time::Duration};
 use super::{Away, Name, Rate};
 
 /// What a node buys of a quota.
+///
+/// This struct is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Purchase {
     /// Whose quota it is.
@@ -18,6 +20,8 @@ pub struct Purchase {
 }
 
 /// The answer to a purchase.
+///
+/// This struct is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sold {
     /// How many cells the node may spend. Zero if the purchase is refused.

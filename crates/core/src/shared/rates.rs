@@ -6,6 +6,8 @@ use super::{Away, Deadline, Name};
 use crate::decision::Decision;
 
 /// A quota of handshakes, or of messages.
+///
+/// This struct is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     /// After so long there is one more.
