@@ -2,7 +2,11 @@
 
 use std::{ops::Range, time::Instant};
 
-use super::{Admitted, Discarded, Guard, Then, phase::Phase};
+use super::{
+    Discarded, Guard,
+    inbound::{Admitted, Then},
+    phase::Phase,
+};
 use crate::{
     close::{CloseCode, CloseFrame},
     frame::{FrameHeader, MAX_CONTROL, Opcode, apply_mask},
