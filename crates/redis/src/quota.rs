@@ -69,7 +69,7 @@ impl Errands {
 
 /// Begins a purchase, unless it would have no answer.
 pub(crate) fn buy(node: &Node, purchase: Purchase, buyer: Arc<dyn Buyer>, when_away: WhenAway) -> Result<(), Away> {
-    let outcome = match node.is_ready() {
+    let outcome = match node.teller().is_some() {
         false => Outcome::Away,
         true if node.errands.send(Errand::Buy { purchase, buyer, when_away }) => return Ok(()),
         true => Outcome::Crowded,
@@ -80,7 +80,7 @@ pub(crate) fn buy(node: &Node, purchase: Purchase, buyer: Arc<dyn Buyer>, when_a
 
 /// Gives cells back, if there is room for the errand. Else they are void.
 pub(crate) fn give_back(node: &Node, name: Name, rate: Rate, cells: u64) {
-    if node.is_ready() {
+    if node.teller().is_some() {
         node.errands.send(Errand::GiveBack { name, rate, cells });
     }
 }
@@ -131,7 +131,7 @@ async fn ask(node: &Node, Purchase { name, rate, want, least }: Purchase) -> Res
 }
 
 async fn tell<T: redis::FromRedisValue>(node: &Node, call: Call) -> Result<T, Lost> {
-    let asker = node.asker().ok_or(Lost)?;
+    let asker = node.teller().ok_or(Lost)?;
     node.tell(&asker, async |mut connection| call.run(&mut connection).await).await
 }
 

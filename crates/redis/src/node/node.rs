@@ -105,11 +105,6 @@ impl Node {
         matches!(cluster_state, ClusterState::Joined | ClusterState::Draining).then(|| state.asker()).flatten()
     }
 
-    /// Whether limits count for all nodes now.
-    pub(crate) fn is_ready(&self) -> bool {
-        lock(&self.state).membership.cluster_state(now()) == ClusterState::Joined
-    }
-
     /// The right to ask for the node itself, while it recovers, too.
     pub(super) fn own_asker(&self) -> Option<Asker> {
         let state = lock(&self.state);

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use portcullis_core::shared::ShareQuotas;
 use portcullis_redis::{BuildError, Cluster, PermitRequest};
 use redis::aio::MultiplexedConnection;
 use redis_tests::{Inside, SECRET, Server, builder, joined};
 
 use crate::verdicts::{self, Pair};
+
+use crate::quotas::buy;
 
 async fn refused(cluster: portcullis_redis::Builder) -> BuildError {
     cluster.build().await.map(|_| ()).unwrap_err()
@@ -108,6 +111,8 @@ async fn a_user_with_the_documented_rights_is_enough() {
     let place = one.take(&[PermitRequest::of_pool(name, 100)], one.deadline(), |_| {}).await.unwrap();
     let rate = portcullis_redis::Rate { interval: Duration::from_secs(1), burst: 1 };
     assert_eq!(one.charge(name, rate, one.deadline()).await, Ok(Ok(())));
+    assert_eq!(buy(&one, name, rate, 1).await.cells, 1);
+    ShareQuotas::give_back(&one, name, rate, 1);
     drop((permit, place, oldest));
     one.leave().await;
     assert_enough(&mut inspect).await;

@@ -12,6 +12,7 @@ mod layers;
 mod nodes;
 mod outages;
 mod privacy;
+mod quotas;
 mod recovery;
 mod sharded;
 mod verdicts;

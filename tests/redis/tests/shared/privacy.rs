@@ -6,6 +6,8 @@ use portcullis_redis::{Cluster, PermitRequest, Rate};
 use redis::{AsyncCommands, Value, aio::MultiplexedConnection};
 use redis_tests::{Server, builder, joined, until};
 
+use crate::quotas::buy;
+
 /// Everything in the store, as text.
 async fn dump(connection: &mut MultiplexedConnection) -> String {
     let keys: Vec<String> = connection.keys("*").await.unwrap();
@@ -44,6 +46,7 @@ async fn no_name_and_no_address_stands_in_the_store() {
     until(&one, |health| health.events.evicted == 1).await;
     let rate = Rate { interval: Duration::from_secs(60), burst: 1 };
     one.charge(one.name("client", "192.0.2.77"), rate, one.deadline()).await.unwrap().unwrap();
+    assert_eq!(buy(&one, one.name("messages of a client", "192.0.2.77"), rate, 1).await.cells, 1);
     let text = dump(&mut server.inspect().await).await;
     for kind in ["zset", "hash", "string", "stream"] {
         assert!(text.contains(kind), "nothing of kind {kind} was looked at: {text}");
