@@ -5,11 +5,14 @@ use std::collections::BTreeSet;
 use portcullis_core::observe::{Kind, METRICS};
 use serde_json::Value;
 
-use super::source::{quoted, read, rows};
+use super::source::{files, quoted, read, rows};
 
 /// Those of `portcullis-redis`, with their labels.
-const CLUSTER: [(&str, &[&str]); 2] =
-    [("portcullis_cluster_ready", &[]), ("portcullis_cluster_events_total", &["event"])];
+const CLUSTER: [(&str, &[&str]); 3] = [
+    ("portcullis_cluster_ready", &[]),
+    ("portcullis_cluster_events_total", &["event"]),
+    ("portcullis_cluster_purchases_total", &["outcome"]),
+];
 
 #[test]
 fn the_guide_lists_every_metric_with_its_labels() {
@@ -87,8 +90,14 @@ fn alerts_of_the_guide_read_metrics_that_there_are() {
 
 #[test]
 fn metrics_of_clusters_are_those_that_are_recorded() {
-    let code = read("crates/redis/src/observe.rs");
+    let guide = read("crates/portcullis/docs/guide/observing.md");
+    let mut recorded = BTreeSet::new();
+    for (_, code) in files("crates/redis/src", ".rs") {
+        recorded.extend(code.split("!(\"portcullis_").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()));
+    }
+    let listed = CLUSTER.map(|(name, _)| name.trim_start_matches("portcullis_").to_owned());
+    assert_eq!(recorded, listed.into_iter().collect());
     for (name, _) in CLUSTER {
-        assert!(code.contains(&format!("\"{name}\"")), "{name}");
+        assert!(guide.contains(&format!("`{name}`")), "the guide does not have {name}");
     }
 }

@@ -1,6 +1,6 @@
 //! Each sentence that the library says about wiring has its cure in the guide.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use super::source::{files, read};
 
@@ -67,17 +67,18 @@ fn written(code: &str) -> Vec<String> {
     calls.filter_map(literal).collect()
 }
 
+/// Whether a file may have sentences of its own. Where the calls are defined, they are arguments.
+fn speaks(path: &Path) -> bool {
+    let tests = path.components().any(|part| matches!(part.as_os_str().to_str(), Some("tests" | "testing")));
+    !tests && !path.ends_with("core/src/refusal/reason.rs")
+}
+
 fn sentences() -> BTreeSet<String> {
     let mut sentences = BTreeSet::new();
     for name in CRATES {
         let files = files(&format!("crates/{name}/src"), ".rs");
-        let sources: Vec<_> = files
-            .iter()
-            .filter(|(path, _)| {
-                !path.components().any(|part| matches!(part.as_os_str().to_str(), Some("tests" | "testing")))
-            })
-            .map(|(path, text)| (path, code(text)))
-            .collect();
+        let sources: Vec<_> =
+            files.iter().filter(|(path, _)| speaks(path)).map(|(path, text)| (path, code(text))).collect();
         let all = sources.iter().map(|(_, code)| code.as_str()).collect::<Vec<_>>().join("\n");
         for (path, code) in &sources {
             sentences.extend(said(code, &all));
