@@ -38,7 +38,7 @@ function state(now, detail) {
   if (now === 'open' || now === 'out') at('status-code').textContent = '';
   if (now === 'open') {
     at('ended').hidden = true;
-    // What was said before is said again to whoever comes in.
+    // The server repeats the latest messages to every client that comes in.
     at('messages').replaceChildren();
   } else {
     at('members').replaceChildren();

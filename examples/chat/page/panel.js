@@ -45,7 +45,7 @@ async function ask() {
   }
 }
 
-/** Asks for as long as somebody looks. */
+/** Asks for as long as the page is visible. */
 export async function watch() {
   for (;;) {
     if (!document.hidden) await ask();

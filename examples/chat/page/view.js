@@ -1,4 +1,4 @@
-// How things look. Whatever somebody typed becomes text, never markup.
+// How things look. What users typed becomes text, never markup.
 
 import { meaning, tone } from './codes.js';
 
@@ -25,7 +25,7 @@ function append(list, item, most) {
   while (list.childElementCount > most) list.firstElementChild.remove();
 }
 
-/** Whoever has scrolled to the end of a list stays there, whatever is added and however the list is resized. */
+/** Keeps a list that is scrolled to its end there, whatever is added and however the list is resized. */
 export function keepAtEnd(list) {
   let there = true;
   let before = 0;
@@ -43,7 +43,7 @@ export function keepAtEnd(list) {
 
 const clock = (date) => date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
 
-/** What somebody said. */
+/** A message. */
 export function said(list, { name, text, at }, own) {
   const time = element('time', {}, clock(new Date(at * 1000)));
   const head = element('p', { class: 'by' }, element('strong', {}, name), ' ', time);

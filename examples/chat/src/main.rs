@@ -32,7 +32,7 @@ async fn main() -> Result<()> {
     serve(listener).await
 }
 
-/// Serves until somebody presses Ctrl-C, and everybody has been told.
+/// Serves until Ctrl-C is pressed, and every client has been told.
 async fn serve(listener: TcpListener) -> Result<()> {
     let drain = Drain::new().window(Duration::from_secs(1));
     let app = app::app(&drain)?.into_make_service_with_connect_info::<SocketAddr>();

@@ -14,7 +14,7 @@ use axum::{
 
 use crate::source;
 
-/// The names of this machine, with any port: whoever asks for another has been sent here by somebody else's DNS.
+/// The names of this machine, with any port. A request for another name was sent here by an attacker's DNS.
 pub(crate) const HOSTS: [&str; 2] = ["127.0.0.1", "localhost"];
 
 /// Scripts, styles and requests of our own, and nothing else.

@@ -1,4 +1,4 @@
-//! Rooms: who is in them, what was said last, and how everybody hears it. Everything has a bound.
+//! Rooms: their members, their latest messages, and how these are delivered. Everything has a bound.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -16,7 +16,7 @@ const MAX_HISTORY: usize = 20;
 /// How many events a connection may lag behind before it is closed.
 const MAX_LAG: usize = 64;
 
-/// All rooms that anybody is in. Clones are the same rooms.
+/// All rooms that have members. Clones are the same rooms.
 #[derive(Clone, Default)]
 pub(crate) struct Rooms(Arc<Mutex<HashMap<Name, Room>>>);
 
@@ -27,7 +27,7 @@ struct Room {
     members: BTreeMap<Name, usize>,
 }
 
-/// What everybody in a room hears, as JSON.
+/// What all members of a room hear, as JSON.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Event<'a> {
@@ -86,7 +86,7 @@ impl Room {
     }
 
     fn tell(&self, event: Arc<str>) {
-        // Nobody hears it only where the last one is leaving.
+        // There is no member left to hear it only if the last one is leaving.
         let _heard_by = self.voice.send(event);
     }
 }
@@ -107,14 +107,14 @@ impl Seat {
         &self.who
     }
 
-    /// Says something to everybody in the room.
+    /// Sends a message to all members of the room.
     pub(crate) fn say(&self, text: &str) {
         if let Some(room) = self.rooms.lock().get_mut(&self.room) {
             room.say(&self.who, text);
         }
     }
 
-    /// Whether somebody is in the same room.
+    /// Whether a user is in the same room.
     pub(crate) fn is_with(&self, name: &Name) -> bool {
         self.rooms.lock().get(&self.room).is_some_and(|room| room.members.contains_key(name))
     }

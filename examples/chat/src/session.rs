@@ -1,5 +1,5 @@
-//! Who signs in gets a token that lives for a minute. Whoever asks for a name gets it: this is an example of what
-//! happens to tokens, not of passwords.
+//! Signs users in: a token for a minute, without a password. This is an example of what happens to tokens, not of
+//! passwords.
 
 use std::{
     sync::Arc,

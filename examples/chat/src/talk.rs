@@ -71,7 +71,7 @@ enum Request {
     Crash,
 }
 
-/// Whoever has come in.
+/// A user who has come in.
 pub(crate) struct Visitor {
     pub(crate) session: Session<User>,
     pub(crate) rooms: Rooms,
@@ -108,7 +108,7 @@ impl Visitor {
         Ok(())
     }
 
-    /// Closes all connections of somebody in the same room. A real chat would ask who may.
+    /// Closes all connections of a user in the same room. A real chat would check permissions.
     fn kick(&self, seat: &Seat, name: &Name) {
         if seat.is_with(name) {
             let subject = Subject::new(name.as_str());

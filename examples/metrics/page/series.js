@@ -1,10 +1,10 @@
 // What was read of /metrics, and what follows from it.
 
-/** Rates are averages over so many seconds. */
+/** The seconds over which rates are averages. */
 const WINDOW = 15;
-/** Distributions are those of so many. */
+/** The seconds over which distributions are taken. */
 const RECENT = 60;
-/** So many are kept and drawn. */
+/** The seconds that are kept and drawn. */
 export const SPAN = 120;
 
 const SAMPLE = /^([a-z_]+)(?:\{(.*)\})? (\S+)$/;

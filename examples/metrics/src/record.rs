@@ -24,7 +24,7 @@ pub(crate) fn install() -> Result<PrometheusHandle> {
     Ok(handle)
 }
 
-/// Distributions are kept in pieces until somebody sums them up.
+/// Distributions are kept in pieces until they are summed up.
 async fn upkeep(handle: PrometheusHandle) {
     loop {
         tokio::time::sleep(Duration::from_secs(5)).await;
