@@ -28,6 +28,7 @@ tasks:
   docs        build the documentation as docs.rs does
   deny        check licences, sources and advisories of dependencies
   semver      compare the public API with that of the last release
+  peers       audit the servers that tutorials teach beside ours; with --cost, measure them
 
 With --strict, a step that needs something this machine does not have is a failure; else it is skipped.";
 
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         ["docs"] => Ok(vec![tasks::docs_rs()]),
         ["deny"] => Ok(vec![tasks::deny("dependencies", "deny check")]),
         ["semver"] => tasks::semver(),
+        ["peers", ref more @ ..] => Ok(vec![tasks::peers(more)]),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

@@ -173,6 +173,13 @@ pub(crate) fn semver() -> Result<Vec<Step>, String> {
     Ok(vec![step.requires(|| succeeds("cargo", &["semver-checks", "--version"]), "cargo-semver-checks")])
 }
 
+/// What tutorials' servers let through beside ours, or cost. It installs packages for Python and Node.
+pub(crate) fn peers(more: &[&str]) -> Step {
+    let step = Step::cargo("tutorials' servers", "run --release -p peers --");
+    let step = more.iter().fold(step, |step, word| step.arg(*word));
+    step.requires(|| succeeds("python3", &["-m", "venv", "-h"]) && succeeds("npm", &["--version"]), "python3 and npm")
+}
+
 /// The fuzz targets are outside the workspace: type-checked here so that they do not rot.
 fn fuzz_targets() -> Step {
     Step::cargo("fuzz targets", "check --manifest-path fuzz/Cargo.toml").env("CARGO_TARGET_DIR", target_dir())

@@ -28,6 +28,7 @@ what a legitimate client knows:
   --first TEXT               what a client says first, {token} in it is the token; may be repeated
   --message TEXT             a message that the server understands (default: hello)
   --answer TEXT              what is in its answer (default: whatever comes)
+  --reply ASKED=SAID         what a client says to a ping that is a message, such as 2=3 of socket.io
   --beside PATH              a plain route that needs the token, too (default: the socket's own path)
 
 limits that you believe in:
@@ -67,6 +68,7 @@ pub(super) struct Arguments {
     pub(super) first: Vec<String>,
     pub(super) message: String,
     pub(super) answer: String,
+    pub(super) reply: Option<(String, String)>,
     pub(super) beside: Option<String>,
     pub(super) limits: Limits,
     pub(super) only: Vec<String>,
@@ -142,6 +144,7 @@ impl Arguments {
             "subprotocol" => self.subprotocol = Some(one_line(name, given(name, parser)?)?),
             "message" => self.message = short(name, given(name, parser)?)?,
             "answer" => self.answer = given(name, parser)?,
+            "reply" => self.reply = Some(reply(&given(name, parser)?)?),
             "beside" => self.beside = Some(path(one_line(name, given(name, parser)?)?)?),
             "ca" => self.ca = Some(given(name, parser)?.into()),
             "junit" => self.junit = Some(given(name, parser)?.into()),
@@ -170,6 +173,7 @@ impl Default for Arguments {
             first: Vec::new(),
             message: "hello".to_owned(),
             answer: String::new(),
+            reply: None,
             beside: None,
             limits: Limits::default(),
             only: Vec::new(),
@@ -203,6 +207,11 @@ fn header(line: &str) -> Result<(String, String), String> {
     let (name, value) = line.split_once(':').ok_or_else(|| format!("--header {line:?} has no colon"))?;
     let name = http::HeaderName::try_from(name.trim()).map_err(|_| format!("--header {line:?} has no name"))?;
     Ok((name.to_string(), value.trim().to_owned()))
+}
+
+fn reply(pair: &str) -> Result<(String, String), String> {
+    let (asked, said) = pair.split_once('=').ok_or_else(|| format!("--reply {pair}: it is ASKED=SAID"))?;
+    Ok((asked.to_owned(), said.to_owned()))
 }
 
 fn path(path: String) -> Result<String, String> {
@@ -271,6 +280,7 @@ mod tests {
             ("ws://a --header nonsense", "has no colon"),
             ("ws://a --header a=b:c", ""),
             ("ws://a --beside api", "that is no path"),
+            ("ws://a --reply pong", "--reply pong: it is ASKED=SAID"),
             ("ws://a --fail-on anything", "--fail-on anything: "),
         ] {
             let result = parse(line).err();

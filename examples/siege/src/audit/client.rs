@@ -136,7 +136,9 @@ impl Client {
             }
             None => Wire::plain(stream),
         };
-        Ok(Raw::new(wire.within(allowance)).expecting(self.facts.answer.as_bytes()))
+        let raw = Raw::new(wire.within(allowance)).expecting(self.facts.answer.as_bytes());
+        let reply = self.facts.reply.clone();
+        Ok(raw.replying(reply.map(|(asked, said)| (asked.into_bytes(), said.into_bytes()))))
     }
 
     /// Sends a handshake and reads its answer.

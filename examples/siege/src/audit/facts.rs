@@ -53,6 +53,8 @@ pub(super) struct Facts {
     pub(super) message: String,
     /// What is in its answer; whatever comes, if empty.
     pub(super) answer: String,
+    /// What the server says for a ping of its own, and what a client says to it.
+    pub(super) reply: Option<(String, String)>,
     /// A path beside the socket that needs the token as well.
     pub(super) beside: Option<String>,
 }

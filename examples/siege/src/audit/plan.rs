@@ -100,6 +100,7 @@ fn facts(arguments: &mut Arguments, scope: &Scope) -> Facts {
         first: std::mem::take(&mut arguments.first),
         message: std::mem::take(&mut arguments.message),
         answer: std::mem::take(&mut arguments.answer),
+        reply: arguments.reply.take(),
         beside: arguments.beside.take(),
     }
 }

@@ -48,7 +48,9 @@ impl Scope {
         if here && !found.iter().all(|address| address.ip().to_canonical().is_loopback()) {
             return Err(format!("{host} is not on this machine's loopback, whatever it is called"));
         }
-        let address = *found.first().ok_or_else(|| format!("{host} has no address"))?;
+        // Most servers of one machine listen at IPv4 alone, and `localhost` is both.
+        let address = found.iter().find(|address| address.is_ipv4()).or(found.first());
+        let address = *address.ok_or_else(|| format!("{host} has no address"))?;
         Ok(Self { secure, host, authority: authority.to_string(), target, address })
     }
 

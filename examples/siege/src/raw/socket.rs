@@ -35,11 +35,13 @@ pub(crate) struct Raw {
     answers_pings: bool,
     /// What is in a message that is an answer.
     answer: Vec<u8>,
+    /// A message that is a ping of the application's, and what is said to it.
+    reply: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Raw {
     pub(crate) fn new(wire: Wire) -> Self {
-        Self { wire, buffer: Vec::new(), answers_pings: false, answer: Vec::new() }
+        Self { wire, buffer: Vec::new(), answers_pings: false, answer: Vec::new(), reply: None }
     }
 
     /// The same, but for the pings that come from now on.
@@ -50,6 +52,11 @@ impl Raw {
     /// The same, for which only a message with this in it is an answer.
     pub(crate) fn expecting(self, answer: &[u8]) -> Self {
         Self { answer: answer.to_vec(), ..self }
+    }
+
+    /// The same, which says something to a message that is this, if it answers pings.
+    pub(crate) fn replying(self, reply: Option<(Vec<u8>, Vec<u8>)>) -> Self {
+        Self { reply, ..self }
     }
 
     /// The status of the answer to a handshake.
@@ -244,13 +251,25 @@ impl Raw {
         }
         let mut payload: Vec<u8> = self.buffer.drain(..end).collect();
         payload.drain(..header.len());
-        if self.answers_pings && header.opcode() == Opcode::PING {
-            let mut pong = Vec::new();
-            frame(&mut pong, 0x8a, &payload);
+        if let Some(pong) = self.pong(header, &payload) {
             // How the connection has ended meanwhile, the next read tells.
             let _closed_meanwhile = self.wire.write_all(&pong);
         }
         Some((header, payload))
+    }
+
+    /// What answers a ping, if this is one and this client answers them.
+    fn pong(&self, header: FrameHeader, payload: &[u8]) -> Option<Vec<u8>> {
+        let reply = self.reply.as_ref().filter(|(asked, _)| asked == payload);
+        let (first, payload) = match (header.opcode(), reply) {
+            _ if !self.answers_pings => return None,
+            (Opcode::PING, _) => (0x8a, payload),
+            (Opcode::TEXT, Some((_, said))) => (0x81, said.as_slice()),
+            _ => return None,
+        };
+        let mut pong = Vec::new();
+        frame(&mut pong, first, payload);
+        Some(pong)
     }
 }
 

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use super::super::{
     attack::{Attack, Load},
-    client::{Client, Entry, ended},
+    client::{Client, Entry, ended, marked},
     group::CONNECTIONS,
     verdict::Judged,
 };
-use crate::raw::Raw;
+use crate::raw::{PATIENCE, Raw};
 
 pub(super) const ALL: &[Attack] = &[
     Attack {
@@ -30,35 +30,36 @@ pub(super) const ALL: &[Attack] = &[
 /// How long handshakes are counted.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// What became of a handshake.
-fn refusal(client: &Client) -> Result<Raw, String> {
-    match client.enter(&client.hello()) {
-        Ok(Entry::Open(raw, _)) => Ok(raw),
-        Ok(Entry::Refused(answer)) => Err(format!("HTTP {}", answer.status)),
-        Ok(Entry::Ended(how)) => Err(how),
-        Err(error) => Err(error.to_string()),
-    }
+/// A socket that is served: a ping on it is answered. Else, what became of its handshake, which a server may accept only
+/// to say in a close frame why it is refused.
+fn served(client: &Client) -> Result<Raw, String> {
+    let mut raw = match client.enter(&client.hello()) {
+        Ok(Entry::Open(raw, _)) => raw.answering_pings(),
+        Ok(Entry::Refused(answer)) => return Err(format!("HTTP {}", answer.status)),
+        Ok(Entry::Ended(how)) => return Err(how),
+        Err(error) => return Err(error.to_string()),
+    };
+    let heard = marked(&mut raw, &[], PATIENCE);
+    ended(&heard).map_or(Ok(raw), Err)
 }
 
 /// Holds one socket more than one client may.
 fn hold(client: &Client) -> Judged {
     let mut held = Vec::new();
     for at in 0..=client.limits.sockets {
-        match refusal(client) {
-            Ok(raw) => held.push(raw.answering_pings()),
+        match served(client) {
+            Ok(raw) => held.push(raw),
             Err(how) => return Judged::stopped(format!("{how} at socket {}", at + 1)),
         }
     }
+    let all = held.len();
     for (at, raw) in held.iter_mut().enumerate() {
-        if let Some(how) = ended(&raw.exchange(&[], MOMENT, |_| false)) {
-            return Judged::stopped(format!("socket {} of {} was closed: {how}", at + 1, client.limits.sockets + 1));
+        if let Some(how) = ended(&marked(raw, &[], PATIENCE)) {
+            return Judged::stopped(format!("socket {} of {all} was closed: {how}", at + 1));
         }
     }
-    Judged::through(format!("{} sockets at once", held.len()))
+    Judged::through(format!("{all} sockets at once"))
 }
-
-/// For what has come already.
-const MOMENT: Duration = Duration::from_millis(5);
 
 /// Makes twice as many handshakes as one client may, and leaves each time.
 fn knock(client: &Client) -> Judged {
@@ -68,7 +69,7 @@ fn knock(client: &Client) -> Judged {
         if made == most || begin.elapsed() > WINDOW {
             break None;
         }
-        match refusal(client) {
+        match served(client) {
             Ok(_) => made += 1,
             Err(how) => break Some(how),
         }

@@ -28,7 +28,9 @@ pub(super) const FIRST: &[Attack] = &[
 
 pub(super) const LAST: &[Attack] = &[
     Attack { load: Load::Slow, ..legitimate("client that talks and answers pings", stay) },
-    legitimate("own page again", greet),
+    legitimate("own page again", |client| {
+        Ok(control(client).map_or_else(Judged::turned_away, |()| Judged::served("answered")))
+    }),
 ];
 
 const fn legitimate(name: &'static str, run: fn(&Client) -> Result<Judged>) -> Attack {

@@ -1,0 +1,62 @@
+"""What the servers on Python have in common: the words of a command line, a token, and what was hardened by hand."""
+
+import sys
+import time
+
+import jwt
+
+PORT = int(sys.argv[1])
+HARDENED = sys.argv[2] == "hardened"
+BURST = float(sys.argv[3])
+
+OWN = "https://chat.example"
+SECRET = "a secret of the siege, 32 bytes."
+SIZE = 64 * 1024
+# Nobody counts sockets where their cost is measured.
+SOCKETS = 20 if BURST <= 1000 else 100_000
+# Scaled down, so that nobody waits for minutes.
+SOON = 1.5
+
+
+def is_good(token):
+    """Whether a token is signed by the service and has not expired."""
+    try:
+        jwt.decode(token, SECRET, algorithms=["HS256"], audience="chat")
+    except jwt.InvalidTokenError:
+        return False
+    return True
+
+
+def expires(token):
+    """Seconds until a good token expires."""
+    return jwt.decode(token, options={"verify_signature": False})["exp"] - time.time()
+
+
+class Bucket:
+    """Twenty messages a second, in bursts: what each tutorial's own counter comes to."""
+
+    def __init__(self):
+        self.left, self.at = BURST, time.monotonic()
+
+    def take(self):
+        now = time.monotonic()
+        self.left, self.at = min(BURST, self.left + (now - self.at) * BURST / 2), now
+        self.left -= 1
+        return self.left >= 0
+
+
+LIVE = {}
+
+
+class Seat:
+    """One of the sockets that an address may have."""
+
+    def __init__(self, address):
+        self.address = address
+
+    def take(self):
+        LIVE[self.address] = LIVE.get(self.address, 0) + 1
+        return LIVE[self.address] <= SOCKETS
+
+    def leave(self):
+        LIVE[self.address] -= 1

@@ -1,0 +1,37 @@
+//! What the servers in other languages need, below the target folder.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::Result;
+
+/// Where the servers' own files are.
+pub(crate) fn servers() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("servers")
+}
+
+/// Installs what is missing, and returns the folder that it is in.
+pub(crate) fn all() -> Result<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).ok_or("this package lies in tests/peers")?;
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder));
+    let folder = target.join("peers");
+    fs::create_dir_all(folder.join("node"))?;
+    if !folder.join("venv/bin/uvicorn").is_file() {
+        run(Command::new("python3").args(["-m", "venv"]).arg(folder.join("venv")))?;
+        let requirements = servers().join("requirements.txt");
+        run(Command::new(folder.join("venv/bin/pip")).args(["install", "--quiet", "-r"]).arg(requirements))?;
+    }
+    if !folder.join("node/node_modules/socket.io").is_dir() {
+        fs::copy(servers().join("package.json"), folder.join("node/package.json"))?;
+        run(Command::new("npm").args(["install", "--no-fund", "--no-audit"]).current_dir(folder.join("node")))?;
+    }
+    Ok(folder)
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let status = command.status().map_err(|error| format!("{command:?}: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{command:?} ended with {status}").into()) }
+}

@@ -1,0 +1,36 @@
+//! Audits the servers that tutorials teach and ours with the same limits, and prints one table: attack by server.
+//!
+//! `peers --cost` prints what each costs its machine. Exits 1 if ours lets something through that another stops, and 2
+//! if a server could not be audited.
+
+mod cost;
+mod install;
+mod load;
+mod peer;
+mod process;
+mod servers;
+mod table;
+mod token;
+
+use std::{env, process::ExitCode};
+
+/// Whatever went wrong; it is only reported.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["serve", name, port, burst] => servers::serve(name, port, burst).map(|()| true),
+        ["--cost", names @ ..] => install::all().and_then(|folder| cost::print(&folder, names)),
+        names => install::all().and_then(|folder| table::print(&folder, names)),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("peers: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
