@@ -79,7 +79,8 @@ impl Guard {
     pub(super) fn admit_any(&mut self, data: &mut [u8], now: Instant) -> Admitted {
         // A scan can deliver a prefix and nothing else. Where payload is to be cut out, or where some policies have
         // judged the first frame already, frames must be walked.
-        let piecemeal = self.stream.discarding || self.resumed.is_some();
+        let discarding = self.stream.discarding && !self.stream.is_between_messages();
+        let piecemeal = discarding || self.resumed.is_some();
         let payload_came = self.stream.payload_left > 0 && !data.is_empty();
         if payload_came {
             self.activity.last_message_in = Some(now);
@@ -112,6 +113,8 @@ impl Guard {
         // On a copy: until the last policy has answered for the batch, this pass may be given up, and `walk` then
         // begins where it began.
         let mut stream = self.stream;
+        // A dropped message, if it was the last, is over.
+        stream.discarding = false;
         let (mut at, mut batch) = (0, Batch::default());
         let mut compressed = self.compressed;
         let mut violations = 0;
