@@ -19,6 +19,7 @@ use crate::{
 
 /// The state of one guarded connection.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and none excludes another")]
 pub(crate) struct Guard {
     pub(super) policies: Vec<Box<dyn Policy>>,
     pub(super) input_watchers: InputWatchers,

@@ -33,13 +33,12 @@ mod tests;
 mod wakes;
 mod writing;
 
-pub(crate) use self::inbound::Admitted;
 pub(crate) use self::{
     closing::{Reads, Taken, Writes},
     discarded::Discarded,
     driving::Next,
     first_message::{FirstEvent, FirstMessageReader},
-    inbound::Then,
+    inbound::{Admitted, Then},
     machine::Guard,
     outbound::Measure,
     phase::Requested,

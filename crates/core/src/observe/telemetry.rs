@@ -61,6 +61,7 @@ impl Telemetry {
 
     /// Takes what is to be told.
     #[cold]
+    #[expect(clippy::unnecessary_box_returns, reason = "it is kept in a box, and passes through calls in it")]
     pub(crate) fn take(&mut self, counters: Counters, policies: &mut [Box<dyn Policy>]) -> Box<Delta> {
         self.ask(policies);
         let emitted = std::mem::replace(&mut self.emitted, counters);

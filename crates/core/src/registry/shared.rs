@@ -290,7 +290,7 @@ mod tests {
         let (_alice, connection) = connect(&one, "alice", 1);
         let sharing = one.0.sharing.get().unwrap();
         let command = Command::new(sharing.meant(&Subject::new("alice").into()), Order::Close(frame()));
-        one.0.obey(&command, connection.started() - Duration::from_nanos(1));
+        one.0.obey(&command, connection.started().checked_sub(Duration::from_nanos(1)).unwrap());
         assert!(!is_closed(&connection).await, "it was sent before");
         one.0.obey(&command, connection.started());
         assert!(is_closed(&connection).await);

@@ -34,9 +34,8 @@ impl<T: Send + Sync + 'static> Session<T> {
         let settings = JwtLayer::new(verify).settings();
         let session = Self::new(settings.clone(), false);
         let mut spending = settings.spend(verified, Deadline::within);
-        let spent = match Pin::new(&mut spending).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(spent)) => spent,
-            _ => unreachable!("a layer without tickets waits for nothing"),
+        let Poll::Ready(Ok(spent)) = Pin::new(&mut spending).poll(&mut Context::from_waker(Waker::noop())) else {
+            unreachable!("a layer without tickets waits for nothing")
         };
         session.open(spent).expect("a layer without rules, tickets or revocations accepts every session");
         session
