@@ -180,11 +180,10 @@ fn signed(cells: u64) -> i64 {
 mod tests {
     use std::num::NonZeroU32;
 
-    use governor::Quota;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Meter;
+    use crate::{Meter, Quota};
 
     const MILLI: u64 = 16_000_000;
     const TERMS: Terms = Terms { block: 10, overdraft: 4, patience: 100 };

@@ -1,7 +1,7 @@
 //! What layers that count have in common: the arithmetic of quotas, and states of keys that are bounded.
 //!
 //! Time and amounts are arguments; there is no clock and no thread. A [`Meter`] is a quota as intervals of time: GCRA,
-//! as governor has it, whose `Quota` it is made of. A [`Table`] holds a state for each of many keys. A [`Block`] is what
+//! as governor has it, made of a [`Quota`]. A [`Table`] holds a state for each of many keys. A [`Block`] is what
 //! one of several nodes has bought of a quota that they share.
 //!
 //! ```
@@ -20,14 +20,14 @@
 mod block;
 mod key;
 mod meter;
+mod quota;
 mod table;
-
-pub use governor::Quota;
 
 pub use crate::{
     block::{Block, Order, Short, Terms},
     key::{Key, Secret},
     meter::{ByteQuota, Epoch, Meter, units},
+    quota::Quota,
     table::Table,
 };
 

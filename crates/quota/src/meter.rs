@@ -1,4 +1,4 @@
-//! GCRA over governor's `Quota`, with what governor's own limiter lacks: one clock reading for many cells, cells given
+//! GCRA, with what governor's limiter lacks: one clock reading for many cells, cells given
 //! back, cells taken ahead of their time, and intervals below a nanosecond, which rates of bytes need.
 
 use std::{
@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use governor::Quota;
+use crate::Quota;
 
 /// Time is counted in sixteenths of a nanosecond.
 const UNITS: u64 = 16;
@@ -54,7 +54,7 @@ pub struct Meter {
 
 impl From<Quota> for Meter {
     fn from(quota: Quota) -> Self {
-        // governor's intervals are whole nanoseconds, and nought above a billion a second: that would limit nothing.
+        // A quota's intervals are whole nanoseconds, and nought above a billion a second: that would limit nothing.
         let cell = units(quota.replenish_interval()).max(UNITS);
         Self { cell, burst: cell.saturating_mul(quota.burst_size().get().into()).min(LONGEST) }
     }
@@ -205,7 +205,8 @@ mod tests {
         ) {
             let quota = Quota::per_second(count(rate)).allow_burst(count(burst));
             let clock = FakeRelativeClock::default();
-            let theirs = RateLimiter::direct_with_clock(quota, clock.clone());
+            let same = governor::Quota::per_second(count(rate)).allow_burst(count(burst));
+            let theirs = RateLimiter::direct_with_clock(same, clock.clone());
             let (ours, mut full_at, mut now) = (Meter::from(quota), 0, 1 << 40);
             for step in steps {
                 clock.advance(Duration::from_nanos(step));

@@ -88,7 +88,8 @@ impl Allowance {
     ///
     /// If the quota is shared, it stays the same for other connections. If several layers limit messages, that of the
     /// innermost is changed.
-    pub fn set_quota(&self, quota: Quota) {
+    pub fn set_quota(&self, quota: impl Into<Quota>) {
+        let quota = quota.into();
         self.account.change(|meters| {
             meters.0[Kind::Messages] = Some(Meter::from(quota));
             meters.0[Kind::Continuations] = Some(Meter::from(continuations(quota)));

@@ -53,9 +53,9 @@ impl MessageRateLayer {
     }
 
     /// Creates a layer with a quota of messages.
-    pub fn new(quota: Quota) -> Self {
+    pub fn new(quota: impl Into<Quota>) -> Self {
         let control = Quota::per_second(count(10)).allow_burst(count(30));
-        Self::with(Some(quota), None, Some(control))
+        Self::with(Some(quota.into()), None, Some(control))
     }
 
     /// Creates a layer with a quota of bytes only. It counts the payload of all frames.
@@ -86,13 +86,13 @@ impl MessageRateLayer {
     }
 
     /// Sets the quota of pings and pongs.
-    pub fn control_quota(self, quota: Quota) -> Self {
-        self.set(|settings| settings.control = Some(quota))
+    pub fn control_quota(self, quota: impl Into<Quota>) -> Self {
+        self.set(|settings| settings.control = Some(quota.into()))
     }
 
     /// Sets the quota of continuation frames. By default 64 times that of messages, including the burst.
-    pub fn continuation_quota(self, quota: Quota) -> Self {
-        self.set(|settings| settings.continuations = Some(quota))
+    pub fn continuation_quota(self, quota: impl Into<Quota>) -> Self {
+        self.set(|settings| settings.continuations = Some(quota.into()))
     }
 
     /// Sets how many empty continuation frames a message may have; zero forbids them. A message with more closes the

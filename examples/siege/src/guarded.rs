@@ -70,7 +70,8 @@ fn common(shared: Router) -> Result<Router> {
 /// A route behind a proxy, whose clients have a message an hour each. There is room for a thousand of them, scaled down
 /// from a million.
 fn crowded(many: Router) -> Result<Router> {
-    let hourly = Quota::with_period(Duration::from_hours(1)).ok_or("an hour is a period")?;
+    // A quota of governor's, as a server may have it already.
+    let hourly = governor::Quota::with_period(Duration::from_hours(1)).ok_or("an hour is a period")?;
     let each = MessageRateLayer::new(hourly).per_client_ip().max_keys(1024);
     Ok(many.layer(each).layer(ClientIpLayer::new().trust(["127.0.0.1"])?))
 }

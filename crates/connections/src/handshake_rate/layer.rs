@@ -70,7 +70,8 @@ impl HandshakeRateLayer {
     }
 
     /// Creates a layer with a quota of handshakes.
-    pub fn new(quota: Quota) -> Self {
+    pub fn new(quota: impl Into<Quota>) -> Self {
+        let quota = quota.into();
         Self { quota, settings: Settings::default(), rate: Arc::new(Rate::new(quota)) }
     }
 

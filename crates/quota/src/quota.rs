@@ -1,0 +1,96 @@
+//! How many events may happen in a time, and how many of them at once.
+
+use std::{num::NonZeroU32, time::Duration};
+
+/// How many messages, frames or handshakes are admitted: so many per time on average, in bursts of up to
+/// [`allow_burst`](Self::allow_burst).
+///
+/// With feature `governor`, a `governor::Quota` converts into one.
+///
+/// ```
+/// use std::{num::NonZeroU32, time::Duration};
+/// use portcullis_quota::Quota;
+///
+/// let ten = NonZeroU32::new(10).unwrap();
+/// let quota = Quota::per_second(ten);
+/// assert_eq!((quota.replenish_interval(), quota.burst_size()), (Duration::from_millis(100), ten));
+/// assert_eq!(Quota::with_period(Duration::from_millis(100)).unwrap().allow_burst(ten), quota);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub struct Quota {
+    interval: Duration,
+    burst: NonZeroU32,
+}
+
+impl Quota {
+    /// Admits `events` per second on average, in bursts of the same size.
+    pub const fn per_second(events: NonZeroU32) -> Self {
+        Self::per(Duration::from_secs(1), events)
+    }
+
+    /// Admits `events` per minute on average, in bursts of the same size.
+    pub const fn per_minute(events: NonZeroU32) -> Self {
+        Self::per(Duration::from_secs(60), events)
+    }
+
+    /// Admits `events` per hour on average, in bursts of the same size.
+    pub const fn per_hour(events: NonZeroU32) -> Self {
+        Self::per(Duration::from_secs(60 * 60), events)
+    }
+
+    const fn per(time: Duration, events: NonZeroU32) -> Self {
+        Self { interval: time.checked_div(events.get()).expect("there is at least one event"), burst: events }
+    }
+
+    /// Admits one event per `interval` on average, one at a time. `None` if `interval` is zero.
+    pub const fn with_period(interval: Duration) -> Option<Self> {
+        if interval.is_zero() { None } else { Some(Self { interval, burst: NonZeroU32::MIN }) }
+    }
+
+    /// How many events may happen at once.
+    pub const fn allow_burst(self, events: NonZeroU32) -> Self {
+        Self { burst: events, ..self }
+    }
+
+    /// The interval after which one more event is admitted. In whole nanoseconds, rounded down: zero for more than a
+    /// billion per second, where a [`Meter`](crate::Meter) takes the shortest interval that it has.
+    #[must_use]
+    pub const fn replenish_interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// How many events may happen at once.
+    #[must_use]
+    pub const fn burst_size(&self) -> NonZeroU32 {
+        self.burst
+    }
+}
+
+#[cfg(feature = "governor")]
+impl From<governor::Quota> for Quota {
+    fn from(quota: governor::Quota) -> Self {
+        Self { interval: quota.replenish_interval(), burst: quota.burst_size() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quota_is_governors() {
+        for events in [1, 2, 3, 7, 10, 59, 60, 61, 1000, 3601, 1_000_000_007, u32::MAX] {
+            let events = NonZeroU32::new(events).unwrap();
+            for (ours, theirs) in [
+                (Quota::per_second(events), governor::Quota::per_second(events)),
+                (Quota::per_minute(events), governor::Quota::per_minute(events)),
+                (Quota::per_hour(events), governor::Quota::per_hour(events)),
+            ] {
+                let theirs = (theirs.replenish_interval(), theirs.burst_size());
+                assert_eq!((ours.replenish_interval(), ours.burst_size()), theirs, "{events}");
+            }
+        }
+        assert_eq!(Quota::with_period(Duration::ZERO), None);
+    }
+}
