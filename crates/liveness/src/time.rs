@@ -16,8 +16,14 @@ pub(crate) fn later(time: Instant, by: Duration) -> Option<Instant> {
 ///
 /// A peer that sends a little all the time has something waiting whenever one looks: once the handler has read what
 /// waited the last time, it is not the handler that is slow.
+///
+/// Most connections never have one, and so it is boxed.
 #[derive(Default)]
-pub(crate) struct Deferral {
+pub(crate) struct Deferral(Option<Box<Deferred>>);
+
+/// What was put off the last time.
+#[derive(Clone, Copy, Default)]
+struct Deferred {
     again: Option<Instant>,
     /// What the verdict is about: since when nothing was said, or when the message began.
     since: Option<Instant>,
@@ -30,28 +36,38 @@ pub(crate) struct Deferral {
 impl Deferral {
     /// When it is looked at again.
     pub(crate) fn again(&self) -> Option<Instant> {
-        self.again
+        self.0.as_ref()?.again
+    }
+
+    fn last(&self) -> Deferred {
+        self.0.as_deref().copied().unwrap_or_default()
     }
 
     /// [`holds`](Self::holds), and also while more waits than is looked at, or did the last time, or input is delayed:
     /// the handler may have read what was seen of it, and the rest have waited here. A peer cannot have that much wait
     /// unless it is faster than the handler.
     pub(crate) fn holds_inconclusive(&mut self, since: Option<Instant>, activity: &Activity, now: Instant) -> bool {
-        let inconclusive = activity.inconclusive || (self.inconclusive && self.since == since);
+        let last = self.last();
+        let inconclusive = activity.inconclusive || (last.inconclusive && last.since == since);
         let holds = self.holds(since, activity, now)
             || (inconclusive && activity.has_unread_input && self.hold(since, activity, now));
-        self.inconclusive = activity.inconclusive;
+        if last.inconclusive != activity.inconclusive {
+            self.0.get_or_insert_default().inconclusive = activity.inconclusive;
+        }
         holds
     }
 
     /// Whether the verdict must wait.
     pub(crate) fn holds(&mut self, since: Option<Instant>, activity: &Activity, now: Instant) -> bool {
-        let was_read = self.since == since && activity.read >= self.received;
+        let last = self.last();
+        let was_read = last.since == since && activity.read >= last.received;
         activity.has_unread_input && !was_read && self.hold(since, activity, now)
     }
 
     fn hold(&mut self, since: Option<Instant>, activity: &Activity, now: Instant) -> bool {
-        *self = Self { again: later(now, AGAIN), since, received: activity.received, inconclusive: self.inconclusive };
+        let again = later(now, AGAIN);
+        let deferred = Deferred { again, since, received: activity.received, inconclusive: self.last().inconclusive };
+        self.0 = Some(Box::new(deferred));
         true
     }
 }
