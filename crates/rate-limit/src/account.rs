@@ -25,8 +25,8 @@ pub(crate) struct Account {
 
 struct State {
     owner: Owner,
-    /// A connection's quota may be changed while it lives.
-    meters: Meters,
+    /// A connection's quota may be changed while it lives. Few are.
+    meters: Option<Box<Meters>>,
     cells: Cells,
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct Charge {
 /// one at a time, and nothing else is.
 impl Account {
     pub(crate) fn new(shared: Arc<Shared>, owner: Owner) -> Self {
-        let state = State { owner, meters: shared.meters, cells: Cells::default() };
+        let state = State { owner, meters: None, cells: Cells::default() };
         Self { shared, state: Mutex::new(state), violations: AtomicU64::new(0) }
     }
 
@@ -49,7 +49,7 @@ impl Account {
     pub(crate) fn take(&self, demand: &Demand, now: Instant) -> Result<(), Over> {
         let now = self.shared.epoch.units(now);
         let State { owner, meters, cells } = &mut *self.state();
-        self.take_of(owner, meters, cells, &Need { demand: *demand, at_once: 1 }, now)
+        self.take_of(owner, self.meters(meters.as_deref()), cells, &Need { demand: *demand, at_once: 1 }, now)
     }
 
     #[inline]
@@ -87,7 +87,7 @@ impl Account {
     /// the same read, under its connection's lock, under which it would be told of a sign-in, too.
     pub(crate) fn give_back(&self, demand: &Demand) {
         let State { owner, meters, cells } = &mut *self.state();
-        self.give_back_of(owner, meters, cells, demand);
+        self.give_back_of(owner, self.meters(meters.as_deref()), cells, demand);
     }
 
     fn give_back_of(&self, owner: &Owner, meters: &Meters, own: &mut Cells, demand: &Demand) {
@@ -101,7 +101,7 @@ impl Account {
     pub(crate) fn remaining(&self, now: Instant) -> Option<u64> {
         let now = self.shared.epoch.units(now);
         let State { owner, meters, cells } = &mut *self.state();
-        let meter = meters.0[Kind::Messages]?;
+        let meter = self.meters(meters.as_deref()).0[Kind::Messages]?;
         let here = self.cells(owner, cells, now, |cells| meter.remaining(cells[Kind::Messages], now));
         Some(match owner {
             Owner::Everywhere(key, holding) => here.min(holding.left(meter, *key, now)),
@@ -113,7 +113,7 @@ impl Account {
     pub(crate) fn ready(&self, messages: u64, now: Instant) -> Option<Instant> {
         let at = self.shared.epoch.units(now);
         let State { owner, meters, cells } = &mut *self.state();
-        let Some(meter) = meters.0[Kind::Messages] else { return Some(now) };
+        let Some(meter) = self.meters(meters.as_deref()).0[Kind::Messages] else { return Some(now) };
         if meter.exceeds_burst(messages) {
             return None;
         }
@@ -130,6 +130,7 @@ impl Account {
         let now = self.shared.epoch.units(now);
         let mut state = self.state();
         let State { owner, meters, cells } = &mut *state;
+        let meters = self.meters(meters.as_deref());
         self.take_of(owner, meters, cells, &Need { demand, at_once: demand[Kind::Messages] }, now)?;
         Ok(Charge { owner: owner.clone(), meters: *meters, demand })
     }
@@ -147,6 +148,7 @@ impl Account {
     fn with_units<R>(&self, now: u64, change: impl FnOnce(&Meters, &mut Cells) -> R) -> R {
         let mut state = self.state();
         let State { owner, meters, cells } = &mut *state;
+        let meters = self.meters(meters.as_deref());
         self.cells(owner, cells, now, |cells| change(meters, cells))
     }
 
@@ -170,7 +172,12 @@ impl Account {
     }
 
     pub(crate) fn change(&self, change: impl FnOnce(&mut Meters)) {
-        change(&mut self.state().meters);
+        change(self.state().meters.get_or_insert_with(|| Box::new(self.shared.meters)));
+    }
+
+    /// What counts: what was set for this connection, or for all.
+    fn meters<'a>(&'a self, own: Option<&'a Meters>) -> &'a Meters {
+        own.unwrap_or(&self.shared.meters)
     }
 
     pub(crate) fn violated(&self) {
