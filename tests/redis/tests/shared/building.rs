@@ -7,9 +7,10 @@ use portcullis_redis::{BuildError, Cluster, PermitRequest};
 use redis::aio::MultiplexedConnection;
 use redis_tests::{Inside, SECRET, Server, builder, joined};
 
-use crate::verdicts::{self, Pair};
-
-use crate::quotas::buy;
+use crate::{
+    quotas::buy,
+    verdicts::{self, Pair},
+};
 
 async fn refused(cluster: portcullis_redis::Builder) -> BuildError {
     cluster.build().await.map(|_| ()).unwrap_err()
