@@ -46,6 +46,11 @@ impl Process {
         self.ask(&format!("take {key} {most}")) == "yes"
     }
 
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// How many connections the node has.
     pub fn live(&mut self) -> usize {
         self.ask("live").parse().unwrap()

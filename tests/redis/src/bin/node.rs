@@ -3,6 +3,7 @@
 //! - `take KEY MOST`: `yes`, `full` or `away`.
 //! - `evict KEY MOST`: the same, where the oldest makes room.
 //! - `leave`: gives one permit back. `live`: how many it has. `health`: how it stands. `fenced`: how often it was.
+//! - `keep COUNT`: so many permits of as many keys, which nobody was asked for.
 //! - `depart`: gives all back, and leaves.
 #![allow(clippy::unwrap_used, reason = "a node of a test fails by panicking")]
 
@@ -59,6 +60,13 @@ impl Node {
                 self.take(wanted.evict_oldest()).await
             }
             ["leave"] => self.permits.pop().map_or("none", |_| "yes").to_owned(),
+            ["keep", count] => {
+                for key in 0..count.parse::<u64>().unwrap() {
+                    let wanted = [PermitRequest::new(self.cluster.name("subject", key.to_be_bytes()), 1)];
+                    self.permits.push(self.cluster.keep(&wanted, |_| {}));
+                }
+                String::from("yes")
+            }
             ["live"] => (self.permits.len() - self.gone.load(Ordering::SeqCst)).to_string(),
             ["health"] => format!("{:?}", self.cluster.health().state),
             ["fenced"] => self.cluster.health().events.fenced.to_string(),

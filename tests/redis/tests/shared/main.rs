@@ -14,5 +14,6 @@ mod outages;
 mod privacy;
 mod quotas;
 mod recovery;
+mod scale;
 mod sharded;
 mod verdicts;
