@@ -13,7 +13,7 @@ use crate::{
     carrier::Carrier,
     counters::Counters,
     frame::put_frame,
-    guard::{Admitted, Guard, Next, Reads, Then},
+    guard::{Admitted, Guard, Next, Reads, Then, stream::Stream},
     policy::{Activity, Batch, BatchVerdict, Policy},
     settings::Framing,
 };
@@ -202,6 +202,8 @@ impl Reading {
     /// What shows.
     fn state(&self) -> String {
         let Guard { inbox, phase, closes, discarded, counters, activity, stream, wakes, .. } = &self.guard;
+        // Behind the payload of a frame that was dropped, it says nothing any more.
+        let stream = Stream { discarding: stream.discarding && stream.payload_left > 0, ..*stream };
         format!("{inbox:?} {phase:?} {closes:?} {discarded:?} {counters:?} {activity:?} {stream:?} {wakes:?}")
     }
 }
