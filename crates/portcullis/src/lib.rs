@@ -1,5 +1,6 @@
 //! Tower layers that secure WebSocket routes on any axum or hyper server, from the handshake to the last frame, with no
 //! change to the handler.
+//!
 #![cfg_attr(
     all(
         feature = "axum",

@@ -11,7 +11,7 @@ fn each_row_names_code_that_is_there() {
         assert!(rows.len() >= 10, "{}: {} rows", page.display(), rows.len());
         for cells in rows {
             let shown = cells.last().unwrap().trim_matches('`');
-            let (path, code) = shown.split_once("`: `").unwrap_or_else(|| panic!("{}: {shown}", page.display()));
+            let (path, code) = shown.split_once("`<br>`").unwrap_or_else(|| panic!("{}: {shown}", page.display()));
             assert!(read(path).contains(code), "{}: no `{code}` in {path}", page.display());
         }
     }
