@@ -17,6 +17,8 @@ use sha1::{Digest, Sha1};
 pub(crate) struct Handshake {
     http: Version,
     connect: bool,
+    /// The client has asked to switch to a WebSocket, in a way that a proxy before the server has understood as well.
+    asked: bool,
     key: Option<HeaderValue>,
     version: bool,
     /// The client can read a close code, but not a status.
@@ -33,6 +35,7 @@ impl Handshake {
         Self {
             connect: parts.method == Method::CONNECT && parts.version >= Version::HTTP_2,
             http: parts.version,
+            asked: has_asked(parts),
             key: only(headers, &SEC_WEBSOCKET_KEY).filter(|key| is_key(key)).cloned(),
             version: only(headers, &SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13"),
             browser: headers.contains_key(ORIGIN) || headers.contains_key(SEC_WEBSOCKET_PROTOCOL),
@@ -52,6 +55,9 @@ impl Handshake {
             return None;
         }
         if !self.connect {
+            if !self.asked {
+                return None;
+            }
             let accept = HeaderValue::from_str(&accept_key(self.key.as_ref()?)).ok()?;
             *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
             let headers = response.headers_mut();
@@ -66,6 +72,23 @@ impl Handshake {
         }
         Some(response)
     }
+}
+
+/// Whether the request is one that may be answered with 101 (RFC 9110, section 7.8; RFC 6455, section 4.2.1). What
+/// counts as a handshake here is wider: a proxy that took the request for a plain one must not see the connection
+/// switch.
+fn has_asked(parts: &Parts) -> bool {
+    let headers = &parts.headers;
+    parts.method == Method::GET
+        && parts.version == Version::HTTP_11
+        && has_token(headers, &CONNECTION, "upgrade")
+        && has_token(headers, &UPGRADE, "websocket")
+}
+
+/// Whether one of the tokens in headers of that name, which are separated by commas, is this one.
+fn has_token(headers: &HeaderMap, name: &http::HeaderName, token: &str) -> bool {
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|listed| listed.trim().eq_ignore_ascii_case(token))
 }
 
 fn only<'a>(headers: &'a HeaderMap, name: &http::HeaderName) -> Option<&'a HeaderValue> {
@@ -100,7 +123,11 @@ mod tests {
     use super::*;
 
     fn accepted(headers: &[(&str, &str)]) -> Option<HeaderMap> {
-        let mut request = Request::get("/ws");
+        let request = Request::get("/ws").header("connection", "keep-alive, Upgrade").header("upgrade", "WebSocket");
+        answered(request, headers)
+    }
+
+    fn answered(mut request: http::request::Builder, headers: &[(&str, &str)]) -> Option<HeaderMap> {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -131,6 +158,26 @@ mod tests {
         ] {
             assert_eq!(accepted(headers), None, "{headers:?}");
         }
+    }
+
+    #[test]
+    fn a_connection_does_not_switch_unless_its_client_has_asked_for_it() {
+        let upgrade = |request: http::request::Builder| request.header("upgrade", "websocket");
+        let both = |request| upgrade(request).header("connection", "upgrade");
+        for (request, what) in [
+            (both(Request::post("/ws")), "POST"),
+            (both(Request::get("/ws").version(Version::HTTP_10)), "HTTP/1.0"),
+            (upgrade(Request::get("/ws")), "no Connection"),
+            (upgrade(Request::get("/ws")).header("connection", "keep-alive"), "Connection: keep-alive"),
+            (upgrade(Request::get("/ws")).header("connection", "x-upgrade-x"), "Connection: x-upgrade-x"),
+            (Request::get("/ws").header("connection", "upgrade"), "no Upgrade"),
+            (Request::get("/ws").header("connection", "upgrade").header("upgrade", "h2c"), "Upgrade: h2c"),
+        ] {
+            assert_eq!(answered(request, &[KEY, VERSION]), None, "{what}");
+        }
+        assert!(answered(both(Request::get("/ws")), &[KEY, VERSION]).is_some());
+        let split = upgrade(Request::get("/ws")).header("connection", "keep-alive").header("connection", "upgrade");
+        assert!(answered(split, &[KEY, VERSION]).is_some());
     }
 
     #[test]
