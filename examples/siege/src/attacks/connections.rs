@@ -13,7 +13,7 @@ use super::{
 use crate::{
     Result,
     page::{OWN, Visit},
-    raw::{self, Opened, PATIENCE, Streams, frames},
+    raw::{self, Opened, PATIENCE, Streams, Wire, frames},
     saw::Saw,
 };
 
@@ -82,9 +82,9 @@ const STREAMS: usize = 50;
 /// Takes nothing of what fifty streams of one connection ask for, waits until nobody works for them any more, and then
 /// wants one more than there may be: what is left of the fifty takes up memory still.
 fn shut(address: SocketAddr) -> Result<Saw> {
-    let mut streams = Streams::connect(address)?;
+    let mut streams = Streams::shut(Wire::plain(raw::connect(address)?))?;
     for _ in 0..STREAMS {
-        if !streams.open("/shut")? {
+        if !streams.speak("/shut")? {
             return Err("one of fifty was refused".into());
         }
     }
@@ -94,7 +94,7 @@ fn shut(address: SocketAddr) -> Result<Saw> {
     // Their closing handshakes may take a second.
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
-        if streams.open("/shut")? {
+        if streams.speak("/shut")? {
             return Ok(Saw::Open { messages: 0 });
         }
         thread::sleep(Duration::from_millis(50));

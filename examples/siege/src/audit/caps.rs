@@ -19,7 +19,7 @@ pub(super) const AUDIT: Duration = Duration::from_mins(30);
 
 /// What one attack may do in all.
 pub(super) fn attack() -> Arc<Left> {
-    Left::new(BYTES, SOCKETS, CONNECTIONS)
+    Left::new(BYTES, SOCKETS, CONNECTIONS, ATTACK)
 }
 
 /// The same frame, as often as asked for and may be.

@@ -127,16 +127,28 @@ impl Client {
         self.wrap(stream)
     }
 
-    fn wrap(&self, stream: TcpStream) -> Result<Raw> {
+    /// A connection for HTTP/2, which a server of TLS must have chosen.
+    pub(super) fn dial_http2(&self) -> Result<Wire> {
+        self.secure(Wire::connect(self.scope.address)?, b"h2")
+    }
+
+    /// Wraps a connection in TLS, if that is spoken here, and in this attack's caps.
+    fn secure(&self, stream: TcpStream, protocol: &[u8]) -> Result<Wire> {
         let allowance = self.left.socket()?;
         let wire = match &self.tls {
             Some(config) => {
                 let name = ServerName::try_from(self.scope.host.clone())?;
-                Wire::secure(stream, config.clone(), name).map_err(|error| format!("TLS: {error}"))?
+                let mut config = ClientConfig::clone(config);
+                config.alpn_protocols = vec![protocol.to_vec()];
+                Wire::secure(stream, Arc::new(config), name).map_err(|error| format!("TLS: {error}"))?
             }
             None => Wire::plain(stream),
         };
-        let raw = Raw::new(wire.within(allowance)).expecting(self.facts.answer.as_bytes());
+        Ok(wire.within(allowance))
+    }
+
+    fn wrap(&self, stream: TcpStream) -> Result<Raw> {
+        let raw = Raw::new(self.secure(stream, b"http/1.1")?).expecting(self.facts.answer.as_bytes());
         let reply = self.facts.reply.clone();
         Ok(raw.replying(reply.map(|(asked, said)| (asked.into_bytes(), said.into_bytes()))))
     }

@@ -105,6 +105,17 @@ impl Hello {
         self.headers.iter().find(|(of, _)| of.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
+    pub(super) fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// Its headers but for those that HTTP/2 says otherwise or not at all, with names in lower case.
+    pub(super) fn http2(&self) -> Vec<(&str, &str)> {
+        let gone = ["host", "connection", "upgrade", KEY, "sec-websocket-version"];
+        let headers = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        headers.filter(|(name, _)| !gone.contains(name)).collect()
+    }
+
     /// The key, for its answer.
     pub(super) fn key(&self) -> &str {
         self.header(KEY).unwrap_or_default()

@@ -50,7 +50,8 @@ impl Plan {
         let load = if self.spare { "\nload: floods and bombs are left out, as --with-load was not said" } else { "" };
         format!(
             "target: {}, pinned to {}\ncaps: {}\nlimits believed in: {}{load}",
-            self.arguments.url,
+            // A query may hold a token.
+            self.arguments.url.split('?').next().unwrap_or_default(),
             scope.address,
             caps::sentence(),
             limits.sentence()
@@ -108,6 +109,6 @@ fn facts(arguments: &mut Arguments, scope: &Scope) -> Facts {
 impl std::fmt::Debug for Plan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // The token is in the client's facts.
-        f.debug_struct("Plan").field("url", &self.arguments.url).finish_non_exhaustive()
+        f.debug_struct("Plan").field("address", &self.client.scope.address).finish_non_exhaustive()
     }
 }

@@ -20,9 +20,7 @@ pub(super) fn config(ca: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
     };
     let config = ClientConfig::builder_with_provider(Arc::new(default_provider()));
     let config = config.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
-    let mut config = config.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
 }
 
 fn from_file(path: &Path) -> Result<RootCertStore, String> {

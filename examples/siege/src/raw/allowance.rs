@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 /// A share of what an attack may send and hold, from the connection's beginning to its end.
@@ -19,16 +20,23 @@ pub(crate) struct Left {
     sockets: AtomicUsize,
     /// Connections that may still be made.
     connections: AtomicUsize,
+    end: Instant,
 }
 
 impl Left {
-    pub(crate) fn new(bytes: usize, sockets: usize, connections: usize) -> Arc<Self> {
+    pub(crate) fn new(bytes: usize, sockets: usize, connections: usize, time: Duration) -> Arc<Self> {
         let [bytes, sockets, connections] = [bytes, sockets, connections].map(AtomicUsize::new);
-        Arc::new(Self { bytes, sockets, connections })
+        Arc::new(Self { bytes, sockets, connections, end: Instant::now() + time })
+    }
+
+    fn in_time(&self) -> Result<()> {
+        let over = Instant::now() >= self.end;
+        if over { Err(Error::other("the audit's cap on the seconds of one attack")) } else { Ok(()) }
     }
 
     /// A socket's share, unless there are as many as there may be.
     pub(crate) fn socket(self: &Arc<Self>) -> Result<Allowance> {
+        self.in_time()?;
         take(&self.connections, 1).ok_or_else(|| Error::other("the audit's cap on connections of one attack"))?;
         take(&self.sockets, 1).ok_or_else(|| Error::other("the audit's cap on sockets at once"))?;
         Ok(Allowance(self.clone()))
@@ -38,6 +46,7 @@ impl Left {
 impl Allowance {
     /// Whether so many bytes may be sent.
     pub(super) fn check(&self, bytes: usize) -> Result<()> {
+        self.0.in_time()?;
         if self.0.bytes.load(Ordering::Relaxed) < bytes {
             return Err(Error::other("the audit's cap on the bytes of one attack"));
         }
@@ -73,10 +82,22 @@ mod tests {
     use super::*;
     use crate::raw::Wire;
 
+    const LONG: Duration = Duration::from_mins(1);
+
+    #[test]
+    fn nothing_is_sent_and_no_connection_made_when_the_time_is_over() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = Wire::connect(listener.local_addr().unwrap()).unwrap();
+        let over = Arc::new(Left { end: Instant::now(), ..Arc::into_inner(Left::new(10, 1, 1, LONG)).unwrap() });
+        assert!(over.socket().err().unwrap().to_string().contains("cap on the seconds"));
+        let mut wire = Wire::plain(stream).within(Allowance(over));
+        assert!(wire.write_all(b"x").unwrap_err().to_string().contains("cap on the seconds"));
+    }
+
     #[test]
     fn no_more_bytes_are_sent_than_are_allowed() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let left = Left::new(10, 1, 1);
+        let left = Left::new(10, 1, 1, LONG);
         let stream = Wire::connect(listener.local_addr().unwrap()).unwrap();
         let mut wire = Wire::plain(stream).within(left.socket().unwrap());
         wire.write_all(b"12345678").unwrap();
@@ -91,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_socket_that_is_closed_makes_room_for_another_until_all_connections_are_made() {
-        let left = Left::new(0, 2, 3);
+        let left = Left::new(0, 2, 3, LONG);
         let first = left.socket().unwrap();
         let second = left.socket().unwrap();
         assert!(left.socket().err().unwrap().to_string().contains("cap on sockets"));

@@ -1,13 +1,13 @@
 //! The order in which an audit is run and printed.
 
 use super::{
-    super::attack::Attack, beside, connections, floods, frames, origins, polite, silence, sizes, smuggling, tokens,
-    transport,
+    super::attack::Attack, beside, connections, floods, frames, http2, origins, polite, silence, sizes, smuggling,
+    tokens, transport,
 };
 
 /// Everything, legitimate clients first and last.
 pub(in crate::audit) fn all() -> Vec<Attack> {
-    let doors = [polite::FIRST, transport::ALL, origins::ALL, tokens::ALL, smuggling::ALL, beside::ALL];
+    let doors = [polite::FIRST, transport::ALL, origins::ALL, tokens::ALL, http2::ALL, smuggling::ALL, beside::ALL];
     let inside = [frames::ALL, sizes::ALL, floods::ALL, silence::ALL, connections::ALL, polite::LAST];
     doors.into_iter().chain(inside).flatten().copied().collect()
 }

@@ -27,6 +27,9 @@ pub(super) const ALL: &[Attack] = &[
     },
 ];
 
+/// How long a slow server may take for all sockets.
+const LONG: Duration = Duration::from_secs(40);
+
 /// How long handshakes are counted.
 const WINDOW: Duration = Duration::from_secs(10);
 
@@ -45,15 +48,18 @@ fn served(client: &Client) -> Result<Raw, String> {
 
 /// Holds one socket more than one client may.
 fn hold(client: &Client) -> Judged {
-    let mut held = Vec::new();
+    let (begin, mut held) = (Instant::now(), Vec::new());
     for at in 0..=client.limits.sockets {
+        if begin.elapsed() > LONG {
+            return Judged::unclear(format!("no more than {at} sockets could be opened in {} s", LONG.as_secs()));
+        }
         match served(client) {
             Ok(raw) => held.push(raw),
             Err(how) => return Judged::stopped(format!("{how} at socket {}", at + 1)),
         }
     }
     let all = held.len();
-    for (at, raw) in held.iter_mut().enumerate() {
+    for (at, raw) in held.iter_mut().enumerate().take_while(|_| begin.elapsed() < 2 * LONG) {
         if let Some(how) = ended(&marked(raw, &[], PATIENCE)) {
             return Judged::stopped(format!("socket {} of {all} was closed: {how}", at + 1));
         }

@@ -42,14 +42,19 @@ fn send(client: &Client, bytes: &[u8]) -> Result<Judged> {
     let mut all = bytes.to_vec();
     frame(&mut all, 0x89, MARK);
     let heard = raw.exchange(&all, PATIENCE, |heard| heard.messages > 0 || heard.pong == MARK);
-    Ok(if heard.messages > 0 {
-        Judged::through("answered as a message")
-    } else if heard.pong == MARK {
-        Judged::through("read over: a ping behind it was answered")
-    } else if let Some(how) = ended(&heard) {
-        Judged::stopped(how)
-    } else {
-        Judged::unclear("open and silent")
+    if heard.messages > 0 {
+        return Ok(Judged::through("answered as a message"));
+    }
+    if let Some(how) = ended(&heard) {
+        return Ok(Judged::stopped(how));
+    }
+    // A library may answer pings before its application reads what was before them.
+    let later = raw.exchange(&[], PATIENCE, |heard| heard.messages > 0);
+    Ok(match ended(&later) {
+        Some(how) => Judged::stopped(how),
+        None if later.messages > 0 => Judged::through("answered as a message"),
+        None if heard.pong == MARK => Judged::through("read over: a ping behind it was answered"),
+        None => Judged::unclear("open and silent"),
     })
 }
 

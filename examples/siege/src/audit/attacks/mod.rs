@@ -5,6 +5,7 @@ mod beside;
 mod connections;
 mod floods;
 mod frames;
+mod http2;
 mod origins;
 mod polite;
 mod silence;

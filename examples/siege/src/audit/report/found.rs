@@ -19,7 +19,9 @@ pub struct Report {
 
 impl Report {
     pub(in crate::audit) fn new(url: &str, attacks: &[Attack]) -> Self {
-        Self { url: url.to_owned(), attacks: attacks.to_vec(), findings: Vec::new() }
+        // A query may hold a token.
+        let url = url.split('?').next().unwrap_or_default().to_owned();
+        Self { url, attacks: attacks.to_vec(), findings: Vec::new() }
     }
 
     /// Runs a plan to its end.
