@@ -53,10 +53,13 @@ class Seat:
 
     def __init__(self, address):
         self.address = address
+        self.counted = False
 
     def take(self):
+        self.counted = True
         LIVE[self.address] = LIVE.get(self.address, 0) + 1
         return LIVE[self.address] <= SOCKETS
 
     def leave(self):
-        LIVE[self.address] -= 1
+        if self.counted:
+            LIVE[self.address] -= 1

@@ -28,6 +28,10 @@ pub(crate) fn all() -> Result<PathBuf> {
         fs::copy(servers().join("package.json"), folder.join("node/package.json"))?;
         run(Command::new("npm").args(["install", "--no-fund", "--no-audit"]).current_dir(folder.join("node")))?;
     }
+    let governor = root.join("tests/peers/governor/Cargo.toml");
+    let mut build = Command::new("cargo");
+    build.args(["build", "--quiet", "--release", "--manifest-path"]).arg(governor);
+    run(build.env("CARGO_TARGET_DIR", folder.join("governor")))?;
     Ok(folder)
 }
 

@@ -18,6 +18,8 @@ enum Run {
     Node(&'static str, &'static str),
     /// A server of this package.
     Own(&'static str),
+    /// The one that is built by itself, in a workspace of its own.
+    Governor,
 }
 
 /// How a client speaks to a server.
@@ -54,9 +56,10 @@ const fn peer(name: &'static str, run: Run, client: Words) -> Peer {
 
 pub(crate) const OURS: &str = "Portcullis";
 
-pub(crate) const ALL: [Peer; 12] = [
+pub(crate) const ALL: [Peer; 13] = [
     peer(OURS, Run::Own("ours"), COOKIE),
     peer("axum, checks by hand", Run::Own("by-hand"), PLAIN),
+    peer("axum, tower_governor", Run::Governor, NO_TOKEN),
     peer("websockets, first", Run::Python("py_websockets.py", "first"), FIRST),
     peer("websockets, hardened", Run::Python("py_websockets.py", "hardened"), FIRST),
     peer("FastAPI, first", Run::Python("py_fastapi.py", "first"), PLAIN),
@@ -71,7 +74,7 @@ pub(crate) const ALL: [Peer; 12] = [
 
 /// Those that have one of these texts in their names; all, if there is none.
 pub(crate) fn chosen(names: &[&str]) -> Result<Vec<&'static Peer>> {
-    static PEERS: [Peer; 12] = ALL;
+    static PEERS: [Peer; 13] = ALL;
     let has = |peer: &&Peer| names.is_empty() || names.iter().any(|name| peer.name.contains(name));
     let chosen: Vec<_> = PEERS.iter().filter(has).collect();
     if chosen.is_empty() { Err(format!("there is no server {names:?}").into()) } else { Ok(chosen) }
@@ -83,6 +86,8 @@ impl Peer {
         let mut command = match self.run {
             Run::Python(file, mode) => {
                 let mut command = Command::new(folder.join("venv/bin/python3"));
+                // The folder of the servers is of the repository.
+                command.env("PYTHONDONTWRITEBYTECODE", "1");
                 command.arg(servers().join(file)).args([&port.to_string(), mode]);
                 command
             }
@@ -95,6 +100,11 @@ impl Peer {
             Run::Own(which) => {
                 let mut command = Command::new(env::current_exe()?);
                 command.args(["serve", which, &port.to_string()]);
+                command
+            }
+            Run::Governor => {
+                let mut command = Command::new(folder.join("governor/release/peer-governor"));
+                command.arg(port.to_string());
                 command
             }
         };
