@@ -191,8 +191,7 @@ async fn a_burst_that_is_more_than_is_in_hand_waits_for_the_answer_and_is_admitt
     let store = Memory::new();
     store.set(Mode::Holds);
     let mut node = limiter(&layer(&store));
-    let batch = Batch { messages: Batch::of(&text()).messages, ..Batch::default() };
-    assert_eq!(node.on_batch(&batch, now()), BatchVerdict::Pass, "on credit");
+    assert_eq!(node.on_batch(&Batch::of(&text()), now()), BatchVerdict::Pass, "on credit");
     let mut admitted = 1;
     for _ in 0..20 {
         let (passed, verdict) = flood(&mut node);
