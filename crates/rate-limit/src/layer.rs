@@ -164,34 +164,34 @@ impl MessageRateLayer {
         self.count_by(Scope::Global)
     }
 
-    /// Counts the messages of all nodes that share limits, by a store such as `portcullis_redis::Cluster`: those of a
-    /// subject, a client address, a key, or of everybody. Bytes, control frames and continuation frames are counted by
-    /// each node.
+    /// Counts messages together with the other nodes that share limits, by a store such as `portcullis_redis::Cluster`:
+    /// the messages of a subject, a client address, a key or the whole service. Bytes, control frames and continuation
+    /// frames are counted by each node.
     ///
-    /// No message waits for the store. A node buys messages ahead, in blocks, and spends them; [`block`](Self::block)
-    /// says how many. What this node counts itself stands all the same, and decides first. In any time `t`, the nodes
-    /// on which a key has connections admit at most `burst + rate * t + nodes * 2 * block` of its messages.
+    /// No message waits for the store. A node buys messages ahead, in blocks, and spends them; see
+    /// [`block`](Self::block). The quota also holds on each node alone, which decides first. Within any time `t`, the
+    /// nodes on which a key has connections admit at most `burst + rate * t + nodes * 2 * block` of its messages.
     ///
-    /// - A client that sends more at once than the node has in hand is not refused before the store has answered: it is
-    ///   held back for a moment, as with [`Excess::Delay`].
-    /// - An answer that is late counts as if the store were away, until it is there. While the store is away, the layer
-    ///   does what the store was told: this node has its share of the quota, which is as full as the whole was when it
-    ///   was last heard of, or all of it, or no message is admitted and connections that send one are closed with 1013.
-    ///   What was bought before is spent first.
-    /// - With [`Excess::Delay`] a message is asked about again when its time has come: what several nodes share cannot
-    ///   be reserved. One that has waited for [`max_delay`](Self::max_delay) closes.
-    /// - What is not spent is given back when the last connection of its key on this node ends.
-    /// - A charge of a handler's [`Allowance`](crate::Allowance) that is larger than a block counts as one.
+    /// - A message that exceeds what the node has in hand is held back until the store has answered, and refused only
+    ///   by that answer. See [`Excess::Delay`] for what is read meanwhile.
+    /// - While the store cannot be asked, or its answer is late, a node first spends what it has bought. Then it does
+    ///   what the store was configured to do: it admits its share of the quota, which starts as full as the whole quota
+    ///   was; or the whole quota; or nothing, and a connection that sends a message is closed with 1013.
+    /// - With [`Excess::Delay`], a message is judged again when its time has come, because a shared quota cannot be
+    ///   reserved. If it would have to wait longer than [`max_delay`](Self::max_delay) in all, the connection is
+    ///   closed.
+    /// - When the last connection of a key on this node ends, what was not spent is given back.
+    /// - A charge of an [`Allowance`](crate::Allowance) that is larger than a block counts as a block.
     ///
-    /// Where clients are used, the layer panics if the quotas are each connection's own, or are of bytes alone.
+    /// When the layer is applied, it panics if each connection has a quota of its own, or if there is no quota of
+    /// messages.
     ///
     /// ```
-    /// # use std::{sync::Arc, time::Duration};
-    /// # use portcullis_core::shared::{Away, Buyer, Name, Purchase, Rate, ShareQuotas};
+    /// # use portcullis_core::shared::ShareQuotas;
     /// use portcullis_rate_limit::MessageRateLayer;
     ///
     /// # fn example(cluster: &(impl ShareQuotas + Clone)) {
-    /// // 20 messages a second for each subject, on however many nodes. It may send 20 before a node has to ask.
+    /// // Each subject may send 20 messages a second, in bursts of 40, however many nodes it is connected to.
     /// let layer = MessageRateLayer::per_second(20).burst(40).per_subject().shared(cluster).block(10);
     /// assert_eq!(layer.quota().unwrap().burst_size().get(), 40);
     /// # }
@@ -201,14 +201,16 @@ impl MessageRateLayer {
         self.set(|settings| settings.sharing = Some(Sharing { store, block: None }))
     }
 
-    /// How many messages a node buys at once, of a quota that is [`shared`](Self::shared), and how many it may spend
-    /// while it waits for more. A larger block asks the store less often, and a smaller one keeps nodes closer to the
-    /// quota.
+    /// Sets how many messages a node buys at once of a [`shared`](Self::shared) quota, which is also how many it may
+    /// spend while it waits for the answer. With a larger block the store is asked less often; with a smaller one,
+    /// nodes keep closer to the quota.
     ///
-    /// By default an eighth of the burst, or as many as come in twice the time that the store may take to answer (100 ms
-    /// with `portcullis_redis`), if that is more; but no more than the burst divided by the nodes. A block of less than
-    /// the latter may hold clients back that are within their rate. Where the layer is used it panics if a block is more
-    /// than the burst.
+    /// By default a block is an eighth of the burst, or what the quota allows within twice the time that the store has
+    /// to answer (100 ms with `portcullis_redis`) if that is more, but at most the burst divided by the number of
+    /// nodes. With a block of less than what the quota allows within that time, a client within its quota may be
+    /// delayed or refused when the store is slow.
+    ///
+    /// When the layer is applied, it panics if a block is larger than the burst, or if the quota is not shared.
     ///
     /// # Panics
     ///

@@ -30,21 +30,16 @@
 //! # Several nodes
 //!
 //! A service with two nodes has each quota twice, unless the nodes count messages together: see
-//! [`MessageRateLayer::shared`]. A message does not wait for the store that counts. A node buys messages ahead, in
-//! blocks, and spends them without asking.
+//! [`MessageRateLayer::shared`]. No message waits for the store that counts: a node buys messages ahead, in blocks.
 //!
-//! - In any time `t`, the nodes on which a key has connections admit at most `burst + rate * t + nodes * 2 * block` of
-//!   its messages: what the store sells, the block that each node has in hand, and as many that each may spend before an
-//!   answer is there. Over all time that is `burst + rate * t + nodes * block`.
-//! - By default a block is an eighth of the burst, or as many messages as come in twice the time that the store has to
-//!   answer, if that is more; but no more than the burst divided by the nodes. With 20 messages a second in bursts of 40
-//!   and 100 ms, that is 5.
-//! - A client that sends more at once than its node has in hand is held back until the answer is there, a few
-//!   milliseconds, and not refused.
-//! - While the store is away, or late with its answer, a node first spends what it has bought, and then admits what the
-//!   store was told for this case. An outage lets a burst more through at most: each node then has a share that is as
-//!   full as the whole quota was, and the quota is full when the store is back.
-//! - A key without connections on a node has nothing bought there: the rest is given back.
+//! - Within any time `t`, the nodes on which a key has connections admit at most
+//!   `burst + rate * t + nodes * 2 * block` of its messages: what the store sells, the block that each node has in
+//!   hand, and another that it may spend before the answer arrives. Since it pays for that with the next block, over
+//!   all time it is at most `burst + rate * t + nodes * block`.
+//! - With the default block, 20 messages a second in bursts of 40 are bought by fives.
+//! - While the store cannot be asked, the nodes divide the quota by default. When it is back, its quota is full, so an
+//!   outage lets through at most a burst more.
+//! - Two layers that count the same subjects share one quota, unless the store is given a scope for each.
 //!
 //! # Defaults
 //!
