@@ -130,6 +130,6 @@ impl Sharded {
 /// One command of `CLUSTER`, and its answer as a text.
 async fn ask(connection: &mut MultiplexedConnection, words: &[&str]) -> String {
     let mut command = redis::cmd("CLUSTER");
-    words.iter().for_each(|word| _ = command.arg(word));
+    command.arg(words);
     command.query_async(connection).await.unwrap_or_else(|error| panic!("{words:?}: {error}"))
 }

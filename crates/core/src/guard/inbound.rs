@@ -25,6 +25,7 @@ pub(crate) struct Admitted {
     pub(crate) then: Then,
 }
 
+#[cfg(any(test, feature = "internals"))]
 impl Admitted {
     /// All of it may be delivered.
     fn all(data: &[u8]) -> Self {
@@ -67,6 +68,7 @@ impl Guard {
     ///
     /// The same bytes give the same decisions however they are split, provided that what was not admitted is presented
     /// again as [`Then`] says. An incomplete header, or an incomplete control frame, is never admitted.
+    #[cfg(any(test, feature = "internals"))]
     #[inline]
     pub(crate) fn admit(&mut self, data: &mut [u8], now: Instant) -> Admitted {
         match self.whole_messages(data) {
@@ -75,7 +77,7 @@ impl Guard {
         }
     }
 
-    /// [`admit`](Self::admit), whatever it is.
+    /// Judges what was read, whatever it is.
     pub(super) fn admit_any(&mut self, data: &mut [u8], now: Instant) -> Admitted {
         // A scan can deliver a prefix and nothing else. Where payload is to be cut out, or where some policies have
         // judged the first frame already, frames must be walked.

@@ -60,6 +60,7 @@ pub(crate) struct Guard {
 
 impl Guard {
     /// A guard without policies: every legal frame passes.
+    #[cfg(any(test, feature = "internals"))]
     pub(crate) fn new(framing: Framing) -> Self {
         Self { framing, ..Self::default() }
     }

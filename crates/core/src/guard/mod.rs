@@ -33,12 +33,15 @@ mod tests;
 mod wakes;
 mod writing;
 
+#[cfg(test)]
+pub(crate) use self::inbound::Admitted;
+#[cfg(any(test, feature = "internals"))]
+pub(crate) use self::inbound::Then;
 pub(crate) use self::{
     closing::{Reads, Taken, Writes},
     discarded::Discarded,
     driving::Next,
     first_message::{FirstEvent, FirstMessageReader},
-    inbound::{Admitted, Then},
     machine::Guard,
     outbound::Measure,
     phase::Requested,
