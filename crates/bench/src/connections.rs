@@ -7,8 +7,8 @@ use std::{
 };
 
 use axum::{Router, extract::Request, middleware::map_request};
-use portcullis_connections::{ClientIpLayer, ConnectionLimitLayer, Connections};
-use portcullis_core::{Connection, GuardLayer, GuardedIo, identity::Subject, settings::Settings};
+use portcullis_connections::{ClientIpLayer, ConnectionLimitLayer};
+use portcullis_core::{Connection, Connections, GuardLayer, GuardedIo, identity::Subject, settings::Settings};
 use tokio::io::{DuplexStream, duplex};
 
 use crate::{plan::Plan, report, runtime, server, side::Side, tokens};

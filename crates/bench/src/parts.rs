@@ -7,9 +7,9 @@ use std::{
 
 use axum::{Router, extract::Request, middleware::map_request};
 use portcullis_close::CloseLayer;
-use portcullis_connections::{ClientIpLayer, ConnectionLimitLayer, Connections, HandshakeRateLayer};
+use portcullis_connections::{ClientIpLayer, ConnectionLimitLayer, HandshakeRateLayer};
 use portcullis_core::{
-    GuardLayer,
+    Connections, GuardLayer,
     identity::{ClientIp, Subject},
 };
 use portcullis_jwt::JwtLayer;

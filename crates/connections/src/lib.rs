@@ -18,7 +18,7 @@
 //!   [`LimitOwner`](portcullis_core::refusal::LimitOwner).
 //! - [`ClientIpLayer`] determines the client's address: that of the peer or, if the peer is a trusted proxy, the first
 //!   address from the right in the proxies' header that is not a trusted proxy.
-//! - [`Connections`] lists the live connections, and closes them by any property.
+//! - [`Connections`](portcullis_core::Connections) lists the live connections, and closes them by any property.
 //! - [`HandshakeRateLayer`] limits how often a client connects, including handshakes that fail.
 //! - Plain requests, which are not handshakes, pass through all of these. But a plain request with invalid credentials
 //!   counts against its client in the [`HandshakeRateLayer`], which refuses the client's plain requests for a while
@@ -65,8 +65,6 @@ mod handshake_rate;
 pub mod internal;
 mod limit;
 mod sync;
-
-pub use portcullis_core::Connections;
 
 pub use crate::{
     client_ip::{ClientIpLayer, ClientIpService, InvalidNetwork},

@@ -1,4 +1,4 @@
-//! Frame headers (RFC 6455, section 5.2), and the control frames that a guard sends.
+//! Frames (RFC 6455, section 5.2): their headers, read from the wire, and [`put_frame`], which tests and layers write by.
 //!
 //! [`FrameHeader::parse`] reads a header from the front of a slice; [`Decoder`] does so for bytes that arrive in any
 //! pieces. Both are total: no input makes them panic or allocate, and no payload is copied or unmasked.
@@ -13,6 +13,7 @@
 
 use std::fmt;
 
+#[cfg(any(test, feature = "guard"))]
 use crate::close::CloseFrame;
 
 /// The most bytes a header has: two, eight of extended length, four of mask.
@@ -240,24 +241,28 @@ pub fn put_frame(out: &mut Vec<u8>, first: u8, payload: &[u8], mask: Option<[u8;
 /// # Panics
 ///
 /// If the payload is longer than 125 bytes.
-pub fn put_control(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
+#[cfg(any(test, feature = "guard"))]
+pub(crate) fn put_control(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
     assert!(payload.len() <= MAX_CONTROL, "a control frame carries at most 125 bytes");
     put_frame(out, FIN | opcode.as_u8(), payload, None);
 }
 
 /// Writes a close frame as a server sends it, unmasked.
-pub fn put_close(out: &mut Vec<u8>, frame: &CloseFrame) {
+#[cfg(any(test, feature = "guard"))]
+pub(crate) fn put_close(out: &mut Vec<u8>, frame: &CloseFrame) {
     put_header(out, FIN | Opcode::CLOSE.as_u8(), close_len(frame), None);
     put_close_payload(out, frame);
 }
 
 /// Writes a close frame as a client sends it, masked with a key of zeros.
-pub fn put_close_masked(out: &mut Vec<u8>, frame: &CloseFrame) {
+#[cfg(any(test, feature = "guard"))]
+pub(crate) fn put_close_masked(out: &mut Vec<u8>, frame: &CloseFrame) {
     put_header(out, FIN | Opcode::CLOSE.as_u8(), close_len(frame), Some([0; 4]));
     put_close_payload(out, frame);
 }
 
 /// The last frame of its message.
+#[cfg(any(test, feature = "guard"))]
 const FIN: u8 = 0x80;
 
 /// The shortest form that holds the length (RFC 6455, section 5.2).
@@ -278,10 +283,12 @@ fn put_header(out: &mut Vec<u8>, first: u8, len: usize, mask: Option<[u8; 4]>) {
     out.extend(mask.into_iter().flatten());
 }
 
+#[cfg(any(test, feature = "guard"))]
 fn close_len(frame: &CloseFrame) -> usize {
     frame.code().map_or(0, |_| 2 + frame.reason().len())
 }
 
+#[cfg(any(test, feature = "guard"))]
 fn put_close_payload(out: &mut Vec<u8>, frame: &CloseFrame) {
     if let Some(code) = frame.code() {
         out.extend_from_slice(&code.as_u16().to_be_bytes());

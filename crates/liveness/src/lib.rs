@@ -32,7 +32,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod age;
-pub mod drain;
+mod drain;
 mod idle;
 mod keep_alive;
 mod service;
@@ -42,7 +42,7 @@ mod write;
 
 pub use crate::{
     age::MaxAgeLayer,
-    drain::{drained::Drained, handle::Drain, layer::DrainLayer},
+    drain::{Drain, DrainFuture, DrainLayer, DrainService, Drained},
     idle::IdleTimeoutLayer,
     keep_alive::KeepAliveLayer,
     service::LivenessService,

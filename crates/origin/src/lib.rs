@@ -59,8 +59,6 @@ mod plain;
 mod policy;
 mod service;
 
-pub use portcullis_core::refusal::ResponseFuture;
-
 pub use crate::{
     layer::OriginLayer,
     origin::{InvalidOrigin, Origin},

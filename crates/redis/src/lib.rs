@@ -114,6 +114,7 @@ mod rate;
 mod script;
 mod servers;
 
+#[doc(no_inline)]
 pub use portcullis_core::shared::{Away, Deadline, Denied, Gone, Name, PermitRequest, Rate};
 
 pub use crate::{

@@ -18,8 +18,8 @@ use axum::{
     routing::{any, get},
 };
 use portcullis_close::CloseLayer;
-use portcullis_connections::{ClientIpLayer, ConnectionLimitLayer, Connections, HandshakeRateLayer, Limit};
-use portcullis_core::{CloseCode, CloseFrame, GuardLayer, settings::Closing};
+use portcullis_connections::{ClientIpLayer, ConnectionLimitLayer, HandshakeRateLayer, Limit};
+use portcullis_core::{CloseCode, CloseFrame, Connections, GuardLayer, settings::Closing};
 use portcullis_jwt::JwtLayer;
 use portcullis_liveness::{IdleTimeoutLayer, KeepAliveLayer, MaxAgeLayer, MessageSizeLayer, WriteTimeoutLayer};
 use portcullis_origin::OriginLayer;

@@ -54,7 +54,7 @@ impl Batch {
 
     /// Counts a frame.
     #[inline]
-    pub fn add(&mut self, frame: &FrameHeader) {
+    pub(crate) fn add(&mut self, frame: &FrameHeader) {
         let bytes = frame.payload_len();
         match frame.opcode() {
             Opcode::PING => return self.pings.add(bytes),

@@ -29,6 +29,7 @@ pin_project! {
     }
 }
 
+/// For authors of layers; [`refusal::call`](super::call) makes one where that is enough.
 impl<F> ResponseFuture<F> {
     /// Returns the inner service's response unchanged.
     pub fn inner(future: F) -> Self {

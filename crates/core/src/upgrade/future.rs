@@ -25,6 +25,7 @@ pin_project! {
     }
 }
 
+/// For authors of layers; [`upgrade::call`](super::call()) makes one where that is enough.
 impl<F> ResponseFuture<F> {
     /// The inner service's response as it is.
     pub fn inner(future: F) -> Self {

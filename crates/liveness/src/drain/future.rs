@@ -18,7 +18,7 @@ use super::settings::Settings;
 pin_project! {
     /// The inner service's response, or a refusal: at once, or when the drain's deadline passes over a handshake.
     #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<F> {
+    pub struct DrainFuture<F> {
         #[pin]
         future: upgrade::ResponseFuture<F>,
         #[pin]
@@ -27,7 +27,7 @@ pin_project! {
     }
 }
 
-impl<F> ResponseFuture<F> {
+impl<F> DrainFuture<F> {
     pub(super) fn refused(refusal: Refusal) -> Self {
         Self { future: upgrade::ResponseFuture::refused(refusal), cut: None, settings: None }
     }
@@ -39,7 +39,7 @@ impl<F> ResponseFuture<F> {
     }
 }
 
-impl<F, B, E> Future for ResponseFuture<F>
+impl<F, B, E> Future for DrainFuture<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
     B: Default + 'static,
@@ -63,8 +63,8 @@ where
     }
 }
 
-impl<F> fmt::Debug for ResponseFuture<F> {
+impl<F> fmt::Debug for DrainFuture<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+        f.debug_struct("DrainFuture").finish_non_exhaustive()
     }
 }

@@ -9,7 +9,7 @@ use http::{Request, Response};
 use portcullis_core::{handshake, refusal::note_refusing, upgrade};
 use tower_service::Service;
 
-use super::{future::ResponseFuture, served::Served};
+use super::{future::DrainFuture, served::Served};
 
 /// The service of [`DrainLayer`](crate::DrainLayer).
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
+    type Future = DrainFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -44,7 +44,7 @@ where
         // Before anything is set up for it, as many may be refused.
         if handshake::is_handshake(&parts) && state.is_started() {
             state.turn_away(&parts);
-            return ResponseFuture::refused(settings.refusal());
+            return DrainFuture::refused(settings.refusal());
         }
         note_refusing(&mut parts);
         let mut cut = None;
@@ -56,6 +56,6 @@ where
             }
             Ok(None)
         });
-        ResponseFuture::new(future, cut, settings)
+        DrainFuture::new(future, cut, settings)
     }
 }

@@ -15,9 +15,9 @@ use axum::{
 use http::Response;
 use hyper::body::Bytes;
 use interop::pipe::{self, Client, Seen, answer, ask, closed, text};
-use portcullis_connections::{ClientIpLayer, ConnectionLimitLayer, Connections, Limit};
+use portcullis_connections::{ClientIpLayer, ConnectionLimitLayer, Limit};
 use portcullis_core::{
-    CloseCode, CloseFrame, Connection,
+    CloseCode, CloseFrame, Connection, Connections,
     identity::{ClientIp, Subject},
 };
 use portcullis_jwt::{JwtLayer, TokenError, TokenMessage, Verification, Verified, Verify};

@@ -15,8 +15,7 @@ use axum::{
 };
 use interop::pipe::{self, Client, Seen, answer, closed, status, text};
 use portcullis_close::CloseLayer;
-use portcullis_connections::Connections;
-use portcullis_core::{CloseCode, CloseFrame, Connection};
+use portcullis_core::{CloseCode, CloseFrame, Connection, Connections};
 use portcullis_liveness::{Drain, Drained};
 use tokio::{
     sync::Notify,
