@@ -1,4 +1,4 @@
-//! How a node is set, and what is checked before it starts.
+//! The builder of a node, and what is checked before it starts.
 
 use std::{fmt, num::NonZeroUsize, sync::Arc, time::Duration};
 
@@ -13,15 +13,22 @@ use crate::{
     servers::{Others, Servers},
 };
 
-/// The shortest secret.
+/// The minimum length of the secret, in bytes.
 const SECRET: usize = 16;
 
-/// Settings of a node. All nodes that share limits have the same server, namespace, secret, lease and beat.
+/// Builds a [`Cluster`]. All nodes that share limits need the same server, namespace, secret, lease and beat.
 ///
 /// # Defaults
 ///
-/// Namespace `portcullis`, a lease of 10 s, a beat of 1 s, a deadline of 100 ms, [`WhenAway::Share`],
-/// [`OnFenced::Keep`]. There is no default for the secret.
+/// | Setting | Default |
+/// | --- | --- |
+/// | [`namespace`](Self::namespace) | `portcullis` |
+/// | [`secret`](Self::secret) | none; it is required |
+/// | [`lease`](Self::lease) | 10 s |
+/// | [`beat`](Self::beat) | 1 s |
+/// | [`deadline`](Self::deadline) | 100 ms |
+/// | [`when_away`](Self::when_away) | [`WhenAway::Share`] |
+/// | [`on_fenced`](Self::on_fenced) | [`OnFenced::Keep`] |
 #[must_use]
 pub struct Builder {
     url: String,
@@ -58,76 +65,78 @@ impl Builder {
         }
     }
 
-    /// The URL is that of one server of a Redis Cluster, and these are of others: which one is asked first does not
-    /// matter, and those that are not named are found.
+    /// Connects to a Redis Cluster. The URL passed to [`Cluster::connect`] is that of one of its servers, and `urls`
+    /// are those of others; servers that are not listed are discovered.
     ///
-    /// What a server loses when it begins anew without its data, or fails over to a replica that lags, is said again
-    /// within a beat: until then its keys may be over their limits.
+    /// When a server restarts without its data, or fails over to a replica that lags behind, the nodes report again
+    /// within a beat what they hold. Until then its keys may exceed their limits.
     #[cfg(feature = "cluster")]
     pub fn redis_cluster(self, urls: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self { others: Others::Cluster(urls.into_iter().map(Into::into).collect()), ..self }
     }
 
-    /// The host in the URL is what sentinels call the service, such as `mymaster`, and these are the sentinels. They
-    /// are asked where its primary is whenever a connection is made.
+    /// Connects to the primary that Redis Sentinel reports. The host in the URL passed to [`Cluster::connect`] is the
+    /// name of the service, such as `mymaster`, and `urls` are those of the sentinels. They are asked for the primary
+    /// whenever a connection is established.
     ///
-    /// Set `min-replicas-to-write 1` and `min-replicas-max-lag 1` on the servers: a primary that is cut off goes on
-    /// granting until it knows, and so does its successor.
+    /// Set `min-replicas-to-write 1` and `min-replicas-max-lag 1` on the servers. Otherwise a primary that is cut off
+    /// keeps granting permits beside its successor.
     #[cfg(feature = "sentinel")]
     pub fn sentinels(self, urls: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self { others: Others::Sentinels(urls.into_iter().map(Into::into).collect()), ..self }
     }
 
-    /// The secret by which names of keys are hashed, of at least 16 bytes: without it, subjects and addresses could be
-    /// guessed from what stands in Redis.
+    /// Sets the secret, of at least 16 bytes, with which the names of keys are hashed. Without it, subjects and
+    /// addresses could be guessed from the contents of Redis.
     pub fn secret(self, secret: impl Into<Vec<u8>>) -> Self {
         Self { secret: secret.into(), ..self }
     }
 
-    /// What the names of all keys in Redis begin with. No braces.
+    /// Sets the prefix of all keys in Redis. It must not contain braces.
     pub fn namespace(self, namespace: impl Into<String>) -> Self {
         Self { namespace: namespace.into(), ..self }
     }
 
-    /// How long others wait for a node that is gone, until what it held is void. At least three beats.
+    /// Sets how long after its last beat a node's permits stay valid. At least three beats.
     pub fn lease(self, lease: Duration) -> Self {
         Self { lease, ..self }
     }
 
-    /// How often a node renews its lease.
+    /// Sets how often a node renews its lease.
     pub fn beat(self, beat: Duration) -> Self {
         Self { beat, ..self }
     }
 
-    /// How long a handshake waits for Redis, however many layers ask.
+    /// Sets how long a handshake waits for Redis in all, however many layers ask.
     pub fn deadline(self, deadline: Duration) -> Self {
         Self { deadline, ..self }
     }
 
-    /// What layers do while Redis cannot be asked. [`Cluster::when_away`] sets it for one of them.
+    /// Sets what layers do while Redis is unreachable. [`Cluster::when_away`] overrides it for a single layer.
     pub fn when_away(self, when_away: WhenAway) -> Self {
         Self { when_away, ..self }
     }
 
-    /// What becomes of this node's connections when its lease has run out.
+    /// Sets what happens to this node's connections when its lease has expired.
     pub fn on_fenced(self, on_fenced: OnFenced) -> Self {
         Self { on_fenced, ..self }
     }
 
-    /// How many nodes there are, for shares of a limit before Redis was heard of: see [`lazy`](Self::lazy).
+    /// Sets how many nodes there are, to compute shares before Redis was reached: see [`lazy`](Self::lazy).
     pub fn nodes(self, nodes: NonZeroUsize) -> Self {
         Self { nodes: Some(nodes), ..self }
     }
 
-    /// Begins without Redis where it cannot be reached. Until it is, layers do what [`when_away`](Self::when_away)
-    /// says; to share, how many [`nodes`](Self::nodes) there are must be known, else newcomers are refused.
+    /// Starts without Redis if it is unreachable. Until it is reached, layers do what [`when_away`](Self::when_away)
+    /// says. [`WhenAway::Share`] needs the number of [`nodes`](Self::nodes) then; without it, new handshakes are
+    /// refused.
     ///
-    /// A server that refuses the password or is unfit is an error all the same.
+    /// A server that refuses the password, or that is unsuitable, is still an error.
     pub fn lazy(self) -> Self {
         Self { lazy: true, ..self }
     }
 
-    /// A certificate authority of your own, as PEM, in place of those of the operating system.
+    /// Trusts your own certificate authority, as PEM, instead of those of the operating system.
     #[cfg(feature = "tls")]
     pub fn root_certificate(self, pem: impl Into<Vec<u8>>) -> Self {
         Self { root: Some(pem.into()), ..self }
@@ -135,17 +144,17 @@ impl Builder {
 
     /// Connects, and joins the other nodes.
     ///
-    /// Limits count for all nodes as soon as [`Cluster::ready`] returns: at the first start after an installation that
-    /// is after three beats, because an empty server looks like one that has lost its data.
+    /// Limits are shared once [`Cluster::ready`] returns. With a new, empty server this takes three beats, because it
+    /// looks like one that has lost its data.
     ///
     /// # Errors
     ///
-    /// A [`BuildError`] if a setting is wrong, the server cannot be reached, refuses the password, is older than 6.2,
+    /// [`BuildError`] if a setting is wrong, or if the server is unreachable, refuses the password, is older than 6.2,
     /// or has a `maxmemory-policy` that evicts keys.
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime.
+    /// If it is called outside of a tokio runtime.
     pub async fn build(self) -> Result<Cluster, BuildError> {
         self.validate()?;
         let client = self.client()?;
@@ -200,7 +209,7 @@ async fn check_server(client: &Client, patience: Duration) -> Result<(), BuildEr
     checked.unwrap_or_else(|_| Err(BuildError::Unreachable(String::from("it does not answer"))))
 }
 
-/// Neither the URL, which holds a password, nor the secret.
+/// Omits the URL, which contains a password, and the secret.
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")

@@ -1,26 +1,26 @@
-//! Why a cluster cannot be built.
+//! The errors of building a node.
 
 use std::{error::Error, fmt};
 
-/// Why a cluster cannot be built.
+/// The error for a node that cannot be built.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// The URL is not one of a Redis server.
+    /// The URL is not that of a Redis server.
     Url(String),
     /// A setting is missing or contradicts another.
     Setting(&'static str),
-    /// The server could not be reached.
+    /// The server is unreachable.
     Unreachable(String),
     /// The server refused the user or the password.
     Authentication(String),
-    /// The user may not run what is needed.
+    /// The user lacks the rights for commands that are needed.
     Permission(String),
     /// The server is older than Redis 6.2.
     TooOld(String),
-    /// The server's `maxmemory-policy` evicts keys: a key that is evicted is a limit that begins anew.
+    /// The server's `maxmemory-policy` evicts keys. The limit of an evicted key would start anew.
     Evicts(String),
-    /// The server answered something else.
+    /// The server gave an unexpected answer.
     Server(String),
 }
 
@@ -44,7 +44,7 @@ impl fmt::Display for BuildError {
 impl Error for BuildError {}
 
 impl BuildError {
-    /// What an error of the client crate means here. Its text holds no password.
+    /// Converts an error of the client crate. The text contains no password.
     pub(crate) fn of(error: &redis::RedisError) -> Self {
         use redis::{ErrorKind, ServerErrorKind};
         let why = error.to_string();

@@ -1,38 +1,38 @@
-//! How a node stands towards the store.
+//! The state of a node's connection to the store.
 
 use std::num::NonZeroUsize;
 
-/// How this node stands towards the store.
+/// The state of this node among those that share limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClusterState {
-    /// The store has not been heard of yet.
+    /// The store was not reached yet.
     Joining,
-    /// The store is asked.
+    /// The store is reachable, and limits are shared.
     Joined,
-    /// The store's data is new, because it was lost or has never been there: nodes say first what they hold.
+    /// The store is empty, because its data was lost or it is new. Nodes first report what they hold.
     Recovering,
-    /// The store cannot be reached, or does not answer in time.
+    /// The store is unreachable, or does not answer in time.
     Away,
-    /// The node's lease ran out, so that others may have been given what it held. It is joining anew.
+    /// The node's lease has expired, so that others may have been granted what it held. It is joining again.
     Fenced,
-    /// The node drains: it takes nothing more. What its connections hold counts until they end.
+    /// The node is draining: it takes nothing more. What its connections hold counts until they end.
     Draining,
     /// The node has left.
     Left,
 }
 
-/// How this node stands towards the store, for a readiness probe.
+/// The state of this node, for a readiness probe.
 ///
-/// Not for a liveness probe: a node that is killed because the store is away loses connections for nothing.
+/// Do not use it for a liveness probe: killing a node because the store is away only loses its connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {
-    /// Whether the store is asked, and if not, why.
+    /// The state of the node among those that share limits.
     pub state: ClusterState,
-    /// How many nodes lived, and did not drain, when the store was last heard of.
+    /// How many nodes were alive and not draining when the store last answered.
     pub nodes: Option<NonZeroUsize>,
-    /// What has happened since this node began.
+    /// What has happened since this node started.
     pub events: Events,
 }
 
@@ -41,36 +41,36 @@ impl Health {
         Self { state: ClusterState::Joining, nodes, events: Events::default() }
     }
 
-    /// Whether limits count for all nodes.
+    /// Returns true if limits are shared at the moment.
     pub fn is_ready(&self) -> bool {
         self.state == ClusterState::Joined
     }
 }
 
-/// What has happened between this node and the store.
+/// Counts of what has happened between this node and the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Events {
     /// Beats that were answered.
     pub beats: u64,
-    /// Connections to the store that were made.
+    /// Connections to the store that were established.
     pub connections: u64,
-    /// Questions of handshakes that were not answered by their deadline, or failed.
+    /// Requests of handshakes that failed or were not answered by their deadline.
     pub missed: u64,
-    /// How often the breaker opened because of that.
+    /// How often the circuit breaker opened because of that.
     pub broken: u64,
-    /// How often data had been lost.
+    /// How often the store had lost its data.
     pub data_lost: u64,
-    /// How often this node's lease had run out.
+    /// How often this node's lease had expired.
     pub fenced: u64,
-    /// Permits that were given up before it was known whether they had been taken.
+    /// Requests for permits that were dropped before it was known whether the permits had been taken.
     pub given_up: u64,
     /// Of these, how many were taken back.
     pub taken_back: u64,
-    /// Permits that the store was told of outside of a handshake: after it was away, and after data was lost.
+    /// Permits that were reported to the store outside of a handshake: after it was away, and after it lost its data.
     pub said: u64,
-    /// Connections of this node that made room for another.
+    /// Connections of this node that were evicted by another.
     pub evicted: u64,
-    /// Connections of other nodes that were told to make room.
+    /// Connections of other nodes that were asked to close to make room.
     pub told: u64,
 }

@@ -36,9 +36,9 @@
 //! # Metrics and events
 //!
 //! With feature `metrics`: `portcullis_cluster_ready` (gauge; 1 while limits count for all nodes) and
-//! `portcullis_cluster_events_total` (counter, by `event`: the fields of [`Events`]). `portcullis_cluster_purchases_total`
-//! (counter) says what became of messages that were to be bought, by `outcome`: `sold`, `refused`, `away`, or `crowded`
-//! where too many purchases waited. With feature `tracing`, a warning
+//! `portcullis_cluster_events_total` (counter, by `event`: the fields of [`Events`]).
+//! `portcullis_cluster_purchases_total` (counter) says what became of messages that were to be bought, by `outcome`:
+//! `sold`, `refused`, `away`, or `crowded` where too many purchases waited. With feature `tracing`, a warning
 //! when limits stop counting for all nodes, and why. The same is in [`Cluster::health`], for a readiness probe.
 //!
 //! # One line a layer

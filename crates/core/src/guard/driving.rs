@@ -156,8 +156,8 @@ impl Guard {
         self.wakes.driver = true;
     }
 
-    /// Installs a policy outside of the others. If they were told of the `subject`, the policy learns of it; if they are
-    /// yet to be told, it is told with them. So each is told once, however close a sign-in and an installation are.
+    /// Installs a policy outside of the others. If they were told of the `subject`, the policy learns of it; if they
+    /// are yet to be told, it is told with them. So each is told once, however close a sign-in and an installation are.
     pub(crate) fn install(
         &mut self,
         mut policy: Box<dyn Policy>,

@@ -1,4 +1,4 @@
-//! What was done on this node, and whether the others are told.
+//! The result of an action on this node that other nodes are told of.
 
 use std::{
     error::Error,
@@ -10,8 +10,10 @@ use std::{
 
 use crate::decision::Decision;
 
-/// What was done on this node at once, and whether the other nodes are told. On its way to them whether or not this is
-/// awaited; ready as soon as the store of the nodes has it, which says nothing of when each of them has.
+/// The result of an action that was carried out on this node at once, and that other nodes are told of.
+///
+/// They are told whether or not this is awaited. It is ready as soon as the store has accepted the message, which does
+/// not mean that every node has received it.
 #[must_use = "whether the other nodes are told is known when this was awaited; `here` says what was done on this one"]
 pub struct Announced {
     here: usize,
@@ -19,18 +21,18 @@ pub struct Announced {
 }
 
 impl Announced {
-    /// So many connections were closed here, and this is whether the others are told.
+    /// Creates a result from the number of connections closed on this node, and whether the others are told.
     pub fn new(here: usize, told: Decision<bool>) -> Self {
         Self { here, told }
     }
 
-    /// How many connections were closed on this node.
+    /// Returns how many connections were closed on this node.
     pub fn here(&self) -> usize {
         self.here
     }
 }
 
-/// How many connections were closed on this node; the other nodes are told.
+/// Resolves to the number of connections closed on this node, once the store has accepted the message.
 impl Future for Announced {
     type Output = Result<usize, NotTold>;
 
@@ -47,8 +49,8 @@ impl fmt::Debug for Announced {
     }
 }
 
-/// The store did not say in time that it has it: the other nodes may never be told. What was to be done on this node is
-/// done.
+/// The error for a store that did not confirm the message in time: other nodes may never be told. The action was
+/// carried out on this node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NotTold {

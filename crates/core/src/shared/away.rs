@@ -1,20 +1,20 @@
-//! What layers do while the store cannot be asked.
+//! What layers do while the store is unreachable.
 
 use std::{num::NonZeroUsize, time::Duration};
 
-/// The store could not be asked in time, and this is what the user wants then. The limit of each node stands in any
-/// case.
+/// The store was not reached in time, and this is what the application wants to happen then. Each node still enforces
+/// its own limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Away {
-    /// Newcomers are refused.
+    /// New handshakes are refused.
     Refuse {
-        /// What they are told to wait.
+        /// Their `Retry-After`.
         retry_after: Duration,
     },
     /// Each node has its share of the limit.
     Share {
-        /// How many nodes lived when the store was last heard of.
+        /// How many nodes were alive when the store last answered.
         nodes: NonZeroUsize,
     },
     /// Each node has the whole limit.
@@ -22,7 +22,7 @@ pub enum Away {
 }
 
 impl Away {
-    /// How much of a limit one node may use.
+    /// Returns how much of a limit this node may use.
     ///
     /// ```
     /// use std::{num::NonZeroUsize, time::Duration};

@@ -6,24 +6,24 @@ use http::Extensions;
 
 use crate::clock::now;
 
-/// When a handshake stops waiting for the store. The first layer that asks sets it, in the request's extensions, and
-/// those inside of it have what is left.
+/// When a handshake stops waiting for the store. The first layer that asks the store sets it in the request's
+/// extensions; layers inside have the time that is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(Instant);
 
 impl Deadline {
-    /// A time from now.
+    /// Creates a deadline `time` from now.
     pub fn within(time: Duration) -> Self {
         let now = now();
         Self(now.checked_add(time).unwrap_or(now))
     }
 
-    /// The deadline of a handshake: the one that a layer outside has set, or else a time from now.
+    /// Returns the deadline that a layer outside has set for a handshake, or sets one `time` from now.
     pub fn of(extensions: &mut Extensions, time: Duration) -> Self {
         *extensions.get_or_insert_with(|| Self::within(time))
     }
 
-    /// The time, by [`clock::now`](crate::clock::now).
+    /// Returns the time of the deadline, by [`clock::now`](crate::clock::now).
     pub fn at(self) -> Instant {
         self.0
     }

@@ -1,11 +1,11 @@
-//! Limits that several nodes share: what a layer and the store that counts for all nodes say to each other.
+//! The interface between layers and a store with which several nodes share limits.
 //!
-//! A layer decides by what it counts itself, and then asks the store. The store is asked in handshakes, by a
-//! [`Deadline`] that all layers of a handshake have in common. No message waits for it: what messages may spend is
-//! bought ahead. When the store cannot be asked in time it is [`Away`], which says what the layer does instead.
+//! A layer first decides by its own counts, and then asks the store. It does so in handshakes, up to a [`Deadline`]
+//! that all layers of a handshake share. Messages never wait for the store: what they may use is bought ahead. If the
+//! store cannot be reached in time it is [`Away`], which says what the layer does instead.
 //!
-//! What concerns live connections, a revocation or a command to close, is not asked but told: to all nodes, by
-//! whichever of them has it. It is done on its own node at once, and [`Announced`] says whether the others are told.
+//! Revocations and commands to live connections are sent to all nodes. They are carried out on their own node at once,
+//! and [`Announced`] says whether the others are told.
 //!
 //! A store implements [`SharePermits`], [`ShareRates`], [`ShareQuotas`], [`ShareTickets`], [`ShareRevocations`] and
 //! [`ShareCommands`]; layers take one with their method `shared`. A drain tells a [`Member`] that its server stops.

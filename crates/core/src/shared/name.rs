@@ -1,18 +1,18 @@
-//! What keys are called on every node.
+//! The names that keys have on every node.
 
 use std::{error::Error, fmt, str::FromStr};
 
-/// What a key is called on every node: a keyed hash, so that no user's name and no address stands in the store.
+/// The name of a key on every node: a keyed hash, so that the store contains neither subjects nor addresses.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name([u8; 16]);
 
 impl Name {
-    /// A name by its bytes: a hash with a secret that all nodes have.
+    /// Creates a name from its bytes, a hash with a secret that all nodes share.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
@@ -41,7 +41,7 @@ impl FromStr for Name {
     }
 }
 
-/// A text is not the 32 hexadecimal digits of a name.
+/// The error for a text that does not consist of the 32 hexadecimal digits of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotHexadecimal(());
 

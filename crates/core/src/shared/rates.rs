@@ -1,4 +1,4 @@
-//! Handshakes a second, of all nodes together.
+//! Rates of handshakes that are counted over all nodes.
 
 use std::time::Duration;
 
@@ -10,25 +10,25 @@ use crate::decision::Decision;
 /// This struct is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// After so long there is one more.
+    /// The time after which one more is allowed.
     pub interval: Duration,
-    /// So many are there at once, at most.
+    /// The size of a burst.
     pub burst: u32,
 }
 
-/// The answer to a charge: admitted, to be asked again after a time, or the store cannot be asked.
+/// The result of a charge: admitted, refused with the time to wait, or the store is away.
 pub type Charged = Decision<Result<Result<(), Duration>, Away>>;
 
-/// A store of rates that count on all nodes.
+/// A store of rates that are counted over all nodes.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not count handshakes for several nodes",
     note = "`portcullis_redis::Cluster` does"
 )]
 pub trait ShareRates: Send + Sync + 'static {
-    /// What a value of a kind is called on all nodes.
+    /// Returns the name of a value on all nodes.
     fn name(&self, kind: &str, value: &[u8]) -> Name;
 
-    /// How long the layers of a handshake wait in all.
+    /// Returns how long the layers of a handshake wait in all.
     fn patience(&self) -> Duration;
 
     /// Charges one handshake.

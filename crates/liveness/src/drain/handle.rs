@@ -138,9 +138,9 @@ impl Drain {
         self.set(|settings| settings.retry_after = time)
     }
 
-    /// Tells the other nodes with which this server shares limits: `portcullis_redis::Cluster`. From the moment at which
-    /// the drain begins, this node takes nothing more of what they share and gives back what it does not use, and when
-    /// the drain is over, nobody waits for its lease. Each node that is given is told.
+    /// Tells the other nodes with which this server shares limits: `portcullis_redis::Cluster`. From the moment at
+    /// which the drain begins, this node takes nothing more of what they share and gives back what it does not use, and
+    /// when the drain is over, nobody waits for its lease. Each node that is given is told.
     pub fn cluster(self, member: &(impl Member + Clone)) -> Self {
         self.state.join(Arc::new(member.clone()));
         self

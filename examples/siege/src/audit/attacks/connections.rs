@@ -33,8 +33,8 @@ const LONG: Duration = Duration::from_secs(40);
 /// How long handshakes are counted.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// A socket that is served: a ping on it is answered. Else, what became of its handshake, which a server may accept only
-/// to say in a close frame why it is refused.
+/// A socket that is served: a ping on it is answered. Else, what became of its handshake, which a server may accept
+/// only to say in a close frame why it is refused.
 fn served(client: &Client) -> Result<Raw, String> {
     let mut raw = match client.enter(&client.hello()) {
         Ok(Entry::Open(raw, _)) => raw.answering_pings(),
