@@ -27,6 +27,7 @@ const SECRET: usize = 16;
 /// | [`lease`](Self::lease) | 10 s |
 /// | [`beat`](Self::beat) | 1 s |
 /// | [`deadline`](Self::deadline) | 100 ms |
+/// | [`stale_after`](Self::stale_after) | 30 s |
 /// | [`when_away`](Self::when_away) | [`WhenAway::Share`] |
 /// | [`on_fenced`](Self::on_fenced) | [`OnFenced::Keep`] |
 #[must_use]
@@ -38,6 +39,7 @@ pub struct Builder {
     lease: Duration,
     beat: Duration,
     deadline: Duration,
+    stale_after: Duration,
     when_away: WhenAway,
     on_fenced: OnFenced,
     nodes: Option<NonZeroUsize>,
@@ -56,6 +58,7 @@ impl Builder {
             lease: Duration::from_secs(10),
             beat: Duration::from_secs(1),
             deadline: Duration::from_millis(100),
+            stale_after: Duration::from_secs(30),
             when_away: WhenAway::default(),
             on_fenced: OnFenced::default(),
             nodes: None,
@@ -110,6 +113,12 @@ impl Builder {
     /// Sets how long a handshake waits for Redis in all, however many layers ask.
     pub fn deadline(self, deadline: Duration) -> Self {
         Self { deadline, ..self }
+    }
+
+    /// Sets how long this node decides by its copy of all revocations when it receives no new ones, 30 s by default.
+    /// After that it refuses new handshakes, unless [`WhenAway::Alone`] is set. At least three beats.
+    pub fn stale_after(self, time: Duration) -> Self {
+        Self { stale_after: time, ..self }
     }
 
     /// Sets what layers do while Redis is unreachable. [`Cluster::when_away`] overrides it for a single layer.
@@ -169,6 +178,7 @@ impl Builder {
             lease: self.lease,
             beat: self.beat,
             deadline: self.deadline,
+            stale_after: self.stale_after,
             on_fenced: self.on_fenced,
             nodes: self.nodes,
         };
@@ -184,6 +194,8 @@ impl Builder {
             "a beat and a deadline are longer than nothing"
         } else if self.lease < self.beat * 3 {
             "a lease is at least three beats"
+        } else if self.stale_after < self.beat * 3 {
+            "copies are stale after at least three beats"
         } else {
             return Ok(());
         };

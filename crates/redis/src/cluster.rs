@@ -1,12 +1,17 @@
 //! The handle of a node, which layers ask for permits and rates.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use portcullis_core::{
     Decision,
     shared::{
-        Away, Buyer, Charged, Deadline, Denied, Gone, Member, Name, OnGone, PermitRequest, Purchase, Rate,
-        SharePermits, ShareQuotas, ShareRates, SharedPermit, Taken,
+        Away, Buyer, Charged, Command, Deadline, Denied, Gone, Member, Name, NodeId, Obey, OnGone, PermitRequest,
+        Purchase, Rate, Revocation, RevocationCopy, ShareCommands, SharePermits, ShareQuotas, ShareRates,
+        ShareRevocations, ShareTickets, SharedPermit, Spent, Taken,
     },
 };
 use tokio::{sync::watch, task::JoinHandle};
@@ -14,10 +19,11 @@ use tokio::{sync::watch, task::JoinHandle};
 use crate::{
     away::WhenAway,
     builder::Builder,
+    bus::{self, Message},
     health::Health,
     node::{self, Node},
     permits::{self, No, Permit},
-    quota, rate,
+    quota, rate, tickets,
 };
 
 /// This node, among all that share limits. Clones are the same node.
@@ -33,7 +39,7 @@ pub struct Cluster {
 }
 
 /// What works for a node, for as long as this is held.
-struct Tasks([JoinHandle<()>; 4]);
+struct Tasks([JoinHandle<()>; 6]);
 
 impl Cluster {
     /// Connects to a Redis or Valkey server: `redis://user:password@host:port/database`, or `rediss://` for TLS (feature
@@ -48,6 +54,8 @@ impl Cluster {
             tokio::spawn(node::read_inbox(node.clone())),
             tokio::spawn(permits::release(node.clone())),
             tokio::spawn(quota::run(node.clone())),
+            tokio::spawn(bus::send(node.clone())),
+            tokio::spawn(bus::read(node.clone())),
         ]);
         Self { node, when_away, scope: Arc::from(""), _tasks: Arc::new(tasks) }
     }
@@ -110,6 +118,30 @@ impl Cluster {
         rate::charge(&self.node, name, rate, by).await.map_err(|_| self.away())
     }
 
+    /// Uses a ticket up, and remembers it for `life`. Returns whether this was its first use, on whichever node.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be asked by then: [`Away::Refuse`] or [`Away::Alone`], as a ticket cannot be shared.
+    ///
+    /// # Cancel safety
+    ///
+    /// A ticket whose future is dropped may be used up.
+    ///
+    /// ```no_run
+    /// # async fn example(cluster: portcullis_redis::Cluster) -> Result<(), portcullis_redis::Away> {
+    /// use std::time::Duration;
+    ///
+    /// let ticket = cluster.name("ticket", "7c9e6679");
+    /// assert!(cluster.spend(ticket, Duration::from_secs(60), cluster.deadline()).await?);
+    /// assert!(!cluster.spend(ticket, Duration::from_secs(60), cluster.deadline()).await?, "on any node");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn spend(&self, name: Name, life: Duration, by: Deadline) -> Result<bool, Away> {
+        tickets::spend(&self.node, name, life, by).await.map_err(|_| self.undivided())
+    }
+
     /// How this node stands towards the store.
     pub fn health(&self) -> Health {
         self.node.health()
@@ -146,6 +178,16 @@ impl Cluster {
             No::Full(which) => Denied::Full(which),
             No::Lost => Denied::Away(self.away()),
         })
+    }
+
+    fn undivided(&self) -> Away {
+        let when_away = if self.node.drains() { WhenAway::Refuse } else { self.when_away };
+        when_away.undivided(self.node.retry_after())
+    }
+
+    /// Whose commands these are.
+    fn scope_name(&self) -> Name {
+        self.name("scope", "")
     }
 
     fn away(&self) -> Away {
@@ -224,6 +266,58 @@ impl ShareQuotas for Cluster {
 
     fn give_back(&self, name: Name, rate: Rate, cells: u64) {
         quota::give_back(&self.node, name, rate, cells);
+    }
+}
+
+impl ShareTickets for Cluster {
+    fn name(&self, kind: &str, value: &[u8]) -> Name {
+        self.name(kind, value)
+    }
+
+    fn patience(&self) -> Duration {
+        self.node.settings.deadline
+    }
+
+    fn spend(&self, name: Name, life: Duration, by: Deadline) -> Spent {
+        let cluster = self.clone();
+        Decision::wait(async move { cluster.spend(name, life, by).await })
+    }
+}
+
+impl ShareRevocations for Cluster {
+    fn name(&self, kind: &str, value: &[u8]) -> Name {
+        self.name(kind, value)
+    }
+
+    fn publish(&self, revocation: Revocation) -> Decision<bool> {
+        self.node.outbox.post(Message::Revocation(revocation))
+    }
+
+    fn follow(&self, copy: Weak<dyn RevocationCopy>) {
+        self.node.outbox.follow(|followers| followers.follow(copy));
+    }
+
+    fn stale(&self) -> Option<Away> {
+        self.node.is_stale().then(|| self.undivided())
+    }
+}
+
+impl ShareCommands for Cluster {
+    fn name(&self, kind: &str, value: &[u8]) -> Name {
+        self.name(kind, value)
+    }
+
+    fn node(&self) -> NodeId {
+        self.node.outbox.node
+    }
+
+    fn send(&self, command: Command) -> Decision<bool> {
+        self.node.outbox.post(Message::Command { scope: self.scope_name(), command })
+    }
+
+    fn deliver(&self, to: Weak<dyn Obey>) {
+        let scope = self.scope_name();
+        self.node.outbox.follow(|followers| followers.deliver(scope, to));
     }
 }
 

@@ -32,18 +32,20 @@ pub struct Health {
     pub state: ClusterState,
     /// How many nodes were alive and not draining when the store last answered.
     pub nodes: Option<NonZeroUsize>,
+    /// The copy of all revocations may be incomplete: no handshake is admitted by it, unless [`WhenAway::Alone`](crate::WhenAway::Alone) is set.
+    pub stale: bool,
     /// What has happened since this node started.
     pub events: Events,
 }
 
 impl Health {
     pub(crate) fn new(nodes: Option<NonZeroUsize>) -> Self {
-        Self { state: ClusterState::Joining, nodes, events: Events::default() }
+        Self { state: ClusterState::Joining, nodes, stale: false, events: Events::default() }
     }
 
-    /// Returns true if limits are shared at the moment.
+    /// Returns true if limits are shared at the moment, and the copy of all revocations is complete.
     pub fn is_ready(&self) -> bool {
-        self.state == ClusterState::Joined
+        self.state == ClusterState::Joined && !self.stale
     }
 }
 
@@ -73,4 +75,20 @@ pub struct Events {
     pub evicted: u64,
     /// Connections of other nodes that were asked to close to make room.
     pub told: u64,
+    /// Revocations and commands of this node that the store has.
+    pub sent: u64,
+    /// Revocations and commands that were heard, those of this node among them.
+    pub heard: u64,
+    /// Entries that were read and are none of ours.
+    pub unreadable: u64,
+    /// Connections that were made to read revocations and commands.
+    pub readers: u64,
+    /// How often all revocations were read.
+    pub snapshots: u64,
+    /// How often commands may have been cut off before they were read. Revocations were read anew.
+    pub gaps: u64,
+    /// How often the stream of revocations and commands had been lost.
+    pub streams_lost: u64,
+    /// Revocations that the store had lost and was told again.
+    pub put_back: u64,
 }

@@ -88,6 +88,26 @@ impl Keys {
         format!("{}{{{name}}}:q", self.prefix)
     }
 
+    /// A ticket that was used.
+    pub(crate) fn ticket(&self, name: Name) -> String {
+        format!("{}{{{name}}}:t", self.prefix)
+    }
+
+    /// What all nodes are told.
+    pub(crate) fn commands(&self) -> String {
+        format!("{}{{r}}:cmd", self.prefix)
+    }
+
+    /// What is revoked.
+    pub(crate) fn revoked(&self) -> String {
+        format!("{}{{r}}:rev", self.prefix)
+    }
+
+    /// Which tokens of what is revoked.
+    pub(crate) fn issued(&self) -> String {
+        format!("{}{{r}}:iss", self.prefix)
+    }
+
     /// What other nodes tell a node.
     pub(crate) fn inbox(&self, incarnation: u64) -> String {
         format!("{}{{i{incarnation}}}:in", self.prefix)
@@ -122,6 +142,8 @@ mod tests {
         assert_eq!(tag(keys.leases()), tag(keys.facts()));
         assert_eq!(tag(keys.leases()), tag(keys.draining()));
         assert_eq!(tag(keys.permits(name)), tag(keys.closing(name)));
+        assert_eq!(tag(keys.commands()), tag(keys.revoked()));
+        assert_eq!(tag(keys.commands()), tag(keys.issued()));
         assert_eq!(keys.permits(name), format!("chat:1:{{{name}}}:s"));
     }
 }

@@ -22,9 +22,9 @@
 //! `portcullis`:
 //!
 //! ```text
-//! ~portcullis:* resetchannels -@all +eval +evalsha +info +ping +select +time +zadd +zrem +zcard +zscore
+//! ~portcullis:* resetchannels -@all +eval +evalsha +info +ping +select +time +exists +zadd +zrem +zcard +zscore
 //! +zincrby +zrange +zpopmin +zremrangebyscore +get +set +pexpire +hget +hset +hsetnx +hdel +hvals +hkeys +hincrby
-//! +xadd +xread
+//! +xadd +xread +xinfo|stream
 //! ```
 //!
 //! # Which Redis
@@ -98,6 +98,7 @@
 
 mod away;
 mod builder;
+mod bus;
 mod check;
 mod cluster;
 mod error;
@@ -113,6 +114,7 @@ mod quota;
 mod rate;
 mod script;
 mod servers;
+mod tickets;
 
 #[doc(no_inline)]
 pub use portcullis_core::shared::{Away, Deadline, Denied, Gone, Name, PermitRequest, Rate};

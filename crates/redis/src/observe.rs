@@ -18,6 +18,9 @@ pub(crate) fn state_changed(before: ClusterState, now: ClusterState) {
 
 /// Something has happened. Called where the counts change, which is rare: not in a handshake that is answered in time.
 pub(crate) fn happened(before: &Events, now: &Events) {
+    if now.gaps > before.gaps || now.streams_lost > before.streams_lost {
+        cut_off(now);
+    }
     #[cfg(feature = "metrics")]
     for (event, before, now) in pairs(before, now) {
         if now > before {
@@ -28,7 +31,7 @@ pub(crate) fn happened(before: &Events, now: &Events) {
 }
 
 #[cfg(feature = "metrics")]
-fn pairs(before: &Events, now: &Events) -> [(&'static str, u64, u64); 11] {
+fn pairs(before: &Events, now: &Events) -> [(&'static str, u64, u64); 19] {
     [
         ("beat", before.beats, now.beats),
         ("connection", before.connections, now.connections),
@@ -41,6 +44,14 @@ fn pairs(before: &Events, now: &Events) -> [(&'static str, u64, u64); 11] {
         ("said", before.said, now.said),
         ("evicted", before.evicted, now.evicted),
         ("told", before.told, now.told),
+        ("sent", before.sent, now.sent),
+        ("heard", before.heard, now.heard),
+        ("unreadable", before.unreadable, now.unreadable),
+        ("reader", before.readers, now.readers),
+        ("snapshot", before.snapshots, now.snapshots),
+        ("gap", before.gaps, now.gaps),
+        ("stream_lost", before.streams_lost, now.streams_lost),
+        ("put_back", before.put_back, now.put_back),
     ]
 }
 
@@ -74,6 +85,18 @@ pub(crate) fn unreachable(error: &redis::RedisError) {
     #[cfg(feature = "tracing")]
     tracing::warn!(target: "portcullis", %error, "the Redis server cannot be asked");
     let _ = error;
+}
+
+/// Commands may have been lost to this node.
+fn cut_off(now: &Events) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(
+        target: "portcullis",
+        gaps = now.gaps,
+        streams_lost = now.streams_lost,
+        "commands to connections may have been lost before this node has read them; revocations are read anew"
+    );
+    let _ = now;
 }
 
 /// The node has left, and the store could not be told: what it held is void when its lease has run out.

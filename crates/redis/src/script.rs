@@ -24,6 +24,9 @@ scripts! {
     CHARGE: "charge.lua";
     BUY: "buy.lua";
     SELL: "sell.lua";
+    PUBLISH: "publish.lua";
+    EXTENT: "extent.lua";
+    SNAPSHOT: "snapshot.lua";
 }
 
 /// A script, and its hash.

@@ -18,6 +18,7 @@ mod settings;
 
 pub use self::settings::OnFenced;
 pub(crate) use self::{
+    beat::millis,
     heart::run as beat,
     inbox::run as read_inbox,
     leave::{drain, drained, leave},

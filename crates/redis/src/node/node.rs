@@ -10,7 +10,7 @@ use std::{
 use futures_util::future::join;
 use portcullis_core::{
     clock::now,
-    shared::{Deadline, Name},
+    shared::{Deadline, Name, NodeId},
 };
 use redis::{ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind};
 use tokio::{
@@ -23,6 +23,7 @@ use super::{
     settings::Settings,
 };
 use crate::{
+    bus::Outbox,
     health::{ClusterState, Events, Health},
     link::Link,
     lock::lock,
@@ -49,6 +50,8 @@ pub(crate) struct Node {
     /// Whose inbox is read.
     pub(crate) inbox: watch::Sender<u64>,
     pub(super) state: Mutex<State>,
+    /// What all nodes are told.
+    pub(crate) outbox: Outbox,
     health: watch::Sender<Health>,
 }
 
@@ -88,6 +91,7 @@ impl Node {
             work: Notify::new(),
             given_back: Notify::new(),
             inbox: watch::Sender::new(0),
+            outbox: Outbox::new(id()),
             state: Mutex::new(State { membership, link: None, generation: 0 }),
         }
     }
@@ -106,7 +110,7 @@ impl Node {
     }
 
     /// The right to ask for the node itself, while it recovers, too.
-    pub(super) fn own_asker(&self) -> Option<Asker> {
+    pub(crate) fn own_asker(&self) -> Option<Asker> {
         let state = lock(&self.state);
         (state.membership.incarnation() != 0).then(|| state.asker()).flatten()
     }
@@ -141,6 +145,17 @@ impl Node {
     pub(crate) async fn ask<T: FromRedisValue>(&self, asker: &Asker, by: Deadline, call: Call) -> Result<T, Lost> {
         let mut connection = asker.connection.clone();
         self.heard(asker, by, call.run(&mut connection)).await
+    }
+
+    /// As [`ask`](Self::ask), with a command.
+    pub(crate) async fn ask_command<T: FromRedisValue>(
+        &self,
+        asker: &Asker,
+        by: Deadline,
+        command: &redis::Cmd,
+    ) -> Result<T, Lost> {
+        let mut connection = asker.connection.clone();
+        self.heard(asker, by, command.query_async(&mut connection)).await
     }
 
     /// Asks for a handshake what must not be answered by data that is not what it was at the last beat: others have not
@@ -261,8 +276,10 @@ impl Node {
     /// Something has happened.
     pub(crate) fn note(&self, change: impl FnOnce(&mut Events)) {
         let (cluster_state, nodes) = self.stands();
+        let stale = self.is_stale();
         self.health.send_modify(|health| {
             let before = *health;
+            health.stale = stale;
             change(&mut health.events);
             (health.state, health.nodes) = (cluster_state, nodes);
             observe::happened(&before.events, &health.events);
@@ -279,7 +296,14 @@ impl Node {
 
     pub(crate) fn health(&self) -> Health {
         let (cluster_state, nodes) = self.stands();
-        Health { state: cluster_state, nodes, ..*self.health.borrow() }
+        Health { state: cluster_state, nodes, stale: self.is_stale(), ..*self.health.borrow() }
+    }
+
+    /// Whether copies of what was revoked may not be whole.
+    pub(crate) fn is_stale(&self) -> bool {
+        let followers = lock(&self.outbox.followers);
+        let is_old = |at| now().saturating_duration_since(at) > self.settings.stale_after;
+        followers.has_copies() && followers.whole_at().is_none_or(is_old)
     }
 
     pub(crate) fn watch(&self) -> watch::Receiver<Health> {
@@ -303,6 +327,16 @@ impl State {
         let (connection, boot) = (self.link.clone()?, self.membership.boot().clone());
         Some(Asker { connection, generation: self.generation, incarnation, view, boot })
     }
+}
+
+/// What this node is called. No two that live draw the same.
+fn id() -> NodeId {
+    let mut bytes = [0; 16];
+    // Without randomness nothing else works either: names of connections are then those of a process of a machine.
+    if getrandom::fill(&mut bytes).is_err() {
+        bytes[..4].copy_from_slice(&std::process::id().to_be_bytes());
+    }
+    NodeId::from_bytes(bytes)
 }
 
 /// Whether a connection is of no use after an error: it is broken, or what it leads to is no primary any longer.

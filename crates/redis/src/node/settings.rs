@@ -28,6 +28,7 @@ pub(crate) struct Settings {
     pub(crate) lease: Duration,
     pub(crate) beat: Duration,
     pub(crate) deadline: Duration,
+    pub(crate) stale_after: Duration,
     pub(crate) on_fenced: OnFenced,
     pub(crate) nodes: Option<NonZeroUsize>,
 }

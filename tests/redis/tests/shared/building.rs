@@ -9,6 +9,7 @@ use redis_tests::{Inside, SECRET, Server, builder, joined};
 
 use crate::{
     quotas::buy,
+    site::Site,
     verdicts::{self, Pair},
 };
 
@@ -114,6 +115,13 @@ async fn a_user_with_the_documented_rights_is_enough() {
     assert_eq!(one.charge(name, rate, one.deadline()).await, Ok(Ok(())));
     assert_eq!(buy(&one, name, rate, 1).await.cells, 1);
     ShareQuotas::give_back(&one, name, rate, 1);
+    let ticket = one.name("ticket", "7");
+    assert_eq!(one.spend(ticket, Duration::from_secs(60), one.deadline()).await, Ok(true));
+    let sites = [Site::new(one.clone()).whole().await, Site::new(other.clone()).whole().await];
+    let mut client = sites[1].connect("alice.1").await.unwrap();
+    sites[0].revocations.revoke_issued_before(std::time::SystemTime::now()).await.unwrap();
+    client.closed().await.unwrap();
+    sites[0].connections.abort(portcullis_core::Whom::Everybody).await.unwrap();
     drop((permit, place, oldest));
     one.leave().await;
     assert_enough(&mut inspect).await;

@@ -3,6 +3,7 @@
 
 mod building;
 mod clocks;
+mod commands;
 mod contract;
 mod drain;
 mod evictions;
@@ -14,6 +15,9 @@ mod outages;
 mod privacy;
 mod quotas;
 mod recovery;
+mod revocations;
 mod scale;
 mod sharded;
+mod site;
+mod tickets;
 mod verdicts;

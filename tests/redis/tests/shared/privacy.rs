@@ -1,12 +1,13 @@
 //! No user's name and no address stands in the store.
 
-use std::{fmt::Write, time::Duration};
+use std::{fmt::Write, net::IpAddr, time::Duration};
 
+use portcullis_core::{CloseCode, CloseFrame, identity::Subject};
 use portcullis_redis::{Cluster, PermitRequest, Rate};
 use redis::{AsyncCommands, Value, aio::MultiplexedConnection};
 use redis_tests::{Server, builder, joined, until};
 
-use crate::quotas::buy;
+use crate::{quotas::buy, site::Site};
 
 /// Everything in the store, as text.
 async fn dump(connection: &mut MultiplexedConnection) -> String {
@@ -47,7 +48,18 @@ async fn no_name_and_no_address_stands_in_the_store() {
     let rate = Rate { interval: Duration::from_secs(60), burst: 1 };
     one.charge(one.name("client", "192.0.2.77"), rate, one.deadline()).await.unwrap().unwrap();
     assert_eq!(buy(&one, one.name("messages of a client", "192.0.2.77"), rate, 1).await.cells, 1);
+    let site = Site::new(one.clone()).whole().await;
+    let alice = Subject::new("alice@example.com");
+    one.spend(one.name("ticket", "alice's ticket"), Duration::from_secs(60), one.deadline()).await.unwrap();
+    site.revocations.revoke_id("alice's token").await.unwrap();
+    site.revocations.revoke_subject(&alice).await.unwrap();
+    let frame = || CloseFrame::new(CloseCode::POLICY_VIOLATION, "a reason is not hidden");
+    site.connections.close(&alice, frame()).await.unwrap();
+    site.connections.close(IpAddr::from([192, 0, 2, 77]), frame()).await.unwrap();
     let text = dump(&mut server.inspect().await).await;
+    for there in ["}:t", "}:rev", "}:iss", "}:cmd", "a reason is not hidden"] {
+        assert!(text.contains(there), "{there}: {text}");
+    }
     for kind in ["zset", "hash", "string", "stream"] {
         assert!(text.contains(kind), "nothing of kind {kind} was looked at: {text}");
     }

@@ -1,0 +1,65 @@
+//! Who on this node is told what the stream says, and how fresh the copies are.
+
+use std::{
+    sync::{Arc, Weak},
+    time::Instant,
+};
+
+use portcullis_core::shared::{Command, Name, Obey, RevocationCopy};
+
+/// Who on this node is told.
+#[derive(Default)]
+pub(crate) struct Followers {
+    copies: Vec<Weak<dyn RevocationCopy>>,
+    registries: Vec<(Name, Weak<dyn Obey>)>,
+    /// Changes with the copies.
+    generation: u64,
+    /// Until when the copies are known to be whole.
+    whole_at: Option<Instant>,
+}
+
+impl Followers {
+    pub(crate) fn follow(&mut self, copy: Weak<dyn RevocationCopy>) {
+        self.copies.retain(|copy| copy.strong_count() > 0);
+        self.copies.push(copy);
+        self.generation += 1;
+        self.whole_at = None;
+    }
+
+    pub(crate) fn deliver(&mut self, scope: Name, to: Weak<dyn Obey>) {
+        self.registries.retain(|(_, registry)| registry.strong_count() > 0);
+        self.registries.push((scope, to));
+    }
+
+    /// The copies, and which generation of them.
+    pub(super) fn copies(&self) -> (Vec<Arc<dyn RevocationCopy>>, u64) {
+        (self.copies.iter().filter_map(Weak::upgrade).collect(), self.generation)
+    }
+
+    pub(super) fn registries(&self, of: Name) -> Vec<Arc<dyn Obey>> {
+        let meant = self.registries.iter().filter(|(scope, _)| *scope == of);
+        meant.filter_map(|(_, registry)| registry.upgrade()).collect()
+    }
+
+    /// The copies of a generation were whole at a time.
+    pub(super) fn whole(&mut self, generation: u64, at: Instant) {
+        if self.generation == generation {
+            self.whole_at = self.whole_at.max(Some(at));
+        }
+    }
+
+    pub(crate) fn has_copies(&self) -> bool {
+        !self.copies.is_empty()
+    }
+
+    pub(crate) fn whole_at(&self) -> Option<Instant> {
+        self.whole_at
+    }
+}
+
+/// Tells registries. Nothing is locked.
+pub(super) fn command(registries: &[Arc<dyn Obey>], command: &Command, until: Instant) {
+    for registry in registries {
+        registry.obey(command, until);
+    }
+}

@@ -1,0 +1,206 @@
+//! What stands in an entry of the stream, as one line.
+//!
+//! - `r<name> <which tokens> <life in ms> <a or ->`: a revocation; `a` closes all live connections.
+//! - `c<scope> <whose> <what>`: a command, to `s<subject>`, `i<client ip>`, `n<node>.<connection>` or `*`; to close with
+//!   a code and a reason, `-` to close without, `x` to cut off.
+//!
+//! Subjects, addresses and tokens are names: hashes with a secret.
+
+use std::time::Duration;
+
+use portcullis_core::{
+    CloseCode, CloseFrame,
+    close::MAX_REASON,
+    shared::{Command, Issued, Meant, Name, Order, Revocation},
+};
+
+/// The longest line: a command to one connection of one node, with the longest reason.
+const MAX_LINE: usize = 128 + MAX_REASON;
+
+/// For good: longer than any token lives.
+const FOR_GOOD: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// What all nodes are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Message {
+    Revocation(Revocation),
+    Command {
+        /// Whose registries hear it.
+        scope: Name,
+        command: Command,
+    },
+}
+
+impl Message {
+    pub(super) fn write(&self) -> String {
+        match self {
+            Self::Revocation(revocation) => {
+                let all = if revocation.all_live { 'a' } else { '-' };
+                let (name, issued) = (revocation.name, revocation.issued.as_u64());
+                format!("r{name} {issued} {} {all}", millis(revocation.life))
+            }
+            Self::Command { scope, command } => {
+                format!("c{scope} {} {}", write_whom(command.whom), write_order(&command.order))
+            }
+        }
+    }
+
+    /// `None` if it is none of ours.
+    pub(super) fn parse(line: &str) -> Option<Self> {
+        if line.len() > MAX_LINE {
+            return None;
+        }
+        if let Some(revocation) = line.strip_prefix('r') {
+            return parse_revocation(revocation).map(Self::Revocation);
+        }
+        let mut words = line.strip_prefix('c')?.splitn(3, ' ');
+        let (scope, whom, order) = (words.next()?, words.next()?, words.next()?);
+        let command = Command::new(parse_whom(whom)?, parse_order(order)?);
+        Some(Self::Command { scope: scope.parse().ok()?, command })
+    }
+}
+
+/// How long a revocation is remembered, in milliseconds.
+pub(super) fn millis(life: Duration) -> u64 {
+    u64::try_from(life.min(FOR_GOOD).as_millis()).unwrap_or(u64::MAX)
+}
+
+pub(super) fn life(millis: u64) -> Duration {
+    Duration::from_millis(millis).min(FOR_GOOD)
+}
+
+fn parse_revocation(line: &str) -> Option<Revocation> {
+    let words: Vec<_> = line.split(' ').collect();
+    let [name, issued, millis, all] = words[..] else { return None };
+    let issued = Issued::from_u64(issued.parse().ok()?);
+    let revocation = Revocation::new(name.parse().ok()?, issued, life(millis.parse().ok()?));
+    match all {
+        "a" => Some(revocation.all_live()),
+        "-" => Some(revocation),
+        _ => None,
+    }
+}
+
+fn write_whom(whom: Meant) -> String {
+    match whom {
+        Meant::Subject(name) => format!("s{name}"),
+        Meant::ClientIp(name) => format!("i{name}"),
+        Meant::Connection(node, id) => format!("n{node}.{id}"),
+        Meant::Everybody => String::from("*"),
+    }
+}
+
+fn parse_whom(word: &str) -> Option<Meant> {
+    if word == "*" {
+        return Some(Meant::Everybody);
+    }
+    let (kind, name) = word.split_at_checked(1)?;
+    match kind {
+        "s" => Some(Meant::Subject(name.parse().ok()?)),
+        "i" => Some(Meant::ClientIp(name.parse().ok()?)),
+        "n" => {
+            let (node, id) = name.split_once('.')?;
+            Some(Meant::Connection(node.parse().ok()?, id.parse().ok()?))
+        }
+        _ => None,
+    }
+}
+
+fn write_order(order: &Order) -> String {
+    match order {
+        Order::Abort => String::from("x"),
+        Order::Close(frame) => match frame.code() {
+            Some(code) => format!("{} {}", code.as_u16(), frame.reason()),
+            None => String::from("-"),
+        },
+    }
+}
+
+fn parse_order(words: &str) -> Option<Order> {
+    match words {
+        "x" => Some(Order::Abort),
+        "-" => Some(Order::Close(CloseFrame::empty())),
+        _ => {
+            let (code, reason) = words.split_once(' ')?;
+            let code = CloseCode::new(code.parse().ok()?).ok()?;
+            (reason.len() <= MAX_REASON).then(|| Order::Close(CloseFrame::new(code, reason.to_owned())))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{SystemTime, UNIX_EPOCH};
+
+    use portcullis_core::shared::NodeId;
+
+    use super::*;
+
+    const NAME: Name = Name::from_bytes([0xab; 16]);
+
+    #[test]
+    fn what_is_written_is_read() {
+        let node = NodeId::from_bytes([1; 16]);
+        let id = u64::MAX.to_string().parse().unwrap();
+        let longest = "x".repeat(MAX_REASON);
+        let orders = [
+            Order::Abort,
+            Order::Close(CloseFrame::empty()),
+            Order::Close(CloseFrame::new(CloseCode::NORMAL, "")),
+            Order::Close(CloseFrame::new(CloseCode::POLICY_VIOLATION, "banned: see the rules ")),
+            Order::Close(CloseFrame::new(CloseCode::POLICY_VIOLATION, longest)),
+        ];
+        let all = [Meant::Subject(NAME), Meant::ClientIp(NAME), Meant::Connection(node, id), Meant::Everybody];
+        for (whom, order) in all.iter().flat_map(|whom| orders.iter().map(move |order| (whom, order))) {
+            let message = Message::Command { scope: NAME, command: Command::new(*whom, order.clone()) };
+            assert_eq!(Message::parse(&message.write()), Some(message), "{whom:?} {order:?}");
+        }
+        for issued in [Issued::ALL, Issued::before(UNIX_EPOCH), Issued::up_to(SystemTime::now())] {
+            let revocation = Revocation::new(NAME, issued, Duration::from_secs(60));
+            for revocation in [revocation, revocation.all_live()] {
+                let message = Message::Revocation(revocation);
+                assert_eq!(Message::parse(&message.write()), Some(message));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_none_of_ours_is_skipped() {
+        let name = NAME.to_string();
+        for line in [
+            String::new(),
+            String::from("r"),
+            String::from("c"),
+            String::from("é"),
+            format!("r{name} 1 1"),
+            format!("r{name} 1 1 b"),
+            format!("r{name} -1 1 -"),
+            format!("r{name} 1 1 - -"),
+            format!("r{} 1 1 -", &name[1..]),
+            format!("x{name} * x"),
+            format!("c{name} * "),
+            format!("c{name} * 1000"),
+            format!("c{name} * 1005 never sent"),
+            format!("c{name} * 99999 x"),
+            format!("c{name} é x"),
+            format!("c{name} s x"),
+            format!("c{name} n{name} x"),
+            format!("c{name} n{name}.-1 x"),
+            format!("c{name} * 1000 {}", "x".repeat(MAX_REASON + 1)),
+            "r".repeat(1 << 20),
+        ] {
+            assert_eq!(Message::parse(&line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn no_revocation_is_remembered_for_longer_than_a_clock_can_say() {
+        let revocation = Revocation::new(NAME, Issued::ALL, Duration::MAX);
+        let Some(Message::Revocation(read)) = Message::parse(&Message::Revocation(revocation).write()) else {
+            panic!()
+        };
+        assert_eq!(read.life, FOR_GOOD);
+        let hostile = format!("r{NAME} {0} {0} -", u64::MAX);
+        assert!(matches!(Message::parse(&hostile), Some(Message::Revocation(read)) if read.life == FOR_GOOD));
+    }
+}

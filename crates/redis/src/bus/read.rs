@@ -1,0 +1,187 @@
+//! Reads what all nodes are told, on a connection of its own: a read that waits blocks it.
+
+use std::{sync::Arc, time::Duration};
+
+use portcullis_core::{clock::now, shared::Revocation};
+use redis::{RedisResult, streams::StreamReadReply};
+use tokio::time::{sleep, timeout};
+
+use super::{
+    followers,
+    message::Message,
+    outbox::lag,
+    position::{Clock, Extent, Found, Id, Position},
+    snapshot,
+};
+use crate::{
+    link::Link,
+    lock::lock,
+    node::{Lost, Node, millis},
+    script::{self, Call},
+};
+
+/// Entries that are read at once. Far fewer than the stream has.
+const BATCH: usize = 512;
+
+/// After an attempt that failed; twice as long after the next, up to a beat.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Reads from when there is somebody to tell, for as long as the node lives.
+pub(crate) async fn run(node: Arc<Node>) {
+    node.outbox.followed.notified().await;
+    let (mut reader, mut pause) = (Reader::default(), PAUSE);
+    loop {
+        if let Ok(mut connection) = node.settings.client.connect(node.settings.patience()).await {
+            reader.connected(&node);
+            let Err(Lost) = reader.read(&node, &mut connection, &mut pause).await;
+        }
+        sleep(pause.min(node.settings.beat)).await;
+        pause = (pause * 2).min(node.settings.beat);
+    }
+}
+
+#[derive(Default)]
+struct Reader {
+    position: Position,
+    /// Which copies are whole, but for what is in the stream behind the cursor.
+    whole: Option<u64>,
+    was_connected: bool,
+}
+
+impl Reader {
+    /// A server that took another's place may not have heard what this node said last.
+    fn connected(&mut self, node: &Node) {
+        node.note(|events| events.readers += 1);
+        if std::mem::replace(&mut self.was_connected, true) {
+            let since = now().checked_sub(lag(node.settings.lease));
+            let recent = lock(&node.outbox.owed).told_since(since);
+            node.outbox.owe(recent);
+        }
+    }
+
+    /// Until the connection breaks.
+    async fn read(
+        &mut self,
+        node: &Node,
+        connection: &mut Link,
+        pause: &mut Duration,
+    ) -> Result<std::convert::Infallible, Lost> {
+        loop {
+            let looked = now();
+            let clock = self.look(node, connection).await?;
+            *pause = PAUSE;
+            let until = looked + node.settings.beat;
+            loop {
+                let sent = now();
+                if sent >= until {
+                    break;
+                }
+                let reply = next(node, connection, self.position.cursor(), until - sent).await?;
+                let count = self.hear(node, reply, clock);
+                if count >= BATCH {
+                    // Behind: whether the stream has all that is ahead has to be known.
+                    break;
+                }
+                self.is_whole(node, sent);
+            }
+        }
+    }
+
+    /// Looks whether the stream has all that was not read. If not, or if there are copies that were never whole, all
+    /// revocations are read.
+    async fn look(&mut self, node: &Node, connection: &mut Link) -> Result<Clock, Lost> {
+        let sent = now();
+        let asked = timeout(node.settings.patience(), extent(node, connection)).await;
+        let (extent, there) = asked.map_err(|_| Lost)?.map_err(|_| Lost)?.ok_or(Lost)?;
+        let clock = Clock { here: now(), there };
+        let found = self.position.look(extent);
+        match found {
+            Found::New | Found::Whole => {}
+            Found::Gap => node.note(|events| events.gaps += 1),
+            Found::Lost => node.note(|events| events.streams_lost += 1),
+        }
+        if found != Found::Whole {
+            self.whole = None;
+        }
+        let (copies, generation) = lock(&node.outbox.followers).copies();
+        if self.whole != Some(generation) {
+            if !copies.is_empty() {
+                snapshot::take(node, connection, &copies).await?;
+            }
+            self.whole = Some(generation);
+            if self.position.cursor() >= extent.last {
+                self.is_whole(node, sent);
+            }
+            node.note(|events| events.snapshots += 1);
+        }
+        Ok(clock)
+    }
+
+    /// All that was said until a time was heard.
+    fn is_whole(&self, node: &Node, at: std::time::Instant) {
+        if let Some(generation) = self.whole {
+            lock(&node.outbox.followers).whole(generation, at);
+        }
+    }
+
+    /// Returns how many entries there were.
+    fn hear(&mut self, node: &Node, reply: StreamReadReply, clock: Clock) -> usize {
+        let (mut count, mut unreadable) = (0, 0);
+        for entry in reply.keys.into_iter().flat_map(|key| key.ids) {
+            count += 1;
+            let Some(id) = Id::parse(&entry.id) else { continue };
+            self.position.read(id);
+            let message = entry.get::<String>("m").and_then(|line| Message::parse(&line));
+            match message {
+                Some(message) => tell(node, message, clock, id),
+                None => unreadable += 1,
+            }
+        }
+        if count > 0 {
+            node.note(|events| {
+                events.heard += count as u64 - unreadable;
+                events.unreadable += unreadable;
+            });
+        }
+        count
+    }
+}
+
+/// Tells followers. Nothing is locked: what they close may call anything.
+fn tell(node: &Node, message: Message, clock: Clock, id: Id) {
+    let latest = clock.latest(id);
+    match message {
+        Message::Revocation(revocation) => {
+            let age = latest.map_or(Duration::ZERO, |latest| now().saturating_duration_since(latest));
+            let left = Revocation::new(revocation.name, revocation.issued, revocation.life.saturating_sub(age));
+            let left = if revocation.all_live { left.all_live() } else { left };
+            let (copies, _) = lock(&node.outbox.followers).copies();
+            for copy in copies {
+                copy.apply(left, latest);
+            }
+        }
+        Message::Command { scope, command } => {
+            // From before this machine was started: no connection is as old.
+            let Some(latest) = latest else { return };
+            let registries = lock(&node.outbox.followers).registries(scope);
+            followers::command(&registries, &command, latest);
+        }
+    }
+}
+
+async fn next(node: &Node, connection: &mut Link, cursor: Id, wait: Duration) -> Result<StreamReadReply, Lost> {
+    let mut read = redis::cmd("XREAD");
+    read.arg("COUNT").arg(BATCH).arg("BLOCK").arg(millis(wait).max(1));
+    read.arg("STREAMS").arg(node.settings.keys.commands()).arg(cursor.to_string());
+    let asked = read.query_async::<Option<StreamReadReply>>(connection);
+    let reply = timeout(wait + node.settings.patience(), asked).await.map_err(|_| Lost)?.map_err(|_| Lost)?;
+    Ok(reply.unwrap_or_default())
+}
+
+/// What the stream has, and the server's clock. `None` if that is not as it must be.
+async fn extent(node: &Node, connection: &mut Link) -> RedisResult<Option<(Extent, u64)>> {
+    let call = Call::new(&script::EXTENT).key(&node.settings.keys.commands());
+    let (first, last, entries, now): (String, String, u64, u64) = call.run(connection).await?;
+    let Some(last) = Id::parse(&last) else { return Ok(None) };
+    Ok(Some((Extent { first: Id::parse(&first), last, entries }, now)))
+}

@@ -1,0 +1,97 @@
+//! Writes what all nodes are told, in the order in which it was said.
+
+use std::sync::Arc;
+
+use portcullis_core::{
+    clock::now,
+    shared::{Issued, Revocation},
+};
+
+use super::{
+    message::{Message, millis},
+    outbox::Letter,
+    position::MAX_ENTRIES,
+};
+use crate::{
+    lock::lock,
+    node::Node,
+    script::{self, Call},
+};
+
+/// Messages that are told at once.
+const BATCH: usize = 256;
+
+/// Tells what is to be told, for as long as the node lives. A revocation that cannot be told now is told after a beat.
+pub(crate) async fn run(node: Arc<Node>) {
+    let Some(mut letters) = node.outbox.letters() else { return };
+    let (mut beats, mut batch) = (node.watch(), Vec::new());
+    loop {
+        let owing = !lock(&node.outbox.owed).is_empty();
+        tokio::select! {
+            count = letters.recv_many(&mut batch, BATCH) => if count == 0 { return },
+            () = node.outbox.owing.notified() => {}
+            beat = beats.changed(), if owing => if beat.is_err() { return },
+        }
+        send(&node, &mut batch).await;
+    }
+}
+
+async fn send(node: &Node, batch: &mut Vec<Letter>) {
+    let owed = lock(&node.outbox.owed).take(BATCH - batch.len());
+    if batch.is_empty() && owed.is_empty() {
+        return;
+    }
+    let told = match node.own_asker() {
+        Some(asker) => {
+            let call = call(node, batch, &owed);
+            let told: Result<u64, _> = node.tell(&asker, async |mut connection| call.run(&mut connection).await).await;
+            told.ok()
+        }
+        None => None,
+    };
+    let revocations = batch.iter().filter_map(|letter| match letter.message {
+        Message::Revocation(revocation) => Some(revocation),
+        Message::Command { .. } => None,
+    });
+    match told {
+        Some(put_back) => {
+            let now = now();
+            let more = {
+                let mut all = lock(&node.outbox.owed);
+                revocations.for_each(|revocation| all.told(revocation, now));
+                !all.is_empty()
+            };
+            node.note(|events| {
+                events.sent += batch.len() as u64;
+                events.put_back += put_back;
+            });
+            if more {
+                node.outbox.owing.notify_one();
+            }
+        }
+        // To be told after the next beat: not at once, or this would turn in circles.
+        None => lock(&node.outbox.owed).extend(owed.into_iter().chain(revocations)),
+    }
+    for letter in batch.drain(..) {
+        // Who does not wait for it has dropped it.
+        let _ = letter.answer.send(told.is_some());
+    }
+}
+
+fn call(node: &Node, batch: &[Letter], owed: &[Revocation]) -> Call {
+    let keys = &node.settings.keys;
+    let call = Call::new(&script::PUBLISH).key(&keys.commands()).key(&keys.revoked()).key(&keys.issued());
+    let call = call.arg(MAX_ENTRIES);
+    let call = batch.iter().fold(call, |call, letter| match &letter.message {
+        Message::Revocation(revocation) => revoke(call, revocation, "+"),
+        command @ Message::Command { .. } => call.arg(command.write()).arg("").arg("").arg(0).arg("+"),
+    });
+    owed.iter().fold(call, |call, revocation| revoke(call, revocation, "="))
+}
+
+fn revoke(call: Call, revocation: &Revocation, mode: &str) -> Call {
+    let issued = revocation.issued;
+    let text = if issued == Issued::ALL { String::new() } else { issued.as_u64().to_string() };
+    let call = call.arg(Message::Revocation(*revocation).write()).arg(revocation.name.to_string());
+    call.arg(text).arg(millis(revocation.life)).arg(mode)
+}

@@ -1,0 +1,242 @@
+//! A token that is revoked on one node is revoked on all.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use portcullis_core::{CloseCode, identity::Subject, testing::Client};
+use portcullis_redis::{ClusterState, WhenAway};
+use redis::AsyncCommands;
+use redis_tests::{Mode, Proxy, Server, builder, joined, until};
+
+use crate::site::{REVOKED, Site, UNAVAILABLE};
+
+const STREAM: &str = "t:1:{r}:cmd";
+
+async fn site(url: &str) -> Site {
+    Site::new(joined(builder(url)).await).whole().await
+}
+
+async fn revoked(client: &mut Client) {
+    let frame = client.closed().await.unwrap();
+    assert_eq!((frame.code(), frame.reason()), (Some(CloseCode::UNAUTHORIZED), "token revoked"));
+}
+
+#[tokio::test]
+async fn what_one_node_revokes_is_closed_and_refused_on_the_other() {
+    let server = Server::start();
+    let (one, other) = (site(&server.url()).await, site(&server.url()).await);
+    let alice = Subject::new("alice");
+    for (number, whose) in [(1, "the token"), (2, "the subject"), (3, "the subject's of before"), (4, "all of before")]
+    {
+        let token = format!("alice.{number}");
+        let mut clients = [one.connect(&token).await.unwrap(), other.connect(&token).await.unwrap()];
+        let mut bob = other.connect("bob.0").await.unwrap();
+        let soon = SystemTime::now() + Duration::from_secs(1);
+        let told = match number {
+            1 => one.revocations.revoke_id("1"),
+            2 => one.revocations.revoke_subject(&alice),
+            3 => one.revocations.revoke_subject_issued_before(&alice, soon),
+            _ => one.revocations.revoke_issued_before(soon),
+        };
+        assert_eq!(told.await, Ok(1), "{whose}: closed on the first node");
+        for client in &mut clients {
+            revoked(client).await;
+        }
+        if number == 4 {
+            revoked(&mut bob).await;
+        }
+        for node in [&one, &other] {
+            let same = node.connect(&token).await.err();
+            assert_eq!(same, (number == 1 || number > 2).then_some(REVOKED), "{whose}");
+        }
+        // Those of later are good.
+        while number == 3 && SystemTime::now() < soon {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_is_refused_or_closed_however_soon_after_its_revocation_it_comes() {
+    let server = Server::start();
+    let (one, other) = (site(&server.url()).await, site(&server.url()).await);
+    let (mut refused, mut lived) = (0, Vec::new());
+    for turn in 0..1000 {
+        let token = format!("alice.{turn}");
+        let start = Instant::now();
+        let told = one.revocations.revoke_id(turn.to_string());
+        match other.connect(&token).await {
+            Ok(mut client) => {
+                revoked(&mut client).await;
+                lived.push(start.elapsed());
+            }
+            Err(why) => {
+                assert_eq!(why, REVOKED);
+                refused += 1;
+            }
+        }
+        assert_eq!(told.await, Ok(0));
+    }
+    lived.sort_unstable();
+    let most = lived.last().copied().unwrap_or_default();
+    let p99 = lived.get(lived.len() * 99 / 100).copied().unwrap_or_default();
+    println!("{refused} refused, {} closed: after {p99:?} (p99), {most:?} at most", lived.len());
+}
+
+/// The other node is cut off while a token is revoked. `meanwhile` is done to the stream before it hears again.
+async fn cut_off(meanwhile: impl AsyncFn(&mut redis::aio::MultiplexedConnection)) -> (Server, Site, Site) {
+    let server = Server::start();
+    let proxy = Proxy::to(server.port()).await;
+    let (one, other) = (site(&server.url()).await, site(&proxy.url()).await);
+    let mut clients = Vec::new();
+    for turn in 0..50 {
+        clients.push(other.connect(&format!("alice.{turn}")).await.unwrap());
+    }
+    let mut stays = other.connect("alice.stays").await.unwrap();
+    proxy.set(Mode::Cut);
+    until(&other.cluster, |health| health.state == ClusterState::Away).await;
+    for turn in 0..50 {
+        assert_eq!(one.revocations.revoke_id(turn.to_string()).await, Ok(0));
+    }
+    meanwhile(&mut server.inspect().await).await;
+    proxy.set(Mode::Pass);
+    for client in &mut clients {
+        revoked(client).await;
+    }
+    stays.send_ping("").await.unwrap();
+    let later = one.revocations.revoke_id("stays").await;
+    assert_eq!(later, Ok(0));
+    revoked(&mut stays).await;
+    (server, one, other)
+}
+
+#[tokio::test]
+async fn a_node_that_was_cut_off_hears_of_all_that_was_revoked() {
+    let (_server, _one, other) = cut_off(async |_| {}).await;
+    let events = other.cluster.health().events;
+    assert_eq!((events.gaps, events.streams_lost), (0, 0));
+}
+
+#[tokio::test]
+async fn a_node_that_was_cut_off_for_longer_than_the_stream_reads_all_revocations() {
+    let (_server, _one, other) = cut_off(async |inspect| {
+        for _ in 0..12 {
+            let mut junk = redis::pipe();
+            for _ in 0..10_000 {
+                junk.cmd("XADD").arg(STREAM).arg("MAXLEN").arg("~").arg(100_000).arg("*").arg("m").arg("junk").ignore();
+            }
+            junk.query_async::<()>(inspect).await.unwrap();
+        }
+    })
+    .await;
+    let events = until(&other.cluster, |health| health.events.unreadable >= 100_000).await.events;
+    assert_eq!((events.gaps, events.streams_lost), (1, 0));
+}
+
+#[tokio::test]
+async fn a_node_that_was_cut_off_while_the_stream_was_deleted_reads_all_revocations() {
+    let delete = async |inspect: &mut redis::aio::MultiplexedConnection| {
+        let deleted: u64 = inspect.del(STREAM).await.unwrap();
+        assert_eq!(deleted, 1);
+    };
+    let (_server, one, other) = cut_off(delete).await;
+    for site in [&one, &other] {
+        let events = until(&site.cluster, |health| health.events.streams_lost + health.events.gaps > 0).await.events;
+        assert_eq!(events.put_back, 0, "the set was there");
+    }
+}
+
+#[tokio::test]
+async fn nodes_put_back_what_a_server_has_lost() {
+    let mut server = Server::start();
+    let (one, other) = (site(&server.url()).await, site(&server.url()).await);
+    let mut client = other.connect("alice.1").await.unwrap();
+    one.revocations.revoke_id("1").await.unwrap();
+    let alice = Subject::new("alice");
+    revoked(&mut client).await;
+    // A kick of the moment before is in nobody's way after.
+    let kicked = one.connections.close(&alice, frame());
+    server.kill();
+    let _lost_or_not = kicked.await;
+    for site in [&one, &other] {
+        until(&site.cluster, |health| health.state == ClusterState::Away).await;
+    }
+    // While it is away: this is told when it is back.
+    one.revocations.revoke_id("2").await.unwrap_err();
+    server.restart();
+    for site in [&one, &other] {
+        // One of the two may have begun another stream before the other looked.
+        until(&site.cluster, |health| health.events.streams_lost + health.events.gaps > 0 && health.is_ready()).await;
+    }
+    let put_back = async || [&one, &other].map(|site| site.cluster.health().events.put_back).iter().sum::<u64>() >= 2;
+    while !put_back().await {
+        tokio::task::yield_now().await;
+    }
+    // A node that has never heard of them.
+    let late = site(&server.url()).await;
+    for site in [&one, &other, &late] {
+        for token in ["alice.1", "alice.2"] {
+            while site.connect(token).await.err() != Some(REVOKED) {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+    let (_stays, mut goes) = (other.connect("alice.3").await.unwrap(), other.connect("bob.3").await.unwrap());
+    one.connections.close(Subject::new("bob"), frame()).await.unwrap();
+    goes.closed().await.unwrap();
+    assert_eq!(other.connections.of_subject(&alice).len(), 1);
+}
+
+fn frame() -> portcullis_core::CloseFrame {
+    portcullis_core::CloseFrame::new(CloseCode::POLICY_VIOLATION, "banned")
+}
+
+#[tokio::test]
+async fn a_copy_that_may_not_be_whole_lets_nobody_in_unless_the_node_is_to_be_alone() {
+    let server = Server::start();
+    let proxy = Proxy::to(server.port()).await;
+    let stale_after = Duration::from_secs(3);
+    let settings = || builder(&proxy.url()).stale_after(stale_after);
+    let (one, other) = (site(&server.url()).await, Site::new(joined(settings()).await).whole().await);
+    let alone = Site::new(joined(settings().when_away(WhenAway::Alone)).await).whole().await;
+    one.revocations.revoke_id("0").await.unwrap();
+    for site in [&other, &alone] {
+        while site.connect("alice.0").await.err() != Some(REVOKED) {
+            tokio::task::yield_now().await;
+        }
+    }
+    let mut live = other.connect("alice.1").await.unwrap();
+    proxy.set(Mode::Cut);
+    for site in [&other, &alone] {
+        while !site.cluster.health().stale {
+            tokio::task::yield_now().await;
+        }
+        assert!(!site.cluster.health().is_ready());
+    }
+    assert_eq!(other.connect("alice.2").await.err(), Some(UNAVAILABLE));
+    assert_eq!(other.connect("alice.0").await.err(), Some(REVOKED), "what is known is known");
+    assert!(alone.connect("alice.2").await.is_ok());
+    assert_eq!(alone.connect("alice.0").await.err(), Some(REVOKED));
+    live.send_ping("").await.unwrap();
+    assert_eq!(other.connections.count(), 1, "live connections go on");
+    proxy.set(Mode::Pass);
+    other.cluster.ready().await;
+    assert!(other.connect("alice.2").await.is_ok());
+}
+
+#[tokio::test]
+async fn a_node_that_never_had_a_copy_lets_nobody_in() {
+    let mut server = Server::start();
+    server.kill();
+    let other = Site::new(builder(&server.url()).lazy().build().await.unwrap());
+    assert_eq!(other.connect("alice.1").await.err(), Some(UNAVAILABLE));
+    other.revocations.revoke_id("1").await.unwrap_err();
+    server.restart();
+    other.cluster.ready().await;
+    assert_eq!(other.connect("alice.1").await.err(), Some(REVOKED));
+    assert!(other.connect("alice.2").await.is_ok());
+    // What could not be told is told.
+    let late = site(&server.url()).await;
+    while late.connect("alice.1").await.err() != Some(REVOKED) {
+        tokio::task::yield_now().await;
+    }
+}
