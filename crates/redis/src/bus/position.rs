@@ -79,8 +79,8 @@ impl Position {
             None => Found::New,
             Some(cursor) if cursor > last => Found::Lost,
             Some(cursor) if cursor == last => Found::Whole,
-            // Nothing was ever read from it: it was not there, or it was lost.
-            Some(Id::ZERO) if entries < MAX_ENTRIES => Found::Whole,
+            // There was none: all that has come since is there.
+            Some(_) if self.looked == Id::ZERO && entries < MAX_ENTRIES => Found::Whole,
             Some(_) if first.is_some_and(|first| first <= self.looked) => Found::Whole,
             Some(_) => Found::Gap,
         };
@@ -89,7 +89,8 @@ impl Position {
             Found::Lost => self.cursor = Some(Id::ZERO),
             Found::Whole | Found::Gap => {}
         }
-        self.looked = self.cursor();
+        // What was cut off before is known: only what is cut off from here on is another gap.
+        self.looked = if found == Found::Gap { first.unwrap_or(last) } else { self.cursor() };
         found
     }
 }
@@ -153,6 +154,11 @@ mod tests {
         position.look(extent(Some(1), 9, 9));
         position.read(Id(20, 0));
         assert_eq!(position.look(extent(Some(20), 30, 10)), Found::Gap);
+        assert_eq!(position.look(extent(Some(20), 30, 10)), Found::Whole, "it is known");
+        let mut new = Position::default();
+        new.look(extent(None, 0, 0));
+        new.read(Id(20, 0));
+        assert_eq!(new.look(extent(Some(20), 30, 10)), Found::Whole);
         position.read(Id(25, 0));
         assert_eq!(position.look(extent(Some(20), 30, 10)), Found::Whole);
     }

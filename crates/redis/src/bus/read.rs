@@ -52,6 +52,10 @@ impl Reader {
     /// A server that took another's place may not have heard what this node said last.
     fn connected(&mut self, node: &Node) {
         node.note(|events| events.readers += 1);
+        if self.position.cursor() == Id::ZERO {
+            // A stream that has come and gone meanwhile looks as if there had been none.
+            self.whole = None;
+        }
         if std::mem::replace(&mut self.was_connected, true) {
             let since = now().checked_sub(lag(node.settings.lease));
             let recent = lock(&node.outbox.owed).told_since(since);
