@@ -6,8 +6,10 @@
 mod client;
 mod node;
 mod pair;
+mod proxy;
 mod redis;
 mod rows;
+mod tokens;
 
 use std::{env, error::Error, process::ExitCode};
 

@@ -4,18 +4,19 @@ use std::{io::Write, time::Duration};
 
 use axum::{
     Router,
-    extract::{Request, WebSocketUpgrade, ws::WebSocket},
+    extract::{Path, Request, WebSocketUpgrade, ws::WebSocket},
     response::Response,
     routing::{any, get},
 };
 use portcullis_connections::{ConnectionLimitLayer, HandshakeRateLayer, Limit};
-use portcullis_core::identity::Subject;
+use portcullis_core::{CloseCode, CloseFrame, Connections, identity::Subject, shared::Announced};
+use portcullis_jwt::{JwtLayer, Revocations, Tickets};
 use portcullis_quota::Quota;
 use portcullis_redis::{Cluster, WhenAway};
 use tokio::net::TcpListener;
 use tower::util::MapRequestLayer;
 
-use crate::Result;
+use crate::{Result, tokens::Believe};
 
 /// Short, so that nobody who watches has to wait for a node that was killed.
 pub(crate) const LEASE: Duration = Duration::from_secs(3);
@@ -54,12 +55,25 @@ fn routes(cluster: Option<&Cluster>) -> Router {
     let few = ConnectionLimitLayer::new().per_subject(CONNECTIONS);
     let one = ConnectionLimitLayer::new().per_subject(Limit::new(1).evict_oldest());
     let rate = HandshakeRateLayer::new(hourly()).burst(HANDSHAKES).per_subject();
-    let (few, one, rate) = match cluster {
+    let (tickets, revocations, connections) = (Tickets::new(10_000), Revocations::new(), Connections::new());
+    let (few, one, rate, tickets, revocations, connections) = match cluster {
         // Refused while Redis is away: to go on with a share of the limit is the default.
-        Some(cluster) => {
-            (few.shared(&cluster.when_away(WhenAway::Refuse)), one.shared(&cluster.scope("one")), rate.shared(cluster))
-        }
-        None => (few, one, rate),
+        Some(cluster) => (
+            few.shared(&cluster.when_away(WhenAway::Refuse)),
+            one.shared(&cluster.scope("one")),
+            rate.shared(cluster),
+            tickets.shared(cluster),
+            revocations.shared(cluster),
+            connections.shared(cluster),
+        ),
+        None => (few, one, rate, tickets, revocations, connections),
+    };
+    let tokens = || JwtLayer::new(Believe).query("token").handshakes_only();
+    let (ticket, token) = (tokens().single_use(tickets), tokens().revocations(revocations.clone()));
+    let registry = connections.layer();
+    let revoke = async move |Path(id): Path<String>| said(revocations.revoke_id(id)).await;
+    let kick = async move |Path(user): Path<String>| {
+        said(connections.close(Subject::new(user), CloseFrame::new(CloseCode::POLICY_VIOLATION, "kicked"))).await
     };
     let ready = cluster.cloned();
     let health =
@@ -68,7 +82,16 @@ fn routes(cluster: Option<&Cluster>) -> Router {
         .merge(Router::new().route("/few", any(upgrade)).layer(few))
         .merge(Router::new().route("/one", any(upgrade)).layer(one))
         .merge(Router::new().route("/rate", any(upgrade)).layer(rate))
+        .merge(Router::new().route("/ticket", any(upgrade)).layer(ticket))
+        .merge(Router::new().route("/token", any(upgrade)).layer(token).layer(registry))
+        .route("/revoke/{id}", get(revoke))
+        .route("/kick/{user}", get(kick))
         .route("/ready", get(health))
+}
+
+/// What whoever revokes or kicks is told.
+async fn said(announced: Announced) -> &'static str {
+    if announced.await.is_ok() { "told" } else { "not told" }
 }
 
 /// A burst, and next to nothing after it.

@@ -6,12 +6,14 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use crate::{Result, client::Client};
+use crate::{Result, client::Client, proxy::Proxy, redis::Redis};
 
 /// Two nodes behind an imaginary balancer.
 pub(crate) struct Pair {
     nodes: [Node; 2],
-    redis: Option<String>,
+    /// Where each finds Redis: the second behind a proxy.
+    urls: [Option<String>; 2],
+    proxy: Option<Proxy>,
 }
 
 struct Node {
@@ -21,21 +23,37 @@ struct Node {
 
 impl Pair {
     /// Two nodes, which share limits if there is a Redis.
-    pub(crate) fn start(redis: Option<String>) -> Result<Self> {
-        let nodes = [Node::start(redis.as_deref())?, Node::start(redis.as_deref())?];
-        let pair = Self { nodes, redis };
+    pub(crate) fn start(redis: Option<&Redis>) -> Result<Self> {
+        let proxy = redis.map(|redis| Proxy::to(redis.port())).transpose()?;
+        let urls = [redis.map(Redis::url), proxy.as_ref().map(Proxy::url)];
+        let nodes = [Node::start(urls[0].as_deref())?, Node::start(urls[1].as_deref())?];
+        let pair = Self { nodes, urls, proxy };
         pair.wait_until_ready()?;
         Ok(pair)
     }
 
     /// Whether the two share limits.
     pub(crate) fn shares(&self) -> bool {
-        self.redis.is_some()
+        self.proxy.is_some()
     }
 
     /// Connects a user to one of the two.
     pub(crate) fn connect(&self, node: usize, path: &str, user: &str) -> Result<Option<Client>> {
         Client::connect(self.nodes[node].port, path, user)
+    }
+
+    /// Asks a node, and returns its answer.
+    pub(crate) fn ask(&self, node: usize, path: &str) -> Result<String> {
+        Client::get(self.nodes[node].port, path)
+    }
+
+    /// Cuts the second node off from Redis.
+    pub(crate) fn cut(&self) {
+        self.proxy.iter().for_each(Proxy::cut);
+    }
+
+    pub(crate) fn mend(&self) {
+        self.proxy.iter().for_each(Proxy::mend);
     }
 
     /// Kills a node, which has no time for anything.
@@ -48,7 +66,7 @@ impl Pair {
 
     /// Puts another node in the place of one that was killed.
     pub(crate) fn replace(&mut self, node: usize) -> Result<()> {
-        self.nodes[node] = Node::start(self.redis.as_deref())?;
+        self.nodes[node] = Node::start(self.urls[node].as_deref())?;
         self.wait_until_ready()
     }
 

@@ -25,6 +25,10 @@ impl Redis {
         Ok(Self { child: run(port, &folder)?, port, folder })
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }

@@ -22,20 +22,24 @@ struct Row {
     try_it: fn(&mut Pair, &mut Redis) -> Result<Saw>,
 }
 
-const ROWS: [Row; 6] = [
+const ROWS: [Row; 10] = [
     Row { name: "a user's connections, over both nodes", try_it: connections },
     Row { name: "the oldest makes room, on the other node", try_it: evict },
     Row { name: "a flood of handshakes, over both nodes", try_it: flood },
     Row { name: "a node is killed (-9)", try_it: kill },
     Row { name: "Redis stands still, and goes on", try_it: stall },
     Row { name: "Redis is restarted, and empty", try_it: restart },
+    Row { name: "a ticket is used on both nodes", try_it: ticket },
+    Row { name: "a token is revoked on the other node", try_it: revoke },
+    Row { name: "a user is kicked from the other node", try_it: kick_across },
+    Row { name: "a node cannot read for 2 s", try_it: cut_off },
 ];
 
 /// Tries everything with both pairs. Whether the pair that shares was as it must be in every row.
 pub(crate) fn run() -> Result<bool> {
     let mut redis = Redis::start()?;
     let mut alone = Pair::start(None)?;
-    let mut sharing = Pair::start(Some(redis.url()))?;
+    let mut sharing = Pair::start(Some(&redis))?;
     println!("two nodes; {CONNECTIONS} connections and {HANDSHAKES} handshakes at once for a user; lease {LEASE:?}\n");
     println!("{:42} {:30} sharing limits", "", "each for itself");
     let mut as_they_must = 0;
@@ -142,4 +146,75 @@ fn restart(pair: &mut Pair, redis: &mut Redis) -> Result<Saw> {
     held.extend(fill(pair, "/few", "gus", 4)?);
     let over = held.len().saturating_sub(CONNECTIONS);
     Ok(Saw { text: format!("{over} over the limit"), as_it_must: before == CONNECTIONS && over == 0 })
+}
+
+fn ticket(pair: &mut Pair, _: &mut Redis) -> Result<Saw> {
+    let path = "/ticket?token=hal.1";
+    let mut admitted = 0;
+    for turn in 0..10 {
+        admitted += usize::from(pair.connect(turn % 2, path, "hal")?.is_some());
+    }
+    Ok(Saw { text: format!("admitted {admitted} of 10 times"), as_it_must: admitted == 1 })
+}
+
+fn revoke(pair: &mut Pair, _: &mut Redis) -> Result<Saw> {
+    let Some(client) = pair.connect(1, "/token?token=ida.2", "ida")? else {
+        return Ok(Saw { text: "refused".to_owned(), as_it_must: false });
+    };
+    let told = pair.ask(0, "/revoke/2")? == "told";
+    let saw = closed_with(pair, client, 3000)?;
+    let again = pair.connect(1, "/token?token=ida.2", "ida")?.is_some();
+    let text = if again { format!("{}, and connects again", saw.text) } else { format!("{}, and refused", saw.text) };
+    Ok(Saw { text, as_it_must: told && saw.as_it_must && !again })
+}
+
+fn kick_across(pair: &mut Pair, _: &mut Redis) -> Result<Saw> {
+    let Some(client) = pair.connect(1, "/token?token=joe.3", "joe")? else {
+        return Ok(Saw { text: "refused".to_owned(), as_it_must: false });
+    };
+    let told = pair.ask(0, "/kick/joe")? == "told";
+    let saw = closed_with(pair, client, 1008)?;
+    Ok(Saw { as_it_must: told && saw.as_it_must, ..saw })
+}
+
+fn closed_with(pair: &Pair, mut client: Client, must: u16) -> Result<Saw> {
+    if !pair.shares() {
+        return Ok(Saw { text: lives(&mut client).to_owned(), as_it_must: false });
+    }
+    let code = client.closed()?.unwrap_or(1006);
+    Ok(Saw { text: format!("closed with {code}"), as_it_must: code == must })
+}
+
+fn lives(client: &mut Client) -> &'static str {
+    if client.is_alive() { "lives on" } else { "is gone" }
+}
+
+/// What was said meanwhile is heard when it can read again.
+fn cut_off(pair: &mut Pair, _: &mut Redis) -> Result<Saw> {
+    const CLIENTS: u32 = 20;
+    let mut clients = Vec::new();
+    for number in 0..CLIENTS {
+        clients.extend(pair.connect(1, &format!("/token?token=kim{number}.1{number}"), &format!("kim{number}"))?);
+    }
+    pair.cut();
+    let (start, mut told) = (Instant::now(), clients.len() == CLIENTS as usize);
+    for number in 0..CLIENTS {
+        // One is revoked and the next is kicked, over two seconds.
+        let path = if number % 2 == 0 { format!("/revoke/1{number}") } else { format!("/kick/kim{number}") };
+        told &= pair.ask(0, &path)? == "told";
+        std::thread::sleep((Duration::from_secs(2) * (number + 1) / CLIENTS).saturating_sub(start.elapsed()));
+    }
+    pair.mend();
+    if !pair.shares() {
+        let lived = clients.iter_mut().filter_map(|client| client.is_alive().then_some(())).count();
+        return Ok(Saw { text: format!("{lived} of {CLIENTS} live on"), as_it_must: false });
+    }
+    let (start, mut closed) = (Instant::now(), 0);
+    for (number, client) in clients.iter_mut().enumerate() {
+        let must = if number % 2 == 0 { 3000 } else { 1008 };
+        closed += u32::from(client.closed()? == Some(must));
+    }
+    let text = format!("{closed} of {CLIENTS} closed {} ms after it", start.elapsed().as_millis());
+    pair.wait_until_ready()?;
+    Ok(Saw { text, as_it_must: told && closed == CLIENTS })
 }
