@@ -11,15 +11,19 @@
 //! - No message waits for Redis. A node buys messages of a shared quota ahead, in blocks, and spends them; one that is
 //!   late with its answer counts as away.
 //! - While Redis cannot be asked, layers do what [`WhenAway`] says. There is no word for "no limit".
-//! - When Redis loses its data, nodes say what they hold before anybody is admitted by it.
+//! - What concerns live connections, a revocation or a command to close, is told to all nodes by one stream. Each node
+//!   has a copy of all revocations and decides by it, so a handshake asks nobody; a copy that may not be whole for
+//!   [`stale_after`](Builder::stale_after) lets nobody in.
+//! - When Redis loses its data, nodes say what they hold before anybody is admitted by it, and put revocations back.
 //! - Times that two nodes compare are the server's. A node's own clock may be wrong.
-//! - No user's name and no address stands in Redis, in keys or in values: names are hashed with a secret.
+//! - No user's name, no token and no address stands in Redis, in keys or in values: names are hashed with a secret. The
+//!   reasons of close frames stand there as they are.
 //!
 //! **What this does not do**: hold a limit across a failover to a replica that lags. Writes that were acknowledged and
 //! not replicated are lost, and said again by the nodes; set `min-replicas-to-write 1` against a primary that is cut
 //! off. It is not for nodes in several regions either: a round trip of 80 ms does not belong into a handshake. And
-//! whoever can write to Redis can lift limits: use TLS, and a user of its own with these rights, for the namespace
-//! `portcullis`:
+//! whoever can write to Redis can lift limits, revoke tokens and close connections: use TLS, and a user of its own with
+//! these rights, for the namespace `portcullis`:
 //!
 //! ```text
 //! ~portcullis:* resetchannels -@all +eval +evalsha +info +ping +select +time +exists +zadd +zrem +zcard +zscore
@@ -37,14 +41,17 @@
 //!
 //! With feature `metrics`: `portcullis_cluster_ready` (gauge; 1 while limits count for all nodes) and
 //! `portcullis_cluster_events_total` (counter, by `event`: the fields of [`Events`]).
-//! `portcullis_cluster_purchases_total` (counter) says what became of messages that were to be bought, by `outcome`:
-//! `sold`, `refused`, `away`, or `crowded` where too many purchases waited. With feature `tracing`, a warning
-//! when limits stop counting for all nodes, and why. The same is in [`Cluster::health`], for a readiness probe.
+//! `portcullis_cluster_purchases_total` (counter) is the number of purchases of messages, by `outcome`: `sold`,
+//! `refused`, `away`, or `crowded` if too many purchases were waiting. With feature `tracing`, a warning is logged when
+//! limits are no longer shared, with the reason, and when commands may have been lost to this node.
+//! [`Cluster::health`] has the same, for a readiness probe.
 //!
 //! # One line a layer
 //!
 //! ```no_run
 //! use portcullis_connections::{ConnectionLimitLayer, HandshakeRateLayer, Limit};
+//! use portcullis_core::Connections;
+//! use portcullis_jwt::{Revocations, Tickets};
 //! use portcullis_rate_limit::MessageRateLayer;
 //! use portcullis_redis::{Cluster, WhenAway};
 //!
@@ -54,7 +61,11 @@
 //! let service = ConnectionLimitLayer::new().global(10_000).shared(&cluster.when_away(WhenAway::Refuse));
 //! let messages = MessageRateLayer::per_second(20).burst(40).per_subject().shared(&cluster);
 //! let user = ConnectionLimitLayer::new().per_subject(Limit::new(5).evict_oldest()).shared(&cluster);
-//! # let _ = (rate, service, messages, user);
+//! // For `JwtLayer::single_use`, `JwtLayer::revocations` and `Connections::layer`.
+//! let tickets = Tickets::new(10_000).shared(&cluster);
+//! let revocations = Revocations::new().shared(&cluster);
+//! let connections = Connections::new().shared(&cluster);
+//! # let _ = (rate, service, messages, user, tickets, revocations, connections);
 //! # Ok(())
 //! # }
 //! ```
@@ -73,6 +84,22 @@
 //! | a node's clock is wrong | nothing: it is not asked | never |
 //!
 //! Leases stand still while Redis does: when it goes on, no node has lost what it held.
+//!
+//! # Tickets, revocations and commands
+//!
+//! | What happens | Tickets | Revocations | Commands |
+//! | --- | --- | --- | --- |
+//! | Redis cannot be asked | are refused (503, 1013) and stay good; with [`WhenAway::Alone`] good once a node | hold on their own node at once, and on the others when it is back; copies are good for [`stale_after`](Builder::stale_after), and longer with `Alone` | are carried out on their own node, and whoever gave them is told that the others were not |
+//! | a node is cut off | as above, there | it hears all of them when it is back | it hears those among the last 100,000 entries; a gap is counted and logged |
+//! | Redis has lost its data | used ones are good again until they expire: let them live for a minute | are put back by every node that has them | of the moment before are lost. One that must hold is a revocation |
+//! | a command is read twice | | no harm | no harm: connections are meant that were there when it was sent |
+//!
+//! Whoever revokes or kicks learns whether the store has it: `revoke_id(..).await`, `close(..).await`. It is on its way
+//! whether or not the answer is awaited, and those of one node are heard in the order in which they were given. To wait
+//! for the answer takes a beat at most, if the store can be reached.
+//!
+//! A node needs memory for its copy of all revocations, and reads them all when it starts and after a gap: it suits some
+//! hundred thousand that are remembered at a time. Nodes read on a connection of their own, each.
 //!
 //! # A store without layers
 //!
