@@ -58,9 +58,9 @@ impl Keys {
         format!("{}{{n}}:meta", self.prefix)
     }
 
-    /// Those of the nodes that drain.
-    pub(crate) fn draining(&self) -> String {
-        format!("{}{{n}}:drain", self.prefix)
+    /// What nodes say of themselves.
+    pub(crate) fn marks(&self) -> String {
+        format!("{}{{n}}:marks", self.prefix)
     }
 
     /// The permits of a key.
@@ -140,7 +140,7 @@ mod tests {
         let name = Name::from_bytes([7; 16]);
         let tag = |key: String| key.split_once('{').unwrap().1.split_once('}').unwrap().0.to_owned();
         assert_eq!(tag(keys.leases()), tag(keys.facts()));
-        assert_eq!(tag(keys.leases()), tag(keys.draining()));
+        assert_eq!(tag(keys.leases()), tag(keys.marks()));
         assert_eq!(tag(keys.permits(name)), tag(keys.closing(name)));
         assert_eq!(tag(keys.commands()), tag(keys.revoked()));
         assert_eq!(tag(keys.commands()), tag(keys.issued()));

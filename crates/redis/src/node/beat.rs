@@ -24,6 +24,17 @@ pub(crate) struct Beat {
     pub(crate) age: Duration,
     /// How many of those who live drain.
     pub(crate) draining: usize,
+    /// How many others have not yet said all that they hold.
+    pub(crate) saying: usize,
+}
+
+/// What a node says of itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Marks {
+    /// It takes nothing more.
+    pub(crate) drains: bool,
+    /// It has not yet said all that it holds.
+    pub(crate) says: bool,
 }
 
 impl Beat {
@@ -33,14 +44,19 @@ impl Beat {
         incarnation: u64,
         boot: &str,
         nonce: &str,
-        drains: bool,
+        marks: Marks,
     ) -> RedisResult<Self> {
         let lease = millis(settings.lease);
         let (call, keys) = (Call::new(&script::BEAT), &settings.keys);
-        let call = call.key(&keys.leases()).key(&keys.facts()).key(&keys.draining());
-        let call = call.arg(incarnation).arg(lease).arg(nonce).arg(boot).arg(u8::from(drains));
-        let (incarnation, last, boot, alive, age, draining) = call.run(connection).await?;
-        Ok(Self { incarnation, last, boot, alive, age: Duration::from_millis(age), draining })
+        let call = call.key(&keys.leases()).key(&keys.facts()).key(&keys.marks());
+        let call = call
+            .arg(incarnation)
+            .arg(lease)
+            .arg(nonce)
+            .arg(boot)
+            .arg(u8::from(marks.drains) + 2 * u8::from(marks.says));
+        let (incarnation, last, boot, alive, age, draining, saying) = call.run(connection).await?;
+        Ok(Self { incarnation, last, boot, alive, age: Duration::from_millis(age), draining, saying })
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{
     Asker, Lost, Node,
-    beat::{Beat, millis},
+    beat::{Beat, Marks, millis},
     membership::Outcome,
     settings::OnFenced,
 };
@@ -36,7 +36,7 @@ pub(crate) async fn run(node: Arc<Node>) {
         if lock(&node.state).membership.has_left() {
             return;
         }
-        let next = match heart.beat(&node).await {
+        let next = match heart.beat(&node, begun + node.settings.beat).await {
             Ok(()) => begun + node.settings.beat,
             Err(Lost) => Instant::now() + PAUSE.min(node.settings.beat),
         };
@@ -69,7 +69,8 @@ impl Heart {
         }
     }
 
-    async fn beat(&mut self, node: &Arc<Node>) -> Result<(), Lost> {
+    /// Beats, and says until the next beat is due what the store does not know.
+    async fn beat(&mut self, node: &Arc<Node>, next: Instant) -> Result<(), Lost> {
         let (mut connection, is_new) = match node.link() {
             Some((connection, _)) => (connection, false),
             None => (self.connect(node).await?, true),
@@ -100,7 +101,7 @@ impl Heart {
         }
         let Some(asker) = node.own_asker() else { return Err(Lost) };
         node.inbox.send_if_modified(|inbox| std::mem::replace(inbox, asker.incarnation) != asker.incarnation);
-        self.say(node, &asker).await?;
+        self.say(node, &asker, next).await?;
         node.note(|events| events.beats += 1);
         permits::release_due(node, &asker).await?;
         places::give_back(node, &asker).await
@@ -123,13 +124,15 @@ impl Heart {
 
     /// One beat. An answer within the deadline of handshakes closes the breaker.
     async fn ask(&mut self, node: &Node, connection: &mut Link) -> Result<Outcome, Lost> {
-        let (incarnation, boot, drains) = {
-            let state = lock(&node.state);
-            (state.membership.incarnation(), state.membership.boot().clone(), state.membership.drains())
+        let holds = !lock(&node.held).is_empty();
+        let (incarnation, boot, marks) = {
+            let membership = &lock(&node.state).membership;
+            let says = if membership.incarnation() == 0 { holds } else { membership.says() };
+            (membership.incarnation(), membership.boot().clone(), Marks { drains: membership.drains(), says })
         };
         let generation = node.generation();
         let (sent, nonce) = (now(), nonce());
-        let asked = Beat::ask(&node.settings, connection, incarnation, &boot, &nonce, drains);
+        let asked = Beat::ask(&node.settings, connection, incarnation, &boot, &nonce, marks);
         let beat = match timeout(node.settings.patience(), asked).await {
             Ok(Ok(beat)) => beat,
             Ok(Err(error)) => {
@@ -155,14 +158,15 @@ impl Heart {
         Ok(state.membership.beaten(incarnation, beat, sent, now()))
     }
 
-    /// Says what the store does not know, and once in a while everything.
-    async fn say(&mut self, node: &Arc<Node>, asker: &Asker) -> Result<(), Lost> {
+    /// Says what the store does not know, and once in a while everything. What is left when the next beat is due is said
+    /// after it: a node with many connections has its lease to renew meanwhile.
+    async fn say(&mut self, node: &Arc<Node>, asker: &Asker, until: Instant) -> Result<(), Lost> {
         if self.refreshed.elapsed() >= REFRESH {
             self.refreshed = Instant::now();
             lock(&node.held).untell_all();
             places::untell_all(node);
         }
-        permits::say_untold(node, asker).await?;
+        permits::say_untold(node, asker, until).await?;
         places::say_untold(node, asker).await?;
         let mut state = lock(&node.state);
         if state.membership.incarnation() == asker.incarnation && !lock(&node.held).has_untold() {

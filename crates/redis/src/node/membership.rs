@@ -15,6 +15,10 @@ const MISSES: u32 = 3;
 /// The data must be so many beats old before anybody is admitted by it: by then all nodes have said what they hold.
 const BEATS: u32 = 3;
 
+/// While the data is younger than so many leases, nobody is admitted by it before all nodes have said what they hold. A
+/// node that has not done so by then is not waited for.
+const LEASES: u32 = 20;
+
 /// Who lived when the store was last heard of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct View {
@@ -71,6 +75,8 @@ pub(crate) struct Membership {
     ready_at: Option<Instant>,
     /// What is held was said to the store.
     said: bool,
+    /// Nothing of what is held was, when the incarnation began.
+    new: bool,
     connected: bool,
     phase: Phase,
     /// The server stops: nothing more is taken.
@@ -90,6 +96,7 @@ impl Membership {
             lease_until: None,
             ready_at: None,
             said: false,
+            new: false,
             connected: false,
             phase: Phase::Member,
             drains: false,
@@ -155,20 +162,28 @@ impl Membership {
         self.nodes = NonZeroUsize::new(self.view.nodes()).or(self.nodes);
         self.incarnation = beat.incarnation;
         self.lease_until = sent.checked_add(self.lease);
-        self.ready_at = now.checked_add((self.beat * BEATS).saturating_sub(beat.age));
+        // A beat that has no answer in a lease has ended that.
+        let others_say = beat.saying > 0 && beat.age < self.lease * LEASES;
+        let wait = if others_say { self.lease } else { (self.beat * BEATS).saturating_sub(beat.age) };
+        self.ready_at = now.checked_add(wait);
         if asked == beat.incarnation {
             return Outcome::Renewed;
         }
-        self.said = false;
+        (self.said, self.new) = (false, true);
         Outcome::Joined
     }
 
     /// What is held was said.
     pub(crate) fn said(&mut self) {
-        self.said = true;
+        (self.said, self.new) = (true, false);
         if self.phase == Phase::Fenced {
             self.phase = Phase::Member;
         }
+    }
+
+    /// Whether others have to wait for what this node has to say.
+    pub(crate) fn says(&self) -> bool {
+        self.new
     }
 
     /// Something is held that was not said.
@@ -220,7 +235,7 @@ mod tests {
     const BEAT: Duration = Duration::from_secs(1);
 
     fn beat(incarnation: u64, boot: &str, age: Duration) -> Beat {
-        Beat { incarnation, last: 9, boot: boot.to_owned(), alive: vec![3, incarnation], age, draining: 0 }
+        Beat { incarnation, last: 9, boot: boot.to_owned(), alive: vec![3, incarnation], age, draining: 0, saying: 0 }
     }
 
     fn joined(now: Instant) -> Membership {
@@ -278,6 +293,20 @@ mod tests {
     fn who_is_newer_than_the_view_may_live() {
         let view = View { alive: vec![3, 7], newest: 9, draining: 0 };
         assert_eq!(view.over([2, 3, 7, 8, 9, 10]), [2, 8, 9]);
+    }
+
+    #[test]
+    fn young_data_admits_nobody_before_all_nodes_have_said_what_they_hold() {
+        let now = Instant::now();
+        let mut membership = joined(now);
+        for (age, saying, standing) in [
+            (LEASE, 1, ClusterState::Recovering),
+            (LEASE, 0, ClusterState::Joined),
+            (LEASE * 20, 1, ClusterState::Joined),
+        ] {
+            membership.beaten(7, Beat { saying, ..beat(7, "a", age) }, now, now);
+            assert_eq!(membership.cluster_state(now), standing, "{saying} say, {age:?}");
+        }
     }
 
     #[test]

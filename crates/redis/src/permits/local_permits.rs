@@ -126,9 +126,13 @@ impl LocalPermits {
         !self.untold.is_empty()
     }
 
-    /// Keys of which the store has to be told, as if it had been.
-    pub(crate) fn take_untold(&mut self) -> Vec<Name> {
-        self.untold.drain().collect()
+    /// Some of the keys of which the store has to be told, as if it had been.
+    pub(crate) fn take_untold(&mut self, max: usize) -> Vec<Name> {
+        let some: Vec<_> = self.untold.iter().take(max).copied().collect();
+        for name in &some {
+            self.untold.remove(name);
+        }
+        some
     }
 
     pub(crate) fn statement(&mut self, name: Name, now: Instant) -> Option<Statement> {
@@ -237,7 +241,7 @@ mod tests {
         insert(&mut held, 1, Told::No, now);
         insert(&mut held, 2, Told::No, now);
         assert_eq!(held.leave(NAME, 1), Some(Told::No));
-        assert_eq!(held.take_untold(), [NAME]);
+        assert_eq!(held.take_untold(9), [NAME]);
         held.statement(NAME, now);
         assert_eq!(held.leave(NAME, 2), Some(Told::Perhaps));
         assert_eq!(held.leave(NAME, 2), None);

@@ -7,6 +7,7 @@ use portcullis_core::{
     clock,
     shared::{Gone, Name},
 };
+use tokio::time::Instant;
 
 use super::{local_permits::Time, message::parse_member, room, take::life};
 use crate::{
@@ -22,18 +23,24 @@ const BATCH: usize = 64;
 /// to close once more.
 pub(super) type Answer = (Vec<String>, Vec<u64>, Vec<String>);
 
-/// Says all that the store has to be told.
-pub(crate) async fn say_untold(node: &Arc<Node>, asker: &Asker) -> Result<(), Lost> {
-    let names = lock(&node.held).take_untold();
-    let mut result = Ok(());
-    for batch in names.chunks(BATCH) {
+/// Says what the store has to be told, as much of it as there is time for.
+pub(crate) async fn say_untold(node: &Arc<Node>, asker: &Asker, until: Instant) -> Result<(), Lost> {
+    loop {
+        let batch = lock(&node.held).take_untold(BATCH);
+        if batch.is_empty() {
+            return Ok(());
+        }
         let said = join_all(batch.iter().map(|name| say(node, asker, *name))).await;
         for name in batch.iter().zip(&said).filter_map(|(name, said)| said.is_err().then_some(*name)) {
             lock(&node.held).untell(name);
-            result = Err(Lost);
+        }
+        if said.contains(&Err(Lost)) {
+            return Err(Lost);
+        }
+        if Instant::now() >= until {
+            return Ok(());
         }
     }
-    result
 }
 
 async fn say(node: &Arc<Node>, asker: &Asker, name: Name) -> Result<(), Lost> {

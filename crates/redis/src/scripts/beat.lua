@@ -1,9 +1,10 @@
 -- Renews the lease of a node, and says who lives and how old the data is.
 --
--- KEYS: the leases (zset: incarnation by end of lease), facts (hash), who drains (zset).
--- ARGV: incarnation or 0 for a new one, lease in ms, a nonce to propose, the nonce that is known, 1 if the node drains.
+-- KEYS: the leases (zset: incarnation by end of lease), facts (hash), marks (zset).
+-- ARGV: incarnation or 0 for a new one, lease in ms, a nonce to propose, the nonce that is known, the node's marks:
+--   1 if it drains, and 2 if it has not yet said all that it holds.
 -- Returns: incarnation (0: it is over), the last one that was given out, the nonce, who lives, age of the data in ms,
---   how many of those who live drain.
+--   how many of those who live drain, and how many others have not said all.
 --
 -- Leases stand still while nobody beats, and follow the server's clock when that is set. So a server that stood still, or
 -- whose clock was set, ends nobody's lease before its node had a chance to renew it.
@@ -40,15 +41,22 @@ elseif boot ~= ARGV[4] or not redis.call('ZSCORE', KEYS[1], text(incarnation)) t
 end
 if incarnation ~= 0 then
   redis.call('ZADD', KEYS[1], text(now + lease), text(incarnation))
-  if ARGV[5] == '1' then redis.call('ZADD', KEYS[3], 0, text(incarnation)) end
-end
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', text(now))
-local draining = 0
-for _, other in ipairs(redis.call('ZRANGE', KEYS[3], 0, -1)) do
-  if redis.call('ZSCORE', KEYS[1], other) then
-    draining = draining + 1
+  if tonumber(ARGV[5]) > 0 then
+    redis.call('ZADD', KEYS[3], ARGV[5], text(incarnation))
   else
-    redis.call('ZREM', KEYS[3], other)
+    redis.call('ZREM', KEYS[3], text(incarnation))
   end
 end
-return {incarnation, last, boot, redis.call('ZRANGE', KEYS[1], 0, -1), math.max(0, now - since), draining}
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', text(now))
+local draining, saying = 0, 0
+local marked = redis.call('ZRANGE', KEYS[3], 0, -1, 'WITHSCORES')
+for at = 1, #marked, 2 do
+  local other, marks = marked[at], tonumber(marked[at + 1])
+  if not redis.call('ZSCORE', KEYS[1], other) then
+    redis.call('ZREM', KEYS[3], other)
+  else
+    if marks % 2 == 1 then draining = draining + 1 end
+    if marks >= 2 and other ~= text(incarnation) then saying = saying + 1 end
+  end
+end
+return {incarnation, last, boot, redis.call('ZRANGE', KEYS[1], 0, -1), math.max(0, now - since), draining, saying}

@@ -1,6 +1,6 @@
 //! Redis is gone, comes back, and has lost what it knew.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use portcullis_redis::{Cluster, ClusterState, Denied, Name, Permit, PermitRequest, WhenAway};
 use redis_tests::{Inside, Mode, Proxy, Server, builder, joined, until};
@@ -73,7 +73,7 @@ async fn data_that_is_flushed_is_said_again_at_the_next_beat() {
 #[tokio::test]
 async fn data_that_was_flushed_admits_nobody_before_it_is_said_again() {
     let server = Server::start();
-    let settings = || builder(&server.url()).beat(std::time::Duration::from_secs(1));
+    let settings = || builder(&server.url()).beat(Duration::from_secs(1));
     let (one, other) = (joined(settings()).await, joined(settings()).await);
     let mut inside = Inside(server.inspect().await);
     let names: Vec<_> = (0..50_u8).map(|key| one.name("subject", [key])).collect();
@@ -94,6 +94,33 @@ async fn data_that_was_flushed_admits_nobody_before_it_is_said_again() {
     for name in names {
         assert_eq!(take(&other, name, 1).await.unwrap_err(), Denied::Full(0));
     }
+}
+
+/// A node with so many keys that it says them for longer than its lease.
+#[tokio::test]
+async fn nobody_is_admitted_before_a_node_with_many_connections_has_said_them_all_and_it_keeps_its_lease() {
+    const KEYS: u32 = 3000;
+    let server = Server::start();
+    let (beat, lease) = (Duration::from_millis(300), Duration::from_millis(1500));
+    let proxy = Proxy::to(server.port()).await;
+    let slow = joined(builder(&proxy.url()).beat(beat).lease(lease)).await;
+    let quick = joined(builder(&server.url()).beat(beat).lease(lease)).await;
+    let names: Vec<_> = (0..KEYS).map(|key| slow.name("subject", key.to_be_bytes())).collect();
+    let held: Vec<_> = names.iter().map(|name| slow.keep(&[PermitRequest::new(*name, 1)], |_| {})).collect();
+    until(&slow, |health| health.events.said >= KEYS.into() && health.is_ready()).await;
+    proxy.set(Mode::Delay(Duration::from_millis(30)));
+    let mut inside = Inside(server.inspect().await);
+    redis::cmd("FLUSHALL").query_async::<()>(&mut inside.0).await.unwrap();
+    until(&quick, |health| health.events.data_lost == 1).await;
+    let start = Instant::now();
+    quick.ready().await;
+    println!("{KEYS} keys are said after {:?}", start.elapsed());
+    assert!(start.elapsed() > lease, "the test shows nothing");
+    for name in &names {
+        assert_eq!(inside.permits(*name).await.len(), 1);
+    }
+    assert_eq!(slow.health().events.fenced, 0);
+    drop(held);
 }
 
 #[tokio::test]

@@ -13,6 +13,9 @@ const CONNECTIONS: usize = 8;
 /// Commands that are sent together.
 const TOGETHER: usize = 32;
 
+/// Each kind of command is sent so often.
+const PERMITS: u64 = 50_000;
+
 const NODES: u64 = 100;
 const CONNECTIONS_OF_A_NODE: u64 = 100_000;
 /// How long a connection lives.
@@ -139,18 +142,18 @@ async fn the_scripts_under_the_load_of_100_nodes() {
         let arguments = [member(number), String::from("20"), hour.to_string()];
         take.call(&[permits(number)], &arguments)
     };
-    let taken = load.run(500_000, taking).await;
+    let taken = load.run(PERMITS, taking).await;
     let permits_memory = load.memory().await - empty;
     let which = |_| {
         let mut which = redis::cmd("HGET");
         which.arg("s:1:{n}:meta").arg("boot");
         which
     };
-    let known = load.run(500_000, which).await;
+    let known = load.run(PERMITS, which).await;
     let before = load.memory().await;
     let charging =
         move |number: u64| charge.call(&[format!("s:1:{{{number:032x}}}:h")], &text(&[60_000_000, 300_000_000]));
-    let charged = load.run(300_000, charging).await;
+    let charged = load.run(PERMITS, charging).await;
     let rates_memory = load.memory().await - before;
     let releasing = |number| {
         let mut release = redis::cmd("ZREM");
@@ -167,12 +170,12 @@ async fn the_scripts_under_the_load_of_100_nodes() {
                 .collect::<Vec<_>>(),
         )
     };
-    let said = load.run(300_000, saying).await;
-    let released = load.run(500_000, releasing).await;
-    let again = load.run(500_000, releasing).await;
+    let said = load.run(PERMITS, saying).await;
+    let released = load.run(PERMITS, releasing).await;
+    let again = load.run(PERMITS, releasing).await;
     let beating = move |number: u64| {
         // Each with an incarnation of its own at first, as if it had just been given one.
-        let keys = ["s:1:{n}:live", "s:1:{n}:meta", "s:1:{n}:drain"].map(String::from);
+        let keys = ["s:1:{n}:live", "s:1:{n}:meta", "s:1:{n}:marks"].map(String::from);
         let incarnation = if number < NODES { 0 } else { 1 };
         beat.call(
             &keys,
@@ -186,13 +189,13 @@ async fn the_scripts_under_the_load_of_100_nodes() {
         )
     };
     load.run(NODES, beating).await;
-    let beats = load.run(20_000, beating).await;
+    let beats = load.run(5000, beating).await;
     let growing = move |number: u64| {
         let by = if number < NODES { 10 } else { 0 };
         allot.call(&[String::from("s:1:{p}:a")], &text(&[number % NODES, by, 1_000_000, hour]))
     };
     load.run(NODES, growing).await;
-    let grown = load.run(20_000, growing).await;
+    let grown = load.run(5000, growing).await;
 
     println!("one server, {CONNECTIONS} connections, {TOGETHER} commands together:");
     for (what, cost) in [
@@ -207,7 +210,7 @@ async fn the_scripts_under_the_load_of_100_nodes() {
     ] {
         print(what, cost);
     }
-    println!("memory: {} bytes a permit (ten a key), {} a rate", permits_memory / 500_000, rates_memory / 300_000);
+    println!("memory: {} bytes a permit (ten a key), {} a rate", permits_memory / PERMITS, rates_memory / PERMITS);
 
     // The sum.
     #[expect(clippy::cast_precision_loss, reason = "there are fewer than 2^52")]
@@ -220,7 +223,7 @@ async fn the_scripts_under_the_load_of_100_nodes() {
     println!("whole handshakes that one core takes: {:.0}/s", 1e6 / handshake);
     println!("everybody reconnects within a minute: {:.1} cores", connections / 60.0 * handshake / 1e6);
     println!("all is said again after a restart: {:.0} s of one core", connections * said.cpu / 1e6);
-    println!("memory: {:.1} GB of permits", connections * (permits_memory as f64 / 500_000.0) / 1e9);
+    println!("memory: {:.1} GB of permits", connections * (permits_memory / PERMITS) as f64 / 1e9);
 }
 
 #[tokio::test]
