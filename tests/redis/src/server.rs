@@ -93,13 +93,13 @@ impl Server {
     pub async fn inspect_over_tls(&self, root: &str) -> redis::aio::MultiplexedConnection {
         let root = redis::TlsCertificates { client_tls: None, root_cert: Some(root.as_bytes().to_vec()) };
         let client = redis::Client::build_with_tls(format!("rediss://localhost:{}", self.port), root).unwrap();
-        client.get_multiplexed_async_connection().await.unwrap()
+        client.get_multiplexed_async_connection_with_config(&patient()).await.unwrap()
     }
 
     /// A connection of the test's own.
     pub async fn inspect(&self) -> redis::aio::MultiplexedConnection {
         let client = redis::Client::open(self.url()).unwrap();
-        client.get_multiplexed_async_connection().await.unwrap()
+        client.get_multiplexed_async_connection_with_config(&patient()).await.unwrap()
     }
 }
 
@@ -109,6 +109,11 @@ impl Drop for Server {
         let _ = self.child.wait();
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// The client crate's own timeout is half a second, and a machine may be busy for longer.
+fn patient() -> redis::AsyncConnectionConfig {
+    redis::AsyncConnectionConfig::new().set_response_timeout(None)
 }
 
 /// A port that is free, and whose companion is: the servers of a Redis Cluster talk to each other there.
