@@ -16,6 +16,8 @@
 //! assert!(take(start).is_err());
 //! assert!(take(start + Duration::from_secs(1)).is_ok());
 //! ```
+#![doc = include_str!("../docs/features.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod block;
 mod key;
