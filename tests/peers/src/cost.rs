@@ -12,7 +12,8 @@ use crate::{
     token::token,
 };
 
-const ROUNDS: usize = 5;
+/// Of an odd number of rounds, one is in the middle.
+pub(crate) const ROUNDS: usize = 5;
 
 /// So many messages at once that no limit is met.
 const UNLIMITED: usize = 100_000_000;
@@ -33,11 +34,11 @@ const HEADS: [&str; 5] = ["us/message", "us/handshake", "us/refused", "KiB/idle"
 
 /// Measures the servers of these names, and prints the medians. Fails if ours loses a column to a server in another
 /// language.
-pub(crate) fn print(folder: &Path, names: &[&str]) -> Result<bool> {
+pub(crate) fn print(folder: &Path, names: &[&str], count: usize) -> Result<bool> {
     let peers = chosen(names)?;
     let mut rounds: Vec<Vec<Row>> = peers.iter().map(|_| Vec::new()).collect();
-    for round in 0..ROUNDS {
-        eprintln!("round {} of {ROUNDS}", round + 1);
+    for round in 0..count {
+        eprintln!("round {} of {count}", round + 1);
         for (peer, rows) in peers.iter().zip(&mut rounds) {
             let row = measure(peer, folder).map_err(|error| format!("{}: {error}", peer.name))?;
             eprintln!("  {:<26}{row:.1?}", peer.name);
@@ -50,7 +51,7 @@ pub(crate) fn print(folder: &Path, names: &[&str]) -> Result<bool> {
     for (name, row) in &rows {
         println!("{name:<26}{}", row.map(|cost| format!("{cost:>14.1}")).concat());
     }
-    println!("\nmedians of {ROUNDS} interleaved rounds; processor time of the server, in ticks of 10 ms");
+    println!("\nmedians of {count} interleaved rounds; processor time of the server, in ticks of 10 ms");
     let losses = losses(&rows);
     for loss in &losses {
         println!("dearer: {loss}");

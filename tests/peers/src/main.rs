@@ -1,7 +1,7 @@
 //! Audits the servers that tutorials teach and ours with the same limits, and prints one table: attack by server.
 //!
-//! `peers --cost` prints what each costs its machine. Exits 1 if ours lets something through that another stops, and 2
-//! if a server could not be audited.
+//! `peers --cost [ROUNDS]` prints what each costs its machine. Words behind either choose servers by their names. Exits
+//! 1 if ours lets something through that another stops, or is dearer, and 2 if a server could not be tried.
 
 mod cost;
 mod install;
@@ -22,7 +22,11 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["serve", name, port, burst] => servers::serve(name, port, burst).map(|()| true),
-        ["--cost", names @ ..] => install::all().and_then(|folder| cost::print(&folder, names)),
+        ["--cost", words @ ..] => {
+            let rounds = words.first().and_then(|word| word.parse().ok());
+            let names = if rounds.is_some() { &words[1..] } else { words };
+            install::all().and_then(|folder| cost::print(&folder, names, rounds.unwrap_or(cost::ROUNDS)))
+        }
         names => install::all().and_then(|folder| table::print(&folder, names)),
     };
     match done {

@@ -14,6 +14,9 @@ use crate::{
 /// What all servers are believed to hold to, where they were told to.
 const LIMITS: &str = "--burst 40 --rate 20 --size 65536 --sockets 20 --handshakes 200 --silence 4";
 
+const LEGEND: &str =
+    "X let through, ? cannot be told from outside, - not run, ! legitimate client turned away, . stopped or served";
+
 /// What was found of one server.
 struct Column {
     name: &'static str,
@@ -36,9 +39,7 @@ pub(crate) fn print(folder: &Path, names: &[&str]) -> Result<bool> {
         println!("{}", row(attack, &columns));
     }
     println!("{}", sums(&columns));
-    println!(
-        "\nX let through, ? cannot be told from outside, - not run, ! legitimate client turned away, . stopped or served"
-    );
+    println!("\n{LEGEND}");
     println!("limits: {LIMITS}");
     let lost = lost(&attacks, &columns);
     for line in &lost {

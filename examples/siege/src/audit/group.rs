@@ -106,7 +106,7 @@ pub(super) const SMUGGLING: Group = Group {
     name: "smuggling",
     cwe: 444,
     owasp: "WebSocket Protocol Configuration: speak RFC 6455 and nothing older or looser",
-    remedy: "accept a handshake only if method, version, `Connection`, `Upgrade`, key and version are what RFC 6455 asks",
+    remedy: "accept a handshake only if its method, its versions, `Connection`, `Upgrade` and its key are RFC 6455's",
     portcullis: "the layers check whatever a library could take for a handshake, and remove other upgrades",
 };
 

@@ -1,5 +1,5 @@
-//! An axum server whose only protection is tower_governor: twenty requests a second for each address, and two hundred at
-//! once. A handshake is one request.
+//! An axum server whose only protection is tower_governor: twenty requests a second for each address, and two hundred
+//! at once. A handshake is one request.
 
 use std::{env, error::Error, net::SocketAddr, sync::Arc};
 
