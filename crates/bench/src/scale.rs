@@ -6,10 +6,10 @@ use std::{
 };
 
 use portcullis_connections::{
-    Connections, Limit,
+    Limit,
     internal::{Permits, Taken},
 };
-use portcullis_core::{Connection, GuardedIo, identity::Subject, settings::Settings};
+use portcullis_core::{Connection, Connections, GuardedIo, identity::Subject, settings::Settings};
 use portcullis_jwt::{TokenError, TokenId, internal::Tickets};
 use portcullis_quota::{Key, Secret, Table};
 use tokio::io::{DuplexStream, duplex};

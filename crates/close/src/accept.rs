@@ -198,7 +198,8 @@ mod tests {
 
     #[test]
     fn what_the_refusing_layer_names_is_selected() {
-        let request = Request::get("/").header(KEY.0, KEY.1).header(VERSION.0, VERSION.1);
+        let request = Request::get("/").header("connection", "upgrade").header("upgrade", "websocket");
+        let request = request.header(KEY.0, KEY.1).header(VERSION.0, VERSION.1);
         let request = request.header(SEC_WEBSOCKET_PROTOCOL, "chat, bearer");
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let mut refused = Response::new(());

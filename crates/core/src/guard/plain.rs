@@ -118,7 +118,6 @@ impl Guard {
         }
         self.counters.bytes_out += bytes as u64;
         self.counters.messages_out += messages;
-        self.outbound.control = false;
         self.call_is_plain();
     }
 }
