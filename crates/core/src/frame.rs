@@ -1,4 +1,5 @@
-//! Frames (RFC 6455, section 5.2): their headers, read from the wire, and [`put_frame`], which tests and layers write by.
+//! Frames (RFC 6455, section 5.2): their headers, read from the wire, and [`put_frame`], which tests and layers write
+//! by.
 //!
 //! [`FrameHeader::parse`] reads a header from the front of a slice; [`Decoder`] does so for bytes that arrive in any
 //! pieces. Both are total: no input makes them panic or allocate, and no payload is copied or unmasked.

@@ -14,7 +14,7 @@ use crate::{
     settings::Framing,
 };
 
-/// What [`Guard::admit`] decided about one read.
+/// What was decided about one read.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Admitted {
     /// So many bytes at the front may be delivered.

@@ -1,6 +1,6 @@
 //! The state machine of one guarded connection: bytes, events and the time in, decisions out, no I/O.
 //!
-//! - [`Guard::admit`] judges what the peer sent, in place, by headers; [`Guard::measure`] follows what the handler
+//! - [`Guard::read`] judges what the peer sent, in place, by headers; [`Guard::measure`] follows what the handler
 //!   writes, so that nothing of the guard's own is ever put into the middle of a frame.
 //! - `reading` and `writing` are what the I/O hands in; `inbox` and `outbox` hold what waits on either way.
 //! - `plain` is what most messages take: nothing waits, nothing has ended, and they are whole and short.
