@@ -22,8 +22,8 @@
 //! **What this does not do**: hold a limit across a failover to a replica that lags. Writes that were acknowledged and
 //! not replicated are lost, and said again by the nodes; set `min-replicas-to-write 1` against a primary that is cut
 //! off. It is not for nodes in several regions either: a round trip of 80 ms does not belong into a handshake. And
-//! whoever can write to Redis can lift limits, revoke tokens and close connections: use TLS, and a user of its own with
-//! these rights, for the namespace `portcullis`:
+//! anything that can write to Redis can lift limits, revoke tokens and close connections: use TLS, and a user of its own
+//! with these rights, for the namespace `portcullis` (and `+cluster|slots` for a Redis Cluster):
 //!
 //! ```text
 //! ~portcullis:* resetchannels -@all +eval +evalsha +info +ping +select +time +exists +zadd +zrem +zcard +zscore
@@ -70,21 +70,6 @@
 //! # }
 //! ```
 //!
-//! # What the limits bound
-//!
-//! | What happens | Newcomers | Over the limit |
-//! | --- | --- | --- |
-//! | a node is killed | have its permits when its lease is over: a lease and a beat at most | never |
-//! | a node stands still for longer than its lease, or is cut off | have its permits | by what it held of a key, until it goes on with [`OnFenced::Close`], or until connections end |
-//! | Redis is slow, stands still, or is gone | wait for the deadline, and then not at all: [`WhenAway`] | with `Refuse` never; with `Share` the sum over the nodes of what each holds, or its share if that is more |
-//! | Redis has lost its data | [`WhenAway`], until the nodes have said what they hold, and three beats | as while it was away |
-//! | its data is flushed while it runs | are judged by what is left until the next beat | by a limit, for a beat |
-//! | it fails over to a replica that lags | are judged by what was replicated | by what was not, until the nodes have said it |
-//! | its clock is set | wait for a burst's time at most, where rates are limited | by a burst of handshakes |
-//! | a node's clock is wrong | nothing: it is not asked | never |
-//!
-//! Leases stand still while Redis does: when it goes on, no node has lost what it held.
-//!
 //! # Tickets, revocations and commands
 //!
 //! | What happens | Tickets | Revocations | Commands |
@@ -120,6 +105,7 @@
 //! # }
 //! ```
 
+#![doc = include_str!("../docs/failures.md")]
 #![doc = include_str!("../docs/features.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -113,6 +113,13 @@ pub(crate) fn long() -> Result<Vec<Step>, String> {
             .env("RUSTFLAGS", "--cfg portcullis_loom")
             .env("CARGO_TARGET_DIR", target_dir().join("loom")),
     ];
+    steps.push(
+        Step::cargo(
+            "several nodes, for longer",
+            "test -p redis-tests --test shared -- --include-ignored --nocapture faults:: scale::",
+        )
+        .env("PORTCULLIS_FAULTS_SECONDS", "600"),
+    );
     steps.extend(package::steps()?);
     steps.extend(package::minimal()?);
     steps.extend(features::all());

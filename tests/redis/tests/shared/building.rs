@@ -143,7 +143,7 @@ async fn the_same_verdicts_over_tls_with_the_documented_rights() {
 }
 
 /// A user with the rights that the documentation names.
-async fn let_in(inspect: &mut MultiplexedConnection) {
+pub(crate) async fn let_in(inspect: &mut MultiplexedConnection) {
     let rights = include_str!("../../../../crates/redis/src/lib.rs");
     let (_, rights) = rights.split_once("//! ```text\n").unwrap();
     let (rights, _) = rights.split_once("//! ```").unwrap();
@@ -155,7 +155,7 @@ async fn let_in(inspect: &mut MultiplexedConnection) {
 }
 
 /// Nothing was refused.
-async fn assert_enough(inspect: &mut MultiplexedConnection) {
+pub(crate) async fn assert_enough(inspect: &mut MultiplexedConnection) {
     let mut log: Vec<redis::Value> = redis::cmd("ACL").arg("LOG").query_async(inspect).await.unwrap();
     log.retain(|entry| !format!("{entry:?}").contains("client|setinfo"));
     assert!(log.is_empty(), "{log:?}");

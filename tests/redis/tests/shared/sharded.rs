@@ -12,7 +12,10 @@ use portcullis_redis::{BuildError, Builder, Cluster, Denied, Name, PermitRequest
 use redis::cluster_async::ClusterConnection;
 use redis_tests::{Inside, Sharded, builder, joined, until};
 
-use crate::verdicts::{self, Pair};
+use crate::{
+    building::{assert_enough, let_in},
+    verdicts::{self, Pair},
+};
 
 fn settings(store: &Sharded) -> Builder {
     let urls = store.urls();
@@ -54,6 +57,30 @@ async fn chief(store: &Sharded) -> usize {
 async fn the_same_verdicts_of_two_nodes_that_share_a_redis_cluster() {
     let store = Sharded::start().await;
     verdicts::run("Redis Cluster", &mut pair(&store).await).await;
+}
+
+#[tokio::test]
+async fn a_user_with_the_documented_rights_is_enough_in_a_redis_cluster() {
+    let store = Sharded::start().await;
+    for server in &store.servers {
+        let mut inspect = server.inspect().await;
+        let_in(&mut inspect).await;
+        let mut more = redis::cmd("ACL");
+        more.arg("SETUSER").arg("node").arg("+cluster|slots").query_async::<()>(&mut inspect).await.unwrap();
+    }
+    let urls: Vec<_> = store.urls().iter().map(|url| url.replace("//", "//node:password@")).collect();
+    let node = joined(builder(&urls[0]).redis_cluster(&urls[1..])).await;
+    for user in 0_u8..20 {
+        let wanted = [PermitRequest::new(node.name("subject", [user]), 1)];
+        let held = node.take(&wanted, node.deadline(), |_| {}).await.unwrap();
+        assert_eq!(node.take(&wanted, node.deadline(), |_| {}).await.unwrap_err(), Denied::Full(0));
+        drop(held);
+    }
+    let beats = node.health().events.beats;
+    until(&node, |health| health.events.beats > beats + 2).await;
+    for server in &store.servers {
+        assert_enough(&mut server.inspect().await).await;
+    }
 }
 
 #[tokio::test]
