@@ -79,9 +79,12 @@ impl Position {
             None => Found::New,
             Some(cursor) if cursor > last => Found::Lost,
             Some(cursor) if cursor == last => Found::Whole,
-            // There was none: all that has come since is there.
-            Some(_) if self.looked == Id::ZERO && entries < MAX_ENTRIES => Found::Whole,
             Some(_) if first.is_some_and(|first| first <= self.looked) => Found::Whole,
+            // There was none: all that has come since is there, what was read of it among it.
+            Some(cursor) if self.looked == Id::ZERO && entries < MAX_ENTRIES => {
+                let is_there = cursor == Id::ZERO || first.is_some_and(|first| first <= cursor);
+                if is_there { Found::Whole } else { Found::Gap }
+            }
             Some(_) => Found::Gap,
         };
         match found {
@@ -159,6 +162,10 @@ mod tests {
         new.look(extent(None, 0, 0));
         new.read(Id(20, 0));
         assert_eq!(new.look(extent(Some(20), 30, 10)), Found::Whole);
+        let mut lost = Position::default();
+        lost.look(extent(None, 0, 0));
+        lost.read(Id(20, 0));
+        assert_eq!(lost.look(extent(Some(25), 30, 2)), Found::Gap, "another stream, begun before anybody looked");
         position.read(Id(25, 0));
         assert_eq!(position.look(extent(Some(20), 30, 10)), Found::Whole);
     }

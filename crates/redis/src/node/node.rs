@@ -332,7 +332,8 @@ impl State {
 /// What this node is called. No two that live draw the same.
 fn id() -> NodeId {
     let mut bytes = [0; 16];
-    // Without randomness nothing else works either: names of connections are then those of a process of a machine.
+    // Without randomness two nodes of different machines may be called alike, and hear each other's commands to one
+    // connection.
     if getrandom::fill(&mut bytes).is_err() {
         bytes[..4].copy_from_slice(&std::process::id().to_be_bytes());
     }
