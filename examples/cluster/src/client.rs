@@ -41,6 +41,24 @@ impl Client {
         }
     }
 
+    /// Sends so many messages. How many are answered before the connection is closed.
+    pub(crate) fn flood(&mut self, messages: u32) -> Result<u32> {
+        for _ in 0..messages {
+            if self.0.send(Message::text("again")).is_err() {
+                break;
+            }
+        }
+        let mut answered = 0;
+        loop {
+            match self.0.read() {
+                Ok(Message::Text(_)) => answered += 1,
+                Ok(Message::Close(_)) | Err(Error::ConnectionClosed) => return Ok(answered),
+                Ok(_) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
     /// Whether the other end still answers.
     pub(crate) fn is_alive(&mut self) -> bool {
         let asked = self.0.send(Message::Ping("?".into()));

@@ -4,7 +4,10 @@ use std::{io::Write, time::Duration};
 
 use axum::{
     Router,
-    extract::{Path, Request, WebSocketUpgrade, ws::WebSocket},
+    extract::{
+        Path, Request, WebSocketUpgrade,
+        ws::{Message, WebSocket},
+    },
     response::Response,
     routing::{any, get},
 };
@@ -12,6 +15,7 @@ use portcullis_connections::{ConnectionLimitLayer, HandshakeRateLayer, Limit};
 use portcullis_core::{CloseCode, CloseFrame, Connections, identity::Subject, shared::Announced};
 use portcullis_jwt::{JwtLayer, Revocations, Tickets};
 use portcullis_quota::Quota;
+use portcullis_rate_limit::MessageRateLayer;
 use portcullis_redis::{Cluster, WhenAway};
 use tokio::net::TcpListener;
 use tower::util::MapRequestLayer;
@@ -27,6 +31,10 @@ pub(crate) const DEADLINE: Duration = Duration::from_millis(100);
 pub(crate) const CONNECTIONS: usize = 3;
 /// Handshakes of a user at once.
 pub(crate) const HANDSHAKES: u32 = 20;
+
+/// Messages of a user at once, and how many a node buys of them at once.
+pub(crate) const MESSAGES: u32 = 100;
+pub(crate) const BLOCK: u32 = 5;
 
 /// Serves on a free port, which it prints.
 #[tokio::main]
@@ -56,17 +64,19 @@ fn routes(cluster: Option<&Cluster>) -> Router {
     let one = ConnectionLimitLayer::new().per_subject(Limit::new(1).evict_oldest());
     let rate = HandshakeRateLayer::new(hourly()).burst(HANDSHAKES).per_subject();
     let (tickets, revocations, connections) = (Tickets::new(10_000), Revocations::new(), Connections::new());
-    let (few, one, rate, tickets, revocations, connections) = match cluster {
+    let messages = MessageRateLayer::new(hourly()).burst(MESSAGES).per_subject();
+    let (few, one, rate, messages, tickets, revocations, connections) = match cluster {
         // Refused while Redis is away: to go on with a share of the limit is the default.
         Some(cluster) => (
             few.shared(&cluster.when_away(WhenAway::Refuse)),
             one.shared(&cluster.scope("one")),
             rate.shared(cluster),
+            messages.shared(cluster).block(BLOCK),
             tickets.shared(cluster),
             revocations.shared(cluster),
             connections.shared(cluster),
         ),
-        None => (few, one, rate, tickets, revocations, connections),
+        None => (few, one, rate, messages, tickets, revocations, connections),
     };
     let tokens = || JwtLayer::new(Believe).query("token").handshakes_only();
     let (ticket, token) = (tokens().single_use(tickets), tokens().revocations(revocations.clone()));
@@ -82,6 +92,7 @@ fn routes(cluster: Option<&Cluster>) -> Router {
         .merge(Router::new().route("/few", any(upgrade)).layer(few))
         .merge(Router::new().route("/one", any(upgrade)).layer(one))
         .merge(Router::new().route("/rate", any(upgrade)).layer(rate))
+        .merge(Router::new().route("/messages", any(echo)).layer(messages))
         .merge(Router::new().route("/ticket", any(upgrade)).layer(ticket))
         .merge(Router::new().route("/token", any(upgrade)).layer(token).layer(registry))
         .route("/revoke/{id}", get(revoke))
@@ -110,4 +121,14 @@ fn sign_in(mut request: Request) -> Request {
 
 async fn upgrade(upgrade: WebSocketUpgrade) -> Response {
     upgrade.on_upgrade(async |mut socket: WebSocket| while let Some(Ok(_)) = socket.recv().await {})
+}
+
+async fn echo(upgrade: WebSocketUpgrade) -> Response {
+    upgrade.on_upgrade(async |mut socket: WebSocket| {
+        while let Some(Ok(message @ Message::Text(_))) = socket.recv().await {
+            if socket.send(message).await.is_err() {
+                return;
+            }
+        }
+    })
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::{
     Result,
     client::Client,
-    node::{BEAT, CONNECTIONS, DEADLINE, HANDSHAKES, LEASE},
+    node::{BEAT, BLOCK, CONNECTIONS, DEADLINE, HANDSHAKES, LEASE, MESSAGES},
     pair::Pair,
     redis::Redis,
 };
@@ -22,10 +22,11 @@ struct Row {
     try_it: fn(&mut Pair, &mut Redis) -> Result<Saw>,
 }
 
-const ROWS: [Row; 10] = [
+const ROWS: [Row; 11] = [
     Row { name: "a user's connections, over both nodes", try_it: connections },
     Row { name: "the oldest makes room, on the other node", try_it: evict },
     Row { name: "a flood of handshakes, over both nodes", try_it: flood },
+    Row { name: "a flood of messages, over both nodes", try_it: messages },
     Row { name: "a node is killed (-9)", try_it: kill },
     Row { name: "Redis stands still, and goes on", try_it: stall },
     Row { name: "Redis is restarted, and empty", try_it: restart },
@@ -40,7 +41,8 @@ pub(crate) fn run() -> Result<bool> {
     let mut redis = Redis::start()?;
     let mut alone = Pair::start(None)?;
     let mut sharing = Pair::start(Some(&redis))?;
-    println!("two nodes; {CONNECTIONS} connections and {HANDSHAKES} handshakes at once for a user; lease {LEASE:?}\n");
+    println!("two nodes; {CONNECTIONS} connections and {HANDSHAKES} handshakes at once for a user; lease {LEASE:?}");
+    println!("{MESSAGES} messages at once for a user, bought by {BLOCK}\n");
     println!("{:42} {:30} sharing limits", "", "each for itself");
     let mut as_they_must = 0;
     for Row { name, try_it } in ROWS {
@@ -82,6 +84,17 @@ fn evict(pair: &mut Pair, _: &mut Redis) -> Result<Saw> {
 fn flood(pair: &mut Pair, _: &mut Redis) -> Result<Saw> {
     let admitted = fill(pair, "/rate", "eve", 200)?.len();
     Ok(Saw { text: format!("{admitted} of {HANDSHAKES}"), as_it_must: admitted == HANDSHAKES as usize })
+}
+
+/// One connection to each node. A node buys messages ahead, and may owe a block at the end.
+fn messages(pair: &mut Pair, _: &mut Redis) -> Result<Saw> {
+    let mut admitted = 0;
+    for node in 0..2 {
+        let client = pair.connect(node, "/messages", "hal")?;
+        admitted += client.ok_or("a client is refused that has sent nothing")?.flood(2 * MESSAGES)?;
+    }
+    let as_it_must = (MESSAGES..=MESSAGES + 2 * BLOCK).contains(&admitted);
+    Ok(Saw { text: format!("{admitted} of {MESSAGES}"), as_it_must })
 }
 
 /// What the dead node held comes back, and not before it is known to be dead.
