@@ -22,7 +22,7 @@ pub(super) struct Whole {
 
 impl Whole {
     /// As policies judge them, of a read of so many bytes.
-    fn batch(&self, bytes: usize) -> Batch {
+    pub(super) fn batch(&self, bytes: usize) -> Batch {
         let payload = bytes - self.messages * SHORT_HEADER;
         Batch::of_messages(self.messages, payload as u64, self.longest as u64)
     }

@@ -12,7 +12,7 @@ use super::refunds::Charging;
 use crate::{
     carrier::Carrier,
     counters::Counters,
-    frame::put_frame,
+    frame::{FrameHeader, put_frame},
     guard::{Admitted, Guard, Next, Reads, Then, stream::Stream},
     policy::{Activity, Batch, BatchVerdict, Policy},
     settings::Framing,
@@ -131,6 +131,21 @@ proptest! {
             if closes {
                 break;
             }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn whole_messages_are_the_batch_that_their_headers_make(bytes in stream(true)) {
+        let now = Instant::now();
+        if let Some(whole) = guard(None, now).whole_messages(&bytes) {
+            let (mut rest, mut batch) = (&bytes[..], Batch::default());
+            while let Some(header) = FrameHeader::parse(rest) {
+                batch.add(&header);
+                rest = &rest[header.len() + usize::try_from(header.payload_len()).unwrap()..];
+            }
+            prop_assert_eq!(whole.batch(bytes.len()), batch);
         }
     }
 }
