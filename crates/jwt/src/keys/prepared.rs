@@ -64,7 +64,8 @@ impl Prepared {
     }
 }
 
-#[cfg(all(test, feature = "rust_crypto"))]
+#[cfg(test)]
+#[cfg(feature = "rust_crypto")]
 mod tests {
     use jsonwebtoken::{EncodingKey, crypto::rust_crypto::DEFAULT_PROVIDER};
 
