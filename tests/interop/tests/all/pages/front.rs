@@ -73,6 +73,24 @@ fn dependencies_of_crates_are_those_of_the_table() {
     assert_eq!(named, published.filter(|(_, manifest)| !manifest.contains("publish = false")).count());
 }
 
+#[test]
+fn costs_of_a_message_are_the_bounds_of_the_benchmark() {
+    let readme = read("README.md").split_whitespace().collect::<Vec<_>>().join(" ");
+    let gates = read("crates/bench/src/exact.rs");
+    let bounds = |shape: &str| {
+        let bounds = gates.split(&format!("Shape::{shape} => Some([")).nth(1).unwrap().split(']').next().unwrap();
+        let (core, rate) = bounds.split_once(", ").unwrap();
+        [core, rate].map(|bound| bound.trim_end_matches(".0").replace('_', ","))
+    };
+    let ([batch, batch_limited], [alone, alone_limited]) = (bounds("Batch"), bounds("Flush"));
+    for said in [
+        format!("at most {batch} instructions more than on a bare server, or {batch_limited} with a message limit"),
+        format!("one that arrives alone costs at most {alone}, or {alone_limited}."),
+    ] {
+        assert!(readme.contains(&said), "README does not say: {said}");
+    }
+}
+
 /// The features of a manifest, but for those of the workspace's own.
 fn features(manifest: &str) -> BTreeSet<&str> {
     let table = manifest.split("[features]").nth(1).unwrap().split("\n[").next().unwrap();
