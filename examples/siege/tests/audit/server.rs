@@ -195,7 +195,10 @@ impl Shared {
     }
 
     fn answer(&self, head: &Head, seats: usize) -> String {
-        self.agents.lock().unwrap().insert(head.one("user-agent").to_owned());
+        // The preface of HTTP/2 has no headers yet.
+        if !head.is_of("PRI", "*") {
+            self.agents.lock().unwrap().insert(head.one("user-agent").to_owned());
+        }
         if !self.is_own(head) {
             return "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n".to_owned();
         }
