@@ -14,6 +14,7 @@ use sha1::{Digest, Sha1};
 
 /// The parts of a handshake that decide how it can be answered.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of the request")]
 pub(crate) struct Handshake {
     http: Version,
     connect: bool,

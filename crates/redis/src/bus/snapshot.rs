@@ -29,7 +29,9 @@ pub(super) async fn take(node: &Node, connection: &mut Link, copies: &[Arc<dyn R
         for (name, issued, millis) in &entries {
             match parse(name, issued, *millis) {
                 Some(revocation) => {
-                    copies.iter().for_each(|copy| copy.apply(revocation, None));
+                    for copy in copies {
+                        copy.apply(revocation, None);
+                    }
                     known.insert(revocation.name, revocation.issued);
                 }
                 None => unreadable += 1,
