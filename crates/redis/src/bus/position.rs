@@ -75,17 +75,17 @@ impl Position {
     /// be too strict, which costs a reading of the set, and never too lax.
     pub(super) fn look(&mut self, extent: Extent) -> Found {
         let Extent { first, last, entries } = extent;
-        let found = match self.cursor {
-            None => Found::New,
-            Some(cursor) if cursor > last => Found::Lost,
-            Some(cursor) if cursor == last => Found::Whole,
-            Some(_) if first.is_some_and(|first| first <= self.looked) => Found::Whole,
+        let found = match (self.cursor, first) {
+            (None, _) => Found::New,
+            (Some(cursor), _) if cursor > last => Found::Lost,
+            (Some(cursor), None) if cursor == last => Found::Whole,
+            (Some(_), Some(first)) if first <= self.looked => Found::Whole,
             // There was none: all that has come since is there, what was read of it among it.
-            Some(cursor) if self.looked == Id::ZERO && entries < MAX_ENTRIES => {
-                let is_there = cursor == Id::ZERO || first.is_some_and(|first| first <= cursor);
-                if is_there { Found::Whole } else { Found::Gap }
+            (Some(cursor), Some(first)) if self.looked == Id::ZERO && entries < MAX_ENTRIES => {
+                if cursor == Id::ZERO || first <= cursor { Found::Whole } else { Found::Gap }
             }
-            Some(_) => Found::Gap,
+            // This is also what a stream looks like that has taken the place of a lost one, of which some was read.
+            _ => Found::Gap,
         };
         match found {
             Found::New => self.cursor = Some(last),
@@ -166,6 +166,10 @@ mod tests {
         lost.look(extent(None, 0, 0));
         lost.read(Id(20, 0));
         assert_eq!(lost.look(extent(Some(25), 30, 2)), Found::Gap, "another stream, begun before anybody looked");
+        let mut lost = Position::default();
+        lost.look(extent(Some(1), 9, 9));
+        lost.read(Id(12, 0));
+        assert_eq!(lost.look(extent(Some(12), 12, 1)), Found::Gap, "another stream, all of which was read");
         position.read(Id(25, 0));
         assert_eq!(position.look(extent(Some(20), 30, 10)), Found::Whole);
     }

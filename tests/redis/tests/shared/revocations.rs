@@ -201,6 +201,32 @@ async fn nodes_put_back_what_a_server_has_lost() {
     assert_eq!(other.connections.of_subject(&alice).len(), 1);
 }
 
+#[tokio::test]
+async fn what_is_flushed_while_everybody_reads_on_is_put_back() {
+    let server = Server::start();
+    let (one, other) = (site(&server.url()).await, site(&server.url()).await);
+    one.revocations.revoke_id("1").await.unwrap();
+    for site in [&one, &other] {
+        until(&site.cluster, |health| health.events.heard == 1).await;
+    }
+    let mut inspect = server.inspect().await;
+    redis::cmd("FLUSHALL").query_async::<()>(&mut inspect).await.unwrap();
+    // Another stream begins at once, and both have read all of it when they look.
+    while one.revocations.revoke_id("2").await.is_err() {}
+    for site in [&one, &other] {
+        until(&site.cluster, |health| health.events.streams_lost + health.events.gaps > 0 && health.is_ready()).await;
+    }
+    while [&one, &other].map(|site| site.cluster.health().events.put_back).iter().sum::<u64>() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let late = site(&server.url()).await;
+    for token in ["alice.1", "alice.2"] {
+        while late.connect(token).await.err() != Some(REVOKED) {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
 fn frame() -> portcullis_core::CloseFrame {
     portcullis_core::CloseFrame::new(CloseCode::POLICY_VIOLATION, "banned")
 }
