@@ -54,7 +54,8 @@ pub(super) enum Found {
 #[derive(Debug, Default)]
 pub(super) struct Position {
     cursor: Option<Id>,
-    /// Where it stood when the stream was last looked at.
+    /// Where it stood when the stream was last looked at. That entry, or the one behind it, is in the stream still
+    /// unless something was cut off.
     looked: Id,
 }
 
@@ -66,6 +67,10 @@ impl Position {
 
     pub(super) fn read(&mut self, id: Id) {
         self.cursor = Some(id);
+        if self.looked == Id::ZERO {
+            // The first of a stream that was not there.
+            self.looked = id;
+        }
     }
 
     /// Looks at the stream, and stands where reading goes on: what is new to a reader begins at the end, and a lost
@@ -80,10 +85,8 @@ impl Position {
             (Some(cursor), _) if cursor > last => Found::Lost,
             (Some(cursor), None) if cursor == last => Found::Whole,
             (Some(_), Some(first)) if first <= self.looked => Found::Whole,
-            // There was none: all that has come since is there, what was read of it among it.
-            (Some(cursor), Some(first)) if self.looked == Id::ZERO && entries < MAX_ENTRIES => {
-                if cursor == Id::ZERO || first <= cursor { Found::Whole } else { Found::Gap }
-            }
+            // There was none: all that has come since is there.
+            (Some(Id::ZERO), Some(_)) if entries < MAX_ENTRIES => Found::Whole,
             // This is also what a stream looks like that has taken the place of a lost one, of which some was read.
             _ => Found::Gap,
         };
