@@ -244,7 +244,8 @@ async fn what_cannot_be_read_is_counted_and_skipped() {
     let other = Site::new(joined(builder(&server.url())).await).whole().await;
     let mut alice = other.connect("alice.1").await.unwrap();
     let mut inspect = server.inspect().await;
-    let lines: [&[u8]; 6] = [b"", b"junk", b"\xff\xfe", b"r00 1 1 -", b"c* * *", &[b'c'; 100_000]];
+    let long = vec![b'c'; 100_000];
+    let lines: [&[u8]; 6] = [b"", b"junk", b"\xff\xfe", b"r00 1 1 -", b"c* * *", &long];
     for line in lines {
         let _: String = inspect.xadd("t:1:{r}:cmd", "*", &[("m", line)]).await.unwrap();
     }
