@@ -2,7 +2,7 @@
 
 use std::{io, thread};
 
-use crate::{allocations, callgrind, plan::Plan, report, shape::Shape, side::Side, stats::Round, tcp};
+use crate::{allocations, callgrind, plan::Plan, report, shape::Shape, shared, side::Side, stats::Round, tcp};
 
 /// Counts, prints, and says whether all is within bounds.
 pub(crate) fn gates(plan: &Plan) -> io::Result<bool> {
@@ -23,6 +23,7 @@ pub(crate) fn gates(plan: &Plan) -> io::Result<bool> {
         };
         passed &= report::exact("instructions", shape, counted, bounds);
     }
+    passed &= shared::gates(plan)?;
     Ok(passed & alone()?)
 }
 

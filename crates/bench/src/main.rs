@@ -34,6 +34,7 @@ mod runtime;
 mod scale;
 mod server;
 mod shape;
+mod shared;
 mod side;
 mod soak;
 mod stats;

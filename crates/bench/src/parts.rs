@@ -94,9 +94,13 @@ impl Part {
 
     /// The layer within the guard's, behind something that knows where the peer is, and who.
     pub(crate) fn alone(self, routes: Router, interval: Duration) -> Router {
-        let guarded = self.add(routes, interval).layer(GuardLayer::new());
+        let routes = self.add(routes, interval);
         // A token says who it is by itself, and a second name would be refused.
-        if let Self::Jwt = self { guarded.layer(map_request(locate)) } else { guarded.layer(map_request(identify)) }
+        if let Self::Jwt = self {
+            routes.layer(GuardLayer::new()).layer(map_request(locate))
+        } else {
+            identified(routes)
+        }
     }
 
     fn add(self, routes: Router, interval: Duration) -> Router {
@@ -118,6 +122,11 @@ impl Part {
             Self::WriteTimeout => routes.layer(WriteTimeoutLayer::default()),
         }
     }
+}
+
+/// Within the guard's layer, behind something that knows where the peer is, and who.
+pub(crate) fn identified(routes: Router) -> Router {
+    routes.layer(GuardLayer::new()).layer(map_request(identify))
 }
 
 /// All of them.
@@ -163,7 +172,8 @@ pub(crate) fn tokens() -> JwtLayer<User> {
     JwtLayer::new(passport::verifier())
 }
 
-fn rate() -> MessageRateLayer {
+/// The limit on the messages of a subject.
+pub(crate) fn rate() -> MessageRateLayer {
     MessageRateLayer::per_second(PLENTY).per_subject()
 }
 

@@ -129,6 +129,19 @@ pub(crate) fn rare(name: &str, sides: [&str; 3], [first, second, third]: Round) 
     println!("{name:<24}{first:>12.0}   {:<26}{:<26}", format!("{second:+.0}"), format!("{third:+.0}"));
 }
 
+pub(crate) fn shared_head() {
+    let columns = ["for one node", "shared - for one", "of its speed", "allocations"];
+    println!("\n{:<24}{:>12}   {:<26}{:<16}{}", "instructions", columns[0], columns[1], columns[2], columns[3]);
+}
+
+/// Prints a row, and says whether it is within bounds.
+pub(crate) fn shared(name: &str, shape: Shape, allocations: f64, [local, shared]: [f64; 2], most: f64) -> bool {
+    let name = format!("{name}, {}", shape.path());
+    let more = bounded(shared - local, most);
+    println!("{name:<24}{local:>12.2}   {more:<26}{:<16.4}{}", local / shared, bounded(allocations, 0.0));
+    shared - local <= most && allocations <= 0.0
+}
+
 pub(crate) fn exact_head() {
     println!("\n{:<24}{:>12}   {:<26}{:<26}", "per message, exactly", "bare", "core - bare", "rate - bare");
 }

@@ -8,7 +8,10 @@ use portcullis_core::GuardLayer;
 use portcullis_rate_limit::{ByteQuota, MessageRateLayer};
 use tower::layer::util::Identity;
 
-use crate::parts::{self, Part};
+use crate::{
+    parts::{self, Part},
+    shared,
+};
 
 /// A server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +26,10 @@ pub(crate) enum Side {
     Rate,
     /// The guard and one layer.
     Alone(Part),
+    /// The guard and a limit on the messages of a subject, which nodes share.
+    Shared,
+    /// The same, and more is bought after each few messages.
+    SharedOften,
     /// The guard and every layer of the workspace.
     Every,
     /// No guard, and a handler that verifies tokens itself: refuses with a status.
@@ -42,6 +49,7 @@ impl Side {
     pub(crate) fn parse(name: &str) -> io::Result<Self> {
         let alone = Part::ALL.into_iter().map(Self::Alone);
         let others = [Self::Layered, Self::ByHand, Self::ByHandClose, Self::Token, Self::TokenClose];
+        let others = others.into_iter().chain([Self::Shared, Self::SharedOften]);
         let found = [Self::Bare, Self::Core, Self::Rate, Self::Every].into_iter().chain(others).chain(alone);
         let found = found.into_iter().find(|side| side.name() == name);
         found.ok_or_else(|| io::Error::other(format!("no such side: {name}")))
@@ -54,6 +62,8 @@ impl Side {
             Self::Core => "core",
             Self::Rate => "rate",
             Self::Alone(part) => part.name(),
+            Self::Shared => "shared",
+            Self::SharedOften => "shared-often",
             Self::Every => "every",
             Self::ByHand => "by-hand",
             Self::ByHandClose => "by-hand-close",
@@ -72,6 +82,8 @@ impl Side {
             Self::Core => routes.layer(GuardLayer::new()),
             Self::Rate => rates(routes),
             Self::Alone(part) => part.alone(routes, interval),
+            Self::Shared => shared::guard(routes, 1_000_000),
+            Self::SharedOften => shared::guard(routes, 64),
             Self::Every => parts::every(routes, interval),
         }
     }
