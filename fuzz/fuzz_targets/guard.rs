@@ -18,6 +18,10 @@ struct Scripted(Vec<u8>, usize);
 impl Scripted {
     fn next(&mut self) -> u8 {
         self.1 += 1;
+        // A script that asked again and again would never come to an end.
+        if self.1 > 4096 {
+            return u8::MAX;
+        }
         self.0.get(self.1 % self.0.len().max(1)).copied().unwrap_or(0)
     }
 }

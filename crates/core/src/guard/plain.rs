@@ -88,7 +88,6 @@ impl Guard {
             }
         }
         self.activity.last_message_in = Some(now);
-        self.activity.unfinished_since = None;
         self.counters.messages_in += whole.messages as u64;
         self.counters.bytes_in += data.len() as u64;
         None

@@ -29,6 +29,10 @@ pub(super) struct Charging {
 impl Charging {
     fn next(&mut self) -> u8 {
         self.next += 1;
+        // A script that asked again and again would never come to an end.
+        if self.next > 4096 {
+            return u8::MAX;
+        }
         self.script[self.next % self.script.len()]
     }
 }
