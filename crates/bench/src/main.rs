@@ -41,7 +41,10 @@ mod stats;
 mod tcp;
 mod tokens;
 
-use std::{io, process::ExitCode};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use crate::{plan::Plan, shape::Shape, side::Side};
 
@@ -66,6 +69,7 @@ fn dispatch(args: &[&str]) -> io::Result<ExitCode> {
         ["only", part] => only(part, &Plan::full()),
         ["--quick", "only", part] => only(part, &Plan::quick()),
         ["echo", side, path, messages] => echo(side, path, messages),
+        ["weigh", side] => weigh(side),
         ["gates"] => gates(),
         ["count", side, path, times] => count(side, path, times),
         _ => Err(usage()),
@@ -95,6 +99,12 @@ fn count(side: &str, path: &str, times: &str) -> io::Result<ExitCode> {
         return Err(io::Error::other("valgrind is not installed"));
     };
     report::functions(side, &bare, &counted);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Bytes of the heap that an idle connection has.
+fn weigh(side: &str) -> io::Result<ExitCode> {
+    writeln!(io::stdout(), "{:.1}", duplex::weigh(Side::parse(side)?, 1024)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
