@@ -36,20 +36,20 @@ impl Guard {
         quiet && (self.is_driven() || !self.has_something_due_while_open())
     }
 
-    /// The handler reads or writes: whatever does not say that it is plain is not.
+    /// The handler reads or writes. A call that does not say at its end that it was plain was not.
     #[inline]
     pub(crate) fn begin_call(&mut self) {
         self.plain = false;
     }
 
-    /// The handler's call has done nothing but what is plain. Of what puts an end to the ease, a policy that was asked,
-    /// or a stall, may have noted something to wake or to tell.
+    /// The handler's call has done nothing but what is plain. A policy that was asked, or a stall, may still have left
+    /// something to wake or to tell.
     #[inline]
     pub(crate) fn call_is_plain(&mut self) {
         self.plain = self.wakes.is_nobody() && !self.telemetry.are_due();
     }
 
-    /// Whether the ease that was there before the handler's call is there still.
+    /// Whether the handler's call was plain: if there was nothing to see to before it, there is nothing behind it.
     #[inline]
     pub(crate) fn was_plain(&self) -> bool {
         self.plain
