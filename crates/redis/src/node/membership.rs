@@ -61,6 +61,16 @@ enum Phase {
     Left,
 }
 
+/// How much of what is held was said to the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Said {
+    /// Not all since the incarnation began: others have to wait for it.
+    New,
+    /// Not what has happened since.
+    Behind,
+    All,
+}
+
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, from which the state follows")]
 pub(crate) struct Membership {
@@ -75,9 +85,7 @@ pub(crate) struct Membership {
     /// When the data is old enough.
     ready_at: Option<Instant>,
     /// What is held was said to the store.
-    said: bool,
-    /// Nothing of what is held was, when the incarnation began.
-    new: bool,
+    said: Said,
     connected: bool,
     phase: Phase,
     /// The server stops: nothing more is taken.
@@ -96,8 +104,7 @@ impl Membership {
             nodes,
             lease_until: None,
             ready_at: None,
-            said: false,
-            new: false,
+            said: Said::New,
             connected: false,
             phase: Phase::Member,
             drains: false,
@@ -115,7 +122,7 @@ impl Membership {
             ClusterState::Fenced
         } else if !self.connected || self.misses >= MISSES || (self.incarnation != 0 && !holds) {
             ClusterState::Away
-        } else if !self.said || self.ready_at.is_none_or(|ready| now < ready) {
+        } else if self.said != Said::All || self.ready_at.is_none_or(|ready| now < ready) {
             ClusterState::Recovering
         } else if self.drains {
             ClusterState::Draining
@@ -150,7 +157,7 @@ impl Membership {
         let lost = !self.boot.is_empty() && *self.boot != beat.boot;
         self.boot = beat.boot.into();
         if beat.incarnation == 0 {
-            (self.incarnation, self.lease_until, self.said) = (0, None, false);
+            (self.incarnation, self.lease_until, self.said) = (0, None, Said::New);
             if lost {
                 return Outcome::DataLost;
             }
@@ -170,13 +177,13 @@ impl Membership {
         if asked == beat.incarnation {
             return Outcome::Renewed;
         }
-        (self.said, self.new) = (false, true);
+        self.said = Said::New;
         Outcome::Joined
     }
 
     /// What is held was said.
     pub(crate) fn said(&mut self) {
-        (self.said, self.new) = (true, false);
+        self.said = Said::All;
         if self.phase == Phase::Fenced {
             self.phase = Phase::Member;
         }
@@ -184,12 +191,14 @@ impl Membership {
 
     /// Whether others have to wait for what this node has to say.
     pub(crate) fn says(&self) -> bool {
-        self.new
+        self.said == Said::New
     }
 
     /// Something is held that was not said.
     pub(crate) fn unsaid(&mut self) {
-        self.said = false;
+        if self.said == Said::All {
+            self.said = Said::Behind;
+        }
     }
 
     pub(crate) fn drain(&mut self) {
