@@ -91,14 +91,16 @@ fn echo(side: &str, path: &str, messages: &str) -> io::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What callgrind counts in a server of its own, beside bare axum.
+/// What callgrind counts in a server of its own, beside one that does the same without layers.
 fn count(side: &str, path: &str, times: &str) -> io::Result<ExitCode> {
     let (shape, times) = (Shape::parse(path)?, times.parse().map_err(io::Error::other)?);
-    let [bare, counted] = [Side::Bare, Side::parse(side)?].map(|side| tcp::each(side, shape, times));
-    let (Some(bare), Some(counted)) = (bare?, counted?) else {
+    let side = Side::parse(side)?;
+    let sides = [side.beside(), side];
+    let [beside, counted] = sides.map(|side| tcp::each(side, shape, times));
+    let (Some(beside), Some(counted)) = (beside?, counted?) else {
         return Err(io::Error::other("valgrind is not installed"));
     };
-    report::functions(side, &bare, &counted);
+    report::functions(sides.map(Side::name), &beside, &counted);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -170,13 +170,13 @@ fn bounded(added: f64, bound: f64) -> String {
 /// Rows of functions that are printed.
 const MOST: usize = 60;
 
-pub(crate) fn functions(side: &str, bare: &Functions, counted: &Functions) {
+pub(crate) fn functions([beside, side]: [&str; 2], bare: &Functions, counted: &Functions) {
     println!("instructions of the server alone, without memset");
-    println!("{:<40}{:>12}{:>12}{:>12}", "", "bare", side, "difference");
+    println!("{:<40}{beside:>16}{side:>16}{:>12}", "", "difference");
     for (name, of) in [("all", Functions::all as fn(&Functions) -> f64), ("without hashes", Functions::without_hashes)]
     {
         let (bare, counted) = (of(bare), of(counted));
-        println!("{name:<40}{bare:>12.0}{counted:>12.0}{:>+12.0}", counted - bare);
+        println!("{name:<40}{bare:>16.0}{counted:>16.0}{:>+12.0}", counted - bare);
     }
     println!("\n{:>12}  function", "difference");
     for (name, difference) in counted.beside(bare, MOST) {

@@ -72,6 +72,15 @@ impl Side {
         }
     }
 
+    /// What it is compared with: what does the same without the workspace's layers.
+    pub(crate) fn beside(self) -> Self {
+        match self {
+            Self::Token => Self::ByHand,
+            Self::TokenClose => Self::ByHandClose,
+            _ => Self::Bare,
+        }
+    }
+
     /// Puts its guard around the routes. Whatever pings does so at that interval.
     pub(crate) fn guard(self, routes: Router, interval: Duration) -> Router {
         match self {
