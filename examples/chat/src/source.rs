@@ -18,7 +18,8 @@ const LINES: [(&str, &str); 9] = [
 
 /// The page. Each line has an anchor for every button it answers.
 pub(crate) fn page() -> String {
-    let lines: String = CODE.lines().map(|line| format!("<li>{}{}</li>\n", anchors(line), escaped(line))).collect();
+    let item = |line: &str| ["<li>", &anchors(line), &escaped(line), "</li>\n"].concat();
+    let lines: String = CODE.lines().map(item).collect();
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -31,7 +32,7 @@ pub(crate) fn page() -> String {
 
 fn anchors(line: &str) -> String {
     let answered = LINES.iter().filter(|(_, text)| line.contains(text));
-    answered.map(|(button, _)| format!("<span id=\"{button}\"></span>")).collect()
+    answered.map(|(button, _)| ["<span id=\"", button, "\"></span>"].concat()).collect()
 }
 
 fn escaped(text: &str) -> String {

@@ -7,7 +7,8 @@ const CODE: &str = include_str!("traffic.rs");
 const LINES: [(&str, &str); 2] = [("traffic", "fn visitors("), ("attack", "fn attackers(")];
 
 pub(crate) fn page() -> String {
-    let lines: String = CODE.lines().map(|line| format!("<li>{}{}</li>\n", anchor(line), escaped(line))).collect();
+    let item = |line: &str| ["<li>", &anchor(line), &escaped(line), "</li>\n"].concat();
+    let lines: String = CODE.lines().map(item).collect();
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>src/traffic.rs</title>\n\

@@ -46,19 +46,16 @@ fn named(code: &str, name: &str) -> Vec<String> {
 fn said(code: &str, crate_code: &str) -> Vec<String> {
     let calls = SAY.into_iter().flat_map(|call| code.split(call).skip(1));
     let arguments = calls.map(|rest| rest.trim_start().trim_start_matches("parts, "));
-    let sentences = arguments.flat_map(|argument| match literal(argument) {
-        Some(sentence) => vec![sentence],
-        None => {
-            let name = argument.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap();
-            let here = named(code, name);
-            if here.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_') {
-                named(crate_code, name)
-            } else {
-                here
-            }
+    let resolved = |argument: &str| {
+        if let Some(sentence) = literal(argument) {
+            return vec![sentence];
         }
-    });
-    sentences.collect()
+        let name = argument.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap();
+        let here = named(code, name);
+        let is_constant = name.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+        if here.is_empty() && is_constant { named(crate_code, name) } else { here }
+    };
+    arguments.flat_map(resolved).collect()
 }
 
 /// What an error's `Display` writes.
