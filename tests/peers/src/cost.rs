@@ -200,6 +200,6 @@ mod tests {
     #[test]
     fn the_middle_of_the_rounds_counts() {
         let rows = [[1.0; 5], [9.0; 5], [2.0; 5]];
-        assert_eq!(median(&rows), [2.0; 5]);
+        assert!(median(&rows).iter().all(|middle| (middle - 2.0).abs() < f64::EPSILON));
     }
 }

@@ -72,7 +72,6 @@ enum Said {
 }
 
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, from which the state follows")]
 pub(crate) struct Membership {
     lease: Duration,
     beat: Duration,

@@ -85,7 +85,7 @@ impl Server {
     pub(crate) fn wait_for(&self, sockets: usize) {
         let until = |live: &mut usize| *live != 0 && sockets == 0 || *live < sockets;
         let live = self.shared.live.lock().unwrap();
-        let (_live, waited) = self.shared.changed.wait_timeout_while(live, Duration::from_secs(60), until).unwrap();
+        let (_live, waited) = self.shared.changed.wait_timeout_while(live, Duration::from_mins(1), until).unwrap();
         assert!(!waited.timed_out(), "there are not {sockets} sockets");
     }
 }
@@ -133,7 +133,7 @@ fn head(stream: &mut TcpStream, buffer: &mut Vec<u8>, shared: &Shared) -> Option
 
 /// Reads what there is. An error is an end.
 fn fill(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<(), ()> {
-    let mut part = [0; 64 * 1024];
+    let mut part = [0; 16 * 1024];
     match stream.read(&mut part) {
         Ok(0) => Err(()),
         Ok(read) => {

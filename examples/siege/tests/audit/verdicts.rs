@@ -77,8 +77,11 @@ fn a_server_that_stops_everything_lets_nothing_through_and_serves_its_own_page()
     let report = audit(&server, &tokens, "--skip|outlived token");
     for (attack, (verdict, saw)) in verdicts(&report) {
         let expected = match attack {
-            "own page" | "half a burst" | "message at the limit" | "own page again" => Verdict::Served,
-            "client that talks and answers pings" => Verdict::Served,
+            "own page"
+            | "half a burst"
+            | "message at the limit"
+            | "own page again"
+            | "client that talks and answers pings" => Verdict::Served,
             "no encryption" => Verdict::Unclear,
             "foreign page over HTTP/2" | "no token over HTTP/2" => Verdict::NotRun,
             _ => Verdict::Stopped,

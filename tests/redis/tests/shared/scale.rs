@@ -79,7 +79,9 @@ impl Load<'_> {
                 let mine: Vec<u64> = (at as u64..count).step_by(CONNECTIONS).collect();
                 for together in mine.chunks(TOGETHER) {
                     let mut pipeline = redis::pipe();
-                    together.iter().for_each(|number| _ = pipeline.add_command(command(*number)).ignore());
+                    for number in together {
+                        pipeline.add_command(command(*number)).ignore();
+                    }
                     pipeline.query_async::<()>(&mut connection).await.unwrap();
                 }
             }
@@ -176,7 +178,7 @@ async fn the_scripts_under_the_load_of_100_nodes() {
     let beating = move |number: u64| {
         // Each with an incarnation of its own at first, as if it had just been given one.
         let keys = ["s:1:{n}:live", "s:1:{n}:meta", "s:1:{n}:marks"].map(String::from);
-        let incarnation = if number < NODES { 0 } else { 1 };
+        let incarnation = u64::from(number >= NODES);
         beat.call(
             &keys,
             &[
@@ -223,7 +225,7 @@ async fn the_scripts_under_the_load_of_100_nodes() {
     println!("whole handshakes that one core takes: {:.0}/s", 1e6 / handshake);
     println!("everybody reconnects within a minute: {:.1} cores", connections / 60.0 * handshake / 1e6);
     println!("all is said again after a restart: {:.0} s of one core", connections * said.cpu / 1e6);
-    println!("memory: {:.1} GB of permits", connections * (permits_memory / PERMITS) as f64 / 1e9);
+    println!("memory: {} GB of permits", NODES * CONNECTIONS_OF_A_NODE * (permits_memory / PERMITS) / 1_000_000_000);
 }
 
 #[tokio::test]
