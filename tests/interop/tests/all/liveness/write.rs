@@ -8,7 +8,7 @@ use axum::{
     routing::any,
 };
 use interop::pipe::Seen;
-use portcullis_core::{Connection, EndedBy};
+use portcullis_core::{Connection, EndedBy, testing::Handshake};
 use portcullis_liveness::{KeepAliveLayer, WriteTimeoutLayer};
 use tokio::time::{Instant, sleep};
 
@@ -63,7 +63,9 @@ async fn its_time_does_not_wait_for_a_later_deadline() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_reads_a_little_now_and_then_is_kept() {
     let (app, _handles) = sender(1000, false);
-    let mut pipe = open(&app.layer(WriteTimeoutLayer::new(10 * SECOND))).await;
+    // With less room than a message needs, each that is taken is a read.
+    let handshake = Handshake::new("/").pipe(512);
+    let mut pipe = handshake.connect(app.layer(WriteTimeoutLayer::new(10 * SECOND))).await.unwrap();
     for _ in 0..100 {
         sleep(9 * SECOND).await;
         assert_eq!(pipe.next().await, Some(Seen::Binary(vec![7; 1000])));
