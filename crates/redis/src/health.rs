@@ -32,7 +32,8 @@ pub struct Health {
     pub state: ClusterState,
     /// How many nodes were alive and not draining when the store last answered.
     pub nodes: Option<NonZeroUsize>,
-    /// The copy of all revocations may be incomplete: no handshake is admitted by it, unless [`WhenAway::Alone`](crate::WhenAway::Alone) is set.
+    /// The copy of all revocations may be incomplete: no handshake is admitted by it, unless
+    /// [`WhenAway::Alone`](crate::WhenAway::Alone) is set.
     pub stale: bool,
     /// What has happened since this node started.
     pub events: Events,

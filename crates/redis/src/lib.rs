@@ -22,8 +22,8 @@
 //! **What this does not do**: hold a limit across a failover to a replica that lags. Writes that were acknowledged and
 //! not replicated are lost, and said again by the nodes; set `min-replicas-to-write 1` against a primary that is cut
 //! off. It is not for nodes in several regions either: a round trip of 80 ms does not belong into a handshake. And
-//! anything that can write to Redis can lift limits, revoke tokens and close connections: use TLS, and a user of its own
-//! with these rights, for the namespace `portcullis` (and `+cluster|slots` for a Redis Cluster):
+//! anything that can write to Redis can lift limits, revoke tokens and close connections: use TLS, and a user of its
+//! own with these rights, for the namespace `portcullis` (and `+cluster|slots` for a Redis Cluster):
 //!
 //! ```text
 //! ~portcullis:* resetchannels -@all +eval +evalsha +info +ping +select +time +exists +zadd +zrem +zcard +zscore
@@ -83,8 +83,8 @@
 //! whether or not the answer is awaited, and those of one node are heard in the order in which they were given. To wait
 //! for the answer takes a beat at most, if the store can be reached.
 //!
-//! A node needs memory for its copy of all revocations, and reads them all when it starts and after a gap: it suits some
-//! hundred thousand that are remembered at a time. Nodes read on a connection of their own, each.
+//! A node needs memory for its copy of all revocations, and reads them all when it starts and after a gap: it suits
+//! some hundred thousand that are remembered at a time. Nodes read on a connection of their own, each.
 //!
 //! # A store without layers
 //!

@@ -5,7 +5,8 @@
 //!
 //! - Every change ends with `with`, `settle` or `unlock` (`control`): wakers that the guard asked for are woken under
 //!   the lock, a driver is spawned if one is needed, and what there is to report is reported once nothing is locked.
-//!   A call of the handler's ends with `poll`, which does the same, unless the call was plain and has left none of that.
+//!   A call of the handler's ends with `poll`, which does the same, unless the call was plain and has left none of
+//!   that.
 //! - Nothing that the application wrote runs under the lock, but for its policies. What may hold on to the connection
 //!   itself (policies, the gate) is dropped once nothing is locked: see [`DropUnlocked`](closing::DropUnlocked).
 //! - The driver and the handler poll one transport, which wakes the task that asked last. So each keeps its waker

@@ -1,8 +1,8 @@
 //! What stands in an entry of the stream, as one line.
 //!
 //! - `r<name> <which tokens> <life in ms> <a or ->`: a revocation; `a` closes all live connections.
-//! - `c<scope> <whose> <what>`: a command, to `s<subject>`, `i<client ip>`, `n<node>.<connection>` or `*`; to close with
-//!   a code and a reason, `-` to close without, `x` to cut off.
+//! - `c<scope> <whose> <what>`: a command, to `s<subject>`, `i<client ip>`, `n<node>.<connection>` or `*`; to close
+//!   with a code and a reason, `-` to close without, `x` to cut off.
 //!
 //! Subjects, addresses and tokens are names: hashes with a secret.
 

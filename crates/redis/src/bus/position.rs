@@ -110,8 +110,8 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// The latest time here at which an entry can have been added: when the answer came, the server's clock said this or
-    /// more. A millisecond for what its own clock leaves out.
+    /// The latest time here at which an entry can have been added: when the answer came, the server's clock said this
+    /// or more. A millisecond for what its own clock leaves out.
     pub(super) fn latest(self, id: Id) -> Option<Instant> {
         let millisecond = Duration::from_millis(1);
         if id.0 >= self.there {

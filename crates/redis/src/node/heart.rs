@@ -158,8 +158,8 @@ impl Heart {
         Ok(state.membership.beaten(incarnation, beat, sent, now()))
     }
 
-    /// Says what the store does not know, and once in a while everything. What is left when the next beat is due is said
-    /// after it: a node with many connections has its lease to renew meanwhile.
+    /// Says what the store does not know, and once in a while everything. What is left when the next beat is due is
+    /// said after it: a node with many connections has its lease to renew meanwhile.
     async fn say(&mut self, node: &Arc<Node>, asker: &Asker, until: Instant) -> Result<(), Lost> {
         if self.refreshed.elapsed() >= REFRESH {
             self.refreshed = Instant::now();

@@ -92,7 +92,8 @@ async fn a_token_is_refused_or_closed_however_soon_after_its_revocation_it_comes
     println!("{refused} refused, {} closed: after {p99:?} (p99), {most:?} at most", lived.len());
 }
 
-/// The other node is cut off while a token is revoked, after it has `heard` of another or of none. `meanwhile` is done to the stream before it hears again.
+/// The other node is cut off while a token is revoked, after it has `heard` of another or of none. `meanwhile` is done
+/// to the stream before it hears again.
 async fn cut_off(heard: bool, meanwhile: impl AsyncFn(&mut redis::aio::MultiplexedConnection)) -> (Server, Site, Site) {
     let server = Server::start();
     let proxy = Proxy::to(server.port()).await;
