@@ -55,7 +55,8 @@ use crate::{
 /// let app = Router::new().route("/ws", any(handler)).layer(layer);
 /// let mut client = Handshake::new("/ws").connect(app).await?;
 /// tokio::time::sleep(Duration::from_secs(6)).await;
-/// assert_eq!(client.closed().await.unwrap().to_string(), "1013 reads too slowly");
+/// // The handler was stopped in the middle of a frame, so the connection just ends.
+/// assert_eq!(client.closed().await, None);
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]
