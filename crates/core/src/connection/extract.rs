@@ -6,9 +6,9 @@ use http::request::Parts;
 use super::Connection;
 use crate::refusal::Refusal;
 
-/// Refused with a 500 where no layer guards the connection, and with a 400 where a request is no handshake. So a
-/// handler that has it among its arguments cannot be reached around the layers: not where they are forgotten, nor on a
-/// route that was added to a `Router` after `.layer(..)`, which covers the routes before it alone.
+/// Rejected with 500 if no layer guards the connection, and with 400 if the request is not a handshake. So a handler
+/// with this argument cannot be reached without the layers: neither where they were forgotten, nor on a route that was
+/// added to a `Router` after `.layer(..)`, which covers earlier routes only.
 impl<S: Sync> FromRequestParts<S> for Connection {
     type Rejection = Refusal;
 

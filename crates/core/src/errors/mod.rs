@@ -5,10 +5,10 @@
 //!
 //! | Class | Close code |
 //! | --- | --- |
-//! | the peer is gone, or has closed | none: nobody is told |
+//! | the peer is gone, or has closed | none: there is no one to tell |
 //! | a message or a frame is too big | 1009 |
-//! | the data is not what it says it is: text that is not UTF-8, JSON that is none | 1007 |
-//! | the peer broke the protocol | 1002 |
+//! | the data does not match its type: text that is not UTF-8, invalid JSON | 1007 |
+//! | the peer violated the protocol | 1002 |
 //! | the peer reads too slowly | 1013 |
 //! | anything else, such as an error of a client's handshake | 1011, and the log has it |
 //!

@@ -83,10 +83,11 @@ impl Refusal {
         Self { mistake: Some(sentence), ..refusal.with_message(if debug { sentence } else { "" }) }
     }
 
-    /// What an extractor answers whose value no layer has put into the request:
-    /// [`misconfigured`](Self::misconfigured) for a handshake. Layers leave other requests alone, which say nothing of
-    /// who stands where: those are [`not_a_handshake`](Self::not_a_handshake), or anybody could fill the log with
-    /// mistakes that nobody made.
+    /// Creates the rejection of an extractor whose value no layer has inserted into the request.
+    ///
+    /// For a handshake it is [`misconfigured`](Self::misconfigured). Other requests do not show whether the layers are
+    /// there, so they get [`not_a_handshake`](Self::not_a_handshake); otherwise any client could fill the log with
+    /// wiring errors that do not exist.
     pub fn missing_extension(parts: &Parts, sentence: &'static str) -> Self {
         if handshake::is_handshake(parts) {
             return Self::misconfigured(sentence).over(parts.version);

@@ -32,8 +32,8 @@ impl fmt::Debug for Admission {
     }
 }
 
-/// [`call`](super::call) for a layer that may have to ask somebody before it lets a handshake in. A decision that is
-/// made at once costs as much as it does there.
+/// Like [`call`](super::call), for a layer whose decision about a handshake may have to wait. A decision that is made
+/// at once costs the same as with `call`.
 ///
 /// ```
 /// # #[cfg(feature = "test-util")]

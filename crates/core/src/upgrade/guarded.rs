@@ -61,9 +61,9 @@ impl GuardedHandshake {
         self.connection.inner().is_upgrade(response.status())
     }
 
-    /// Completes a handshake of which nobody shall get the connection: it is closed at once. The gate stays shut, and
-    /// is dropped when the connection has come or failed to. If the response has no [`Refusal`] in its extensions, it
-    /// counts as the handler's.
+    /// Completes a handshake whose connection is closed at once, without a handler. The gate stays shut, and is dropped
+    /// when the upgrade has completed or failed. If the response has no [`Refusal`] in its extensions, it counts as the
+    /// handler's.
     pub fn complete_and_close<B>(self, response: &Response<B>, frame: CloseFrame, gate: Gate) {
         self.refused(response);
         self.connection.control().hold(gate);

@@ -21,22 +21,22 @@ use crate::{
 
 /// Sets up the guarded connection for a handshake, or joins the one that an outer layer has set up.
 ///
-/// `None` for a request that is no handshake, or that cannot be upgraded. Such a request loses its `OnUpgrade`, so that
-/// nothing is upgraded unchecked.
+/// Returns `None` for a request that is not a handshake, or that cannot be upgraded. Its `OnUpgrade` is removed, so
+/// that nothing is upgraded unchecked.
 ///
 /// # Errors
 ///
-/// A refusal with status 500 outside of a tokio runtime, and where two layers outside have authenticated different
-/// subjects.
+/// A refusal with status 500 if it is called outside of a tokio runtime, or if two layers outside have authenticated
+/// different subjects.
 pub fn intercept(parts: &mut Parts) -> Result<Option<GuardedHandshake>, Refusal> {
     intercept_as(parts, None)
 }
 
-/// [`intercept`], with settings. Those of the outermost layer that has some count, whoever sets the connection up.
+/// Like [`intercept`], with settings. If several layers have settings, those of the outermost apply.
 ///
 /// # Errors
 ///
-/// As [`intercept`].
+/// Like [`intercept`].
 pub fn intercept_with(parts: &mut Parts, settings: &Arc<Settings>) -> Result<Option<GuardedHandshake>, Refusal> {
     intercept_as(parts, Some(settings))
 }

@@ -8,8 +8,8 @@
 //! What carries the connection, one of its own or a stream of HTTP/2, is told by the version of the request, as the
 //! outermost layer sees it: a middleware that presents HTTP/2 as HTTP/1.1 belongs inside of that layer.
 //!
-//! A layer that guards is [`call()`] and a decision, or [`decide()`] where that may have to wait for somebody else.
-//! [`intercept()`] is what they are made of, for a layer that must know more before it sets a connection up.
+//! A layer that guards consists of [`call()`] and a decision, or of [`decide()`] if the decision may have to wait. Both
+//! are built on [`intercept()`], for layers that must know more before they set up a connection.
 
 mod call;
 mod decide;
