@@ -76,6 +76,25 @@ impl MaxAgeLayer {
 
     /// Sets how much earlier than its maximum age a connection may be closed. By default a tenth of the age; with zero,
     /// each connection is closed at exactly its maximum age.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use axum::{Router, extract::ws::WebSocketUpgrade, routing::any};
+    /// # use portcullis_core::testing::Handshake;
+    /// # use portcullis_liveness::MaxAgeLayer;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let handler = any(async |upgrade: WebSocketUpgrade| {
+    /// #     upgrade.on_upgrade(async |mut socket| while let Some(Ok(_)) = socket.recv().await {})
+    /// # });
+    /// let layer = MaxAgeLayer::new(Duration::from_secs(3600)).spread(Duration::ZERO);
+    /// let mut client = Handshake::new("/ws").connect(Router::new().route("/ws", handler).layer(layer)).await?;
+    /// let opened = tokio::time::Instant::now();
+    /// client.send_text("the age is not an idle time: messages do not extend it").await?;
+    /// assert_eq!(client.closed().await.unwrap().code().unwrap(), 1001);
+    /// assert_eq!(opened.elapsed().as_secs(), 3600);
+    /// # Ok(()) }
+    /// ```
     pub fn spread(self, spread: Duration) -> Self {
         Self { spread, ..self }
     }

@@ -75,6 +75,38 @@ impl IdleTimeoutLayer {
     }
 
     /// Counts only messages of the client. Otherwise a feed that the client never answers keeps the connection open.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use axum::{Router, extract::ws::WebSocketUpgrade, routing::any};
+    /// # use portcullis_core::testing::Handshake;
+    /// # use portcullis_liveness::IdleTimeoutLayer;
+    /// # use tokio::time::{Instant, sleep};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // Ten messages, one a minute.
+    /// let feed = any(async |upgrade: WebSocketUpgrade| {
+    ///     upgrade.on_upgrade(async |mut socket| {
+    ///         for _ in 0..10 {
+    ///             sleep(Duration::from_secs(60)).await;
+    ///             let _closed = socket.send("news".into()).await;
+    ///         }
+    ///         while let Some(Ok(_)) = socket.recv().await {}
+    ///     })
+    /// });
+    /// // How many seconds a client stays connected that only reads.
+    /// let reader = async |layer: IdleTimeoutLayer| {
+    ///     let app = Router::new().route("/ws", feed.clone()).layer(layer);
+    ///     let mut client = Handshake::new("/ws").connect(app).await.unwrap();
+    ///     let opened = Instant::now();
+    ///     assert_eq!(client.closed().await.unwrap().code().unwrap(), 3008);
+    ///     opened.elapsed().as_secs()
+    /// };
+    /// let layer = IdleTimeoutLayer::new(Duration::from_secs(300));
+    /// assert_eq!(reader(layer.clone()).await, 900, "5 min after the last message of the feed");
+    /// assert_eq!(reader(layer.inbound_only()).await, 300, "the feed does not count");
+    /// # Ok(()) }
+    /// ```
     pub fn inbound_only(self) -> Self {
         Self { both: false, ..self }
     }

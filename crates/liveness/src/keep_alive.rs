@@ -82,6 +82,31 @@ impl KeepAliveLayer {
 
     /// Sets the longest time from one ping to the next. 25 s by default.
     ///
+    /// Anything that the client sends after a ping is an answer, so a client that sends messages has no need to read pings:
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use axum::{Router, extract::ws::WebSocketUpgrade, routing::any};
+    /// # use portcullis_core::testing::{Handshake, Message};
+    /// # use portcullis_liveness::KeepAliveLayer;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let handler = any(async |upgrade: WebSocketUpgrade| {
+    /// #     upgrade.on_upgrade(async |mut socket| while let Some(Ok(_)) = socket.recv().await {})
+    /// # });
+    /// let layer = KeepAliveLayer::new().interval(Duration::from_secs(10)).timeout(Duration::from_secs(5));
+    /// let mut client = Handshake::new("/ws").connect(Router::new().route("/ws", handler).layer(layer)).await?;
+    /// for _ in 0..3 {
+    ///     let Some(Message::Ping(payload)) = client.next().await else { panic!("a ping every 10 s at the latest") };
+    ///     client.send_pong(payload).await?;
+    ///     let Some(Message::Ping(_)) = client.next().await else { panic!("the pong was an answer") };
+    ///     client.send_text("I am here").await?;
+    /// }
+    /// // Now it says nothing.
+    /// assert_eq!(client.closed().await.unwrap().code().unwrap(), 3008);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Panics
     ///
     /// If `interval` is shorter than a millisecond.
@@ -104,6 +129,23 @@ impl KeepAliveLayer {
     }
 
     /// Sets the close frame. 3008, `no answer to a ping`, by default: after 1011 some clients never reconnect.
+    ///
+    /// ```
+    /// use portcullis_core::{CloseCode, CloseFrame};
+    /// use portcullis_liveness::KeepAliveLayer;
+    ///
+    /// # use axum::{Router, extract::ws::WebSocketUpgrade, routing::any};
+    /// # use portcullis_core::testing::Handshake;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let handler = any(async |upgrade: WebSocketUpgrade| {
+    /// #     upgrade.on_upgrade(async |mut socket| while let Some(Ok(_)) = socket.recv().await {})
+    /// # });
+    /// let layer = KeepAliveLayer::new().close_frame(CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "are you there?"));
+    /// let mut client = Handshake::new("/ws").connect(Router::new().route("/ws", handler).layer(layer)).await?;
+    /// assert_eq!(client.closed().await.unwrap().to_string(), "1013 are you there?");
+    /// # Ok(()) }
+    /// ```
     pub fn close_frame(self, frame: CloseFrame) -> Self {
         Self { frame, ..self }
     }

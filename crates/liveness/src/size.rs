@@ -83,6 +83,32 @@ impl MessageSizeLayer {
     /// Sets the maximum number of fragments of a message; one forbids fragmentation. By default one for each 64 bytes
     /// of the size limit, but at least 4,096.
     ///
+    /// ```
+    /// # use axum::{Router, extract::ws::WebSocketUpgrade, routing::any};
+    /// # use portcullis_core::testing::Handshake;
+    /// # use portcullis_liveness::MessageSizeLayer;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let handler = any(async |upgrade: WebSocketUpgrade| {
+    /// #     upgrade.on_upgrade(async |mut socket| while let Some(Ok(_)) = socket.recv().await {})
+    /// # });
+    /// const TEXT: u8 = 0x01; // without FIN: more fragments follow
+    /// const CONTINUATION: u8 = 0x00;
+    /// const LAST: u8 = 0x80; // FIN
+    ///
+    /// let layer = MessageSizeLayer::new(1024).max_fragments(2);
+    /// let mut client = Handshake::new("/ws").connect(Router::new().route("/ws", handler).layer(layer)).await?;
+    /// client.send_frame(TEXT, "two ").await?;
+    /// client.send_ping("a control frame is no fragment").await?;
+    /// client.send_frame(CONTINUATION | LAST, "fragments").await?;
+    ///
+    /// client.send_frame(TEXT, "").await?;
+    /// client.send_frame(CONTINUATION, "").await?;
+    /// client.send_frame(CONTINUATION | LAST, "an empty fragment is one as well").await?;
+    /// assert_eq!(client.closed().await.unwrap().to_string(), "1009 message in more than 2 fragments");
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Panics
     ///
     /// If `fragments` is zero.
@@ -94,6 +120,25 @@ impl MessageSizeLayer {
 
     /// Sets the longest time from the first byte of a message to its last, 30 s by default.
     ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use axum::{Router, extract::ws::WebSocketUpgrade, routing::any};
+    /// # use portcullis_core::testing::Handshake;
+    /// # use portcullis_liveness::MessageSizeLayer;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let handler = any(async |upgrade: WebSocketUpgrade| {
+    /// #     upgrade.on_upgrade(async |mut socket| while let Some(Ok(_)) = socket.recv().await {})
+    /// # });
+    /// let layer = MessageSizeLayer::new(1024).timeout(Duration::from_secs(5));
+    /// let mut client = Handshake::new("/ws").connect(Router::new().route("/ws", handler).layer(layer)).await?;
+    /// tokio::time::sleep(Duration::from_secs(60)).await; // between messages: that is for `IdleTimeoutLayer`
+    /// client.send_text("whole").await?;
+    /// client.send_frame(0x01, "the first fragment of two").await?;
+    /// assert_eq!(client.closed().await.unwrap().to_string(), "1009 message not finished within 5s");
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Panics
     ///
     /// If `time` is shorter than a millisecond.
@@ -104,6 +149,26 @@ impl MessageSizeLayer {
     }
 
     /// Allows client and handler to negotiate compression. The limit then applies to the compressed size.
+    ///
+    /// ```
+    /// # use axum::{Router, routing::any};
+    /// # use portcullis_core::testing::Handshake;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use http::{HeaderMap, header::SEC_WEBSOCKET_EXTENSIONS};
+    /// use portcullis_liveness::MessageSizeLayer;
+    ///
+    /// // A handler that says whether the client offers compression, instead of upgrading.
+    /// let handler = any(async |headers: HeaderMap| headers.contains_key(SEC_WEBSOCKET_EXTENSIONS).to_string());
+    /// let offered = async |layer: MessageSizeLayer| {
+    ///     let handshake = Handshake::new("/ws").header(SEC_WEBSOCKET_EXTENSIONS, "permessage-deflate");
+    ///     let app = Router::new().route("/ws", handler.clone()).layer(layer);
+    ///     handshake.connect(app).await.unwrap_err().text().into_owned()
+    /// };
+    /// let layer = MessageSizeLayer::new(64 * 1024);
+    /// assert_eq!(offered(layer.clone()).await, "false");
+    /// assert_eq!(offered(layer.allow_compression()).await, "true");
+    /// # }
+    /// ```
     pub fn allow_compression(self) -> Self {
         Self { compression: true, ..self }
     }

@@ -70,6 +70,32 @@ pub struct WriteTimeoutLayer {
 impl WriteTimeoutLayer {
     /// Closes connections whose peer accepted nothing for `timeout`.
     ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use axum::{Router, extract::ws::WebSocketUpgrade, routing::any};
+    /// # use portcullis_core::testing::{Handshake, Message};
+    /// # use portcullis_liveness::WriteTimeoutLayer;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // Sends 64 KiB at once, more than the pipe of 1 KiB holds.
+    /// let handler = any(async |upgrade: WebSocketUpgrade| {
+    ///     upgrade.on_upgrade(async |mut socket| {
+    ///         let _closed = socket.send(vec![0; 64 * 1024].into()).await;
+    ///         while let Some(Ok(_)) = socket.recv().await {}
+    ///     })
+    /// });
+    /// let app = Router::new().route("/ws", handler).layer(WriteTimeoutLayer::new(Duration::from_secs(5)));
+    ///
+    /// // A slow reader is not closed as long as it reads at all: the time starts anew with each part.
+    /// let mut slow = Handshake::new("/ws").pipe(1024).connect(app.clone()).await?;
+    /// assert!(matches!(slow.next().await, Some(Message::Binary(payload)) if payload.len() == 64 * 1024));
+    ///
+    /// let mut stuck = Handshake::new("/ws").pipe(1024).connect(app).await?;
+    /// tokio::time::sleep(Duration::from_secs(60)).await;
+    /// assert_eq!(stuck.closed().await, None, "no close frame fits behind half a message");
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Panics
     ///
     /// If `timeout` is shorter than a millisecond.

@@ -3,6 +3,16 @@
 use std::fmt;
 
 /// The result of a drain. Each connection that was alive when it began is counted once: as closed, gone or aborted.
+///
+/// ```
+/// use portcullis_liveness::Drain;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let drained = Drain::new().start().await;
+/// assert_eq!(drained.to_string(), "0 closed, 0 gone, 0 aborted, 0 handlers busy, 0 refused");
+/// assert!(drained.is_clean());
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drained {

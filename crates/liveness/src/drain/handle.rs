@@ -97,8 +97,35 @@ impl Drain {
         Self { state: Arc::new(State::new(connections)) }
     }
 
-    /// What the clients read. 1012, "service restarts", by default. It should be one that they retry on, such as 1001,
-    /// 1012 or 1013. Takes precedence over [`going_away`](Self::going_away), whatever the order of calls.
+    /// Sets the close frame: 1012, "service restarts", by default. Choose a code on which clients retry, such as 1001,
+    /// 1012 or 1013. Takes precedence over [`going_away`](Self::going_away), regardless of the order of calls.
+    ///
+    /// ```
+    /// # use axum::{Router, extract::ws::WebSocketUpgrade, routing::any};
+    /// # use portcullis_core::testing::Handshake;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let handler = any(async |upgrade: WebSocketUpgrade| {
+    /// #     upgrade.on_upgrade(async |mut socket| while let Some(Ok(_)) = socket.recv().await {})
+    /// # });
+    /// use portcullis_core::{CloseCode, CloseFrame};
+    /// use portcullis_liveness::Drain;
+    ///
+    /// for (drain, expected) in [
+    ///     (Drain::new(), "1012 service restarts"),
+    ///     (Drain::new().going_away(), "1001 going away"),
+    ///     (Drain::new().close_frame(CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "moving")).going_away(), "1013 moving"),
+    /// ] {
+    ///     let app = Router::new().route("/ws", handler.clone()).layer(drain.layer());
+    ///     let mut client = Handshake::new("/ws").connect(app).await?;
+    ///     let drained = tokio::spawn(drain.start());
+    ///     let frame = client.closed().await.unwrap();
+    ///     assert_eq!(frame.to_string(), expected);
+    ///     client.send_close(&frame).await?; // as every WebSocket library does
+    ///     assert_eq!(drained.await?.closed, 1);
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn close_frame(self, frame: CloseFrame) -> Self {
         self.set(|settings| settings.frame = Some(frame))
     }
@@ -128,19 +155,63 @@ impl Drain {
     /// Sets the time after which connections that are left are aborted and the drain is over, counted from its start.
     /// 25 s by default, at most a day. Keep it below the time after which your supervisor kills the process: 10 s for
     /// Docker, 30 s for Kubernetes, 90 s for systemd.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use axum::{Router, extract::ws::WebSocketUpgrade, routing::any};
+    /// # use portcullis_core::testing::Handshake;
+    /// # use portcullis_liveness::Drain;
+    /// # use tokio::time::{Instant, sleep};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // A handler that takes a minute to notice that its client has left.
+    /// let handler = any(async |upgrade: WebSocketUpgrade| {
+    ///     upgrade.on_upgrade(async |_socket| sleep(Duration::from_secs(60)).await)
+    /// });
+    /// let drain = Drain::new().window(Duration::ZERO).deadline(Duration::from_secs(9)); // under Docker
+    /// let app = Router::new().route("/ws", handler).layer(drain.layer());
+    /// let _client = Handshake::new("/ws").connect(app).await?; // it does not answer the close
+    ///
+    /// let begun = Instant::now();
+    /// let drained = drain.start().await;
+    /// assert!(begun.elapsed() <= Duration::from_secs(9));
+    /// assert_eq!((drained.closed, drained.aborted), (1, 0), "the client has read a close frame");
+    /// assert_eq!(drained.busy, 1, "but the handler is still at work, and ends with the process");
+    /// assert!(!drained.is_clean());
+    /// # Ok(()) }
+    /// ```
     pub fn deadline(self, time: Duration) -> Self {
         self.set(|settings| settings.deadline = time.min(LONGEST))
     }
 
     /// Sets the `Retry-After` of refused handshakes, rounded up to whole seconds (RFC 9110, section 10.2.3). 5 s by
     /// default.
+    ///
+    /// ```
+    /// # use std::{convert::Infallible, time::Duration};
+    /// # use http::{Request, Response};
+    /// # use portcullis_liveness::Drain;
+    /// # use tower::{Layer, ServiceExt, service_fn};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let drain = Drain::new().retry_after(Duration::from_millis(1500));
+    /// drain.start().await;
+    /// let inner = service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(())));
+    /// let handshake = Request::get("/ws").header("upgrade", "websocket").body(()).unwrap();
+    /// let refused = drain.layer().layer(inner).oneshot(handshake).await.unwrap();
+    /// assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (503, &"2".parse().unwrap()));
+    ///
+    /// let plain = Request::get("/health").body(()).unwrap();
+    /// assert_eq!(drain.layer().layer(inner).oneshot(plain).await.unwrap().status(), 200, "still served");
+    /// # }
+    /// ```
     pub fn retry_after(self, time: Duration) -> Self {
         self.set(|settings| settings.retry_after = time)
     }
 
-    /// Tells the other nodes with which this server shares limits: `portcullis_redis::Cluster`. From the moment at
-    /// which the drain begins, this node takes nothing more of what they share and gives back what it does not use, and
-    /// when the drain is over, nobody waits for its lease. Each node that is given is told.
+    /// Announces the drain to the nodes with which this server shares limits: pass its `portcullis_redis::Cluster`.
+    /// When the drain begins, this node stops taking from what they share, and gives back what it does not use. When
+    /// the drain is over, the other nodes need not wait for its lease to expire. With several calls, each store is
+    /// told.
     pub fn cluster(self, member: &(impl Member + Clone)) -> Self {
         self.state.join(Arc::new(member.clone()));
         self
@@ -165,7 +236,20 @@ impl Drain {
         &self.state.connections
     }
 
-    /// Whether the drain has begun, for whoever answers a load balancer's question for readiness.
+    /// Returns true once the drain has begun, for a readiness probe: a load balancer that is told stops sending clients here.
+    ///
+    /// ```
+    /// use portcullis_liveness::Drain;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let drain = Drain::new();
+    /// let ready = { let drain = drain.clone(); move || if drain.is_started() { 503 } else { 200 } };
+    /// assert_eq!(ready(), 200);
+    /// let drained = drain.start(); // from here on, even before the future is polled
+    /// assert_eq!(ready(), 503);
+    /// assert!(drained.await.is_clean());
+    /// # }
+    /// ```
     pub fn is_started(&self) -> bool {
         self.state.is_started()
     }
@@ -175,7 +259,7 @@ impl Drain {
         self.state.reached(|stage| stage != Stage::Open).await;
     }
 
-    /// Waits until the drain is over, whoever runs it, and says what it came to. Cancel safe.
+    /// Waits until the drain is over and returns its result, whichever task runs the drain. Cancel safe.
     pub async fn drained(&self) -> Drained {
         match self.state.reached(|stage| matches!(stage, Stage::Drained(_))).await {
             Stage::Drained(drained) => drained,
@@ -183,11 +267,11 @@ impl Drain {
         }
     }
 
-    /// Begins the drain: from this call on handshakes are refused. The future closes the connections, and is ready when
-    /// none is left, or the deadline has passed.
+    /// Begins the drain: from this call on, handshakes are refused. The future closes the connections, and is ready
+    /// when none is left or the deadline has passed.
     ///
-    /// If it is dropped midway, handshakes stay refused and those that were not closed yet stay open; another call goes
-    /// on with them, and counts only them. Once a drain is over, it stays so.
+    /// If the future is dropped midway, handshakes stay refused, and connections that were not closed yet stay open;
+    /// another call continues with those, and counts only those. A drain that is over cannot be undone.
     #[must_use = "connections are closed only while the future is polled"]
     pub fn start(&self) -> impl Future<Output = Drained> + Send + use<> {
         self.state.begin();
@@ -200,7 +284,7 @@ impl Drain {
         }
     }
 
-    /// Waits for a signal, and drains: what `with_graceful_shutdown` of axum's wants.
+    /// Waits for a signal, then drains: the future for axum's `with_graceful_shutdown`.
     ///
     /// ```no_run
     /// # async fn serve(app: axum::Router, listener: tokio::net::TcpListener) -> std::io::Result<()> {
