@@ -82,7 +82,8 @@ impl KeepAliveLayer {
 
     /// Sets the longest time from one ping to the next. 25 s by default.
     ///
-    /// Anything that the client sends after a ping is an answer, so a client that sends messages has no need to read pings:
+    /// Anything that the client sends after a ping is an answer, so a client that sends messages has no need to read
+    /// pings:
     ///
     /// ```
     /// # use std::time::Duration;

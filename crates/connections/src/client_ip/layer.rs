@@ -24,6 +24,34 @@ use super::{
 /// # Defaults
 ///
 /// No proxy is trusted: the peer is the client. `X-Forwarded-For` is read once a proxy is trusted.
+///
+/// ```
+/// # use std::{convert::Infallible, net::SocketAddr};
+/// use http::{Request, Response};
+/// use portcullis_connections::ClientIpLayer;
+/// use portcullis_core::identity::ClientIp;
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let inner = service_fn(async |request: Request<()>| {
+///     Ok::<_, Infallible>(Response::new(request.extensions().get::<ClientIp>().copied()))
+/// });
+/// let service = ClientIpLayer::new().trust(["10.0.0.0/8"])?.layer(inner);
+/// let handshake = || Request::get("/ws").header("upgrade", "websocket").header("x-forwarded-for", "203.0.113.9");
+///
+/// // A user of hyper inserts the peer's address; axum's `into_make_service_with_connect_info` does it by itself.
+/// let behind_proxy = handshake().extension(SocketAddr::from(([10, 0, 0, 1], 1234))).body(())?;
+/// let response = service.clone().oneshot(behind_proxy).await?;
+/// assert_eq!(response.body(), &Some(ClientIp([203, 0, 113, 9].into())));
+///
+/// let direct = handshake().extension(SocketAddr::from(([192, 0, 2, 1], 1234))).body(())?;
+/// let response = service.clone().oneshot(direct).await?;
+/// assert_eq!(response.body(), &Some(ClientIp([192, 0, 2, 1].into())), "this client has written the header itself");
+///
+/// let unknown = service.oneshot(handshake().body(())?).await?;
+/// assert_eq!(unknown.status(), 500, "a mistake in the composition, which the log explains");
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct ClientIpLayer {
@@ -115,6 +143,31 @@ impl ClientIpLayer {
     }
 
     /// Returns the client's address, as a plain function without a service.
+    ///
+    /// The search through the header begins at its end, because each proxy appends the address of its peer:
+    ///
+    /// ```
+    /// use http::Request;
+    /// use portcullis_connections::ClientIpLayer;
+    ///
+    /// let layer = ClientIpLayer::new().trust(["10.0.0.0/8", "198.51.100.7"])?;
+    /// for (lines, client, why) in [
+    ///     (&[][..], "10.0.0.1", "no header: the proxy itself is the client, as in its health checks"),
+    ///     (&["203.0.113.9"], "203.0.113.9", "one proxy"),
+    ///     (&["203.0.113.9, 198.51.100.7"], "203.0.113.9", "two proxies, both of them trusted"),
+    ///     (&["203.0.113.9", "198.51.100.7"], "203.0.113.9", "several lines are one list (RFC 9110, section 5.3)"),
+    ///     (&["1.1.1.1, 203.0.113.9"], "203.0.113.9", "the client has sent the first entry itself"),
+    ///     (&["1.1.1.1, unknown, 10.0.0.2"], "10.0.0.2", "nothing to the left of what is no address"),
+    /// ] {
+    ///     let mut request = Request::get("/ws");
+    ///     for line in lines {
+    ///         request = request.header("x-forwarded-for", *line);
+    ///     }
+    ///     let request = request.body(()).unwrap();
+    ///     assert_eq!(layer.client([10, 0, 0, 1].into(), request.headers()).to_string(), client, "{why}");
+    /// }
+    /// # Ok::<_, portcullis_connections::InvalidNetwork>(())
+    /// ```
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         self.settings.client(peer, headers)
     }

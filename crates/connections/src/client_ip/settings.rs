@@ -22,6 +22,15 @@ pub(super) enum Source {
 
 /// The error for a text that is neither an address nor a network such as `10.0.0.0/8`, or for networks that contain all
 /// addresses.
+///
+/// ```
+/// use portcullis_connections::ClientIpLayer;
+///
+/// for wrong in ["10.0.0.0/33", "10.0.0", "proxy.internal", ""] {
+///     assert!(ClientIpLayer::new().trust([wrong]).is_err(), "{wrong:?}");
+/// }
+/// assert!(ClientIpLayer::new().trust(["10.0.0.1", "10.1.0.0/16", "fd00::/8"]).is_ok());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidNetwork(Invalid);
 

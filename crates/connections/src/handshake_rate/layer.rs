@@ -77,6 +77,23 @@ impl HandshakeRateLayer {
 
     /// Sets the size of a burst.
     ///
+    /// The rate stays as it is: a burst of 20 at 5 per second is there again after 4 s.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use http::Request;
+    /// use portcullis_connections::HandshakeRateLayer;
+    ///
+    /// let layer = HandshakeRateLayer::per_second(5).burst(20);
+    /// let (parts, ()) = Request::get("/ws").header("upgrade", "websocket").body(()).unwrap().into_parts();
+    /// let now = Instant::now();
+    /// assert!((0..20).all(|_| layer.admit(&parts, now).is_ok()));
+    /// let refusal = layer.admit(&parts, now).unwrap_err();
+    /// assert_eq!(refusal.status(), 503, "the limit is that of the whole server");
+    /// assert_eq!(refusal.retry_after(), Some(Duration::from_millis(200)));
+    /// assert!(layer.admit(&parts, now + Duration::from_millis(200)).is_ok());
+    /// ```
+    ///
     /// # Panics
     ///
     /// If `handshakes` is zero.
@@ -97,6 +114,26 @@ impl HandshakeRateLayer {
     }
 
     /// Sets how many leading bits of an IPv6 address identify a client, 64 by default.
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use http::Request;
+    /// use portcullis_connections::HandshakeRateLayer;
+    /// use portcullis_core::identity::ClientIp;
+    ///
+    /// let admitted = |layer: &HandshakeRateLayer, client: &str| {
+    ///     let client = ClientIp(client.parse().unwrap());
+    ///     let handshake = Request::get("/ws").header("upgrade", "websocket").extension(client);
+    ///     layer.admit(&handshake.body(()).unwrap().into_parts().0, Instant::now()).is_ok()
+    /// };
+    /// let layer = HandshakeRateLayer::per_second(1).per_client_ip();
+    /// assert!(admitted(&layer, "2001:db8::1"));
+    /// assert!(!admitted(&layer, "2001:db8::ffff"), "the same /64");
+    /// assert!(admitted(&layer, "2001:db8:0:1::1"));
+    /// let layer = HandshakeRateLayer::per_second(1).per_client_ip().ipv6_prefix(48);
+    /// assert!(admitted(&layer, "2001:db8::1"));
+    /// assert!(!admitted(&layer, "2001:db8:0:1::1"), "the same /48");
+    /// ```
     ///
     /// # Panics
     ///
@@ -121,12 +158,56 @@ impl HandshakeRateLayer {
     /// Gives each subject a quota of its own, and refuses clients without a subject with 403. Clients that authenticate
     /// with their first message count by address. Takes precedence over every other scope, regardless of the order of
     /// the calls.
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use http::Request;
+    /// use portcullis_connections::HandshakeRateLayer;
+    /// use portcullis_core::identity::{ClientIp, Subject};
+    ///
+    /// let admit = |layer: &HandshakeRateLayer, subject: Option<&str>| {
+    ///     let (mut parts, ()) = Request::get("/ws").header("upgrade", "websocket").body(()).unwrap().into_parts();
+    ///     parts.extensions.insert(ClientIp([192, 0, 2, 1].into()));
+    ///     if let Some(name) = subject {
+    ///         parts.extensions.insert(Subject::new(name)); // as a `JwtLayer` outside does
+    ///     }
+    ///     layer.admit(&parts, Instant::now()).map_err(|refusal| refusal.status().as_u16())
+    /// };
+    /// let layer = HandshakeRateLayer::per_second(1).per_subject();
+    /// assert_eq!(admit(&layer, Some("alice")), Ok(()));
+    /// assert_eq!(admit(&layer, Some("alice")), Err(429));
+    /// assert_eq!(admit(&layer, Some("bob")), Ok(()));
+    /// assert_eq!(admit(&layer, None), Ok(()), "anonymous clients share one quota for each address");
+    /// assert_eq!(admit(&layer, None), Err(429));
+    /// assert_eq!(admit(&layer.require_subject(), None), Err(403));
+    /// ```
     pub fn require_subject(self) -> Self {
         self.set(|settings| settings.require_subject = true)
     }
 
     /// Gives each key a quota of its own. A handshake without a key does not count. `key` is also called for plain
     /// requests.
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use http::{Request, request::Parts};
+    /// use portcullis_connections::HandshakeRateLayer;
+    ///
+    /// // By tenant. The host is the client's choice, so only tenants that exist get a quota of their own.
+    /// let tenant = |parts: &Parts| {
+    ///     let host = parts.headers.get("host")?.to_str().ok()?;
+    ///     Some(if host == "a.example.com" { "a" } else { "others" })
+    /// };
+    /// let layer = HandshakeRateLayer::per_second(1).per_key(tenant);
+    /// let admitted = |host: &str| {
+    ///     let handshake = Request::get("/ws").header("upgrade", "websocket").header("host", host);
+    ///     layer.admit(&handshake.body(()).unwrap().into_parts().0, Instant::now()).is_ok()
+    /// };
+    /// assert!(admitted("a.example.com"));
+    /// assert!(!admitted("a.example.com"));
+    /// assert!(admitted("random-1.example.com"));
+    /// assert!(!admitted("random-2.example.com"), "a new name is not a new quota");
+    /// ```
     ///
     /// # Panics
     ///
@@ -149,6 +230,24 @@ impl HandshakeRateLayer {
     }
 
     /// Refuses nothing, but counts and logs what would be refused (features `metrics` and `tracing`).
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use portcullis_connections::HandshakeRateLayer;
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let inner = service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new(())));
+    /// let second = async |layer: HandshakeRateLayer| {
+    ///     let service = layer.layer(inner);
+    ///     let handshake = || Request::get("/ws").header("upgrade", "websocket").body(()).unwrap();
+    ///     service.clone().oneshot(handshake()).await.unwrap();
+    ///     service.oneshot(handshake()).await.unwrap().status()
+    /// };
+    /// assert_eq!(second(HandshakeRateLayer::per_second(1)).await, 503);
+    /// assert_eq!(second(HandshakeRateLayer::per_second(1).report_only()).await, 200);
+    /// # }
+    /// ```
     pub fn report_only(self) -> Self {
         self.set(|settings| settings.report_only = true)
     }

@@ -1,6 +1,16 @@
 //! How many connections a key may have, and what happens when there are more.
 
 /// The maximum number of connections of one key.
+///
+/// ```
+/// use portcullis_connections::{ConnectionLimitLayer, Limit};
+///
+/// // A number converts into a limit that refuses.
+/// assert_eq!(Limit::from(5), Limit::new(5));
+/// assert_ne!(Limit::from(5), Limit::new(5).evict_oldest());
+/// let layer = ConnectionLimitLayer::new().per_client_ip(100).per_subject(Limit::new(5).evict_oldest());
+/// # let _ = layer;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
     pub(crate) max: usize,

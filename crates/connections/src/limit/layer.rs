@@ -52,6 +52,29 @@ impl ConnectionLimitLayer {
 
     /// Limits the connections of each client address. A layer outside, such as `ClientIpLayer`, must have determined
     /// it.
+    ///
+    /// ```
+    /// # use axum::{Router, extract::ws::WebSocketUpgrade, routing::any};
+    /// # use portcullis_core::testing::Handshake;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let handler = any(async |upgrade: WebSocketUpgrade| {
+    /// #     upgrade.on_upgrade(async |mut socket| while let Some(Ok(_)) = socket.recv().await {})
+    /// # });
+    /// use portcullis_connections::{ClientIpLayer, ConnectionLimitLayer};
+    /// use tower::ServiceBuilder;
+    ///
+    /// let layers = ServiceBuilder::new() // the first is the outermost
+    ///     .layer(ClientIpLayer::new())
+    ///     .layer(ConnectionLimitLayer::new().per_client_ip(1));
+    /// let app = Router::new().route("/ws", handler).layer(layers);
+    /// let from = |client: &str| Handshake::new("/ws").peer_addr(client.parse().unwrap());
+    /// let _first = from("[2001:db8::1]:1000").connect(app.clone()).await?;
+    /// let refused = from("[2001:db8::2]:1000").connect(app.clone()).await.unwrap_err();
+    /// assert_eq!(refused.status().unwrap(), 429, "an address of the same /64");
+    /// assert_eq!(refused.response().unwrap().headers()["retry-after"], "5");
+    /// let _another = from("[2001:db8:0:1::1]:1000").connect(app).await?;
+    /// # Ok(()) }
+    /// ```
     pub fn per_client_ip(self, limit: impl Into<Limit>) -> Self {
         let limit = limit.into();
         self.set(|settings| settings.client = Some(limit))
@@ -76,6 +99,32 @@ impl ConnectionLimitLayer {
     ///
     /// If the subject becomes known with the first message, the permit is taken then; if the limit is reached, the
     /// connection is closed with 1008. Until then it only counts as [`unauthenticated`](Self::unauthenticated).
+    ///
+    /// ```
+    /// # use axum::{Router, extract::ws::WebSocketUpgrade, routing::any};
+    /// # use portcullis_core::testing::Handshake;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let handler = any(async |upgrade: WebSocketUpgrade| {
+    /// #     upgrade.on_upgrade(async |mut socket| while let Some(Ok(_)) = socket.recv().await {})
+    /// # });
+    /// use portcullis_connections::{ConnectionLimitLayer, Limit};
+    /// use portcullis_core::identity::{ClientIp, Subject};
+    ///
+    /// let limit = ConnectionLimitLayer::new().per_subject(Limit::new(1).evict_oldest());
+    /// let app = Router::new().route("/ws", handler).layer(limit);
+    /// // What layers outside, such as a `JwtLayer` and a `ClientIpLayer`, have determined.
+    /// let alice = || Handshake::new("/ws").extension(Subject::new("alice"));
+    /// let anonymous = || Handshake::new("/ws").extension(ClientIp([192, 0, 2, 1].into()));
+    ///
+    /// let mut first = alice().connect(app.clone()).await?;
+    /// let _second = alice().connect(app.clone()).await?;
+    /// assert_eq!(first.closed().await.unwrap().to_string(), "1008 replaced by a newer connection");
+    ///
+    /// let _first = anonymous().connect(app.clone()).await?;
+    /// let refused = anonymous().connect(app).await.unwrap_err();
+    /// assert_eq!(refused.status().unwrap(), 429, "strangers at one address do not evict each other");
+    /// # Ok(()) }
+    /// ```
     pub fn per_subject(self, limit: impl Into<Limit>) -> Self {
         let limit = limit.into();
         self.set(|settings| settings.subject = Some(limit))
@@ -85,11 +134,23 @@ impl ConnectionLimitLayer {
     /// subject, the connection is closed with 3003.
     ///
     /// ```
+    /// # use axum::{Router, extract::ws::WebSocketUpgrade, routing::any};
+    /// # use portcullis_core::testing::Handshake;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let handler = any(async |upgrade: WebSocketUpgrade| {
+    /// #     upgrade.on_upgrade(async |mut socket| while let Some(Ok(_)) = socket.recv().await {})
+    /// # });
     /// use portcullis_connections::ConnectionLimitLayer;
+    /// use portcullis_core::identity::{ClientIp, Subject};
     ///
     /// // Up to five connections for each user, and none for anonymous clients.
-    /// let layer = ConnectionLimitLayer::new().per_subject(5).require_subject();
-    /// # let _ = layer;
+    /// let limit = ConnectionLimitLayer::new().per_subject(5).require_subject();
+    /// let app = Router::new().route("/ws", handler).layer(limit);
+    /// let handshake = || Handshake::new("/ws").extension(ClientIp([192, 0, 2, 1].into()));
+    /// let _alice = handshake().extension(Subject::new("alice")).connect(app.clone()).await?;
+    /// let anonymous = handshake().connect(app).await.unwrap_err();
+    /// assert_eq!(anonymous.status().unwrap(), 403);
+    /// # Ok(()) }
     /// ```
     pub fn require_subject(self) -> Self {
         self.set(|settings| settings.require_subject = true)
@@ -99,6 +160,30 @@ impl ConnectionLimitLayer {
     ///
     /// The key consists of bytes, such as those of a string, so that all nodes which [share](Self::shared) the limit
     /// use the same.
+    ///
+    /// ```
+    /// # use axum::{Router, extract::ws::WebSocketUpgrade, routing::any};
+    /// # use portcullis_core::testing::Handshake;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let handler = any(async |upgrade: WebSocketUpgrade| {
+    /// #     upgrade.on_upgrade(async |mut socket| while let Some(Ok(_)) = socket.recv().await {})
+    /// # });
+    /// use http::request::Parts;
+    /// use portcullis_connections::ConnectionLimitLayer;
+    ///
+    /// // One connection for each room. Only a room's own path has a key.
+    /// let room = |parts: &Parts| parts.uri.path().strip_prefix("/rooms/").map(str::to_owned);
+    /// let limit = ConnectionLimitLayer::new().per_key(1, room);
+    /// let app = Router::new().route("/rooms/{room}", handler.clone()).route("/lobby", handler).layer(limit);
+    ///
+    /// let _first = Handshake::new("/rooms/1").connect(app.clone()).await?;
+    /// let refused = Handshake::new("/rooms/1").connect(app.clone()).await.unwrap_err();
+    /// assert_eq!(refused.status().unwrap(), 429);
+    /// let _other = Handshake::new("/rooms/2").connect(app.clone()).await?;
+    /// let _one = Handshake::new("/lobby").connect(app.clone()).await?;
+    /// let _more = Handshake::new("/lobby").connect(app).await?;
+    /// # Ok(()) }
+    /// ```
     pub fn per_key<K: AsRef<[u8]>>(
         self,
         limit: impl Into<Limit>,
@@ -111,6 +196,24 @@ impl ConnectionLimitLayer {
 
     /// Allows `max` connections without a subject in all, whether they may still authenticate or not. Unlimited by
     /// default; with zero, every client needs a subject at the handshake.
+    ///
+    /// ```
+    /// # use axum::{Router, extract::ws::WebSocketUpgrade, routing::any};
+    /// # use portcullis_core::{identity::Subject, testing::Handshake};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let handler = any(async |upgrade: WebSocketUpgrade| {
+    /// #     upgrade.on_upgrade(async |mut socket| while let Some(Ok(_)) = socket.recv().await {})
+    /// # });
+    /// # use portcullis_connections::ConnectionLimitLayer;
+    /// let limit = ConnectionLimitLayer::new().global(10_000).unauthenticated(1);
+    /// let app = Router::new().route("/ws", handler).layer(limit);
+    /// let _first = Handshake::new("/ws").connect(app.clone()).await?;
+    /// let refused = Handshake::new("/ws").connect(app.clone()).await.unwrap_err();
+    /// assert_eq!(refused.status().unwrap(), 503);
+    /// assert_eq!(refused.refusal().unwrap().kind(), "too_many_unauthenticated");
+    /// let _alice = Handshake::new("/ws").extension(Subject::new("alice")).connect(app).await?;
+    /// # Ok(()) }
+    /// ```
     pub fn unauthenticated(self, max: usize) -> Self {
         self.set(|settings| settings.unauthenticated = Some(max))
     }
@@ -128,6 +231,36 @@ impl ConnectionLimitLayer {
     /// A handler has returned when it has dropped its socket and, if it runs under
     /// [`supervise`](portcullis_core::Connection::supervise), its future is done. A handler that does not return after
     /// its socket was closed keeps its permit for ever.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use axum::{Router, extract::ws::WebSocketUpgrade, routing::any};
+    /// # use portcullis_connections::ConnectionLimitLayer;
+    /// # use portcullis_core::{CloseFrame, testing::Handshake};
+    /// # use tokio::time::sleep;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // A handler that needs a minute to finish after its client has closed.
+    /// let handler = any(async |upgrade: WebSocketUpgrade| {
+    ///     upgrade.on_upgrade(async |mut socket| {
+    ///         while let Some(Ok(_)) = socket.recv().await {}
+    ///         sleep(Duration::from_secs(60)).await;
+    ///     })
+    /// });
+    /// // How many permits are held 10 s after the client has left, and 100 s after.
+    /// let held = async |limit: ConnectionLimitLayer| {
+    ///     let app = Router::new().route("/ws", handler.clone()).layer(limit.clone());
+    ///     Handshake::new("/ws").connect(app).await.unwrap().send_close(&CloseFrame::empty()).await.unwrap();
+    ///     sleep(Duration::from_secs(10)).await;
+    ///     let soon = limit.live();
+    ///     sleep(Duration::from_secs(90)).await;
+    ///     (soon, limit.live())
+    /// };
+    /// let limit = ConnectionLimitLayer::new().global(100);
+    /// assert_eq!(held(limit.clone()).await, (0, 0));
+    /// assert_eq!(held(limit.until_handler_returns()).await, (1, 0));
+    /// # Ok(()) }
+    /// ```
     pub fn until_handler_returns(self) -> Self {
         self.set(|settings| settings.until_handler_returns = true)
     }
@@ -139,6 +272,27 @@ impl ConnectionLimitLayer {
 
     /// Calls `announce` with the number of live connections and the global limit when nine tenths of that limit are
     /// reached: once, until the number has fallen below eight tenths. It must not block.
+    ///
+    /// ```
+    /// # use axum::{Router, extract::ws::WebSocketUpgrade, routing::any};
+    /// # use portcullis_connections::ConnectionLimitLayer;
+    /// # use portcullis_core::testing::Handshake;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let handler = any(async |upgrade: WebSocketUpgrade| {
+    /// #     upgrade.on_upgrade(async |mut socket| while let Some(Ok(_)) = socket.recv().await {})
+    /// # });
+    /// let (announce, announced) = std::sync::mpsc::channel();
+    /// let limit = ConnectionLimitLayer::new().global(10).on_high_water(move |live, max| {
+    ///     let _nobody_listens = announce.send(format!("{live} of {max}"));
+    /// });
+    /// let app = Router::new().route("/ws", handler).layer(limit);
+    /// let mut clients = Vec::new();
+    /// for _ in 0..10 {
+    ///     clients.push(Handshake::new("/ws").connect(app.clone()).await?);
+    /// }
+    /// assert_eq!(announced.try_iter().collect::<Vec<_>>(), ["9 of 10"]);
+    /// # Ok(()) }
+    /// ```
     pub fn on_high_water(self, announce: impl Fn(usize, usize) + Send + Sync + 'static) -> Self {
         self.set(|settings| settings.on_high_water = Some(Arc::new(announce)))
     }
@@ -164,6 +318,28 @@ impl ConnectionLimitLayer {
     }
 
     /// Returns how many connections hold a permit of this layer.
+    ///
+    /// A permit is taken in the handshake, and given back when the connection has ended, or the handshake has failed
+    /// further inside:
+    ///
+    /// ```
+    /// # use axum::{Router, http::StatusCode, routing::any};
+    /// # use portcullis_connections::ConnectionLimitLayer;
+    /// # use portcullis_core::testing::Handshake;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let limit = ConnectionLimitLayer::new().global(1);
+    /// let counted = limit.clone();
+    /// let handler = any(async move || {
+    ///     assert_eq!(counted.live(), 1, "while the handler decides");
+    ///     StatusCode::NOT_FOUND
+    /// });
+    /// let app = Router::new().route("/ws", handler).layer(limit.clone());
+    /// for _ in 0..3 {
+    ///     let refused = Handshake::new("/ws").connect(app.clone()).await.unwrap_err();
+    ///     assert_eq!((refused.status().unwrap(), limit.live()), (StatusCode::NOT_FOUND, 0));
+    /// }
+    /// # }
+    /// ```
     pub fn live(&self) -> usize {
         self.pool.total()
     }

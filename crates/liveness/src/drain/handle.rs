@@ -111,10 +111,11 @@ impl Drain {
     /// use portcullis_core::{CloseCode, CloseFrame};
     /// use portcullis_liveness::Drain;
     ///
+    /// let moving = CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "moving");
     /// for (drain, expected) in [
     ///     (Drain::new(), "1012 service restarts"),
     ///     (Drain::new().going_away(), "1001 going away"),
-    ///     (Drain::new().close_frame(CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "moving")).going_away(), "1013 moving"),
+    ///     (Drain::new().close_frame(moving).going_away(), "1013 moving"),
     /// ] {
     ///     let app = Router::new().route("/ws", handler.clone()).layer(drain.layer());
     ///     let mut client = Handshake::new("/ws").connect(app).await?;
@@ -236,7 +237,8 @@ impl Drain {
         &self.state.connections
     }
 
-    /// Returns true once the drain has begun, for a readiness probe: a load balancer that is told stops sending clients here.
+    /// Returns true once the drain has begun, for a readiness probe: a load balancer that is told stops sending clients
+    /// here.
     ///
     /// ```
     /// use portcullis_liveness::Drain;
