@@ -46,6 +46,77 @@ use syn::{DeriveInput, Ident, parse_macro_input};
 ///
 /// A variant without an attribute is the application's own fault: 1011, without its text, and logged where a handler
 /// is supervised. Such a type must be an `Error`.
+///
+/// With thiserror's `#[from]`, the field that has it is transparent:
+///
+/// ```
+/// # use std::{error::Error, fmt};
+/// use portcullis_core::{CloseCode, CloseFrame, IntoClose as _};
+/// use portcullis_derive::IntoClose;
+///
+/// /// A connection that sends what its user may not send.
+/// #[derive(Debug, IntoClose)]
+/// #[close(forbidden, reason = "read only")]
+/// struct ReadOnly;
+///
+/// #[derive(Debug, IntoClose)]
+/// enum RoomError {
+///     #[close(transparent)]
+///     ReadOnly(/* #[from] */ ReadOnly),
+///     #[close(try_again_later, display)]
+///     Full { seats: u32 },
+///     Database(std::io::Error),
+/// }
+///
+/// # impl fmt::Display for RoomError {
+/// #     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// #         match self {
+/// #             Self::Full { seats } => write!(f, "all {seats} seats are taken"),
+/// #             Self::Database(error) => error.fmt(f),
+/// #             Self::ReadOnly(_) => f.write_str("read only"),
+/// #         }
+/// #     }
+/// # }
+/// # impl Error for RoomError {}
+/// assert_eq!(RoomError::ReadOnly(ReadOnly).into_close(), CloseFrame::new(CloseCode::FORBIDDEN, "read only"));
+/// assert_eq!(RoomError::Full { seats: 8 }.into_close().to_string(), "1013 all 8 seats are taken");
+///
+/// // What is the application's fault is for the log, not for the peer.
+/// let failed = RoomError::Database(std::io::Error::other("no route to 10.0.0.7"));
+/// assert_eq!(failed.internal().unwrap().to_string(), "no route to 10.0.0.7");
+/// assert_eq!(failed.into_close().to_string(), "1011 internal error");
+/// assert!(RoomError::Full { seats: 8 }.internal().is_none());
+/// ```
+///
+/// A code that no endpoint may send does not compile:
+///
+/// ```compile_fail
+/// # use portcullis_derive::IntoClose;
+/// #[derive(IntoClose)]
+/// #[close(code = 1006, reason = "connection lost")]
+/// struct Lost;
+/// ```
+///
+/// Neither does a reason that does not fit into a close frame:
+///
+/// ```compile_fail
+/// # use portcullis_derive::IntoClose;
+/// #[derive(IntoClose)]
+/// #[close(
+///     policy_violation,
+///     reason = "a reason of more than one hundred and twenty-three bytes, \
+///               for which a control frame of 125 bytes has no room beside the two of its code"
+/// )]
+/// struct Verbose;
+/// ```
+///
+/// Nor does an error that does not say what it means, and is not an `Error` that could be logged:
+///
+/// ```compile_fail
+/// # use portcullis_derive::IntoClose;
+/// #[derive(IntoClose)]
+/// struct Silent;
+/// ```
 #[proc_macro_derive(IntoClose, attributes(close))]
 pub fn into_close(input: TokenStream) -> TokenStream {
     derive(input, "portcullis_core")

@@ -32,7 +32,18 @@ impl<T> JsonMessages<T> {
         Self { max_bytes: 64 * 1024, binary: false, check: None }
     }
 
-    /// The most bytes of a message, 64 KiB unless told otherwise. A bigger one is not parsed.
+    /// Sets the maximum size of a message in bytes, 64 KiB by default. A larger one is not parsed, and closes
+    /// with 1009.
+    ///
+    /// ```
+    /// use portcullis_close::messages::{JsonMessages, Payload};
+    /// use portcullis_core::IntoClose;
+    ///
+    /// let messages = JsonMessages::<String>::new().max_bytes(5);
+    /// assert_eq!(messages.read(&Payload::Text(br#""abc""#)).unwrap(), Some("abc".to_owned()));
+    /// let too_big = messages.read(&Payload::Text(br#""abcd""#)).unwrap_err();
+    /// assert_eq!(too_big.into_close().to_string(), "1009 more than 5 bytes");
+    /// ```
     #[must_use]
     pub fn max_bytes(self, bytes: usize) -> Self {
         Self { max_bytes: bytes, ..self }
@@ -53,6 +64,19 @@ impl<T> JsonMessages<T> {
     }
 
     /// Adds a check beyond the type. Its error is the close frame for a message that fails it.
+    ///
+    /// ```
+    /// use portcullis_close::messages::{JsonMessages, Payload};
+    /// use portcullis_core::{CloseCode, IntoClose};
+    ///
+    /// let dice = JsonMessages::<u8>::new().validate(|number| match number {
+    ///     1..=6 => Ok(()),
+    ///     _ => Err((CloseCode::POLICY_VIOLATION, "no such side")),
+    /// });
+    /// assert_eq!(dice.read(&Payload::Text(b"6")).unwrap(), Some(6));
+    /// assert_eq!(dice.read(&Payload::Text(b"7")).unwrap_err().into_close().to_string(), "1008 no such side");
+    /// assert_eq!(dice.read(&Payload::Text(b"700")).unwrap_err().into_close().code().unwrap(), 1007, "not a `u8`");
+    /// ```
     #[must_use]
     pub fn validate<E: IntoClose>(self, check: impl Fn(&T) -> Result<(), E> + Send + Sync + 'static) -> Self {
         Self { check: Some(Arc::new(move |value| check(value).map_err(IntoClose::into_close))), ..self }
@@ -69,6 +93,17 @@ impl<T: DeserializeOwned> JsonMessages<T> {
     }
 
     /// Reads a message. Returns `None` for pings, pongs and closes.
+    ///
+    /// ```
+    /// use portcullis_close::messages::{JsonMessages, Payload, WrongMessage};
+    ///
+    /// let numbers = JsonMessages::<u8>::new();
+    /// assert_eq!(numbers.read(&Payload::Text(b" 7 ")).unwrap(), Some(7));
+    /// assert_eq!(numbers.read(&Payload::Control).unwrap(), None);
+    /// assert!(matches!(numbers.read(&Payload::Binary(b"7")), Err(WrongMessage::Binary)));
+    /// assert!(matches!(numbers.read(&Payload::Text(b"7 8")), Err(WrongMessage::Invalid { .. })), "two values");
+    /// assert_eq!(numbers.read(&Payload::Text(b"9")).unwrap(), Some(9), "a wrong message is not the end");
+    /// ```
     ///
     /// # Errors
     ///

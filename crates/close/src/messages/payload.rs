@@ -16,6 +16,22 @@ pub enum Payload<'a> {
 
 /// A library's message. Implemented for those of axum (feature `axum-ws`), tungstenite, fastwebsockets,
 /// tokio-websockets and yawc, each behind a feature that names its version.
+///
+/// ```
+/// use portcullis_close::messages::{JsonMessages, Message, Payload};
+///
+/// /// A message of a library that is not listed.
+/// struct Text(String);
+///
+/// impl Message for Text {
+///     fn payload(&self) -> Payload<'_> {
+///         Payload::Text(self.0.as_bytes())
+///     }
+/// }
+///
+/// assert_eq!(JsonMessages::<u8>::new().read(&Text("7".into())).unwrap(), Some(7));
+/// assert!(JsonMessages::<u8>::new().read(&Text("seven".into())).is_err());
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not known as a WebSocket library's message",
     note = "switch on the feature that is named after the library, `axum-ws` for axum's, or implement `Message`"

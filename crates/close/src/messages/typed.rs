@@ -93,6 +93,17 @@ impl<S: Sink<M>, T, M> Sink<M> for Typed<S, T> {
 }
 
 /// An error of [`Typed`].
+///
+/// It converts into the close frame of whichever failed:
+///
+/// ```
+/// use portcullis_close::messages::{ReadError, WrongMessage};
+/// use portcullis_core::{CloseCode, IntoClose};
+///
+/// let message: ReadError<CloseCode> = ReadError::Message(WrongMessage::Binary);
+/// assert_eq!(message.into_close().code().unwrap(), 1003);
+/// assert_eq!(ReadError::Socket(CloseCode::PROTOCOL_ERROR).into_close().code().unwrap(), 1002);
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ReadError<E> {

@@ -7,6 +7,24 @@ use portcullis_core::{CloseCode, CloseFrame, IntoClose};
 /// An error that says why a message could not be read.
 ///
 /// Its text, for a log, has all details. The close reason, which the peer reads, has only the place of the error.
+///
+/// ```
+/// use portcullis_close::messages::{JsonMessages, Payload};
+/// use portcullis_core::IntoClose;
+///
+/// #[derive(Debug, serde::Deserialize)]
+/// struct Order {
+///     #[serde(rename = "items")]
+///     _items: Vec<u32>,
+/// }
+///
+/// let wrong = JsonMessages::<Order>::new().read(&Payload::Text(br#"{"items": [1, "secret"]}"#)).unwrap_err();
+/// assert_eq!(
+///     wrong.to_string(),
+///     r#"invalid message at items[1]: invalid type: string "secret", expected u32 at line 1 column 22"#,
+/// );
+/// assert_eq!(wrong.into_close().to_string(), "1007 invalid message: items[1]");
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum WrongMessage {
