@@ -1,7 +1,7 @@
-//! The closing handshake (RFC 6455, section 7.1), once nobody else has the transport.
+//! The closing handshake (RFC 6455, section 7.1), which owns the transport from here on.
 //!
-//! The peer's answer, or the end of its stream, is waited for, and what it still sends is read and thrown away: closing
-//! a TCP socket with unread input makes the kernel reset the connection, and the close frame in flight is lost.
+//! It waits for the peer's close frame or the end of its stream, and meanwhile reads and discards what the peer sends:
+//! closing a TCP socket with unread input makes the kernel reset the connection, and the close frame in flight is lost.
 
 use std::{
     future::{Future, poll_fn},
@@ -37,18 +37,20 @@ pub(super) struct ClosingHandshake<T> {
     io: T,
     /// What is still to be sent, the close frame last.
     unsent: Vec<u8>,
-    /// So much of it is sent.
+    /// How many bytes of `unsent` were written.
     sent: usize,
+    /// This side of the transport is shut down.
     shut: bool,
     discarded: Discarded,
     ended: Ended,
-    /// Over HTTP/2 a ready write is not yet sent: the end of the stream is what pushes it out.
+    /// Over HTTP/2 a write that is ready is only queued: shutting the stream down is what flushes it.
     carrier: Carrier,
     bounds: Closing,
     policies: DropUnlocked,
 }
 
-/// What a connection kept that may hold on to the connection itself. Dropped outside of its lock.
+/// Values that may own a handle to their connection. They are dropped outside of its lock: their destructors may call
+/// the handle, which locks the state.
 #[derive(Default)]
 pub(super) struct DropUnlocked(
     #[expect(dead_code, reason = "only its end matters")] Vec<Box<dyn Policy>>,
@@ -66,8 +68,9 @@ pub(super) fn spawn_closing<T>(inner: &Arc<ConnectionInner>, mut closing: Closin
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    // Made first, so that a transport that panics ends the connection as well.
+    // Before the first poll: if the transport panics, the unwinding ends the connection.
     let end = EndOnDrop::new(inner, closing.ended());
+    // No task is needed if the peer has closed already, and its socket takes the answer in one write.
     if closing.at_once() {
         spawn_leaving(end, closing.leave());
     } else {
@@ -75,14 +78,15 @@ where
     }
 }
 
-/// Waits for the peer, for as long as the bounds allow and nobody aborts the connection, then until its transport is
-/// over.
+/// Runs the closing handshake until it is complete, exceeds its bounds, or is aborted. Then waits until the transport
+/// is over.
 pub(super) async fn run_closing<T>(end: EndOnDrop, mut closing: Box<ClosingHandshake<T>>)
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
     {
-        // In this order: an abort that came before is found first, whatever the peer sends.
+        // The abort is polled first: `close` may be ready at every poll, and an abort that was requested before this
+        // task started must win over what the peer sends.
         let (mut closing, mut aborted) = (pin!(close(&mut closing)), pin!(end.inner().aborted()));
         poll_fn(|cx| match aborted.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(()),
@@ -93,17 +97,21 @@ where
     run_leaving(end, closing.leave()).await;
 }
 
-/// How many closing handshakes of this process are under way: one word, changed in one step. At the limit, one
-/// that finds no place counts for a moment, and may keep another out; the limit is never exceeded.
+/// The number of closing handshakes under way in this process.
+///
+/// `Relaxed` suffices: the counter publishes no other memory, and read-modify-writes of one word are totally ordered.
+/// At the limit, a handshake that gets no slot is counted for a moment, and may keep another one out; the limit is
+/// never exceeded.
 static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
 
+/// One of the closing handshakes under way.
 struct Slot;
 
 impl Slot {
     fn take(at_once: usize) -> Option<Self> {
         let under_way = UNDER_WAY.fetch_add(1, Ordering::Relaxed);
         observe::closing_task(true);
-        // A slot that is too many is given back at once.
+        // Beyond the limit, dropping `Self` here takes the count back.
         Some(Self).filter(|_| under_way < at_once)
     }
 }
@@ -117,17 +125,18 @@ impl Drop for Slot {
 
 /// Sends what is left, and waits for the peer.
 async fn close<T: AsyncRead + AsyncWrite + Unpin>(closing: &mut ClosingHandshake<T>) {
-    // Most often there is nothing to wait for.
+    // Without a slot or a timer if there is nothing to wait for, which is the most frequent case. Beyond the limit of
+    // slots, this one poll is all that a handshake gets: the close frame goes out if the socket takes it.
     if closing.at_once() {
         return;
     }
     if let Some(_slot) = Slot::take(closing.bounds.max_concurrent) {
-        // Past the deadline the socket is dropped, whatever the peer did.
+        // After the timeout the transport is dropped, whatever the peer has sent.
         let _elapsed = timeout(closing.bounds.timeout, poll_fn(|cx| closing.poll(cx))).await;
     }
 }
 
-/// What is read at once of what nobody wants.
+/// The size of the buffer for discarded input. It is on the stack, so a waiting handshake does not keep it.
 const SCRATCH: usize = 8 * 1024;
 
 impl<T> ClosingHandshake<T> {
@@ -141,7 +150,7 @@ impl<T> ClosingHandshake<T> {
         self.ended.clone()
     }
 
-    /// Says nothing more, and drops what is not the transport.
+    /// Sends nothing more, and drops everything except the transport.
     fn leave(self) -> Leaving<T> {
         drop(self.policies);
         Leaving::new(self.io, self.carrier)
@@ -149,22 +158,24 @@ impl<T> ClosingHandshake<T> {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> ClosingHandshake<T> {
-    /// Goes as far as is possible without waiting. Says whether that was all of it.
+    /// Goes as far as is possible without waiting. Returns whether the handshake is complete.
     fn at_once(&mut self) -> bool {
         self.poll(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 
-    /// Writes and reads side by side: a peer that is stuck in its own writes reads nothing until we read.
+    /// Writes and reads in the same poll: a peer that is blocked in a write of its own does not read our close frame
+    /// before we read what it writes.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let sent = self.poll_send(cx);
         let broken = matches!(sent, Poll::Ready(Err(_)));
         if broken {
+            // The peer cannot be told anything any more, so its answer does not matter either.
             return Poll::Ready(());
         }
         loop {
-            // Over TCP this side ends behind the peer's close (RFC 6455, section 7.1.1): a peer, or a proxy on the way,
-            // may take an earlier FIN for the end of both directions. What was cut short has no close frame: the FIN is
-            // all that the peer will get.
+            // Over TCP this side is shut down only after the peer's close frame (RFC 6455, section 7.1.1): a peer, or a
+            // proxy in between, may take an earlier FIN for the end of both directions. A connection that was cut short
+            // in the middle of a frame sends no close frame: the FIN is all that the peer will get.
             let may_shut =
                 sent.is_ready() && (self.carrier.is_stream() || self.discarded.closed() || self.ended.cut_short);
             if may_shut && !self.shut {
@@ -173,8 +184,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> ClosingHandshake<T> {
             let mut scratch = [MaybeUninit::uninit(); SCRATCH];
             let mut buf = ReadBuf::uninit(&mut scratch);
             match Pin::new(&mut self.io).poll_read(cx, &mut buf) {
-                // Both sides have closed and nothing is unread: the server ends the connection (RFC 6455, section
-                // 7.1.1).
+                // Both sides have sent a close frame and nothing is unread: the server is the one to close the TCP
+                // connection (RFC 6455, section 7.1.1), and the kernel will not reset it.
                 Poll::Pending if self.shut && self.discarded.closed() && !self.carrier.is_stream() => {
                     return Poll::Ready(());
                 }
@@ -189,12 +200,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> ClosingHandshake<T> {
         }
     }
 
-    /// The peer's stream has ended: what is left to send decides.
+    /// The peer's stream has ended. Nothing more can be read, but what is still unsent may find a reader: a peer may
+    /// have shut down only its own direction.
     fn poll_end(&mut self, cx: &mut Context<'_>, sent: bool) -> Poll<()> {
         if sent { Pin::new(&mut self.io).poll_shutdown(cx).map(drop) } else { Poll::Pending }
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // `sent` survives a `Pending`, so that no byte is written twice.
         while self.sent < self.unsent.len() {
             match Pin::new(&mut self.io).poll_write(cx, &self.unsent[self.sent..]) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),

@@ -1,5 +1,5 @@
-//! Changes from outside. Every one ends with a look whether a driver is needed, and with what there is to tell once
-//! nothing is locked.
+//! How the state is locked, changed and unlocked. Every change ends with a check whether a driver is needed, and with
+//! the report of metrics and logs after the lock is released.
 
 use std::{
     sync::{Arc, MutexGuard},
@@ -23,45 +23,54 @@ use crate::{
 };
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
-    /// The upgrade has completed: this is the transport, and what was read of it already.
+    /// The upgrade has completed with this transport, from which `inbox` was read already.
     pub(crate) fn activate(self: &Arc<Self>, io: T, inbox: Vec<u8>, carrier: Carrier) {
+        // A transport that is no longer wanted comes back, and is dropped here, outside of the lock: the destructor of
+        // a transport is foreign code.
         drop(self.with(|state| state.activate(io, inbox, carrier, now())));
     }
 
-    /// Whether the connection must say something first.
+    /// Whether the handler waits for the judgement of a first message.
     pub(crate) fn has_gate(&self) -> bool {
         lock(&self.state).has_gate()
     }
 
-    /// What the connection must say first, if anything.
+    /// Takes what judges the first message, if anything does.
     pub(crate) fn take_gate(&self) -> Option<Box<Gate>> {
         lock(&self.state).take_gate()
     }
 
-    /// Goes on behind a handler that may be gone.
+    /// Ends a change after which the handler may be gone, and with it the connection.
     pub(super) fn settle(self: &Arc<Self>, mut state: MutexGuard<'_, State<T>>) {
-        // While the thread unwinds, a transport that panics too would end the process.
+        // `spawn_closing` polls the transport on this thread. While it unwinds, a second panic would abort the process,
+        // so then the close is left to a driver.
         let closing = if std::thread::panicking() { None } else { state.take_if_abandoned(now()) };
+        // Read under the same lock as the take-over: a `finish` on another thread may change it right after.
         let handled = state.guard.is_handled();
         self.unlock(state);
         match closing {
             Some(closing) => spawn_closing(&self.inner, closing),
+            // Nothing was taken: the close that was decided needs a driver, which `with` spawns.
             None => self.with(|_| ()),
         }
+        // Last, and outside of the lock: what is dropped here is the application's, and may call the handle.
         if handled {
             self.inner.handled();
         }
     }
 
-    /// Tells what there is to tell. Where nothing is locked: whoever records it may ask the connection something.
+    /// Wakes tasks, releases the lock, then reports metrics and logs: a recorder may call the connection's handle,
+    /// which locks the state.
     pub(super) fn unlock(&self, mut state: MutexGuard<'_, State<T>>) {
+        // Under the lock, where the wakers are. A task that looked before the change has parked its waker by now, and
+        // one that looks later sees the change.
         state.wake();
         let delta = state.guard.take_delta();
         drop(state);
         self.inner.emit(delta);
     }
 
-    /// Changes the state, then sees that the connection has a driver if it needs one.
+    /// Changes the state, then spawns a driver if the connection needs one.
     #[inline]
     pub(super) fn with<R>(self: &Arc<Self>, change: impl FnOnce(&mut State<T>) -> R) -> R {
         let mut state = lock(&self.state);
@@ -72,10 +81,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
         result
     }
 
-    /// Polls for the handler. Most polls are plain, and there is nothing to see to behind one.
+    /// Polls for the handler. Most polls are plain, and leave nothing to be done after them.
     #[inline]
     pub(super) fn poll<R>(self: &Arc<Self>, poll: impl FnOnce(&mut State<T>) -> R) -> R {
         let mut state = lock(&self.state);
+        // Cleared before the poll and set at its end: a path that forgets to say that it was plain takes the slow way,
+        // which is never wrong.
         state.guard.begin_call();
         let result = poll(&mut state);
         if !state.guard.was_plain() && !state.guard.is_at_ease() {
@@ -84,13 +95,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
         result
     }
 
-    /// Sees to what a change has left to do.
+    /// Does what a change has left to do.
     #[cold]
     fn see_to(self: &Arc<Self>, mut state: MutexGuard<'_, State<T>>) {
-        // Under the lock the guard takes the driver for spawned, so that of two threads one spawns it.
+        // `wants_driver` marks the driver as spawned. It does so under the lock, so of two threads only one spawns it.
         let spawn = state.guard.wants_driver();
         self.unlock(state);
-        // Unlocked: a runtime that has shut down drops the driver on the spot, and that locks the state.
+        // After unlocking: a runtime that has shut down drops the driver inside of `spawn`, and its destructor locks
+        // the state.
         if spawn {
             self.inner.runtime.spawn(drive(self.clone()));
         }
@@ -107,6 +119,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Control for Shared<T> {
     }
 
     fn finish(self: Arc<Self>, frame: CloseFrame) {
+        // `settle` rather than `with`: if the socket was dropped before, this is what takes the transport over.
         let mut state = lock(&self.state);
         state.guard.finish(frame, now());
         self.settle(state);
@@ -130,8 +143,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Control for Shared<T> {
 
     fn install_outermost(&self, policy: Box<dyn Policy>) {
         let mut state = lock(&self.state);
-        // A layer inside may have found out meanwhile who the peer is. That `about` knows it does not suffice: of that
-        // `authenticated` may be about to tell all policies, this one among them.
+        // A layer further inside may have authenticated the peer by now. That `inner` has a subject does not mean that
+        // the policies were told: `authenticate` stores the subject first and locks the state afterwards, and it may be
+        // between the two now. Then it tells this policy with the others, so the guard tells it only if it has told
+        // them. Either way each policy is told once.
         state.guard.install(policy, self.inner.subject(), now);
         state.wake();
     }

@@ -26,7 +26,8 @@ use super::{
 };
 use crate::{clock::now, close::CloseFrame, ended::Ended, guard, sync::lock};
 
-/// Made where the driver is spawned: a runtime that shuts down drops it before it was polled.
+/// The driver exists before it is spawned: if the runtime has shut down, it is dropped without ever being polled, and
+/// its destructor ends the connection.
 pub(super) fn drive<T>(shared: Arc<Shared<T>>) -> impl Future<Output = ()> + Send
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -35,13 +36,15 @@ where
 }
 
 pin_project! {
-    /// There is one for each connection with a deadline, and so it is small.
+    /// There is one for each connection with a deadline, so it is small: the closing handshake is boxed.
     struct Driver<T> {
         shared: Arc<Shared<T>>,
+        // Created at the first deadline, and reset from then on.
         #[pin]
         sleep: Option<Sleep>,
+        // The closing handshake, or the wait for the end of the transport.
         closing: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-        // The connection is no longer its own.
+        // The end of the connection is no longer up to this driver: it has ended, or something else will end it.
         done: bool,
     }
 
@@ -55,9 +58,11 @@ pin_project! {
 }
 
 impl<T> Shared<T> {
-    /// A driver that is dropped before it was done goes with its runtime: there is nobody left to end the connection.
+    /// A driver is dropped before it is done only when its runtime shuts down. Nothing else would end the connection.
     fn runtime_shut_down(&self) {
         let mut state = lock(&self.state);
+        // The connection is open: the handler still has it, and ends it by dropping its half. But the guard must not
+        // count on this driver any more.
         if !state.guard.is_ending() && !state.guard.is_aborted() {
             return state.driver_ends();
         }
@@ -69,14 +74,17 @@ impl<T> Shared<T> {
     }
 }
 
-/// What follows a look at the connection.
+/// What the driver does after it has looked at the state.
 enum Next<T> {
+    /// Wait until that time, or until it is woken.
     Wait(Option<Instant>),
+    /// Run the closing handshake.
     Close(Box<ClosingHandshake<T>>),
+    /// Nothing: the connection needs no driver.
     Done,
-    /// It was aborted.
+    /// It was aborted: wait for the end of the transport.
     Leave(Leaving<T>, DropUnlocked),
-    /// It has ended, and what it had is dropped where nothing is locked.
+    /// It has ended. The transport and the policies are dropped after the lock is released.
     Ended(Ended, Option<T>, DropUnlocked),
 }
 
@@ -129,6 +137,8 @@ fn poll_sleep(mut sleep: Pin<&mut Option<Sleep>>, until: Instant, cx: &mut Conte
 }
 
 impl<T> State<T> {
+    /// From here on a change that needs a driver spawns a new one. In the same critical section as the decision to end:
+    /// a change after it would otherwise count on a driver that is gone.
     fn driver_ends(&mut self) {
         self.guard.driver_ends();
         self.wakers.forget_driver();
@@ -136,40 +146,45 @@ impl<T> State<T> {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
-    /// [`drive`](Self::drive), even if a policy panics: nobody would enforce anything any more, so the connection
-    /// closes.
+    /// Calls [`drive`](Self::drive), and closes the connection if a policy panics: without a driver, nothing would be
+    /// enforced on it any more.
     fn drive_guarded(&mut self, cx: &mut Context<'_>) -> Next<T> {
-        // What a panic may leave half done is the policy's own: the guard has changed nothing yet when it asks one.
+        // Unwind safe: only the policy's own state may be left inconsistent. The guard has changed nothing yet when it
+        // asks a policy.
         catch_unwind(AssertUnwindSafe(|| self.drive(cx))).unwrap_or_else(|_| {
             self.guard.close(CloseFrame::internal_error(), None, now());
             self.drive(cx)
         })
     }
 
-    /// Does what is due, and says what comes next.
+    /// Does what is due, and returns what comes next.
     fn drive(&mut self, cx: &mut Context<'_>) -> Next<T> {
-        // Before the look: what changes once this is unlocked finds the waker.
+        // Parked under the same lock as the look: any later change finds the waker.
         self.wakers.park_driver(cx);
         let now = now();
         self.guard.driver_wakes(now);
         if self.guard.end_delay(now) {
+            // The handler is the one to read what the delay held back.
             self.wakers.wake_reader();
         }
         let mut failed = false;
         if self.guard.is_judging(now) {
+            // A peer must not be judged by a handler that is slow: its pong may be in the socket already, and the
+            // socket may have room again.
             failed = self.look();
             self.transport.look_for_room();
             self.guard.stalled(self.transport.stalled_since());
             self.guard.judge_peer(now);
         }
-        // Behind the look, which leaves the handler's waker with the transport.
+        // After `look`, which polls with the reader's waker: the transport keeps the waker of the last poll, and during
+        // a delay that must be the driver's.
         failed |= self.read_on(cx);
         failed |= self.send_own(cx);
         let next = if failed && self.guard.is_live() { self.lose() } else { self.next(now) };
         if !matches!(next, Next::Wait(_)) {
             self.driver_ends();
         }
-        // Its own wakes are in `next` already.
+        // A wake of the driver is dropped: `next` was computed after everything that may have asked for it.
         if self.guard.take_wakes().handler {
             self.wake_handler();
         }
@@ -193,19 +208,21 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         }
     }
 
-    /// A failed transport is the end of its connection, however much of it the handler has not read.
+    /// A failed transport ends its connection, even if the handler has not read everything.
     fn lose(&mut self) -> Next<T> {
         let ended = self.guard.lose();
         let bystanders = DropUnlocked::new(self.guard.take_bystanders(), self.take_gate());
         Next::Ended(ended, self.transport.take(), bystanders)
     }
 
-    /// Sends frames of the guard's own that the handler has not taken along. Says whether the transport has failed.
+    /// Sends frames of the guard's own that the handler's writes have not taken along. Returns whether the transport
+    /// has failed.
     fn send_own(&mut self, cx: &mut Context<'_>) -> bool {
         if !self.guard.outbox.is_empty() && self.guard.is_between_frames() {
             let polled = self.poll_outbox(cx);
             if polled.is_ready() {
-                // The handler's own write may have been waiting behind these, or its waker replaced by ours.
+                // The handler's write may have been waiting for these frames to go first. And this poll has replaced
+                // its waker in the transport with the driver's.
                 self.wakers.wake_writer();
             }
             if matches!(polled, Poll::Ready(Err(_))) {

@@ -1,4 +1,7 @@
-//! A transport that is held back until its first message was judged.
+//! The gate: it owns the transport until the first message is judged, and reads that message itself.
+//!
+//! The handler's upgrade is still pending meanwhile, so the gate takes the handler's place: it answers pings, bounds
+//! what it keeps, and is woken by whatever would wake the handler.
 
 use std::{
     future::{Future, poll_fn},
@@ -24,25 +27,33 @@ use crate::{
     sync::lock,
 };
 
-/// Frames that a peer sends unasked may not fill memory while it does not read the answers.
+/// How many bytes of answers to pings may wait. Beyond that, the peer must read before more of its frames are looked
+/// at: otherwise it could fill memory with answers that it never reads.
 const MAX_UNSENT: usize = 4 * 1024;
 
+/// The transport, and what is buffered in either direction.
 struct GatedIo<T> {
     io: T,
+    /// Read and not yet looked at. What follows the first message is the handler's.
     inbox: Vec<u8>,
     outbox: Vec<u8>,
+    /// How many bytes of `outbox` were written.
     sent: usize,
 }
 
 /// Why the handler does not get the connection.
 enum Turned {
+    /// It was refused, or the handle was asked to close it.
     Guard(CloseFrame),
+    /// The peer closed instead of sending a message.
     Peer(Result<CloseFrame, MalformedClose>),
+    /// The transport failed or ended.
     Gone,
+    /// The handle was asked to abort it.
     Aborted,
 }
 
-/// Runs a connection up to the judgement of its first message. Says whether its handler may have it.
+/// Runs a connection until its first message is judged. Returns whether its handler may have it.
 pub(crate) async fn run_gate<T>(shared: Arc<Shared<T>>, io: T, inbox: Vec<u8>, gate: Gate, carrier: Carrier) -> bool
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -50,21 +61,26 @@ where
     let mut gated = GatedIo { io, inbox, outbox: Vec::new(), sent: 0 };
     let Gate { timeout, max_bytes, close_frame, judge } = gate;
     let verdict = {
+        // One timeout for everything, the judgement included: a peer must not hold a connection without identity open
+        // by sending slowly.
         let judged = tokio::time::timeout(timeout, async {
             let message = gated.first_message(max_bytes).await?;
             let answer = judge(message).await.map_err(Turned::Guard)?;
             gated.answer(answer).await
         });
         let mut judged = pin!(judged);
-        // Asked at each poll, and parked each time: a close that comes while the judge is at work ends the judgement.
+        // Checked before each poll: a close or an abort ends the judgement even if the message is being verified. The
+        // check parks the waker, so one that comes between two polls wakes this task.
         poll_fn(|cx| match shared.asked_to_close(cx) {
             Some(turned) => Poll::Ready(Err(turned)),
             None => judged.as_mut().poll(cx).map(|done| done.unwrap_or(Err(Turned::Guard(close_frame.clone())))),
         })
         .await
     };
+    // The futures above are gone: the transport can be moved out of `gated`.
     match verdict {
         Ok(()) => {
+            // A close that came after the last check is not lost: `Guard::open` carries it out.
             shared.activate(gated.io, gated.inbox, carrier);
             true
         }
@@ -78,7 +94,8 @@ where
 impl<T> Shared<T> {
     fn asked_to_close(&self, cx: &mut Context<'_>) -> Option<Turned> {
         let mut state = lock(&self.state);
-        // The gate stands where the handler will: what the guard wakes the handler for before there is one wakes this.
+        // Parked before the look, under one lock. There is no handler yet, so its slot is free, and the guard wakes
+        // "the handler" when a close or an abort is requested.
         state.wakers.park_reader(cx);
         match state.guard.take_requested() {
             Requested::Nothing => None,
@@ -99,7 +116,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> GatedIo<T> {
                 FirstEvent::Refused(frame) => return Err(Turned::Guard(frame)),
                 FirstEvent::Nothing => self.exchange().await?,
             }
-            // One read may hold many pings. While the peer takes no answers, no more of them are looked at.
+            // One read may hold many pings, and `exchange` is not reached while there are more of them. Waiting here
+            // for the peer to read bounds the answers.
             if self.outbox.len() > MAX_UNSENT {
                 self.send().await?;
             }
@@ -113,7 +131,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> GatedIo<T> {
         self.send().await
     }
 
-    /// Sends what waits, then reads more.
+    /// Sends the answers first, then reads more: a peer may wait for a pong before it goes on.
     async fn exchange(&mut self) -> Result<(), Turned> {
         self.send().await?;
         match self.io.read_buf(&mut self.inbox).await {
@@ -131,6 +149,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> GatedIo<T> {
         }
         self.outbox.clear();
         self.sent = 0;
+        // A transport with a buffer of its own, such as TLS, sends nothing before it is flushed.
         self.io.flush().await.map_err(|_| Turned::Gone)
     }
 
@@ -143,24 +162,30 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> GatedIo<T> {
                 (EndedBy::Guard, Some(frame), None)
             }
             Turned::Peer(result) => {
+                // Its close frame was read here. The closing handshake would wait for another in vain.
                 discarded.close();
                 let received = result.unwrap_or_else(MalformedClose::answer);
                 (EndedBy::Peer, Some(received.clone()), Some(received))
             }
             Turned::Gone | Turned::Aborted => (EndedBy::Transport, None, None),
         };
+        // The state ends first: the handler's half, which is still to be dropped, finds that there is nothing to do.
         let (lost, policies, bounds) = {
             let mut state = lock(&shared.state);
             let (lost, _no_transport, policies) = state.end();
             (lost, policies, state.bounds())
         };
+        // Nothing can be said: the transport is gone, or is to be dropped as it is.
         let Some(frame) = said else {
             drop(policies);
             let end = EndOnDrop::new(&shared.inner, if aborted { Ended::aborted() } else { lost });
             return spawn_leaving(end, Leaving::new(self.io, carrier));
         };
+        // The timeout may have cut a write off in the middle of a pong. The rest of it goes first, or the peer would
+        // take the close frame for payload.
         let mut unsent = self.outbox.split_off(self.sent);
         put_close(&mut unsent, &frame);
+        // `take` removes whole frames only, so the inbox begins with a header.
         discarded.follow(0, &self.inbox);
         let ended = Ended { by, frame: Some(frame.clone()), sent: Some(frame), received, cut_short: false };
         let taken = Taken { unsent, discarded, ended };

@@ -1,4 +1,6 @@
 //! The handler's half: the I/O object that its WebSocket library reads and writes, and what dropping it means.
+//!
+//! It owns no transport: each call locks the state, and finds the transport there or does not.
 
 use std::{
     io,
@@ -51,7 +53,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuardedIo<T> {
         (guarded, connection)
     }
 
-    /// A guard whose transport is yet to come.
+    /// Creates the halves of a connection whose upgrade has not completed.
     pub(crate) fn pending(inner: Arc<ConnectionInner>) -> (Self, Connection) {
         let shared = Arc::new(Shared { inner: inner.clone(), state: Mutex::new(State::new()) });
         let connection = Connection::new(inner, shared.clone());
@@ -98,12 +100,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncWrite for GuardedI
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for GuardedIo<T> {
     fn drop(&mut self) {
         let mut state = lock(&self.shared.state);
+        // The transport still works, or is not here: a close is decided, and the rest is the driver's or this thread's.
         if !state.guard.abandon(std::thread::panicking(), now()) {
             return self.shared.settle(state);
         }
-        // What the connection held is dropped by its end, and may ask it something; so may its transport.
+        // Nothing can be sent any more, so the connection ends here. The bindings keep the transport and the policies
+        // until after the unlock below: their destructors may call the handle.
         let (ended, _io, _policies) = state.end();
-        // A supervised handler may go on without its socket.
+        // Not if it is supervised: such a handler may go on without its socket, and `finish` will say when it is done.
         let handled = state.guard.is_handled();
         self.shared.unlock(state);
         self.shared.inner.end(ended);

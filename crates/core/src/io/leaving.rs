@@ -1,11 +1,10 @@
-//! The end of a connection, which has come when its transport is over: of an HTTP/2 stream, later than nobody wants it.
+//! The end of a connection. It has ended when its transport has, which for an HTTP/2 stream is later than its drop.
 //!
-//! What is written to a stream goes to a task of hyper's, which waits for the peer's flow-control windows to take it,
-//! for as long as the peer likes: neither dropping the stream nor anything else that hyper offers ends that task or
-//! resets the stream meanwhile. So a peer that keeps its window shut could leave any number of them behind, which
-//! nobody counts. The shutdown of the stream is ready once that task has ended: all was taken but for the last piece,
-//! or the peer has reset the stream, or the connection is gone. Until then the WebSocket counts as one that has not
-//! ended.
+//! Writes to a stream go through a task of hyper's, which waits until the peer's flow-control windows admit them, for
+//! as long as the peer likes. Neither dropping the stream nor anything else in hyper's API ends that task or resets the
+//! stream meanwhile. So a peer that keeps its window shut could leave behind any number of such tasks, and no limit
+//! would count them. `poll_shutdown` is ready once the task has ended: it has sent everything but the last piece, or
+//! the peer has reset the stream, or the HTTP/2 connection is gone. Until then the WebSocket counts as alive.
 
 use std::{
     future::poll_fn,
@@ -19,8 +18,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::{carrier::Carrier, connection::ConnectionInner, ended::Ended};
 
-/// Ends the connection when it is dropped. The handle learns of the end on every path: a runtime that shuts down drops
-/// a closing handshake before it has begun.
+/// Ends the connection when it is dropped, so that it ends on every path: a runtime that shuts down may drop a closing
+/// handshake before its first poll, and a transport may panic.
 pub(super) struct EndOnDrop(Arc<ConnectionInner>, Ended);
 
 impl EndOnDrop {
@@ -39,7 +38,7 @@ impl Drop for EndOnDrop {
     }
 }
 
-/// A transport on which nothing more is said.
+/// A transport on which nothing more is sent.
 pub(super) struct Leaving<T> {
     io: T,
     carrier: Carrier,
@@ -51,12 +50,13 @@ impl<T> Leaving<T> {
     }
 }
 
-/// Waits until a transport is over, at once if it is, else in a task.
+/// Waits until a transport is over: in a task, unless it is over already.
 pub(super) fn spawn_leaving<T>(end: EndOnDrop, mut leaving: Leaving<T>)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     if leaving.poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+        // In this order: `Connection::closed` must not return while the socket is still open.
         drop(leaving);
         drop(end);
     } else {
@@ -75,7 +75,7 @@ where
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Leaving<T> {
-    /// A connection is over when it is dropped.
+    /// A TCP connection is over when it is dropped, so for one this is ready at once.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.carrier.is_stream() || self.poll_discard(cx).is_err() {
             return Poll::Ready(());
@@ -83,11 +83,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Leaving<T> {
         Pin::new(&mut self.io).poll_shutdown(cx).map(drop)
     }
 
-    /// Throws away what the peer still sends, so that it does not take up the window of other streams. Fails if the
-    /// transport has.
+    /// Discards what the peer still sends, so that it does not use up the flow-control window of other streams. Fails
+    /// if the transport has failed.
     fn poll_discard(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let mut scratch = [0; 1024];
         loop {
+            // A peer that sends as fast as this reads must not keep the task from yielding. Out of budget, the task is
+            // woken again at once.
             let Poll::Ready(budget) = tokio::task::coop::poll_proceed(cx) else { return Ok(()) };
             let mut buf = ReadBuf::new(&mut scratch);
             match Pin::new(&mut self.io).poll_read(cx, &mut buf) {

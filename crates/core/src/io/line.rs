@@ -1,4 +1,4 @@
-//! The transport of an upgraded connection, without the wrappers that hyper has put around it, where it is a known one.
+//! The transport of an upgraded connection, without hyper's wrappers where its type is a known one.
 
 use std::{
     io::{self, IoSlice},
@@ -15,31 +15,32 @@ use tokio::{
     net::TcpStream,
 };
 
-/// What bytes go over.
+/// Any transport, as a trait object.
 pub(crate) trait ReadWrite: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> ReadWrite for T {}
 
-/// The transport of an upgraded connection. Each message asks it four times, so what is common has no box around it.
+/// The transport of an upgraded connection. Each message polls it about four times, so the common types are not boxed.
 pub(crate) enum Line {
     Tcp(TcpStream),
     #[cfg(unix)]
     Unix(UnixStream),
     Duplex(DuplexStream),
-    /// Of TLS, or of an HTTP/2 connection.
+    /// TLS, an HTTP/2 stream, or a type that is not known here.
     Other(Box<dyn ReadWrite>),
 }
 
-/// The transport, and what was read of it already.
+/// Returns the transport, and what hyper has read from it already.
 pub(crate) fn strip(upgraded: Upgraded) -> (Line, Vec<u8>) {
     let stripped = strip_as(upgraded, Line::Tcp).or_else(|upgraded| strip_as(upgraded, Line::Duplex));
     #[cfg(unix)]
     let stripped = stripped.or_else(|upgraded| strip_as(upgraded, Line::Unix));
-    // What was read is read first.
+    // `Upgraded` yields what was read ahead before anything else, so the buffer beside it is empty.
     stripped.unwrap_or_else(|upgraded| (Line::Other(Box::new(TokioIo::new(upgraded))), Vec::new()))
 }
 
-/// hyper-util's server, which is axum's, has a wrapper of its own around the transport.
+/// Tries hyper's own server first, then hyper-util's, which axum uses and which adds a wrapper of its own. A failed
+/// downcast gives the value back.
 fn strip_as<T: ReadWrite + 'static>(upgraded: Upgraded, line: fn(T) -> Line) -> Result<(Line, Vec<u8>), Upgraded> {
     match upgraded.downcast::<TokioIo<T>>() {
         Ok(Parts { io, read_buf, .. }) => Ok((line(io.into_inner()), copied(&read_buf))),
@@ -50,7 +51,7 @@ fn strip_as<T: ReadWrite + 'static>(upgraded: Upgraded, line: fn(T) -> Line) -> 
     }
 }
 
-/// Copied: the buffer that hyper has read into has kilobytes, and most often nothing of it is left.
+/// Copies the bytes, so that hyper's buffer of several kilobytes is freed. Most often it is empty.
 fn copied(read: &[u8]) -> Vec<u8> {
     read.to_vec()
 }

@@ -4,21 +4,22 @@
 //! of them change its state under one lock:
 //!
 //! - Every change ends with `with`, `settle` or `unlock` (`control`): wakers that the guard asked for are woken under
-//!   the lock, a driver is spawned if one is needed, and what there is to report is reported once nothing is locked.
-//!   A call of the handler's ends with `poll`, which does the same, unless the call was plain and has left none of
-//!   that.
-//! - Nothing that the application wrote runs under the lock, but for its policies. What may hold on to the connection
-//!   itself (policies, the gate) is dropped once nothing is locked: see [`DropUnlocked`](closing::DropUnlocked).
-//! - The driver and the handler poll one transport, which wakes the task that asked last. So each keeps its waker
-//!   ([`Wakers`](wakers::Wakers)), and what waits for both is polled with a waker that wakes both.
+//!   the lock, a driver is spawned if one is needed, and metrics and logs are reported once the lock is released. A
+//!   call by the handler ends with `poll`, which does the same unless the call was plain and left none of that to do.
+//! - No code of the application runs under the lock, except its policies. Policies and gates may own a handle to the
+//!   connection, so they are dropped after the lock is released: see [`DropUnlocked`](closing::DropUnlocked).
+//! - The driver and the handler poll the same transport, which wakes only the task that polled it last. So each parks
+//!   its waker in [`Wakers`](wakers::Wakers), and operations that both wait for are polled with a waker that wakes
+//!   both.
 //! - That lock orders what would race otherwise: a close and the end of an upgrade, a close and a first message, an
-//!   abort and a take-over, a sign-in and the installation of a policy, the drop of the socket and the verdict of a
-//!   supervised handler, an event and the waker of a task that waits for it. The later of two finds what the earlier
-//!   one left.
+//!   abort and a take-over, a sign-in and the installation of a policy, the drop of the socket and the result of a
+//!   supervised handler, an event and the waker of a task that waits for it. In each pair, the second one sees what the
+//!   first one stored.
 //! - The transport has one owner at a time: the gate (`gated`), then the state, then the closing handshake (`closing`),
-//!   which takes it from the state once the guard says so. Whoever finds none there reads and writes an end.
-//! - A connection has ended when its transport is over, which over HTTP/2 is later than that nobody wants it any more:
-//!   see [`Leaving`](leaving::Leaving), to which whoever has a transport that has not failed gives it.
+//!   which takes it from the state once the guard says so. A handler that finds no transport in the state reads the end
+//!   of the stream.
+//! - A connection has ended when its transport has. Over HTTP/2 that is later than the drop of the stream, so every
+//!   transport that has not failed is handed to [`Leaving`](leaving::Leaving).
 
 mod closing;
 mod control;

@@ -1,4 +1,7 @@
 //! What the handler's library reads: judged in its own buffer, so that most reads copy nothing.
+//!
+//! A read must not return zero bytes before the stream has ended, and must not return `Pending` without a waker: where
+//! nothing of what was read may be delivered, it reads on until the transport itself is pending.
 
 use std::{
     io,
@@ -14,12 +17,12 @@ use crate::{
     guard::Reads,
 };
 
-/// A caller with less room than this is served from a buffer of the guard's own: an incomplete unit, which is put in
-/// front of the next read, must always leave room for more.
+/// A caller with less room than this is served from a buffer on the stack. An incomplete header or control frame is put
+/// in front of the next read, and there must always be room for more behind it, or the read would make no progress.
 const SMALL: usize = 256;
 const _: () = assert!(SMALL > MAX_HEADER + MAX_CONTROL);
 
-/// The most that is read at once on a connection that was ever delayed.
+/// The largest read of a connection that was ever delayed: what is read behind a delayed frame must be kept.
 const CAP: usize = 16 * 1024;
 
 impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
@@ -29,12 +32,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         if plain { self.poll_plain_read(cx, buf) } else { self.poll_any_read(cx, buf) }
     }
 
-    /// Reads where nothing waits, and most often is done with that.
+    /// Reads where nothing waits in front. Most often that is the whole call.
     #[inline]
     fn poll_plain_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let start = buf.filled().len();
         let polled = self.poll_received(cx, buf, start);
         if polled.is_pending() {
+            // The most frequent outcome: nothing was read, so nothing has changed.
             self.guard.call_is_plain();
         }
         if ready!(polled)? || self.admit(buf, start) {
@@ -62,7 +66,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         }
     }
 
-    /// Hands out what was admitted before. Says whether there was any.
+    /// Delivers what was admitted earlier and found no room. Returns whether there was any.
     #[inline]
     fn deliver(&mut self, buf: &mut ReadBuf<'_>) -> bool {
         let admitted = self.guard.inbox.deliver(buf.remaining());
@@ -73,6 +77,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         if buf.remaining() >= SMALL {
             return self.poll_judged(cx, buf);
         }
+        // What is admitted and does not fit waits in the inbox for the next call.
         let mut small = [0; 2 * SMALL];
         let mut small = ReadBuf::new(&mut small);
         ready!(self.poll_judged(cx, &mut small))?;
@@ -85,6 +90,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
     fn poll_judged(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let start = buf.filled().len();
         loop {
+            // Asked again in each turn: judging may have closed or delayed the connection. The waker is parked under
+            // the lock, so the end of the delay, or of the connection, finds it.
             if self.guard.reads() != Reads::Open {
                 self.wakers.park_reader(cx);
                 return Poll::Pending;
@@ -96,12 +103,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
             if self.admit(buf, start) {
                 return Poll::Ready(Ok(()));
             }
-            // All of it was incomplete, dropped or an answer to a ping. To return nothing would tell the handler that
-            // the stream has ended; so this goes on until the transport has no more, which wakes it then.
+            // All of it was incomplete, dropped, or an answer to one of the guard's pings. Returning zero bytes would
+            // signal the end of the stream, so this goes on until the transport is pending and has kept the waker.
         }
     }
 
-    /// Judges what was read from `start` on, and leaves there what may be delivered. Says whether anything may.
+    /// Judges what was read from `start` on, and leaves there what may be delivered. Returns whether anything may.
     #[inline]
     fn admit(&mut self, buf: &mut ReadBuf<'_>, start: usize) -> bool {
         let admitted = self.guard.read(&mut buf.filled_mut()[start..], now);
@@ -109,12 +116,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         admitted > 0
     }
 
-    /// Reads behind what waited. Says whether the stream has ended.
+    /// Reads behind what waited. Returns whether the stream has ended.
     fn poll_more(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>, start: usize) -> Poll<io::Result<bool>> {
-        // A peer that sends on behind its close, to a handler that reads on, is not read for ever.
+        // A peer may go on sending after its close frame, and a handler may go on reading. That ends at a bound.
         if self.guard.has_discarded_more_than(self.bounds().max_bytes) {
             return Poll::Ready(Ok(true));
         }
+        // The driver came upon it in `peek`. By now everything in front of it was delivered.
         if let Some(error) = self.transport.take_error() {
             return Poll::Ready(Err(error));
         }
@@ -122,10 +130,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
             return Poll::Ready(Ok(true));
         }
         if self.guard.inbox.backlog().len() >= buf.remaining() {
-            // What a delay held back is more than the caller takes: it comes in parts.
+            // A delay has held back more than the caller has room for, so it is delivered in parts.
             buf.put_slice(self.guard.inbox.take_backlog(buf.remaining()).as_slice());
             return Poll::Ready(Ok(false));
         }
+        // Copied and not taken: if the transport is pending, the backlog stays as it is.
         buf.put_slice(self.guard.inbox.backlog());
         let polled = self.poll_received(cx, buf, start);
         if matches!(polled, Poll::Ready(Ok(_))) {
@@ -134,7 +143,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         polled
     }
 
-    /// Reads. Says whether the stream has ended. Where nothing was read, nothing is left behind `start`.
+    /// Reads from the transport. Returns whether the stream has ended. If nothing was read, `buf` ends at `start`.
     #[inline]
     fn poll_received(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>, start: usize) -> Poll<io::Result<bool>> {
         let before = buf.filled().len();
@@ -147,6 +156,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
             }
             Poll::Pending => {
                 buf.set_filled(start);
+                // Beside the transport, which keeps the waker itself: its next poll may be the driver's, and replace
+                // it. And the guard wakes the reader for what the transport does not know of.
                 self.wakers.park_reader(cx);
                 return Poll::Pending;
             }
@@ -155,13 +166,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         if came == 0 {
             self.guard.transport_ended(false);
         }
-        // At the end, half a header is all there will ever be of it: the library may see it.
+        // At the end of the stream nothing will complete an incomplete header, so the library gets it as it is, and
+        // reports the error in its own way.
         Poll::Ready(Ok(came == 0))
     }
 
     #[inline]
     fn poll_transport(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.guard.inbox.is_capped() && buf.remaining() > CAP {
+            // A delay keeps what was read behind the delayed frame, so a large read would mean a large backlog.
             let mut part = ReadBuf::new(buf.initialize_unfilled_to(CAP));
             let polled = self.transport.poll_read(cx, &mut part);
             let read = part.filled().len();
@@ -172,39 +185,43 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         }
     }
 
-    /// Looks at what the transport holds that the handler has not read, for policies that are about to judge the peer.
-    /// Says whether it has failed.
+    /// Reads what the handler has not read yet, for policies that are about to judge the peer. Returns whether the
+    /// transport has failed.
     pub(super) fn look(&mut self) -> bool {
-        // What comes later is the handler's to read, if it waits for it, and nobody's business else.
+        // This poll replaces the waker that the transport keeps. It must be the reader's: input that comes later is for
+        // the handler, and if the handler is not reading, no task needs to be woken.
         let waker = self.wakers.reader();
         let peeked = self.peek(&mut Context::from_waker(&waker));
         if peeked.found {
+            // It waits in the inbox now, where no transport will wake anybody for it.
             self.wakers.nudge_reader();
         }
         self.guard.looked(peeked.over, now());
         self.transport.has_failed()
     }
 
-    /// Reads on during a delay, where what is unread holds up others. What comes later wakes the driver: the handler
-    /// does not read before the delay is over. Says whether the transport has failed.
+    /// Reads on during a delay where unread input blocks other streams. Later input wakes the driver: the handler does
+    /// not read before the delay is over. Returns whether the transport has failed.
     pub(super) fn read_on(&mut self, cx: &mut Context<'_>) -> bool {
         self.guard.reads_on() && self.peek(cx).found && self.transport.has_failed()
     }
 
-    /// Reads into the inbox, from where it is presented to the handler's next read.
+    /// Reads into the inbox, which the handler's next read looks at first.
     fn peek(&mut self, cx: &mut Context<'_>) -> Peeked {
+        // `may_peek` ends the loop at the latest when the inbox is full, so a fast peer cannot hold the lock.
         let mut side = [0; 1024];
         let mut found = false;
         while self.transport.is_open() && self.guard.may_peek() && !self.transport.has_failed() {
             let mut side = ReadBuf::new(&mut side);
             match self.transport.poll_read(cx, &mut side) {
                 Poll::Ready(Ok(())) if !side.filled().is_empty() => self.guard.peeked(side.filled(), now()),
-                // A transport may say it once; it is the handler's to read, behind what came before.
+                // A transport may report its error only once. It is kept for the handler, which reads what came before
+                // it first.
                 Poll::Ready(Err(error)) => {
                     self.transport.fail(error);
                     self.guard.transport_ended(true);
                 }
-                // The end of the stream is there to be found again.
+                // Not kept: reading again returns the end of the stream again.
                 Poll::Ready(Ok(())) => return Peeked { found, over: true },
                 Poll::Pending => break,
             }
@@ -214,10 +231,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
     }
 }
 
-/// What a look at the transport came to.
+/// The outcome of a look at the transport.
 struct Peeked {
-    /// Something was there, if only an error.
+    /// There was input, or an error.
     found: bool,
-    /// That was the last the peer will ever send.
+    /// The peer's stream has ended.
     over: bool,
 }

@@ -1,4 +1,4 @@
-//! What the halves of a connection share, and the lock around it.
+//! What the handler's half, the handle and the driver share, and the lock around it.
 
 use std::sync::{Arc, Mutex};
 

@@ -1,4 +1,4 @@
-//! What is locked: the guard, and what carries out its decisions.
+//! The state behind a connection's lock: the guard, and what carries out its decisions.
 
 use std::{sync::Arc, time::Instant};
 
@@ -15,12 +15,12 @@ use crate::{
     settings::{Closing, Settings},
 };
 
-/// The state of a guarded connection. What decides is the guard; the other fields are the hands that it lacks.
+/// The state of a guarded connection. The guard decides; the other fields do the I/O.
 pub(crate) struct State<T> {
     pub(super) guard: Guard,
     pub(super) transport: Transport<T>,
     pub(super) wakers: Wakers,
-    /// What the connection must say before its handler gets it.
+    /// What judges the first message before the handler gets the connection.
     gate: Option<Box<Gate>>,
 }
 
@@ -30,7 +30,7 @@ impl<T> State<T> {
         Self { guard, transport, wakers, gate: None }
     }
 
-    /// The outermost layer that has settings decides.
+    /// Sets the settings, unless an outer layer has: requests pass the layers from the outermost to the innermost.
     pub(super) fn configure(&mut self, settings: &Arc<Settings>) {
         if !self.guard.is_configured() {
             self.guard.configure(settings);
@@ -42,8 +42,8 @@ impl<T> State<T> {
         self.guard.settings().closing
     }
 
-    /// The upgrade has completed. What was read of the transport already is judged first. Gives the transport back if
-    /// nobody wants it any more.
+    /// The upgrade has completed. What was read from the transport already is judged first. Returns the transport if it
+    /// is no longer wanted, because the handler has dropped its half.
     pub(super) fn activate(&mut self, io: T, inbox: Vec<u8>, carrier: Carrier, now: Instant) -> Option<T> {
         if !self.guard.open(inbox, carrier, now) {
             return Some(io);
@@ -52,7 +52,7 @@ impl<T> State<T> {
         None
     }
 
-    /// Says whether it is the only gate.
+    /// Installs a gate. Returns whether it is the only one.
     pub(super) fn hold(&mut self, gate: Gate) -> bool {
         let only = self.gate.is_none();
         self.gate.get_or_insert_with(|| Box::new(gate));
@@ -67,19 +67,20 @@ impl<T> State<T> {
         self.gate.take()
     }
 
-    /// Takes what nobody asks any more, and may hold on to the connection itself: to be dropped where nothing is
-    /// locked.
+    /// Takes the policies and the gate out of a connection that is over. They may own a handle to the connection, and
+    /// are dropped after the lock is released.
     pub(super) fn take_policies(&mut self) -> DropUnlocked {
         DropUnlocked::new(self.guard.take_policies(), self.gate.take())
     }
 
-    /// Takes the transport from a handler that is gone, where no driver does.
+    /// Takes the transport over if the handler is gone and there is no driver to do so.
     pub(super) fn take_if_abandoned(&mut self, now: Instant) -> Option<ClosingHandshake<T>> {
         if self.guard.is_driven() || !self.guard.is_abandoned() { None } else { self.take_over(now) }
     }
 
     /// Takes the transport from the handler, if the connection is ending.
     pub(super) fn take_over(&mut self, now: Instant) -> Option<ClosingHandshake<T>> {
+        // Before the guard is asked: its phase must not change where there is nothing to take.
         if !self.transport.is_open() {
             return None;
         }
@@ -89,12 +90,12 @@ impl<T> State<T> {
         Some(ClosingHandshake::new(io, taken, carrier, self.bounds(), self.take_policies()))
     }
 
-    /// Drops the transport: the connection has ended where nothing more can be said.
+    /// Takes the transport out of a connection on which nothing more can be sent.
     pub(super) fn end(&mut self) -> (Ended, Option<T>, DropUnlocked) {
         (self.guard.end(), self.transport.take(), self.take_policies())
     }
 
-    /// Wakes all that wait for what the guard has decided meanwhile.
+    /// Wakes the tasks that the guard has asked to be woken.
     #[inline]
     pub(super) fn wake(&mut self) {
         let Wakes { handler, driver } = self.guard.take_wakes();

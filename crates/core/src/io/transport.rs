@@ -15,25 +15,28 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::{carrier::Carrier, clock::now};
 
-/// The most that is written to an HTTP/2 stream at once. hyper keeps three writes, of any size, and h2 the rest of a
-/// fourth, until the peer's flow-control windows take them.
+/// The largest write to an HTTP/2 stream. hyper queues three writes of any size, and h2 the rest of a fourth, until the
+/// peer's flow-control windows admit them.
 const PIECE: usize = 16 * 1024;
 
-/// A connection's transport, from the end of the upgrade until somebody takes it.
+/// A connection's transport, from the end of the upgrade until it is taken over or dropped.
 pub(super) struct Transport<T> {
     io: Option<T>,
     carrier: Carrier,
-    /// Reading failed before the handler read: a transport may say it once.
+    /// The error of a read by the driver, kept for the handler: a transport may report it only once.
     failed: Option<io::Error>,
-    /// Kept where somebody watches what is sent.
+    /// Since when writes or flushes are pending. Kept only if a policy watches what is sent.
     stall: Option<(Arc<Stall>, Instant)>,
 }
 
-/// A write or a flush that found no room, and whether there was room since: a handler that gave it up does not ask
-/// again.
+/// A write or a flush that was pending, and whether the transport has woken it since.
 ///
-/// The transport wakes it from any thread, without the connection's lock. Nothing but the flag is published that way,
-/// and a wake that a look misses has come after the look.
+/// A handler may give a pending write up and never poll it again. Its own waker would say nothing then; this one
+/// remembers that there was room, so that the peer is not closed for a stall that is over.
+///
+/// The transport wakes it from any thread, without the connection's lock. `Release` and `Acquire` suffice, since the
+/// flag is the only word that is shared, and nothing is loaded after the store: `look_for_room` either sees the wake,
+/// or the wake comes after it, and the next look sees it.
 struct Stall {
     writer: Waker,
     /// It was a flush.
@@ -43,6 +46,7 @@ struct Stall {
 
 impl Wake for Stall {
     fn wake(self: Arc<Self>) {
+        // Before the wake: the woken task must find the flag set.
         self.room.store(true, Ordering::Release);
         self.writer.wake_by_ref();
     }
@@ -73,13 +77,13 @@ impl<T> Transport<T> {
         self.carrier
     }
 
-    /// As much of what is written as may be handed on at once.
+    /// The part of a write that is handed to the transport at once.
     #[inline]
     pub(super) fn piece<'a>(&self, data: &'a [u8]) -> &'a [u8] {
         if self.carrier.is_stream() && data.len() > PIECE { &data[..PIECE] } else { data }
     }
 
-    /// Keeps an error for the handler, which reads it behind what came before.
+    /// Keeps an error for the handler, which first reads what came before it.
     pub(super) fn fail(&mut self, error: io::Error) {
         self.failed = Some(error);
     }
@@ -89,7 +93,7 @@ impl<T> Transport<T> {
         self.failed.take()
     }
 
-    /// Whether there is nothing to tell the handler but what is read next.
+    /// Whether a read may go straight to the transport.
     #[inline]
     pub(super) fn reads_plainly(&self) -> bool {
         self.is_open() && !self.has_failed()
@@ -126,7 +130,7 @@ impl<T: AsyncWrite + Unpin> Transport<T> {
         self.io.as_ref().is_some_and(AsyncWrite::is_write_vectored)
     }
 
-    /// Writes, and keeps since when the transport takes nothing if that is `watched`.
+    /// Writes. If stalls are `watched`, remembers since when writes are pending.
     #[inline]
     pub(super) fn poll_write(
         &mut self,
@@ -139,7 +143,7 @@ impl<T: AsyncWrite + Unpin> Transport<T> {
         if watched && self.may_stall(&polled) { self.follow(cx, polled, false, write) } else { polled }
     }
 
-    /// Flushes: a transport that has a buffer of its own, such as TLS, takes what is written, and waits here.
+    /// Flushes. A transport with a buffer of its own, such as TLS, accepts writes and is pending here instead.
     #[inline]
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>, watched: bool) -> Poll<io::Result<()>> {
         let Some(io) = &mut self.io else { return Poll::Ready(Ok(())) };
@@ -152,7 +156,7 @@ impl<T: AsyncWrite + Unpin> Transport<T> {
         Pin::new(io).poll_shutdown(cx)
     }
 
-    /// Whether there is a stall to keep or to forget. Most often there was room, and is.
+    /// Whether a stall begins, goes on or ends. Most often there is none.
     #[inline]
     fn may_stall<R>(&self, polled: &Poll<R>) -> bool {
         polled.is_pending() || self.stall.is_some()
@@ -170,8 +174,8 @@ impl<T: AsyncWrite + Unpin> Transport<T> {
             self.moved(cx, flush);
             return polled;
         }
-        // Again, with a waker that remembers that it was woken. Most writes find room at the first poll, and so cost no
-        // allocation; between the two polls room may have come, and then this one is ready.
+        // Polled again, with a waker that remembers its wake. Allocated only now, because most writes are ready at the
+        // first poll. Room may have come between the two polls, and then the second is ready.
         let stall = Arc::new(Stall { writer: cx.waker().clone(), flush, room: AtomicBool::new(false) });
         let waker = stall.clone().into();
         let polled = operate(Pin::new(io), &mut Context::from_waker(&waker));
@@ -185,11 +189,14 @@ impl<T: AsyncWrite + Unpin> Transport<T> {
         polled
     }
 
-    /// Something went on. A flush says nothing of a write that found no room, as most transports have nothing to flush;
-    /// and one that buffers takes what is written though nothing of it goes out.
+    /// An operation was ready, which may mean that a stall is over.
+    ///
+    /// A flush that is ready does not end the stall of a write: most transports have nothing to flush. Nor does a write
+    /// that is ready end the stall of a flush: a transport with a buffer accepts writes while nothing is sent.
     #[inline]
     fn moved(&mut self, cx: &mut Context<'_>, flush: bool) {
         match &self.stall {
+            // Asks the flush itself. If it is pending still, the stall keeps its beginning.
             Some((stall, _)) if stall.flush && !flush => drop(self.poll_flush(cx, true)),
             Some((stall, _)) if flush && !stall.flush => {}
             _ => self.stall = None,

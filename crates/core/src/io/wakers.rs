@@ -1,11 +1,14 @@
-//! Who waits for the connection: up to three tasks, of which a transport remembers one.
+//! The wakers of a connection's tasks: up to three wait for it, and a transport remembers only the last that polled.
+//!
+//! All of this is behind the connection's lock. A task parks its waker in the same critical section in which it finds
+//! that it has to wait, so a change cannot come between the two.
 
 use std::{
     sync::Arc,
     task::{Context, Wake, Waker},
 };
 
-/// The wakers of both halves of the handler's, and of the driver.
+/// The wakers of the handler's reading and writing halves, and of the driver.
 #[derive(Debug, Default)]
 pub(super) struct Wakers {
     reader: Option<Waker>,
@@ -13,7 +16,7 @@ pub(super) struct Wakers {
     driver: Option<Waker>,
 }
 
-/// Wakes the handler and the driver: while a frame of the guard's own waits, either may be the one that sends it.
+/// Wakes the handler and the driver: while a frame of the guard's own is unsent, either may be the one to send it.
 struct Both(Waker, Waker);
 
 impl Wake for Both {
@@ -38,16 +41,17 @@ impl Wakers {
         park(&mut self.driver, cx);
     }
 
-    /// The reader's, for a read on its behalf.
+    /// The reader's waker, for a poll on its behalf. Without a reader, no task is woken.
     pub(super) fn reader(&self) -> Waker {
         self.reader.clone().unwrap_or_else(|| Waker::noop().clone())
     }
 
+    /// Wakes the reader, which parks again if it has to.
     pub(super) fn wake_reader(&mut self) {
         self.reader.take().into_iter().for_each(Waker::wake);
     }
 
-    /// Wakes the reader, which stays parked.
+    /// Wakes the reader and keeps its waker, since the transport holds a clone of it that may be woken too.
     pub(super) fn nudge_reader(&self) {
         self.reader.iter().for_each(Waker::wake_by_ref);
     }
@@ -64,10 +68,11 @@ impl Wakers {
         self.driver = None;
     }
 
-    /// A transport wakes whoever asked last: the driver must not take the handler's place, nor the handler the
-    /// driver's.
+    /// A waker for what both the handler and the driver wait for. The transport wakes only the task that polled last,
+    /// so with the caller's own waker, either would displace the other.
     pub(super) fn both(&self, cx: &Context<'_>) -> Waker {
         let mut others = [&self.driver, &self.writer].into_iter().flatten();
+        // The caller is one of the two, or the only one. Without another there is nothing to allocate.
         match others.find(|other| !other.will_wake(cx.waker())) {
             Some(other) => Arc::new(Both(cx.waker().clone(), other.clone())).into(),
             None => cx.waker().clone(),
@@ -75,7 +80,7 @@ impl Wakers {
     }
 }
 
-/// Keeps the waker of a call that found nothing to do.
+/// Keeps the waker of a task that has to wait. A task that parks again and again costs no clone of its waker.
 #[inline]
 fn park(slot: &mut Option<Waker>, cx: &Context<'_>) {
     match slot {

@@ -1,4 +1,7 @@
-//! What the handler's library writes, and the frames that the guard puts between.
+//! What the handler's library writes, and the frames of the guard's own that go between.
+//!
+//! A frame of the guard's own may go out only at a boundary of the handler's frames. The handler or the driver sends
+//! it, whichever is polled there first.
 
 use std::{
     io::{self, IoSlice},
@@ -49,6 +52,7 @@ impl<T: AsyncWrite + Unpin> State<T> {
         match self.guard.writes(now) {
             Writes::Open => self.poll_frames(cx, data),
             Writes::Swallow => {
+                // Always ready otherwise: a handler that writes in a loop must still yield to its neighbours.
                 ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
                 Poll::Ready(Ok(self.guard.swallow(data)))
             }
@@ -61,9 +65,9 @@ impl<T: AsyncWrite + Unpin> State<T> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        // hyper takes one slice of a stream at a time. Nor do slices go out together where each frame must be seen by
-        // itself: something of the guard's own waits for a boundary, a close frame is being captured, or the handler is
-        // in its last frame.
+        // hyper's HTTP/2 streams take one slice at a time. And slices are written one by one where the guard must stop
+        // at a boundary: a frame of its own waits for one, a close frame is being captured, or the handler is in its
+        // last frame.
         let plain = !self.transport.carrier().is_stream()
             && self.guard.outbox.is_empty()
             && !self.guard.is_capturing()
@@ -93,6 +97,7 @@ impl<T: AsyncWrite + Unpin> State<T> {
             self.guard.sent(whole, now);
             return Poll::Ready(Ok(written));
         }
+        // A short write: only what went out moves the decoder, so it is measured again up to there.
         let mut part = self.guard.measure_start();
         let mut left = written;
         for slice in slices {
@@ -111,18 +116,21 @@ impl<T: AsyncWrite + Unpin> State<T> {
         if self.guard.is_capturing() {
             return Poll::Ready(Ok(self.guard.capture(data, now)));
         }
+        // Parked before anything here may be pending.
         self.wakers.park_writer(cx);
         if self.guard.outbound_at_boundary() {
             ready!(self.poll_outbox(cx))?;
         }
         let last = self.guard.is_last_frame(now);
-        // It would begin another frame. What it waits for is that the connection is taken, for which it is settled now.
+        // It would begin another frame, and must not. It stands between two frames now, which is what the take-over was
+        // waiting for, so the driver is woken for that. The take-over wakes this writer.
         if last && self.guard.outbound_at_boundary() {
             self.wakers.wake_driver();
             return Poll::Pending;
         }
         // Up to the next boundary, if a frame of the guard's own is to follow there.
         let measure = self.guard.measure(data, last || !self.guard.outbox.is_empty());
+        // The write begins with a close frame. It is held until it is whole: another may have to go out instead.
         if measure.pass == 0 {
             return Poll::Ready(Ok(self.guard.capture(data, now)));
         }
@@ -130,7 +138,7 @@ impl<T: AsyncWrite + Unpin> State<T> {
         let sent = if written == measure.pass { measure } else { self.guard.measure(&data[..written], false) };
         self.guard.sent(sent, now);
         if !self.guard.outbox.is_empty() && self.guard.outbound_at_boundary() {
-            // A handler that does not flush would leave a ping waiting for its next write.
+            // If the handler neither flushes nor writes again, only the driver can send the ping that waits.
             self.wakers.wake_driver();
         }
         Poll::Ready(Ok(written))
@@ -160,6 +168,7 @@ impl<T: AsyncWrite + Unpin> State<T> {
         if !self.transport.is_open() {
             return Poll::Ready(Ok(()));
         }
+        // The handler and the driver may both be here in turns, and each waits for the same room.
         let both = self.wakers.both(cx);
         let cx = &mut Context::from_waker(&both);
         let watched = self.guard.watches_output();
@@ -200,7 +209,7 @@ impl<T: AsyncWrite + Unpin> State<T> {
         polled
     }
 
-    /// Flushes, after what of the guard's own waits and may go first.
+    /// Flushes, after sending the guard's own frames if that is allowed here.
     fn poll_flush_behind_own(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.wakers.park_writer(cx);
         if self.guard.outbound_at_boundary() {
@@ -213,6 +222,7 @@ impl<T: AsyncWrite + Unpin> State<T> {
         if !self.transport.is_open() {
             return Poll::Ready(Ok(()));
         }
+        // If a frame of the guard's own is unflushed, the driver waits for this flush as well.
         let both = self.guard.outbox.is_unflushed().then(|| self.wakers.both(cx));
         let cx = &mut Context::from_waker(both.as_ref().unwrap_or(cx.waker()));
         let watched = self.guard.watches_output();
