@@ -7,7 +7,7 @@ use hyper::upgrade::OnUpgrade;
 use tokio::runtime::Handle;
 
 use super::{
-    GuardedHandshake,
+    GuardedHandshake, form,
     interception::{self, Interception},
 };
 use crate::{
@@ -26,8 +26,9 @@ use crate::{
 ///
 /// # Errors
 ///
-/// A refusal with status 500 if it is called outside of a tokio runtime, or if two layers outside have authenticated
-/// different subjects.
+/// A refusal with status 400 if the request could be upgraded, and its `Connection` does not list `upgrade` or its key is
+/// not 16 bytes in base64 (RFC 6455, section 4.2.1). One with status 500 if this is called outside of a tokio runtime, or
+/// if two layers outside have authenticated different subjects.
 pub fn intercept(parts: &mut Parts) -> Result<Option<GuardedHandshake>, Refusal> {
     intercept_as(parts, None)
 }
@@ -69,6 +70,7 @@ pub(super) fn intercept_as(
     let Some(real) = parts.extensions.remove::<OnUpgrade>() else {
         return Ok(None);
     };
+    form::check(parts)?;
     let (connection, interception) = set_up(parts, real)?;
     if let Some(settings) = settings {
         connection.control().configure(settings);

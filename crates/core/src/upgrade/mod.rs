@@ -14,6 +14,7 @@
 mod call;
 mod decide;
 mod deciding;
+mod form;
 mod future;
 mod guarded;
 mod intercept;

@@ -99,6 +99,19 @@ async fn a_refused_origin_learns_nothing_more() {
 }
 
 #[tokio::test]
+async fn what_no_proxy_takes_for_a_handshake_is_not_accepted_to_be_closed() {
+    let address = serve(app().layer(CloseLayer::always())).await;
+    for (asked, by) in
+        [("connection: Upgrade", "connection: x-upgrade-x"), ("key: dGhlIHNhbXBsZSBub25jZQ==", "key: c2hvcnQ=")]
+    {
+        let request = with("/ok", PAGE);
+        assert!(request.contains(asked), "{request}");
+        let head = answer(address, &request.replace(asked, by)).await;
+        assert!(head.starts_with("http/1.1 400") && head.contains("connection: close"), "{by}: {head}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_of_axums_says_which_origin_and_how_to_allow_it() {
     let origins = OriginLayer::new(["https://own.example"]).unwrap();
     let address = serve(app().layer(origins)).await;

@@ -94,6 +94,8 @@ async fn of_connections() -> Vec<Refusal> {
     let drain = Drain::new();
     drain.start().await;
     refusals.push(of(routes().layer(drain.layer())).await);
+    let malformed = Handshake::new("/").header("connection", "x-upgrade-x").connect(routes().layer(layer())).await;
+    refusals.push(malformed.unwrap_err().refusal().unwrap().clone());
     refusals
 }
 

@@ -155,6 +155,29 @@ async fn connect_without_a_protocol_cannot_become_a_socket() {
     assert_eq!(&answer, b"HTTP/1.1 200");
 }
 
+/// Libraries look for `upgrade` anywhere in `Connection`, or for any key, and a proxy before them does not.
+#[tokio::test]
+async fn what_is_no_handshake_of_rfc_6455_reaches_no_library() {
+    let address = serve(upgradable).await;
+    let good = wire::handshake("/").replace("Upgrade\r\n", "close, Upgrade\r\n");
+    let key = "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    for (replaced, by, status) in [
+        ("", "", 418),
+        ("close, Upgrade", "close,UPGRADE", 418),
+        ("close, Upgrade", "close\r\nconnection: upgrade", 418),
+        ("connection: close, Upgrade\r\n", "", 400),
+        ("close, Upgrade", "close", 400),
+        ("close, Upgrade", "close, x-upgrade-x", 400),
+        (key, "", 400),
+        (key, &key.repeat(2), 400),
+        (key, "sec-websocket-key: c2hvcnQ=\r\n", 400),
+        (key, "sec-websocket-key: not base64, 24 bytes\r\n", 400),
+    ] {
+        let answer = wire::plain(address, &good.replace(replaced, by)).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{by}: {answer}");
+    }
+}
+
 mod http2 {
     use axum::{
         Router,
