@@ -7,6 +7,23 @@
 /// [`Session`](crate::Session).
 ///
 /// This struct is complete.
+///
+/// ```
+/// use portcullis_jwt::Claims;
+///
+/// #[derive(Clone, serde::Deserialize)]
+/// struct User {
+///     name: String,
+/// }
+///
+/// async fn greet(Claims(user): Claims<User>) -> String {
+///     format!("Hello, {}!", user.name)
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// assert_eq!(greet(Claims(User { name: "Alice".into() })).await, "Hello, Alice!");
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Claims<T>(pub T);
 

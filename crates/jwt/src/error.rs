@@ -12,6 +12,23 @@ use portcullis_core::{
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Why a token was not accepted.
+///
+/// ```
+/// use portcullis_core::IntoClose;
+/// use portcullis_jwt::TokenError;
+///
+/// for (error, status, challenge, frame) in [
+///     (TokenError::Missing, 401, Some("Bearer"), "3000 token missing"),
+///     (TokenError::Expired, 401, Some("Bearer error=\"invalid_token\""), "3000 token expired"),
+///     (TokenError::Forbidden("no"), 403, Some("Bearer error=\"insufficient_scope\""), "3003 forbidden: no"),
+///     (TokenError::Unavailable, 503, None, "1013 authentication unavailable"),
+/// ] {
+///     let response = error.refusal().into_response::<()>();
+///     assert_eq!(response.status(), status);
+///     assert_eq!(response.headers().get("www-authenticate").map(|value| value.to_str().unwrap()), challenge);
+///     assert_eq!(error.into_close().to_string(), frame);
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TokenError {

@@ -18,6 +18,33 @@ use crate::{
 /// client must add decide before those that a browser adds by itself: `Authorization`, then subprotocols, the query and
 /// cookies. Of two cookies or two parameters, the one that was configured first decides.
 ///
+/// ```
+/// # #[cfg(not(feature = "test-util"))] fn main() {}
+/// # #[cfg(feature = "test-util")] #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use http::{Request, Response};
+/// use portcullis_core::testing::Clock;
+/// use portcullis_jwt::{JwtLayer, Verified, testing::Tokens};
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// let tokens = Tokens::new(&Clock::new()).accept("good", Verified::new("alice")); // in place of a `Verifier`
+/// let layer = JwtLayer::new(tokens).bearer().query("token");
+/// let inner = service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new(())));
+/// for (uri, authorization, status) in [
+///     ("/ws", "Bearer good", 200),
+///     ("/ws?token=good", "", 200),
+///     ("/ws", "", 401),
+///     ("/ws", "Bearer bad", 401),
+///     // The header decides: a good token elsewhere does not make up for a bad one.
+///     ("/ws?token=good", "Bearer bad", 401),
+///     ("/ws?token=bad", "Bearer good", 200),
+/// ] {
+///     let handshake = Request::get(uri).header("upgrade", "websocket").header("authorization", authorization);
+///     let response = layer.layer(inner).oneshot(handshake.body(()).unwrap()).await.unwrap();
+///     assert_eq!(response.status(), status, "{uri} {authorization:?}");
+/// }
+/// # }
+/// ```
+///
 /// # Panics
 ///
 /// [`Layer::layer`], which is called before the server starts to serve, panics if settings contradict each other:
@@ -34,6 +61,32 @@ impl<T> JwtLayer<T> {
     }
 
     /// Takes the token from `Authorization: Bearer` (RFC 6750, section 2.1).
+    ///
+    /// ```
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// # #[cfg(feature = "test-util")] #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # use http::{Request, Response};
+    /// # use portcullis_core::testing::Clock;
+    /// # use portcullis_jwt::{JwtLayer, Verified, testing::Tokens};
+    /// # use tower::{Layer, ServiceExt, service_fn};
+    /// # let tokens = Tokens::new(&Clock::new()).accept("good", Verified::new("alice"));
+    /// # let inner = service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new(())));
+    /// let service = JwtLayer::new(tokens).bearer().layer(inner);
+    /// for (headers, status) in [
+    ///     (&["Bearer good"][..], 200),
+    ///     (&["bearer good"], 200), // the scheme's case does not matter (RFC 9110, section 11.1)
+    ///     (&["Basic Z29vZA=="], 401),
+    ///     (&["Bearer good", "Bearer good"], 400), // another reader might take the other one
+    /// ] {
+    ///     let mut handshake = Request::get("/ws").header("upgrade", "websocket");
+    ///     for value in headers {
+    ///         handshake = handshake.header("authorization", *value);
+    ///     }
+    ///     let response = service.clone().oneshot(handshake.body(()).unwrap()).await.unwrap();
+    ///     assert_eq!(response.status(), status, "{headers:?}");
+    /// }
+    /// # }
+    /// ```
     pub fn bearer(self) -> Self {
         self.source(Source::Bearer)
     }
@@ -43,6 +96,32 @@ impl<T> JwtLayer<T> {
     /// On plain requests the cookie is accepted with `GET` and `HEAD` only, because a page of another site can make a
     /// browser send other methods with cookies (cross-site request forgery). If the origin layer checks plain requests
     /// as well (`OriginLayer::plain_requests`), it is accepted with all methods; otherwise these are refused with 403.
+    ///
+    /// ```
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// # #[cfg(feature = "test-util")] #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # use http::{Request, Response};
+    /// # use portcullis_core::testing::Clock;
+    /// # use portcullis_jwt::{JwtLayer, Verified, testing::Tokens};
+    /// # use tower::{ServiceBuilder, ServiceExt, service_fn};
+    /// # let tokens = Tokens::new(&Clock::new()).accept("good", Verified::new("alice"));
+    /// # let inner = service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new(())));
+    /// use portcullis_origin::OriginLayer;
+    ///
+    /// let origins = OriginLayer::new(["https://app.example.com"]).unwrap();
+    /// let sessions = JwtLayer::new(tokens).cookie("session", &origins);
+    /// let service = ServiceBuilder::new().layer(origins).layer(sessions).service(inner); // the first is the outermost
+    /// let connect = async |origin: &str, cookie: &str| {
+    ///     let handshake = Request::get("/ws").header("host", "api.example.com").header("upgrade", "websocket");
+    ///     let handshake = handshake.header("origin", origin).header("cookie", cookie).body(()).unwrap();
+    ///     service.clone().oneshot(handshake).await.unwrap().status().as_u16()
+    /// };
+    /// assert_eq!(connect("https://app.example.com", "theme=dark; session=good").await, 200);
+    /// assert_eq!(connect("https://app.example.com", "session=good; session=bad").await, 400, "which one is it?");
+    /// assert_eq!(connect("https://app.example.com", "theme=dark").await, 401);
+    /// assert_eq!(connect("https://evil.example", "session=good").await, 403, "alice visits a page of someone else's");
+    /// # }
+    /// ```
     ///
     /// # Panics
     ///
@@ -71,6 +150,29 @@ impl<T> JwtLayer<T> {
     /// [`single_use`](Self::single_use). On plain requests the parameter is neither read nor removed, unless
     /// [`query_on_plain_requests`](Self::query_on_plain_requests) is set.
     ///
+    /// ```
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// # #[cfg(feature = "test-util")] #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # use http::{Request, Response};
+    /// # use portcullis_core::testing::Clock;
+    /// # use portcullis_jwt::{JwtLayer, Verified, testing::Tokens};
+    /// # use tower::{Layer, ServiceExt, service_fn};
+    /// # let tokens = Tokens::new(&Clock::new()).accept("good", Verified::new("alice"));
+    /// // What services inside see, such as one that logs requests.
+    /// let inner = service_fn(async |request: Request<()>| {
+    ///     Ok::<_, std::convert::Infallible>(Response::new(request.uri().to_string()))
+    /// });
+    /// let service = JwtLayer::new(tokens).query("token").layer(inner);
+    /// let handshake = Request::get("/ws?room=7&token=good").header("upgrade", "websocket").body(()).unwrap();
+    /// assert_eq!(service.clone().oneshot(handshake).await.unwrap().body(), "/ws?room=7");
+    ///
+    /// let twice = Request::get("/ws?token=good&token=bad").header("upgrade", "websocket").body(()).unwrap();
+    /// assert_eq!(service.clone().oneshot(twice).await.unwrap().status(), 400);
+    /// let plain = Request::get("/download?token=good").body(()).unwrap();
+    /// assert_eq!(service.oneshot(plain).await.unwrap().status(), 401, "a link is not a login");
+    /// # }
+    /// ```
+    ///
     /// # Panics
     ///
     /// If `name` is empty.
@@ -84,6 +186,23 @@ impl<T> JwtLayer<T> {
     /// Also accepts the token of a [`query`](Self::query) on plain requests, for clients that cannot send headers there
     /// either, such as an `EventSource`. A link then contains a token: it appears in histories and logs, and anyone who
     /// follows the link acts as its subject.
+    ///
+    /// ```
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// # #[cfg(feature = "test-util")] #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # use http::{Request, Response};
+    /// # use portcullis_core::testing::Clock;
+    /// # use portcullis_jwt::{JwtLayer, Verified, testing::Tokens};
+    /// # use tower::{Layer, ServiceExt, service_fn};
+    /// # let tokens = Tokens::new(&Clock::new()).accept("good", Verified::new("alice"));
+    /// # let inner = service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new(())));
+    /// let service = JwtLayer::new(tokens).query("token").query_on_plain_requests().layer(inner);
+    /// for (uri, status) in [("/events?token=good", 200), ("/events?token=bad", 401), ("/events", 401)] {
+    ///     let plain = Request::get(uri).body(()).unwrap();
+    ///     assert_eq!(service.clone().oneshot(plain).await.unwrap().status(), status, "{uri}");
+    /// }
+    /// # }
+    /// ```
     #[track_caller]
     pub fn query_on_plain_requests(self) -> Self {
         let at = Location::caller();
@@ -95,6 +214,36 @@ impl<T> JwtLayer<T> {
 
     /// Takes the token from the subprotocols `marker, <token>`. The marker is selected if the handler selects none.
     ///
+    /// In a browser: `new WebSocket(url, ["bearer", token])`.
+    ///
+    /// ```
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// # #[cfg(feature = "test-util")] #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # use http::{HeaderMap, Request, Response, header::SEC_WEBSOCKET_PROTOCOL};
+    /// # use portcullis_core::testing::Clock;
+    /// # use portcullis_jwt::{JwtLayer, Verified, testing::Tokens};
+    /// # use tower::{Layer, ServiceExt, service_fn};
+    /// # let tokens = Tokens::new(&Clock::new()).accept("good", Verified::new("alice"));
+    /// // Upgrades without selecting a subprotocol, and says which it was offered.
+    /// let inner = service_fn(async |request: Request<()>| {
+    ///     let response = Response::builder().status(101).body(request.headers().get(SEC_WEBSOCKET_PROTOCOL).cloned());
+    ///     Ok::<_, std::convert::Infallible>(response.unwrap())
+    /// });
+    /// let connect = async |offered: &str| {
+    ///     let service = JwtLayer::new(tokens.clone()).subprotocol("bearer").layer(inner);
+    ///     let handshake = Request::get("/ws").header("upgrade", "websocket").header(SEC_WEBSOCKET_PROTOCOL, offered);
+    ///     service.oneshot(handshake.body(()).unwrap()).await.unwrap()
+    /// };
+    /// let admitted = connect("chat.v1, bearer, good").await;
+    /// assert_eq!(admitted.body().as_ref().unwrap(), "chat.v1", "all that the handler sees");
+    /// assert_eq!(admitted.headers()[SEC_WEBSOCKET_PROTOCOL], "bearer", "the token is never sent back");
+    ///
+    /// assert_eq!(connect("chat.v1, bearer, bad").await.status(), 401);
+    /// assert_eq!(connect("chat.v1").await.status(), 401);
+    /// assert_eq!(connect("chat.v1, bearer").await.status(), 400, "no token behind the marker");
+    /// # }
+    /// ```
+    ///
     /// # Panics
     ///
     /// If `marker` cannot be the name of a subprotocol (RFC 6455, section 4.1).
@@ -104,6 +253,33 @@ impl<T> JwtLayer<T> {
     }
 
     /// Takes the token from the subprotocol `<prefix><base64url(token)>`, beside one that can be selected.
+    ///
+    /// A browser drops a connection whose response selects none of the subprotocols that it offered, and the token must
+    /// not be selected. So it has to stand beside another one:
+    ///
+    /// ```
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// # #[cfg(feature = "test-util")] #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # use http::{Request, Response, header::SEC_WEBSOCKET_PROTOCOL};
+    /// # use portcullis_core::testing::Clock;
+    /// # use portcullis_jwt::{JwtLayer, Verified, testing::Tokens};
+    /// # use tower::{Layer, ServiceExt, service_fn};
+    /// # let tokens = Tokens::new(&Clock::new()).accept("good", Verified::new("alice"));
+    /// # let inner = service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new(())));
+    /// let service = JwtLayer::new(tokens).subprotocol_prefix("base64url.bearer.").layer(inner);
+    /// for (offered, status) in [
+    ///     ("chat.v1, base64url.bearer.Z29vZA", 200), // "good"
+    ///     ("base64url.bearer.Z29vZA", 400),
+    ///     ("chat.v1, base64url.bearer.YmFk", 401),   // "bad"
+    ///     ("chat.v1, base64url.bearer.bad", 400),    // not base64url
+    ///     ("chat.v1", 401),
+    /// ] {
+    ///     let handshake = Request::get("/ws").header("upgrade", "websocket").header(SEC_WEBSOCKET_PROTOCOL, offered);
+    ///     let response = service.clone().oneshot(handshake.body(()).unwrap()).await.unwrap();
+    ///     assert_eq!(response.status(), status, "{offered}");
+    /// }
+    /// # }
+    /// ```
     ///
     /// # Panics
     ///
@@ -118,6 +294,40 @@ impl<T> JwtLayer<T> {
     /// Plain requests have no first message. Where they have to be authenticated, a handshake that is not upgraded must
     /// not get in without a token either: it must be a `GET`, or a `CONNECT` over HTTP/2, on a connection that can be
     /// upgraded, and a response of the handler that is neither an upgrade nor an error becomes a 401.
+    ///
+    /// ```
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// # #[cfg(feature = "test-util")] #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # use axum::{Router, extract::ws::WebSocketUpgrade, routing::any};
+    /// # use portcullis_core::testing::{Clock, Handshake, Message};
+    /// # use portcullis_jwt::{JwtLayer, TokenMessage, Verified, testing::Tokens};
+    /// # let tokens = Tokens::new(&Clock::new()).accept("good", Verified::new("alice"));
+    /// // An echo. It gets no socket before the token was accepted, and does not see the message with the token.
+    /// let handler = any(async |upgrade: WebSocketUpgrade| {
+    ///     upgrade.on_upgrade(async |mut socket| {
+    ///         while let Some(Ok(message)) = socket.recv().await {
+    ///             let _closed = socket.send(message).await;
+    ///         }
+    ///     })
+    /// });
+    /// let message = TokenMessage::json("/token").answer("welcome");
+    /// let layer = JwtLayer::new(tokens).first_message(message).handshakes_only();
+    /// let app = Router::new().route("/ws", handler).layer(layer);
+    ///
+    /// let mut admitted = Handshake::new("/ws").connect(app.clone()).await.unwrap();
+    /// admitted.send_text(r#"{"token": "good"}"#).await.unwrap();
+    /// admitted.send_text("hello").await.unwrap();
+    /// assert_eq!(admitted.next().await, Some(Message::Text("welcome".into())));
+    /// assert_eq!(admitted.next().await, Some(Message::Text("hello".into())));
+    ///
+    /// let mut refused = Handshake::new("/ws").connect(app.clone()).await.unwrap();
+    /// refused.send_text(r#"{"token": "bad"}"#).await.unwrap();
+    /// assert_eq!(refused.closed().await.unwrap().code().unwrap(), 3000);
+    ///
+    /// let mut silent = Handshake::new("/ws").connect(app).await.unwrap();
+    /// assert_eq!(silent.closed().await.unwrap().code().unwrap(), 3000, "after 10 s");
+    /// # }
+    /// ```
     #[track_caller]
     pub fn first_message(self, first: TokenMessage) -> Self {
         let at = Location::caller();
@@ -187,6 +397,29 @@ impl<T> JwtLayer<T> {
     }
 
     /// Admits clients without a token as anonymous. An invalid token is still refused.
+    ///
+    /// ```
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// # #[cfg(feature = "test-util")] #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # use http::{Request, Response};
+    /// # use portcullis_core::testing::Clock;
+    /// # use portcullis_jwt::{JwtLayer, Session, Verified, testing::Tokens};
+    /// # use tower::{Layer, ServiceExt, service_fn};
+    /// # let tokens = Tokens::new(&Clock::new()).accept("good", Verified::new("alice"));
+    /// let inner = service_fn(async |request: Request<()>| {
+    ///     let session: &Session<&str> = request.extensions().get().unwrap();
+    ///     Ok::<_, std::convert::Infallible>(Response::new(session.claims().as_deref().copied()))
+    /// });
+    /// let service = JwtLayer::new(tokens).bearer().optional().layer(inner);
+    /// let connect = async |authorization: &str| {
+    ///     let handshake = Request::get("/ws").header("upgrade", "websocket").header("authorization", authorization);
+    ///     service.clone().oneshot(handshake.body(()).unwrap()).await.unwrap()
+    /// };
+    /// assert_eq!(connect("Bearer good").await.body(), &Some("alice"));
+    /// assert_eq!(connect("").await.body(), &None, "anonymous");
+    /// assert_eq!(connect("Bearer bad").await.status(), 401, "not anonymous");
+    /// # }
+    /// ```
     pub fn optional(self) -> Self {
         self.set(|settings| settings.optional = true)
     }
@@ -197,11 +430,57 @@ impl<T> JwtLayer<T> {
     /// outside has authenticated another subject, that one stays. There is one exception: with
     /// [`first_message`](Self::first_message), the first message is awaited and kept from the handler even if it is not
     /// a token, and a connection that sends none in time, or one that is too large, is closed.
+    ///
+    /// ```
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// # #[cfg(feature = "test-util")] #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # use http::{Request, Response};
+    /// # use portcullis_core::testing::Clock;
+    /// # use portcullis_jwt::{JwtLayer, Session, Verified, testing::Tokens};
+    /// # use tower::{Layer, ServiceExt, service_fn};
+    /// # let tokens = Tokens::new(&Clock::new()).accept("good", Verified::new("alice"));
+    /// let inner = service_fn(async |request: Request<()>| {
+    ///     let claims = request.extensions().get().and_then(Session::<&str>::claims);
+    ///     Ok::<_, std::convert::Infallible>(Response::new(claims.as_deref().copied()))
+    /// });
+    /// let service = JwtLayer::new(tokens).bearer().report_only().layer(inner);
+    /// for (token, claims) in [("Bearer good", Some("alice")), ("Bearer bad", None)] {
+    ///     let handshake = Request::get("/ws").header("upgrade", "websocket").header("authorization", token);
+    ///     let response = service.clone().oneshot(handshake.body(()).unwrap()).await.unwrap();
+    ///     assert_eq!((response.status().as_u16(), response.into_body()), (200, claims));
+    /// }
+    /// # }
+    /// ```
     pub fn report_only(self) -> Self {
         self.set(|settings| settings.report_only = true)
     }
 
     /// Sets how long a connection stays open after its token expired. Zero by default, beyond the verifier's leeway.
+    ///
+    /// ```
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// # #[cfg(feature = "test-util")] #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # use std::time::Duration;
+    /// # use axum::{Router, extract::ws::WebSocketUpgrade, routing::any};
+    /// # use portcullis_core::testing::{Clock, Handshake};
+    /// # use portcullis_jwt::{JwtLayer, Verified, testing::Tokens};
+    /// # let handler = any(async |upgrade: WebSocketUpgrade| {
+    /// #     upgrade.on_upgrade(async |mut socket| while let Some(Ok(_)) = socket.recv().await {})
+    /// # });
+    /// let clock = Clock::new();
+    /// let mut alice = Verified::new("alice");
+    /// alice.expires_at = Some(clock.now() + Duration::from_secs(600));
+    /// let tokens = Tokens::new(&clock).accept("good", alice);
+    /// let app = Router::new().route("/ws", handler).layer(JwtLayer::new(tokens).grace(Duration::from_secs(60)));
+    ///
+    /// let handshake = || Handshake::new("/ws").header("authorization", "Bearer good");
+    /// let mut client = handshake().connect(app.clone()).await.unwrap();
+    /// let opened = tokio::time::Instant::now();
+    /// assert_eq!(client.closed().await.unwrap().to_string(), "3000 token expired");
+    /// assert_eq!(opened.elapsed().as_secs(), 660, "the token's ten minutes, and one of grace");
+    /// assert_eq!(handshake().connect(app).await.unwrap_err().status().unwrap(), 401, "no grace for a new connection");
+    /// # }
+    /// ```
     pub fn grace(self, grace: Duration) -> Self {
         self.set(|settings| settings.grace = grace)
     }
@@ -211,6 +490,32 @@ impl<T> JwtLayer<T> {
     /// If it takes longer, a handshake is refused with 503, a connection that sent its token with the first message is
     /// closed with 1013, and [`Session::renew`](crate::Session::renew) fails with
     /// [`TokenError::Unavailable`](crate::TokenError::Unavailable).
+    ///
+    /// ```
+    /// use std::{future::pending, time::Duration};
+    /// use http::{Request, Response};
+    /// use portcullis_jwt::{JwtLayer, Verification, Verify};
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// /// Asks a server that does not answer.
+    /// struct Introspection;
+    ///
+    /// impl Verify<()> for Introspection {
+    ///     fn verify(&self, _: &str) -> Verification<()> {
+    ///         Verification::wait(pending())
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// let layer = JwtLayer::new(Introspection).verify_timeout(Duration::from_secs(2));
+    /// let inner = service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new(())));
+    /// let handshake = Request::get("/ws").header("upgrade", "websocket").header("authorization", "Bearer opaque");
+    /// let asked = tokio::time::Instant::now();
+    /// let refused = layer.layer(inner).oneshot(handshake.body(()).unwrap()).await.unwrap();
+    /// assert_eq!((refused.status().as_u16(), asked.elapsed().as_secs()), (503, 2));
+    /// assert!(refused.headers().contains_key("retry-after"));
+    /// # }
+    /// ```
     ///
     /// # Panics
     ///
@@ -222,6 +527,29 @@ impl<T> JwtLayer<T> {
     }
 
     /// Sets the revocations to which this layer's tokens and sessions are subject.
+    ///
+    /// ```
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// # #[cfg(feature = "test-util")] #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # use axum::{Router, extract::ws::WebSocketUpgrade, routing::any};
+    /// # use portcullis_core::testing::{Clock, Handshake};
+    /// # use portcullis_jwt::{JwtLayer, Revocations, Verified, testing::Tokens};
+    /// # let handler = any(async |upgrade: WebSocketUpgrade| {
+    /// #     upgrade.on_upgrade(async |mut socket| while let Some(Ok(_)) = socket.recv().await {})
+    /// # });
+    /// let mut alice = Verified::new("alice");
+    /// alice.id = Some("7".into()); // the `jti`
+    /// let tokens = Tokens::new(&Clock::new()).accept("good", alice);
+    /// let revocations = Revocations::new();
+    /// let app = Router::new().route("/ws", handler).layer(JwtLayer::new(tokens).revocations(revocations.clone()));
+    ///
+    /// let handshake = || Handshake::new("/ws").header("authorization", "Bearer good");
+    /// let mut client = handshake().connect(app.clone()).await.unwrap();
+    /// assert_eq!(revocations.revoke_id("7").here(), 1, "one connection is closed");
+    /// assert_eq!(client.closed().await.unwrap().to_string(), "3000 token revoked");
+    /// assert_eq!(handshake().connect(app).await.unwrap_err().status().unwrap(), 401);
+    /// # }
+    /// ```
     pub fn revocations(self, revocations: Revocations) -> Self {
         self.set(|settings| settings.revocations = Some(revocations))
     }
@@ -275,6 +603,31 @@ impl<T> JwtLayer<T> {
     }
 
     /// Refuses clients with 403 for whose claims `allow` returns false. With several closures, all must return true.
+    ///
+    /// ```
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// # #[cfg(feature = "test-util")] #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # use http::{Request, Response};
+    /// # use portcullis_core::testing::Clock;
+    /// # use portcullis_jwt::{JwtLayer, Verified, testing::Tokens};
+    /// # use tower::{Layer, ServiceExt, service_fn};
+    /// # let inner = service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new(())));
+    /// #[derive(Clone)]
+    /// struct User { role: &'static str, verified: bool }
+    ///
+    /// let tokens = Tokens::new(&Clock::new())
+    ///     .accept("alice", Verified::new(User { role: "member", verified: true }))
+    ///     .accept("bob", Verified::new(User { role: "guest", verified: true }))
+    ///     .accept("carol", Verified::new(User { role: "member", verified: false }));
+    /// let layer = JwtLayer::new(tokens);
+    /// let layer = layer.authorize(|user: &User| user.role == "member").authorize(|user| user.verified);
+    /// for (token, status) in [("alice", 200), ("bob", 403), ("carol", 403), ("mallory", 401)] {
+    ///     let handshake = Request::get("/ws").header("upgrade", "websocket");
+    ///     let handshake = handshake.header("authorization", format!("Bearer {token}")).body(()).unwrap();
+    ///     assert_eq!(layer.layer(inner).oneshot(handshake).await.unwrap().status(), status, "{token}");
+    /// }
+    /// # }
+    /// ```
     pub fn authorize(self, allow: impl Fn(&T) -> bool + Send + Sync + 'static) -> Self {
         self.set(|settings| settings.allows.push(Arc::new(allow)))
     }

@@ -32,6 +32,38 @@ const MAX_BLIND: Duration = Duration::from_secs(60);
 /// The session of a plain request, which is not a handshake, has no live connection. It has the state of the moment at
 /// which the request arrived, except for [`revoked`](Self::revoked), which is current. The response is not ended at
 /// [`expires_at`](Self::expires_at) or by a revocation, so a long response, such as a stream of events, has to check.
+///
+/// ```
+/// # #[cfg(not(feature = "test-util"))] fn main() {}
+/// # #[cfg(feature = "test-util")] #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use std::time::Duration;
+/// use portcullis_core::{identity::Subject, testing::Clock};
+/// use portcullis_jwt::{Session, TokenError, Verified, testing::Tokens};
+///
+/// /// What a handler does with a message such as `{"token": "..."}` of a client that stays longer than its token.
+/// async fn renew(session: &Session<&'static str>, token: &str) -> Result<(), TokenError> {
+///     session.renew(token).await.map(drop) // an error does not end the session
+/// }
+///
+/// let clock = Clock::new();
+/// let [soon, later] = [60, 3600].map(|seconds| Some(clock.now() + Duration::from_secs(seconds)));
+/// let of = |name, expires_at| {
+///     let mut verified = Verified::new("claims");
+///     (verified.subject, verified.expires_at) = (Some(Subject::new(name)), expires_at);
+///     verified
+/// };
+/// let tokens = Tokens::new(&clock).accept("1", of("alice", soon)).accept("2", of("alice", later));
+/// let tokens = tokens.accept("bob's", of("bob", later));
+///
+/// let session = tokens.session("1").unwrap(); // as an extractor, or from the request's extensions
+/// assert_eq!((session.subject(), session.expires_at()), (Some(Subject::new("alice")), soon));
+/// assert!(renew(&session, "2").await.is_ok());
+/// assert_eq!(session.expires_at(), later);
+/// assert!(renew(&session, "1").await.is_ok(), "good, and ends sooner than the one that is held");
+/// assert_eq!(session.expires_at(), later);
+/// assert!(matches!(renew(&session, "bob's").await, Err(TokenError::Forbidden(_))));
+/// # }
+/// ```
 pub struct Session<T>(pub(crate) Arc<Live<T>>);
 
 pub(crate) struct Live<T> {

@@ -39,6 +39,32 @@ impl Tickets {
     /// Creates an empty set that remembers at most `max` used tickets. Beyond that, handshakes are refused with 503
     /// until some have expired.
     ///
+    /// ```
+    /// # use std::time::{Duration, SystemTime};
+    /// # use http::{Request, Response};
+    /// # use portcullis_jwt::{JwtLayer, Tickets, Verification, Verified, Verify};
+    /// # use tower::{Layer, ServiceExt, service_fn};
+    /// # struct Issuer;
+    /// # impl Verify<()> for Issuer {
+    /// #     fn verify(&self, token: &str) -> Verification<()> {
+    /// #         let mut verified = Verified::new(());
+    /// #         verified.id = Some(token.into());
+    /// #         verified.expires_at = Some(SystemTime::now() + Duration::from_secs(30));
+    /// #         Verification::ready(Ok(verified))
+    /// #     }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # let inner = service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new(())));
+    /// // Room for one ticket, each of which is valid for 30 s: too little, as the second client learns.
+    /// let service = JwtLayer::new(Issuer).query("ticket").handshakes_only().single_use(Tickets::new(1)).layer(inner);
+    /// for (ticket, status) in [("a", 200), ("a", 401), ("b", 503)] {
+    ///     let handshake = Request::get(format!("/ws?ticket={ticket}")).header("upgrade", "websocket");
+    ///     let handshake = handshake.body(()).unwrap();
+    ///     assert_eq!(service.clone().oneshot(handshake).await.unwrap().status(), status, "{ticket}");
+    /// }
+    /// # }
+    /// ```
+    ///
     /// # Panics
     ///
     /// If `max` is zero.

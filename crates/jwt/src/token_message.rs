@@ -7,15 +7,29 @@ use serde_json::Value;
 
 use crate::{error::TokenError, json};
 
-/// How clients that can send no header authenticate: by what they say first.
+/// How clients that cannot send headers authenticate: with their first message.
 ///
-/// The message is read below the handler's library, which never sees it; what the client pipelined behind it reaches
-/// the handler. The handler's upgrade completes only once the token is accepted.
+/// The message is read below the handler's library, which never sees it. Messages that the client sends behind it
+/// without waiting reach the handler. The handler's upgrade completes only once the token is accepted.
 ///
 /// # Defaults
 ///
-/// 10 s for the message and its verification, 8 KiB, and no answer. Without a message by then the connection is closed
-/// with 3000, and with one whose verification has not ended with 1013.
+/// 10 s for the message and its verification together, 8 KiB, and no answer. If no message arrives in time, the
+/// connection is closed with 3000; if its verification does not end in time, with 1013.
+///
+/// ```
+/// use std::time::Duration;
+/// use portcullis_jwt::TokenMessage;
+///
+/// // {"type": "hello", "payload": {"token": "..."}}
+/// let message = TokenMessage::json("/payload/token")
+///     .timeout(Duration::from_secs(5))
+///     .max_bytes(4 * 1024)
+///     .answer(r#"{"type": "welcome"}"#);
+/// # let _ = message;
+/// ```
+///
+/// [`JwtLayer::first_message`](crate::JwtLayer::first_message) has an example with an admitted and a refused client.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct TokenMessage {
@@ -26,18 +40,18 @@ pub struct TokenMessage {
 }
 
 impl TokenMessage {
-    /// The message is the token, as text or binary.
+    /// Reads the token from a message that consists of it, as text or binary. White space around it is ignored.
     pub fn raw() -> Self {
         Self { pointer: None, timeout: Duration::from_secs(10), max_bytes: 8 * 1024, answer: None }
     }
 
-    /// The token is a string in a JSON object, at a pointer such as `/payload/token` (RFC 6901). A message in which an
-    /// object has a member twice is refused.
+    /// Reads the token from a string in a JSON object, at a pointer such as `/payload/token` (RFC 6901). A message in
+    /// which an object has a member twice is refused, because two readers could take different tokens from it.
     pub fn json(pointer: impl Into<String>) -> Self {
         Self { pointer: Some(pointer.into()), ..Self::raw() }
     }
 
-    /// How long the client and the verification may take together.
+    /// Sets how long the client and the verification may take together, 10 s by default.
     ///
     /// # Panics
     ///
@@ -49,7 +63,7 @@ impl TokenMessage {
         self
     }
 
-    /// The most bytes of the message.
+    /// Sets the maximum size of the message in bytes, 8 KiB by default. A larger one closes with 1009.
     ///
     /// # Panics
     ///
@@ -61,7 +75,7 @@ impl TokenMessage {
         self
     }
 
-    /// A text message that tells the client that its token was accepted.
+    /// Sets a text message that tells the client that its token was accepted. By default there is none.
     pub fn answer(mut self, text: impl Into<String>) -> Self {
         self.answer = Some(text.into());
         self

@@ -13,7 +13,20 @@ use crate::{error::TokenError, token_id::TokenId};
 /// The longest token that is looked at by default, in bytes.
 pub(crate) const MAX_TOKEN: usize = 8 * 1024;
 
-/// What a verified token says.
+/// What a verified token says. Fields that are `None` have consequences:
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use portcullis_core::identity::Subject;
+/// use portcullis_jwt::Verified;
+///
+/// let mut verified = Verified::new("the claims");
+/// verified.subject = Some(Subject::new("alice")); // or no limit per subject applies, and no renewal
+/// verified.id = Some("7".into()); // or it cannot be revoked by itself, nor be a ticket
+/// verified.issued_at = Some(SystemTime::now()); // or any revocation of its subject revokes it
+/// verified.expires_at = Some(SystemTime::now() + Duration::from_secs(3600)); // or it is good for ever
+/// assert!(!format!("{verified:?}").contains("claims"), "claims may be secret");
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Verified<T> {
@@ -30,7 +43,7 @@ pub struct Verified<T> {
 }
 
 impl<T> Verified<T> {
-    /// Claims of which nothing else is known: a session of nobody in particular, without an end.
+    /// Creates a verified token of which only the claims are known: no subject, no id, and no expiry.
     pub fn new(claims: T) -> Self {
         Self { claims, subject: None, id: None, issued_at: None, expires_at: None }
     }
@@ -43,6 +56,33 @@ impl<T> fmt::Debug for Verified<T> {
 }
 
 /// Verifies tokens. `Verifier` does for JWTs; implement it for tokens that only their issuer can read.
+///
+/// ```
+/// use portcullis_jwt::{TokenError, Verification, Verified, Verify};
+///
+/// /// Asks the issuer what a token is worth (RFC 7662).
+/// struct Introspection;
+///
+/// # async fn introspect(token: &str) -> Option<String> { (token == "opaque").then(|| "alice".to_owned()) }
+/// impl Verify<String> for Introspection {
+///     fn verify(&self, token: &str) -> Verification<String> {
+///         // What can be decided at once needs no future.
+///         if token.is_empty() {
+///             return Verification::ready(Err(TokenError::Missing));
+///         }
+///         let token = token.to_owned();
+///         Verification::wait(async move {
+///             let user = introspect(&token).await.ok_or(TokenError::Invalid("not active"))?;
+///             Ok(Verified::new(user))
+///         })
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// assert_eq!(Introspection.verify("opaque").await.unwrap().claims, "alice");
+/// assert_eq!(Introspection.verify("guessed").await.unwrap_err(), TokenError::Invalid("not active"));
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not verify tokens with claims `{T}`",
     note = "build a `Verifier`, whose claims must implement `serde::de::DeserializeOwned`, or implement `Verify<{T}>`"

@@ -25,7 +25,7 @@ use crate::{
     sync::lock,
 };
 
-/// The keys of one issuer. Clones share the keys and the fetches; each clone has its own settings.
+/// The keys that one issuer publishes. Clones share the keys and the fetches; each clone has its own settings.
 #[derive(Clone)]
 pub struct Jwks {
     settings: Settings,
@@ -66,12 +66,51 @@ pub(crate) enum Found {
 }
 
 impl Jwks {
-    /// Keys by whatever fetches them.
+    /// Creates a set of keys that `fetch` brings. Nothing is fetched before a token needs a key.
     ///
     /// # Defaults
     ///
     /// At least 30 s between fetches for unknown keys, fetched anew in the background every 10 min, kept for 24 h if
     /// that fails, 5 s for a fetch, 256 KiB for a set.
+    ///
+    /// ```
+    /// # #[cfg(feature = "rust_crypto")] #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # use serde_json::{Value, json};
+    /// use portcullis_jwt::{TokenError, Verifier, Verify, jwks::{Fetch, FetchError, FetchFuture, Jwks}};
+    ///
+    /// /// Fetches with a client of your own. Here, what would come over the network is known.
+    /// struct Published(&'static str);
+    ///
+    /// impl Fetch for Published {
+    ///     fn fetch(&self, max_bytes: usize) -> FetchFuture<'_> {
+    ///         Box::pin(async move {
+    ///             if self.0.len() > max_bytes { Err(FetchError::TooBig) } else { Ok(self.0.into()) }
+    ///         })
+    ///     }
+    /// }
+    ///
+    /// let verifier = |keys| Verifier::jwks(Jwks::new(Published(keys))).any_issuer().any_audience().without_expiry();
+    /// let keys = r#"{"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "1", "use": "sig",
+    ///                "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#; // RFC 8037, appendix A.2
+    /// # let _first = jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER.install_default();
+    /// # let pem = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n\
+    /// #            -----END PRIVATE KEY-----";
+    /// # let sign = |kid: &str| {
+    /// #     let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::EdDSA);
+    /// #     header.kid = Some(kid.to_owned());
+    /// #     let key = jsonwebtoken::EncodingKey::from_ed_pem(pem.as_bytes()).unwrap();
+    /// #     jsonwebtoken::encode(&header, &json!({"sub": "alice"}), &key).unwrap()
+    /// # };
+    /// let issuer = verifier(keys).build().unwrap();
+    /// assert!(Verify::<Value>::verify(&issuer, &sign("1")).await.is_ok());
+    /// assert!(matches!(Verify::<Value>::verify(&issuer, &sign("2")).await, Err(TokenError::Invalid(_))));
+    ///
+    /// // What cannot be read is no set: tokens cannot be judged, which is a 503 and not the client's fault.
+    /// let broken = verifier("<html>").build().unwrap();
+    /// assert_eq!(Verify::<Value>::verify(&broken, &sign("1")).await.unwrap_err(), TokenError::Unavailable);
+    /// # }
+    /// # #[cfg(not(feature = "rust_crypto"))] fn main() {}
+    /// ```
     pub fn new(fetch: impl Fetch) -> Self {
         let settings = Settings {
             min_interval: Duration::from_secs(30),
@@ -83,11 +122,12 @@ impl Jwks {
         Self { settings, shared: Arc::new(Shared { fetch: Box::new(fetch), state: Mutex::default() }) }
     }
 
-    /// How long to wait between fetches that unknown keys ask for.
+    /// Sets the shortest time between two fetches that tokens with unknown keys cause, 30 s by default. Until then such
+    /// a token is refused with 401 without a fetch. As long as there are no keys at all, a fetch is tried every second.
     ///
     /// # Panics
     ///
-    /// If `interval` is zero: any client could have the issuer asked as often as it likes.
+    /// If `interval` is zero: any client could make this server flood the issuer.
     #[track_caller]
     pub fn min_interval(mut self, interval: Duration) -> Self {
         assert!(!interval.is_zero(), "an interval of zero lets clients flood the issuer");
@@ -95,7 +135,8 @@ impl Jwks {
         self
     }
 
-    /// How old keys may be before they are fetched anew.
+    /// Sets how old keys may be before they are fetched anew in the background, 10 min by default. Tokens are verified
+    /// with the keys that are there meanwhile.
     ///
     /// # Panics
     ///
@@ -107,9 +148,9 @@ impl Jwks {
         self
     }
 
-    /// How old keys may become where they cannot be fetched anew. After that they are dropped, and tokens cannot be
-    /// judged: 503. An attacker who keeps the issuer from being reached could otherwise have a stolen key trusted that
-    /// the issuer has withdrawn.
+    /// Sets how old keys may become while they cannot be fetched anew, 24 h by default. Then they are dropped, and
+    /// tokens cannot be judged: 503. Otherwise an attacker who keeps this server from reaching the issuer could use a
+    /// stolen key for ever that the issuer has withdrawn.
     ///
     /// # Panics
     ///
@@ -121,7 +162,7 @@ impl Jwks {
         self
     }
 
-    /// How long a fetch may take.
+    /// Sets how long a fetch may take, 5 s by default.
     ///
     /// # Panics
     ///
@@ -133,7 +174,7 @@ impl Jwks {
         self
     }
 
-    /// How many bytes a set may have.
+    /// Sets the maximum size of a set of keys in bytes, 256 KiB by default.
     ///
     /// # Panics
     ///

@@ -16,7 +16,7 @@ use super::{
 /// What is behind an issuer's name to be its document's address (OpenID Connect Discovery 1.0, section 4.1).
 const WELL_KNOWN: &str = "/.well-known/openid-configuration";
 
-/// The keys of an issuer that publishes a document. [`Jwks::discover`] begins it.
+/// Builds the keys of an issuer that publishes a document about itself. Created by [`Jwks::discover`].
 #[must_use]
 pub struct Discover {
     issuer: String,
@@ -24,7 +24,7 @@ pub struct Discover {
     tls: Option<Arc<ClientConfig>>,
 }
 
-/// Why an issuer's keys cannot be discovered.
+/// The error for an issuer whose keys cannot be discovered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DiscoverError {
@@ -94,25 +94,36 @@ impl Jwks {
 }
 
 impl Discover {
-    /// Where the document is, if not where the issuer's name says: behind an address inside of a network, or at that of
-    /// RFC 8414, `https://host/.well-known/oauth-authorization-server/path`. What it says as its `issuer` must be the
-    /// issuer's name all the same. Plain http is for an issuer of plain http, whose keys may then be on this host, too.
+    /// Sets where the issuer's document is, if that is not where its name says: at an address inside of a network, or
+    /// at that of RFC 8414, `https://host/.well-known/oauth-authorization-server/path`. The document must still name
+    /// the issuer. An `http` address is only accepted for an issuer on this machine whose name begins with `http://`;
+    /// such an issuer's keys may be on this machine, too.
+    ///
+    /// ```
+    /// use portcullis_jwt::jwks::Jwks;
+    ///
+    /// let keys = || Jwks::discover("https://id.example.com");
+    /// assert!(keys().at("https://gateway.internal/.well-known/oauth-authorization-server").build().is_ok());
+    /// let plain = "http://gateway.internal/.well-known/openid-configuration";
+    /// assert!(keys().at(plain).build().is_err(), "not encrypted");
+    /// ```
     pub fn at(mut self, url: impl Into<String>) -> Self {
         self.address = Some(url.into());
         self
     }
 
-    /// TLS as you configure it: other roots, a client certificate. By default, the roots that Mozilla trusts.
+    /// Sets the TLS configuration, such as other roots or a client certificate. By default, the roots that Mozilla
+    /// trusts are trusted.
     pub fn tls(mut self, config: Arc<ClientConfig>) -> Self {
         self.tls = Some(config);
         self
     }
 
-    /// The keys, of which none is fetched yet.
+    /// Creates the set of keys. Nothing is fetched yet.
     ///
     /// # Errors
     ///
-    /// [`DiscoverError`]: what no issuer can be named, and no document be fetched from.
+    /// [`DiscoverError`] if no issuer can have this name, or no document can be fetched from this address.
     pub fn build(self) -> Result<Jwks, DiscoverError> {
         let Self { issuer, address, tls } = self;
         let plain = is_plain(&issuer).ok_or_else(|| DiscoverError::Issuer(without_user(&issuer)))?;

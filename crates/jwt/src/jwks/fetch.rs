@@ -2,22 +2,26 @@
 
 use std::{error::Error, fmt, future::Future, pin::Pin};
 
-/// The text of a set, later.
+/// The future of [`Fetch::fetch`]: the text of the set.
 pub type FetchFuture<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, FetchError>> + Send + 'a>>;
 
-/// Fetches a set of keys from where the user said it is: never from where a token says.
+/// Fetches a set of keys from an address that you configured, never from one that a token names.
+///
+/// [`Jwks::new`](super::Jwks::new) has an example.
 pub trait Fetch: Send + Sync + 'static {
-    /// Fetches the set, of at most so many bytes. Called by one task at a time, and given up after a time.
+    /// Fetches the set, and fails if it has more than `max_bytes`. Called by one task at a time, which drops the future
+    /// after [`Jwks::timeout`](super::Jwks::timeout).
     fn fetch(&self, max_bytes: usize) -> FetchFuture<'_>;
 
-    /// The issuer whose keys these are, if that is known. A verifier that names issuers must name this one then; one
-    /// that names none accepts its tokens. With `{tenantid}` in it, it is a verifier's to say which tenants these are.
+    /// Returns the issuer whose keys these are, if that is known. A verifier that names issuers must then name this
+    /// one; a verifier that names none accepts the tokens of this one. If it contains `{tenantid}`, the verifier must
+    /// list the [tenants](crate::verifier::Builder::tenants).
     fn issuer(&self) -> Option<&str> {
         None
     }
 }
 
-/// Why there is no set.
+/// The error for a set of keys that could not be fetched.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FetchError {

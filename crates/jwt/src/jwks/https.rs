@@ -10,14 +10,28 @@ use super::{
     url::{Url, without_user},
 };
 
-/// Fetches a set from a URL. Redirects are not followed. [`Jwks::discover`](super::Jwks::discover) finds the URL by the
-/// issuer's name, and also fetches from this machine over plain http.
+/// Fetches a set of keys from an `https` URL. Redirects are not followed.
+///
+/// [`Jwks::discover`](super::Jwks::discover) finds the URL by the issuer's name, and can also fetch from this machine
+/// over plain http.
+///
+/// ```
+/// use portcullis_jwt::jwks::{HttpsFetch, Jwks};
+///
+/// let keys = Jwks::new(HttpsFetch::new("https://id.example.com/keys")?);
+/// # drop(keys);
+/// for wrong in ["http://id.example.com/keys", "https:///keys", "https://me:password@id.example.com/", "keys.json"] {
+///     let error = HttpsFetch::new(wrong).err().unwrap();
+///     assert!(!error.to_string().contains("password"), "{error}");
+/// }
+/// # Ok::<_, portcullis_jwt::jwks::InvalidUrl>(())
+/// ```
 pub struct HttpsFetch {
     url: Url,
     tls: Arc<ClientConfig>,
 }
 
-/// A URL from which no key may be fetched.
+/// The error for a URL from which no keys may be fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidUrl(String);
 
@@ -30,20 +44,20 @@ impl fmt::Display for InvalidUrl {
 impl Error for InvalidUrl {}
 
 impl HttpsFetch {
-    /// A URL of which the server's certificate is signed by a root that Mozilla trusts.
+    /// Creates a fetch from a URL. The server's certificate must be signed by a root that Mozilla trusts.
     ///
     /// # Errors
     ///
-    /// [`InvalidUrl`] if it is not `https`, has no host, or names a user.
+    /// [`InvalidUrl`] if the URL is not `https`, has no host, or contains a user.
     pub fn new(url: &str) -> Result<Self, InvalidUrl> {
         Self::with_config(url, public_roots())
     }
 
-    /// A URL, with TLS as the user configures it: other roots, a client certificate.
+    /// Creates a fetch from a URL with a TLS configuration of your own, such as other roots or a client certificate.
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new).
+    /// Like [`new`](Self::new).
     pub fn with_config(url: &str, tls: Arc<ClientConfig>) -> Result<Self, InvalidUrl> {
         match Url::parse(url) {
             Some(parsed) if parsed.secure => Ok(Self { url: parsed, tls }),

@@ -73,6 +73,18 @@ impl Error for KeyError {}
 impl Key {
     /// A shared secret, for HS256, HS384 or HS512.
     ///
+    /// ```
+    /// use portcullis_jwt::{Algorithm, Key, verifier::KeyError};
+    ///
+    /// assert!(Key::hmac(Algorithm::HS512, &[7; 64]).is_ok());
+    /// assert_eq!(Key::hmac(Algorithm::HS512, &[7; 32]).unwrap_err(), KeyError::ShortSecret { least: 64 });
+    /// // A public key is no secret: everyone who has it could sign tokens.
+    /// let pem = "-----BEGIN PUBLIC KEY-----
+    /// MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+    /// -----END PUBLIC KEY-----";
+    /// assert_eq!(Key::hmac(Algorithm::HS256, pem.as_bytes()).unwrap_err(), KeyError::PemSecret);
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`KeyError::ShortSecret`] under 32, 48 or 64 bytes; [`KeyError::PemSecret`] for a text in PEM;
@@ -94,6 +106,19 @@ impl Key {
     }
 
     /// A public key in PEM, for any other algorithm: `PUBLIC KEY`, or `RSA PUBLIC KEY`.
+    ///
+    /// ```
+    /// use portcullis_jwt::{Algorithm, Key, verifier::KeyError};
+    ///
+    /// let pem = |label: &str, base64: &str| format!("-----BEGIN {label}-----\n{base64}\n-----END {label}-----\n");
+    /// // RFC 8410, section 10.
+    /// let public = pem("PUBLIC KEY", "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=");
+    /// assert!(Key::pem(Algorithm::EdDSA, public.as_bytes()).is_ok());
+    /// assert_eq!(Key::pem(Algorithm::ES256, public.as_bytes()).unwrap_err(), KeyError::Unreadable, "another curve");
+    ///
+    /// let private = pem("PRIVATE KEY", "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC");
+    /// assert_eq!(Key::pem(Algorithm::EdDSA, private.as_bytes()).unwrap_err(), KeyError::PrivateKey);
+    /// ```
     ///
     /// # Errors
     ///

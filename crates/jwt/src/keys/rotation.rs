@@ -16,6 +16,33 @@ use crate::once::Once;
 /// Keys by `kid`, several of one name if each is for another algorithm. Clones share them: to rotate, replace them by a
 /// set that has the new key and still the old one, and leave the old one out when the last token that it signed has
 /// expired.
+///
+/// ```
+/// # #[cfg(feature = "rust_crypto")] {
+/// use portcullis_jwt::{Algorithm, Key, Keys, Verifier, Verify};
+/// # use serde_json::{Value, json};
+/// # let _first = jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER.install_default();
+/// # let sign = |kid: &str, secret: &[u8]| {
+/// #     let header = jsonwebtoken::Header { kid: Some(kid.to_owned()), ..Default::default() };
+/// #     let key = jsonwebtoken::EncodingKey::from_secret(secret);
+/// #     jsonwebtoken::encode(&header, &json!({"sub": "alice"}), &key).unwrap()
+/// # };
+///
+/// let key = |secret: &[u8]| Key::hmac(Algorithm::HS256, secret).unwrap();
+/// let (old, new) = ([7; 32], [8; 32]);
+/// let keys = Keys::new([("2026-01", key(&old))]);
+/// let verifier = Verifier::keys(keys.clone()).any_issuer().any_audience().without_expiry().build().unwrap();
+/// let accepts = |kid, secret| Verify::<Value>::verify(&verifier, &sign(kid, secret)).at_once().unwrap().is_ok();
+/// assert_eq!((accepts("2026-01", &old), accepts("2026-02", &new)), (true, false));
+///
+/// keys.replace([("2026-01", key(&old)), ("2026-02", key(&new))]); // before anything is signed with the new one
+/// assert_eq!((accepts("2026-01", &old), accepts("2026-02", &new)), (true, true));
+///
+/// keys.replace([("2026-02", key(&new))]); // once the last token of the old one has expired
+/// assert_eq!((accepts("2026-01", &old), accepts("2026-02", &new)), (false, true));
+/// assert!(!accepts("2026-02", &old), "a name does not make up for another key");
+/// # }
+/// ```
 #[derive(Clone, Default)]
 pub struct Keys(Arc<Shared>);
 

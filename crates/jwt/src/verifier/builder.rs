@@ -32,6 +32,34 @@ use crate::{
 /// with `iat` in the future is accepted; both are logged once if they are implausible.
 ///
 /// The order of settings does not matter: they are combined when the verifier is built.
+///
+/// ```
+/// # #[cfg(feature = "rust_crypto")] {
+/// use std::time::{Duration, UNIX_EPOCH};
+/// use portcullis_jwt::{TokenError, Verifier, Verify};
+/// use serde_json::{Value, json};
+///
+/// let builder = Verifier::hs256([7; 32]).issuer("https://id.example.com").audience("chat");
+/// let verifier = builder.clock(|| UNIX_EPOCH + Duration::from_secs(1_000)).build().unwrap(); // for this example
+///
+/// # let _first = jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER.install_default();
+/// # let key = jsonwebtoken::EncodingKey::from_secret(&[7; 32]);
+/// # let sign = |claims: &Value| jsonwebtoken::encode(&Default::default(), claims, &key).unwrap();
+/// let id = "https://id.example.com";
+/// for (claims, expected) in [
+///     (json!({"iss": id, "aud": "chat", "exp": 2000}), None),
+///     (json!({"iss": id, "aud": ["mail", "chat"], "exp": 2000}), None), // one of several audiences
+///     (json!({"iss": id, "aud": "mail", "exp": 2000}), Some(TokenError::Invalid("audience"))),
+///     (json!({"iss": "https://id.example.com/", "aud": "chat", "exp": 2000}), Some(TokenError::Invalid("issuer"))),
+///     (json!({"iss": id, "aud": "chat"}), Some(TokenError::Invalid("no expiry"))),
+///     (json!({"iss": id, "aud": "chat", "exp": 960}), Some(TokenError::Expired)),
+///     (json!({"iss": id, "aud": "chat", "exp": 2000, "nbf": 1100}), Some(TokenError::NotYetValid)),
+/// ] {
+///     let verified = Verify::<Value>::verify(&verifier, &sign(&claims)).at_once().unwrap();
+///     assert_eq!(verified.err(), expected, "{claims}");
+/// }
+/// # }
+/// ```
 #[must_use]
 pub struct Builder {
     source: Result<Source, KeyError>,
@@ -121,6 +149,16 @@ impl Error for BuildError {
 // Each begins a builder, and so stands with it.
 impl Verifier {
     /// Accepts tokens signed with HS256 and a shared secret of at least 32 bytes (RFC 7518, section 3.2).
+    ///
+    /// ```
+    /// # #[cfg(feature = "rust_crypto")] {
+    /// use portcullis_jwt::{Verifier, verifier::BuildError};
+    ///
+    /// let build = |secret: &[u8]| Verifier::hs256(secret).issuer("https://id.example.com").audience("chat").build();
+    /// assert!(build(&[7; 32]).is_ok()); // take 32 bytes of a random source
+    /// assert!(matches!(build(b"correct horse battery staple"), Err(BuildError::Key(_))), "28 bytes");
+    /// # }
+    /// ```
     pub fn hs256(secret: impl AsRef<[u8]>) -> Builder {
         Builder::of(Key::hmac(Algorithm::HS256, secret.as_ref()))
     }
@@ -197,6 +235,29 @@ impl Builder {
 
     /// Accepts another spelling of an issuer: tokens with `alias` count as tokens of `issuer`, which has to be set as
     /// well. This matters with [`Verifiers`](crate::Verifiers), where the issuer's name is part of a subject.
+    ///
+    /// ```
+    /// # #[cfg(feature = "rust_crypto")] {
+    /// use portcullis_jwt::{Verifier, Verifiers, Verify};
+    /// use serde_json::{Value, json};
+    ///
+    /// # let _first = jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER.install_default();
+    /// # let key = jsonwebtoken::EncodingKey::from_secret(&[7; 32]);
+    /// # let sign = |claims: &Value| jsonwebtoken::encode(&Default::default(), claims, &key).unwrap();
+    /// let google = Verifier::hs256([7; 32]) // in truth, its published keys
+    ///     .issuer("https://accounts.google.com")
+    ///     .issuer_alias("accounts.google.com", "https://accounts.google.com")
+    ///     .audience("chat");
+    /// let verifiers = Verifiers::new([google.build().unwrap()]).unwrap();
+    /// let subject = |iss: &str| {
+    ///     let token = sign(&json!({"iss": iss, "sub": "alice", "aud": "chat", "exp": 4102444800_u64}));
+    ///     Verify::<Value>::verify(&verifiers, &token).at_once().unwrap().ok().and_then(|verified| verified.subject)
+    /// };
+    /// assert!(subject("accounts.google.com").is_some());
+    /// assert_eq!(subject("accounts.google.com"), subject("https://accounts.google.com"), "one user");
+    /// assert_eq!(subject("accounts.google.com."), None);
+    /// # }
+    /// ```
     pub fn issuer_alias(mut self, alias: impl Into<String>, issuer: impl Into<String>) -> Self {
         self.issuers.aliases.insert((alias.into(), issuer.into()));
         self
@@ -217,6 +278,9 @@ impl Builder {
     }
 
     /// Accepts tokens for an audience (`aud`). May be called several times; a token needs one of them.
+    ///
+    /// An issuer signs tokens for many services. Without a check of the audience, any of these services could use the
+    /// token that it was sent to act as its user here.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.insert(audience.into());
         self
@@ -229,6 +293,23 @@ impl Builder {
     }
 
     /// Accepts tokens that never expire.
+    ///
+    /// ```
+    /// # #[cfg(feature = "rust_crypto")] {
+    /// # use std::time::{Duration, UNIX_EPOCH};
+    /// # use portcullis_jwt::{TokenError, Verifier, Verify};
+    /// # use serde_json::{Value, json};
+    /// # let _first = jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER.install_default();
+    /// # let key = jsonwebtoken::EncodingKey::from_secret(&[7; 32]);
+    /// # let sign = |claims: &Value| jsonwebtoken::encode(&Default::default(), claims, &key).unwrap();
+    /// let builder = Verifier::hs256([7; 32]).any_issuer().any_audience().without_expiry();
+    /// let verifier = builder.clock(|| UNIX_EPOCH + Duration::from_secs(1_000)).build().unwrap();
+    /// let verify = |claims| Verify::<Value>::verify(&verifier, &sign(&claims)).at_once().unwrap();
+    /// assert_eq!(verify(json!({"sub": "alice"})).unwrap().expires_at, None);
+    /// // A token that does expire is still held to it.
+    /// assert_eq!(verify(json!({"sub": "alice", "exp": 900})).unwrap_err(), TokenError::Expired);
+    /// # }
+    /// ```
     pub fn without_expiry(mut self) -> Self {
         self.without_expiry = true;
         self
@@ -239,6 +320,32 @@ impl Builder {
     /// `application/` may be left out.
     ///
     /// By default a token's type may be `JWT`, `at+jwt` or `JOSE`, or absent.
+    ///
+    /// ```
+    /// # #[cfg(feature = "rust_crypto")] {
+    /// # use jsonwebtoken::Header;
+    /// # use portcullis_jwt::{TokenError, Verifier, Verify};
+    /// # use serde_json::{Value, json};
+    /// # let _first = jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER.install_default();
+    /// # let key = jsonwebtoken::EncodingKey::from_secret(&[7; 32]);
+    /// # let sign = |typ: &str| {
+    /// #     let header = Header { typ: Some(typ.to_owned()), ..Header::default() };
+    /// #     jsonwebtoken::encode(&header, &json!({"sub": "alice"}), &key).unwrap()
+    /// # };
+    /// let builder = || Verifier::hs256([7; 32]).any_issuer().any_audience().without_expiry();
+    /// let access_tokens = builder().token_type("at+jwt").build().unwrap();
+    /// let any_of_three = builder().build().unwrap();
+    /// for (typ, by_default, required) in [
+    ///     ("at+jwt", true, true),
+    ///     ("application/AT+JWT", true, true),
+    ///     ("JWT", true, false), // as of an ID token, which tells a client who has signed in
+    ///     ("logout+jwt", false, false),
+    /// ] {
+    ///     let accepts = |verifier| Verify::<Value>::verify(verifier, &sign(typ)).at_once().unwrap().is_ok();
+    ///     assert_eq!((accepts(&any_of_three), accepts(&access_tokens)), (by_default, required), "{typ}");
+    /// }
+    /// # }
+    /// ```
     pub fn token_type(mut self, typ: impl Into<String>) -> Self {
         self.types.insert(typ.into());
         self
@@ -250,6 +357,27 @@ impl Builder {
     /// If a token has no `iat`, or one in the future, the time counts from its verification, so it can be used again
     /// later. [`require_claim("iat")`](Self::require_claim) and [`refuse_future_iat`](Self::refuse_future_iat) refuse
     /// such tokens.
+    ///
+    /// ```
+    /// # #[cfg(feature = "rust_crypto")] {
+    /// # use std::time::{Duration, UNIX_EPOCH};
+    /// # use portcullis_jwt::{TokenError, Verifier, Verify};
+    /// # use serde_json::{Value, json};
+    /// # let _first = jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER.install_default();
+    /// # let key = jsonwebtoken::EncodingKey::from_secret(&[7; 32]);
+    /// # let sign = |claims: &Value| jsonwebtoken::encode(&Default::default(), claims, &key).unwrap();
+    /// let seconds = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+    /// let builder = Verifier::hs256([7; 32]).any_issuer().any_audience().leeway(Duration::ZERO);
+    /// let verifier = builder.max_lifetime(Duration::from_secs(3600)).clock(move || seconds(10_000)).build().unwrap();
+    /// let ends = |claims| {
+    ///     let verified = Verify::<Value>::verify(&verifier, &sign(&claims)).at_once().unwrap();
+    ///     verified.map(|verified| verified.expires_at)
+    /// };
+    /// assert_eq!(ends(json!({"iat": 9_000, "exp": 11_000})), Ok(Some(seconds(11_000))));
+    /// assert_eq!(ends(json!({"iat": 9_000, "exp": 11_000_000})), Ok(Some(seconds(12_600))), "milliseconds");
+    /// assert_eq!(ends(json!({"iat": 5_000, "exp": 11_000_000})), Err(TokenError::Expired));
+    /// # }
+    /// ```
     ///
     /// # Panics
     ///
@@ -265,6 +393,25 @@ impl Builder {
     /// logged once, because refusing them fails if an issuer's clock is a little ahead.
     ///
     /// [`Revocations::revoke_subject`](crate::Revocations::revoke_subject) does not revoke such a token.
+    ///
+    /// ```
+    /// # #[cfg(feature = "rust_crypto")] {
+    /// # use std::time::{Duration, UNIX_EPOCH};
+    /// # use portcullis_jwt::{TokenError, Verifier, Verify};
+    /// # use serde_json::{Value, json};
+    /// # let _first = jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER.install_default();
+    /// # let key = jsonwebtoken::EncodingKey::from_secret(&[7; 32]);
+    /// # let sign = |claims: &Value| jsonwebtoken::encode(&Default::default(), claims, &key).unwrap();
+    /// let builder = Verifier::hs256([7; 32]).any_issuer().any_audience().refuse_future_iat(Duration::from_secs(60));
+    /// let verifier = builder.clock(|| UNIX_EPOCH + Duration::from_secs(1_000)).build().unwrap();
+    /// let accepts = |iat: u64| {
+    ///     let token = sign(&json!({"iat": iat, "exp": 5_000}));
+    ///     Verify::<Value>::verify(&verifier, &token).at_once().unwrap().is_ok()
+    /// };
+    /// assert!(accepts(1_060), "an issuer's clock may be a minute ahead");
+    /// assert!(!accepts(1_061));
+    /// # }
+    /// ```
     pub fn refuse_future_iat(mut self, leeway: Duration) -> Self {
         self.max_ahead = Some(leeway);
         self
@@ -275,13 +422,21 @@ impl Builder {
     ///
     /// ```
     /// # #[cfg(feature = "rust_crypto")] {
-    /// use portcullis_jwt::Verifier;
-    ///
+    /// # use portcullis_jwt::{Verifier, Verify};
+    /// # use serde_json::{Value, json};
+    /// # let _first = jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER.install_default();
+    /// # let key = jsonwebtoken::EncodingKey::from_secret(&[7; 32]);
+    /// # let sign = |claims: &Value| jsonwebtoken::encode(&Default::default(), claims, &key).unwrap();
     /// // Entra ID: the same user has another `sub` for each application.
-    /// let builder = Verifier::hs256([7; 32]).issuer("https://id.example.com").audience("chat");
-    /// let verifier =
-    ///     builder.subject(|claims| Some(format!("{}/{}", claims["tid"].as_str()?, claims["oid"].as_str()?)));
-    /// assert!(verifier.build().is_ok());
+    /// let builder = Verifier::hs256([7; 32]).any_issuer().any_audience().without_expiry();
+    /// let of = |claims: &Value| Some(format!("{}/{}", claims["tid"].as_str()?, claims["oid"].as_str()?));
+    /// let verifier = builder.subject(of).build().unwrap();
+    /// let subject = |claims| {
+    ///     let verified = Verify::<Value>::verify(&verifier, &sign(&claims)).at_once().unwrap().unwrap();
+    ///     verified.subject.map(|subject| subject.as_str().to_owned())
+    /// };
+    /// assert_eq!(subject(json!({"sub": "x", "tid": "contoso", "oid": "7"})).as_deref(), Some("contoso/7"));
+    /// assert_eq!(subject(json!({"sub": "x", "tid": "contoso"})), None, "not `sub`");
     /// # }
     /// ```
     pub fn subject(mut self, subject: impl Fn(&Value) -> Option<String> + Send + Sync + 'static) -> Self {
@@ -290,6 +445,27 @@ impl Builder {
     }
 
     /// Sets by how much the clocks of issuer and server may differ, 30 s by default.
+    ///
+    /// It is added to `exp` and subtracted from `nbf`. A session that the token opens ends that much later as well.
+    ///
+    /// ```
+    /// # #[cfg(feature = "rust_crypto")] {
+    /// # use std::time::{Duration, UNIX_EPOCH};
+    /// # use portcullis_jwt::{TokenError, Verifier, Verify};
+    /// # use serde_json::{Value, json};
+    /// # let _first = jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER.install_default();
+    /// # let key = jsonwebtoken::EncodingKey::from_secret(&[7; 32]);
+    /// # let sign = |claims: &Value| jsonwebtoken::encode(&Default::default(), claims, &key).unwrap();
+    /// let seconds = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+    /// let builder = Verifier::hs256([7; 32]).any_issuer().any_audience();
+    /// let verifier = builder.clock(move || seconds(1_000)).build().unwrap();
+    /// let verify = |claims| Verify::<Value>::verify(&verifier, &sign(&claims)).at_once().unwrap();
+    /// assert_eq!(verify(json!({"exp": 971})).unwrap().expires_at, Some(seconds(1_001)));
+    /// assert_eq!(verify(json!({"exp": 970})).unwrap_err(), TokenError::Expired);
+    /// assert!(verify(json!({"exp": 2_000, "nbf": 1_030})).is_ok());
+    /// assert_eq!(verify(json!({"exp": 2_000, "nbf": 1_031})).unwrap_err(), TokenError::NotYetValid);
+    /// # }
+    /// ```
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
@@ -302,6 +478,33 @@ impl Builder {
     }
 
     /// Requires a scope (`scope`, or `scp`). A valid token without it is refused with 403.
+    ///
+    /// ```
+    /// # #[cfg(feature = "rust_crypto")] {
+    /// # use portcullis_jwt::{TokenError, Verifier, Verify};
+    /// # use serde_json::{Value, json};
+    /// # let _first = jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER.install_default();
+    /// # let key = jsonwebtoken::EncodingKey::from_secret(&[7; 32]);
+    /// # let sign = |claims: &Value| jsonwebtoken::encode(&Default::default(), claims, &key).unwrap();
+    /// let builder = Verifier::hs256([7; 32]).any_issuer().any_audience().without_expiry();
+    /// let verifier = builder.require_scope("chat:write").require_claim("sub").build().unwrap();
+    /// for (claims, accepted) in [
+    ///     (json!({"sub": "alice", "scope": "chat:read chat:write"}), true), // RFC 8693, section 4.2
+    ///     (json!({"sub": "alice", "scp": ["chat:write"]}), true),           // as Entra ID and Okta spell it
+    ///     (json!({"sub": "alice", "scope": "chat:writer"}), false),
+    ///     (json!({"sub": "alice"}), false),
+    ///     (json!({"scope": "chat:write"}), false), // no `sub`
+    /// ] {
+    ///     match Verify::<Value>::verify(&verifier, &sign(&claims)).at_once().unwrap() {
+    ///         Ok(_) => assert!(accepted, "{claims}"),
+    ///         Err(error) => {
+    ///             assert!(!accepted && matches!(error, TokenError::Forbidden(_)), "{claims}: {error}");
+    ///             assert_eq!(error.refusal().status(), 403);
+    ///         }
+    ///     }
+    /// }
+    /// # }
+    /// ```
     pub fn require_scope(mut self, scope: impl Into<String>) -> Self {
         self.scopes.insert(scope.into());
         self
@@ -326,6 +529,26 @@ impl Builder {
     }
 
     /// Builds the verifier.
+    ///
+    /// ```
+    /// # #[cfg(feature = "rust_crypto")] {
+    /// use portcullis_jwt::{Verifier, verifier::BuildError};
+    ///
+    /// let builder = || Verifier::hs256([7; 32]);
+    /// for (mistake, error) in [
+    ///     (builder().audience("chat"), BuildError::NoIssuer),
+    ///     (builder().issuer("https://id.example.com"), BuildError::NoAudience),
+    ///     (
+    ///         builder().any_issuer().audience("chat").any_audience(),
+    ///         BuildError::Contradiction("`audience` or `any_audience`"),
+    ///     ),
+    ///     (builder().any_issuer().audience(""), BuildError::Empty("audience")), // as of an unset variable
+    ///     (builder().any_issuer().any_audience().require_scope("read write"), BuildError::SpaceInScope),
+    /// ] {
+    ///     assert_eq!(mistake.build().unwrap_err(), error);
+    /// }
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -29,6 +29,20 @@ struct Inner {
 impl Verifiers {
     /// Puts verifiers together: one for each issuer, or for several names of one.
     ///
+    /// ```
+    /// # #[cfg(feature = "rust_crypto")] {
+    /// use portcullis_jwt::{Verifier, Verifiers, verifiers::VerifiersError};
+    ///
+    /// let of = |issuer: &str| Verifier::hs256([7; 32]).issuer(issuer).audience("chat").build().unwrap();
+    /// assert!(Verifiers::new([of("https://a.example.com"), of("https://b.example.com")]).is_ok());
+    ///
+    /// let twice = Verifiers::new([of("https://a.example.com"), of("https://a.example.com")]);
+    /// assert_eq!(twice.unwrap_err(), VerifiersError::SameIssuer("https://a.example.com".into()));
+    /// let any = Verifier::hs256([7; 32]).any_issuer().audience("chat").build().unwrap();
+    /// assert_eq!(Verifiers::new([any]).unwrap_err(), VerifiersError::AnyIssuer);
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`VerifiersError`]: there is none, one accepts any issuer, or two accept the same.
