@@ -1,15 +1,16 @@
-//! One answer to a poisoned lock.
+//! Locking, with one answer to a poisoned mutex: it is locked all the same.
 
 #[cfg(feature = "guard")]
 use std::sync::TryLockError;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Locks a mutex whose data stays true when a holder panics: nothing is left half done across a call that may.
+/// Locks a mutex, whether or not it is poisoned. For data that stays consistent if a holder panics: nothing is left
+/// half done across a call that may panic.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The same, unless somebody holds it.
+/// The same, unless the mutex is locked.
 #[cfg(feature = "guard")]
 pub(crate) fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
     match mutex.try_lock() {

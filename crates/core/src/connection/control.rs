@@ -1,4 +1,4 @@
-//! What the handle asks of the live connection, whose transport it does not know.
+//! What the handle asks of the live connection. A trait, because the handle has no type parameter for the transport.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,20 +11,24 @@ use crate::{
     settings::{Grace, Settings},
 };
 
-/// What a handle may ask of a connection, whatever its transport.
+/// What a handle may ask of a connection, whatever its transport. Each method locks the state.
+///
+/// Methods that may have to spawn a driver take an `Arc`, which the driver keeps.
 pub(crate) trait Control: Send + Sync {
     fn close(self: Arc<Self>, frame: CloseFrame, grace: Option<Grace>);
     fn abort(self: Arc<Self>);
+    /// The supervised handler has returned, and its result means `frame`.
     fn finish(self: Arc<Self>, frame: CloseFrame);
-    /// A handler that drops its socket has yet to say what that means.
+    /// From now on `finish` decides how the connection closes, and not the drop of the handler's half.
     fn supervised(&self);
+    /// Tells the policies who the peer is.
     fn authenticated(self: Arc<Self>, subject: &Subject);
     fn counters(&self) -> Counters;
     fn round_trip(&self) -> Option<Duration>;
     fn install_outermost(&self, policy: Box<dyn Policy>);
     fn allow_compression(&self);
-    /// Sets what holds, unless that was set already.
+    /// Sets the settings, unless an outer layer has.
     fn configure(&self, settings: &Arc<Settings>);
-    /// Says whether it is the only one.
+    /// Installs a gate. Returns whether it is the only one.
     fn hold(&self, gate: Gate) -> bool;
 }

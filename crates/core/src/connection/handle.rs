@@ -170,7 +170,7 @@ impl Connection {
     /// Waits until the connection has ended, including its closing handshake and its transport. Cancel safe.
     pub async fn closed(&self) -> Ended {
         loop {
-            // Registered before the check: an end in between wakes this task, and an earlier one is found.
+            // Registered before the check: an end after it wakes this task, and the check finds an earlier one.
             let notified = self.inner.changed.notified();
             if let Some(ended) = self.close_reason() {
                 return ended;

@@ -1,4 +1,8 @@
-//! What is known of a connection without its state.
+//! What is known about a connection outside of its state: who the peer is, what is held until the end, and whether the
+//! end has come.
+//!
+//! It has locks of its own, so that it can be asked while the state is locked, and by values that are being dropped. No
+//! destructor and no watcher runs under these locks.
 
 use std::{
     fmt,
@@ -23,12 +27,12 @@ use crate::{
     sync::lock,
 };
 
-/// What is known of a connection without its state.
+/// The part of a connection that outlives its state, shared by the handle and by everything that works for it.
 #[derive(Debug)]
 pub(crate) struct ConnectionInner {
     pub(crate) id: ConnectionId,
     pub(crate) started: Instant,
-    /// The request is a CONNECT, as the outermost layer saw it: what is an upgrade depends on it.
+    /// The request is a CONNECT, as the outermost layer saw it. It decides which status completes the upgrade.
     connects: bool,
     pub(crate) stage: HandshakeStage,
     pub(crate) scope: Scope,
@@ -37,14 +41,15 @@ pub(crate) struct ConnectionInner {
     pub(crate) runtime: Handle,
     pub(super) ended: OnceLock<Box<Ended>>,
     aborted: AtomicBool,
-    /// It was aborted, or has ended.
+    /// Notified when the connection is aborted, and when it has ended.
     pub(super) changed: Notify,
-    /// Orders what becomes known and who watches: a watcher finds it, or is told. And `hold` and `end`: a value is held
-    /// before the end and dropped by it, or finds that it has come. `hold_for_handler` and `handled` likewise.
+    /// The lock orders three pairs. A fact that becomes known and a watcher that registers: the watcher finds the fact,
+    /// or is notified. `hold` and `end`: the value is in the list and is dropped by `end`, or `hold` finds that the end
+    /// has come. `hold_for_handler` and `handled` in the same way.
     bonds: Mutex<Bonds>,
 }
 
-/// What hangs on a connection.
+/// The values and watchers that depend on a connection.
 #[derive(Debug, Default)]
 struct Bonds {
     all: Vec<Bond>,
@@ -54,7 +59,7 @@ struct Bonds {
 
 #[derive(Debug)]
 enum Bond {
-    /// Is told when something becomes known.
+    /// Is notified when a fact becomes known.
     Watcher(Weak<dyn Watch>),
     /// Is dropped when the connection has ended.
     Held(#[expect(dead_code, reason = "only its end matters")] Value),
@@ -62,12 +67,12 @@ enum Bond {
     HeldForHandler(#[expect(dead_code, reason = "only its end matters")] Value),
 }
 
-/// Is told when a client address or a subject becomes known.
+/// Is notified when a client address or a subject becomes known.
 pub(crate) trait Watch: Send + Sync {
     fn known(&self, id: ConnectionId, what: Known);
 }
 
-/// What becomes known of a connection.
+/// A fact that becomes known about a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Known {
     Client,
@@ -84,11 +89,11 @@ impl fmt::Debug for dyn Watch {
     }
 }
 
-/// What somebody wants to be kept.
+/// A value that is held, and dropped later. Only its destructor matters.
 type Value = Box<dyn std::any::Any + Send>;
 
 impl Bonds {
-    /// A connection has few, for long: there is room for hardly more.
+    /// Grows by little: a connection has few of these, and keeps them for long.
     fn push(&mut self, bond: Bond) {
         if self.all.len() == self.all.capacity() {
             self.all.reserve_exact(self.all.len().max(2));
@@ -96,8 +101,9 @@ impl Bonds {
         self.all.push(bond);
     }
 
-    /// Takes those out that are to be dropped, where nothing is locked.
+    /// Takes out what is to be dropped, for the caller to drop after unlocking.
     fn take(&mut self, wanted: impl Fn(&Bond) -> bool) -> Vec<Bond> {
+        // Without an allocation if nothing stays.
         if self.all.iter().all(&wanted) {
             return std::mem::take(&mut self.all);
         }
@@ -133,12 +139,12 @@ impl ConnectionInner {
         handshake::is_upgrade(if self.connects { &Method::CONNECT } else { &Method::GET }, status)
     }
 
-    /// Who the peer is, as soon as it is known.
+    /// The authenticated subject, as soon as it is known. Without a lock: it is set once.
     pub(crate) fn subject(&self) -> Option<&Subject> {
         self.subject.get()
     }
 
-    /// To be called where nothing is locked.
+    /// Reports metrics and logs. Must be called without the connection's lock: a recorder may call the handle.
     #[inline]
     pub(crate) fn emit(&self, delta: Option<Box<Delta>>) {
         if let Some(delta) = delta {
@@ -147,30 +153,33 @@ impl ConnectionInner {
     }
 
     pub(super) fn set_client_ip(&self, client: IpAddr) {
-        // It is set once, and each layer says it again.
+        // Set once; each further layer sets it again. The first check avoids the lock, the one under it decides.
         if self.client.get().is_none() && self.learn(Known::Client, || self.client.set(client).is_ok()) {
             self.scope.record_client_ip(client);
         }
     }
 
-    /// Says whether that was not known. Of two different subjects at once, one is told that it is the second.
+    /// Sets the subject. Returns whether it was unknown before. If two tasks set different subjects at the same time,
+    /// one of them gets the error.
     pub(super) fn identify(&self, subject: &Subject) -> Result<bool, AnotherSubject> {
         let known = self.subject.get().is_some();
         let first = !known && self.learn(Known::Subject, || self.subject.set(subject.clone()).is_ok());
         if first {
             self.scope.record_subject(subject);
         }
-        // It is set once, and stays.
+        // Compared after the attempt: another task may have set its subject in between, and that one stays.
         if self.subject.get() == Some(subject) { Ok(first) } else { Err(AnotherSubject) }
     }
 
-    /// Whoever watches from here on finds what is known by now, and is told of the rest.
+    /// Registers a watcher. It must look at what is known after this call: it is notified only of later facts.
     pub(crate) fn watch(&self, watcher: Weak<dyn Watch>) {
         lock(&self.bonds).push(Bond::Watcher(watcher));
     }
 
-    /// Under the lock, so that each watcher either finds what is learnt or is told; they are told without it.
+    /// Makes a fact known, and notifies the watchers if it was new.
     fn learn(&self, what: Known, learn: impl FnOnce() -> bool) -> bool {
+        // Stored under the lock: a watcher that registers before is in the list, and one that registers after finds the
+        // fact.
         let bonds = lock(&self.bonds);
         let first = learn();
         let watchers = bonds.all.iter().filter_map(|bond| match bond {
@@ -178,6 +187,7 @@ impl ConnectionInner {
             _ => None,
         });
         let told: Vec<_> = watchers.collect();
+        // Notified without the lock: a registry takes locks of its own, under which it may look at connections.
         drop(bonds);
         for watcher in told.iter().filter_map(Weak::upgrade) {
             watcher.known(self.id, what);
@@ -190,6 +200,7 @@ impl ConnectionInner {
         if self.ended.get().is_none() {
             return bonds.push(Bond::Held(value));
         }
+        // The end has come. The value is dropped here, but not under the lock: its destructor may call the handle.
         drop(bonds);
         drop(value);
     }
@@ -199,11 +210,13 @@ impl ConnectionInner {
         if !bonds.handled {
             return bonds.push(Bond::HeldForHandler(value));
         }
+        // As in `hold`.
         drop(bonds);
         drop(value);
     }
 
-    /// The handler is done with the connection. To be called while that is not locked: what is dropped may ask it.
+    /// The handler is done with the connection. Must be called without the connection's lock: destructors of held
+    /// values may call the handle.
     pub(crate) fn handled(&self) {
         let held = {
             let mut bonds = lock(&self.bonds);
@@ -213,8 +226,11 @@ impl ConnectionInner {
         drop(held);
     }
 
-    /// Sets the flag, then wakes: a waiter that registers too late to be woken finds the flag set.
+    /// Tells a closing handshake, which owns the transport and so cannot be told through the state.
     pub(super) fn abort(&self) {
+        // Store, then notify, against `aborted`, which registers and then loads. If the registration comes first, it is
+        // notified. If it comes later, it has synchronized with `notify_waiters` inside of the `Notify`, and so the
+        // load sees the store.
         self.aborted.store(true, Ordering::Release);
         self.changed.notify_waiters();
     }
@@ -222,7 +238,8 @@ impl ConnectionInner {
     /// Waits until the connection is aborted.
     pub(crate) async fn aborted(&self) {
         loop {
-            // `notify_waiters` reaches this from here on, polled or not. An abort before that has set the flag.
+            // Registered before the load, and from here on, even before its first poll: an abort after this line wakes
+            // it, and the load below sees an abort before it.
             let notified = self.changed.notified();
             if self.aborted.load(Ordering::Acquire) {
                 return;
@@ -231,9 +248,10 @@ impl ConnectionInner {
         }
     }
 
-    /// To be called where nothing is locked.
+    /// The connection has ended. Must be called without the connection's lock. Only the first call has an effect.
     pub(crate) fn end(&self, ended: Ended) {
-        // Under the lock of `hold`: whoever holds something finds that the connection has ended, or is found here.
+        // `ended` is set under the lock under which `hold` looks at it: a value is either in the list by now, or its
+        // `hold` finds the end.
         let held = {
             let mut bonds = lock(&self.bonds);
             if self.ended.set(Box::new(ended)).is_err() {
@@ -245,12 +263,12 @@ impl ConnectionInner {
         if let Some(ended) = self.ended.get() {
             self.stage.ended(ended, &self.scope, now());
         }
-        // What is dropped may ask the connection, or others.
+        // Before the waiters are woken: when `closed` returns, the permits of the connection are free.
         drop(held);
     }
 }
 
-/// Wakes those who wait, even where what is dropped before panics.
+/// Wakes the waiters, even if a recorder or the destructor of a held value panics.
 struct TellOnDrop<'a>(&'a Notify);
 
 impl Drop for TellOnDrop<'_> {

@@ -1,4 +1,4 @@
-//! Who has said what about the end of a connection.
+//! The close frames of both sides, and who sent the first.
 
 use crate::{
     close::{CloseFrame, MalformedClose},
@@ -8,15 +8,15 @@ use crate::{
 /// The close frames of both sides, and what is known of the handler.
 #[derive(Debug, Default)]
 pub(super) struct Closes {
-    /// Most of its time a connection has none.
+    /// Boxed: a connection that is not closing has none.
     frames: Option<Box<Frames>>,
-    /// Who sent the first close frame, or that the transport ended without one.
+    /// Who sent the first close frame, or that the transport ended without one. Never overwritten.
     first: Option<EndedBy>,
-    /// Reading failed: nothing can be said to the peer any more.
+    /// Reading failed: nothing can be sent to the peer any more.
     read_failed: bool,
-    /// The handler's half is gone.
+    /// The handler has dropped its half.
     abandoned: bool,
-    /// The handler will say what its end means.
+    /// `finish` will be called with the close frame that the handler's result means.
     supervised: bool,
 }
 
@@ -32,8 +32,8 @@ struct Frames {
 impl Closes {
     pub(super) fn by_peer(&mut self, result: Result<CloseFrame, MalformedClose>) {
         self.first.get_or_insert(EndedBy::Peer);
-        // A library may echo a code that must not be sent (RFC 6455, section 7.4.1), or none: what answers such a close
-        // is decided here, whatever the library makes of it.
+        // A library may echo a code that must not be sent (RFC 6455, section 7.4.1), or may not answer at all. So the
+        // answer to a malformed close is decided here, and replaces the library's.
         let frames = self.frames.get_or_insert_default();
         frames.correction = result.as_ref().err().map(|malformed| malformed.answer());
         frames.peer = Some(result.unwrap_or_else(MalformedClose::answer));
@@ -53,23 +53,23 @@ impl Closes {
         self.handlers().is_some()
     }
 
-    /// What the peer has closed with.
+    /// The peer's close frame.
     pub(super) fn peers(&self) -> Option<&CloseFrame> {
         self.frames.as_ref()?.peer.as_ref()
     }
 
-    /// What the handler has closed with.
+    /// The close frame that was sent for the handler.
     #[inline]
     pub(super) fn handlers(&self) -> Option<&CloseFrame> {
         self.frames.as_ref()?.handler.as_ref()
     }
 
-    /// Takes what replaces the library's answer, if anything does.
+    /// Takes the frame that replaces the library's answer to a malformed close.
     pub(super) fn take_correction(&mut self) -> Option<CloseFrame> {
         self.frames.as_mut()?.correction.take()
     }
 
-    /// The peer's side of the transport ended. Without a close frame before it, that is how the connection ended.
+    /// The peer's side of the transport ended. If no close frame came before, that is how the connection ended.
     pub(super) fn by_transport(&mut self, failed: bool) {
         self.first.get_or_insert(EndedBy::Transport);
         self.read_failed |= failed;
@@ -95,20 +95,21 @@ impl Closes {
         self.supervised
     }
 
-    /// The answer that the peer's close asks for, if it has closed.
+    /// The answer to the peer's close frame, if it has sent one.
     pub(super) fn answer(&self) -> Option<CloseFrame> {
         let frames = self.frames.as_ref()?;
         frames.correction.as_ref().or(frames.peer.as_ref()).cloned()
     }
 
-    /// Who ended the connection, if it is `otherwise` where nobody closed before.
+    /// Who ended the connection: `otherwise`, unless a close came first.
     pub(super) fn ended_by(&self, otherwise: EndedBy) -> EndedBy {
         self.first.unwrap_or(otherwise)
     }
 
-    /// How a connection ended on which nothing more can be said.
+    /// How a connection ended on which nothing more can be sent.
     pub(super) fn ended(&self) -> Ended {
         let (by, sent, received) = (self.ended_by(EndedBy::Transport), self.handlers().cloned(), self.peers().cloned());
+        // The peer's frame is the reason if both sides have closed. A transport that failed has no reason to report.
         let frame = received.clone().or(sent.clone()).filter(|_| by != EndedBy::Transport);
         Ended { by, frame, sent, received, cut_short: false }
     }

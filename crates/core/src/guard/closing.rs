@@ -21,12 +21,12 @@ use crate::{
     settings::{Grace, Settings},
 };
 
-/// What the handler may read.
+/// What a read by the handler returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reads {
     /// What the peer sends.
     Open,
-    /// Nothing for now.
+    /// Nothing for now: it is pending until it is woken.
     Wait,
     /// The end of the stream, behind what is in the inbox.
     End,
@@ -39,8 +39,8 @@ pub(crate) enum Reads {
 pub(crate) enum Writes {
     /// It goes to the peer.
     Open,
-    /// It is thrown away: nobody would stop a handler that only writes, and nothing follows a close frame (RFC 6455,
-    /// section 5.5.1).
+    /// It is accepted and discarded: nothing follows a close frame (RFC 6455, section 5.5.1), and a library that has
+    /// not read the close yet must not see a failure.
     Swallow,
     /// It fails.
     Broken,
@@ -56,23 +56,24 @@ pub(crate) struct Taken {
 }
 
 impl Guard {
-    /// What holds from here on.
+    /// Sets the settings of this connection.
     pub(crate) fn configure(&mut self, settings: &Arc<Settings>) {
         self.framing = settings.framing;
         self.settings = Some(settings.clone());
     }
 
-    /// Whether somebody has said what holds.
+    /// Whether a layer has set the settings.
     pub(crate) fn is_configured(&self) -> bool {
         self.settings.is_some()
     }
 
-    /// What holds.
+    /// The settings in force.
     pub(crate) fn settings(&self) -> &Settings {
         self.settings.as_deref().unwrap_or(&Settings::DEFAULT)
     }
 
-    /// The upgrade has completed, and `inbox` was read of the transport already. `false` if nobody wants it any more.
+    /// The upgrade has completed, and `inbox` was read from the transport already. Returns `false` if the connection
+    /// has ended meanwhile.
     #[must_use]
     pub(crate) fn open(&mut self, inbox: Vec<u8>, carrier: Carrier, now: Instant) -> bool {
         let Phase::Upgrading(requested) = &mut self.phase else { return false };
@@ -81,6 +82,7 @@ impl Guard {
         self.activity.received = inbox.len() as u64;
         self.inbox.open(inbox, carrier);
         self.phase = Phase::Open;
+        // A close or an abort that came before the transport takes effect now.
         match requested {
             Requested::Nothing => {}
             Requested::Close(asked) => {
@@ -92,7 +94,7 @@ impl Guard {
         true
     }
 
-    /// Takes the end that was asked for before the transport came.
+    /// Takes the close or abort that was requested before the transport came.
     pub(crate) fn take_requested(&mut self) -> Requested {
         match &mut self.phase {
             Phase::Upgrading(requested) => requested.take(),
@@ -100,13 +102,13 @@ impl Guard {
         }
     }
 
-    /// Decides a close, with a grace of its own or the connection's. The first one counts.
+    /// Decides a close, with the given grace or the connection's. Only the first has an effect.
     pub(crate) fn close(&mut self, frame: CloseFrame, grace: Option<Grace>, now: Instant) {
         let patience = grace.map(|grace| Patience::of(self.settings()).for_close(grace));
         self.begin_close(Some(frame), EndedBy::Guard, patience, now);
     }
 
-    /// With a patience of its own or the connection's.
+    /// Begins the ending phase, with the given patience or the connection's.
     fn begin_close(&mut self, frame: Option<CloseFrame>, by: EndedBy, patience: Option<Patience>, now: Instant) {
         match &mut self.phase {
             Phase::Upgrading(requested @ Requested::Nothing) => {
@@ -116,27 +118,30 @@ impl Guard {
                 }
             }
             Phase::Open => {
-                // The peer has the handler's close already, and only the closing handshake is left to do.
+                // If the handler's close frame is out, a second must not follow. Only the closing handshake is left.
                 let frame = frame.filter(|_| !self.closes.handler_has_closed());
                 let patience = patience.unwrap_or_else(|| Patience::of(self.settings()));
                 self.phase = Phase::Ending(Box::new(Ending::new(frame, by, patience, now)));
+                // What a delay held back will not be delivered, so its charge is returned to the quota.
                 self.forget_delay();
+                // It sleeps for a policy's deadline, or does not exist. From here on it waits for the quiet time.
                 self.wakes.driver = true;
             }
+            // Ending, taken or over: the first close has won.
             _ => {}
         }
     }
 
-    /// A policy wants the connection closed. A peer that has closed is told what it said.
+    /// A policy wants the connection closed. If the peer has sent a close frame, that is echoed instead.
     pub(super) fn close_for_policy(&mut self, frame: CloseFrame, now: Instant) {
-        // Whatever the policy has to say, a peer that has closed waits for the echo of its own close (RFC 6455, section
-        // 5.5.1).
+        // A peer that has closed waits for the echo of its own code (RFC 6455, section 5.5.1), not for a policy's
+        // reason.
         let frame = if self.closes.peer_has_closed() { self.implied_close() } else { frame };
         self.begin_close(Some(frame), EndedBy::Guard, None, now);
     }
 
-    /// The connection is to end without a close frame. What was taken from here is its taker's to end, and what has not
-    /// come yet ends when it comes.
+    /// Ends the connection without a close frame. If the closing handshake has the transport, it is told by
+    /// `ConnectionInner::abort` instead. If the upgrade has not completed, the abort takes effect when it does.
     pub(crate) fn abort(&mut self) {
         match &mut self.phase {
             Phase::Open | Phase::Ending(_) => {
@@ -145,6 +150,7 @@ impl Guard {
                 self.wakes.driver = true;
             }
             Phase::Upgrading(requested) => {
+                // Also over a close: an abort is the stronger wish. The handler's waker may be a gate's.
                 *requested = Requested::Abort;
                 self.wakes.handler = true;
             }
@@ -152,8 +158,9 @@ impl Guard {
         }
     }
 
-    /// The peer's close frame was read; the handler reads it, too.
+    /// The peer's close frame was read and delivered to the handler.
     pub(super) fn peer_closed(&mut self, result: Result<CloseFrame, MalformedClose>) {
+        // From here on what the peer sends is discarded, and a later closing handshake need not wait for its close.
         self.discarded_mut().close();
         if result.is_err() {
             self.telemetry.violated(FRAMING, Enforcement::Close);
@@ -166,10 +173,10 @@ impl Guard {
         self.closes.by_transport(failed);
     }
 
-    /// The handler's own close frame is whole. What goes out in its place is put into the outbox.
+    /// The handler's close frame is complete. It, or what replaces it, is put into the outbox.
     pub(super) fn handler_closed(&mut self, frame: CloseFrame, now: Instant) {
-        // A close that is decided wins over the handler's. It is taken out of `ending`, since no second close frame may
-        // follow (RFC 6455, section 5.5.1).
+        // A close that the guard has decided wins over the handler's. It is taken out of `ending`, so that the
+        // take-over does not send it again (RFC 6455, section 5.5.1: nothing follows a close frame).
         let instead = match &mut self.phase {
             Phase::Ending(ending) => ending.frame.take(),
             _ => self.closes.take_correction(),
@@ -177,19 +184,20 @@ impl Guard {
         let frame = instead.unwrap_or(frame);
         self.outbox.put_close(&frame);
         self.closes.by_handler(frame);
+        // Nothing may follow it, so there is nothing to wait for.
         self.end_grace(now);
-        // Its handler may not flush, as a transport that buffers nothing needs none.
+        // The frame is in the outbox, and the handler may neither write nor flush again: the driver sends it.
         self.wakes.driver = true;
     }
 
-    /// The handler's library ends its side. A close that it did not send is sent for it. Says whether there is still
-    /// something to send.
+    /// The handler's library shuts its side down. If it has not sent a close frame, one is sent for it. Returns whether
+    /// the transport is still to be flushed and shut down.
     pub(crate) fn handler_shut_down(&mut self, now: Instant) -> bool {
         self.end_grace(now);
         if !matches!(self.phase, Phase::Open) {
             return false;
         }
-        // Some libraries end their side without a close frame. The peer would take that for a lost connection (1006).
+        // Some libraries shut down without a close frame. The peer would report a lost connection (1006).
         if !self.closes.handler_has_closed() && self.is_between_frames() {
             let frame = self.implied_close();
             self.handler_closed(frame, now);
@@ -197,22 +205,22 @@ impl Guard {
         true
     }
 
-    /// The handler will say what its end means.
+    /// From now on `finish` decides how the connection closes, and not the drop of the handler's half.
     pub(crate) fn supervise(&mut self) {
         self.closes.supervise(true);
     }
 
-    /// The handler says what its end means. A close of the peer's is answered all the same.
+    /// The supervised handler has returned, and its result means `frame`. A close of the peer's is echoed instead.
     pub(crate) fn finish(&mut self, frame: CloseFrame, now: Instant) {
         self.closes.supervise(false);
         let by = self.closes.ended_by(EndedBy::Handler);
         let frame = self.closes.answer().unwrap_or(frame);
-        // A handler that still has its socket, in another task perhaps, may be sending.
+        // No time is left to a handler whose socket is gone. If another task still has the socket, it may be sending.
         let patience = self.closes.is_abandoned().then(|| Patience::of(self.settings()).without_grace());
         self.begin_close(Some(frame), by, patience, now);
     }
 
-    /// The handler's half is gone: there is nobody to wait for. Says whether that was the connection's end.
+    /// The handler has dropped its half, so nothing is waited for. Returns whether the connection ends with that.
     #[must_use]
     pub(crate) fn abandon(&mut self, panicking: bool, now: Instant) -> bool {
         self.closes.abandon();
@@ -222,13 +230,14 @@ impl Guard {
                 return true;
             }
             Phase::Open | Phase::Ending(_) if self.closes.read_failed() => {
-                // A closing handshake would only wait for its bounds. A driver that sleeps has to find that it is done.
+                // Reading has failed, so a closing handshake could only wait for its timeout. The driver, which may
+                // sleep, must find that there is nothing left to drive.
                 self.phase = Phase::Over;
                 self.wakes.driver = true;
                 return true;
             }
-            // The socket is dropped before the handler's result is known, or by another task at the same moment.
-            // `finish` comes next, on every path, and says what is sent.
+            // The socket may be dropped before the handler's result is known, or at the same moment by another task.
+            // `supervise` calls `finish` on every path, also if the handler panics or is cancelled, and decides then.
             Phase::Open if self.closes.is_supervised() => {}
             Phase::Open => {
                 let frame = if panicking { CloseFrame::internal_error() } else { self.implied_close() };
@@ -247,17 +256,17 @@ impl Guard {
         self.closes.is_abandoned()
     }
 
-    /// Whether the handler is done: its half is gone, and it has nothing to say of what that means.
+    /// Whether the handler is done: its half is gone, and no result of it is waited for.
     pub(crate) fn is_handled(&self) -> bool {
         self.closes.is_abandoned() && !self.closes.is_supervised()
     }
 
-    /// What is sent where the handler left without a close of its own: the answer to the peer's, or nothing said.
+    /// The close frame for a handler that left without one: the answer to the peer's, or an empty one.
     fn implied_close(&self) -> CloseFrame {
         self.closes.answer().unwrap_or_default()
     }
 
-    /// Takes the connection as soon as may be.
+    /// Lets the connection be taken over at once.
     fn end_grace(&mut self, now: Instant) {
         if let Phase::Ending(ending) = &mut self.phase {
             ending.end_grace(now);
@@ -270,25 +279,29 @@ impl Guard {
         matches!(self.phase, Phase::Ending(_))
     }
 
-    /// Takes the connection from the handler, which learns of it at its next call.
+    /// Takes the connection from the handler, which notices at its next call.
     pub(crate) fn take_over(&mut self, now: Instant) -> Option<Taken> {
         if !self.is_ending() {
             return None;
         }
+        // The phase changes first, in the same critical section in which the caller takes the transport: a call of the
+        // handler's finds neither or both.
         let taken = Phase::taken(now, self.closes.handler_has_closed());
         let Phase::Ending(ending) = std::mem::replace(&mut self.phase, taken) else { return None };
+        // It may be pending in a read or a write that nothing else would wake any more.
         self.wakes.handler = true;
-        // Inside of a frame the close would be read as payload. A handler that has read the peer's own close gets no
-        // second one.
+        // The handler reads a close frame as if the peer had sent it, so that its library ends in the usual way. Not
+        // inside of a frame, where it would be read as payload; and not after the peer's own close frame.
         let told = !self.closes.is_abandoned() && self.inbound_at_boundary() && !self.closes.peer_has_closed();
         let backlog = self.inbox.finish(|last| {
             if told {
-                // Masked, as a client's frames are: the library would refuse another (RFC 6455, section 5.1).
+                // Masked: a server's library refuses an unmasked frame (RFC 6455, section 5.1).
                 let frame = ending.frame.as_ref().or(self.closes.handlers());
                 put_close_masked(last, frame.unwrap_or(&CloseFrame::empty()));
             }
         });
-        // In the middle of a frame there is no place for another.
+        // In the middle of a frame of the handler's, a close frame would be read as its payload. Nor can the frame be
+        // completed: the handler has the rest of it. So nothing is sent, and the peer gets the end of the stream.
         let cut_short = !self.outbound_at_boundary();
         let mut unsent = self.outbox.take();
         match &ending.frame {
@@ -296,7 +309,8 @@ impl Guard {
             Some(frame) => put_close(&mut unsent, frame),
             None => {}
         }
-        // The peer's close may stand in what was read and not admitted.
+        // The peer's close frame may already be in what was read and not admitted: the closing handshake must not wait
+        // for it again.
         let mut discarded = self.discarded.take().map_or_else(Discarded::default, |discarded| *discarded);
         discarded.follow(self.inbound_payload_left(), &backlog);
         let (by, handlers) = (ending.by, self.closes.handlers().cloned());
@@ -306,17 +320,18 @@ impl Guard {
         Some(Taken { unsent, discarded, ended })
     }
 
-    /// The transport has failed, however much of it is unread: there is nobody to say anything to. The handler may read
-    /// what was read before, as far as nothing delays that. Says how the connection has ended.
+    /// The transport has failed, so nothing can be sent any more. The handler may still read what was read before.
+    /// Returns how the connection has ended.
     pub(crate) fn lose(&mut self) -> Ended {
         self.closes.by_transport(true);
         self.phase = Phase::Lost;
+        // No driver is left to end a delay.
         self.forget_delay();
         self.wakes.handler = true;
         self.closes.ended()
     }
 
-    /// There is no transport any more, and nobody to say anything to.
+    /// The connection is over, and has no transport any more. Returns how it has ended.
     pub(crate) fn end(&mut self) -> Ended {
         self.phase = Phase::Over;
         self.forget_delay();
@@ -328,17 +343,18 @@ impl Guard {
         matches!(self.phase, Phase::Aborted)
     }
 
-    /// Whether the transport is the handler's: frames pass, or its last ones are waited for.
+    /// Whether the handler's reads and writes still reach the transport.
     #[inline]
     pub(crate) fn is_live(&self) -> bool {
         matches!(self.phase, Phase::Open | Phase::Ending(_))
     }
 
-    /// What the handler may read.
+    /// What a read by the handler returns in this phase.
     #[inline]
     pub(crate) fn reads(&self) -> Reads {
         match &self.phase {
             Phase::Open if self.inbox.delayed().is_none() => Reads::Open,
+            // What is in the inbox is judged and delivered first. Then the missing transport reads as the end.
             Phase::Lost => Reads::Open,
             Phase::Open | Phase::Upgrading(_) | Phase::Ending(_) => Reads::Wait,
             Phase::Taken { .. } => Reads::End,
@@ -346,11 +362,12 @@ impl Guard {
         }
     }
 
-    /// What becomes of what the handler writes. The clock is asked only where it decides.
+    /// What becomes of a write by the handler. The clock is read only if the answer depends on it.
     #[inline]
     pub(crate) fn writes(&self, now: impl FnOnce() -> Instant) -> Writes {
         match &self.phase {
             Phase::Open | Phase::Ending(_) if !self.closes.handler_has_closed() => Writes::Open,
+            // A handler that has closed is not waited for: it knows that nothing may follow its close frame.
             Phase::Taken { swallow_until, handler_closed: false } if now() < *swallow_until => Writes::Swallow,
             _ => Writes::Broken,
         }
@@ -362,7 +379,7 @@ impl Guard {
         matches!(&self.phase, Phase::Ending(ending) if ending.is_last_frame(now()))
     }
 
-    /// Takes bytes of the handler's close frame. Returns how many.
+    /// Takes bytes of the handler's close frame, and returns how many.
     pub(crate) fn capture(&mut self, data: &[u8], now: impl FnOnce() -> Instant) -> usize {
         let (taken, frame) = self.capture_close(data);
         if let Some(frame) = frame {
@@ -371,7 +388,8 @@ impl Guard {
         taken
     }
 
-    /// Follows what is thrown away, so that the handler's close frame ends it. Returns how much was.
+    /// Follows writes that are discarded, up to the handler's close frame, after which writes fail. Returns how many
+    /// bytes it took.
     pub(crate) fn swallow(&mut self, data: &[u8]) -> usize {
         if !self.is_capturing() {
             let measure = self.measure(data, false);
@@ -388,7 +406,7 @@ impl Guard {
         taken
     }
 
-    /// Who has to be woken since this was last asked.
+    /// Takes the wakes that were asked for since the last call.
     #[inline]
     pub(crate) fn take_wakes(&mut self) -> Wakes {
         std::mem::take(&mut self.wakes)

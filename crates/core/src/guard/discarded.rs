@@ -1,8 +1,8 @@
-//! What a peer sends that is not read any more, followed to find its close frame.
+//! Input that nothing reads any more, followed to find the peer's close frame.
 
 use crate::frame::{Decoder, Opcode};
 
-/// Follows what is thrown away, looking for the peer's close frame.
+/// Follows discarded input, looking for the peer's close frame.
 #[derive(Debug, Default)]
 pub(crate) struct Discarded {
     decoder: Decoder,
@@ -22,7 +22,7 @@ impl Discarded {
         self.closed = true;
     }
 
-    /// Whether more than `bytes` were thrown away.
+    /// Whether more than `bytes` were discarded.
     #[inline]
     pub(crate) fn exceeds(&self, bytes: u64) -> bool {
         self.seen > bytes
@@ -36,6 +36,7 @@ impl Discarded {
         self.feed(bytes);
     }
 
+    /// Discards `bytes`. Framing rules are not checked: a violation would change nothing, as the connection is closing.
     pub(crate) fn feed(&mut self, mut bytes: &[u8]) {
         self.seen += bytes.len() as u64;
         while let Some(header) = self.decoder.next(&mut bytes) {

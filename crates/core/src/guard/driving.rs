@@ -11,33 +11,34 @@ use crate::{
     policy::{Action, Policy},
 };
 
-/// A deadline that is met later than this is late.
+/// A deadline that is noticed later than this means that the process, or this task, was not running.
 const LATE: Duration = Duration::from_millis(250);
 
-/// How long the runtime has to look at its sockets.
+/// How long the runtime then has to poll its sockets before the peer is judged.
 const SECOND_LOOK: Duration = Duration::from_millis(50);
 
 /// What a connection needs next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// Nothing before that time, or until something changes.
+    /// Nothing before that time, or before it is woken.
     Wait(Option<Instant>),
-    /// To be taken from its handler.
+    /// The transport must be taken from the handler.
     Take,
-    /// To be dropped as it is.
+    /// The transport must be dropped as it is.
     Abort,
-    /// Nothing.
+    /// No driver.
     Nothing,
 }
 
 impl Guard {
-    /// Whether a driver must be spawned; if so, it is taken to be.
+    /// Whether a driver must be spawned. If so, it counts as spawned from here on: the caller spawns it after
+    /// unlocking, and must be the only one to do so.
     #[inline]
     pub(crate) fn wants_driver(&mut self) -> bool {
         !self.schedule.is_driven() && self.schedule.drive(self.has_something_due())
     }
 
-    /// Whether something is to be done that the handler may not get to.
+    /// Whether something is due that must not depend on the handler's calls.
     #[inline]
     fn has_something_due(&self) -> bool {
         match self.phase {
@@ -57,7 +58,8 @@ impl Guard {
         self.schedule.is_driven()
     }
 
-    /// The driver looks at the connection. What comes nearer meanwhile it asks for by itself.
+    /// The driver looks at the connection. Until it sleeps again, deadlines need not wake it: it computes the next one
+    /// at the end of its look.
     pub(crate) fn driver_wakes(&mut self, now: Instant) {
         self.schedule.awake();
         if matches!(self.phase, Phase::Open) {
@@ -83,7 +85,7 @@ impl Guard {
         match &self.phase {
             Phase::Open => match self.earliest(self.policy_deadline()) {
                 Some(_) if self.second_look.is_some_and(|at| now < at) => Next::Wait(self.second_look),
-                // A policy that leaves its deadline in the past must not spin.
+                // A policy that leaves its deadline in the past would make the driver spin.
                 Some(next) if next <= now => Next::Wait(Some(now + Duration::from_millis(1))),
                 Some(next) => Next::Wait(Some(next)),
                 None if self.outbox.is_pending() => Next::Wait(None),
@@ -105,7 +107,8 @@ impl Guard {
         }
     }
 
-    /// Wakes the driver for a deadline that has come nearer. A close that is decided leaves none to wait for.
+    /// Wakes the driver if a deadline has come nearer than the time it sleeps for. Only while the connection is open: a
+    /// close wakes it anyway.
     #[inline]
     pub(super) fn rearm(&mut self, deadline: Option<Instant>) {
         let open = matches!(self.phase, Phase::Open);
@@ -117,16 +120,18 @@ impl Guard {
         if self.has_policies() { self.deadline() } else { None }
     }
 
-    /// Whether a policy's deadline has passed. What the transport holds unread must be looked at before it is judged.
+    /// Whether a policy's deadline has passed. The caller then reads what the transport holds before the peer is
+    /// judged.
     pub(crate) fn is_judging(&self, now: Instant) -> bool {
         matches!(self.phase, Phase::Open) && self.deadline().is_some_and(|deadline| deadline <= now)
     }
 
-    /// Asks the policies whose deadlines have passed, unless that is late: then the process stood still, and timers
-    /// fire before the runtime has looked at its sockets. What has arrived meanwhile is seen at a second look.
+    /// Asks the policies whose deadlines have passed, unless this is late: then the process was stopped, and the
+    /// runtime fires timers before it polls its sockets. Input that has arrived meanwhile is seen at a second look.
     pub(crate) fn judge_peer(&mut self, now: Instant) {
         let late = self.deadline().is_some_and(|deadline| now.saturating_duration_since(deadline) > LATE);
         match self.second_look {
+            // Woken before the second look is due.
             Some(at) if now < at => return,
             None if late => {
                 self.second_look = Some(now + SECOND_LOOK);
@@ -138,7 +143,7 @@ impl Guard {
         self.act(action, now);
     }
 
-    /// Ends a delay that is over. Says whether the handler may read again.
+    /// Ends a delay that is over. Returns whether the handler may read again.
     pub(crate) fn end_delay(&mut self, now: Instant) -> bool {
         let over = matches!(self.phase, Phase::Open) && self.inbox.delayed().is_some_and(|until| until <= now);
         if over {
@@ -149,15 +154,16 @@ impl Guard {
 
     /// Tells the policies who the peer is.
     pub(crate) fn authenticated(&mut self, subject: &Subject, now: Instant) {
+        // Set under the lock, before the policies are told: `install` relies on it.
         self.authenticated = true;
         let action = self.on_authenticated(subject);
         self.act(action, now);
-        // A policy's deadline may have come nearer.
+        // Any policy's deadline may have come nearer.
         self.wakes.driver = true;
     }
 
-    /// Installs a policy outside of the others. If they were told of the `subject`, the policy learns of it; if they
-    /// are yet to be told, it is told with them. So each is told once, however close a sign-in and an installation are.
+    /// Installs a policy outside of the others. If they were told of the `subject`, so is this one; otherwise it will
+    /// be told with them. So each policy is told exactly once, even if the peer signs in during the installation.
     pub(crate) fn install(
         &mut self,
         mut policy: Box<dyn Policy>,
@@ -186,23 +192,24 @@ impl Guard {
         // Nothing follows the handler's close frame.
         let open = matches!(self.phase, Phase::Open) && !self.closes.handler_has_closed();
         if open && self.outbox.takes_pings() {
-            // A peer that could guess what a ping carries could answer without having read it.
+            // Random: a peer that could guess the payload could answer without having read the ping.
             let salt = RandomState::new().hash_one(()) >> 32;
             let payload = self.begin_ping(u32::try_from(salt).unwrap_or_default(), now);
             self.outbox.put_ping(&payload);
         }
     }
 
-    /// Whether the handler stands between two frames, so that one of the guard's own may go out.
+    /// Whether the handler is between two frames, so that one of the guard's own may go out. Not while a close frame is
+    /// being captured: nothing of it has gone out, but nothing may go out in front of it either.
     #[inline]
     pub(crate) fn is_between_frames(&self) -> bool {
         self.outbound_at_boundary() && !self.is_capturing()
     }
 
-    /// What was measured went out, all of it. The clock is asked only where it decides.
+    /// What was measured was written. The clock is read only if it matters.
     #[inline]
     pub(crate) fn sent(&mut self, measure: Measure, now: impl Fn() -> Instant) {
-        // Also a part of a frame is a sign that the handler is still answering.
+        // A part of a frame counts too: it shows that the handler is still answering.
         if let Phase::Ending(ending) = &mut self.phase {
             ending.wrote(now());
         }
@@ -212,7 +219,7 @@ impl Guard {
         self.wrote(measure);
     }
 
-    /// Since when the transport has taken nothing. A deadline may depend on it.
+    /// Records since when the transport has accepted nothing. A policy's deadline may depend on it.
     #[inline]
     pub(crate) fn stalled(&mut self, since: Option<Instant>) {
         self.activity.stalled_since = since;

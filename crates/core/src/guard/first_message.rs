@@ -1,4 +1,6 @@
-//! The first message, read by the guard instead of the handler.
+//! The first message, read by the gate instead of the handler.
+//!
+//! Memory is bounded before the peer is known: a frame is refused by its header if it would not be accepted whole.
 
 use super::rules::{self, Violation};
 use crate::{
@@ -7,10 +9,11 @@ use crate::{
     gate::FirstMessage,
 };
 
-/// Control frames that a peer may send in front of its first message, and fragments that the message may have.
+/// How many frames a peer may send up to the end of its first message: control frames and fragments. It bounds the
+/// answers to pings, and empty fragments.
 const MAX_FRAMES: u8 = 64;
 
-/// What stands at the front of a peer's stream.
+/// What is at the front of a peer's stream.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum FirstEvent {
     /// More is needed.
@@ -20,10 +23,11 @@ pub(crate) enum FirstEvent {
     Message(FirstMessage),
     /// The peer closes instead.
     Closed(Result<CloseFrame, MalformedClose>),
+    /// The frame is not allowed, and the connection is closed with this.
     Refused(CloseFrame),
 }
 
-/// Puts the first message together.
+/// Reassembles the first message.
 #[derive(Debug)]
 pub(crate) struct FirstMessageReader {
     max_bytes: usize,
@@ -58,8 +62,9 @@ impl FirstMessageReader {
         }
     }
 
-    /// From the header alone, so that nothing is waited for that would be refused.
+    /// Judges a header before its payload is there, so that no payload is buffered that would be refused.
     fn admit(&self, header: &FrameHeader) -> Result<(), CloseFrame> {
+        // No extension is agreed on: the gate has removed the offer from the request.
         rules::check(header, self.message.is_some(), false).map_err(Violation::close_frame)?;
         if self.frames == MAX_FRAMES {
             return Err(CloseFrame::new(CloseCode::POLICY_VIOLATION, "too many frames before the first message"));
@@ -81,6 +86,7 @@ impl FirstMessageReader {
     }
 }
 
+/// Takes a frame from the front, and returns its payload unmasked. `None` if it is incomplete.
 fn take(inbox: &mut Vec<u8>, header: &FrameHeader) -> Option<Vec<u8>> {
     let len = usize::try_from(header.payload_len()).ok()?;
     let end = header.len().checked_add(len)?;

@@ -1,4 +1,7 @@
-//! What the peer sends: judged by headers, in place, before any of it is delivered.
+//! What the peer sends: judged by its headers, in place, before any of it is delivered.
+//!
+//! `scan` judges a read as a batch, `walk` frame by frame. Both must come to the same decisions, and to the same ones
+//! however TCP has split the bytes: what is incomplete, or delayed, is presented again and counted once.
 
 use std::{ops::Range, time::Instant};
 
@@ -17,9 +20,9 @@ use crate::{
 /// What was decided about one read.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Admitted {
-    /// So many bytes at the front may be delivered.
+    /// How many bytes at the front may be delivered.
     pub(crate) deliver: usize,
-    /// What begins here was not judged yet, or not admitted.
+    /// Where the bytes begin that were not judged yet, or not admitted.
     pub(crate) rest: usize,
     /// What follows.
     pub(crate) then: Then,
@@ -38,24 +41,31 @@ impl Admitted {
 pub(crate) enum Then {
     /// Present the rest again, in front of what comes next.
     Continue,
-    /// Present the rest again at that time, and read nothing before.
+    /// Present the rest again at that time, and read nothing until then.
     Delay(Instant),
     /// Close the connection; the rest is refused.
     Close(CloseFrame),
-    /// The peer closes; what it sends behind that is refused. The frame was delivered.
+    /// The peer closes. Its close frame is delivered, and what it sends after that is discarded.
     PeerClosed(Result<CloseFrame, MalformedClose>),
 }
 
-/// What stands at a place in the stream.
+/// What is at a place in the stream.
 enum Element {
+    /// Nothing.
     End,
+    /// Half a header, or half a control frame.
     Incomplete,
+    /// A header that breaks a framing rule.
     Violation(CloseFrame),
+    /// A close frame, which ends there.
     Close(usize, Result<CloseFrame, MalformedClose>),
+    /// A pong that ends there, and the ping of the guard's own that it answers.
     OwnPong(usize, u32),
+    /// Any other frame.
     Frame(FrameHeader),
 }
 
+/// What the policies together have decided about a frame.
 enum Ruling {
     Keep,
     Drop,
@@ -77,10 +87,10 @@ impl Guard {
         }
     }
 
-    /// Judges what was read, whatever it is.
+    /// Judges what was read, where it is not made of whole short messages.
     pub(super) fn admit_any(&mut self, data: &mut [u8], now: Instant) -> Admitted {
-        // A scan can deliver a prefix and nothing else. Where payload is to be cut out, or where some policies have
-        // judged the first frame already, frames must be walked.
+        // A scan can only deliver a prefix. Frames must be walked if payload has to be cut out, or if some of the
+        // policies have judged the first frame already, before it was delayed.
         let discarding = self.stream.discarding && !self.stream.is_between_messages();
         let piecemeal = discarding || self.resumed.is_some();
         let payload_came = self.stream.payload_left > 0 && !data.is_empty();
@@ -91,7 +101,7 @@ impl Guard {
         self.admitted(admission)
     }
 
-    /// Notes what comes of a read, however it was judged.
+    /// Counts what was admitted, by whichever path.
     pub(super) fn admitted(&mut self, admission: Admitted) -> Admitted {
         self.counters.bytes_in += admission.deliver as u64;
         if !self.stream.in_message() {
@@ -100,11 +110,11 @@ impl Guard {
         admission
     }
 
-    /// Data frames were delivered or dropped, a message's first among them or not.
+    /// Data frames were delivered or dropped. `first`: one of them begins a message.
     #[inline]
     fn data_came(&mut self, first: bool, now: Instant) {
         self.activity.last_message_in = Some(now);
-        // If a message is unfinished after this read, it is the last that began.
+        // Only the last message of a read can be unfinished after it, so this is the time at which that one began.
         if first || self.activity.unfinished_since.is_none() {
             self.activity.unfinished_since = Some(now);
         }
@@ -112,10 +122,10 @@ impl Guard {
 
     /// One pass over the headers; most reads need no other.
     fn scan(&mut self, data: &mut [u8], now: Instant) -> Admitted {
-        // On a copy: until the last policy has answered for the batch, this pass may be given up, and `walk` then
-        // begins where it began.
+        // On a copy: this pass may be given up until the last policy has accepted the batch, and then `walk` begins at
+        // the same place. So nothing of `self` is changed before that.
         let mut stream = self.stream;
-        // A dropped message, if it was the last, is over.
+        // Were a dropped message unfinished, this read would be walked.
         stream.discarding = false;
         let (mut at, mut batch) = (0, Batch::default());
         let mut compressed = self.compressed;
@@ -135,6 +145,7 @@ impl Guard {
                     at = end;
                     break Then::PeerClosed(result);
                 }
+                // It is cut out of the stream, so what follows it must be moved.
                 Element::OwnPong(..) => return self.walk(data, 0, Batch::default(), now),
                 Element::Frame(_) if stream.open == Some(Open::Dropped) => {
                     return self.walk(data, 0, Batch::default(), now);
@@ -148,11 +159,12 @@ impl Guard {
             }
         };
         if let Some(asks) = self.first_that_asks(&batch, now) {
+            // The policies in front of it have charged for the whole batch; `walk` returns what it does not deliver.
             return self.walk(data, asks, batch, now);
         }
         self.stream = stream;
         if matches!(then, Then::Close(_)) {
-            // Not before: a walk would come upon the broken rule again.
+            // Not in the loop: a walk would find the violation again, and count it twice.
             self.telemetry.violated(FRAMING, Enforcement::Close);
         }
         if batch.messages.frames > 0 || batch.continuations.frames > 0 {
@@ -164,7 +176,7 @@ impl Guard {
         Admitted { deliver: at, rest: at, then }
     }
 
-    /// Offers a batch to the policies, up to the first that wants its frames one by one.
+    /// Offers a batch to the policies, up to the first that wants its frames one by one. Returns its place.
     #[inline]
     pub(super) fn first_that_asks(&mut self, batch: &Batch, now: Instant) -> Option<usize> {
         if batch.is_empty() {
@@ -174,7 +186,7 @@ impl Guard {
         input_watchers.find(|index| self.policies[*index].on_batch(batch, now) == BatchVerdict::OneByOne)
     }
 
-    /// Frame by frame. The first `charged` policies have charged for the whole `batch`.
+    /// Judges frame by frame. The first `charged` policies have charged for the whole `batch` already.
     #[cold]
     pub(super) fn walk(&mut self, data: &mut [u8], charged: usize, batch: Batch, now: Instant) -> Admitted {
         let mut done = Batch::default();
@@ -217,8 +229,8 @@ impl Guard {
                         self.walked(&header, now);
                     }
                     Ruling::Delay(until) => {
-                        // Those in front have judged it for good, and keep what they charged; `resumed` says who goes
-                        // on.
+                        // The policies in front have judged it for good, and keep their charge. `resumed` is the place
+                        // of the first that has not.
                         done.add(&header);
                         break Then::Delay(until);
                     }
@@ -227,7 +239,8 @@ impl Guard {
             }
         };
         self.counters.violations += violations;
-        // On a close, too: those who share a quota with this connection must not pay for what nobody got.
+        // Also if the connection closes: a quota may be shared with other connections, which must not pay for frames
+        // that were never delivered.
         self.refund(0..charged, &batch.minus(&done));
         Admitted { deliver: kept, rest: at, then }
     }
@@ -238,11 +251,12 @@ impl Guard {
         }
     }
 
-    /// Asks the policies about one frame, from the first that has not yet charged for it.
+    /// Asks the policies about one frame, from the first that has not charged for it yet.
     fn judge(&mut self, header: &FrameHeader, charged: usize, now: Instant) -> Ruling {
         let resumed = self.resumed.take();
         let first = resumed.unwrap_or(charged);
-        // Those in front of it were not given back what they charged when the frame was delayed.
+        // Where the refund begins if the frame is refused. In a batch, `walk` itself refunds the first `charged`. A
+        // frame that was delayed is not in the batch any more, so the policies before the delay are refunded here.
         let owed = if resumed.is_some() { 0 } else { charged };
         let dropping = self.stream.open == Some(Open::Dropped) && header.opcode() == Opcode::CONTINUATION;
         if dropping {
@@ -258,6 +272,7 @@ impl Guard {
                     (Enforcement::Delay, Ruling::Delay(until))
                 }
                 Verdict::AskAgain(until) => {
+                    // A policy may answer this again and again about one frame. That is one violation.
                     let noted = resumed == Some(index) && self.delaying == index;
                     (self.resumed, self.delaying) = (Some(index), index);
                     if noted {
@@ -276,8 +291,8 @@ impl Guard {
         Ruling::Keep
     }
 
-    /// Asks about the next part of a message that is dropped. Nobody keeps a charge for it, and nothing delays it; it
-    /// may still close the connection.
+    /// Asks the policies about the next fragment of a message that is being dropped. Every charge for it is refunded,
+    /// and no delay applies, but a policy may still close the connection.
     fn judge_dropped(&mut self, header: &FrameHeader, first: usize, now: Instant) -> Ruling {
         for index in self.input_watchers.of(self.policies.len()).filter(|index| *index >= first) {
             let policy = &mut self.policies[index];
@@ -293,8 +308,8 @@ impl Guard {
         Ruling::Drop
     }
 
-    /// Nobody will be delivered what a delay holds back. What was charged for its first frame is given back; nobody was
-    /// asked about the others.
+    /// Ends a delay whose frames will not be delivered. Charges for the first of them are refunded; no policy was asked
+    /// about the others yet.
     pub(super) fn forget_delay(&mut self) {
         self.inbox.forget_delay();
         let Some(charged) = self.resumed.take() else { return };
@@ -303,7 +318,10 @@ impl Guard {
         }
     }
 
-    // A message that is left out of a compressed stream would take the decompressor's context with it.
+    /// Whether a frame can be dropped without breaking the stream.
+    ///
+    /// If compression is in use, leaving out a message would corrupt the context of the handler's decompressor. And a
+    /// continuation cannot be left out of a message whose beginning was delivered.
     fn droppable(&self, header: &FrameHeader) -> bool {
         let compressed = self.compressed || header.rsv1();
         header.opcode().is_control() || (header.starts_message() && !compressed)
@@ -330,21 +348,21 @@ impl Guard {
         if let (Err(violation), Framing::Enforce) = (checked, self.framing) {
             return Element::Violation(violation.close_frame());
         }
-        // An overlong control frame gets here on report only, and passes as any frame does: to wait for all of it would
-        // be to keep as much as its header declares.
+        // An overlong control frame gets here only if violations are reported and not enforced. It passes like any
+        // other frame: waiting until it is complete would mean to buffer as much as its header declares.
         let element = if header.opcode().is_control() && header.payload_len() <= MAX_CONTROL as u64 {
             self.control(&header, data, at)
         } else {
             Element::Frame(header)
         };
-        // What is presented again, for want of its payload or after a delay, is counted once.
+        // Counted once, though it may be presented again: when its payload is complete, or after a delay.
         if checked.is_err() && self.resumed.is_none() && !matches!(element, Element::Incomplete) {
             *violations += 1;
         }
         element
     }
 
-    /// A control frame is looked at when all of it is there.
+    /// Looks at a control frame once it is complete.
     fn control(&self, header: &FrameHeader, data: &[u8], at: usize) -> Element {
         let start = at + header.len();
         let mut payload = [0; MAX_CONTROL];
@@ -367,8 +385,8 @@ impl Guard {
 
     pub(super) fn answered(&mut self, ping: u32, now: Instant) {
         self.pings.answered = ping;
-        // A peer may answer the newest ping alone (RFC 6455, section 5.5.3). An answer to an older one that comes late
-        // says that the peer is there, but not how long it takes.
+        // A peer may answer only the newest of several pings (RFC 6455, section 5.5.3). A late answer to an older one
+        // shows that the peer was there, but says nothing about the round trip now.
         let Some(sent) = self.pings.last.filter(|_| ping == self.pings.sent) else { return };
         let round_trip = now.saturating_duration_since(sent);
         self.round_trip = Some(round_trip);
@@ -380,11 +398,12 @@ impl Guard {
     }
 }
 
+/// The close in place of a drop that is not possible.
 fn undroppable() -> CloseFrame {
     CloseFrame::new(CloseCode::POLICY_VIOLATION, "message refused")
 }
 
-/// The payload's length of the short message that begins here, if one does.
+/// The length of the payload of a short message that begins here, if one does.
 #[inline]
 fn short_message_at(stream: &Stream, data: &[u8], at: usize) -> Option<u64> {
     let [first, second, ..]: [u8; SHORT_HEADER] = *data.get(at..)?.first_chunk()?;

@@ -1,41 +1,45 @@
-//! What was read of the transport and is not the handler's yet.
+//! What was read from the transport and not delivered to the handler yet.
+//!
+//! All of it is bounded: half a header or control frame, what was read to look for a peer that is judged, and what a
+//! delay holds back.
 
 use std::{ops::Range, time::Instant, vec::Drain};
 
 use crate::carrier::Carrier;
 
-/// The most that is read for a handler that does not read, to see whether its peer is there.
+/// The most that is read ahead of a handler that does not read, to see whether its peer is there.
 pub(crate) const SIDE: usize = 4 * 1024;
 
-/// The most that is held back for a delay where what is unread holds up others.
+/// The most that is held back during a delay over HTTP/2, where unread input blocks other streams.
 pub(crate) const HELD_BACK: usize = 16 * 1024;
 
 /// Bytes on their way from the transport to the handler.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
-    /// Most connections never have any.
+    /// Boxed: most connections never have any.
     waiting: Option<Box<Waiting>>,
-    /// The backlog may hold whole frames: it is to be judged before more is read.
+    /// The backlog may hold whole frames, which are judged before more is read.
     resumed: bool,
-    /// It was delayed once, and so no read is large again.
+    /// The connection was delayed once. From then on reads are small, since what is read behind a delayed frame is
+    /// kept.
     capped: bool,
-    /// What is unread of a stream takes up the window of the connection, which others share.
+    /// Unread input of a stream uses up the flow-control window of its connection, which other streams share.
     carrier: Carrier,
 }
 
 /// What waits, and for what.
 #[derive(Debug, Default)]
 struct Waiting {
-    /// Not admitted: an incomplete header or control frame, or what waits for a delay.
+    /// Not admitted: an incomplete header or control frame, or what a delay holds back.
     backlog: Vec<u8>,
-    /// Admitted, and not delivered yet for want of room.
+    /// Admitted, and not delivered yet because the caller's buffer was full.
     admitted: Vec<u8>,
-    /// Nothing is read before that time.
+    /// Nothing is delivered before that time.
     delayed: Option<Instant>,
 }
 
 impl Inbox {
-    /// What was read before there was anybody to read it.
+    /// Begins with what hyper or the gate has read ahead.
     pub(super) fn open(&mut self, bytes: Vec<u8>, carrier: Carrier) {
         self.resumed = !bytes.is_empty();
         if self.resumed {
@@ -44,26 +48,26 @@ impl Inbox {
         self.carrier = carrier;
     }
 
-    /// Whether nothing waits, and never was delayed.
+    /// Whether nothing waits, and nothing was ever delayed.
     #[inline]
     pub(super) fn is_plain(&self) -> bool {
         let waits = |waiting: &Waiting| !(waiting.backlog.is_empty() && waiting.admitted.is_empty());
         !(self.waiting.as_deref().is_some_and(waits) | self.resumed | self.capped)
     }
 
-    /// Takes admitted bytes, `room` of them at most.
+    /// Takes up to `room` admitted bytes.
     #[inline]
     pub(crate) fn deliver(&mut self, room: usize) -> Option<Drain<'_, u8>> {
         let admitted = &mut self.waiting.as_deref_mut()?.admitted;
         if admitted.is_empty() { None } else { Some(take(admitted, room)) }
     }
 
-    /// Keeps what was admitted and finds no room.
+    /// Keeps what was admitted for a later call.
     pub(crate) fn admit(&mut self, bytes: &[u8]) {
         self.waiting().admitted.extend_from_slice(bytes);
     }
 
-    /// The last that the handler reads: what was admitted, and `frame` behind it.
+    /// Ends what the handler reads: what was admitted, and `frame` behind it. Returns what was not admitted.
     pub(super) fn finish(&mut self, frame: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
         let waiting = self.waiting();
         frame(&mut waiting.admitted);
@@ -77,20 +81,20 @@ impl Inbox {
         self.waiting.as_deref().map_or(&[], |waiting| &waiting.backlog)
     }
 
-    /// Takes what waits for its turn, as much as there is `room` for. `None` if it waits for more input.
+    /// Takes up to `room` bytes of a backlog that is to be judged now. `None` if it waits for more input.
     #[inline]
     pub(crate) fn resume(&mut self, room: usize) -> Option<Drain<'_, u8>> {
         let resumed = std::mem::take(&mut self.resumed);
         if resumed && !self.backlog().is_empty() { Some(self.take_backlog(room)) } else { None }
     }
 
-    /// Takes what waits, as much as there is `room` for. The rest may hold whole frames: it must not wait for more.
+    /// Takes up to `room` bytes of the backlog. The rest may hold whole frames, so it does not wait for more input.
     pub(crate) fn take_backlog(&mut self, room: usize) -> Drain<'_, u8> {
         self.resumed = self.backlog().len() > room;
         take(&mut self.waiting().backlog, room)
     }
 
-    /// What waited was judged, together with what came behind it.
+    /// The backlog was judged, together with what was read behind it.
     #[inline]
     pub(crate) fn clear_backlog(&mut self) {
         if let Some(waiting) = &mut self.waiting {
@@ -98,7 +102,7 @@ impl Inbox {
         }
     }
 
-    /// Puts what was not admitted in front of what comes next.
+    /// Puts what was not admitted in front of what is read next.
     #[inline]
     pub(super) fn put_back(&mut self, rest: &[u8]) {
         if !rest.is_empty() {
@@ -106,17 +110,18 @@ impl Inbox {
         }
     }
 
-    /// Keeps what was read for a handler that does not read.
+    /// Keeps what the driver has read ahead of the handler.
     pub(super) fn peeked(&mut self, bytes: &[u8]) {
         self.waiting().backlog.extend_from_slice(bytes);
         self.resumed = true;
     }
 
-    /// Takes out a part of what waits.
+    /// Cuts a part out of the backlog.
     pub(super) fn cut(&mut self, part: Range<usize>) {
         self.waiting().backlog.drain(part);
     }
 
+    /// Holds the backlog back until that time.
     pub(super) fn delay(&mut self, until: Instant) {
         self.waiting().delayed = Some(until);
         self.capped = true;
@@ -127,41 +132,41 @@ impl Inbox {
         self.waiting.as_deref()?.delayed
     }
 
-    /// Ends a delay.
+    /// Ends a delay: what it held back is judged next.
     pub(super) fn end_delay(&mut self) {
         self.forget_delay();
         self.resumed = true;
     }
 
-    /// Ends a delay without another look at what it held back: a close is decided.
+    /// Ends a delay because a close was decided: what it held back is not judged any more.
     pub(super) fn forget_delay(&mut self) {
         if let Some(waiting) = &mut self.waiting {
             waiting.delayed = None;
         }
     }
 
-    /// Whether input is read while it is delayed, and held back here.
+    /// Whether input is read during a delay, and held back here.
     pub(super) fn reads_on(&self) -> bool {
         self.carrier.is_stream() && self.delayed().is_some()
     }
 
-    /// Whether more came during a delay than is held back.
+    /// Whether the peer has sent more during a delay than may be held back.
     pub(super) fn overflows(&self) -> bool {
         self.reads_on() && self.backlog().len() > HELD_BACK
     }
 
-    /// Whether reads are to be small.
+    /// Whether reads must be small.
     #[inline]
     pub(crate) fn is_capped(&self) -> bool {
         self.capped
     }
 
-    /// Whether no more is read for a handler that does not read.
+    /// Whether no more is read ahead of the handler.
     pub(super) fn is_full(&self) -> bool {
         !self.reads_on() && self.backlog().len() >= SIDE
     }
 
-    /// Bytes that came and that the handler has not been given.
+    /// How many bytes were received and not delivered.
     pub(super) fn kept(&self) -> usize {
         self.waiting.as_deref().map_or(0, |waiting| waiting.backlog.len() + waiting.admitted.len())
     }

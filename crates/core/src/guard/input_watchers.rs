@@ -2,17 +2,17 @@
 
 use std::iter;
 
-/// Which policies judge frames, by their places. Those of which it is not known are asked: that is never wrong.
+/// Which policies judge frames, by their places. A policy beyond the 64th place is always asked, which is never wrong.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct InputWatchers {
-    /// A bit for each of the outermost; the others' are clear.
+    /// A bit for each of the outermost 64 policies: it judges frames.
     known: u64,
-    /// The others were told something by which their deadlines may have come nearer.
+    /// All policies were told of a pong, so the deadlines of those that do not judge frames may have come nearer too.
     pub(super) others_told: bool,
 }
 
 impl InputWatchers {
-    /// All others move one place inwards.
+    /// Puts a policy at the outermost place. All others move one place inwards.
     pub(super) fn install_outermost(&mut self, watches: bool) {
         self.known = self.known << 1 | u64::from(watches);
     }
@@ -21,12 +21,13 @@ impl InputWatchers {
         place >= 64 || self.known >> place & 1 == 1
     }
 
-    /// The places of those that do, among so many policies.
+    /// The places of the policies that judge frames, given how many policies there are.
     #[inline]
     pub(super) fn of(self, policies: usize) -> impl Iterator<Item = usize> {
         let mut known = self.known;
         let known = iter::from_fn(move || {
             let place = known.trailing_zeros();
+            // Clears the lowest bit that is set. `None` if there is none.
             known &= known.checked_sub(1)?;
             Some(place as usize)
         });
@@ -48,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_finds_no_place_is_asked() {
+    fn a_policy_beyond_the_last_place_is_asked() {
         let mut input_watchers = InputWatchers::default();
         for _ in 0..70 {
             input_watchers.install_outermost(false);

@@ -1,4 +1,4 @@
-//! The state of the machine, its policies, and what it tells of them.
+//! The state of the machine, its policies, and what it reports about them.
 
 use std::{
     sync::Arc,
@@ -24,19 +24,22 @@ pub(crate) struct Guard {
     pub(super) policies: Vec<Box<dyn Policy>>,
     pub(super) input_watchers: InputWatchers,
     pub(super) framing: Framing,
-    /// What holds, if somebody has said so. All connections of a layer share it.
+    /// The settings, if a layer has set them. All connections of the layer share them.
     pub(super) settings: Option<Arc<Settings>>,
+    /// The handshake agreed on compression.
     pub(super) compression: bool,
+    /// A compressed message was delivered. From then on the decompressor has a context, and no message can be dropped.
     pub(super) compressed: bool,
     pub(super) stream: Stream,
-    /// The first policy that has yet to judge the frame that a delay held back.
+    /// The place of the first policy that has not judged the delayed frame for good.
     pub(super) resumed: Option<usize>,
-    /// Which policy delayed it.
+    /// The place of the policy that delayed it.
     pub(super) delaying: usize,
     pub(super) outbound: Outbound,
     pub(super) pings: Pings,
+    /// A policy judges by what is sent.
     watches_output: bool,
-    /// The policies were told who the peer is.
+    /// The policies were told who the peer is. Not the same as that the connection has a subject: see `install`.
     pub(super) authenticated: bool,
     pub(super) activity: Activity,
     pub(super) round_trip: Option<Duration>,
@@ -45,16 +48,16 @@ pub(crate) struct Guard {
     pub(super) phase: Phase,
     pub(super) closes: Closes,
     pub(super) schedule: Schedule,
-    /// A verdict was late, and waits until then.
+    /// A deadline was noticed late, and the verdict waits until then.
     pub(super) second_look: Option<Instant>,
     pub(super) wakes: Wakes,
-    /// The call of the handler's was plain, and has left nothing to tell, to wake or to drive.
+    /// The handler's current call was plain: it leaves nothing to report, to wake or to drive.
     pub(super) plain: bool,
-    /// What the handler is to read.
+    /// Input that waits for the handler, or for a verdict.
     pub(crate) inbox: Inbox,
-    /// What is to be sent beside what the handler sends.
+    /// Frames that are sent beside those of the handler.
     pub(crate) outbox: Outbox,
-    /// What the peer sends behind its close, or behind what closed the connection.
+    /// What the peer has sent after its close frame, or after what closed the connection.
     pub(super) discarded: Option<Box<Discarded>>,
 }
 
@@ -79,15 +82,17 @@ impl Guard {
         self.watches_output
     }
 
-    /// Takes the policies out: nobody asks them any more. They may hold on to the connection, as it does to them.
+    /// Takes the policies out of a connection that is over. A policy may own a handle to the connection, which would
+    /// keep both alive for ever.
     pub(crate) fn take_policies(&mut self) -> Vec<Box<dyn Policy>> {
+        // The last chance to ask them what they have counted.
         self.telemetry.finish(&mut self.policies);
         std::mem::take(&mut self.policies)
     }
 
-    /// Takes out those policies that judge no frames: a connection that has lost its transport needs no others.
+    /// Takes out the policies that judge no frames: a connection that has lost its transport needs only the others.
     pub(crate) fn take_bystanders(&mut self) -> Vec<Box<dyn Policy>> {
-        // The handler may still read what came before, and that is judged.
+        // Those stay: the handler may still read what came before, and that must be judged.
         let input_watchers = std::mem::take(&mut self.input_watchers);
         let mut bystanders = Vec::new();
         for (place, policy) in std::mem::take(&mut self.policies).into_iter().enumerate() {
@@ -100,10 +105,10 @@ impl Guard {
         bystanders
     }
 
-    /// What there is to tell, for whoever unlocks the connection.
+    /// Takes what is to be reported after the connection is unlocked.
     #[inline]
     pub(crate) fn take_delta(&mut self) -> Option<Box<Delta>> {
-        // Boxed: it passes through every call, and most often there is none.
+        // Boxed, since it is returned from every call, and most often there is none.
         self.telemetry.are_due().then(|| self.telemetry.take(self.counters, &mut self.policies))
     }
 
@@ -133,9 +138,11 @@ impl Guard {
         self.policies.iter().filter_map(|policy| policy.deadline(&self.activity)).min()
     }
 
-    /// The earliest deadline of those that may have come nearer by what was read.
+    /// The earliest of those deadlines that may have come nearer by what was read.
     #[inline]
     pub(crate) fn deadline_after_read(&mut self) -> Option<Instant> {
+        // A read changes only the policies that judge frames, unless a pong was in it. The driver is armed for the
+        // others already.
         if std::mem::take(&mut self.input_watchers.others_told) {
             return self.deadline();
         }
@@ -180,8 +187,8 @@ impl Guard {
         result
     }
 
-    /// The payload of a new ping; its answer is taken out of the stream. The first ping's salt, a number that others
-    /// cannot guess, tells the connection's own pings from those of its handler.
+    /// Begins a ping, and returns its payload. Its answer will be taken out of the stream. The salt of the first ping,
+    /// a number that others cannot guess, distinguishes the connection's own pings from those of its handler.
     pub(crate) fn begin_ping(&mut self, salt: u32, now: Instant) -> [u8; 8] {
         if self.pings.sent == 0 {
             self.pings.prefix = salt.to_be_bytes();
@@ -205,7 +212,7 @@ impl Guard {
     }
 }
 
-/// Notes that a policy ended the connection.
+/// Counts that a policy ended the connection.
 fn note(telemetry: &mut Telemetry, policy: &dyn Policy, end: &Action) {
     match end {
         Action::Close(_) => telemetry.violated(policy.name(), Enforcement::Close),

@@ -2,13 +2,15 @@
 //!
 //! - [`Guard::read`] judges what the peer sent, in place, by headers; [`Guard::measure`] follows what the handler
 //!   writes, so that nothing of the guard's own is ever put into the middle of a frame.
-//! - `reading` and `writing` are what the I/O hands in; `inbox` and `outbox` hold what waits on either way.
-//! - `plain` is what most messages take: nothing waits, nothing has ended, and they are whole and short.
-//! - `closing` is how a connection closes: every event, in every `phase`. `closes` remembers who has said what.
-//! - `driving` says what is due when, and whether somebody must be woken for it.
+//! - `reading` and `writing` take what the I/O has read and written; `inbox` and `outbox` hold what waits in either
+//!   direction.
+//! - `plain` is the path of most messages: nothing waits, nothing has ended, and they are whole and short.
+//! - `closing` is how a connection closes: every event, in every `phase`. `closes` remembers the close frames of both
+//!   sides.
+//! - `driving` is what is due when, and whether a task must be woken for it.
 //!
-//! Nothing here reads a clock, locks, waits or spawns. The time is an argument; where it decides rarely, the argument
-//! is a function, so that a message does not pay for it.
+//! Nothing here reads a clock, locks, waits or spawns. The time is an argument; where it is needed rarely, the argument
+//! is a function, so that a message does not pay for a look at the clock.
 
 mod closes;
 mod closing;

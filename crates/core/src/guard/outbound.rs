@@ -1,50 +1,50 @@
-//! What the handler sends: followed frame by frame, and looked at only where it closes.
+//! What the handler sends: followed frame by frame, and inspected only where it closes.
 
 use crate::{
     close::{CloseCode, CloseFrame},
     frame::{Decoder, FrameHeader, MAX_CONTROL, MAX_HEADER, apply_mask},
 };
 
-/// Where the handler's stream stands.
+/// The position in the handler's stream.
 #[derive(Debug, Default)]
 pub(super) struct Outbound {
     pub(super) decoder: Decoder,
-    /// The frame under way is a control frame.
+    /// The current frame is a control frame.
     pub(super) control: bool,
-    /// The close frame that is under way.
+    /// The close frame that is being captured.
     capture: Option<Box<Capture>>,
 }
 
-/// A close frame of which all comes in pieces.
+/// A close frame that arrives in pieces.
 #[derive(Debug, Default)]
 struct Capture {
     bytes: Vec<u8>,
-    /// So many were seen; an overlong frame is not kept whole.
+    /// How many bytes were seen. Fewer are kept of a frame that is too long.
     seen: u64,
 }
 
 /// How much of a write may go out as it is.
 #[derive(Debug, Clone)]
 pub(crate) struct Measure {
-    /// So many bytes.
+    /// How many bytes may go out.
     pub(crate) pass: usize,
-    /// Behind them a close frame begins, which [`Guard::capture_close`](super::Guard::capture_close) takes.
+    /// A close frame begins after them, which [`Guard::capture_close`](super::Guard::capture_close) takes.
     pub(crate) close_follows: bool,
     pub(super) decoder: Decoder,
     pub(super) control: bool,
-    /// Some of it is of a data message: a header, or payload.
+    /// Some of the bytes belong to a data message, as header or payload.
     data: bool,
     pub(super) messages: u64,
 }
 
 impl Measure {
-    /// Whether a part of a data message is in what was measured.
+    /// Whether what was measured includes a part of a data message.
     #[inline]
     pub(crate) fn has_data(&self) -> bool {
         self.data
     }
 
-    /// Measures on.
+    /// Measures more bytes: up to a close frame or, with `one_frame`, up to the next boundary.
     #[inline]
     pub(crate) fn extend(&mut self, data: &[u8], one_frame: bool) {
         let mut rest = data;
@@ -52,6 +52,7 @@ impl Measure {
             self.data |= !self.decoder.skip_payload(&mut rest).is_empty() && !self.control;
             let Some(&first) = rest.first() else { break };
             if self.decoder.at_boundary() {
+                // Most frames: skipped without the decoder.
                 if let (false, Some(behind)) = (one_frame, behind_short_message(rest)) {
                     self.messages += 1;
                     self.data = true;
@@ -73,23 +74,23 @@ impl Measure {
 }
 
 impl Outbound {
-    /// A measure of nothing, from where the stream stands.
+    /// An empty measure from the current position. On a copy of the decoder: a write may be short, or pending.
     #[inline]
     pub(super) fn measure(&self) -> Measure {
         let (decoder, control) = (self.decoder.clone(), self.control);
         Measure { pass: 0, close_follows: false, decoder, control, data: false, messages: 0 }
     }
 
-    /// Whether a close frame is under way.
+    /// Whether a close frame is being captured.
     #[inline]
     pub(super) fn is_capturing(&self) -> bool {
         self.capture.is_some()
     }
 
-    /// Takes one byte. Returns the captured frame, mended, with its last.
+    /// Takes one byte. With the last one, returns the captured frame, mended.
     ///
-    /// A library may write a close frame in pieces, so it is put together before anything of it goes out: once it is
-    /// known whole, another may go in its place.
+    /// A library may write a close frame in pieces. Nothing of it goes out before it is complete, because only then is
+    /// it known whether another frame must go in its place.
     pub(super) fn push(&mut self, byte: u8) -> Option<CloseFrame> {
         let capture = self.capture.get_or_insert_default();
         capture.seen += 1;
@@ -108,15 +109,15 @@ impl Outbound {
     }
 }
 
-/// What a handler may have meant by a close frame that may not be sent.
+/// The frame to send for a handler's close frame, which may have a code that must not be sent.
 fn mend(payload: &[u8]) -> CloseFrame {
     let [high, low, reason @ ..] = payload else {
         return CloseFrame::empty();
     };
-    // 1005 says that there is no code (RFC 6455, section 7.4.1): an empty frame is how that is sent.
+    // 1005 stands for "no code" (RFC 6455, section 7.4.1), which an empty frame says on the wire.
     match u16::from_be_bytes([*high, *low]) {
         1005 => CloseFrame::empty(),
-        // Others that may not be sent, such as 1006, are the handler's mistake.
+        // Other codes that must not be sent, such as 1006, are mistakes of the handler.
         code => {
             let code = CloseCode::new(code).unwrap_or(CloseCode::INTERNAL_ERROR);
             CloseFrame::new(code, String::from_utf8_lossy(reason).into_owned())
@@ -124,7 +125,7 @@ fn mend(payload: &[u8]) -> CloseFrame {
     }
 }
 
-/// What lies behind a whole text or binary message of less than 126 bytes, unmasked: most frames are such a one.
+/// What follows a complete, unmasked text or binary message of less than 126 bytes. Most frames are of this kind.
 #[inline]
 pub(super) fn behind_short_message(rest: &[u8]) -> Option<&[u8]> {
     let [first, len @ 0..=125, payload @ ..] = rest else { return None };

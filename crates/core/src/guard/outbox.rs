@@ -1,19 +1,19 @@
-//! Frames of the guard's own, which go between two of the handler's.
+//! Frames of the guard's own, which are sent between two frames of the handler's.
 
 use crate::{
     close::CloseFrame,
     frame::{Opcode, put_close, put_control},
 };
 
-/// A peer that does not read gets no more pings than fit here, in bytes.
+/// How many bytes of pings may wait for a peer that does not read.
 const MAX_PINGS: usize = 512;
 
-/// What is to be sent at the next boundary: the guard's own frames, or a close of the handler's that was mended.
+/// What is sent at the next boundary: pings, or the handler's close frame, mended or replaced.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     bytes: Vec<u8>,
     sent: usize,
-    /// Sent, and the transport was not flushed since.
+    /// Something was sent, and the transport was not flushed since.
     unflushed: bool,
 }
 
@@ -36,12 +36,12 @@ impl Outbox {
         self.bytes.is_empty()
     }
 
-    /// What is still to be sent.
+    /// The bytes that are still to be sent.
     pub(crate) fn unsent(&self) -> &[u8] {
         &self.bytes[self.sent..]
     }
 
-    /// So much of it was sent.
+    /// That many of the unsent bytes were written.
     pub(crate) fn sent(&mut self, bytes: usize) {
         self.sent += bytes;
         if self.sent == self.bytes.len() {
@@ -61,7 +61,7 @@ impl Outbox {
         self.unflushed = false;
     }
 
-    /// Whether something of the guard's own waits for the transport.
+    /// Whether something waits to be sent or flushed.
     #[inline]
     pub(crate) fn is_pending(&self) -> bool {
         self.unflushed || !self.bytes.is_empty()

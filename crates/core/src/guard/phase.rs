@@ -8,29 +8,29 @@ use crate::{
     settings::{Grace, Settings},
 };
 
-/// No grace is longer, so that no time overflows.
+/// The longest grace, so that adding it to a time does not overflow.
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// How long what a handler writes after the connection was taken from it is swallowed; then it is refused.
+/// How long writes are discarded after the connection was taken from its handler. After that they fail.
 ///
-/// Long enough for its library to answer the close that it reads, which must not look like a failure to the handler;
-/// too short for a handler that never reads to take it for a peer.
+/// Long enough for the handler's library to answer the close that it reads, which must not fail. Short enough to stop a
+/// handler that only writes, and never reads that the connection is closed.
 const SWALLOW: Duration = Duration::from_millis(100);
 
-/// Where a connection stands.
+/// The phase that a connection is in.
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// The upgrade has not completed; an end that was asked for meanwhile waits.
+    /// The upgrade has not completed. A close or abort that was requested meanwhile waits.
     Upgrading(Requested),
     /// Frames pass both ways.
     Open,
-    /// A close is decided; what was admitted before is still being answered.
+    /// A close is decided. The handler may still answer what was admitted before it.
     Ending(Box<Ending>),
-    /// The transport was taken from the handler, which may write until then.
+    /// The closing handshake has the transport. What the handler writes is discarded for a while.
     Taken { swallow_until: Instant, handler_closed: bool },
     /// The transport is to be dropped as it is.
     Aborted,
-    /// The transport has failed, and is gone. The handler may read what came before.
+    /// The transport has failed, and is gone. The handler may read what was received before.
     Lost,
     /// There is no transport any more.
     Over,
@@ -43,13 +43,13 @@ impl Default for Phase {
 }
 
 impl Phase {
-    /// What a handler reads and writes from here on is not the peer's.
+    /// From here on the handler's reads and writes do not reach the peer.
     pub(super) fn taken(now: Instant, handler_closed: bool) -> Self {
         Self::Taken { swallow_until: now + SWALLOW, handler_closed }
     }
 }
 
-/// An end that was asked for before there was a transport.
+/// A close or abort that was requested before there was a transport.
 #[derive(Debug)]
 pub(crate) enum Requested {
     Nothing,
@@ -57,7 +57,7 @@ pub(crate) enum Requested {
     Abort,
 }
 
-/// A close, with a patience of its own or the connection's.
+/// A requested close, with the given patience or the connection's.
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) frame: CloseFrame,
@@ -65,7 +65,7 @@ pub(crate) struct Asked {
 }
 
 impl Requested {
-    /// Takes a close, as it is carried out once; an abort stays one.
+    /// Takes a close, which is carried out once. An abort stays: there is no way back from it.
     pub(super) fn take(&mut self) -> Self {
         match self {
             Self::Abort => Self::Abort,
@@ -77,9 +77,9 @@ impl Requested {
 /// How long a handler may go on once a close is decided.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
-    /// How long it must have sent nothing.
+    /// The connection is taken over once the handler has sent nothing for this long.
     quiet: Duration,
-    /// And how long in all.
+    /// At the latest after this time.
     grace: Duration,
 }
 
@@ -88,17 +88,17 @@ impl Patience {
         Self { quiet: quiet.min(LONGEST), grace: grace.min(LONGEST) }
     }
 
-    /// What is set.
+    /// The patience in a connection's settings.
     pub(super) fn of(settings: &Settings) -> Self {
         Self::new(settings.quiet, settings.grace)
     }
 
-    /// With no time for the handler to go on.
+    /// Leaves the handler no time to go on.
     pub(super) fn without_grace(self) -> Self {
         Self { grace: Duration::ZERO, ..self }
     }
 
-    /// With the grace of one close.
+    /// Applies the grace of one close.
     pub(super) fn for_close(self, grace: Grace) -> Self {
         let time = if grace.at_least { self.grace.max(grace.time) } else { grace.time };
         Self::new(self.quiet.max(grace.quiet), time)
@@ -108,28 +108,28 @@ impl Patience {
 /// A close that is decided.
 #[derive(Debug)]
 pub(super) struct Ending {
-    /// What the peer is told, unless the handler has told it already.
+    /// The close frame for the peer. `None` if the handler's close frame was sent in its place.
     pub(super) frame: Option<CloseFrame>,
     pub(super) by: EndedBy,
     patience: Patience,
-    /// The connection is taken at that time at the latest.
+    /// The connection is taken over at this time at the latest.
     deadline: Instant,
-    /// From then on a handler that never pauses is stopped at the end of the frame it is in.
+    /// From this time on a handler that never pauses is stopped at the end of its current frame.
     last_frame: Instant,
-    /// The connection is taken if nothing was sent until then; each write moves it.
+    /// The connection is taken over at this time if nothing is sent until then. Each write moves it.
     quiet_at: Instant,
 }
 
 impl Ending {
     pub(super) fn new(frame: Option<CloseFrame>, by: EndedBy, patience: Patience, now: Instant) -> Self {
         let grace = patience.grace;
-        // At the deadline a connection may be taken in the middle of a frame, where no close frame can follow. The last
-        // quarter is for a handler that never pauses to come to the end of one.
+        // At the deadline the handler may be in the middle of a frame, where no close frame can follow. The last
+        // quarter of the grace gives a handler that never pauses the time to complete its current frame.
         let (deadline, last_frame) = (now + grace, now + grace / 4 * 3);
         Self { frame, by, patience, deadline, last_frame, quiet_at: now + patience.quiet.min(grace) }
     }
 
-    /// There is nothing to wait for any more.
+    /// Ends the grace: there is nothing to wait for any more.
     pub(super) fn end_grace(&mut self, now: Instant) {
         (self.deadline, self.quiet_at, self.last_frame) = (now, now, now);
     }
@@ -139,18 +139,18 @@ impl Ending {
         self.quiet_at = (now + self.patience.quiet).min(self.deadline);
     }
 
-    /// Whether the handler may finish the frame it is in, and begin no other.
+    /// Whether the handler may only finish its current frame.
     pub(super) fn is_last_frame(&self, now: Instant) -> bool {
         now >= self.last_frame
     }
 
-    /// Whether the connection is to be taken now. `settled`: the handler stands between two frames.
+    /// Whether the connection is to be taken over now. `settled`: the handler is between two frames.
     pub(super) fn is_due(&self, settled: bool, now: Instant) -> bool {
         let quiet = now >= self.quiet_at || self.is_last_frame(now);
         now >= self.deadline || (quiet && settled)
     }
 
-    /// When that has to be asked again.
+    /// The next time at which [`is_due`](Self::is_due) may change, unless the handler writes.
     pub(super) fn next(&self, now: Instant) -> Option<Instant> {
         [self.quiet_at, self.last_frame, self.deadline].into_iter().filter(|time| *time > now).min()
     }

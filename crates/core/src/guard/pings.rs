@@ -1,25 +1,25 @@
-//! The pings of the guard's own, which must be told from the handler's.
+//! The guard's own pings, and how their pongs are recognized among those that answer the handler's.
 
 use std::time::Instant;
 
-/// The pings of the guard's own, told apart from others by what they carry.
+/// The guard's own pings, recognized by their payload: a random prefix and a number.
 ///
-/// A pong that answers one of these is cut out of the stream: the handler has sent no such ping, and a library may
-/// count or log it. Its number, not only the prefix, must be one that was sent, so that no old pong proves that a peer
-/// is there now.
+/// A pong that answers one of them is cut out of the stream: the handler has not sent that ping, and its library may
+/// count or log the pong. The number must be one that was sent and not answered yet, so that a replayed pong does not
+/// prove that the peer is there.
 #[derive(Debug, Default)]
 pub(super) struct Pings {
-    /// What all of a connection begin with.
+    /// The first four bytes of every payload.
     pub(super) prefix: [u8; 4],
     pub(super) sent: u32,
-    /// The last that was answered: no pong answers twice, nor an older ping after a newer one.
+    /// The number of the last that was answered. No pong counts twice, nor for an older ping than this.
     pub(super) answered: u32,
-    /// When the last one was made.
+    /// When the last one was created.
     pub(super) last: Option<Instant>,
 }
 
 impl Pings {
-    /// The ping that a pong answers.
+    /// The number of the ping that a pong answers.
     pub(super) fn answered_by(&self, pong: &[u8]) -> Option<u32> {
         let (prefix, number) = pong.split_at_checked(4)?;
         let number = u32::from_be_bytes(number.try_into().ok()?);

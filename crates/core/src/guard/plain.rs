@@ -1,7 +1,7 @@
 //! The plain case: nothing waits, nothing has ended, and what goes through is whole short messages.
 //!
-//! Most reads and writes are of that kind, and a guard costs what they cost. Whatever is not plain takes the general
-//! path, which decides the same about what is.
+//! Most reads and writes are of this kind, so their cost is the cost of a guard. Everything else takes the general
+//! path, which would come to the same decisions about plain calls: property tests compare the two.
 
 use std::time::Instant;
 
@@ -21,7 +21,7 @@ pub(super) struct Whole {
 }
 
 impl Whole {
-    /// As policies judge them, of a read of so many bytes.
+    /// The batch that policies judge, for a read of `bytes` bytes.
     pub(super) fn batch(&self, bytes: usize) -> Batch {
         let payload = bytes - self.messages * SHORT_HEADER;
         Batch::of_messages(self.messages, payload as u64, self.longest as u64)
@@ -29,21 +29,21 @@ impl Whole {
 }
 
 impl Guard {
-    /// Whether nobody has to be told anything, nor to be found who does anything.
+    /// Whether nothing has to be reported or woken, and no driver is missing.
     #[inline]
     pub(crate) fn is_at_ease(&self) -> bool {
         let quiet = matches!(self.phase, Phase::Open) && !self.telemetry.are_due() && self.wakes.is_nobody();
         quiet && (self.is_driven() || !self.has_something_due_while_open())
     }
 
-    /// The handler reads or writes. A call that does not say at its end that it was plain was not.
+    /// The handler reads or writes. The call counts as plain only if [`call_is_plain`](Self::call_is_plain) ends it.
     #[inline]
     pub(crate) fn begin_call(&mut self) {
         self.plain = false;
     }
 
-    /// The handler's call has done nothing but what is plain. A policy that was asked, or a stall, may still have left
-    /// something to wake or to tell.
+    /// The handler's call was plain, unless a policy that was asked, or a stall, has left something to wake or to
+    /// report.
     #[inline]
     pub(crate) fn call_is_plain(&mut self) {
         self.plain = self.wakes.is_nobody() && !self.telemetry.are_due();
@@ -55,13 +55,13 @@ impl Guard {
         self.plain
     }
 
-    /// Whether what is read next is all there is to judge.
+    /// Whether the next read is all that has to be judged.
     #[inline]
     pub(crate) fn reads_plainly(&self) -> bool {
         matches!(self.phase, Phase::Open) && self.inbox.is_plain() && !self.peer_has_said_all()
     }
 
-    /// The messages of a read that holds nothing but whole short ones.
+    /// Whether a read consists of whole short messages, and which.
     #[inline]
     pub(super) fn whole_messages(&self, data: &[u8]) -> Option<Whole> {
         if !self.stream.is_between_messages() || self.resumed.is_some() {
@@ -77,7 +77,8 @@ impl Guard {
         (rest.is_empty() && messages > 0).then_some(Whole { messages, longest })
     }
 
-    /// Admits them. `None` if that is all; if a policy wants them one by one, what comes of that.
+    /// Admits whole short messages. Returns `None` if all of them may be delivered as they are, and otherwise, because
+    /// a policy wanted them one by one, what was decided.
     #[inline]
     pub(super) fn admit_whole(&mut self, data: &mut [u8], whole: &Whole, now: Instant) -> Option<Admitted> {
         if self.has_policies() {
@@ -93,7 +94,7 @@ impl Guard {
         None
     }
 
-    /// How many messages a write holds, if it may go out as it is and holds nothing but whole short ones.
+    /// The number of messages in a write, if it consists of whole short messages and may go out as it is.
     #[inline]
     pub(crate) fn plain_messages(&self, data: &[u8]) -> Option<u64> {
         let closing = !matches!(self.phase, Phase::Open) || self.closes.handler_has_closed();
@@ -109,7 +110,7 @@ impl Guard {
         (rest.is_empty() && messages > 0).then_some(messages)
     }
 
-    /// So many messages went out, in so many bytes. The clock is asked only where it decides.
+    /// `messages` messages were written, in `bytes` bytes. The clock is read only if it matters.
     #[inline]
     pub(crate) fn sent_plainly(&mut self, messages: u64, bytes: usize, now: impl FnOnce() -> Instant) {
         if self.watches_output() {

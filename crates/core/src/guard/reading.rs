@@ -1,4 +1,4 @@
-//! What becomes of bytes that were read of the transport.
+//! What becomes of bytes that were read from the transport.
 
 use std::{ops::Range, time::Instant};
 
@@ -14,14 +14,14 @@ use crate::{
 };
 
 impl Guard {
-    /// So many bytes came in, whoever reads them.
+    /// `bytes` bytes came in, read by the handler or by the driver.
     #[inline]
     pub(crate) fn received(&mut self, bytes: usize) {
         self.activity.received += bytes as u64;
     }
 
-    /// Judges what was read, in place, and keeps what waits. Returns how many bytes at the front may be delivered. The
-    /// clock is asked only where it decides.
+    /// Judges what was read, in place, and keeps what has to wait. Returns how many bytes at the front may be
+    /// delivered. The clock is read only if it matters.
     #[inline]
     pub(crate) fn read(&mut self, data: &mut [u8], now: impl Fn() -> Instant) -> usize {
         if self.peer_has_said_all() {
@@ -30,7 +30,7 @@ impl Guard {
             return 0;
         }
         let looks = self.has_policies() || self.telemetry.counts_read();
-        // Where nobody compares it, any time will do, and a look at the clock is not free.
+        // Reading the clock is not free. If nothing will be compared with the time, any will do.
         let at = self.activity.opened.filter(|_| !looks).unwrap_or_else(&now);
         self.telemetry.tick(at);
         let admission = match self.whole_messages(data) {
@@ -57,7 +57,7 @@ impl Guard {
             Then::Delay(until) => {
                 self.inbox.put_back(rest);
                 self.inbox.delay(until);
-                // Where more is read meanwhile, the driver does that.
+                // Over HTTP/2 the driver reads on during the delay, so it must be there.
                 self.wakes.driver |= self.reads_on();
                 // The read that brought the delayed frame may have brought more than is held back.
                 self.bound_what_is_held_back(now());
@@ -83,30 +83,33 @@ impl Guard {
         self.rearm(deadline);
     }
 
-    /// Keeps what was read for a handler that does not read, but for answers to the guard's own pings: those of a
-    /// handler that never reads would fill the inbox, and nobody could be judged any more.
+    /// Keeps what the driver has read ahead of the handler, except answers to the guard's own pings: if a handler never
+    /// reads, those would fill the inbox, and a peer whose pongs find no room cannot be judged.
     pub(crate) fn peeked(&mut self, bytes: &[u8], now: Instant) {
         self.received(bytes.len());
         self.inbox.peeked(bytes);
         if self.reads_on() {
-            // A peer that sends byte by byte must not have all of it walked through for each.
+            // Only when it is full: walking through it at each read would be quadratic for a peer that sends byte by
+            // byte.
             self.bound_what_is_held_back(now);
         } else {
             self.take_own_pongs(now);
         }
     }
 
-    /// Whether the input of a delayed peer is read on and held back. Over HTTP/2 it would take up the connection's
-    /// window (RFC 9113, section 5.2.1), and so hold up the other streams, which may be other users' behind a proxy.
+    /// Whether the input of a delayed peer is read and held back. Left unread over HTTP/2, it would use up the
+    /// connection's flow-control window (RFC 9113, section 5.2.1) and block the other streams, which behind a proxy may
+    /// be other users'.
     pub(crate) fn reads_on(&self) -> bool {
         self.inbox.reads_on() && matches!(self.phase, Phase::Open)
     }
 
-    /// Closes the connection of a peer that sends more during a delay than is held back.
+    /// Closes the connection if the peer has sent more during a delay than may be held back.
     fn bound_what_is_held_back(&mut self, now: Instant) {
         if !self.inbox.overflows() {
             return;
         }
+        // Pongs that it was asked for must not count against the peer.
         self.take_own_pongs(now);
         if !self.inbox.overflows() {
             return;
@@ -123,7 +126,7 @@ impl Guard {
     }
 
     fn take_own_pongs(&mut self, now: Instant) {
-        // The backlog begins with what is left of a frame whose header was delivered.
+        // The backlog begins with the rest of a frame whose header was delivered. Frames behind it begin at a header.
         let mut at = usize::try_from(self.inbound_payload_left()).unwrap_or(usize::MAX);
         while let Some(header) = self.inbox.backlog().get(at..).and_then(FrameHeader::parse) {
             let payload = at + header.len();
@@ -140,7 +143,7 @@ impl Guard {
         }
     }
 
-    /// The ping of the guard's own that a frame of the inbox answers.
+    /// The number of the guard's ping that a frame in the inbox answers.
     fn own_pong(&self, header: &FrameHeader, payload: Range<usize>) -> Option<u32> {
         if header.opcode() != Opcode::PONG || !header.fin() || payload.len() > MAX_CONTROL {
             return None;
@@ -150,31 +153,32 @@ impl Guard {
         self.pings.answered_by(&pong)
     }
 
-    /// Whether there is any use in looking at what the handler has not read, and room for it.
+    /// Whether reading ahead of the handler can tell anything, and has room.
     pub(crate) fn may_peek(&self) -> bool {
         !self.peer_has_said_all() && !self.inbox.is_full()
     }
 
-    /// What the handler has not read was looked at, for policies that are about to judge the peer. Of a peer whose
-    /// stream is `over` nothing is hidden: it answers no ping, whether or not that can be sent.
+    /// The driver has read ahead, and the policies are about to judge the peer. If its stream is `over`, the judgement
+    /// is conclusive: the peer will answer no ping.
     pub(crate) fn looked(&mut self, over: bool, now: Instant) {
         if self.reads_on() {
             self.take_own_pongs(now);
         }
-        // A handler that has left half a frame blocks the ping: that its peer has not answered proves nothing.
+        // A ping cannot go out while the handler has half a frame written. Then a missing answer proves nothing.
         let stuck_ping = !self.outbox.is_empty() && !self.outbound_at_boundary();
         self.activity.read = self.activity.received.saturating_sub(self.inbox.kept() as u64);
         self.activity.has_unread_input = self.inbox.has_unread();
+        // A pong may also be behind input for which the inbox has no room.
         self.activity.inconclusive = !over && ((self.inbox.has_unread() && self.inbox.is_full()) || stuck_ping);
     }
 
-    /// Whether the peer has sent more than `bytes` that nobody reads.
+    /// Whether more than `bytes` of the peer's input were discarded.
     #[inline]
     pub(crate) fn has_discarded_more_than(&self, bytes: u64) -> bool {
         self.discarded.as_ref().is_some_and(|discarded| discarded.exceeds(bytes))
     }
 
-    /// Whether the peer has closed: what it sends behind that is discarded.
+    /// Whether the peer has closed. What it sends after that is discarded.
     #[inline]
     pub(super) fn peer_has_said_all(&self) -> bool {
         self.discarded.as_ref().is_some_and(|discarded| discarded.closed())

@@ -62,7 +62,7 @@ impl fmt::Display for Violation {
 #[inline]
 pub(super) fn check(header: &FrameHeader, open: bool, compression: bool) -> Result<(), Violation> {
     let opcode = header.opcode();
-    // On the first frame of a message alone, and on no control frame (RFC 7692, section 6).
+    // Only on the first frame of a message, and never on a control frame (RFC 7692, section 6).
     let rsv1_legal = compression && header.starts_message();
     if header.rsv2_or_3() || (header.rsv1() && !rsv1_legal) {
         return Err(Violation::ReservedBit);
@@ -73,7 +73,7 @@ pub(super) fn check(header: &FrameHeader, open: bool, compression: bool) -> Resu
     if header.mask().is_none() {
         return Err(Violation::NotMasked);
     }
-    // Before anything adds to a length (RFC 6455, section 5.2: the most significant bit must be 0).
+    // RFC 6455, section 5.2: the most significant bit must be 0. Checked before anything is added to a length.
     if header.payload_len() >> 63 != 0 {
         return Err(Violation::LengthOutOfRange);
     }

@@ -1,8 +1,9 @@
-//! What the driver of a connection waits for: the task that does what its handler may not get to.
+//! Whether a connection has a driver, and which time it sleeps until. With it, only a deadline that comes nearer wakes
+//! the driver, and not each message.
 
 use std::time::Instant;
 
-/// Whether there is a driver, and the earliest time that it was told of.
+/// Whether there is a driver, and until when it sleeps.
 #[derive(Debug, Default)]
 pub(super) struct Schedule {
     driven: bool,
@@ -11,11 +12,12 @@ pub(super) struct Schedule {
 
 #[derive(Debug, Default)]
 enum Armed {
-    /// It was told of no time.
+    /// It sleeps until it is woken.
     #[default]
     Never,
+    /// It sleeps until that time, at most.
     At(Instant),
-    /// It is at work, and asks for itself.
+    /// It is running, and computes the next time before it sleeps.
     Awake,
 }
 
@@ -25,7 +27,7 @@ impl Schedule {
         self.driven
     }
 
-    /// There is a driver if one is wanted. Returns that.
+    /// From here on there is a driver, or none. Returns `wanted`.
     pub(super) fn drive(&mut self, wanted: bool) -> bool {
         self.driven = wanted;
         wanted

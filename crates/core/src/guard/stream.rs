@@ -4,16 +4,18 @@ use std::ops::Range;
 
 use crate::frame::FrameHeader;
 
-/// Where the peer's stream stands.
+/// The position in the peer's stream.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Stream {
+    /// How many bytes of payload are still to come of the current frame.
     pub(super) payload_left: u64,
-    /// The payload that is to come belongs to a frame that was dropped.
+    /// That payload belongs to a frame that was dropped.
     pub(super) discarding: bool,
+    /// The message of which more fragments are to come.
     pub(super) open: Option<Open>,
 }
 
-/// A message of which more fragments are to come.
+/// What was decided about an unfinished message, which holds for all of its fragments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Open {
     Delivered,
@@ -21,7 +23,7 @@ pub(super) enum Open {
 }
 
 impl Stream {
-    /// Whether the handler stands between two frames. Of one that is dropped it has seen nothing.
+    /// Whether the handler has read up to the end of a frame. Of a frame that is dropped it has read nothing.
     pub(super) fn at_boundary(&self) -> bool {
         self.payload_left == 0 || self.discarding
     }
@@ -30,7 +32,8 @@ impl Stream {
         self.payload_left
     }
 
-    /// Whether more is to come of a message. A control frame is judged whole, and so never the payload that is left.
+    /// Whether more of a message is to come. The payload that is left is never a control frame's, which is judged
+    /// whole.
     pub(super) fn in_message(&self) -> bool {
         !self.is_between_messages()
     }
@@ -41,7 +44,7 @@ impl Stream {
         self.payload_left == 0 && self.open.is_none()
     }
 
-    /// Steps over payload, and returns where it lies.
+    /// Skips payload, and returns its range.
     #[inline]
     pub(super) fn skip(&mut self, at: &mut usize, end: usize) -> Range<usize> {
         let skip = usize::try_from(self.payload_left).unwrap_or(usize::MAX).min(end - *at);
@@ -51,11 +54,12 @@ impl Stream {
         start..*at
     }
 
+    /// Enters the payload of a frame.
     #[inline]
     pub(super) fn begin(&mut self, header: &FrameHeader, dropped: bool) {
         self.payload_left = header.payload_len();
         self.discarding = dropped;
-        // It may stand between the fragments of a message (RFC 6455, section 5.4), and changes nothing about that.
+        // It may come between the fragments of a message (RFC 6455, section 5.4), which goes on after it.
         if header.opcode().is_control() {
             return;
         }
@@ -70,8 +74,9 @@ impl Stream {
 /// Two bytes and a mask.
 pub(super) const SHORT_HEADER: usize = 6;
 
-/// The payload's length of a whole text or binary message of less than 126 bytes, by the first two bytes of its header:
-/// most frames are such a one. Where it may begin, no framing rule is left to check of it.
+/// The length of the payload, if these two bytes begin an unfragmented text or binary message of less than 126 bytes.
+/// Most frames are of this kind. Between two messages, such a header breaks no framing rule, so there is nothing to
+/// check.
 #[inline]
 pub(super) fn short_message(first: u8, second: u8) -> Option<usize> {
     let short = matches!(first, 0x81 | 0x82) && (0x80..0xfe).contains(&second);

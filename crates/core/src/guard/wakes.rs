@@ -1,11 +1,11 @@
-//! Who has to be woken: the guard only notes it, because wakers are I/O.
+//! Which tasks have to be woken. The guard only records it: wakers belong to the I/O, which wakes before it unlocks.
 
-/// Who waits for something that has changed.
+/// The tasks that wait for something that has changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Wakes {
-    /// Both halves of the handler's.
+    /// The handler, both where it reads and where it writes.
     pub(crate) handler: bool,
-    /// What does for the connection what its handler may not get to.
+    /// The driver.
     pub(crate) driver: bool,
 }
 

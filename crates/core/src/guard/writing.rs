@@ -1,4 +1,4 @@
-//! What becomes of bytes that the handler writes: measured, counted, and held only where they close.
+//! What becomes of bytes that the handler writes: they are measured and counted, and only a close frame is held.
 
 use super::{Guard, Measure};
 use crate::close::CloseFrame;
@@ -10,13 +10,13 @@ impl Guard {
         self.outbound.decoder.at_boundary()
     }
 
-    /// A measure of nothing, from where the handler's stream stands.
+    /// An empty measure from the current position in the handler's stream.
     #[inline]
     pub(crate) fn measure_start(&self) -> Measure {
         self.outbound.measure()
     }
 
-    /// Measures a write: all of it, up to a close frame, or, with `one_frame`, up to the next boundary.
+    /// Measures a write: all of it, up to a close frame or, with `one_frame`, up to the next boundary.
     #[inline]
     pub(crate) fn measure(&self, data: &[u8], one_frame: bool) -> Measure {
         let mut measure = self.measure_start();
@@ -24,7 +24,7 @@ impl Guard {
         measure
     }
 
-    /// Says that what was measured went out, all of it.
+    /// What was measured was written completely.
     #[inline]
     pub(crate) fn wrote(&mut self, measure: Measure) {
         self.counters.bytes_out += measure.pass as u64;
@@ -43,7 +43,7 @@ impl Guard {
         (data.len(), None)
     }
 
-    /// Whether a close frame of the handler's is under way.
+    /// Whether a close frame of the handler is being captured.
     #[inline]
     pub(crate) fn is_capturing(&self) -> bool {
         self.outbound.is_capturing()

@@ -83,8 +83,8 @@ where
     let request = Request::from_parts(parts, body);
     match entered {
         Ok(Some((guarded, Admission { policy, verdict }))) => {
-            // Meanwhile `guarded` waits in the future. A client that leaves drops it, which frees what the connection
-            // holds.
+            // `guarded` is kept in the future. If the client disconnects, hyper drops the future, which ends the
+            // connection and drops what it holds.
             Deciding::of(verdict, inner, request, move |inner, request, verdict| match verdict {
                 Ok(()) => ResponseFuture::guarded(guarded.in_span(|| inner.call(request)), guarded, policy),
                 Err(refusal) => ResponseFuture::refused(refusal.over(version)),

@@ -26,7 +26,7 @@ pin_project! {
 pin_project! {
     #[project = StateProjection]
     enum State<S, B, F> {
-        // Boxed: who does not have to wait does not carry the room for it.
+        // Boxed, so that a future that does not wait is no larger for it.
         Waiting { waiting: Box<Waiting<S, B, F>> },
         Decided { #[pin] future: F },
     }
@@ -37,7 +37,7 @@ struct Waiting<S, B, F> {
     next: Option<Next<S, B, F>>,
 }
 
-/// What follows a verdict.
+/// What is called after the verdict.
 struct Next<S, B, F> {
     service: S,
     request: Request<B>,
@@ -66,6 +66,8 @@ impl<S, B, F> Deciding<S, B, F> {
         match verdict.at_once() {
             Ok(verdict) => Self::decided(go(service, request, verdict)),
             Err(verdict) => {
+                // `poll_ready` has reserved a place in this very service, such as a permit of `ConcurrencyLimit`. Its
+                // clone has none, so the clone is left behind and the ready one is called.
                 let next = service.clone();
                 let ready = mem::replace(service, next);
                 let next = Next { service: ready, request, go: Box::new(go) };

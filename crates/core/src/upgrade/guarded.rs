@@ -9,7 +9,7 @@ use crate::{close::CloseFrame, connection::Connection, gate::Gate, policy::Polic
 #[must_use = "a guarded handshake must be completed with its response"]
 pub struct GuardedHandshake {
     pub(super) connection: Connection,
-    /// Where this layer set the connection up.
+    /// Present if this layer has set the connection up. Dropping it without a call of `run` ends the connection.
     pub(super) interception: Option<Interception>,
     pub(super) then: Option<Box<dyn FnOnce() + Send>>,
 }
@@ -85,9 +85,9 @@ impl GuardedHandshake {
             }
             return;
         }
-        // Layers complete from the innermost to the outermost, so each policy goes outside of those before it. The
-        // connection begins in the layer that set it up, which is the last: no frame is read before all policies are
-        // there.
+        // Layers complete from the innermost to the outermost, so each policy is installed outside of those before it.
+        // The layer that has set the connection up completes last, and only then does the connection begin: no frame is
+        // read before all policies are installed.
         if let Some(policy) = policy {
             self.connection.control().install_outermost(policy);
         }

@@ -1,4 +1,4 @@
-//! How a layer comes by the guarded connection: the outermost sets it up, those inside of it join.
+//! How a layer gets the guarded connection: the outermost layer sets it up, and the layers inside of it join.
 
 use std::sync::Arc;
 
@@ -46,9 +46,9 @@ pub(super) fn intercept_as(
     parts: &mut Parts,
     settings: Option<&Arc<Settings>>,
 ) -> Result<Option<GuardedHandshake>, Refusal> {
-    // A layer outside has seen that it is a handshake.
+    // An outer layer has set it up, and has checked that this is a handshake.
     if let Some(connection) = parts.extensions.get::<Connection>() {
-        // The first counts.
+        // No effect if an outer layer has set them.
         if connection.client_ip().is_none()
             && let Some(client) = parts.extensions.get::<ClientIp>()
         {
@@ -66,7 +66,7 @@ pub(super) fn intercept_as(
         leave_alone(parts, settings.is_some_and(|settings| settings.other_upgrades));
         return Ok(None);
     }
-    // A request that came over no connection, as in a test by `oneshot`, or whose upgrade somebody outside has taken.
+    // A request without a connection, as in a test with `oneshot`, or whose upgrade was taken by something outside.
     let Some(real) = parts.extensions.remove::<OnUpgrade>() else {
         return Ok(None);
     };
@@ -78,7 +78,7 @@ pub(super) fn intercept_as(
     Ok(Some(GuardedHandshake { connection, interception: Some(interception), then: None }))
 }
 
-/// Marks a request for the layers inside: it may be upgraded to something else.
+/// Tells the layers inside that the request may be upgraded to something else than a WebSocket.
 #[derive(Clone)]
 struct OtherUpgrades;
 
@@ -104,7 +104,7 @@ fn set_up(parts: &mut Parts, real: OnUpgrade) -> Result<(Connection, Interceptio
     if let Some(subject) = parts.extensions.get::<Subject>() {
         connection.authenticate(subject)?;
     }
-    // In place of the real one, so that whoever takes it, by whatever library, gets the guarded connection.
+    // In place of the real one: every library that takes it gets the guarded connection.
     parts.extensions.insert(ours);
     parts.extensions.insert(connection.clone());
     Ok((connection, interception))

@@ -1,4 +1,7 @@
 //! The inner connection that yields an `OnUpgrade` of our own.
+//!
+//! Two things must come together: the real upgrade, which hyper fulfils when the response is sent, and the inner
+//! connection, which hands the guarded transport to whatever awaits our `OnUpgrade`. `Interception` holds both.
 
 use std::{
     error::Error,
@@ -34,16 +37,16 @@ use crate::{
     sync::{lock, try_lock},
 };
 
-/// A CONNECT needs no header to be an upgrade, and headers cost.
+/// A CONNECT, because it needs no headers to be an upgrade, and headers would have to be parsed.
 const REQUEST: &[u8] = b"CONNECT x:1 HTTP/1.1\r\n\r\n";
 const END_OF_HEAD: &[u8; 4] = b"\r\n\r\n";
 
 type Transport = Line;
 type HyperConnection = http1::UpgradeableConnection<TokioIo<Tunnel>, Relay>;
 
-/// An inner connection that stands before its response, and the real upgrade that it is waiting for.
+/// An inner connection that has yet to send its response, and the real upgrade that it waits for.
 pub(super) struct Interception {
-    /// Some kilobytes, which nobody should have to move.
+    /// Boxed and pinned: it has some kilobytes, and is moved through several futures.
     driver: Pin<Box<HyperConnection>>,
     exchange: Arc<Exchange>,
     shared: Arc<Shared<Transport>>,
@@ -51,15 +54,15 @@ pub(super) struct Interception {
 }
 
 impl Interception {
-    /// Lets it complete as soon as the real upgrade has.
+    /// Completes the inner connection as soon as the real upgrade is fulfilled.
     pub(super) fn run(self) {
-        // What a gate waits for needs a task: the peer, a clock, a verdict.
+        // A gate needs a task, since it waits for the peer, for a timeout, and for a verdict.
         if self.shared.has_gate() {
             let runtime = self.shared.inner.runtime.clone();
             runtime.spawn(async move {
                 let Self { driver, exchange, real, .. } = self;
                 exchange.bring(real.await);
-                // A failed upgrade reaches whoever awaits the `OnUpgrade`.
+                // If it failed, our `OnUpgrade` fails, and the handler's library reports that.
                 let _upgraded = driver.await;
             });
             return;
@@ -68,23 +71,25 @@ impl Interception {
         Arc::new(bystander).look();
     }
 
-    /// The real upgrade has come, or failed. All that is left to do is to hand the connection on, which waits for
-    /// nothing.
+    /// The real upgrade was fulfilled, or failed. What is left is to hand the connection on, which needs no waiting.
     fn complete(mut self, real: Result<Upgraded, hyper::Error>) {
         self.exchange.bring(real);
+        // One poll: `Awaiting` finds the upgrade, hyper writes its response into `Tunnel`, which swallows it, and
+        // fulfils our `OnUpgrade`. Should another version of hyper need a second poll, a task does the rest.
         if self.driver.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
             self.shared.inner.runtime.spawn(self.driver);
         }
     }
 }
 
-/// Completes an inner connection from where the real upgrade is fulfilled: as its waker, without a task of its own.
+/// The waker of the real upgrade. It completes the inner connection inside of `wake`, and so needs no task.
 ///
-/// It and the upgrade hold on to each other until that is fulfilled or given up, which wakes it either way.
+/// It and the upgrade own each other until hyper fulfils the upgrade or drops its sender. Either wakes it, which breaks
+/// the cycle.
 struct Bystander {
-    /// Locked while the upgrade is looked at, and not while the connection is completed: that may call anything.
+    /// Locked while the upgrade is polled, but not while the connection is completed, which may call foreign code.
     waiting: Mutex<Option<Interception>>,
-    /// It was woken since the last look began.
+    /// It was woken since the last poll began.
     woken: AtomicBool,
 }
 
@@ -96,7 +101,8 @@ impl Bystander {
             let Some(mut waiting) = try_lock(&self.waiting) else { return };
             self.woken.store(false, Ordering::SeqCst);
             let Some(interception) = &mut *waiting else { return };
-            // The budget is that of another task, which goes on behind this.
+            // `wake` runs inside of another task's poll. `unconstrained`, because that task's budget may be used up,
+            // and a poll that is refused for want of budget would not be repeated.
             let real = pin!(unconstrained(&mut interception.real));
             let Poll::Ready(real) = real.poll(&mut Context::from_waker(&self.clone().into())) else { continue };
             let interception = waiting.take();
@@ -115,7 +121,8 @@ impl Wake for Bystander {
     }
 }
 
-/// Opens an inner connection, as far as the `OnUpgrade`. `None` if hyper behaves as it never did.
+/// Opens an inner connection, up to the point at which it has yielded an `OnUpgrade`. `None` if hyper does not behave
+/// as expected.
 pub(super) fn open(
     inner: Arc<ConnectionInner>,
     real: OnUpgrade,
@@ -125,8 +132,8 @@ pub(super) fn open(
     let shared = guarded.shared();
     let exchange = Arc::new(Exchange::default());
     let relay = Relay { exchange: exchange.clone(), shared: shared.clone(), carrier };
-    // The tunnel is the handler's half from here on: if the inner connection is dropped, because there is no upgrade,
-    // the guard sees its handler leave, and that ends it.
+    // The tunnel owns the handler's half. If there is no upgrade, the inner connection is dropped, and the guard sees
+    // its handler leave, which ends it.
     let tunnel = TokioIo::new(Tunnel { asked: 0, matched: 0, live: false, guarded });
     let mut driver = Box::pin(builder().serve_connection(tunnel, relay).with_upgrades());
     if driver.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
@@ -138,17 +145,18 @@ pub(super) fn open(
 
 fn builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
-    // No timer is configured, and a date nobody reads costs. With half-closed streams allowed, hyper does not look for
-    // an early end of the stream, for which it would make room first.
+    // No timer is configured, so there can be no timeout; and formatting a date that is never read has a cost. With
+    // half-closed streams allowed, hyper does not read to find an early end of the stream, for which it would allocate
+    // a buffer.
     builder.auto_date_header(false).header_read_timeout(None).half_close(true);
     builder
 }
 
-/// What the inner connection and whoever opened it exchange.
+/// A slot between the inner connection's service and the code that has opened the connection.
 #[derive(Default)]
 struct Exchange(Mutex<Stage>);
 
-/// On the way in our `OnUpgrade`, on the way out what the real one has become.
+/// First it passes our `OnUpgrade` out, later the outcome of the real one in.
 #[derive(Default)]
 enum Stage {
     #[default]
@@ -170,12 +178,12 @@ impl Exchange {
         if let Stage::Ours(ours) = self.take() { Some(ours) } else { None }
     }
 
-    /// To be called before the inner connection is polled: nothing else wakes it.
+    /// Must be called before the inner connection is polled. It does not wake `Awaiting`, which parks no waker.
     fn bring(&self, real: Result<Upgraded, hyper::Error>) {
         self.put(Stage::Real(real));
     }
 
-    /// `None` in the one poll before the response is known, which is not waited for.
+    /// `None` during the one poll in `open`, before the response is known. No waker is parked for it.
     fn take_real(&self) -> Option<Result<Upgraded, hyper::Error>> {
         let mut stage = lock(&self.0);
         if !matches!(*stage, Stage::Real(_)) {
@@ -203,8 +211,9 @@ impl Service<Request<Incoming>> for Relay {
     }
 }
 
+/// The response of the inner connection, which is pending until the real upgrade is fulfilled.
 struct Awaiting {
-    /// The connection has come, and has something to say before its handler gets it.
+    /// The gate, while the first message is awaited.
     passing: Option<Pin<Box<dyn Future<Output = bool> + Send>>>,
     exchange: Arc<Exchange>,
     shared: Arc<Shared<Transport>>,
@@ -237,17 +246,19 @@ impl Future for Awaiting {
 
 const TURNED_AWAY: &str = "the connection was turned away before its first message was accepted";
 
-/// Success is what completes a CONNECT (RFC 9110, section 9.3.6).
+/// Any successful response completes a CONNECT (RFC 9110, section 9.3.6).
 fn granted() -> Response<Empty<Bytes>> {
     Response::new(Empty::new())
 }
 
-/// First yields the fixed request and swallows the response, then is the guarded connection.
+/// The I/O object of the inner connection. It yields the fixed request and swallows the response. After that, it is the
+/// guarded connection.
 struct Tunnel {
-    /// So much of the request was read.
+    /// How many bytes of the request were read.
     asked: u8,
-    /// So much of what ends the response's head was swallowed: behind that, the masquerade is over.
+    /// How many bytes of the end of the response's head were matched.
     matched: u8,
+    /// The head of the response has ended: reads and writes go to the guarded connection.
     live: bool,
     guarded: GuardedIo<Transport>,
 }
@@ -256,7 +267,7 @@ impl Tunnel {
     fn swallow(&mut self, data: &[u8]) -> usize {
         for (taken, &byte) in data.iter().enumerate() {
             let goes_on = byte == END_OF_HEAD[usize::from(self.matched)];
-            // What does not go on may begin anew, with a carriage return.
+            // After a mismatch the byte may begin a new match, if it is a carriage return.
             self.matched = if goes_on { self.matched + 1 } else { u8::from(byte == END_OF_HEAD[0]) };
             if usize::from(self.matched) == END_OF_HEAD.len() {
                 self.live = true;
@@ -272,7 +283,7 @@ impl AsyncRead for Tunnel {
         if self.live {
             return Pin::new(&mut self.guarded).poll_read(cx, buf);
         }
-        // No waker is kept. What ends this is the response, and the task that writes it reads on behind it.
+        // No waker is parked. Only the response ends this state, and hyper reads again after it has written that.
         let unread = &REQUEST[usize::from(self.asked)..];
         if unread.is_empty() {
             return Poll::Pending;
@@ -304,7 +315,7 @@ impl AsyncWrite for Tunnel {
         Poll::Ready(Ok(first.map_or(0, |slice| self.swallow(slice))))
     }
 
-    // hyper asks once, before the transport is there: a transport that cannot writes the first slice.
+    // hyper asks only once, before there is a transport. If that cannot write vectored, it writes the first slice.
     fn is_write_vectored(&self) -> bool {
         true
     }
