@@ -102,7 +102,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Driver<T> {
                 (state.drive_guarded(cx), state.guard.take_delta())
             };
             *this.done = !matches!(next, Next::Wait(_));
-            this.shared.inner.emit(delta);
+            // `next` owns the transport by now, and nothing else ends this connection. A recorder or a subscriber that
+            // panics must not cost it its close. The panic hook has reported it.
+            let _panicked = catch_unwind(AssertUnwindSafe(|| this.shared.inner.emit(delta)));
             match next {
                 Next::Close(closing) => {
                     let end = EndOnDrop::new(&this.shared.inner, closing.ended());
@@ -230,5 +232,77 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
             }
         }
         self.guard.outbox.is_unflushed() && matches!(self.poll_flush_transport(cx), Poll::Ready(Err(_)))
+    }
+}
+
+#[cfg(all(test, feature = "metrics"))]
+mod tests {
+    use std::time::Duration;
+
+    use metrics::{
+        Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit, with_local_recorder,
+    };
+    use tokio::{io::AsyncReadExt, io::AsyncWriteExt, io::duplex, runtime::Builder, time::timeout};
+
+    use super::*;
+    use crate::{
+        close::CloseCode,
+        frame::put_close_masked,
+        io::GuardedIo,
+        policy::{Action, Activity, Policy},
+        settings::Settings,
+    };
+
+    /// Panics when a violation is counted.
+    struct Panics;
+
+    impl Recorder for Panics {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+            assert!(!key.name().contains("violations"), "on purpose");
+            Counter::noop()
+        }
+
+        fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+            Gauge::noop()
+        }
+
+        fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+            Histogram::noop()
+        }
+    }
+
+    /// Closes the connection a second after it has begun.
+    struct Closes;
+
+    impl Policy for Closes {
+        fn deadline(&self, activity: &Activity) -> Option<Instant> {
+            activity.opened.map(|opened| opened + Duration::from_secs(1))
+        }
+
+        fn on_deadline(&mut self, _: &Activity, _: Instant) -> Action {
+            Action::Close(CloseFrame::new(CloseCode::POLICY_VIOLATION, ""))
+        }
+    }
+
+    #[test]
+    fn a_recorder_that_panics_does_not_cost_a_connection_its_close() {
+        let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        with_local_recorder(&Panics, || {
+            runtime.block_on(async {
+                let (mut peer, io) = duplex(64);
+                let (_guarded, connection) = GuardedIo::new(io, &Settings::default(), vec![Box::new(Closes)]);
+                let mut close = [0; 4];
+                timeout(Duration::from_secs(5), peer.read_exact(&mut close)).await.expect("it is closed").unwrap();
+                assert_eq!(close, [0x88, 2, 3, 240]);
+                let mut answer = Vec::new();
+                put_close_masked(&mut answer, &CloseFrame::new(CloseCode::POLICY_VIOLATION, ""));
+                peer.write_all(&answer).await.unwrap();
+                timeout(Duration::from_secs(5), connection.closed()).await.expect("it has ended");
+            });
+        });
     }
 }

@@ -10,7 +10,7 @@ use std::{
     pin::{Pin, pin},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, Ordering, fence},
     },
     task::{Context, Poll, Wake, Waker},
 };
@@ -94,17 +94,33 @@ struct Bystander {
 }
 
 impl Bystander {
+    /// Polls the real upgrade, unless another thread is at it, which then polls once more.
+    ///
+    /// One thread stores the flag and then tries the lock; the other unlocks and then loads the flag. If each missed
+    /// what the other has stored, the upgrade would never be completed. The lock orders nothing in that direction, so
+    /// there is a fence on each side, between the store and the load.
+    ///
+    /// The flag is swapped, and not stored, so that clearing it synchronizes with the wake that has set it: the poll
+    /// behind it sees what the wake is about.
     fn look(self: Arc<Self>) {
-        self.woken.store(true, Ordering::SeqCst);
-        while self.woken.load(Ordering::SeqCst) {
-            // The thread that holds it looks again before it leaves.
+        self.woken.swap(true, Ordering::AcqRel);
+        fence(Ordering::SeqCst);
+        loop {
+            // The thread that has it will see the flag.
             let Some(mut waiting) = try_lock(&self.waiting) else { return };
-            self.woken.store(false, Ordering::SeqCst);
+            self.woken.swap(false, Ordering::AcqRel);
             let Some(interception) = &mut *waiting else { return };
             // `wake` runs inside of another task's poll. `unconstrained`, because that task's budget may be used up,
             // and a poll that is refused for want of budget would not be repeated.
             let real = pin!(unconstrained(&mut interception.real));
-            let Poll::Ready(real) = real.poll(&mut Context::from_waker(&self.clone().into())) else { continue };
+            let Poll::Ready(real) = real.poll(&mut Context::from_waker(&self.clone().into())) else {
+                drop(waiting);
+                fence(Ordering::SeqCst);
+                if self.woken.load(Ordering::Acquire) {
+                    continue;
+                }
+                return;
+            };
             let interception = waiting.take();
             drop(waiting);
             if let Some(interception) = interception {
