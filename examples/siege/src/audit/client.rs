@@ -9,7 +9,7 @@ use tungstenite::handshake::derive_accept_key;
 use super::{caps, facts::Facts, hello::Hello, limits::Limits, scope::Scope, verdict::Judged};
 use crate::{
     Result,
-    raw::{Answer, Heard, Left, PATIENCE, Raw, Wire, frame},
+    raw::{Answer, Heard, Left, PATIENCE, Raw, Streams, Wire, frame},
     saw::Saw,
 };
 
@@ -27,6 +27,8 @@ pub(super) struct Client {
     tls: Option<Arc<ClientConfig>>,
     /// How the server treats a legitimate client.
     manners: Manners,
+    /// Its sockets are streams of HTTP/2.
+    http2: bool,
     left: Arc<Left>,
 }
 
@@ -55,13 +57,19 @@ pub(super) enum Talk {
 
 impl Client {
     pub(super) fn new(scope: Scope, facts: Facts, limits: Limits, tls: Option<Arc<ClientConfig>>) -> Self {
-        Self { scope, facts, limits, tls, manners: Manners::default(), left: caps::attack() }
+        Self { scope, facts, limits, tls, manners: Manners::default(), http2: false, left: caps::attack() }
     }
 
     /// The same client for another attack, which has caps of its own.
     pub(super) fn afresh(&self) -> Self {
         let (scope, facts, limits) = (self.scope.clone(), self.facts.clone(), self.limits.clone());
-        Self { scope, facts, limits, tls: self.tls.clone(), manners: self.manners, left: caps::attack() }
+        let (tls, manners, http2) = (self.tls.clone(), self.manners, self.http2);
+        Self { scope, facts, limits, tls, manners, http2, left: caps::attack() }
+    }
+
+    /// The same client in the same attack, whose sockets are streams of HTTP/2.
+    pub(super) fn over_http2(&self) -> Self {
+        Self { http2: true, left: self.left.clone(), ..self.afresh() }
     }
 
     /// Learns how the server treats a legitimate client.
@@ -127,9 +135,11 @@ impl Client {
         self.wrap(stream)
     }
 
-    /// A connection for HTTP/2, which a server of TLS must have chosen.
-    pub(super) fn dial_http2(&self) -> Result<Wire> {
-        self.secure(Wire::connect(self.scope.address)?, b"h2")
+    /// A connection over HTTP/2 to a server that offers WebSockets over it. Why not, else.
+    pub(super) fn dial_http2(&self) -> std::result::Result<Streams, &'static str> {
+        let wire = Wire::connect(self.scope.address).map_err(Into::into).and_then(|wire| self.secure(wire, b"h2"));
+        let mut streams = wire.and_then(Streams::open).map_err(|_| "HTTP/2 is not spoken")?;
+        if streams.offers_websockets() { Ok(streams) } else { Err("no WebSocket over HTTP/2 is offered") }
     }
 
     /// Wraps a connection in TLS, if that is spoken here, and in this attack's caps.
@@ -148,14 +158,29 @@ impl Client {
     }
 
     fn wrap(&self, stream: TcpStream) -> Result<Raw> {
-        let raw = Raw::new(self.secure(stream, b"http/1.1")?).expecting(self.facts.answer.as_bytes());
+        Ok(self.raw(self.secure(stream, b"http/1.1")?))
+    }
+
+    fn raw(&self, wire: Wire) -> Raw {
         let reply = self.facts.reply.clone();
-        Ok(raw.replying(reply.map(|(asked, said)| (asked.into_bytes(), said.into_bytes()))))
+        let raw = Raw::new(wire).expecting(self.facts.answer.as_bytes());
+        raw.replying(reply.map(|(asked, said)| (asked.into_bytes(), said.into_bytes())))
     }
 
     /// Sends a handshake and reads its answer.
     pub(super) fn enter(&self, hello: &Hello) -> Result<Entry> {
-        self.enter_on(self.dial()?, hello)
+        if self.http2 { self.enter_http2(hello) } else { self.enter_on(self.dial()?, hello) }
+    }
+
+    fn enter_http2(&self, hello: &Hello) -> Result<Entry> {
+        let mut streams = self.dial_http2()?;
+        let scheme = if self.scope.secure { "https" } else { "http" };
+        let status = streams.ask(scheme, hello.target(), &self.scope.authority, &hello.http2())?;
+        Ok(match status {
+            Some(status @ 200..=299) => Entry::Open(self.raw(streams.tunnel()), Answer::of(status)),
+            Some(status) => Entry::Refused(Answer::of(status)),
+            None => Entry::Ended("the stream was refused".to_owned()),
+        })
     }
 
     #[allow(clippy::unused_self, reason = "a handshake is the client's")]
@@ -175,16 +200,17 @@ impl Client {
 
     /// The same, with little room for what the server sends.
     pub(super) fn open_narrow(&self) -> Result<Raw> {
-        self.open_on(self.dial_narrow()?, &self.hello())
+        let hello = self.hello();
+        self.opened(self.enter_on(self.dial_narrow()?, &hello)?, &hello)
     }
 
     /// The same with another handshake, which must be let in.
     pub(super) fn open_with(&self, hello: &Hello) -> Result<Raw> {
-        self.open_on(self.dial()?, hello)
+        self.opened(self.enter(hello)?, hello)
     }
 
-    fn open_on(&self, raw: Raw, hello: &Hello) -> Result<Raw> {
-        match self.enter_on(raw, hello)? {
+    fn opened(&self, entry: Entry, hello: &Hello) -> Result<Raw> {
+        match entry {
             Entry::Open(mut raw, _) => match self.settle(&mut raw, hello) {
                 Some(how) => Err(format!("the polite client was closed: {how}").into()),
                 None => Ok(raw),
@@ -228,18 +254,18 @@ impl Client {
 
     /// Whether a handshake lets in whoever sends it.
     pub(super) fn judge(&self, hello: &Hello) -> Result<Judged> {
-        let mut raw = match self.enter(hello)? {
-            Entry::Open(raw, _) => raw,
+        let (mut raw, status) = match self.enter(hello)? {
+            Entry::Open(raw, answer) => (raw, answer.status),
             Entry::Refused(answer) => return Ok(not_upgraded(&answer)),
             Entry::Ended(how) => return Ok(Judged::stopped(how)),
         };
         Ok(match self.talk(&mut raw, hello) {
-            Talk::Answered => Judged::through("HTTP 101, and the message was answered"),
-            Talk::Ended(how) => Judged::stopped(format!("HTTP 101, then {how}")),
+            Talk::Answered => Judged::through(format!("HTTP {status}, and the message was answered")),
+            Talk::Ended(how) => Judged::stopped(format!("HTTP {status}, then {how}")),
             Talk::Silent if self.manners.answers => {
-                Judged::unclear("HTTP 101, and no answer to a message that the own page is answered")
+                Judged::unclear(format!("HTTP {status}, and no answer to a message that the own page is answered"))
             }
-            Talk::Silent => Judged::through("HTTP 101, and open, as for the own page"),
+            Talk::Silent => Judged::through(format!("HTTP {status}, and open, as for the own page")),
         })
     }
 

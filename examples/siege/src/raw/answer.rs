@@ -1,4 +1,4 @@
-//! The head of an answer over HTTP/1.1.
+//! The head of an answer.
 
 use crate::Result;
 
@@ -23,6 +23,11 @@ impl Answer {
         let pairs = text.lines().skip(1).filter_map(|line| line.split_once(':'));
         let headers = pairs.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
         Ok(Self { status, headers })
+    }
+
+    /// A status whose headers are not read.
+    pub(crate) fn of(status: u16) -> Self {
+        Self { status, headers: Vec::new() }
     }
 
     /// The first header of that name, which is in lower case.

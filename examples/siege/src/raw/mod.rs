@@ -7,7 +7,9 @@ mod heard;
 mod request;
 pub(crate) mod sequences;
 mod socket;
+mod status;
 mod streams;
+mod tunnel;
 mod wire;
 
 pub(crate) use self::{

@@ -2,10 +2,14 @@
 
 use std::io::{Read, Write};
 
-use portcullis_core::frame::{FrameHeader, Opcode};
-
-use super::{frame::frame, socket::PATIENCE, wire::Wire};
-use crate::{Result, saw::Saw};
+use super::{
+    frame::frame,
+    socket::PATIENCE,
+    status::{self, OK},
+    tunnel::{ACK, DATA, Frame, GOAWAY, HEADERS, LARGEST, RST_STREAM, SETTINGS, Tunnel, Windows},
+    wire::Wire,
+};
+use crate::Result;
 
 /// How a connection begins (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -16,33 +20,15 @@ const SHUT: [u8; 6] = [0, 4, 0, 0, 0, 0];
 /// SETTINGS_ENABLE_CONNECT_PROTOCOL (8) is one.
 const OFFERED: [u8; 6] = [0, 8, 0, 0, 0, 1];
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const GOAWAY: u8 = 7;
-
-const ACK: u8 = 1;
-const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
-
-/// The largest frame, unless a client allows more (RFC 9113, section 4.2).
-const LARGEST: usize = 16 * 1024;
-
-/// A 200 in the static table (RFC 7541, appendix A), with which its headers begin.
-const OK: u8 = 0x88;
 
 /// A connection over HTTP/2.
 pub(crate) struct Streams {
     wire: Wire,
     last: u32,
-}
-
-struct Frame {
-    kind: u8,
-    flags: u8,
-    stream: u32,
-    payload: Vec<u8>,
+    windows: Windows,
+    /// Read, and not a whole frame yet.
+    unread: Vec<u8>,
 }
 
 impl Streams {
@@ -58,7 +44,7 @@ impl Streams {
 
     fn new(mut wire: Wire, settings: &[u8]) -> Result<Self> {
         wire.wait(PATIENCE)?;
-        let mut streams = Self { wire, last: 0 };
+        let mut streams = Self { wire, last: 0, windows: Windows::new(), unread: Vec::new() };
         streams.wire.write_all(PREFACE)?;
         streams.send(SETTINGS, 0, 0, settings)?;
         Ok(streams)
@@ -73,7 +59,7 @@ impl Streams {
 
     /// Opens a WebSocket and says something. `false` if it is refused.
     pub(crate) fn speak(&mut self, path: &str) -> Result<bool> {
-        let admitted = self.ask("http", path, "chat.example", &[])?;
+        let admitted = self.ask("http", path, "chat.example", &[])? == Some(OK);
         if admitted {
             let mut message = Vec::new();
             frame(&mut message, 0x81, b"everything");
@@ -82,10 +68,17 @@ impl Streams {
         Ok(admitted)
     }
 
-    /// Asks for a WebSocket, and reads up to the answer. `false` if it is refused.
-    pub(crate) fn ask(&mut self, scheme: &str, path: &str, authority: &str, headers: &[(&str, &str)]) -> Result<bool> {
+    /// Asks for a WebSocket, and reads up to the answer's status. None, if it was refused in another way.
+    pub(crate) fn ask(
+        &mut self,
+        scheme: &str,
+        path: &str,
+        authority: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Option<u16>> {
         // A client's streams have odd numbers.
         self.last = if self.last == 0 { 1 } else { self.last + 2 };
+        self.windows.open();
         let pseudo = [(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", scheme), (":path", path)];
         let fixed = [(":authority", authority), ("sec-websocket-version", "13")];
         let all = pseudo.iter().chain(&fixed).chain(headers);
@@ -94,68 +87,40 @@ impl Streams {
         loop {
             let Frame { kind, stream, payload, .. } = self.next()?;
             match kind {
-                HEADERS if stream == self.last => return Ok(payload.first() == Some(&OK)),
-                RST_STREAM if stream == self.last => return Ok(false),
-                GOAWAY => return Ok(false),
+                HEADERS if stream == self.last => return Ok(status::of(&payload)),
+                RST_STREAM if stream == self.last => return Ok(None),
+                GOAWAY => return Ok(None),
                 _ => {}
             }
         }
     }
 
-    /// Sends a ping on the stream that was opened last. Says how the WebSocket has ended, unless its pong comes.
-    pub(crate) fn ping(&mut self) -> Result<Option<Saw>> {
-        let mut ping = Vec::new();
-        frame(&mut ping, 0x89, b"there?");
-        self.send(DATA, 0, self.last, &ping)?;
-        let mut said = Vec::new();
-        loop {
-            let Frame { kind, flags, stream, payload } = self.next()?;
-            let ours = stream == self.last;
-            if kind == DATA && ours {
-                said.extend(payload);
-            }
-            while let Some((opcode, payload)) = take(&mut said) {
-                match opcode {
-                    Opcode::PONG => return Ok(None),
-                    Opcode::CLOSE => return Ok(Some(Saw::closed(&payload, 0))),
-                    _ => {}
-                }
-            }
-            if kind == GOAWAY || ours && (kind == RST_STREAM || kind == DATA && flags & END_STREAM != 0) {
-                return Ok(Some(Saw::Lost { reset: kind != DATA, messages: 0 }));
-            }
-        }
+    /// The stream that was opened last, as a connection of its own.
+    pub(crate) fn tunnel(self) -> Wire {
+        Wire::http2(Tunnel::new(self.wire, self.last, self.windows, self.unread))
     }
 
     fn next(&mut self) -> Result<Frame> {
-        let mut head = [0; 9];
-        self.wire.read_exact(&mut head)?;
-        let [a, b, c, kind, flags, stream @ ..] = head;
-        let length = usize::try_from(u32::from_be_bytes([0, a, b, c]))?;
-        if length > LARGEST {
-            return Err("a frame of HTTP/2 that is too large".into());
+        loop {
+            if let Some(frame) = Frame::take(&mut self.unread)? {
+                self.windows.learn(&frame, self.last);
+                return Ok(frame);
+            }
+            let mut part = [0; LARGEST];
+            let read = self.wire.read(&mut part)?;
+            if read == 0 {
+                return Err("the server ended the connection".into());
+            }
+            self.unread.extend_from_slice(&part[..read]);
         }
-        let mut payload = vec![0; length];
-        self.wire.read_exact(&mut payload)?;
-        Ok(Frame { kind, flags, stream: u32::from_be_bytes(stream), payload })
     }
 
     fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Result<()> {
-        let [_, a, b, c] = u32::try_from(payload.len())?.to_be_bytes();
-        let head = [&[a, b, c, kind, flags][..], &stream.to_be_bytes()].concat();
-        self.wire.write_all(&[&head, payload].concat())?;
+        let mut out = Vec::new();
+        Frame::put(&mut out, kind, flags, stream, payload);
+        self.wire.write_all(&out)?;
         Ok(self.wire.flush()?)
     }
-}
-
-/// The first frame of a WebSocket, if all of it is there.
-fn take(said: &mut Vec<u8>) -> Option<(Opcode, Vec<u8>)> {
-    let header = FrameHeader::parse(said)?;
-    let end = header.len().checked_add(usize::try_from(header.payload_len()).ok()?)?;
-    if said.len() < end {
-        return None;
-    }
-    Some((header.opcode(), said.drain(..end).skip(header.len()).collect()))
 }
 
 /// Text as it is (RFC 7541, sections 5.1 and 5.2).

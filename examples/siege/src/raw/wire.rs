@@ -1,4 +1,4 @@
-//! What a connection is made of: TCP, or TLS over it, with a count of what an audit may still send.
+//! What a connection is made of: TCP, TLS over it, or a stream of HTTP/2 over one of these, with a count of what an audit may still send.
 
 use std::{
     io::{ErrorKind, Read, Result, Write},
@@ -9,7 +9,7 @@ use std::{
 
 use rustls::{ClientConfig, ClientConnection, StreamOwned, pki_types::ServerName};
 
-use super::{PATIENCE, allowance::Allowance};
+use super::{PATIENCE, allowance::Allowance, tunnel::Tunnel};
 
 /// A connection's bytes.
 pub(crate) struct Wire {
@@ -20,6 +20,7 @@ pub(crate) struct Wire {
 enum Stream {
     Plain(TcpStream),
     Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+    Http2(Box<Tunnel>),
 }
 
 impl Wire {
@@ -45,6 +46,11 @@ impl Wire {
         Ok(Self { stream: Stream::Tls(Box::new(StreamOwned::new(connection, stream))), allowance: None })
     }
 
+    /// A stream of another connection, which has its own allowance.
+    pub(super) fn http2(tunnel: Tunnel) -> Self {
+        Self { stream: Stream::Http2(Box::new(tunnel)), allowance: None }
+    }
+
     /// The same, but for no more bytes than are allowed.
     pub(crate) fn within(self, allowance: Allowance) -> Self {
         Self { allowance: Some(allowance), ..self }
@@ -65,6 +71,7 @@ impl Wire {
         match &self.stream {
             Stream::Plain(stream) => stream,
             Stream::Tls(stream) => &stream.sock,
+            Stream::Http2(tunnel) => tunnel.wire().tcp(),
         }
     }
 
@@ -83,6 +90,7 @@ impl Read for Wire {
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(0),
                 read => read,
             },
+            Stream::Http2(tunnel) => tunnel.read(part),
         }
     }
 }
@@ -95,6 +103,7 @@ impl Write for Wire {
         let written = match &mut self.stream {
             Stream::Plain(stream) => stream.write(bytes),
             Stream::Tls(stream) => stream.write(bytes),
+            Stream::Http2(tunnel) => tunnel.write(bytes),
         }?;
         if let Some(allowance) = &self.allowance {
             allowance.spend(written);
@@ -106,6 +115,7 @@ impl Write for Wire {
         match &mut self.stream {
             Stream::Plain(stream) => stream.flush(),
             Stream::Tls(stream) => stream.flush(),
+            Stream::Http2(tunnel) => tunnel.flush(),
         }
     }
 }

@@ -22,6 +22,14 @@ impl Loose {
         }
     }
 
+    /// What of it is meant for HTTP/2, by the names that the same has over HTTP/1.1.
+    pub(crate) fn over_http2(self) -> Self {
+        match self {
+            Self::Only(only) => only.strip_suffix(" over HTTP/2").map_or(Self::Nothing, Self::Only),
+            all => all,
+        }
+    }
+
     pub(crate) fn lets_any(self, attacks: &[&str]) -> bool {
         attacks.iter().any(|attack| self.lets(attack))
     }

@@ -20,7 +20,7 @@ const BELOW: &str = "one client keeps a processor busy below the application, wh
 pub(super) const ALL: &[Attack] = &[
     flood("message flood", APPLICATION, messages),
     flood("byte flood", "one client takes the bandwidth and memory of all", bytes),
-    flood("ping flood", BELOW, |client| control(client, &frames(CONTROL, 0x89, b"ping"))),
+    flood("ping flood", BELOW, pings),
     flood("pong flood", BELOW, |client| control(client, &frames(CONTROL, 0x8a, b"pong"))),
     flood("one-byte fragment flood", BELOW, |client| control(client, &sequences::tiny_fragments(CONTROL))),
     flood("empty continuation flood", BELOW, |client| control(client, &sequences::empty_continuations(CONTROL))),
@@ -36,6 +36,10 @@ const CONTROL: usize = caps::FRAMES - 2;
 /// How long a server may take for a flood. A slow one is not a limited one.
 const LONG: Duration = Duration::from_secs(20);
 
+pub(super) fn pings(client: &Client) -> Result<Judged> {
+    control(client, &frames(CONTROL, 0x89, b"ping"))
+}
+
 /// Frames that are no messages: what comes of them is seen by the pong behind them.
 fn control(client: &Client, bytes: &[u8]) -> Result<Judged> {
     let heard = client.volley(bytes, LONG)?;
@@ -48,7 +52,7 @@ fn control(client: &Client, bytes: &[u8]) -> Result<Judged> {
     })
 }
 
-fn messages(client: &Client) -> Result<Judged> {
+pub(super) fn messages(client: &Client) -> Result<Judged> {
     let count = client.limits.flood();
     let bytes = frames(count, 0x81, client.facts.message.as_bytes());
     answered(client, &bytes, count, |time| client.limits.messages_in(time))

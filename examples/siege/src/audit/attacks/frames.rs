@@ -37,7 +37,7 @@ const fn broken(name: &'static str, harm: &'static str, run: fn(&Client) -> Resu
 }
 
 /// Sends what fails a connection, and a ping that must not be answered any more.
-fn send(client: &Client, bytes: &[u8]) -> Result<Judged> {
+pub(super) fn send(client: &Client, bytes: &[u8]) -> Result<Judged> {
     let mut raw = client.open()?;
     let mut all = bytes.to_vec();
     frame(&mut all, 0x89, MARK);

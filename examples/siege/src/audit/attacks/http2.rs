@@ -1,58 +1,70 @@
-//! The same doors over HTTP/2 (RFC 8441), where a server has them: checks that look at `Upgrade` do not see these.
+//! The same over HTTP/2 (RFC 8441), where a server offers it: checks that look at `Upgrade`, and limits of whatever
+//! reads sockets over HTTP/1.1, do not see these.
 
-use super::super::{
-    attack::{Attack, Load},
-    client::Client,
-    group::{ORIGIN, TOKEN},
-    verdict::Judged,
+use super::{
+    super::{
+        attack::{Attack, Load},
+        caps,
+        client::Client,
+        group::{FRAMES, Group, ORIGIN, RATE, SIGNATURE, SIZE, TOKEN},
+        verdict::{Judged, Verdict},
+    },
+    floods, frames, origins, sizes, tokens,
 };
-use crate::{Result, raw::Streams};
+use crate::{Result, raw::sequences};
+
+const PAGE: &str = "any site that a user visits talks to the server, as its browser speaks HTTP/2";
+const ANYBODY: &str = "anybody uses the service who speaks HTTP/2";
+const FRAMING: &str = "what the server reads differs from what a proxy before it does, which speaks HTTP/2 to it";
+const MEMORY: &str = "a few streams of one connection fill the memory of the server";
+const BUSY: &str = "one client keeps a processor busy over streams that nobody counts";
 
 pub(super) const ALL: &[Attack] = &[
-    Attack {
-        name: "foreign page over HTTP/2",
-        group: &ORIGIN,
-        harm: "any site that a user visits talks to the server, as its browser speaks HTTP/2",
-        load: Load::Light,
-        run: |client| tried(client, "https://evil.example", client.facts.token.as_deref()),
-    },
-    Attack {
-        name: "no token over HTTP/2",
-        group: &TOKEN,
-        harm: "anybody uses the service who speaks HTTP/2",
-        load: Load::Light,
-        run: |client| match client.facts.token {
-            Some(_) => tried(client, &client.facts.origin, None),
-            None => Ok(Judged::not_run("no token was given")),
-        },
-    },
+    light("foreign page over HTTP/2", &ORIGIN, PAGE, |client| {
+        served(client, |client| origins::from(client, "https://evil.example"))
+    }),
+    light("own name as a suffix over HTTP/2", &ORIGIN, PAGE, |client| served(client, origins::suffixed)),
+    light("null origin over HTTP/2", &ORIGIN, PAGE, |client| served(client, |client| origins::from(client, "null"))),
+    light("no token over HTTP/2", &TOKEN, ANYBODY, |client| served(client, tokens::none)),
+    light("garbage for a token over HTTP/2", &TOKEN, ANYBODY, |client| served(client, tokens::garbage)),
+    light("altered token over HTTP/2", &SIGNATURE, ANYBODY, |client| served(client, tokens::altered)),
+    light("unmasked frame over HTTP/2", &FRAMES, FRAMING, |client| {
+        served(client, |client| frames::send(client, sequences::UNMASKED))
+    }),
+    light("reserved bit over HTTP/2", &FRAMES, FRAMING, |client| {
+        served(client, |client| frames::send(client, &sequences::reserved_bit()))
+    }),
+    light("reserved opcode over HTTP/2", &FRAMES, FRAMING, |client| {
+        served(client, |client| frames::send(client, &caps::frames(1, 0x83, b"hello")))
+    }),
+    light("2^62 bytes declared over HTTP/2", &SIZE, MEMORY, |client| served(client, sizes::declared)),
+    light("message over the limit over HTTP/2", &SIZE, MEMORY, |client| served(client, sizes::over)),
+    heavy("message flood over HTTP/2", BUSY, |client| served(client, floods::messages)),
+    heavy("ping flood over HTTP/2", BUSY, |client| served(client, floods::pings)),
 ];
 
-/// Whether another origin or token is let in, if the own page is.
-fn tried(client: &Client, origin: &str, token: Option<&str>) -> Result<Judged> {
-    if client.facts.first.iter().any(|text| text.contains(super::super::facts::HOLE)) {
-        return Ok(Judged::not_run("a token in a message is not tried over HTTP/2"));
-    }
-    let Ok(wire) = client.dial_http2() else { return Ok(Judged::not_run("HTTP/2 is not spoken")) };
-    let mut streams = Streams::open(wire)?;
-    if !streams.offers_websockets() {
-        return Ok(Judged::not_run("no WebSocket over HTTP/2 is offered"));
-    }
-    if let Some(how) = entered(client, &mut streams, &client.facts.origin, client.facts.token.as_deref())? {
-        return Ok(Judged::not_run(format!("the own page is not served over HTTP/2: {how}")));
-    }
-    Ok(match entered(client, &mut streams, origin, token)? {
-        Some(how) => Judged::stopped(how),
-        None => Judged::through("HTTP 200, and a ping was answered"),
-    })
+const fn light(
+    name: &'static str,
+    group: &'static Group,
+    harm: &'static str,
+    run: fn(&Client) -> Result<Judged>,
+) -> Attack {
+    Attack { name, group, harm, load: Load::Light, run }
 }
 
-/// Opens a stream. `None` if it is a WebSocket that lives; else what became of it.
-fn entered(client: &Client, streams: &mut Streams, origin: &str, token: Option<&str>) -> Result<Option<String>> {
-    let hello = client.hello_with(token).set("origin", origin);
-    let scheme = if client.scope.secure { "https" } else { "http" };
-    if !streams.ask(scheme, hello.target(), &client.scope.authority, &hello.http2())? {
-        return Ok(Some("refused".to_owned()));
+const fn heavy(name: &'static str, harm: &'static str, run: fn(&Client) -> Result<Judged>) -> Attack {
+    Attack { name, group: &RATE, harm, load: Load::Heavy, run }
+}
+
+/// Runs an attack over HTTP/2, if the own page is served over it.
+fn served(client: &Client, run: fn(&Client) -> Result<Judged>) -> Result<Judged> {
+    if let Err(why) = client.dial_http2() {
+        return Ok(Judged::not_run(format!("not offered: {why}")));
     }
-    Ok(streams.ping()?.map(|saw| format!("HTTP 200, then {saw}")))
+    let client = client.over_http2();
+    let own = client.judge(&client.hello())?;
+    if own.verdict != Verdict::Through {
+        return Ok(Judged::not_run(format!("the own page is not served over HTTP/2: {}", own.saw)));
+    }
+    run(&client)
 }

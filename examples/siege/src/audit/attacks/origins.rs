@@ -17,10 +17,7 @@ pub(super) const ALL: &[Attack] = &[
         let own = Own::of(client);
         from(client, &format!("{}://{}.evil.example", own.scheme, own.host))
     }),
-    page("own name as a suffix", "an attacker registers a name that ends with yours", |client| {
-        let own = Own::of(client);
-        from(client, &format!("{}://evil{}", own.scheme, own.authority))
-    }),
+    page("own name as a suffix", "an attacker registers a name that ends with yours", suffixed),
     page("own name as a user", "a parser that stops at `@` takes the attacker's host for yours", |client| {
         let own = Own::of(client);
         from(client, &format!("{}://{}@evil.example", own.scheme, own.host))
@@ -61,8 +58,13 @@ const fn page(name: &'static str, harm: &'static str, run: fn(&Client) -> Result
     Attack { name, group: &ORIGIN, harm, load: Load::Light, run }
 }
 
-fn from(client: &Client, origin: &str) -> Result<Judged> {
+pub(super) fn from(client: &Client, origin: &str) -> Result<Judged> {
     client.judge(&client.hello().set("origin", origin))
+}
+
+pub(super) fn suffixed(client: &Client) -> Result<Judged> {
+    let own = Own::of(client);
+    from(client, &format!("{}://evil{}", own.scheme, own.authority))
 }
 
 /// Browsers always send one, so that it is no attack by itself; a cookie is a browser's.

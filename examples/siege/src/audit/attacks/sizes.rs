@@ -30,7 +30,7 @@ pub(super) const ALL: &[Attack] = &[
 ];
 
 /// A header, and more of what it declares than a message may have.
-fn declared(client: &Client) -> Result<Judged> {
+pub(super) fn declared(client: &Client) -> Result<Judged> {
     let mut bytes = sequences::declared();
     let over = bytes.len() + client.limits.size + 1;
     bytes.resize(over, 0);
@@ -42,7 +42,7 @@ fn declared(client: &Client) -> Result<Judged> {
     })
 }
 
-fn over(client: &Client) -> Result<Judged> {
+pub(super) fn over(client: &Client) -> Result<Judged> {
     let message = client.facts.message_of(client.limits.size + 1);
     let mut raw = client.open()?;
     let heard = taken(&mut raw, &frames(1, 0x81, &message));

@@ -14,18 +14,9 @@ use super::super::{
 use crate::Result;
 
 pub(super) const ALL: &[Attack] = &[
-    attack("no token", &TOKEN, "anybody uses the service", |client| {
-        with_own(client, |_| client.judge(&client.hello_with(None)))
-    }),
-    attack("garbage for a token", &TOKEN, "anybody uses the service who sends something", |client| {
-        with_own(client, |_| judge(client, "garbage"))
-    }),
-    attack("altered token", &SIGNATURE, "a user makes himself an administrator", |client| {
-        with_own(client, |token| match Jwt::parse(token) {
-            Some(jwt) => judge(client, &jwt.altered()),
-            None => judge(client, &last_changed(token)),
-        })
-    }),
+    attack("no token", &TOKEN, "anybody uses the service", none),
+    attack("garbage for a token", &TOKEN, "anybody uses the service who sends something", garbage),
+    attack("altered token", &SIGNATURE, "a user makes himself an administrator", altered),
     attack("unsigned token", &SIGNATURE, "anybody writes a token with `alg: none`", |client| {
         with_jwt(client, |jwt| judge(client, &jwt.unsigned()))
     }),
@@ -55,6 +46,21 @@ const fn attack(
     run: fn(&Client) -> Result<Judged>,
 ) -> Attack {
     Attack { name, group, harm, load: Load::Light, run }
+}
+
+pub(super) fn none(client: &Client) -> Result<Judged> {
+    with_own(client, |_| client.judge(&client.hello_with(None)))
+}
+
+pub(super) fn garbage(client: &Client) -> Result<Judged> {
+    with_own(client, |_| judge(client, "garbage"))
+}
+
+pub(super) fn altered(client: &Client) -> Result<Judged> {
+    with_own(client, |token| match Jwt::parse(token) {
+        Some(jwt) => judge(client, &jwt.altered()),
+        None => judge(client, &last_changed(token)),
+    })
 }
 
 fn with_own(client: &Client, run: impl FnOnce(&str) -> Result<Judged>) -> Result<Judged> {
