@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use crate::Result;
+use crate::{Result, nginx};
 
 /// Where the servers' own files are.
 pub(crate) fn servers() -> PathBuf {
@@ -28,11 +28,24 @@ pub(crate) fn all() -> Result<PathBuf> {
         fs::copy(servers().join("package.json"), folder.join("node/package.json"))?;
         run(Command::new("npm").args(["install", "--no-fund", "--no-audit"]).current_dir(folder.join("node")))?;
     }
+    if nginx::program(&folder.join("nginx")).is_none() {
+        unpack(&folder.join("nginx"))?;
+    }
     let governor = root.join("tests/peers/governor/Cargo.toml");
     let mut build = Command::new("cargo");
     build.args(["build", "--quiet", "--release", "--manifest-path"]).arg(governor);
     run(build.env("CARGO_TARGET_DIR", folder.join("governor")))?;
     Ok(folder)
+}
+
+/// Unpacks Debian's nginx, which needs no more than that, and no root.
+fn unpack(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    run(Command::new("apt-get").args(["download", "-qq", "nginx"]).current_dir(folder))?;
+    let files = fs::read_dir(folder)?.map_while(std::result::Result::ok).map(|entry| entry.path());
+    let package = files.filter(|file| file.extension().is_some_and(|end| end == "deb")).max();
+    let package = package.ok_or("apt-get downloaded no nginx")?;
+    run(Command::new("dpkg").arg("-x").arg(package).arg(folder))
 }
 
 fn run(command: &mut Command) -> Result<()> {

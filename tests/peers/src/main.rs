@@ -6,6 +6,7 @@
 mod cost;
 mod install;
 mod load;
+mod nginx;
 mod peer;
 mod process;
 mod servers;

@@ -9,6 +9,8 @@ pub(crate) struct Peer {
     pub(crate) name: &'static str,
     run: Run,
     pub(crate) client: Words,
+    /// Whether nginx stands in front of it.
+    pub(crate) behind_nginx: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -51,12 +53,16 @@ const SOCKET_IO: Words = Words {
 };
 
 const fn peer(name: &'static str, run: Run, client: Words) -> Peer {
-    Peer { name, run, client }
+    Peer { name, run, client, behind_nginx: false }
+}
+
+const fn behind_nginx(name: &'static str, run: Run, client: Words) -> Peer {
+    Peer { name, run, client, behind_nginx: true }
 }
 
 pub(crate) const OURS: &str = "Portcullis";
 
-pub(crate) const ALL: [Peer; 13] = [
+pub(crate) const ALL: [Peer; 15] = [
     peer(OURS, Run::Own("ours"), COOKIE),
     peer("axum, checks by hand", Run::Own("by-hand"), PLAIN),
     peer("axum, tower_governor", Run::Governor, NO_TOKEN),
@@ -64,6 +70,8 @@ pub(crate) const ALL: [Peer; 13] = [
     peer("websockets, hardened", Run::Python("py_websockets.py", "hardened"), FIRST),
     peer("FastAPI, first", Run::Python("py_fastapi.py", "first"), PLAIN),
     peer("FastAPI, hardened", Run::Python("py_fastapi.py", "hardened"), PLAIN),
+    behind_nginx("nginx, FastAPI first", Run::Python("py_fastapi.py", "first"), PLAIN),
+    behind_nginx("nginx, FastAPI hardened", Run::Python("py_fastapi.py", "hardened"), PLAIN),
     peer("socket.io, first", Run::Node("node_socketio.js", "first"), SOCKET_IO),
     peer("socket.io, hardened", Run::Node("node_socketio.js", "hardened"), SOCKET_IO),
     peer("plain sockets, first", Run::Python("py_sockets.py", "first"), NO_TOKEN),
@@ -74,7 +82,7 @@ pub(crate) const ALL: [Peer; 13] = [
 
 /// Those that have one of these texts in their names; all, if there is none.
 pub(crate) fn chosen(names: &[&str]) -> Result<Vec<&'static Peer>> {
-    static PEERS: [Peer; 13] = ALL;
+    static PEERS: [Peer; 15] = ALL;
     let has = |peer: &&Peer| names.is_empty() || names.iter().any(|name| peer.name.contains(name));
     let chosen: Vec<_> = PEERS.iter().filter(has).collect();
     if chosen.is_empty() { Err(format!("there is no server {names:?}").into()) } else { Ok(chosen) }

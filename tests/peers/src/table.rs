@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// What all servers are believed to hold to, where they were told to.
-const LIMITS: &str = "--burst 40 --rate 20 --size 65536 --sockets 20 --handshakes 200 --silence 4";
+const LIMITS: &str = "--burst 40 --rate 20 --size 65536 --bytes 262144 --sockets 20 --handshakes 200 --silence 4";
 
 const LEGEND: &str =
     "X let through, ? cannot be told from outside, - not run, ! legitimate client turned away, . stopped or served";

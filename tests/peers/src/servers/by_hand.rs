@@ -21,12 +21,8 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::Value;
 use tokio::time::{Instant, interval, sleep_until, timeout};
 
+use super::{SIZE, SOON, bytes};
 use crate::token::{ISSUER, OWN, SECRET};
-
-const SIZE: usize = 64 * 1024;
-
-/// Scaled down, so that nobody waits for minutes.
-const SOON: Duration = Duration::from_millis(1500);
 
 /// What one address has and did.
 #[derive(Default)]
@@ -103,17 +99,37 @@ fn token(headers: &HeaderMap) -> Option<Instant> {
     Some(Instant::now() + Duration::from_secs(claims["exp"].as_u64()?).saturating_sub(now))
 }
 
+/// What one connection may say at once, half of which it gets back each second.
+struct Bucket {
+    left: f64,
+    most: f64,
+    at: Instant,
+}
+
+impl Bucket {
+    fn new(most: f64) -> Self {
+        Self { left: most, most, at: Instant::now() }
+    }
+
+    fn take(&mut self, many: f64) -> bool {
+        let now = Instant::now();
+        let back = (now - self.at).as_secs_f64() * self.most / 2.0;
+        self.left = (self.left + back).min(self.most) - many;
+        self.at = now;
+        self.left >= 0.0
+    }
+}
+
 /// Echoes until the client has had enough, or the server.
 async fn serve(mut socket: WebSocket, burst: u32, expires: Instant, _seat: Seat) {
-    let (mut left, mut at) = (f64::from(burst), Instant::now());
+    let (mut messages, mut payload) = (Bucket::new(f64::from(burst)), Bucket::new(f64::from(bytes(burst))));
     let (mut pings, mut ponged, mut said) = (interval(SOON), Instant::now(), Instant::now());
     let why = loop {
         tokio::select! {
             message = socket.recv() => match message {
                 Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {
-                    left = (left + at.elapsed().as_secs_f64() * f64::from(burst) / 2.0).min(f64::from(burst)) - 1.0;
-                    (at, said) = (Instant::now(), Instant::now());
-                    if left < 0.0 {
+                    said = Instant::now();
+                    if !messages.take(1.0) || !payload.take(length(&message)) {
                         break "too many messages";
                     }
                     match timeout(SOON, socket.send(message)).await {
@@ -139,4 +155,13 @@ async fn serve(mut socket: WebSocket, burst: u32, expires: Instant, _seat: Seat)
     let close = Message::Close(Some(CloseFrame { code: 1008, reason: why.into() }));
     // The client may be gone.
     let _gone_already = timeout(SOON, socket.send(close)).await;
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a message is smaller than 2^52 bytes")]
+fn length(message: &Message) -> f64 {
+    match message {
+        Message::Text(text) => text.len() as f64,
+        Message::Binary(bytes) => bytes.len() as f64,
+        _ => 0.0,
+    }
 }

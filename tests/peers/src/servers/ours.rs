@@ -13,29 +13,30 @@ use portcullis::{
     jwt::{JwtLayer, Verifier},
     liveness::{IdleTimeoutLayer, KeepAliveLayer, MessageSizeLayer, WriteTimeoutLayer},
     origin::OriginLayer,
-    rate_limit::MessageRateLayer,
+    rate_limit::{ByteQuota, MessageRateLayer},
 };
 use serde_json::Value;
 
+use super::{SIZE, SOON, bytes};
 use crate::{
     Result,
     token::{ISSUER, OWN, SECRET},
 };
 
-/// Scaled down, so that nobody waits for minutes.
-const SOON: Duration = Duration::from_millis(1500);
-
 pub(super) fn app(burst: u32, sockets: usize) -> Result<Router> {
     let origins = OriginLayer::new([OWN])?;
     let verifier = Verifier::hs256(SECRET).issuer(ISSUER).audience("chat").leeway(Duration::ZERO).build()?;
+    let messages = MessageRateLayer::per_second((burst / 2).max(1)).burst(burst);
+    let bytes = u64::from(bytes(burst));
+    let messages = messages.byte_quota(ByteQuota::per_second(bytes / 2).allow_burst(bytes));
     let handshakes = if burst > 1000 { 100_000 } else { 20 };
     Ok(Router::new()
         .route("/ws", any(async |upgrade: WebSocketUpgrade| upgrade.read_buffer_size(4096).on_upgrade(echo)))
         .layer(WriteTimeoutLayer::new(SOON))
         .layer(IdleTimeoutLayer::new(2 * SOON))
         .layer(KeepAliveLayer::new().interval(SOON).timeout(SOON))
-        .layer(MessageSizeLayer::new(64 * 1024).timeout(2 * SOON))
-        .layer(MessageRateLayer::per_second((burst / 2).max(1)).burst(burst))
+        .layer(MessageSizeLayer::new(SIZE).timeout(2 * SOON))
+        .layer(messages)
         .layer(JwtLayer::<Value>::new(verifier).bearer().cookie("session", &origins))
         .layer(ConnectionLimitLayer::new().per_client_ip(sockets))
         .layer(HandshakeRateLayer::per_second(handshakes).burst(handshakes * 5).per_client_ip())

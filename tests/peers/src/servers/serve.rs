@@ -1,12 +1,25 @@
 //! Serves one of them until the process is ended.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use axum::serve::ListenerExt;
-use tokio::net::TcpListener;
+use axum::{Router, extract::ConnectInfo};
+use hyper::{Request, body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Notify,
+    time::{sleep, timeout},
+};
+use tower::ServiceExt;
 
-use super::{by_hand, ours};
+use super::{SOON, by_hand, ours};
 use crate::{Result, token};
+
+/// How long a client may take for the head of a request.
+const HEAD: Duration = SOON.saturating_mul(2);
 
 /// `burst` messages may come at once; many sockets may be open if that is many.
 #[tokio::main]
@@ -20,8 +33,36 @@ pub(crate) async fn serve(name: &str, port: &str, burst: &str) -> Result<()> {
         _ => return Err(format!("there is no server {name}").into()),
     };
     let listener = TcpListener::bind(("127.0.0.1", port.parse()?)).await?;
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => drop(tokio::spawn(connection(stream, peer, app.clone()))),
+            // There is no descriptor left, most often.
+            Err(_) => sleep(Duration::from_secs(1)).await,
+        }
+    }
+}
+
+/// Serves a connection as `axum::serve` does, but for a deadline: of the first request from the moment that the client
+/// connects, and of later ones from the answer before.
+async fn connection(stream: TcpStream, peer: SocketAddr, app: Router) {
     // A failure to switch Nagle's algorithm off changes no outcome.
-    let listener = listener.tap_io(|io| drop(io.set_nodelay(true)));
-    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
-    Ok(())
+    let _failed = stream.set_nodelay(true);
+    let asked = Arc::new(Notify::new());
+    let ask = asked.clone();
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        ask.notify_one();
+        request.extensions_mut().insert(ConnectInfo(peer));
+        app.clone().oneshot(request)
+    });
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    server.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
+    server.http2().timer(TokioTimer::new()).enable_connect_protocol();
+    let mut connection = pin!(server.serve_connection_with_upgrades(TokioIo::new(stream), service));
+    tokio::select! {
+        // The client has left, or was sent away.
+        _ended = connection.as_mut() => return,
+        // hyper's own deadline begins when it knows the version of HTTP.
+        first = timeout(HEAD, asked.notified()) => if first.is_err() { return },
+    }
+    let _ended = connection.await;
 }
