@@ -3,7 +3,7 @@
 use std::{io, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use axum::Router;
-use portcullis_core::shared::{Away, Buyer, Name, Purchase, Rate, ShareQuotas, Sold};
+use portcullis_core::shared::{Away, Buyer, Grant, Name, Purchase, Rate, ShareQuotas};
 
 use crate::{allocations, callgrind, parts, parts::Part, plan::Plan, report, shape::Shape, side::Side};
 
@@ -33,7 +33,7 @@ impl ShareQuotas for Seller {
     }
 
     fn buy(&self, purchase: Purchase, buyer: Arc<dyn Buyer>) -> Result<(), Away> {
-        buyer.answered(Ok(Sold { cells: purchase.want, retry_after: Duration::ZERO, full_in: Duration::ZERO }));
+        buyer.answered(Ok(Grant { cells: purchase.want, retry_after: Duration::ZERO, full_in: Duration::ZERO }));
         Ok(())
     }
 

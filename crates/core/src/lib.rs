@@ -97,7 +97,7 @@ pub use io::GuardedIo;
 #[cfg(feature = "guard")]
 pub use layer::{GuardLayer, GuardService, PolicyLayer, PolicyService};
 #[cfg(feature = "guard")]
-pub use registry::{Connections, ConnectionsLayer, ConnectionsService, Whom};
+pub use registry::{Connections, ConnectionsLayer, ConnectionsService, Target};
 #[cfg(feature = "guard")]
 pub use supervise::Supervised;
 

@@ -53,8 +53,8 @@ pub use portcullis_connections as connections;
 pub use portcullis_core::{
     CloseCode, CloseFrame, CloseReason, Connection, ConnectionId, Connections, ConnectionsLayer, ConnectionsService,
     Counters, Decision, Ended, EndedBy, GuardLayer, GuardService, GuardedIo, IntoClose, PolicyLayer, PolicyService,
-    Supervised, Whom, clock, close, csrf, errors, frame, gate, handshake, identity, observe, policy, refusal, settings,
-    shared, upgrade,
+    Supervised, Target, clock, close, csrf, errors, frame, gate, handshake, identity, observe, policy, refusal,
+    settings, shared, upgrade,
 };
 #[cfg(feature = "derive")]
 pub use portcullis_derive::IntoCloseOfFacade as IntoClose;

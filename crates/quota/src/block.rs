@@ -40,7 +40,7 @@ impl Terms {
 ///
 /// This struct is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Order {
+pub struct BlockPurchase {
     /// As many cells as there are, up to this.
     pub want: u64,
     /// Fewer are not worth an answer: the purchase is refused.
@@ -51,7 +51,7 @@ pub struct Order {
 ///
 /// This enum is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Short {
+pub enum Shortage {
     /// The store has refused. There is nothing to be had before this time.
     Refused(u64),
     /// The answer is under way, and the overdraft does not suffice.
@@ -73,7 +73,7 @@ pub struct Block {
 
 impl Block {
     /// Takes cells as long as half a block is left. Otherwise nothing is taken, and it is time for
-    /// [`order`](Self::order) and then [`take`](Self::take).
+    /// [`begin_purchase`](Self::begin_purchase) and then [`take`](Self::take).
     #[inline]
     pub fn spend(&mut self, cells: u64, terms: &Terms) -> bool {
         let left = self.cells.saturating_sub(signed(cells));
@@ -84,21 +84,21 @@ impl Block {
         plenty
     }
 
-    /// Whether there would be an order, if there is less than half a block.
-    pub fn may_order(&self, now: u64) -> bool {
+    /// Whether a purchase may begin, provided that less than half a block is left.
+    pub fn may_purchase(&self, now: u64) -> bool {
         self.asked == 0 && now >= self.retry
     }
 
     /// What has to be bought now, if anything, where so many cells are about to be taken. From here on the purchase is
     /// under way, until it is [`bought`](Self::bought) or [`refused`](Self::refused).
-    pub fn order(&mut self, cells: u64, now: u64, terms: &Terms) -> Option<Order> {
+    pub fn begin_purchase(&mut self, cells: u64, now: u64, terms: &Terms) -> Option<BlockPurchase> {
         let half = terms.block.div_ceil(2).max(1);
-        if !self.may_order(now) || self.cells.saturating_sub(signed(cells)) >= signed(half) {
+        if !self.may_purchase(now) || self.cells.saturating_sub(signed(cells)) >= signed(half) {
             return None;
         }
         let want = signed(terms.block).saturating_sub(self.cells);
         self.asked = now.max(1);
-        Some(Order { want: want.unsigned_abs(), least: half })
+        Some(BlockPurchase { want: want.unsigned_abs(), least: half })
     }
 
     /// Takes cells that are there, or on credit as long as an answer is under way and not late.
@@ -106,7 +106,7 @@ impl Block {
     /// # Errors
     ///
     /// Why they cannot be taken. None is then.
-    pub fn take(&mut self, cells: u64, now: u64, terms: &Terms) -> Result<(), Short> {
+    pub fn take(&mut self, cells: u64, now: u64, terms: &Terms) -> Result<(), Shortage> {
         let left = self.cells.saturating_sub(signed(cells));
         let late = self.is_late(now, terms);
         let credit = if self.asked > 0 && !late { signed(terms.overdraft) } else { 0 };
@@ -115,9 +115,9 @@ impl Block {
             return Ok(());
         }
         Err(match self.asked {
-            0 => Short::Refused(self.retry.max(now)),
-            _ if late => Short::Late,
-            _ => Short::Waiting,
+            0 => Shortage::Refused(self.retry.max(now)),
+            _ if late => Shortage::Late,
+            _ => Shortage::Waiting,
         })
     }
 
@@ -188,23 +188,23 @@ mod tests {
     const MILLI: u64 = 16_000_000;
     const TERMS: Terms = Terms { block: 10, overdraft: 4, patience: 100 };
 
-    fn order(want: u64, least: u64) -> Order {
-        Order { want, least }
+    fn purchase(want: u64, least: u64) -> BlockPurchase {
+        BlockPurchase { want, least }
     }
 
     #[test]
     fn a_block_is_bought_on_credit_and_bought_again_when_half_of_it_is_left() {
         let mut block = Block::default();
-        assert_eq!(block.take(1, 0, &TERMS), Err(Short::Refused(0)), "nothing is under way, so there is no credit");
+        assert_eq!(block.take(1, 0, &TERMS), Err(Shortage::Refused(0)), "nothing is under way, so there is no credit");
         assert!(!block.spend(1, &TERMS));
-        assert_eq!(block.order(1, 1, &TERMS), Some(order(10, 5)));
-        assert_eq!(block.order(1, 1, &TERMS), None, "it is under way");
+        assert_eq!(block.begin_purchase(1, 1, &TERMS), Some(purchase(10, 5)));
+        assert_eq!(block.begin_purchase(1, 1, &TERMS), None, "it is under way");
         let taken = (0..9).filter(|_| block.take(1, 1, &TERMS).is_ok()).count();
-        assert_eq!((taken, block.take(1, 1, &TERMS)), (4, Err(Short::Waiting)));
+        assert_eq!((taken, block.take(1, 1, &TERMS)), (4, Err(Shortage::Waiting)));
         block.bought(10);
         assert_eq!((block.left(1, &TERMS), block.owed()), (10, 0), "what is owed was paid first, and there is credit");
         assert!(block.spend(1, &TERMS) && !block.spend(1, &TERMS));
-        assert_eq!(block.order(1, 2, &TERMS), Some(order(5, 5)));
+        assert_eq!(block.begin_purchase(1, 2, &TERMS), Some(purchase(5, 5)));
         assert_eq!(block.take(1, 2, &TERMS), Ok(()));
         block.bought(5);
         assert_eq!(block.empty(), 9);
@@ -213,22 +213,25 @@ mod tests {
     #[test]
     fn what_is_refused_admits_nothing_until_it_is_time_to_ask_again() {
         let mut block = Block::default();
-        block.order(1, 1, &TERMS).unwrap();
+        block.begin_purchase(1, 1, &TERMS).unwrap();
         block.take(1, 1, &TERMS).unwrap();
         block.refused(50);
         for now in [1, 49] {
-            assert_eq!((block.take(1, now, &TERMS), block.order(1, now, &TERMS)), (Err(Short::Refused(50)), None));
+            assert_eq!(
+                (block.take(1, now, &TERMS), block.begin_purchase(1, now, &TERMS)),
+                (Err(Shortage::Refused(50)), None)
+            );
         }
-        assert_eq!(block.order(1, 50, &TERMS), Some(order(11, 5)), "what is owed, and a block");
+        assert_eq!(block.begin_purchase(1, 50, &TERMS), Some(purchase(11, 5)), "what is owed, and a block");
     }
 
     #[test]
     fn an_answer_that_is_late_gives_no_credit_until_it_is_there() {
         let mut block = Block::default();
-        block.order(1, 1, &TERMS).unwrap();
+        block.begin_purchase(1, 1, &TERMS).unwrap();
         block.take(1, 101, &TERMS).unwrap();
-        assert_eq!((block.take(1, 102, &TERMS), block.left(102, &TERMS)), (Err(Short::Late), 0));
-        assert_eq!(block.order(1, 1000, &TERMS), None, "one at a time, however late");
+        assert_eq!((block.take(1, 102, &TERMS), block.left(102, &TERMS)), (Err(Shortage::Late), 0));
+        assert_eq!(block.begin_purchase(1, 1000, &TERMS), None, "one at a time, however late");
         block.bought(10);
         assert_eq!(block.empty(), 9);
     }
@@ -236,17 +239,17 @@ mod tests {
     #[test]
     fn what_is_in_hand_is_given_up_once_and_what_is_owed_stays() {
         let mut block = Block::default();
-        block.order(1, 1, &TERMS).unwrap();
+        block.begin_purchase(1, 1, &TERMS).unwrap();
         block.bought(10);
         block.take(3, 1, &TERMS).unwrap();
         block.give_back(2, &TERMS);
         assert_eq!((block.empty(), block.empty()), (9, 0));
         assert!(block.is_new(1));
-        block.order(1, 1, &TERMS).unwrap();
+        block.begin_purchase(1, 1, &TERMS).unwrap();
         block.take(2, 1, &TERMS).unwrap();
         assert_eq!((block.empty(), block.owed(), block.is_new(1)), (0, 2, false));
         block.refused(9);
-        block.order(0, 9, &TERMS).unwrap();
+        block.begin_purchase(0, 9, &TERMS).unwrap();
         block.bought(2);
         assert!(block.is_new(9));
     }
@@ -265,10 +268,10 @@ mod tests {
                 let now = (1 << 40) + sent * meter.cost(100) / percent;
                 let block = &mut nodes[usize::from(sent % 3 == 0)];
                 if !block.spend(1, &terms) {
-                    let order = block.order(1, now, &terms);
+                    let purchase = block.begin_purchase(1, now, &terms);
                     assert_eq!(block.take(1, now, &terms), Ok(()), "{sent} of {rate}/{burst} by {size} at {percent} %");
-                    if let Some(order) = order {
-                        let bought = meter.buy(&mut full_at, order.want, order.least, now);
+                    if let Some(purchase) = purchase {
+                        let bought = meter.buy(&mut full_at, purchase.want, purchase.least, now);
                         block.bought(bought.unwrap_or_else(|_| panic!("{sent} of {rate} at {percent} %")));
                     }
                 }
@@ -289,7 +292,7 @@ mod tests {
     }
 
     struct Purchase {
-        order: Order,
+        cells: BlockPurchase,
         /// When the store decides, and when the node hears of it.
         at: u64,
         heard: u64,
@@ -303,7 +306,7 @@ mod tests {
             let mut sold = 0;
             if purchase.at <= now && purchase.answer.is_none() {
                 // Nodes decide in the order of the steps, the store in that of its clock: near enough.
-                let answer = meter.buy(full_at, purchase.order.want, purchase.order.least, now);
+                let answer = meter.buy(full_at, purchase.cells.want, purchase.cells.least, now);
                 sold = answer.unwrap_or(0);
                 purchase.answer = Some(answer);
             }
@@ -325,9 +328,9 @@ mod tests {
             if self.block.spend(cells, terms) {
                 return true;
             }
-            if let Some(order) = self.block.order(cells, now, terms) {
+            if let Some(purchase) = self.block.begin_purchase(cells, now, terms) {
                 assert!(self.under_way.is_none() && now >= self.refused_until);
-                self.under_way = Some(Purchase { order, at: now + to, heard: now + to + back, answer: None });
+                self.under_way = Some(Purchase { cells: purchase, at: now + to, heard: now + to + back, answer: None });
             }
             self.block.take(cells, now, terms).is_ok()
         }
@@ -375,8 +378,8 @@ mod tests {
                 now += 100 * MILLI;
                 for node in &mut nodes {
                     sold += node.advance(meter, &mut full_at, now);
-                    if node.block.owed() > 0 && let Some(order) = node.block.order(0, now, &terms) {
-                        node.under_way = Some(Purchase { order, at: now, heard: now, answer: None });
+                    if node.block.owed() > 0 && let Some(purchase) = node.block.begin_purchase(0, now, &terms) {
+                        node.under_way = Some(Purchase { cells: purchase, at: now, heard: now, answer: None });
                     }
                 }
             }

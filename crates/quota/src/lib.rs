@@ -26,7 +26,7 @@ mod quota;
 mod table;
 
 pub use crate::{
-    block::{Block, Order, Short, Terms},
+    block::{Block, BlockPurchase, Shortage, Terms},
     key::{Key, Secret},
     meter::{ByteQuota, Epoch, Meter, units},
     quota::Quota,

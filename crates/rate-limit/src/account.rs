@@ -12,7 +12,7 @@ use portcullis_core::identity::Subject;
 
 use crate::{
     cells::{Cells, Demand, Kind, Meters, Over},
-    everywhere::Need,
+    cluster::Need,
     excess::Enforcement,
     shared::{Owner, Shared},
 };
@@ -57,8 +57,8 @@ impl Account {
         match owner {
             Owner::Own | Owner::Unknown => meters.take(own, &need.demand, now),
             Owner::Shared(key) => self.shared.table.with(*key, now, |cells| meters.take(cells, &need.demand, now)),
-            Owner::Everywhere(key, holding) => {
-                self.shared.table.with(*key, now, |cells| holding.take(meters, cells, need, *key, now))
+            Owner::Cluster(key, handle) => {
+                self.shared.table.with(*key, now, |cells| handle.take(meters, cells, need, *key, now))
             }
         }
     }
@@ -79,8 +79,8 @@ impl Account {
     }
 
     /// Whether nothing can be taken ahead of its time.
-    pub(crate) fn is_everywhere(&self) -> bool {
-        matches!(self.state().owner, Owner::Everywhere(..))
+    pub(crate) fn is_cluster_wide(&self) -> bool {
+        matches!(self.state().owner, Owner::Cluster(..))
     }
 
     /// Nothing is due to a time long past, so giving back needs none. A policy gives back what it was charged for in
@@ -92,8 +92,8 @@ impl Account {
 
     fn give_back_of(&self, owner: &Owner, meters: &Meters, own: &mut Cells, demand: &Demand) {
         self.cells(owner, own, 0, |cells| meters.give_back(cells, demand));
-        if let Owner::Everywhere(_, holding) = owner {
-            holding.give_back(demand[Kind::Messages]);
+        if let Owner::Cluster(_, handle) = owner {
+            handle.give_back(demand[Kind::Messages]);
         }
     }
 
@@ -104,7 +104,7 @@ impl Account {
         let meter = self.meters(meters.as_deref()).0[Kind::Messages]?;
         let here = self.cells(owner, cells, now, |cells| meter.remaining(cells[Kind::Messages], now));
         Some(match owner {
-            Owner::Everywhere(key, holding) => here.min(holding.left(meter, *key, now)),
+            Owner::Cluster(key, handle) => here.min(handle.left(meter, *key, now)),
             _ => here,
         })
     }
@@ -119,7 +119,7 @@ impl Account {
         }
         let here = self.cells(owner, cells, at, |cells| meter.ready(meter.after(cells[Kind::Messages], messages, at)));
         let ready = match owner {
-            Owner::Everywhere(key, holding) => here.max(holding.ready(meter, *key, messages, at)),
+            Owner::Cluster(key, handle) => here.max(handle.ready(meter, *key, messages, at)),
             _ => here,
         };
         Some(self.instant(ready, now))
@@ -155,7 +155,7 @@ impl Account {
     fn cells<R>(&self, owner: &Owner, own: &mut Cells, now: u64, change: impl FnOnce(&mut Cells) -> R) -> R {
         match owner {
             Owner::Own | Owner::Unknown => change(own),
-            Owner::Shared(key) | Owner::Everywhere(key, _) => self.shared.table.with(*key, now, change),
+            Owner::Shared(key) | Owner::Cluster(key, _) => self.shared.table.with(*key, now, change),
         }
     }
 

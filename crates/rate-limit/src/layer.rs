@@ -8,7 +8,7 @@ use portcullis_quota::{ByteQuota, Quota};
 use tower_layer::Layer;
 
 use crate::{
-    account::Account, everywhere::Sharing, excess::Excess, key::Scope, policy::Limiter, service::MessageRateService,
+    account::Account, cluster::Sharing, excess::Excess, key::Scope, policy::Limiter, service::MessageRateService,
     settings::Settings, shared::Shared,
 };
 

@@ -74,7 +74,7 @@
 mod account;
 mod allowance;
 mod cells;
-mod everywhere;
+mod cluster;
 mod excess;
 mod key;
 mod layer;

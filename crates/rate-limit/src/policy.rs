@@ -100,7 +100,7 @@ impl Limiter {
         if ready.saturating_duration_since(since) > self.enforcement().max_delay {
             return None;
         }
-        if self.account.is_everywhere() {
+        if self.account.is_cluster_wide() {
             self.held = Some(since);
             return Some(Verdict::AskAgain(ready));
         }

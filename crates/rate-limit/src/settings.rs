@@ -7,7 +7,7 @@ use portcullis_quota::{ByteQuota, Meter, Quota};
 
 use crate::{
     cells::{Kind, Meters},
-    everywhere::Sharing,
+    cluster::Sharing,
     excess::Enforcement,
     key::Scope,
 };

@@ -11,7 +11,7 @@ use portcullis_quota::{Epoch, Key, Secret, Table};
 
 use crate::{
     cells::{self, KINDS, Meters},
-    everywhere::{Holding, Sharing, Stocks},
+    cluster::{BlockHandle, KeyBlocks, Sharing},
     excess::Enforcement,
     key::{By, Owned, Scope},
     settings::Settings,
@@ -27,7 +27,7 @@ pub(crate) struct Shared {
     ipv6_prefix: u8,
     secret: Secret,
     /// Where other nodes count, too.
-    stocks: Option<Arc<Stocks>>,
+    blocks: Option<Arc<KeyBlocks>>,
 }
 
 /// Whose quota a connection uses.
@@ -36,7 +36,7 @@ pub(crate) enum Owner {
     Own,
     Shared(Key),
     /// Of all nodes together.
-    Everywhere(Key, Arc<Holding>),
+    Cluster(Key, Arc<BlockHandle>),
     /// Nobody's, until it is known who the peer is.
     Unknown,
 }
@@ -55,7 +55,7 @@ impl Shared {
             enforcement: settings.enforcement.clone(),
             secret: Secret::default(),
             epoch,
-            stocks: sharing.map(|sharing| Arc::new(Stocks::new(sharing, epoch, max))),
+            blocks: sharing.map(|sharing| Arc::new(KeyBlocks::new(sharing, epoch, max))),
         }
     }
 
@@ -80,22 +80,22 @@ impl Shared {
 
     fn shared_by(&self, by: &By) -> Owner {
         let key = by.key(&self.secret);
-        let (Some(stocks), Some(meter)) = (&self.stocks, self.meters.0[cells::Kind::Messages]) else {
+        let (Some(blocks), Some(meter)) = (&self.blocks, self.meters.0[cells::Kind::Messages]) else {
             return Owner::Shared(key);
         };
-        Owner::Everywhere(key, Arc::new(stocks.join(by.name(stocks.store()), meter)))
+        Owner::Cluster(key, Arc::new(blocks.join(by.name(blocks.store()), meter)))
     }
 
     /// How many keys have something bought.
     #[cfg(test)]
-    pub(crate) fn stocks(&self) -> usize {
-        self.stocks.as_ref().map_or(0, |stocks| stocks.len())
+    pub(crate) fn blocks(&self) -> usize {
+        self.blocks.as_ref().map_or(0, |blocks| blocks.len())
     }
 
     /// How many messages are bought at once.
     #[cfg(test)]
     pub(crate) fn block(&self) -> u64 {
-        let stocks = self.stocks.as_ref().unwrap();
-        stocks.terms(self.meters.0[cells::Kind::Messages].unwrap()).0.block
+        let blocks = self.blocks.as_ref().unwrap();
+        blocks.terms(self.meters.0[cells::Kind::Messages].unwrap()).0.block
     }
 }

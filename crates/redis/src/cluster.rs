@@ -9,9 +9,9 @@ use std::{
 use portcullis_core::{
     Decision,
     shared::{
-        Away, Buyer, Charged, Command, Deadline, Denied, Gone, Member, Name, NodeId, Obey, OnGone, PermitRequest,
-        Purchase, Rate, Revocation, RevocationCopy, ShareCommands, SharePermits, ShareQuotas, ShareRates,
-        ShareRevocations, ShareTickets, SharedPermit, Spent, Taken,
+        Away, Buyer, Charged, Command, CommandHandler, Deadline, Denied, Gone, Member, Name, NodeId, OnGone,
+        PermitRequest, Purchase, Rate, Revocation, RevocationCopy, ShareCommands, SharePermits, ShareQuotas,
+        ShareRates, ShareRevocations, ShareTickets, SharedPermit, Spent, Taken,
     },
 };
 use tokio::{sync::watch, task::JoinHandle};
@@ -42,8 +42,8 @@ pub struct Cluster {
 struct Tasks([JoinHandle<()>; 6]);
 
 impl Cluster {
-    /// Connects to a Redis or Valkey server: `redis://user:password@host:port/database`, or `rediss://` for TLS (feature
-    /// `tls`).
+    /// Connects to a Redis or Valkey server: `redis://user:password@host:port/database`, or `rediss://` for TLS
+    /// (feature `tls`).
     pub fn connect(url: impl Into<String>) -> Builder {
         Builder::new(url.into())
     }
@@ -315,7 +315,7 @@ impl ShareCommands for Cluster {
         self.node.outbox.post(Message::Command { scope: self.scope_name(), command })
     }
 
-    fn deliver(&self, to: Weak<dyn Obey>) {
+    fn deliver(&self, to: Weak<dyn CommandHandler>) {
         let scope = self.scope_name();
         self.node.outbox.follow(|followers| followers.deliver(scope, to));
     }

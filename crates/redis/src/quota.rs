@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
-use portcullis_core::shared::{Away, Buyer, Name, Purchase, Rate, Sold};
+use portcullis_core::shared::{Away, Buyer, Grant, Name, Purchase, Rate};
 use tokio::{
     sync::{mpsc, watch},
     time::timeout,
@@ -103,7 +103,7 @@ pub(crate) async fn run(node: Arc<Node>) {
             Errand::Buy { purchase, buyer, when_away } => {
                 let sold = ask(&node, purchase).await;
                 observe::purchased(match sold {
-                    Ok(Sold { cells: 0, .. }) => Outcome::Refused,
+                    Ok(Grant { cells: 0, .. }) => Outcome::Refused,
                     Ok(_) => Outcome::Sold,
                     Err(Lost) => Outcome::Away,
                 });
@@ -122,12 +122,12 @@ pub(crate) async fn run(node: Arc<Node>) {
 }
 
 /// An answer that is late is used all the same: what it sells is charged.
-async fn ask(node: &Node, Purchase { name, rate, want, least }: Purchase) -> Result<Sold, Lost> {
+async fn ask(node: &Node, Purchase { name, rate, want, least }: Purchase) -> Result<Grant, Lost> {
     let call = Call::new(&script::BUY).key(&node.settings.keys.quota(name));
     let call = call.arg(micros(rate.interval)).arg(rate.burst).arg(want).arg(least);
     let (cells, retry_after, full_in) = tell(node, call).await?;
     let [retry_after, full_in] = [retry_after, full_in].map(Duration::from_micros);
-    Ok(Sold { cells, retry_after, full_in })
+    Ok(Grant { cells, retry_after, full_in })
 }
 
 async fn tell<T: redis::FromRedisValue>(node: &Node, call: Call) -> Result<T, Lost> {

@@ -12,7 +12,7 @@ use axum::{
     routing::{any, get},
 };
 use portcullis_connections::{ConnectionLimitLayer, HandshakeRateLayer, Limit};
-use portcullis_core::{CloseCode, CloseFrame, Connections, identity::Subject, shared::Announced};
+use portcullis_core::{CloseCode, CloseFrame, Connections, identity::Subject, shared::Broadcast};
 use portcullis_jwt::{JwtLayer, Revocations, Tickets};
 use portcullis_quota::Quota;
 use portcullis_rate_limit::MessageRateLayer;
@@ -101,8 +101,8 @@ fn routes(cluster: Option<&Cluster>) -> Router {
 }
 
 /// What whoever revokes or kicks is told.
-async fn said(announced: Announced) -> &'static str {
-    if announced.await.is_ok() { "told" } else { "not told" }
+async fn said(broadcast: Broadcast) -> &'static str {
+    if broadcast.await.is_ok() { "told" } else { "not told" }
 }
 
 /// A burst, and next to nothing after it.

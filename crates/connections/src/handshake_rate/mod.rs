@@ -1,7 +1,7 @@
 //! Limits how often clients connect, and how often their plain requests fail to authenticate.
 
 mod admit;
-mod everywhere;
+mod cluster;
 mod future;
 mod layer;
 mod rate;

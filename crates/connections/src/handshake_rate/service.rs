@@ -17,7 +17,7 @@ use tower_service::Service;
 
 use super::{
     admit::{admit, admit_plain},
-    everywhere,
+    cluster,
     future::HandshakeRateFuture,
     rate::Rate,
     settings::Settings,
@@ -57,8 +57,8 @@ where
         note_refusing(&mut parts);
         let admitted = if is_handshake(&parts) {
             let here = admit(&self.settings, &self.rate, &parts, now());
-            let everywhere = here.and_then(|()| everywhere::ask(&self.settings, self.quota, &self.rate, &mut parts));
-            everywhere.map(|verdict| (None, verdict))
+            let cluster = here.and_then(|()| cluster::ask(&self.settings, self.quota, &self.rate, &mut parts));
+            cluster.map(|verdict| (None, verdict))
         } else {
             let plain = admit_plain(&self.settings, &self.rate, &parts, now());
             plain.map(|key| (key, AdmissionVerdict::ready(Ok(()))))

@@ -12,7 +12,7 @@ use portcullis_core::{
 };
 
 use super::{
-    everywhere::Everywhere,
+    cluster::ClusterPermits,
     permits::Pool,
     policy::{PendingSubject, evict},
     settings::Settings,
@@ -34,7 +34,7 @@ pub(super) fn admit(
         }
         Err(refusal) => return Err(refusal),
     };
-    let shared = settings.shared.as_ref().map(|store| (Everywhere::new(store), keys.clone()));
+    let shared = settings.shared.as_ref().map(|store| (ClusterPermits::new(store), keys.clone()));
     let (permit, crossed) = match pool.take(keys) {
         Ok(taken) => taken,
         Err(full) if settings.report_only => {
@@ -52,15 +52,15 @@ pub(super) fn admit(
         connection.hold_for_handler(permit.clone());
     }
     // What this node counts has said yes. Others may count, too.
-    let (everywhere, verdict) = match shared {
-        Some((everywhere, keys)) => {
-            connection.hold(everywhere.clone());
+    let (cluster, verdict) = match shared {
+        Some((cluster, keys)) => {
+            connection.hold(cluster.clone());
             if settings.until_handler_returns {
-                connection.hold_for_handler(everywhere.clone());
+                connection.hold_for_handler(cluster.clone());
             }
-            let by = Deadline::of(&mut parts.extensions, everywhere.patience());
-            let take = everywhere.clone().take(settings.clone(), keys, permit.clone(), by);
-            (Some(everywhere), AdmissionVerdict::wait(take))
+            let by = Deadline::of(&mut parts.extensions, cluster.patience());
+            let take = cluster.clone().take(settings.clone(), keys, permit.clone(), by);
+            (Some(cluster), AdmissionVerdict::wait(take))
         }
         None => (None, AdmissionVerdict::ready(Ok(()))),
     };
@@ -68,7 +68,7 @@ pub(super) fn admit(
         let limit_owner = settings.limit_owner(parts).ok().flatten();
         Box::new(PendingSubject {
             permit: permit.clone(),
-            everywhere: everywhere.clone(),
+            cluster: cluster.clone(),
             connection: connection.clone(),
             limit: settings.subject_limit(),
             required: settings.require_subject,
@@ -82,8 +82,8 @@ pub(super) fn admit(
         if !report_only {
             evict(evicted);
         }
-        if let Some(everywhere) = everywhere {
-            everywhere.begin(&connection);
+        if let Some(cluster) = cluster {
+            cluster.begin(&connection);
         }
     });
     Ok(Admission::new(pending_subject).after(verdict))

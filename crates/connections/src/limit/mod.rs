@@ -2,7 +2,7 @@
 
 mod admit;
 mod capacity;
-mod everywhere;
+mod cluster;
 mod layer;
 mod permits;
 mod policy;

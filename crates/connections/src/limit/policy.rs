@@ -12,7 +12,7 @@ use portcullis_core::{
 
 use super::{
     capacity::Limit,
-    everywhere::Everywhere,
+    cluster::ClusterPermits,
     permits::{Evicted, Key, Permit},
 };
 
@@ -20,7 +20,7 @@ use super::{
 pub(crate) struct PendingSubject {
     pub(crate) permit: Arc<Permit<Connection>>,
     /// Its part in limits that other nodes count, too.
-    pub(crate) everywhere: Option<Arc<Everywhere>>,
+    pub(crate) cluster: Option<Arc<ClusterPermits>>,
     pub(crate) connection: Connection,
     pub(crate) limit: Option<Limit>,
     pub(crate) required: bool,
@@ -32,15 +32,15 @@ pub(crate) struct PendingSubject {
 impl PendingSubject {
     /// Takes a permit of one more key.
     fn join(&self, key: Key, limit: Limit) -> Action {
-        let everywhere = self.everywhere.as_ref().map(|everywhere| (everywhere, key.clone()));
+        let cluster = self.cluster.as_ref().map(|cluster| (cluster, key.clone()));
         match self.permit.join(key, limit, &self.connection) {
             Ok(evicted) => {
                 if !self.report_only {
                     evict(evicted);
                 }
-                if let Some((everywhere, key)) = everywhere {
+                if let Some((cluster, key)) = cluster {
                     let narrow = self.narrow(key.clone());
-                    everywhere.join(&self.connection, &key, limit, self.report_only, narrow);
+                    cluster.join(&self.connection, &key, limit, self.report_only, narrow);
                 }
                 Action::None
             }
@@ -63,8 +63,8 @@ impl PendingSubject {
 
     fn leave(&self, key: &Key) {
         self.permit.leave(key);
-        if let Some(everywhere) = &self.everywhere {
-            everywhere.leave(key);
+        if let Some(cluster) = &self.cluster {
+            cluster.leave(key);
         }
     }
 

@@ -7,6 +7,6 @@ mod layer;
 mod live;
 mod service;
 mod shared;
-mod whom;
+mod target;
 
-pub use self::{layer::ConnectionsLayer, live::Connections, service::ConnectionsService, whom::Whom};
+pub use self::{layer::ConnectionsLayer, live::Connections, service::ConnectionsService, target::Target};

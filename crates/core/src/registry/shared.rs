@@ -1,4 +1,4 @@
-//! Commands to the connections of all nodes: carried out here at once, and told to the others.
+//! Commands to the connections of all nodes: carried out here at once, and sent to the other nodes.
 
 use std::{
     net::IpAddr,
@@ -9,7 +9,7 @@ use std::{
 use super::{
     index::Index,
     live::{Connections, Registry},
-    whom::Whom,
+    target::Target,
 };
 use crate::{
     close::CloseFrame,
@@ -17,12 +17,12 @@ use crate::{
     decision::Decision,
     id::ConnectionId,
     identity::Subject,
-    shared::{Announced, Command, Meant, Name, NodeId, Obey, Order, ShareCommands},
+    shared::{Broadcast, Command, CommandAction, CommandHandler, CommandTarget, Name, NodeId, ShareCommands},
     sync::lock,
 };
 
-/// What a registry has more where nodes share commands: its connections by what they are called on all nodes, so that a
-/// command finds them without a look at the others.
+/// What a registry has in addition if nodes share commands: an index of its connections by their names on all nodes, so
+/// that a command finds them without a scan.
 pub(super) struct Sharing {
     store: Arc<dyn ShareCommands>,
     names: Index,
@@ -37,7 +37,7 @@ impl Sharing {
         self.store.name("client", address.to_string().as_bytes())
     }
 
-    /// What is known of a connection by now.
+    /// The names of what is known about a connection by now.
     fn names(&self, connection: &Connection) -> [Option<Name>; 2] {
         let subject = connection.subject().map(|subject| self.subject(&subject));
         [subject, connection.client_ip().map(|address| self.client(address))]
@@ -55,12 +55,12 @@ impl Sharing {
         }
     }
 
-    fn meant(&self, whom: &Whom) -> Meant {
-        match whom {
-            Whom::Subject(subject) => Meant::Subject(self.subject(subject)),
-            Whom::ClientIp(address) => Meant::ClientIp(self.client(*address)),
-            Whom::Connection { node, id } => Meant::Connection(*node, *id),
-            Whom::Everybody => Meant::Everybody,
+    fn target(&self, target: &Target) -> CommandTarget {
+        match target {
+            Target::Subject(subject) => CommandTarget::Subject(self.subject(subject)),
+            Target::ClientIp(address) => CommandTarget::ClientIp(self.client(*address)),
+            Target::Connection { node, id } => CommandTarget::Connection(*node, *id),
+            Target::All => CommandTarget::All,
         }
     }
 }
@@ -90,7 +90,7 @@ impl Connections {
     }
 
     /// What this node is called, if it shares commands: with the [`id`](Connection::id) of a connection it says on all
-    /// nodes which is meant, [`Whom::Connection`].
+    /// nodes which is meant, [`Target::Connection`].
     pub fn node(&self) -> Option<NodeId> {
         self.0.sharing.get().map(|sharing| sharing.store.node())
     }
@@ -104,8 +104,8 @@ impl Connections {
     ///
     /// # Errors
     ///
-    /// [`NotTold`](crate::shared::NotTold): the store could not be told in time, and the other nodes may never close
-    /// theirs. Try again: to close twice does no harm.
+    /// [`BroadcastError`](crate::shared::BroadcastError): the store could not be told in time, and the other nodes may
+    /// never close theirs. Try again: to close twice does no harm.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -116,73 +116,73 @@ impl Connections {
     /// assert_eq!(connections.close(Subject::new("alice"), frame).await, Ok(0));
     /// # }
     /// ```
-    pub fn close(&self, whom: impl Into<Whom>, frame: CloseFrame) -> Announced {
-        self.order(&whom.into(), Order::Close(frame))
+    pub fn close(&self, target: impl Into<Target>, frame: CloseFrame) -> Broadcast {
+        self.command(&target.into(), CommandAction::Close(frame))
     }
 
     /// As [`close`](Self::close), but cuts connections off without a closing handshake.
     ///
     /// # Errors
     ///
-    /// [`NotTold`](crate::shared::NotTold), as of [`close`](Self::close).
-    pub fn abort(&self, whom: impl Into<Whom>) -> Announced {
-        self.order(&whom.into(), Order::Abort)
+    /// [`BroadcastError`](crate::shared::BroadcastError), as of [`close`](Self::close).
+    pub fn abort(&self, target: impl Into<Target>) -> Broadcast {
+        self.command(&target.into(), CommandAction::Abort)
     }
 
-    fn order(&self, whom: &Whom, order: Order) -> Announced {
-        let here = self.here(whom);
+    fn command(&self, target: &Target, action: CommandAction) -> Broadcast {
+        let here = self.here(target);
         for connection in &here {
-            carry_out(&order, connection);
+            carry_out(&action, connection);
         }
         let told = match self.0.sharing.get() {
-            Some(sharing) => sharing.store.send(Command::new(sharing.meant(whom), order)),
+            Some(sharing) => sharing.store.send(Command::new(sharing.target(target), action)),
             None => Decision::ready(true),
         };
-        Announced::new(here.len(), told)
+        Broadcast::new(here.len(), told)
     }
 
-    fn here(&self, whom: &Whom) -> Vec<Connection> {
-        match whom {
-            Whom::Subject(subject) => self.of_subject(subject),
-            Whom::ClientIp(address) => self.of_client_ip(*address),
-            Whom::Connection { node, id } if self.node() == Some(*node) => self.get(*id).into_iter().collect(),
-            Whom::Connection { .. } => Vec::new(),
-            Whom::Everybody => self.all(),
+    fn here(&self, target: &Target) -> Vec<Connection> {
+        match target {
+            Target::Subject(subject) => self.of_subject(subject),
+            Target::ClientIp(address) => self.of_client_ip(*address),
+            Target::Connection { node, id } if self.node() == Some(*node) => self.get(*id).into_iter().collect(),
+            Target::Connection { .. } => Vec::new(),
+            Target::All => self.all(),
         }
     }
 }
 
-fn carry_out(order: &Order, connection: &Connection) {
-    match order {
-        Order::Close(frame) => connection.close(frame.clone()),
-        Order::Abort => connection.abort(),
+fn carry_out(action: &CommandAction, connection: &Connection) {
+    match action {
+        CommandAction::Close(frame) => connection.close(frame.clone()),
+        CommandAction::Abort => connection.abort(),
     }
 }
 
 impl Registry {
-    fn meant(&self, sharing: &Sharing, whom: Meant) -> Vec<Connection> {
+    fn targeted(&self, sharing: &Sharing, target: CommandTarget) -> Vec<Connection> {
         let get = |id: ConnectionId| lock(self.shard(id)).get(&id).cloned();
-        match whom {
+        match target {
             // Two names may have the same hash in the index.
-            Meant::Subject(name) | Meant::ClientIp(name) => {
+            CommandTarget::Subject(name) | CommandTarget::ClientIp(name) => {
                 let found = sharing.names.find(&name).into_iter().filter_map(get);
                 found.filter(|connection| sharing.names(connection).contains(&Some(name))).collect()
             }
-            Meant::Connection(node, id) if node == sharing.store.node() => get(id).into_iter().collect(),
-            Meant::Connection(..) => Vec::new(),
-            Meant::Everybody => {
+            CommandTarget::Connection(node, id) if node == sharing.store.node() => get(id).into_iter().collect(),
+            CommandTarget::Connection(..) => Vec::new(),
+            CommandTarget::All => {
                 self.shards.iter().flat_map(|shard| lock(shard).values().cloned().collect::<Vec<_>>()).collect()
             }
         }
     }
 }
 
-impl Obey for Registry {
-    fn obey(&self, command: &Command, until: Instant) {
+impl CommandHandler for Registry {
+    fn handle(&self, command: &Command, until: Instant) {
         let Some(sharing) = self.sharing.get() else { return };
-        for connection in self.meant(sharing, command.whom) {
+        for connection in self.targeted(sharing, command.target) {
             if connection.started() <= until {
-                carry_out(&command.order, &connection);
+                carry_out(&command.action, &connection);
             }
         }
     }
@@ -201,7 +201,7 @@ mod tests {
     #[derive(Clone)]
     struct Wire {
         node: NodeId,
-        ends: Arc<Mutex<Vec<Weak<dyn Obey>>>>,
+        ends: Arc<Mutex<Vec<Weak<dyn CommandHandler>>>>,
         cut: bool,
     }
 
@@ -220,17 +220,17 @@ mod tests {
 
         fn send(&self, command: Command) -> Decision<bool> {
             for end in lock(&self.ends).iter().filter_map(Weak::upgrade).filter(|_| !self.cut) {
-                end.obey(&command, now());
+                end.handle(&command, now());
             }
             Decision::ready(!self.cut)
         }
 
-        fn deliver(&self, to: Weak<dyn Obey>) {
+        fn deliver(&self, to: Weak<dyn CommandHandler>) {
             lock(&self.ends).push(to);
         }
     }
 
-    type Ends = Arc<Mutex<Vec<Weak<dyn Obey>>>>;
+    type Ends = Arc<Mutex<Vec<Weak<dyn CommandHandler>>>>;
 
     fn node(number: u8, ends: &Ends) -> Connections {
         Connections::new().shared(&Wire { node: NodeId::from_bytes([number; 16]), ends: ends.clone(), cut: false })
@@ -261,23 +261,23 @@ mod tests {
     async fn a_command_means_the_same_connections_on_all_nodes() {
         let ends = Ends::default();
         let (one, other) = (node(1, &ends), node(2, &ends));
-        let of_other = Whom::Connection { node: NodeId::from_bytes([2; 16]), id: "0".parse().unwrap() };
+        let of_other = Target::Connection { node: NodeId::from_bytes([2; 16]), id: "0".parse().unwrap() };
         for (case, meant) in [(0, [true, false]), (1, [true, false]), (2, [false, true]), (3, [true, true])] {
             let [alice, bob] = [("alice", 1), ("bob", 2)].map(|(subject, ip)| connect(&other, subject, ip));
-            let whom = match case {
+            let target = match case {
                 0 => Subject::new("alice").into(),
                 1 => IpAddr::V4(1.into()).into(),
-                2 => Whom::Connection { node: other.node().unwrap(), id: bob.1.id() },
-                _ => Whom::Everybody,
+                2 => Target::Connection { node: other.node().unwrap(), id: bob.1.id() },
+                _ => Target::All,
             };
-            assert_eq!(one.close(whom, frame()).await, Ok(0), "there is none on the first node");
+            assert_eq!(one.close(target, frame()).await, Ok(0), "there is none on the first node");
             assert_eq!([is_closed(&alice.1).await, is_closed(&bob.1).await], meant, "{case}");
             drop((alice, bob));
         }
         let (_alice, here) = connect(&one, "alice", 1);
-        let stranger = Whom::Connection { node: NodeId::from_bytes([9; 16]), id: here.id() };
-        for whom in [stranger, of_other] {
-            assert_eq!(one.abort(whom).await, Ok(0));
+        let stranger = Target::Connection { node: NodeId::from_bytes([9; 16]), id: here.id() };
+        for target in [stranger, of_other] {
+            assert_eq!(one.abort(target).await, Ok(0));
         }
         assert!(!is_closed(&here).await);
         assert_eq!(one.abort(Subject::new("alice")).await, Ok(1));
@@ -289,10 +289,10 @@ mod tests {
         let one = node(1, &ends);
         let (_alice, connection) = connect(&one, "alice", 1);
         let sharing = one.0.sharing.get().unwrap();
-        let command = Command::new(sharing.meant(&Subject::new("alice").into()), Order::Close(frame()));
-        one.0.obey(&command, connection.started().checked_sub(Duration::from_nanos(1)).unwrap());
+        let command = Command::new(sharing.target(&Subject::new("alice").into()), CommandAction::Close(frame()));
+        one.0.handle(&command, connection.started().checked_sub(Duration::from_nanos(1)).unwrap());
         assert!(!is_closed(&connection).await, "it was sent before");
-        one.0.obey(&command, connection.started());
+        one.0.handle(&command, connection.started());
         assert!(is_closed(&connection).await);
     }
 
@@ -306,7 +306,7 @@ mod tests {
         );
         let (bob, late) = connect(&one, "bob", 2);
         assert_eq!(one.0.sharing.get().unwrap().names.len(), 4);
-        assert_eq!(other.close(Whom::Everybody, frame()).await, Ok(0));
+        assert_eq!(other.close(Target::All, frame()).await, Ok(0));
         assert!(is_closed(&early).await && is_closed(&late).await);
         drop((alice, bob));
         early.closed().await;

@@ -5,12 +5,12 @@ use std::{fmt, str::FromStr, sync::Weak, time::Instant};
 use super::name::{Name, NotHexadecimal};
 use crate::{close::CloseFrame, decision::Decision, id::ConnectionId};
 
-/// Names a node, from its start to its end.
+/// Identifies a node, from its start to its end.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId([u8; 16]);
 
 impl NodeId {
-    /// A name by its bytes, which no other node has.
+    /// Creates an id from its bytes, which must be unique among nodes.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
@@ -41,50 +41,50 @@ impl FromStr for NodeId {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Command {
-    /// Whose connections.
-    pub whom: Meant,
-    /// What becomes of them.
-    pub order: Order,
+    /// The connections it is for.
+    pub target: CommandTarget,
+    /// What is done to them.
+    pub action: CommandAction,
 }
 
 impl Command {
-    /// A command.
-    pub const fn new(whom: Meant, order: Order) -> Self {
-        Self { whom, order }
+    /// Creates a command.
+    pub const fn new(target: CommandTarget, action: CommandAction) -> Self {
+        Self { target, action }
     }
 }
 
-/// Whose connections a command means, as nodes tell each other.
+/// The connections that a command is for, with names in place of subjects and addresses.
 ///
 /// This enum is complete: a store carries out all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Meant {
-    /// All of a subject.
+pub enum CommandTarget {
+    /// All connections of a subject.
     Subject(Name),
-    /// All of a client address.
+    /// All connections from a client address.
     ClientIp(Name),
-    /// One connection of one node.
+    /// One connection of a node.
     Connection(NodeId, ConnectionId),
-    /// All.
-    Everybody,
+    /// All connections.
+    All,
 }
 
-/// What becomes of connections.
+/// What a command does to connections.
 ///
 /// This enum is complete: a store carries out all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Order {
+pub enum CommandAction {
     /// They are closed.
     Close(CloseFrame),
     /// They are cut off without a closing handshake.
     Abort,
 }
 
-/// Carries out what other nodes command.
-pub trait Obey: Send + Sync + 'static {
-    /// Carries out a command, perhaps not for the first time. Connections that began after `until`, the latest time at
-    /// which it can have been sent, are not meant. Must not block.
-    fn obey(&self, command: &Command, until: Instant);
+/// Carries out commands, from this node and from others.
+pub trait CommandHandler: Send + Sync + 'static {
+    /// Carries out a command, which may be delivered more than once. Connections that began after `until`, the latest
+    /// time at which it can have been sent, are left alone. Must not block.
+    fn handle(&self, command: &Command, until: Instant);
 }
 
 /// A store that carries commands to all nodes.
@@ -93,18 +93,18 @@ pub trait Obey: Send + Sync + 'static {
     note = "`portcullis_redis::Cluster` does"
 )]
 pub trait ShareCommands: Send + Sync + 'static {
-    /// What a value of a kind is called on all nodes.
+    /// Returns the name of a value on all nodes.
     fn name(&self, kind: &str, value: &[u8]) -> Name;
 
-    /// What this node is called.
+    /// Returns the id of this node.
     fn node(&self) -> NodeId;
 
-    /// Sends a command, whether or not the answer is waited for: it says whether the store has it. Those of one node
-    /// are delivered in the order in which they were sent, to each node at least once.
+    /// Sends a command, whether or not the decision is awaited. It says whether the store has accepted the command.
+    /// Commands of one node are delivered to each node at least once, in the order in which they were sent.
     fn send(&self, command: Command) -> Decision<bool>;
 
-    /// Delivers commands for as long as whoever obeys them lives, those of this node among them.
-    fn deliver(&self, to: Weak<dyn Obey>);
+    /// Delivers commands to a handler until it is dropped, including those that this node has sent.
+    fn deliver(&self, to: Weak<dyn CommandHandler>);
 }
 
 #[cfg(test)]

@@ -5,14 +5,14 @@
 //! store cannot be reached in time it is [`Away`], which says what the layer does instead.
 //!
 //! Revocations and commands to live connections are sent to all nodes. They are carried out on their own node at once,
-//! and [`Announced`] says whether the others are told.
+//! and [`Broadcast`] says whether the others are told.
 //!
 //! A store implements [`SharePermits`], [`ShareRates`], [`ShareQuotas`], [`ShareTickets`], [`ShareRevocations`] and
 //! [`ShareCommands`]; layers take one with their method `shared`. A drain tells a [`Member`] that its server stops.
 //! `portcullis-redis` has all of them.
 
-mod announced;
 mod away;
+mod broadcast;
 #[cfg(feature = "guard")]
 mod commands;
 mod deadline;
@@ -25,15 +25,15 @@ mod revocations;
 mod tickets;
 
 #[cfg(feature = "guard")]
-pub use self::commands::{Command, Meant, NodeId, Obey, Order, ShareCommands};
+pub use self::commands::{Command, CommandAction, CommandHandler, CommandTarget, NodeId, ShareCommands};
 pub use self::{
-    announced::{Announced, NotTold},
     away::Away,
+    broadcast::{Broadcast, BroadcastError},
     deadline::Deadline,
     member::Member,
     name::{Name, NotHexadecimal},
     permits::{Denied, Gone, OnGone, PermitRequest, SharePermits, SharedPermit, Taken, WhenFull},
-    quotas::{Buyer, Purchase, ShareQuotas, Sold},
+    quotas::{Buyer, Grant, Purchase, ShareQuotas},
     rates::{Charged, Rate, ShareRates},
     revocations::{Issued, Revocation, RevocationCopy, ShareRevocations},
     tickets::{ShareTickets, Spent},

@@ -19,11 +19,11 @@ pub struct Purchase {
     pub least: u64,
 }
 
-/// The answer to a purchase.
+/// The cells that a store has granted for a purchase.
 ///
 /// This struct is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sold {
+pub struct Grant {
     /// How many cells the node may spend. Zero if the purchase is refused.
     pub cells: u64,
     /// How long until the least would be there, if the purchase is refused.
@@ -35,7 +35,7 @@ pub struct Sold {
 /// Is told what has become of a purchase.
 pub trait Buyer: Send + Sync + 'static {
     /// The answer, or that the store cannot be asked. Called once for each purchase, from any task. Must not block.
-    fn answered(&self, sold: Result<Sold, Away>);
+    fn answered(&self, grant: Result<Grant, Away>);
 }
 
 /// A store of quotas that count on all nodes.

@@ -1,10 +1,10 @@
 //! Revoked tokens, and the live connections that they authenticated.
 //!
 //! [`revoke`] is the handle that users and sessions have; [`index`] is what is revoked and who lives on it, as a plain
-//! state under one lock; [`revocable`] is a session as a revocation finds it; [`everywhere`] shares revocations with
+//! state under one lock; [`revocable`] is a session as a revocation finds it; [`cluster`] shares revocations with
 //! other nodes.
 
-mod everywhere;
+mod cluster;
 mod index;
 mod revocable;
 mod revoke;

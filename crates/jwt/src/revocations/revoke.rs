@@ -13,11 +13,11 @@ use portcullis_core::{
     Decision,
     clock::now,
     identity::Subject,
-    shared::{Announced, Issued, Revocation},
+    shared::{Broadcast, Issued, Revocation},
 };
 
 use super::{
-    everywhere::Sharing,
+    cluster::Sharing,
     index::{self, Key, Keys, Session, State},
     revocable::Revocable,
 };
@@ -74,8 +74,8 @@ impl Revocations {
     /// # Errors
     ///
     /// If nodes share revocations and the store is unreachable, awaiting the result returns
-    /// [`NotTold`](portcullis_core::shared::NotTold). The token is revoked on this node all the same, and the store is
-    /// told when it is back.
+    /// [`BroadcastError`](portcullis_core::shared::BroadcastError). The token is revoked on this node all the same, and
+    /// the store is told when it is back.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -87,7 +87,7 @@ impl Revocations {
     /// assert!(revocations.revoke_id("8").await.is_ok());
     /// # }
     /// ```
-    pub fn revoke_id(&self, id: impl Into<TokenId>) -> Announced {
+    pub fn revoke_id(&self, id: impl Into<TokenId>) -> Broadcast {
         let id = id.into();
         self.0.lock().issuers.warn(id.issuer());
         self.revoke(self.0.token(&id), Issued::ALL, Duration::ZERO, false)
@@ -104,7 +104,7 @@ impl Revocations {
     /// # Errors
     ///
     /// Like [`revoke_id`](Self::revoke_id).
-    pub fn revoke_subject(&self, subject: &Subject) -> Announced {
+    pub fn revoke_subject(&self, subject: &Subject) -> Broadcast {
         self.0.lock().issuers.warn(subject.issuer());
         // A token says whole seconds: what was issued in this one goes too.
         self.revoke(self.0.subject(subject), Issued::up_to(SystemTime::now()), Duration::ZERO, true)
@@ -129,7 +129,7 @@ impl Revocations {
     /// let revoked = revocations.revoke_subject_issued_before(&Subject::new("7"), time);
     /// assert_eq!(revoked.here(), 0, "live sessions of this node");
     /// ```
-    pub fn revoke_subject_issued_before(&self, subject: &Subject, time: SystemTime) -> Announced {
+    pub fn revoke_subject_issued_before(&self, subject: &Subject, time: SystemTime) -> Broadcast {
         self.0.lock().issuers.warn(subject.issuer());
         self.revoke(self.0.subject(subject), Issued::before(time), until(time), false)
     }
@@ -140,13 +140,13 @@ impl Revocations {
     /// # Errors
     ///
     /// Like [`revoke_id`](Self::revoke_id).
-    pub fn revoke_issued_before(&self, time: SystemTime) -> Announced {
+    pub fn revoke_issued_before(&self, time: SystemTime) -> Broadcast {
         self.revoke(self.0.everybody(), Issued::before(time), until(time), false)
     }
 
     /// Revokes here, and tells the other nodes. What was issued until a time that lies ahead lives longer than the
     /// tokens of today.
-    fn revoke(&self, key: Key, issued: Issued, ahead: Duration, all_live: bool) -> Announced {
+    fn revoke(&self, key: Key, issued: Issued, ahead: Duration, all_live: bool) -> Broadcast {
         let named = if let Key::Named(name) = key { Some(name) } else { None };
         let life = self.0.remember.saturating_add(ahead);
         let here = self.0.revoke(key, issued, life, |session| all_live || issued.has(session.issued));
@@ -157,7 +157,7 @@ impl Revocations {
             }
             _ => Decision::ready(true),
         };
-        Announced::new(here, told)
+        Broadcast::new(here, told)
     }
 
     /// Registers a session, unless its token is revoked. A revocation comes before both, and the token is refused, or

@@ -5,13 +5,13 @@ use std::{
     time::Instant,
 };
 
-use portcullis_core::shared::{Command, Name, Obey, RevocationCopy};
+use portcullis_core::shared::{Command, CommandHandler, Name, RevocationCopy};
 
 /// Who on this node is told.
 #[derive(Default)]
 pub(crate) struct Followers {
     copies: Vec<Weak<dyn RevocationCopy>>,
-    registries: Vec<(Name, Weak<dyn Obey>)>,
+    registries: Vec<(Name, Weak<dyn CommandHandler>)>,
     /// Changes with the copies.
     generation: u64,
     /// Until when the copies are known to be whole.
@@ -26,7 +26,7 @@ impl Followers {
         self.whole_at = None;
     }
 
-    pub(crate) fn deliver(&mut self, scope: Name, to: Weak<dyn Obey>) {
+    pub(crate) fn deliver(&mut self, scope: Name, to: Weak<dyn CommandHandler>) {
         self.registries.retain(|(_, registry)| registry.strong_count() > 0);
         self.registries.push((scope, to));
     }
@@ -36,7 +36,7 @@ impl Followers {
         (self.copies.iter().filter_map(Weak::upgrade).collect(), self.generation)
     }
 
-    pub(super) fn registries(&self, of: Name) -> Vec<Arc<dyn Obey>> {
+    pub(super) fn registries(&self, of: Name) -> Vec<Arc<dyn CommandHandler>> {
         let meant = self.registries.iter().filter(|(scope, _)| *scope == of);
         meant.filter_map(|(_, registry)| registry.upgrade()).collect()
     }
@@ -58,8 +58,8 @@ impl Followers {
 }
 
 /// Tells registries. Nothing is locked.
-pub(super) fn command(registries: &[Arc<dyn Obey>], command: &Command, until: Instant) {
+pub(super) fn command(registries: &[Arc<dyn CommandHandler>], command: &Command, until: Instant) {
     for registry in registries {
-        registry.obey(command, until);
+        registry.handle(command, until);
     }
 }

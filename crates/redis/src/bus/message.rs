@@ -11,7 +11,7 @@ use std::time::Duration;
 use portcullis_core::{
     CloseCode, CloseFrame,
     close::MAX_REASON,
-    shared::{Command, Issued, Meant, Name, Order, Revocation},
+    shared::{Command, CommandAction, CommandTarget, Issued, Name, Revocation},
 };
 
 /// The longest line: a command to one connection of one node, with the longest reason.
@@ -40,7 +40,7 @@ impl Message {
                 format!("r{name} {issued} {} {all}", millis(revocation.life))
             }
             Self::Command { scope, command } => {
-                format!("c{scope} {} {}", write_whom(command.whom), write_order(&command.order))
+                format!("c{scope} {} {}", write_target(command.target), write_action(&command.action))
             }
         }
     }
@@ -54,8 +54,8 @@ impl Message {
             return parse_revocation(revocation).map(Self::Revocation);
         }
         let mut words = line.strip_prefix('c')?.splitn(3, ' ');
-        let (scope, whom, order) = (words.next()?, words.next()?, words.next()?);
-        let command = Command::new(parse_whom(whom)?, parse_order(order)?);
+        let (scope, target, action) = (words.next()?, words.next()?, words.next()?);
+        let command = Command::new(parse_target(target)?, parse_action(action)?);
         Some(Self::Command { scope: scope.parse().ok()?, command })
     }
 }
@@ -81,49 +81,49 @@ fn parse_revocation(line: &str) -> Option<Revocation> {
     }
 }
 
-fn write_whom(whom: Meant) -> String {
-    match whom {
-        Meant::Subject(name) => format!("s{name}"),
-        Meant::ClientIp(name) => format!("i{name}"),
-        Meant::Connection(node, id) => format!("n{node}.{id}"),
-        Meant::Everybody => String::from("*"),
+fn write_target(target: CommandTarget) -> String {
+    match target {
+        CommandTarget::Subject(name) => format!("s{name}"),
+        CommandTarget::ClientIp(name) => format!("i{name}"),
+        CommandTarget::Connection(node, id) => format!("n{node}.{id}"),
+        CommandTarget::All => String::from("*"),
     }
 }
 
-fn parse_whom(word: &str) -> Option<Meant> {
+fn parse_target(word: &str) -> Option<CommandTarget> {
     if word == "*" {
-        return Some(Meant::Everybody);
+        return Some(CommandTarget::All);
     }
     let (kind, name) = word.split_at_checked(1)?;
     match kind {
-        "s" => Some(Meant::Subject(name.parse().ok()?)),
-        "i" => Some(Meant::ClientIp(name.parse().ok()?)),
+        "s" => Some(CommandTarget::Subject(name.parse().ok()?)),
+        "i" => Some(CommandTarget::ClientIp(name.parse().ok()?)),
         "n" => {
             let (node, id) = name.split_once('.')?;
-            Some(Meant::Connection(node.parse().ok()?, id.parse().ok()?))
+            Some(CommandTarget::Connection(node.parse().ok()?, id.parse().ok()?))
         }
         _ => None,
     }
 }
 
-fn write_order(order: &Order) -> String {
-    match order {
-        Order::Abort => String::from("x"),
-        Order::Close(frame) => match frame.code() {
+fn write_action(action: &CommandAction) -> String {
+    match action {
+        CommandAction::Abort => String::from("x"),
+        CommandAction::Close(frame) => match frame.code() {
             Some(code) => format!("{} {}", code.as_u16(), frame.reason()),
             None => String::from("-"),
         },
     }
 }
 
-fn parse_order(words: &str) -> Option<Order> {
+fn parse_action(words: &str) -> Option<CommandAction> {
     match words {
-        "x" => Some(Order::Abort),
-        "-" => Some(Order::Close(CloseFrame::empty())),
+        "x" => Some(CommandAction::Abort),
+        "-" => Some(CommandAction::Close(CloseFrame::empty())),
         _ => {
             let (code, reason) = words.split_once(' ')?;
             let code = CloseCode::new(code.parse().ok()?).ok()?;
-            (reason.len() <= MAX_REASON).then(|| Order::Close(CloseFrame::new(code, reason.to_owned())))
+            (reason.len() <= MAX_REASON).then(|| CommandAction::Close(CloseFrame::new(code, reason.to_owned())))
         }
     }
 }
@@ -143,17 +143,22 @@ mod tests {
         let node = NodeId::from_bytes([1; 16]);
         let id = u64::MAX.to_string().parse().unwrap();
         let longest = "x".repeat(MAX_REASON);
-        let orders = [
-            Order::Abort,
-            Order::Close(CloseFrame::empty()),
-            Order::Close(CloseFrame::new(CloseCode::NORMAL, "")),
-            Order::Close(CloseFrame::new(CloseCode::POLICY_VIOLATION, "banned: see the rules ")),
-            Order::Close(CloseFrame::new(CloseCode::POLICY_VIOLATION, longest)),
+        let actions = [
+            CommandAction::Abort,
+            CommandAction::Close(CloseFrame::empty()),
+            CommandAction::Close(CloseFrame::new(CloseCode::NORMAL, "")),
+            CommandAction::Close(CloseFrame::new(CloseCode::POLICY_VIOLATION, "banned: see the rules ")),
+            CommandAction::Close(CloseFrame::new(CloseCode::POLICY_VIOLATION, longest)),
         ];
-        let all = [Meant::Subject(NAME), Meant::ClientIp(NAME), Meant::Connection(node, id), Meant::Everybody];
-        for (whom, order) in all.iter().flat_map(|whom| orders.iter().map(move |order| (whom, order))) {
-            let message = Message::Command { scope: NAME, command: Command::new(*whom, order.clone()) };
-            assert_eq!(Message::parse(&message.write()), Some(message), "{whom:?} {order:?}");
+        let all = [
+            CommandTarget::Subject(NAME),
+            CommandTarget::ClientIp(NAME),
+            CommandTarget::Connection(node, id),
+            CommandTarget::All,
+        ];
+        for (target, action) in all.iter().flat_map(|target| actions.iter().map(move |action| (target, action))) {
+            let message = Message::Command { scope: NAME, command: Command::new(*target, action.clone()) };
+            assert_eq!(Message::parse(&message.write()), Some(message), "{target:?} {action:?}");
         }
         for issued in [Issued::ALL, Issued::before(UNIX_EPOCH), Issued::up_to(SystemTime::now())] {
             let revocation = Revocation::new(NAME, issued, Duration::from_secs(60));

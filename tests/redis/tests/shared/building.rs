@@ -121,7 +121,7 @@ async fn a_user_with_the_documented_rights_is_enough() {
     let mut client = sites[1].connect("alice.1").await.unwrap();
     sites[0].revocations.revoke_issued_before(std::time::SystemTime::now()).await.unwrap();
     client.closed().await.unwrap();
-    sites[0].connections.abort(portcullis_core::Whom::Everybody).await.unwrap();
+    sites[0].connections.abort(portcullis_core::Target::All).await.unwrap();
     drop((permit, place, oldest));
     one.leave().await;
     assert_enough(&mut inspect).await;

@@ -7,9 +7,9 @@ use std::{
 
 use futures_util::future::join_all;
 use portcullis_core::{
-    CloseCode, CloseFrame, Whom,
+    CloseCode, CloseFrame, Target,
     identity::Subject,
-    shared::{Command, Meant, Obey, Order, ShareCommands},
+    shared::{Command, CommandAction, CommandHandler, CommandTarget, ShareCommands},
 };
 use portcullis_redis::ClusterState;
 use redis::AsyncCommands;
@@ -31,13 +31,13 @@ async fn a_kick_on_one_node_closes_connections_of_the_other() {
         let mut alice = other.connect_from("alice.1", [192, 0, 2, 1].into()).await.unwrap();
         let mut bob = other.connect_from("bob.1", [192, 0, 2, 2].into()).await.unwrap();
         let of_bob = other.connections.of_subject(&Subject::new("bob"));
-        let whom = match case {
+        let target = match case {
             0 => Subject::new("alice").into(),
-            1 => Whom::ClientIp([192, 0, 2, 1].into()),
-            2 => Whom::Connection { node: other.connections.node().unwrap(), id: of_bob[0].id() },
-            _ => Whom::Everybody,
+            1 => Target::ClientIp([192, 0, 2, 1].into()),
+            2 => Target::Connection { node: other.connections.node().unwrap(), id: of_bob[0].id() },
+            _ => Target::All,
         };
-        assert_eq!(one.connections.close(whom, frame()).await, Ok(0));
+        assert_eq!(one.connections.close(target, frame()).await, Ok(0));
         for (client, meant) in [(&mut alice, case != 2), (&mut bob, case > 1)] {
             if meant {
                 assert_eq!(client.closed().await, Some(frame()), "{case}");
@@ -81,8 +81,8 @@ struct Recorder {
 impl Recorder {
     fn of(cluster: &portcullis_redis::Cluster) -> Arc<Self> {
         let recorder = Arc::new(Self { heard: Mutex::default(), count: watch::Sender::new(0) });
-        let obey: Arc<dyn Obey> = recorder.clone();
-        cluster.deliver(Arc::downgrade(&obey));
+        let handler: Arc<dyn CommandHandler> = recorder.clone();
+        cluster.deliver(Arc::downgrade(&handler));
         recorder
     }
 
@@ -98,9 +98,9 @@ impl Recorder {
     }
 }
 
-impl Obey for Recorder {
-    fn obey(&self, command: &Command, _: Instant) {
-        let Order::Close(frame) = &command.order else { panic!("{command:?}") };
+impl CommandHandler for Recorder {
+    fn handle(&self, command: &Command, _: Instant) {
+        let CommandAction::Close(frame) = &command.action else { panic!("{command:?}") };
         self.heard.lock().unwrap().push((frame.reason().parse().unwrap(), Instant::now()));
         self.count.send_modify(|count| *count += 1);
     }
@@ -133,7 +133,7 @@ async fn of_twelve_thousand_commands_a_node_that_is_cut_off_loses_none() {
         }
         let close = CloseFrame::new(CloseCode::NORMAL, number.to_string());
         sent.push(Instant::now());
-        told.push(sender.send(Command::new(Meant::Everybody, Order::Close(close))));
+        told.push(sender.send(Command::new(CommandTarget::All, CommandAction::Close(close))));
     }
     for recorder in &recorders {
         let mut count = recorder.count.subscribe();
@@ -162,7 +162,7 @@ async fn a_command_is_heard_soon() {
     for number in 0..500_usize {
         let start = Instant::now();
         let close = CloseFrame::new(CloseCode::NORMAL, number.to_string());
-        let told = one.send(Command::new(Meant::Everybody, Order::Close(close)));
+        let told = one.send(Command::new(CommandTarget::All, CommandAction::Close(close)));
         count.wait_for(|count| *count > number).await.unwrap();
         took.push(start.elapsed());
         assert!(told.await);
@@ -229,8 +229,8 @@ async fn registries_of_different_scopes_do_not_hear_each_other() {
     let far = joined(builder(&server.url())).await;
     let far = Site::new(far.scope("chat")).whole().await;
     let (mut alice, _plays) = (chat.connect("alice.1").await.unwrap(), game.connect("alice.1").await.unwrap());
-    for whom in [Whom::Everybody, Subject::new("alice").into()] {
-        assert_eq!(far.connections.close(whom, frame()).await, Ok(0));
+    for target in [Target::All, Subject::new("alice").into()] {
+        assert_eq!(far.connections.close(target, frame()).await, Ok(0));
     }
     assert_eq!(alice.closed().await, Some(frame()));
     until(&one, |health| health.events.heard >= 2).await;

@@ -11,7 +11,7 @@ use portcullis_core::{
     frame::FrameHeader,
     identity::Subject,
     policy::{Policy, Verdict},
-    shared::{Buyer, Purchase, ShareQuotas, Sold},
+    shared::{Buyer, Grant, Purchase, ShareQuotas},
 };
 use portcullis_quota::Quota;
 use portcullis_rate_limit::MessageRateLayer;
@@ -73,17 +73,17 @@ async fn send_all(connection: &mut dyn Policy) -> (u32, Verdict) {
     }
 }
 
-struct Answer(Mutex<Option<oneshot::Sender<Result<Sold, Away>>>>);
+struct Answer(Mutex<Option<oneshot::Sender<Result<Grant, Away>>>>);
 
 impl Buyer for Answer {
-    fn answered(&self, sold: Result<Sold, Away>) {
+    fn answered(&self, grant: Result<Grant, Away>) {
         let answer = self.0.lock().unwrap().take().expect("there is one answer");
-        let _ = answer.send(sold);
+        let _ = answer.send(grant);
     }
 }
 
 /// Buys cells, and gives none of them back.
-pub(crate) async fn buy(node: &Cluster, name: Name, rate: Rate, want: u64) -> Sold {
+pub(crate) async fn buy(node: &Cluster, name: Name, rate: Rate, want: u64) -> Grant {
     let (answer, sold) = oneshot::channel();
     let purchase = Purchase { name, rate, want, least: 1 };
     ShareQuotas::buy(node, purchase, Arc::new(Answer(Mutex::new(Some(answer))))).unwrap();

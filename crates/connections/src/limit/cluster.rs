@@ -21,7 +21,7 @@ use super::{
 
 /// What a connection holds of the store that counts for all nodes. Given back when the connection ends, which holds
 /// this.
-pub(crate) struct Everywhere {
+pub(crate) struct ClusterPermits {
     store: Arc<dyn SharePermits>,
     runtime: Handle,
     state: Mutex<State>,
@@ -36,7 +36,7 @@ struct State {
     gone: Option<Gone>,
 }
 
-impl Everywhere {
+impl ClusterPermits {
     pub(super) fn new(store: &Arc<dyn SharePermits>) -> Arc<Self> {
         // A handshake is guarded on a runtime only.
         Arc::new(Self { store: store.clone(), runtime: Handle::current(), state: Mutex::default() })
@@ -200,8 +200,8 @@ fn close(connection: &Connection, why: Gone) {
     });
 }
 
-impl fmt::Debug for Everywhere {
+impl fmt::Debug for ClusterPermits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Everywhere").field("permits", &self.state().permits.len()).finish_non_exhaustive()
+        f.debug_struct("ClusterPermits").field("permits", &self.state().permits.len()).finish_non_exhaustive()
     }
 }

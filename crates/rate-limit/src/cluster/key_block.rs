@@ -4,15 +4,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use portcullis_core::{
     clock::now,
-    shared::{Away, Buyer, Name, Purchase, Rate, ShareQuotas, Sold},
+    shared::{Away, Buyer, Grant, Name, Purchase, Rate, ShareQuotas},
 };
-use portcullis_quota::{Block, Epoch, Order, Short, Terms, units};
+use portcullis_quota::{Block, BlockPurchase, Epoch, Shortage, Terms, units};
 
 /// What this node has bought of one key's quota, for all of the key's connections.
 ///
 /// It stays for a while when the last of them has ended: what was spent on credit must be paid, and a refusal holds for
 /// those who connect again.
-pub(crate) struct Stock {
+pub(crate) struct KeyBlock {
     pub(super) name: Name,
     store: Arc<dyn ShareQuotas>,
     epoch: Epoch,
@@ -25,7 +25,7 @@ struct State {
     /// What was bought last, and may be given back.
     rate: Rate,
     connections: usize,
-    /// It is among those that are looked at until they are settled.
+    /// It is in the queue of unsettled blocks.
     leaving: bool,
     /// The store is away, or its answer is late.
     away: Option<Away>,
@@ -33,83 +33,88 @@ struct State {
     full_at: u64,
 }
 
-/// Why there is nothing to be spent.
+/// Why cells cannot be taken.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Lack {
-    /// There is nothing to be bought before this time.
+pub(super) enum TakeError {
+    /// The store sells nothing before this time.
     Refused(u64),
-    /// More is being bought.
+    /// A purchase is under way.
     UnderWay,
     /// The store is away. The whole burst would be there at this time, as far as it is known.
     Away(Away, u64),
 }
 
-/// What has become of a stock that a connection has left.
+/// Whether a block must be kept after a connection has left it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Left {
-    /// Others use it, or it is among those that are looked at.
-    Used,
-    /// Another one would be no different.
+pub(super) enum Retention {
+    /// Other connections use it, or it is in the queue of unsettled blocks.
+    InUse,
+    /// It can be dropped: a new block would be in the same state.
     Settled,
-    /// It owes something, or must not buy yet.
+    /// It has an overdraft to pay, or must not buy yet.
     Unsettled,
 }
 
-impl Stock {
+impl KeyBlock {
     pub(super) fn new(name: Name, store: Arc<dyn ShareQuotas>, epoch: Epoch, terms: Terms, rate: Rate) -> Self {
         let (block, connections, leaving, away, full_at) = (Block::default(), 0, false, None, 0);
         let state = State { block, terms, rate, connections, leaving, away, full_at };
         Self { name, store, epoch, state: Mutex::new(state) }
     }
 
-    /// Spends what was bought, as long as there is plenty.
+    /// Spends cells if more than half of the block is left.
     #[inline]
     pub(super) fn spend(&self, cells: u64) -> bool {
         let State { block, terms, .. } = &mut *self.state();
         block.spend(cells, terms)
     }
 
-    /// Buys more, if it is time for that.
+    /// Begins a purchase, if it is time for one.
     pub(super) fn buy(self: &Arc<Self>, cells: u64, now: u64, terms: impl FnOnce() -> (Terms, Rate)) {
-        let Some((order, rate)) = self.order(cells, now, terms) else { return };
-        let purchase = Purchase { name: self.name, rate, want: order.want, least: order.least };
-        // Not under the lock: a store may answer on the spot.
+        let Some((block, rate)) = self.begin_purchase(cells, now, terms) else { return };
+        let purchase = Purchase { name: self.name, rate, want: block.want, least: block.least };
+        // Not under the lock: a store may answer inside of this call, and the answer locks the state.
         if let Err(away) = self.store.buy(purchase, self.clone()) {
             self.state().went_away(away, now);
         }
     }
 
-    fn order(&self, cells: u64, now: u64, terms: impl FnOnce() -> (Terms, Rate)) -> Option<(Order, Rate)> {
+    fn begin_purchase(
+        &self,
+        cells: u64,
+        now: u64,
+        terms: impl FnOnce() -> (Terms, Rate),
+    ) -> Option<(BlockPurchase, Rate)> {
         let mut state = self.state();
-        if !state.block.may_order(now) {
+        if !state.block.may_purchase(now) {
             return None;
         }
         (state.terms, state.rate) = terms();
         let State { block, terms, rate, .. } = &mut *state;
-        Some((block.order(cells, now, terms)?, *rate))
+        Some((block.begin_purchase(cells, now, terms)?, *rate))
     }
 
-    /// Takes what there is, and on credit where that is due.
-    pub(super) fn take(&self, cells: u64, at_once: u64, now: u64) -> Result<(), Lack> {
+    /// Takes cells that are there, or on credit while a purchase is under way.
+    pub(super) fn take(&self, cells: u64, at_once: u64, now: u64) -> Result<(), TakeError> {
         let mut state = self.state();
         let terms = state.terms.at_least(at_once);
-        // There is no credit where it is not known that an answer comes.
+        // No credit while the store is away: it is not known whether an answer will come.
         let terms = if state.away.is_some() { Terms { overdraft: 0, ..terms } } else { terms };
         let short = match state.block.take(cells, now, &terms) {
             Ok(()) => return Ok(()),
             Err(short) => short,
         };
-        if short == Short::Late && state.away.is_none() {
+        if short == Shortage::Late && state.away.is_none() {
             state.away = Some(self.store.away());
         }
         Err(match (state.away, short) {
-            (Some(away), _) => Lack::Away(away, state.full_at),
-            (None, Short::Refused(ready)) => Lack::Refused(ready),
-            (None, _) => Lack::UnderWay,
+            (Some(away), _) => TakeError::Away(away, state.full_at),
+            (None, Shortage::Refused(ready)) => TakeError::Refused(ready),
+            (None, _) => TakeError::UnderWay,
         })
     }
 
-    /// Of what was taken.
+    /// Gives back cells that were taken and not used.
     pub(super) fn give_back(&self, cells: u64) {
         let State { block, terms, .. } = &mut *self.state();
         block.give_back(cells, terms);
@@ -127,7 +132,7 @@ impl Stock {
     }
 
     /// A connection has ended. What is in hand after the last one is given back.
-    pub(super) fn leave(&self, now: u64) -> Left {
+    pub(super) fn leave(&self, now: u64) -> Retention {
         let (left, surplus) = {
             let mut state = self.state();
             state.connections -= 1;
@@ -138,14 +143,14 @@ impl Stock {
         left
     }
 
-    /// Looks at one that was left unsettled, and pays what it owes.
-    pub(super) fn settle(self: &Arc<Self>, now: u64) -> Left {
-        let owes = {
+    /// Looks at an unsettled block again, and begins a purchase that pays its overdraft.
+    pub(super) fn settle(self: &Arc<Self>, now: u64) -> Retention {
+        let in_debt = {
             let mut state = self.state();
             state.leaving = false;
             state.connections == 0 && state.block.owed() > 0
         };
-        if owes {
+        if in_debt {
             let terms = {
                 let state = self.state();
                 (state.terms, state.rate)
@@ -172,30 +177,30 @@ impl State {
         self.block.refused(now.saturating_add(self.terms.patience.max(1)));
     }
 
-    /// What nobody will spend.
+    /// What is in hand once no connection is left to spend it.
     fn surplus(&mut self) -> (u64, Rate) {
         (if self.connections == 0 { self.block.empty() } else { 0 }, self.rate)
     }
 
-    fn left(&mut self, now: u64) -> Left {
+    fn left(&mut self, now: u64) -> Retention {
         if self.connections > 0 || self.leaving {
-            return Left::Used;
+            return Retention::InUse;
         }
         self.leaving = !self.block.is_new(now);
-        if self.leaving { Left::Unsettled } else { Left::Settled }
+        if self.leaving { Retention::Unsettled } else { Retention::Settled }
     }
 }
 
-impl Buyer for Stock {
-    fn answered(&self, sold: Result<Sold, Away>) {
+impl Buyer for KeyBlock {
+    fn answered(&self, grant: Result<Grant, Away>) {
         let now = self.epoch.units(now());
         let surplus = {
             let mut state = self.state();
-            match sold {
-                Ok(sold) => {
-                    (state.away, state.full_at) = (None, now.saturating_add(units(sold.full_in)));
-                    match sold.cells {
-                        0 => state.block.refused(now.saturating_add(units(sold.retry_after))),
+            match grant {
+                Ok(grant) => {
+                    (state.away, state.full_at) = (None, now.saturating_add(units(grant.full_in)));
+                    match grant.cells {
+                        0 => state.block.refused(now.saturating_add(units(grant.retry_after))),
                         cells => state.block.bought(cells),
                     }
                 }

@@ -1,4 +1,4 @@
-//! The stocks of all keys that have connections on this node.
+//! The blocks of all keys that have connections on this node.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -13,19 +13,19 @@ use portcullis_core::{
 use portcullis_quota::{Epoch, Key, Meter, Terms, units};
 
 use super::{
-    holding::Holding,
+    block_handle::BlockHandle,
+    key_block::{KeyBlock, Retention},
     share::Shares,
-    stock::{Left, Stock},
 };
 use crate::cells::Over;
 
-/// Those that were left unsettled, and are looked at in passing.
+/// How many unsettled blocks are looked at whenever a connection joins.
 const LOOK: usize = 4;
 
-/// By default a block is so much of a burst, at least.
+/// By default, a block is at least this part of a burst.
 const PART: u64 = 8;
 
-/// What a layer was told about sharing.
+/// How a layer shares its quota.
 #[derive(Clone)]
 pub(crate) struct Sharing {
     pub(crate) store: Arc<dyn ShareQuotas>,
@@ -33,9 +33,9 @@ pub(crate) struct Sharing {
     pub(crate) block: Option<u64>,
 }
 
-/// The stocks of all keys that have connections on this node, of which there may be so many. A key that finds no room
-/// has this node's share of its quota.
-pub(crate) struct Stocks {
+/// The blocks of all keys that have connections on this node, up to a maximum. A key beyond that gets this node's share
+/// of its quota, as if the store were away.
+pub(crate) struct KeyBlocks {
     sharing: Sharing,
     epoch: Epoch,
     most: usize,
@@ -45,12 +45,12 @@ pub(crate) struct Stocks {
 
 #[derive(Default)]
 struct Live {
-    stocks: HashMap<Name, Arc<Stock>>,
+    blocks: HashMap<Name, Arc<KeyBlock>>,
     /// Those without connections.
-    unsettled: VecDeque<Arc<Stock>>,
+    unsettled: VecDeque<Arc<KeyBlock>>,
 }
 
-impl Stocks {
+impl KeyBlocks {
     pub(crate) fn new(sharing: Sharing, epoch: Epoch, most: usize) -> Self {
         Self { sharing, epoch, most, shares: Shares::new(most), live: Mutex::default() }
     }
@@ -59,33 +59,33 @@ impl Stocks {
         self.sharing.store.as_ref()
     }
 
-    /// A connection's part in the stock of its key.
-    pub(crate) fn join(self: &Arc<Self>, name: Name, meter: Meter) -> Holding {
+    /// Returns a handle to the block of a key, for a connection.
+    pub(crate) fn join(self: &Arc<Self>, name: Name, meter: Meter) -> BlockHandle {
         let now = self.epoch.units(now());
         let mut live = self.live();
         live.settle(now);
-        let stock = match live.stocks.get(&name) {
-            Some(stock) => Some(stock.clone()),
-            None if live.stocks.len() < self.most => {
+        let block = match live.blocks.get(&name) {
+            Some(block) => Some(block.clone()),
+            None if live.blocks.len() < self.most => {
                 let (terms, rate) = self.terms(meter);
-                let stock = Arc::new(Stock::new(name, self.sharing.store.clone(), self.epoch, terms, rate));
-                live.stocks.insert(name, stock.clone());
-                Some(stock)
+                let block = Arc::new(KeyBlock::new(name, self.sharing.store.clone(), self.epoch, terms, rate));
+                live.blocks.insert(name, block.clone());
+                Some(block)
             }
             None => None,
         };
-        if let Some(stock) = &stock {
-            stock.join();
+        if let Some(block) = &block {
+            block.join();
         }
-        Holding::new(self.clone(), stock)
+        BlockHandle::new(self.clone(), block)
     }
 
     /// A connection has ended.
-    pub(super) fn leave(&self, stock: &Arc<Stock>) {
+    pub(super) fn leave(&self, block: &Arc<KeyBlock>) {
         let now = self.epoch.units(now());
         let mut live = self.live();
-        let left = stock.leave(now);
-        live.keep(stock.clone(), left);
+        let left = block.leave(now);
+        live.keep(block.clone(), left);
     }
 
     /// How the messages of a quota are bought: at least what comes in two round trips that take as long as is waited
@@ -121,24 +121,24 @@ impl Stocks {
 
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.live().stocks.len()
+        self.live().blocks.len()
     }
 }
 
 impl Live {
     fn settle(&mut self, now: u64) {
         for _ in 0..LOOK.min(self.unsettled.len()) {
-            let Some(stock) = self.unsettled.pop_front() else { return };
-            let left = stock.settle(now);
-            self.keep(stock, left);
+            let Some(block) = self.unsettled.pop_front() else { return };
+            let left = block.settle(now);
+            self.keep(block, left);
         }
     }
 
-    fn keep(&mut self, stock: Arc<Stock>, left: Left) {
+    fn keep(&mut self, block: Arc<KeyBlock>, left: Retention) {
         match left {
-            Left::Used => {}
-            Left::Settled => _ = self.stocks.remove(&stock.name),
-            Left::Unsettled => self.unsettled.push_back(stock),
+            Retention::InUse => {}
+            Retention::Settled => _ = self.blocks.remove(&block.name),
+            Retention::Unsettled => self.unsettled.push_back(block),
         }
     }
 }
@@ -149,8 +149,8 @@ impl fmt::Debug for Sharing {
     }
 }
 
-impl fmt::Debug for Stocks {
+impl fmt::Debug for KeyBlocks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stocks").field("sharing", &self.sharing).finish_non_exhaustive()
+        f.debug_struct("KeyBlocks").field("sharing", &self.sharing).finish_non_exhaustive()
     }
 }

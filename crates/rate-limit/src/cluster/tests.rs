@@ -14,7 +14,7 @@ use portcullis_core::{
     frame::FrameHeader,
     identity::{NoSubject, Subject},
     policy::{Batch, BatchVerdict, Policy, Verdict},
-    shared::{Away, Buyer, Name, Purchase, Rate, ShareQuotas, Sold},
+    shared::{Away, Buyer, Grant, Name, Purchase, Rate, ShareQuotas},
 };
 use portcullis_quota::{Epoch, Meter, Quota};
 use tokio::time::advance;
@@ -74,8 +74,8 @@ impl Memory {
             let full_in = wait(*full_at);
             state.sold += bought.unwrap_or(0);
             match bought {
-                Ok(cells) => Sold { cells, retry_after: Duration::ZERO, full_in },
-                Err(ready) => Sold { cells: 0, retry_after: wait(ready), full_in },
+                Ok(cells) => Grant { cells, retry_after: Duration::ZERO, full_in },
+                Err(ready) => Grant { cells: 0, retry_after: wait(ready), full_in },
             }
         };
         buyer.answered(Ok(sold));
@@ -295,17 +295,17 @@ async fn what_is_not_spent_is_given_back_with_the_last_connection_and_nothing_is
     assert_eq!(store.count(|state| state.given_back), 0);
     drop(other);
     assert_eq!(store.count(|state| (state.sold, state.given_back)), (4, 3));
-    assert_eq!(layer.shared_state().stocks(), 0);
+    assert_eq!(layer.shared_state().blocks(), 0);
     // Of what comes when all are gone, the rest is given back, too.
     store.set(Mode::Holds);
     let mut last = limiter(&layer);
     assert_eq!(last.on_frame(&text(), now()), Verdict::Pass, "on credit");
     drop(last);
-    assert_eq!(layer.shared_state().stocks(), 1, "it owes a message");
+    assert_eq!(layer.shared_state().blocks(), 1, "it owes a message");
     store.set(Mode::Answers);
     assert_eq!(store.count(|state| (state.sold, state.given_back)), (8, 6));
     drop(limiter(&layer));
-    assert_eq!(layer.shared_state().stocks(), 0);
+    assert_eq!(layer.shared_state().blocks(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -328,7 +328,7 @@ async fn connecting_again_gives_no_credit_anew_and_what_is_owed_is_paid() {
     store.set(Mode::Answers);
     advance(Duration::from_secs(1)).await;
     drop(limiter(&layer));
-    assert_eq!(layer.shared_state().stocks(), 0);
+    assert_eq!(layer.shared_state().blocks(), 0);
     let (sold, given_back) = store.count(|state| (state.sold, state.given_back));
     assert_eq!(u64::from(admitted + on_credit), sold - given_back);
 }
@@ -347,7 +347,7 @@ async fn a_key_that_finds_no_room_has_a_share() {
     drop(bob);
     assert_eq!(flood(&mut of("bob")).0, 0);
     drop(alice);
-    assert_eq!(layer.shared_state().stocks(), 0);
+    assert_eq!(layer.shared_state().blocks(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -359,7 +359,7 @@ async fn a_subject_has_its_quota_from_when_it_is_known() {
         account.authenticated(&Subject::new(name));
         account
     });
-    assert_eq!(layer.shared_state().stocks(), 2);
+    assert_eq!(layer.shared_state().blocks(), 2);
     assert_eq!(flood(&mut Limiter::new(one)).0, 40);
     assert_eq!(flood(&mut Limiter::new(other)).0, 0);
     assert_eq!(flood(&mut Limiter::new(bob.clone())).0, 40);

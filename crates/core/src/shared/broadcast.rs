@@ -15,12 +15,12 @@ use crate::decision::Decision;
 /// They are told whether or not this is awaited. It is ready as soon as the store has accepted the message, which does
 /// not mean that every node has received it.
 #[must_use = "whether the other nodes are told is known when this was awaited; `here` says what was done on this one"]
-pub struct Announced {
+pub struct Broadcast {
     here: usize,
     told: Decision<bool>,
 }
 
-impl Announced {
+impl Broadcast {
     /// Creates a result from the number of connections closed on this node, and whether the others are told.
     pub fn new(here: usize, told: Decision<bool>) -> Self {
         Self { here, told }
@@ -33,19 +33,19 @@ impl Announced {
 }
 
 /// Resolves to the number of connections closed on this node, once the store has accepted the message.
-impl Future for Announced {
-    type Output = Result<usize, NotTold>;
+impl Future for Broadcast {
+    type Output = Result<usize, BroadcastError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let told = ready!(Pin::new(&mut self.told).poll(cx));
         let here = self.here;
-        Poll::Ready(if told { Ok(here) } else { Err(NotTold { here }) })
+        Poll::Ready(if told { Ok(here) } else { Err(BroadcastError { here }) })
     }
 }
 
-impl fmt::Debug for Announced {
+impl fmt::Debug for Broadcast {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Announced").field("here", &self.here).finish_non_exhaustive()
+        f.debug_struct("Broadcast").field("here", &self.here).finish_non_exhaustive()
     }
 }
 
@@ -53,18 +53,18 @@ impl fmt::Debug for Announced {
 /// carried out on this node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct NotTold {
+pub struct BroadcastError {
     /// How many connections were closed on this node.
     pub here: usize,
 }
 
-impl fmt::Display for NotTold {
+impl fmt::Display for BroadcastError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the store that nodes share could not be told")
     }
 }
 
-impl Error for NotTold {}
+impl Error for BroadcastError {}
 
 #[cfg(test)]
 mod tests {
@@ -72,10 +72,10 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_done_here_is_known_whether_or_not_the_others_are_told() {
-        for (told, outcome) in [(true, Ok(3)), (false, Err(NotTold { here: 3 }))] {
-            let announced = Announced::new(3, Decision::ready(told));
-            assert_eq!(announced.here(), 3);
-            assert_eq!(announced.await, outcome);
+        for (told, outcome) in [(true, Ok(3)), (false, Err(BroadcastError { here: 3 }))] {
+            let broadcast = Broadcast::new(3, Decision::ready(told));
+            assert_eq!(broadcast.here(), 3);
+            assert_eq!(broadcast.await, outcome);
         }
     }
 }

@@ -1,0 +1,43 @@
+//! Which connections a command is for, on whichever node they are.
+
+use std::net::IpAddr;
+
+use crate::{id::ConnectionId, identity::Subject, shared::NodeId};
+
+/// Which connections [`Connections::close`](super::Connections::close) and
+/// [`abort`](super::Connections::abort) are for, on whichever node they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Target {
+    /// All connections of a subject.
+    Subject(Subject),
+    /// All connections from a client address.
+    ClientIp(IpAddr),
+    /// One connection.
+    Connection {
+        /// Its node: what [`Connections::node`](super::Connections::node) returns there.
+        node: NodeId,
+        /// Its id: what [`Connection::id`](crate::Connection::id) returns there.
+        id: ConnectionId,
+    },
+    /// All connections.
+    All,
+}
+
+impl From<Subject> for Target {
+    fn from(subject: Subject) -> Self {
+        Self::Subject(subject)
+    }
+}
+
+impl From<&Subject> for Target {
+    fn from(subject: &Subject) -> Self {
+        Self::Subject(subject.clone())
+    }
+}
+
+impl From<IpAddr> for Target {
+    fn from(address: IpAddr) -> Self {
+        Self::ClientIp(address)
+    }
+}
