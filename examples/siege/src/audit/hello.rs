@@ -143,3 +143,53 @@ fn first(facts: &Facts, token: Option<&str>) -> Vec<String> {
     })
     .collect()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    fn sent(place: &str, token: Option<&str>, first: &[&str]) -> (String, Vec<String>) {
+        let scope = Scope::of("ws://127.0.0.1:80/ws?room=7", None, |_, _| Ok(vec!["127.0.0.1:80".parse().unwrap()]));
+        let facts = Facts {
+            origin: "https://chat.example".to_owned(),
+            token: None,
+            expired: None,
+            short: None,
+            place: Place::parse(place).unwrap(),
+            headers: vec![("x-tenant".to_owned(), "seven".to_owned())],
+            subprotocol: Some("chat.v1".to_owned()),
+            first: first.iter().map(|text| (*text).to_owned()).collect(),
+            message: String::new(),
+            answer: String::new(),
+            reply: None,
+            beside: None,
+        };
+        let hello = Hello::new(&scope.unwrap(), &facts, token);
+        (String::from_utf8(hello.bytes()).unwrap(), hello.first)
+    }
+
+    #[test]
+    fn a_token_goes_where_it_was_said_and_headers_and_the_subprotocol_go_along() {
+        for (place, line) in [
+            ("bearer", "\r\nauthorization: Bearer t0ken\r\n"),
+            ("cookie:sid", "\r\ncookie: sid=t0ken\r\n"),
+            ("query:key", "GET /ws?room=7&key=t0ken HTTP/1.1\r\n"),
+            ("subprotocol:jwt", "\r\nsec-websocket-protocol: jwt, t0ken, chat.v1\r\n"),
+        ] {
+            let (head, _) = sent(place, Some("t0ken"), &[]);
+            assert!(head.contains(line), "{place}: {head}");
+            assert!(head.contains("\r\nx-tenant: seven\r\n") && head.contains("chat.v1"), "{place}: {head}");
+            assert!(head.contains("\r\nuser-agent: portcullis-siege/"), "{place}: {head}");
+            let (head, _) = sent(place, None, &[]);
+            assert!(!head.contains("t0ken") && head.contains("\r\nsec-websocket-protocol: chat.v1\r\n"), "{head}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_first_has_the_token_in_its_place_or_is_not_said() {
+        let first = ["hi", "auth {token}"];
+        assert_eq!(sent("message", Some("t0ken"), &first).1, ["hi", "auth t0ken"]);
+        assert_eq!(sent("message", None, &first).1, ["hi"]);
+    }
+}

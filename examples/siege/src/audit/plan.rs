@@ -112,3 +112,31 @@ impl std::fmt::Debug for Plan {
         f.debug_struct("Plan").field("address", &self.client.scope.address).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spares(line: &str) -> bool {
+        // An address is not looked up anywhere, and nothing is sent before a plan is begun.
+        let words: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
+        let plan = Plan::parse(&words).expect("it may be attacked");
+        assert_eq!(plan.preamble().contains("floods and bombs are left out"), plan.spare, "{line}");
+        plan.spare
+    }
+
+    #[test]
+    fn load_elsewhere_needs_a_word_of_its_own() {
+        assert!(spares("ws://192.0.2.1/ws --i-operate 192.0.2.1"));
+        assert!(!spares("ws://192.0.2.1/ws --i-operate 192.0.2.1 --with-load"));
+        assert!(!spares("ws://127.0.0.1/ws"));
+    }
+
+    #[test]
+    fn what_is_printed_first_names_the_caps_the_address_and_no_token() {
+        let plan = Plan::parse(&["ws://127.0.0.1:7/ws?token=secret".to_owned()]).expect("it is loopback");
+        let said = plan.preamble();
+        assert!(said.contains("pinned to 127.0.0.1:7") && said.contains(&caps::sentence()), "{said}");
+        assert!(!said.contains("secret"), "{said}");
+    }
+}

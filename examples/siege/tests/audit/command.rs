@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::{
     loose::Loose,
-    server::Server,
+    server::{OWN, Server},
     verdicts::{Tokens, tokens, words},
 };
 
@@ -90,6 +90,21 @@ fn exit_code_says_whether_something_got_through() {
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(code), "{more}: {stderr}");
         assert!(stderr.contains("caps: one attack sends at most 20000 frames"), "{stderr}");
+    }
+}
+
+#[test]
+fn a_token_may_come_from_the_environment() {
+    let tokens = tokens();
+    let strict = Server::start(Loose::Nothing, tokens.good.clone());
+    let words = format!("{} --origin {OWN} --token-in cookie:session --only null", strict.url());
+    for (set, code) in [(Some(&tokens.good[0]), 0), (Some(&String::from("no token")), 2), (None, 2)] {
+        let mut command = command(&line(&format!("{words} --token-env SIEGE_TEST_TOKEN")));
+        if let Some(token) = set {
+            command.env("SIEGE_TEST_TOKEN", token);
+        }
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{set:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 }
 

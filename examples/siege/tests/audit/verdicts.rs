@@ -3,11 +3,14 @@
 use std::{
     collections::BTreeMap,
     fs,
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener},
     sync::atomic::{AtomicU32, Ordering},
     thread,
 };
 
 use siege::audit::{Plan, Report, Verdict};
+use tungstenite::handshake::derive_accept_key;
 
 use crate::{
     loose::{Loose, token},
@@ -165,4 +168,45 @@ fn what_is_not_seen_from_outside_is_said_to_be_so() {
         assert_eq!(verdicts[attack].0, expected, "{attack}: {}", verdicts[attack].1);
     }
     assert!(report.has_failed(true) && !audit(&server, &tokens, "--only|message flood").has_failed(false));
+}
+
+/// A server that serves whoever comes first, and nobody after that.
+fn serving_one() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for (at, mut stream) in listener.incoming().map_while(Result::ok).enumerate() {
+            let mut part = [0; 4096];
+            let read = stream.read(&mut part).unwrap();
+            let head = String::from_utf8_lossy(&part[..read]).into_owned();
+            if at > 0 {
+                stream.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n").unwrap();
+                continue;
+            }
+            let key = head.lines().find_map(|line| line.strip_prefix("sec-websocket-key: ")).unwrap();
+            let accept = derive_accept_key(key.as_bytes());
+            write!(stream, "HTTP/1.1 101 Switching Protocols\r\nsec-websocket-accept: {accept}\r\n\r\n").unwrap();
+            while stream.read(&mut part).is_ok_and(|read| read > 0) {
+                stream.write_all(b"\x81\x05hello").unwrap();
+            }
+        }
+    });
+    address
+}
+
+#[test]
+fn a_server_that_refuses_everybody_fails_and_is_not_attacked_further() {
+    let line = format!("ws://{}/ws --only null --only own", serving_one());
+    let words: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
+    let report = Report::of(Plan::parse(&words).unwrap(), |_| {}).unwrap();
+    let verdicts = verdicts(&report);
+    for (attack, expected, said) in [
+        ("own page", Verdict::TurnedAway, "HTTP 403"),
+        ("null origin", Verdict::NotRun, "the server turned its own page away after \"own page\""),
+        ("own page again", Verdict::TurnedAway, "HTTP 403, after \"own page\""),
+    ] {
+        let (verdict, saw) = &verdicts[attack];
+        assert_eq!((*verdict, saw.as_str()), (expected, said), "{attack}");
+    }
+    assert!(report.has_failed(false));
 }

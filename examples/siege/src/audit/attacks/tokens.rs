@@ -31,11 +31,7 @@ pub(super) const ALL: &[Attack] = &[
     }),
     attack("outlived token", &EXPIRY, "who connected in time stays for ever, signed out or not", outlived),
     attack("token in the address", &LOGS, "who reads an access log signs in as any user", |client| {
-        Ok(match client.facts.place {
-            _ if client.facts.token.is_none() => Judged::not_run("no token was given"),
-            Place::Query(_) => Judged::unclear("it is in the query: what logs keep is not seen from outside"),
-            _ => Judged::stopped("it is not in the address"),
-        })
+        with_own(client, |_| Ok(in_address(&client.facts.place)))
     }),
 ];
 
@@ -110,5 +106,29 @@ fn outlived(client: &Client) -> Result<Judged> {
     })
 }
 
+fn in_address(place: &Place) -> Judged {
+    match place {
+        Place::Query(_) => Judged::unclear("it is in the query: what logs keep is not seen from outside"),
+        _ => Judged::stopped("it is not in the address"),
+    }
+}
+
 /// What a server may allow for clocks that differ.
 const GRACE: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::{super::super::Verdict, *};
+
+    #[test]
+    fn a_token_in_the_query_may_be_in_logs() {
+        for (place, verdict) in [
+            (Place::Query("token".to_owned()), Verdict::Unclear),
+            (Place::Cookie("session".to_owned()), Verdict::Stopped),
+            (Place::Bearer, Verdict::Stopped),
+            (Place::Message, Verdict::Stopped),
+        ] {
+            assert_eq!(in_address(&place).verdict, verdict, "{place:?}");
+        }
+    }
+}
