@@ -72,16 +72,18 @@ pub struct Block {
 }
 
 impl Block {
-    /// Takes cells as long as half a block is left. Otherwise nothing is taken, and it is time for
+    /// Takes out the cells beyond half a block. They can be spent without a look at the rest, by an atomic counter for
+    /// example. Where they do not suffice, the remainder is [put back](Self::put_back), and it is time for
     /// [`begin_purchase`](Self::begin_purchase) and then [`take`](Self::take).
-    #[inline]
-    pub fn spend(&mut self, cells: u64, terms: &Terms) -> bool {
-        let left = self.cells.saturating_sub(signed(cells));
-        let plenty = left >= signed(terms.block / 2);
-        if plenty {
-            self.cells = left;
-        }
-        plenty
+    pub fn set_aside(&mut self, terms: &Terms) -> u64 {
+        let plenty = self.cells.saturating_sub(signed(terms.block / 2)).max(0);
+        self.cells -= plenty;
+        plenty.unsigned_abs()
+    }
+
+    /// Puts back cells that were [set aside](Self::set_aside) and not spent.
+    pub fn put_back(&mut self, cells: u64) {
+        self.cells = self.cells.saturating_add(signed(cells));
     }
 
     /// Whether a purchase may begin, provided that less than half a block is left.
@@ -192,18 +194,26 @@ mod tests {
         BlockPurchase { want, least }
     }
 
+    /// Spends from what is beyond half a block.
+    fn spend(block: &mut Block, cells: u64, terms: &Terms) -> bool {
+        let plenty = block.set_aside(terms);
+        let left = plenty.checked_sub(cells);
+        block.put_back(left.unwrap_or(plenty));
+        left.is_some()
+    }
+
     #[test]
     fn a_block_is_bought_on_credit_and_bought_again_when_half_of_it_is_left() {
         let mut block = Block::default();
         assert_eq!(block.take(1, 0, &TERMS), Err(Shortage::Refused(0)), "nothing is under way, so there is no credit");
-        assert!(!block.spend(1, &TERMS));
+        assert!(!spend(&mut block, 1, &TERMS));
         assert_eq!(block.begin_purchase(1, 1, &TERMS), Some(purchase(10, 5)));
         assert_eq!(block.begin_purchase(1, 1, &TERMS), None, "it is under way");
         let taken = (0..9).filter(|_| block.take(1, 1, &TERMS).is_ok()).count();
         assert_eq!((taken, block.take(1, 1, &TERMS)), (4, Err(Shortage::Waiting)));
         block.bought(10);
         assert_eq!((block.left(1, &TERMS), block.owed()), (10, 0), "what is owed was paid first, and there is credit");
-        assert!(block.spend(1, &TERMS) && !block.spend(1, &TERMS));
+        assert!(spend(&mut block, 1, &TERMS) && !spend(&mut block, 1, &TERMS));
         assert_eq!(block.begin_purchase(1, 2, &TERMS), Some(purchase(5, 5)));
         assert_eq!(block.take(1, 2, &TERMS), Ok(()));
         block.bought(5);
@@ -267,7 +277,7 @@ mod tests {
             for sent in 0..5000_u64 {
                 let now = (1 << 40) + sent * meter.cost(100) / percent;
                 let block = &mut nodes[usize::from(sent % 3 == 0)];
-                if !block.spend(1, &terms) {
+                if !spend(block, 1, &terms) {
                     let purchase = block.begin_purchase(1, now, &terms);
                     assert_eq!(block.take(1, now, &terms), Ok(()), "{sent} of {rate}/{burst} by {size} at {percent} %");
                     if let Some(purchase) = purchase {
@@ -325,7 +335,7 @@ mod tests {
         }
 
         fn take(&mut self, cells: u64, now: u64, terms: &Terms, [to, back]: [u64; 2]) -> bool {
-            if self.block.spend(cells, terms) {
+            if spend(&mut self.block, cells, terms) {
                 return true;
             }
             if let Some(purchase) = self.block.begin_purchase(cells, now, terms) {

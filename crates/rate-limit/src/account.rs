@@ -49,16 +49,16 @@ impl Account {
     pub(crate) fn take(&self, demand: &Demand, now: Instant) -> Result<(), Over> {
         let now = self.shared.epoch.units(now);
         let State { owner, meters, cells } = &mut *self.state();
-        self.take_of(owner, self.meters(meters.as_deref()), cells, &Need { demand: *demand, at_once: 1 }, now)
+        self.take_of(owner, self.meters(meters.as_deref()), cells, &Need { demand, at_once: 1 }, now)
     }
 
     #[inline]
-    fn take_of(&self, owner: &Owner, meters: &Meters, own: &mut Cells, need: &Need, now: u64) -> Result<(), Over> {
+    fn take_of(&self, owner: &Owner, meters: &Meters, own: &mut Cells, need: &Need<'_>, now: u64) -> Result<(), Over> {
         match owner {
-            Owner::Own | Owner::Unknown => meters.take(own, &need.demand, now),
-            Owner::Shared(key) => self.shared.table.with(*key, now, |cells| meters.take(cells, &need.demand, now)),
+            Owner::Own | Owner::Unknown => meters.take(own, need.demand, now),
+            Owner::Shared(key) => self.shared.table.with(*key, now, |cells| meters.take(cells, need.demand, now)),
             Owner::Cluster(key, handle) => {
-                self.shared.table.with(*key, now, |cells| handle.take(meters, cells, need, *key, now))
+                self.shared.table.with(*key, now, |cells| handle.take(meters, cells, need, key, now))
             }
         }
     }
@@ -131,7 +131,7 @@ impl Account {
         let mut state = self.state();
         let State { owner, meters, cells } = &mut *state;
         let meters = self.meters(meters.as_deref());
-        self.take_of(owner, meters, cells, &Need { demand, at_once: demand[Kind::Messages] }, now)?;
+        self.take_of(owner, meters, cells, &Need { demand: &demand, at_once: demand[Kind::Messages] }, now)?;
         Ok(Charge { owner: owner.clone(), meters: *meters, demand })
     }
 

@@ -24,8 +24,8 @@ pub(crate) struct BlockHandle {
 
 /// The cells that a batch or a frame takes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Need {
-    pub(crate) demand: Demand,
+pub(crate) struct Need<'a> {
+    pub(crate) demand: &'a Demand,
     /// How many messages must be available at once. If a batch cannot be taken as a whole, it is taken frame by frame.
     pub(crate) at_once: u64,
 }
@@ -37,8 +37,15 @@ impl BlockHandle {
 
     /// Takes all that is asked for, or nothing: from what this node counts itself, and from what it has bought.
     #[inline]
-    pub(crate) fn take(&self, meters: &Meters, cells: &mut Cells, need: &Need, key: Key, now: u64) -> Result<(), Over> {
-        let (after, over) = meters.ask(cells, &need.demand, now);
+    pub(crate) fn take(
+        &self,
+        meters: &Meters,
+        cells: &mut Cells,
+        need: &Need<'_>,
+        key: &Key,
+        now: u64,
+    ) -> Result<(), Over> {
+        let (after, over) = meters.ask(cells, need.demand, now);
         if let Some(over) = over {
             return Err(over);
         }
@@ -52,10 +59,10 @@ impl BlockHandle {
 
     /// Less than half of the block is left: begins a purchase, and takes what there is.
     #[cold]
-    fn take_rest(&self, meters: &Meters, used: u64, need: &Need, key: Key, now: u64) -> Result<(), Over> {
+    fn take_rest(&self, meters: &Meters, used: u64, need: &Need<'_>, key: &Key, now: u64) -> Result<(), Over> {
         let (Some(meter), messages) = (meters.0[Kind::Messages], need.demand[Kind::Messages]) else { return Ok(()) };
         let Some(block) = &self.block else {
-            return self.blocks.share(self.blocks.store().away(), key, meter, messages, used, now);
+            return self.blocks.share(self.blocks.store().away(), *key, meter, messages, used, now);
         };
         block.buy(messages, now, || {
             let (terms, rate) = self.blocks.terms(meter);
@@ -64,7 +71,7 @@ impl BlockHandle {
         block.take(messages, need.at_once, now).or_else(|error| match error {
             TakeError::Refused(ready) => Err(Over::of_messages(ready, Cause::Quota)),
             TakeError::UnderWay => Err(Over::of_messages(now.saturating_add(self.pause(meter)), Cause::UnderWay)),
-            TakeError::Away(away, full_at) => self.blocks.share(away, key, meter, messages, used.max(full_at), now),
+            TakeError::Away(away, full_at) => self.blocks.share(away, *key, meter, messages, used.max(full_at), now),
         })
     }
 

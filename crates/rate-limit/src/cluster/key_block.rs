@@ -1,6 +1,12 @@
 //! What this node has bought of one key's quota.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    ops::{Deref, DerefMut},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use portcullis_core::{
     clock::now,
@@ -16,7 +22,16 @@ pub(crate) struct KeyBlock {
     pub(super) name: Name,
     store: Arc<dyn ShareQuotas>,
     epoch: Epoch,
+    /// The cells beyond half a block, which are spent without the lock. Who locks the state has them back in the block,
+    /// and leaves none here meanwhile.
+    plenty: AtomicU64,
     state: Mutex<State>,
+}
+
+/// The state, locked, with all cells in its block.
+struct Locked<'a> {
+    plenty: &'a AtomicU64,
+    state: MutexGuard<'a, State>,
 }
 
 struct State {
@@ -59,14 +74,15 @@ impl KeyBlock {
     pub(super) fn new(name: Name, store: Arc<dyn ShareQuotas>, epoch: Epoch, terms: Terms, rate: Rate) -> Self {
         let (block, connections, leaving, away, full_at) = (Block::default(), 0, false, None, 0);
         let state = State { block, terms, rate, connections, leaving, away, full_at };
-        Self { name, store, epoch, state: Mutex::new(state) }
+        Self { name, store, epoch, plenty: AtomicU64::new(0), state: Mutex::new(state) }
     }
 
-    /// Spends cells if more than half of the block is left.
+    /// Spends what was bought, as long as there is plenty. Most messages come no further: this is one atomic operation,
+    /// where the lock would be two and a look at its poison.
     #[inline]
     pub(super) fn spend(&self, cells: u64) -> bool {
-        let State { block, terms, .. } = &mut *self.state();
-        block.spend(cells, terms)
+        let spent = self.plenty.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |plenty| plenty.checked_sub(cells));
+        spent.is_ok()
     }
 
     /// Begins a purchase, if it is time for one.
@@ -166,8 +182,32 @@ impl KeyBlock {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> Locked<'_> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // The lock orders this with what the last one who had it left here.
+        state.block.put_back(self.plenty.swap(0, Ordering::Relaxed));
+        Locked { plenty: &self.plenty, state }
+    }
+}
+
+impl Deref for Locked<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        let State { block, terms, .. } = &mut *self.state;
+        self.plenty.store(block.set_aside(terms), Ordering::Relaxed);
     }
 }
 

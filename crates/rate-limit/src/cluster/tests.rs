@@ -16,9 +16,10 @@ use portcullis_core::{
     policy::{Batch, BatchVerdict, Policy, Verdict},
     shared::{Away, Buyer, Grant, Name, Purchase, Rate, ShareQuotas},
 };
-use portcullis_quota::{Epoch, Meter, Quota};
+use portcullis_quota::{Epoch, Meter, Quota, Terms};
 use tokio::time::advance;
 
+use super::key_block::KeyBlock;
 use crate::{Allowance, Excess, MessageRateLayer, account::Account, policy::Limiter, shared::Owner};
 
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -306,6 +307,33 @@ async fn what_is_not_spent_is_given_back_with_the_last_connection_and_nothing_is
     assert_eq!(store.count(|state| (state.sold, state.given_back)), (8, 6));
     drop(limiter(&layer));
     assert_eq!(layer.shared_state().blocks(), 0);
+}
+
+#[test]
+fn many_threads_spend_what_was_bought_and_nothing_twice() {
+    const MESSAGES: u64 = 20_000;
+    let store = Memory::new();
+    let meter = Meter::from(Quota::per_hour(NonZeroU32::MIN).allow_burst(NonZeroU32::new(1_000_000).unwrap()));
+    let rate = Rate { interval: meter.interval(), burst: 1_000_000 };
+    let terms = Terms { block: 16, overdraft: 16, patience: u64::MAX };
+    let block = Arc::new(KeyBlock::new(Name::from_bytes([1; 16]), Arc::new(store.clone()), Epoch::new(), terms, rate));
+    block.join();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..MESSAGES {
+                    while !block.spend(1) {
+                        block.buy(1, 1, || (terms, rate));
+                        if block.take(1, 1, 1).is_ok() {
+                            break;
+                        }
+                    }
+                }
+            });
+        }
+    });
+    block.leave(1);
+    assert_eq!(store.count(|state| state.sold - state.given_back), 4 * MESSAGES);
 }
 
 #[tokio::test(start_paused = true)]
