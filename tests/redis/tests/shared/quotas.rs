@@ -231,11 +231,16 @@ async fn what_was_bought_and_not_spent_is_given_back_by_a_node_that_is_done_with
     let [node, other] = two(&server).await;
     let rate = Rate { interval: Duration::from_secs(3600), burst: 100 };
     let layer = per_hour(100).shared(&node).block(50);
+    let mut inside = server.inspect().await;
     let name_of = |subject: &str| node.name("messages of a subject", Subject::new(subject).to_bytes());
     for (subject, leaves) in [("ends", false), ("leaves", true)] {
         let mut one = connection(&layer, subject);
         assert_eq!(send(one.as_mut()).await, Verdict::Pass);
         drop(one);
+        // The message was sent on credit. If the other node bought everything first, it would not be paid for.
+        while !inside.exists::<_, bool>(format!("t:1:{{{}}}:q", name_of(subject))).await.unwrap() {
+            tokio::task::yield_now().await;
+        }
         if leaves {
             node.leave().await;
             assert_eq!(buy(&other, name_of(subject), rate, 100).await.cells, 99, "when it has left, at once");
