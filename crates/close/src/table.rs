@@ -4,8 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 use portcullis_core::{
-    CloseCode, CloseFrame,
-    close::MAX_REASON,
+    CloseCode, CloseFrame, CloseReason,
     refusal::{Kind, Refusal},
 };
 
@@ -78,7 +77,7 @@ fn reason(status: StatusCode, refusal: Option<&Refusal>) -> Cow<'_, str> {
 fn with_retry(reason: Cow<'_, str>, headers: &HeaderMap) -> String {
     let Some(wait) = retry_after(headers) else { return reason.into_owned() };
     let wait = format!("; retry after {} s", wait.as_secs());
-    let mut end = reason.len().min(MAX_REASON - wait.len());
+    let mut end = reason.len().min(CloseReason::MAX_BYTES - wait.len());
     while !reason.is_char_boundary(end) {
         end -= 1;
     }
@@ -149,7 +148,7 @@ mod tests {
         let refusal = Refusal::new("full", StatusCode::SERVICE_UNAVAILABLE).with_message("é".repeat(100));
         let frame = registered().frame(StatusCode::SERVICE_UNAVAILABLE, &headers, Some(&refusal)).unwrap();
         assert!(frame.reason().ends_with("é; retry after 17 s"), "{frame}");
-        assert!(frame.reason().len() > MAX_REASON - 2);
+        assert!(frame.reason().len() > CloseReason::MAX_BYTES - 2);
         let date = HeaderMap::from_iter([(RETRY_AFTER, "Wed, 21 Oct 2026 07:28:00 GMT".parse().unwrap())]);
         let frame = registered().frame(StatusCode::SERVICE_UNAVAILABLE, &date, None).unwrap();
         assert_eq!(frame.to_string(), "1013 service unavailable");

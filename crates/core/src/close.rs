@@ -13,9 +13,6 @@
 
 use std::{borrow::Cow, error::Error, fmt};
 
-/// The maximum length of a close reason in bytes: 125 of a control frame minus 2 of the code.
-pub const MAX_REASON: usize = 123;
-
 /// A close code that an endpoint may send: 1000 to 1003, 1007 to 1014, or 3000 to 4999.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CloseCode(u16);
@@ -129,10 +126,13 @@ impl Error for InvalidCloseCode {}
 pub struct CloseReason(Cow<'static, str>);
 
 impl CloseReason {
+    /// The maximum length in bytes: 125 of a control frame minus 2 of the code.
+    pub const MAX_BYTES: usize = 123;
+
     /// Creates a reason, cut to 123 bytes.
     pub fn new(text: impl Into<Cow<'static, str>>) -> Self {
         let text = text.into();
-        let end = text.floor_char_boundary_at(MAX_REASON);
+        let end = text.floor_char_boundary_at(Self::MAX_BYTES);
         Self(match text {
             Cow::Borrowed(text) => Cow::Borrowed(&text[..end]),
             Cow::Owned(mut text) => {
@@ -363,7 +363,7 @@ mod tests {
     fn a_long_reason_is_cut_on_a_character() {
         let reason = CloseReason::new("é".repeat(100));
         assert_eq!(reason.as_str().len(), 122);
-        assert_eq!(CloseReason::new("a".repeat(200)).as_str().len(), MAX_REASON);
+        assert_eq!(CloseReason::new("a".repeat(200)).as_str().len(), CloseReason::MAX_BYTES);
         assert_eq!(CloseReason::new("short").as_str(), "short");
     }
 

@@ -37,7 +37,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod clock;
-pub mod close;
+mod close;
 pub mod csrf;
 mod decision;
 pub mod errors;
@@ -82,7 +82,7 @@ pub mod testing;
 #[cfg(feature = "guard")]
 pub mod upgrade;
 
-pub use close::{CloseCode, CloseFrame, CloseReason, IntoClose};
+pub use close::{CloseCode, CloseFrame, CloseReason, IntoClose, InvalidCloseCode, MalformedClose};
 #[cfg(feature = "guard")]
 pub use connection::Connection;
 #[cfg(feature = "guard")]

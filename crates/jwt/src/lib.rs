@@ -83,6 +83,7 @@ pub use crate::{
     claims::Claims,
     error::TokenError,
     future::ResponseFuture,
+    keys::{Key, Keys},
     layer::JwtLayer,
     revocations::Revocations,
     service::JwtService,
@@ -90,8 +91,8 @@ pub use crate::{
     tickets::Tickets,
     token_id::TokenId,
     token_message::TokenMessage,
-    verifier::{Key, Keys, Verifier},
-    verifiers::Verifiers,
+    verifier::verify::Verifier,
+    verifiers::verify::Verifiers,
     verify::{Verification, Verified, Verify},
 };
 

@@ -52,9 +52,9 @@ pub use portcullis_connections as connections;
 #[doc(inline)]
 pub use portcullis_core::{
     CloseCode, CloseFrame, CloseReason, Connection, ConnectionId, Connections, ConnectionsLayer, ConnectionsService,
-    Counters, Decision, Ended, EndedBy, GuardLayer, GuardService, GuardedIo, IntoClose, PolicyLayer, PolicyService,
-    Supervised, Target, clock, close, csrf, errors, frame, gate, handshake, identity, observe, policy, refusal,
-    settings, shared, upgrade,
+    Counters, Decision, Ended, EndedBy, GuardLayer, GuardService, GuardedIo, IntoClose, InvalidCloseCode,
+    MalformedClose, PolicyLayer, PolicyService, Supervised, Target, clock, csrf, errors, frame, gate, handshake,
+    identity, observe, policy, refusal, settings, shared, upgrade,
 };
 #[cfg(feature = "derive")]
 pub use portcullis_derive::IntoCloseOfFacade as IntoClose;

@@ -22,7 +22,7 @@ use crate::{
     bus::{self, Message},
     health::Health,
     node::{self, Node},
-    permits::{self, No, Permit},
+    permits::{self, Permit, TakeError},
     quota, rate, tickets,
 };
 
@@ -175,8 +175,8 @@ impl Cluster {
 
     async fn take_or(&self, wanted: &[PermitRequest], by: Deadline, on_gone: OnGone) -> Result<Permit, Denied> {
         permits::take(&self.node, wanted, by, on_gone).await.map_err(|no| match no {
-            No::Full(which) => Denied::Full(which),
-            No::Lost => Denied::Away(self.away()),
+            TakeError::Full(which) => Denied::Full(which),
+            TakeError::NoAnswer => Denied::Away(self.away()),
         })
     }
 

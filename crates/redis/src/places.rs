@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     lock::lock,
-    node::{Asker, Lost, Node},
+    node::{NoAnswer, Node, Session},
     permits::LIFE,
     script::{self, Call},
 };
@@ -48,19 +48,19 @@ pub(crate) struct Place {
 /// Takes a place. `None` if there is none.
 pub(crate) async fn take(
     node: &Arc<Node>,
-    asker: &Asker,
+    session: &Session,
     wanted: &PermitRequest,
     by: Deadline,
-) -> Result<Option<Place>, Lost> {
+) -> Result<Option<Place>, NoAnswer> {
     let pool = pool(node, wanted);
     let place = || Place { node: node.clone(), pool: pool.clone() };
     if lock(&pool.state).take() {
         return Ok(Some(place()));
     }
-    let asking = timeout_at(Instant::from_std(by.at()), pool.asking.lock()).await.map_err(|_| Lost)?;
+    let asking = timeout_at(Instant::from_std(by.at()), pool.asking.lock()).await.map_err(|_| NoAnswer)?;
     // Whoever asked before may have been granted a whole block.
     if !lock(&pool.state).take() {
-        pool.grow(node, asker, by).await?;
+        pool.grow(node, session, by).await?;
         if !lock(&pool.state).take() {
             return Ok(None);
         }
@@ -85,13 +85,13 @@ pub(crate) fn untell_all(node: &Node) {
 }
 
 /// Says the allotments that the store may have got wrong.
-pub(crate) async fn say_untold(node: &Node, asker: &Asker) -> Result<(), Lost> {
+pub(crate) async fn say_untold(node: &Node, session: &Session) -> Result<(), NoAnswer> {
     for pool in pools(node) {
         if lock(&pool.state).doubt > 0 {
             let _asking = pool.asking.lock().await;
             let granted = lock(&pool.state).granted;
-            let call = pool.call(node, asker, format!("={granted}"), &[]);
-            let _: Vec<i64> = node.tell(asker, async |mut connection| call.run(&mut connection).await).await?;
+            let call = pool.call(node, session, format!("={granted}"), &[]);
+            let _: Vec<i64> = node.tell(session, async |mut connection| call.run(&mut connection).await).await?;
             let mut state = lock(&pool.state);
             state.doubt = state.doubt.saturating_sub(1);
         }
@@ -100,15 +100,15 @@ pub(crate) async fn say_untold(node: &Node, asker: &Asker) -> Result<(), Lost> {
 }
 
 /// Gives back what is spare. Of a node that drains, that is all that is not used.
-pub(crate) async fn give_back(node: &Node, asker: &Asker) -> Result<(), Lost> {
+pub(crate) async fn give_back(node: &Node, session: &Session) -> Result<(), NoAnswer> {
     for pool in pools(node) {
         let Ok(_asking) = pool.asking.try_lock() else { continue };
-        let block = if node.drains() { 0 } else { pool.block(asker) };
+        let block = if node.drains() { 0 } else { pool.block(session) };
         let spare = lock(&pool.state).shrink(block);
         if spare > 0 {
             let doubt = lock(&pool.state).doubtful();
-            let call = pool.call(node, asker, format!("-{spare}"), &[]);
-            let _: Vec<i64> = node.tell(asker, async |mut connection| call.run(&mut connection).await).await?;
+            let call = pool.call(node, session, format!("-{spare}"), &[]);
+            let _: Vec<i64> = node.tell(session, async |mut connection| call.run(&mut connection).await).await?;
             lock(&pool.state).doubt = doubt;
         }
     }
@@ -128,16 +128,16 @@ fn pools(node: &Node) -> Vec<Arc<Pool>> {
 
 impl Pool {
     /// Asks for a block, and once more where incarnations that are over have places.
-    async fn grow(&self, node: &Node, asker: &Asker, by: Deadline) -> Result<(), Lost> {
-        let want = self.block(asker).max(1);
+    async fn grow(&self, node: &Node, session: &Session, by: Deadline) -> Result<(), NoAnswer> {
+        let want = self.block(session).max(1);
         let doubt = lock(&self.state).doubtful();
         let mut over = Vec::new();
         loop {
-            let call = self.call(node, asker, want.to_string(), &over);
-            let answer: Vec<u64> = node.ask_known(asker, by, call).await?;
+            let call = self.call(node, session, want.to_string(), &over);
+            let answer: Vec<u64> = node.ask_known(session, by, call).await?;
             let (granted, holders) = answer.split_first().map_or((0, &[][..]), |(granted, rest)| (*granted, rest));
             let again = over.is_empty();
-            over = asker.view.over(holders.iter().copied());
+            over = session.view.over(holders.iter().copied());
             if granted > 0 || over.is_empty() || !again {
                 let mut state = lock(&self.state);
                 state.granted += usize::try_from(granted).unwrap_or(usize::MAX);
@@ -147,17 +147,17 @@ impl Pool {
         }
     }
 
-    fn call(&self, node: &Node, asker: &Asker, by: String, over: &[u64]) -> Call {
+    fn call(&self, node: &Node, session: &Session, by: String, over: &[u64]) -> Call {
         let call = Call::new(&script::ALLOT).key(&node.settings.keys.allotments(self.name));
-        call.arg(asker.incarnation).arg(by).arg(self.max).arg(LIFE.as_secs() * 1000).args(over)
+        call.arg(session.incarnation).arg(by).arg(self.max).arg(LIFE.as_secs() * 1000).args(over)
     }
 
     pub(crate) fn is_idle(&self) -> bool {
         lock(&self.state).used == 0
     }
 
-    fn block(&self, asker: &Asker) -> usize {
-        self.max / (BLOCKS * asker.view.nodes().max(1))
+    fn block(&self, session: &Session) -> usize {
+        self.max / (BLOCKS * session.view.nodes().max(1))
     }
 }
 

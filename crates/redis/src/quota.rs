@@ -1,4 +1,4 @@
-//! Cells of quotas, bought and given back by a task: nobody who judges a message waits for the store.
+//! Cells of quotas, bought and given back by a task: where a message is judged, the store is not waited for.
 
 use std::{
     fmt,
@@ -17,40 +17,40 @@ use tokio::{
 use crate::{
     away::WhenAway,
     lock::lock,
-    node::{Lost, Node},
+    node::{NoAnswer, Node},
     observe::{self, Outcome},
     script::{self, Call},
 };
 
-/// Errands that wait to be run. One more is not taken.
+/// How many requests may wait. More are refused.
 const WAITING: usize = 4096;
 
-/// Errands that are run at once: they go over one connection, and are sent together.
+/// How many requests are under way at once. They share a connection, and are sent together.
 const AT_ONCE: usize = 256;
 
-/// What the task is to do.
-enum Errand {
+/// What the task is to ask the store.
+enum Request {
     Buy { purchase: Purchase, buyer: Arc<dyn Buyer>, when_away: WhenAway },
     GiveBack { name: Name, rate: Rate, cells: u64 },
 }
 
-/// The errands of a node.
-pub(crate) struct Errands {
-    sender: mpsc::Sender<Errand>,
+/// The requests of a node, which one task sends.
+pub(crate) struct RequestQueue {
+    sender: mpsc::Sender<Request>,
     /// Until the task takes it.
-    receiver: Mutex<Option<mpsc::Receiver<Errand>>>,
-    /// How many are not done.
+    receiver: Mutex<Option<mpsc::Receiver<Request>>>,
+    /// How many are not answered yet.
     open: watch::Sender<usize>,
 }
 
-impl Default for Errands {
+impl Default for RequestQueue {
     fn default() -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
         Self { sender, receiver: Mutex::new(Some(receiver)), open: watch::Sender::new(0) }
     }
 }
 
-impl Errands {
+impl RequestQueue {
     /// Waits until all are done, but not longer than this.
     pub(crate) async fn done(&self, patience: Duration) {
         let mut open = self.open.subscribe();
@@ -59,29 +59,29 @@ impl Errands {
     }
 
     /// Whether there was room for it.
-    fn send(&self, errand: Errand) -> bool {
+    fn send(&self, request: Request) -> bool {
         let Ok(place) = self.sender.try_reserve() else { return false };
         self.open.send_modify(|open| *open += 1);
-        place.send(errand);
+        place.send(request);
         true
     }
 }
 
 /// Begins a purchase, unless it would have no answer.
 pub(crate) fn buy(node: &Node, purchase: Purchase, buyer: Arc<dyn Buyer>, when_away: WhenAway) -> Result<(), Away> {
-    let outcome = match node.teller().is_some() {
+    let outcome = match node.reporting_session().is_some() {
         false => Outcome::Away,
-        true if node.errands.send(Errand::Buy { purchase, buyer, when_away }) => return Ok(()),
+        true if node.requests.send(Request::Buy { purchase, buyer, when_away }) => return Ok(()),
         true => Outcome::Crowded,
     };
     observe::purchased(outcome);
     Err(away(node, when_away))
 }
 
-/// Gives cells back, if there is room for the errand. Else they are void.
+/// Gives cells back, if there is room for the request. Else they are void.
 pub(crate) fn give_back(node: &Node, name: Name, rate: Rate, cells: u64) {
-    if node.teller().is_some() {
-        node.errands.send(Errand::GiveBack { name, rate, cells });
+    if node.reporting_session().is_some() {
+        node.requests.send(Request::GiveBack { name, rate, cells });
     }
 }
 
@@ -94,35 +94,35 @@ pub(crate) fn nodes(node: &Node) -> usize {
     node.health().nodes.map_or(1, NonZeroUsize::get)
 }
 
-/// Runs errands for as long as the node lives.
+/// Runs requests for as long as the node lives.
 pub(crate) async fn run(node: Arc<Node>) {
-    let Some(mut errands) = lock(&node.errands.receiver).take() else { return };
-    let errands = stream::poll_fn(|cx| errands.poll_recv(cx));
-    let run = async |errand| {
-        match errand {
-            Errand::Buy { purchase, buyer, when_away } => {
-                let sold = ask(&node, purchase).await;
-                observe::purchased(match sold {
+    let Some(mut requests) = lock(&node.requests.receiver).take() else { return };
+    let stream = stream::poll_fn(|cx| requests.poll_recv(cx));
+    let run = async |request| {
+        match request {
+            Request::Buy { purchase, buyer, when_away } => {
+                let grant = ask(&node, purchase).await;
+                observe::purchased(match grant {
                     Ok(Grant { cells: 0, .. }) => Outcome::Refused,
                     Ok(_) => Outcome::Sold,
-                    Err(Lost) => Outcome::Away,
+                    Err(NoAnswer) => Outcome::Away,
                 });
-                buyer.answered(sold.map_err(|Lost| away(&node, when_away)));
+                buyer.answered(grant.map_err(|NoAnswer| away(&node, when_away)));
             }
-            Errand::GiveBack { name, rate, cells } => {
+            Request::GiveBack { name, rate, cells } => {
                 let call = Call::new(&script::SELL).key(&node.settings.keys.quota(name));
                 let call = call.arg(micros(rate.interval)).arg(cells);
                 // What cannot be given back is void.
-                let _: Result<i64, Lost> = tell(&node, call).await;
+                let _: Result<i64, NoAnswer> = tell(&node, call).await;
             }
         }
-        node.errands.open.send_modify(|open| *open -= 1);
+        node.requests.open.send_modify(|open| *open -= 1);
     };
-    errands.for_each_concurrent(AT_ONCE, run).await;
+    stream.for_each_concurrent(AT_ONCE, run).await;
 }
 
 /// An answer that is late is used all the same: what it sells is charged.
-async fn ask(node: &Node, Purchase { name, rate, want, least }: Purchase) -> Result<Grant, Lost> {
+async fn ask(node: &Node, Purchase { name, rate, want, least }: Purchase) -> Result<Grant, NoAnswer> {
     let call = Call::new(&script::BUY).key(&node.settings.keys.quota(name));
     let call = call.arg(micros(rate.interval)).arg(rate.burst).arg(want).arg(least);
     let (cells, retry_after, full_in) = tell(node, call).await?;
@@ -130,9 +130,9 @@ async fn ask(node: &Node, Purchase { name, rate, want, least }: Purchase) -> Res
     Ok(Grant { cells, retry_after, full_in })
 }
 
-async fn tell<T: redis::FromRedisValue>(node: &Node, call: Call) -> Result<T, Lost> {
-    let asker = node.teller().ok_or(Lost)?;
-    node.tell(&asker, async |mut connection| call.run(&mut connection).await).await
+async fn tell<T: redis::FromRedisValue>(node: &Node, call: Call) -> Result<T, NoAnswer> {
+    let session = node.reporting_session().ok_or(NoAnswer)?;
+    node.tell(&session, async |mut connection| call.run(&mut connection).await).await
 }
 
 /// Microseconds with three digits behind the point: an interval may be a part of one.
@@ -141,9 +141,9 @@ fn micros(interval: Duration) -> String {
     format!("{}.{:03}", nanos / 1000, nanos % 1000)
 }
 
-impl fmt::Debug for Errands {
+impl fmt::Debug for RequestQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Errands").finish_non_exhaustive()
+        f.debug_struct("RequestQueue").finish_non_exhaustive()
     }
 }
 

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use portcullis_core::shared::{Deadline, Name};
 
-use crate::node::{Lost, Node, millis};
+use crate::node::{NoAnswer, Node, millis};
 
 /// Uses a ticket up, and remembers that for so long. Returns whether this was the first use.
-pub(crate) async fn spend(node: &Node, name: Name, life: Duration, by: Deadline) -> Result<bool, Lost> {
-    let asker = node.asker().ok_or(Lost)?;
+pub(crate) async fn spend(node: &Node, name: Name, life: Duration, by: Deadline) -> Result<bool, NoAnswer> {
+    let session = node.session().ok_or(NoAnswer)?;
     let mut set = redis::cmd("SET");
     set.arg(node.settings.keys.ticket(name)).arg(1).arg("NX").arg("PX").arg(life_of(life));
-    let answer: Option<String> = node.ask_command(&asker, by, &set).await?;
+    let answer: Option<String> = node.ask_command(&session, by, &set).await?;
     Ok(answer.is_some())
 }
 

@@ -7,11 +7,8 @@ mod claims;
 mod compact;
 mod header;
 mod issuers;
-mod verify;
+pub(crate) mod verify;
 
-pub(crate) use self::compact::decode;
-pub use self::{
-    builder::{BuildError, Builder},
-    verify::Verifier,
-};
-pub use crate::keys::{Key, KeyError, Keys};
+pub use self::builder::{BuildError, Builder};
+pub(crate) use self::{compact::decode, verify::Verifier};
+pub use crate::keys::KeyError;

@@ -22,6 +22,6 @@
 
 mod build;
 mod claim;
-mod verify;
+pub(crate) mod verify;
 
-pub use self::{build::VerifiersError, verify::Verifiers};
+pub use self::build::VerifiersError;

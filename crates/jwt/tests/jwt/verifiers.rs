@@ -14,9 +14,9 @@ use http::{Request, Response};
 use jsonwebtoken::Algorithm;
 use portcullis_core::identity::Subject;
 use portcullis_jwt::{
-    JwtLayer, Revocations, Session, TokenError, TokenId, Verified, Verifier, Verifiers, Verify,
+    JwtLayer, Key, Revocations, Session, TokenError, TokenId, Verified, Verifier, Verifiers, Verify,
     jwks::{Fetch, FetchError, FetchFuture, Jwks},
-    verifier::{BuildError, Key},
+    verifier::BuildError,
     verifiers::VerifiersError,
 };
 use serde_json::{Value, json};

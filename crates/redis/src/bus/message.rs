@@ -9,13 +9,12 @@
 use std::time::Duration;
 
 use portcullis_core::{
-    CloseCode, CloseFrame,
-    close::MAX_REASON,
+    CloseCode, CloseFrame, CloseReason,
     shared::{Command, CommandAction, CommandTarget, Issued, Name, Revocation},
 };
 
 /// The longest line: a command to one connection of one node, with the longest reason.
-const MAX_LINE: usize = 128 + MAX_REASON;
+const MAX_LINE: usize = 128 + CloseReason::MAX_BYTES;
 
 /// For good: longer than any token lives.
 const FOR_GOOD: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
@@ -123,7 +122,8 @@ fn parse_action(words: &str) -> Option<CommandAction> {
         _ => {
             let (code, reason) = words.split_once(' ')?;
             let code = CloseCode::new(code.parse().ok()?).ok()?;
-            (reason.len() <= MAX_REASON).then(|| CommandAction::Close(CloseFrame::new(code, reason.to_owned())))
+            (reason.len() <= CloseReason::MAX_BYTES)
+                .then(|| CommandAction::Close(CloseFrame::new(code, reason.to_owned())))
         }
     }
 }
@@ -142,7 +142,7 @@ mod tests {
     fn what_is_written_is_read() {
         let node = NodeId::from_bytes([1; 16]);
         let id = u64::MAX.to_string().parse().unwrap();
-        let longest = "x".repeat(MAX_REASON);
+        let longest = "x".repeat(CloseReason::MAX_BYTES);
         let actions = [
             CommandAction::Abort,
             CommandAction::Close(CloseFrame::empty()),
@@ -191,7 +191,7 @@ mod tests {
             format!("c{name} s x"),
             format!("c{name} n{name} x"),
             format!("c{name} n{name}.-1 x"),
-            format!("c{name} * 1000 {}", "x".repeat(MAX_REASON + 1)),
+            format!("c{name} * 1000 {}", "x".repeat(CloseReason::MAX_BYTES + 1)),
             "r".repeat(1 << 20),
         ] {
             assert_eq!(Message::parse(&line), None, "{line}");

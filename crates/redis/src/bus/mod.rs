@@ -2,7 +2,8 @@
 //!
 //! - Everything goes through one stream. A revocation stands in a set, too, written by the same script: who takes the
 //!   stream's last id first and then the set, and reads the stream from that id on, misses none.
-//! - [`send`] is the one task of a node that writes, so that its order is kept, and what could not be written is owed.
+//! - [`send`] is the one task of a node that writes, so that its order is kept, and that keeps what could not be
+//!   written.
 //! - [`read`] is the one that reads, on a connection of its own: a read that waits blocks it. [`position`] says whether
 //!   the stream still has all that was not read, as a plain state. If it does not, the set is read anew, and what a
 //!   copy has and the set has not is put back.

@@ -1,4 +1,4 @@
-//! What is to be told to all nodes.
+//! What is still to be sent to all nodes.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -15,69 +15,69 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use super::{followers::Followers, message::Message};
 use crate::lock::lock;
 
-/// So many messages wait to be told; more are not.
+/// How many messages may wait to be sent. More are refused.
 const QUEUE: usize = 1024;
 
-/// So many revocations are remembered as told of late.
+/// How many of the revocations that were sent last are remembered.
 const RECENT: usize = 4096;
 
-/// What is to be told, and who is told.
+/// What is to be sent, and the local receivers of what all nodes have sent.
 pub(crate) struct Outbox {
     pub(crate) node: NodeId,
-    letters: mpsc::Sender<Letter>,
-    /// Until the task takes it that sends them.
-    waiting: Mutex<Option<mpsc::Receiver<Letter>>>,
-    pub(super) owed: Mutex<Owed>,
-    /// Something is owed.
-    pub(super) owing: Notify,
+    outgoing: mpsc::Sender<Outgoing>,
+    /// The receiving end, until the task takes it.
+    waiting: Mutex<Option<mpsc::Receiver<Outgoing>>>,
+    pub(super) unsent: Mutex<Unsent>,
+    /// Something was added to `unsent`.
+    pub(super) unsent_added: Notify,
     pub(crate) followers: Mutex<Followers>,
     /// There is a follower.
     pub(super) followed: Notify,
 }
 
-/// A message on its way.
-pub(crate) struct Letter {
+/// A message that waits to be sent.
+pub(crate) struct Outgoing {
     pub(super) message: Message,
-    /// Whether the store has it.
+    /// Told whether the store has accepted it.
     pub(super) answer: oneshot::Sender<bool>,
 }
 
 impl Outbox {
     pub(crate) fn new(node: NodeId) -> Self {
-        let (letters, waiting) = mpsc::channel(QUEUE);
+        let (outgoing, waiting) = mpsc::channel(QUEUE);
         Self {
             node,
-            letters,
+            outgoing,
             waiting: Mutex::new(Some(waiting)),
-            owed: Mutex::default(),
-            owing: Notify::new(),
+            unsent: Mutex::default(),
+            unsent_added: Notify::new(),
             followers: Mutex::default(),
             followed: Notify::new(),
         }
     }
 
-    /// Tells all nodes. On its way when this returns.
+    /// Sends a message to all nodes. It is in the queue when this returns.
     pub(crate) fn post(&self, message: Message) -> Decision<bool> {
         let (answer, answered) = oneshot::channel();
-        match self.letters.try_send(Letter { message, answer }) {
+        match self.outgoing.try_send(Outgoing { message, answer }) {
             Ok(()) => Decision::wait(async move { answered.await.unwrap_or(false) }),
-            Err(mpsc::error::TrySendError::Full(letter) | mpsc::error::TrySendError::Closed(letter)) => {
-                if let Message::Revocation(revocation) = letter.message {
-                    self.owe([revocation]);
+            Err(mpsc::error::TrySendError::Full(outgoing) | mpsc::error::TrySendError::Closed(outgoing)) => {
+                if let Message::Revocation(revocation) = outgoing.message {
+                    self.keep([revocation]);
                 }
                 Decision::ready(false)
             }
         }
     }
 
-    /// These are told as soon as they can be, unless the store has them.
-    pub(super) fn owe(&self, revocations: impl IntoIterator<Item = Revocation>) {
-        lock(&self.owed).extend(revocations);
-        self.owing.notify_one();
+    /// Keeps revocations that the store may not have. They are sent as soon as it can be reached.
+    pub(super) fn keep(&self, revocations: impl IntoIterator<Item = Revocation>) {
+        lock(&self.unsent).extend(revocations);
+        self.unsent_added.notify_one();
     }
 
-    /// What waits to be told, for the one task that tells it.
-    pub(super) fn letters(&self) -> Option<mpsc::Receiver<Letter>> {
+    /// The receiving end of the queue, for the one task that sends.
+    pub(super) fn outgoing(&self) -> Option<mpsc::Receiver<Outgoing>> {
         lock(&self.waiting).take()
     }
 
@@ -90,19 +90,19 @@ impl Outbox {
 
 /// Revocations that the store may not have.
 #[derive(Default)]
-pub(super) struct Owed {
+pub(super) struct Unsent {
     revocations: BTreeMap<Name, Revocation>,
     /// What this node told of late, which a server that took another's place may not have.
     recent: VecDeque<(Instant, Revocation)>,
 }
 
-impl Owed {
-    /// Of two of a name the one that revokes more is owed.
+impl Unsent {
+    /// Keeps these. Of two revocations of the same name, the one that revokes more is kept.
     pub(super) fn extend(&mut self, revocations: impl IntoIterator<Item = Revocation>) {
         for revocation in revocations {
-            let owed = self.revocations.entry(revocation.name).or_insert(revocation);
-            if owed.issued < revocation.issued || revocation.all_live {
-                *owed = revocation;
+            let unsent = self.revocations.entry(revocation.name).or_insert(revocation);
+            if unsent.issued < revocation.issued || revocation.all_live {
+                *unsent = revocation;
             }
         }
     }
@@ -148,24 +148,24 @@ mod tests {
     }
 
     #[test]
-    fn of_two_that_are_owed_the_one_that_revokes_more_is() {
-        let mut owed = Owed::default();
-        owed.extend([revocation(1, 5), revocation(1, 9), revocation(1, 7), revocation(2, 1)]);
-        assert_eq!(owed.take(1), [revocation(1, 9)]);
-        assert_eq!(owed.take(9), [revocation(2, 1)]);
-        assert!(owed.is_empty());
+    fn of_two_revocations_of_a_name_the_one_that_revokes_more_is_kept() {
+        let mut unsent = Unsent::default();
+        unsent.extend([revocation(1, 5), revocation(1, 9), revocation(1, 7), revocation(2, 1)]);
+        assert_eq!(unsent.take(1), [revocation(1, 9)]);
+        assert_eq!(unsent.take(9), [revocation(2, 1)]);
+        assert!(unsent.is_empty());
     }
 
     #[test]
     fn what_was_told_of_late_is_known_for_a_while() {
-        let (mut owed, now) = (Owed::default(), Instant::now());
-        owed.told(revocation(1, 1), now);
-        owed.told(revocation(2, 1), now + Duration::from_secs(9));
-        assert_eq!(owed.told_since(Some(now + Duration::from_secs(5))), [revocation(2, 1)]);
+        let (mut unsent, now) = (Unsent::default(), Instant::now());
+        unsent.told(revocation(1, 1), now);
+        unsent.told(revocation(2, 1), now + Duration::from_secs(9));
+        assert_eq!(unsent.told_since(Some(now + Duration::from_secs(5))), [revocation(2, 1)]);
         for _ in 0..2 * RECENT {
-            owed.told(revocation(3, 1), now);
+            unsent.told(revocation(3, 1), now);
         }
-        assert_eq!(owed.told_since(None).len(), RECENT);
+        assert_eq!(unsent.told_since(None).len(), RECENT);
     }
 
     #[tokio::test]
@@ -174,8 +174,8 @@ mod tests {
         let post = || outbox.post(Message::Revocation(revocation(1, 1)));
         let waiting: Vec<_> = (0..QUEUE).map(|_| post().at_once()).collect();
         assert!(waiting.iter().all(Result::is_err), "they are on their way");
-        assert!(lock(&outbox.owed).is_empty());
+        assert!(lock(&outbox.unsent).is_empty());
         assert!(!post().await);
-        assert_eq!(lock(&outbox.owed).take(9).len(), 1);
+        assert_eq!(lock(&outbox.unsent).take(9).len(), 1);
     }
 }

@@ -39,7 +39,7 @@ pub(super) struct Extent {
 
 /// What became of a stream since it was last looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum Continuity {
     /// It is looked at for the first time.
     New,
     /// It has all that was not read.
@@ -78,25 +78,25 @@ impl Position {
     ///
     /// Nothing was cut off unread if the first entry is not behind where the reader stood when it last looked. That may
     /// be too strict, which costs a reading of the set, and never too lax.
-    pub(super) fn look(&mut self, extent: Extent) -> Found {
+    pub(super) fn look(&mut self, extent: Extent) -> Continuity {
         let Extent { first, last, entries } = extent;
         let found = match (self.cursor, first) {
-            (None, _) => Found::New,
-            (Some(cursor), _) if cursor > last => Found::Lost,
-            (Some(cursor), None) if cursor == last => Found::Whole,
-            (Some(_), Some(first)) if first <= self.looked => Found::Whole,
+            (None, _) => Continuity::New,
+            (Some(cursor), _) if cursor > last => Continuity::Lost,
+            (Some(cursor), None) if cursor == last => Continuity::Whole,
+            (Some(_), Some(first)) if first <= self.looked => Continuity::Whole,
             // There was none: all that has come since is there.
-            (Some(Id::ZERO), Some(_)) if entries < MAX_ENTRIES => Found::Whole,
+            (Some(Id::ZERO), Some(_)) if entries < MAX_ENTRIES => Continuity::Whole,
             // This is also what a stream looks like that has taken the place of a lost one, of which some was read.
-            _ => Found::Gap,
+            _ => Continuity::Gap,
         };
         match found {
-            Found::New => self.cursor = Some(last),
-            Found::Lost => self.cursor = Some(Id::ZERO),
-            Found::Whole | Found::Gap => {}
+            Continuity::New => self.cursor = Some(last),
+            Continuity::Lost => self.cursor = Some(Id::ZERO),
+            Continuity::Whole | Continuity::Gap => {}
         }
         // What was cut off before is known: only what is cut off from here on is another gap.
-        self.looked = if found == Found::Gap { first.unwrap_or(last) } else { self.cursor() };
+        self.looked = if found == Continuity::Gap { first.unwrap_or(last) } else { self.cursor() };
         found
     }
 }
@@ -132,21 +132,21 @@ mod tests {
     #[test]
     fn a_reader_finds_out_what_it_missed() {
         for (case, extents, found, cursor) in [
-            ("begins at the end", vec![extent(Some(1), 9, 9)], Found::New, 9),
-            ("nothing came", vec![extent(Some(1), 9, 9), extent(Some(1), 9, 9)], Found::Whole, 9),
-            ("some came", vec![extent(Some(1), 9, 9), extent(Some(3), 12, 9)], Found::Whole, 9),
+            ("begins at the end", vec![extent(Some(1), 9, 9)], Continuity::New, 9),
+            ("nothing came", vec![extent(Some(1), 9, 9), extent(Some(1), 9, 9)], Continuity::Whole, 9),
+            ("some came", vec![extent(Some(1), 9, 9), extent(Some(3), 12, 9)], Continuity::Whole, 9),
             (
                 "some came, and nothing before is left",
                 vec![extent(Some(1), 9, 9), extent(Some(10), 12, 9)],
-                Found::Gap,
+                Continuity::Gap,
                 9,
             ),
-            ("some came and are gone", vec![extent(Some(1), 9, 9), extent(None, 12, 0)], Found::Gap, 9),
-            ("all was read and is gone", vec![extent(Some(1), 9, 9), extent(None, 9, 0)], Found::Whole, 9),
-            ("the stream is gone", vec![extent(Some(1), 9, 9), extent(None, 0, 0)], Found::Lost, 0),
-            ("another stream", vec![extent(Some(1), 9, 9), extent(Some(4), 5, 2)], Found::Lost, 0),
-            ("the first entry ever", vec![extent(None, 0, 0), extent(Some(4), 5, 2)], Found::Whole, 0),
-            ("more than fit", vec![extent(None, 0, 0), extent(Some(4), 200_000, MAX_ENTRIES)], Found::Gap, 0),
+            ("some came and are gone", vec![extent(Some(1), 9, 9), extent(None, 12, 0)], Continuity::Gap, 9),
+            ("all was read and is gone", vec![extent(Some(1), 9, 9), extent(None, 9, 0)], Continuity::Whole, 9),
+            ("the stream is gone", vec![extent(Some(1), 9, 9), extent(None, 0, 0)], Continuity::Lost, 0),
+            ("another stream", vec![extent(Some(1), 9, 9), extent(Some(4), 5, 2)], Continuity::Lost, 0),
+            ("the first entry ever", vec![extent(None, 0, 0), extent(Some(4), 5, 2)], Continuity::Whole, 0),
+            ("more than fit", vec![extent(None, 0, 0), extent(Some(4), 200_000, MAX_ENTRIES)], Continuity::Gap, 0),
         ] {
             let mut position = Position::default();
             let last = extents.into_iter().map(|extent| position.look(extent)).last();
@@ -159,22 +159,22 @@ mod tests {
         let mut position = Position::default();
         position.look(extent(Some(1), 9, 9));
         position.read(Id(20, 0));
-        assert_eq!(position.look(extent(Some(20), 30, 10)), Found::Gap);
-        assert_eq!(position.look(extent(Some(20), 30, 10)), Found::Whole, "it is known");
+        assert_eq!(position.look(extent(Some(20), 30, 10)), Continuity::Gap);
+        assert_eq!(position.look(extent(Some(20), 30, 10)), Continuity::Whole, "it is known");
         let mut new = Position::default();
         new.look(extent(None, 0, 0));
         new.read(Id(20, 0));
-        assert_eq!(new.look(extent(Some(20), 30, 10)), Found::Whole);
+        assert_eq!(new.look(extent(Some(20), 30, 10)), Continuity::Whole);
         let mut lost = Position::default();
         lost.look(extent(None, 0, 0));
         lost.read(Id(20, 0));
-        assert_eq!(lost.look(extent(Some(25), 30, 2)), Found::Gap, "another stream, begun before anybody looked");
+        assert_eq!(lost.look(extent(Some(25), 30, 2)), Continuity::Gap, "another stream, begun before anybody looked");
         let mut lost = Position::default();
         lost.look(extent(Some(1), 9, 9));
         lost.read(Id(12, 0));
-        assert_eq!(lost.look(extent(Some(12), 12, 1)), Found::Gap, "another stream, all of which was read");
+        assert_eq!(lost.look(extent(Some(12), 12, 1)), Continuity::Gap, "another stream, all of which was read");
         position.read(Id(25, 0));
-        assert_eq!(position.look(extent(Some(20), 30, 10)), Found::Whole);
+        assert_eq!(position.look(extent(Some(20), 30, 10)), Continuity::Whole);
     }
 
     #[test]

@@ -10,13 +10,13 @@ use super::{
     followers,
     message::Message,
     outbox::lag,
-    position::{Clock, Extent, Found, Id, Position},
+    position::{Clock, Continuity, Extent, Id, Position},
     snapshot,
 };
 use crate::{
     link::Link,
     lock::lock,
-    node::{Lost, Node, millis},
+    node::{NoAnswer, Node, millis},
     script::{self, Call},
 };
 
@@ -33,7 +33,7 @@ pub(crate) async fn run(node: Arc<Node>) {
     loop {
         if let Ok(mut connection) = node.settings.client.connect(node.settings.patience()).await {
             reader.connected(&node);
-            let Err(Lost) = reader.read(&node, &mut connection, &mut pause).await;
+            let Err(NoAnswer) = reader.read(&node, &mut connection, &mut pause).await;
         }
         sleep(pause.min(node.settings.beat)).await;
         pause = (pause * 2).min(node.settings.beat);
@@ -58,8 +58,8 @@ impl Reader {
         }
         if std::mem::replace(&mut self.was_connected, true) {
             let since = now().checked_sub(lag(node.settings.lease));
-            let recent = lock(&node.outbox.owed).told_since(since);
-            node.outbox.owe(recent);
+            let recent = lock(&node.outbox.unsent).told_since(since);
+            node.outbox.keep(recent);
         }
     }
 
@@ -69,7 +69,7 @@ impl Reader {
         node: &Node,
         connection: &mut Link,
         pause: &mut Duration,
-    ) -> Result<std::convert::Infallible, Lost> {
+    ) -> Result<std::convert::Infallible, NoAnswer> {
         loop {
             let looked = now();
             let clock = self.look(node, connection).await?;
@@ -93,18 +93,18 @@ impl Reader {
 
     /// Looks whether the stream has all that was not read. If not, or if there are copies that were never whole, all
     /// revocations are read.
-    async fn look(&mut self, node: &Node, connection: &mut Link) -> Result<Clock, Lost> {
+    async fn look(&mut self, node: &Node, connection: &mut Link) -> Result<Clock, NoAnswer> {
         let sent = now();
         let asked = timeout(node.settings.patience(), extent(node, connection)).await;
-        let (extent, there) = asked.map_err(|_| Lost)?.map_err(|_| Lost)?.ok_or(Lost)?;
+        let (extent, there) = asked.map_err(|_| NoAnswer)?.map_err(|_| NoAnswer)?.ok_or(NoAnswer)?;
         let clock = Clock { here: now(), there };
         let found = self.position.look(extent);
         match found {
-            Found::New | Found::Whole => {}
-            Found::Gap => node.note(|events| events.gaps += 1),
-            Found::Lost => node.note(|events| events.streams_lost += 1),
+            Continuity::New | Continuity::Whole => {}
+            Continuity::Gap => node.note(|events| events.gaps += 1),
+            Continuity::Lost => node.note(|events| events.streams_lost += 1),
         }
-        if found != Found::Whole {
+        if found != Continuity::Whole {
             self.whole = None;
         }
         let (copies, generation) = lock(&node.outbox.followers).copies();
@@ -173,12 +173,12 @@ fn tell(node: &Node, message: Message, clock: Clock, id: Id) {
     }
 }
 
-async fn next(node: &Node, connection: &mut Link, cursor: Id, wait: Duration) -> Result<StreamReadReply, Lost> {
+async fn next(node: &Node, connection: &mut Link, cursor: Id, wait: Duration) -> Result<StreamReadReply, NoAnswer> {
     let mut read = redis::cmd("XREAD");
     read.arg("COUNT").arg(BATCH).arg("BLOCK").arg(millis(wait).max(1));
     read.arg("STREAMS").arg(node.settings.keys.commands()).arg(cursor.to_string());
     let asked = read.query_async::<Option<StreamReadReply>>(connection);
-    let reply = timeout(wait + node.settings.patience(), asked).await.map_err(|_| Lost)?.map_err(|_| Lost)?;
+    let reply = timeout(wait + node.settings.patience(), asked).await.map_err(|_| NoAnswer)?.map_err(|_| NoAnswer)?;
     Ok(reply.unwrap_or_default())
 }
 

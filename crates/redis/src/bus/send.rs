@@ -9,7 +9,7 @@ use portcullis_core::{
 
 use super::{
     message::{Message, millis},
-    outbox::Letter,
+    outbox::Outgoing,
     position::MAX_ENTRIES,
 };
 use crate::{
@@ -23,33 +23,34 @@ const BATCH: usize = 256;
 
 /// Tells what is to be told, for as long as the node lives. A revocation that cannot be told now is told after a beat.
 pub(crate) async fn run(node: Arc<Node>) {
-    let Some(mut letters) = node.outbox.letters() else { return };
+    let Some(mut outgoing) = node.outbox.outgoing() else { return };
     let (mut beats, mut batch) = (node.watch(), Vec::new());
     loop {
-        let owing = !lock(&node.outbox.owed).is_empty();
+        let has_unsent = !lock(&node.outbox.unsent).is_empty();
         tokio::select! {
-            count = letters.recv_many(&mut batch, BATCH) => if count == 0 { return },
-            () = node.outbox.owing.notified() => {}
-            beat = beats.changed(), if owing => if beat.is_err() { return },
+            count = outgoing.recv_many(&mut batch, BATCH) => if count == 0 { return },
+            () = node.outbox.unsent_added.notified() => {}
+            beat = beats.changed(), if has_unsent => if beat.is_err() { return },
         }
         send(&node, &mut batch).await;
     }
 }
 
-async fn send(node: &Node, batch: &mut Vec<Letter>) {
-    let owed = lock(&node.outbox.owed).take(BATCH - batch.len());
-    if batch.is_empty() && owed.is_empty() {
+async fn send(node: &Node, batch: &mut Vec<Outgoing>) {
+    let unsent = lock(&node.outbox.unsent).take(BATCH - batch.len());
+    if batch.is_empty() && unsent.is_empty() {
         return;
     }
-    let told = match node.own_asker() {
-        Some(asker) => {
-            let call = call(node, batch, &owed);
-            let told: Result<u64, _> = node.tell(&asker, async |mut connection| call.run(&mut connection).await).await;
+    let told = match node.own_session() {
+        Some(session) => {
+            let call = call(node, batch, &unsent);
+            let told: Result<u64, _> =
+                node.tell(&session, async |mut connection| call.run(&mut connection).await).await;
             told.ok()
         }
         None => None,
     };
-    let revocations = batch.iter().filter_map(|letter| match letter.message {
+    let revocations = batch.iter().filter_map(|outgoing| match outgoing.message {
         Message::Revocation(revocation) => Some(revocation),
         Message::Command { .. } => None,
     });
@@ -57,7 +58,7 @@ async fn send(node: &Node, batch: &mut Vec<Letter>) {
         Some(put_back) => {
             let now = now();
             let more = {
-                let mut all = lock(&node.outbox.owed);
+                let mut all = lock(&node.outbox.unsent);
                 revocations.for_each(|revocation| all.told(revocation, now));
                 !all.is_empty()
             };
@@ -66,27 +67,27 @@ async fn send(node: &Node, batch: &mut Vec<Letter>) {
                 events.put_back += put_back;
             });
             if more {
-                node.outbox.owing.notify_one();
+                node.outbox.unsent_added.notify_one();
             }
         }
         // To be told after the next beat: not at once, or this would turn in circles.
-        None => lock(&node.outbox.owed).extend(owed.into_iter().chain(revocations)),
+        None => lock(&node.outbox.unsent).extend(unsent.into_iter().chain(revocations)),
     }
-    for letter in batch.drain(..) {
+    for outgoing in batch.drain(..) {
         // Who does not wait for it has dropped it.
-        let _ = letter.answer.send(told.is_some());
+        let _ = outgoing.answer.send(told.is_some());
     }
 }
 
-fn call(node: &Node, batch: &[Letter], owed: &[Revocation]) -> Call {
+fn call(node: &Node, batch: &[Outgoing], unsent: &[Revocation]) -> Call {
     let keys = &node.settings.keys;
     let call = Call::new(&script::PUBLISH).key(&keys.commands()).key(&keys.revoked()).key(&keys.issued());
     let call = call.arg(MAX_ENTRIES);
-    let call = batch.iter().fold(call, |call, letter| match &letter.message {
+    let call = batch.iter().fold(call, |call, outgoing| match &outgoing.message {
         Message::Revocation(revocation) => revoke(call, revocation, "+"),
         command @ Message::Command { .. } => call.arg(command.write()).arg("").arg("").arg(0).arg("+"),
     });
-    owed.iter().fold(call, |call, revocation| revoke(call, revocation, "="))
+    unsent.iter().fold(call, |call, revocation| revoke(call, revocation, "="))
 }
 
 fn revoke(call: Call, revocation: &Revocation, mode: &str) -> Call {

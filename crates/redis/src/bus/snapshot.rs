@@ -9,22 +9,26 @@ use tokio::time::timeout;
 use super::message::life;
 use crate::{
     link::Link,
-    node::{Lost, Node},
+    node::{NoAnswer, Node},
     script::{self, Call},
 };
 
 /// Revocations that are read at once.
 const CHUNK: u64 = 1000;
 
-/// Reads the set into the copies. What a copy has and the set has not, the store has lost: it is owed.
-pub(super) async fn take(node: &Node, connection: &mut Link, copies: &[Arc<dyn RevocationCopy>]) -> Result<(), Lost> {
+/// Reads the set into the copies. What a copy has and the set has not, the store has lost, so it is sent again.
+pub(super) async fn take(
+    node: &Node,
+    connection: &mut Link,
+    copies: &[Arc<dyn RevocationCopy>],
+) -> Result<(), NoAnswer> {
     let mut known = HashMap::new();
     let mut rank = 0;
     loop {
         // From the one that is remembered longest on: what expires meanwhile moves none of those that are not read yet.
         // One that is added does, and is read twice.
         let asked = timeout(node.settings.patience(), read(node, connection, rank));
-        let (found, entries) = asked.await.map_err(|_| Lost)?.map_err(|_| Lost)?;
+        let (found, entries) = asked.await.map_err(|_| NoAnswer)?.map_err(|_| NoAnswer)?;
         let mut unreadable = 0;
         for (name, issued, millis) in &entries {
             match parse(name, issued, *millis) {
@@ -47,7 +51,7 @@ pub(super) async fn take(node: &Node, connection: &mut Link, copies: &[Arc<dyn R
     }
     for copy in copies {
         let lost = |revocation: &Revocation| !has(&known, revocation);
-        node.outbox.owe(copy.all().into_iter().filter(lost));
+        node.outbox.keep(copy.all().into_iter().filter(lost));
     }
     Ok(())
 }

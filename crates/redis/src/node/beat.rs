@@ -30,7 +30,7 @@ pub(crate) struct Beat {
 
 /// What a node says of itself.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Marks {
+pub(crate) struct Flags {
     /// It takes nothing more.
     pub(crate) drains: bool,
     /// It has not yet said all that it holds.
@@ -44,7 +44,7 @@ impl Beat {
         incarnation: u64,
         boot: &str,
         nonce: &str,
-        marks: Marks,
+        marks: Flags,
     ) -> RedisResult<Self> {
         let lease = millis(settings.lease);
         let (call, keys) = (Call::new(&script::BEAT), &settings.keys);

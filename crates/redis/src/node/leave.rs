@@ -31,14 +31,14 @@ pub(crate) async fn drained(node: Arc<Node>) {
 
 /// Gives up the lease, with everything that belongs to it.
 pub(crate) async fn leave(node: &Node) {
-    node.errands.done(node.settings.patience()).await;
-    let asker = node.own_asker();
+    node.requests.done(node.settings.patience()).await;
+    let session = node.own_session();
     lock(&node.state).membership.leave();
     node.note(|_| {});
-    let Some(asker) = asker else { return };
+    let Some(session) = session else { return };
     let mut remove = redis::cmd("ZREM");
-    remove.arg(node.settings.keys.leases()).arg(asker.incarnation);
-    if node.tell(&asker, async |mut connection| remove.query_async::<()>(&mut connection).await).await.is_err() {
+    remove.arg(node.settings.keys.leases()).arg(session.incarnation);
+    if node.tell(&session, async |mut connection| remove.query_async::<()>(&mut connection).await).await.is_err() {
         observe::left_unheard();
     }
 }

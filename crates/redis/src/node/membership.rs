@@ -63,7 +63,7 @@ enum Phase {
 
 /// How much of what is held was said to the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Said {
+enum Reported {
     /// Not all since the incarnation began: others have to wait for it.
     New,
     /// Not what has happened since.
@@ -84,7 +84,7 @@ pub(crate) struct Membership {
     /// When the data is old enough.
     ready_at: Option<Instant>,
     /// What is held was said to the store.
-    said: Said,
+    said: Reported,
     connected: bool,
     phase: Phase,
     /// The server stops: nothing more is taken.
@@ -103,7 +103,7 @@ impl Membership {
             nodes,
             lease_until: None,
             ready_at: None,
-            said: Said::New,
+            said: Reported::New,
             connected: false,
             phase: Phase::Member,
             drains: false,
@@ -121,7 +121,7 @@ impl Membership {
             ClusterState::Fenced
         } else if !self.connected || self.misses >= MISSES || (self.incarnation != 0 && !holds) {
             ClusterState::Away
-        } else if self.said != Said::All || self.ready_at.is_none_or(|ready| now < ready) {
+        } else if self.said != Reported::All || self.ready_at.is_none_or(|ready| now < ready) {
             ClusterState::Recovering
         } else if self.drains {
             ClusterState::Draining
@@ -156,7 +156,7 @@ impl Membership {
         let lost = !self.boot.is_empty() && *self.boot != beat.boot;
         self.boot = beat.boot.into();
         if beat.incarnation == 0 {
-            (self.incarnation, self.lease_until, self.said) = (0, None, Said::New);
+            (self.incarnation, self.lease_until, self.said) = (0, None, Reported::New);
             if lost {
                 return Outcome::DataLost;
             }
@@ -176,13 +176,13 @@ impl Membership {
         if asked == beat.incarnation {
             return Outcome::Renewed;
         }
-        self.said = Said::New;
+        self.said = Reported::New;
         Outcome::Joined
     }
 
     /// What is held was said.
     pub(crate) fn said(&mut self) {
-        self.said = Said::All;
+        self.said = Reported::All;
         if self.phase == Phase::Fenced {
             self.phase = Phase::Member;
         }
@@ -190,13 +190,13 @@ impl Membership {
 
     /// Whether others have to wait for what this node has to say.
     pub(crate) fn says(&self) -> bool {
-        self.said == Said::New
+        self.said == Reported::New
     }
 
     /// Something is held that was not said.
     pub(crate) fn unsaid(&mut self) {
-        if self.said == Said::All {
-            self.said = Said::Behind;
+        if self.said == Reported::All {
+            self.said = Reported::Behind;
         }
     }
 

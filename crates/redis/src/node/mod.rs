@@ -2,13 +2,13 @@
 //!
 //! A node holds a lease; permits and allotments belong to an *incarnation* of it. When the lease runs out, all that the
 //! incarnation has is void at once, and is swept when somebody needs the place. [`membership`] is what a node knows, as
-//! a plain state; [`heart`] renews the lease, and is the first to use a new connection; [`inbox`] hears what others
+//! a plain state; [`heartbeat`] renews the lease, and is the first to use a new connection; [`inbox`] hears what others
 //! tell.
 //!
 //! Time is the server's for what two nodes compare, and a monotonic clock for what a node decides about itself.
 
 mod beat;
-mod heart;
+mod heartbeat;
 mod inbox;
 mod leave;
 mod membership;
@@ -19,9 +19,9 @@ mod settings;
 pub use self::settings::OnFenced;
 pub(crate) use self::{
     beat::millis,
-    heart::run as beat,
+    heartbeat::run as beat,
     inbox::run as read_inbox,
     leave::{drain, drained, leave},
-    node::{Asker, Lost, Node},
+    node::{NoAnswer, Node, Session},
     settings::Settings,
 };

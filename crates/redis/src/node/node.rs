@@ -28,9 +28,9 @@ use crate::{
     link::Link,
     lock::lock,
     observe,
-    permits::{LocalPermits, Owed},
+    permits::{LocalPermits, PendingReleases},
     places::Pool,
-    quota::Errands,
+    quota::RequestQueue,
     script::Call,
 };
 
@@ -38,9 +38,9 @@ use crate::{
 pub(crate) struct Node {
     pub(crate) settings: Settings,
     pub(crate) held: Mutex<LocalPermits>,
-    pub(crate) owed: Mutex<Owed>,
+    pub(crate) releases: Mutex<PendingReleases>,
     pub(crate) pools: Mutex<HashMap<Name, Arc<Pool>>>,
-    pub(crate) errands: Errands,
+    pub(crate) requests: RequestQueue,
     /// A beat is due at once.
     pub(crate) wake: Notify,
     /// Something is to be released.
@@ -62,20 +62,20 @@ pub(super) struct State {
     generation: u64,
 }
 
-/// The right to ask: a connection on which a beat was answered, and who asks.
+/// A connection on which a beat was answered, and the incarnation that the beat was for: what is needed to ask.
 #[derive(Clone)]
-pub(crate) struct Asker {
+pub(crate) struct Session {
     connection: Link,
     generation: u64,
     pub(crate) incarnation: u64,
     pub(crate) view: Arc<View>,
-    /// Which data it is.
+    /// The data of the store that the beat has seen.
     boot: Arc<str>,
 }
 
-/// There is no answer.
+/// The error for a question that the store did not answer in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Lost;
+pub(crate) struct NoAnswer;
 
 impl Node {
     pub(crate) fn new(settings: Settings) -> Self {
@@ -84,9 +84,9 @@ impl Node {
             health: watch::Sender::new(Health::new(settings.nodes)),
             settings,
             held: Mutex::default(),
-            owed: Mutex::default(),
+            releases: Mutex::default(),
             pools: Mutex::default(),
-            errands: Errands::default(),
+            requests: RequestQueue::default(),
             wake: Notify::new(),
             work: Notify::new(),
             given_back: Notify::new(),
@@ -97,22 +97,22 @@ impl Node {
     }
 
     /// The right to ask for a handshake, unless limits do not count for all nodes now.
-    pub(crate) fn asker(&self) -> Option<Asker> {
+    pub(crate) fn session(&self) -> Option<Session> {
         let state = lock(&self.state);
-        (state.membership.cluster_state(now()) == ClusterState::Joined).then(|| state.asker()).flatten()
+        (state.membership.cluster_state(now()) == ClusterState::Joined).then(|| state.session()).flatten()
     }
 
     /// The right to tell what connections have and leave, which is told while the node drains, too.
-    pub(crate) fn teller(&self) -> Option<Asker> {
+    pub(crate) fn reporting_session(&self) -> Option<Session> {
         let state = lock(&self.state);
         let cluster_state = state.membership.cluster_state(now());
-        matches!(cluster_state, ClusterState::Joined | ClusterState::Draining).then(|| state.asker()).flatten()
+        matches!(cluster_state, ClusterState::Joined | ClusterState::Draining).then(|| state.session()).flatten()
     }
 
     /// The right to ask for the node itself, while it recovers, too.
-    pub(crate) fn own_asker(&self) -> Option<Asker> {
+    pub(crate) fn own_session(&self) -> Option<Session> {
         let state = lock(&self.state);
-        (state.membership.incarnation() != 0).then(|| state.asker()).flatten()
+        (state.membership.incarnation() != 0).then(|| state.session()).flatten()
     }
 
     /// The incarnation that the node has, if it has one.
@@ -122,10 +122,10 @@ impl Node {
     }
 
     /// Whether the incarnation still holds its lease: what was asked before the process stood still may be void.
-    pub(crate) fn is_current(&self, asker: &Asker) -> bool {
+    pub(crate) fn is_current(&self, session: &Session) -> bool {
         let state = lock(&self.state);
         let cluster_state = state.membership.cluster_state(now());
-        state.membership.incarnation() == asker.incarnation
+        state.membership.incarnation() == session.incarnation
             && !matches!(
                 cluster_state,
                 ClusterState::Away | ClusterState::Fenced | ClusterState::Draining | ClusterState::Left
@@ -142,20 +142,25 @@ impl Node {
     }
 
     /// Asks for a handshake, by its deadline. Without an answer in time, the breaker has one miss more.
-    pub(crate) async fn ask<T: FromRedisValue>(&self, asker: &Asker, by: Deadline, call: Call) -> Result<T, Lost> {
-        let mut connection = asker.connection.clone();
-        self.heard(asker, by, call.run(&mut connection)).await
+    pub(crate) async fn ask<T: FromRedisValue>(
+        &self,
+        session: &Session,
+        by: Deadline,
+        call: Call,
+    ) -> Result<T, NoAnswer> {
+        let mut connection = session.connection.clone();
+        self.heard(session, by, call.run(&mut connection)).await
     }
 
     /// As [`ask`](Self::ask), with a command.
     pub(crate) async fn ask_command<T: FromRedisValue>(
         &self,
-        asker: &Asker,
+        session: &Session,
         by: Deadline,
         command: &redis::Cmd,
-    ) -> Result<T, Lost> {
-        let mut connection = asker.connection.clone();
-        self.heard(asker, by, command.query_async(&mut connection)).await
+    ) -> Result<T, NoAnswer> {
+        let mut connection = session.connection.clone();
+        self.heard(session, by, command.query_async(&mut connection)).await
     }
 
     /// Asks for a handshake what must not be answered by data that is not what it was at the last beat: others have not
@@ -163,14 +168,14 @@ impl Node {
     /// Cluster another server may know that, and cannot be asked together with this one.
     pub(crate) async fn ask_known<T: FromRedisValue>(
         &self,
-        asker: &Asker,
+        session: &Session,
         by: Deadline,
         call: Call,
-    ) -> Result<T, Lost> {
-        if !asker.connection.is_one() {
-            return self.ask(asker, by, call).await;
+    ) -> Result<T, NoAnswer> {
+        if !session.connection.is_one() {
+            return self.ask(session, by, call).await;
         }
-        let (mut first, mut second) = (asker.connection.clone(), asker.connection.clone());
+        let (mut first, mut second) = (session.connection.clone(), session.connection.clone());
         let mut which = redis::cmd("HGET");
         which.arg(self.settings.keys.facts()).arg("boot");
         // A connection sends in the order in which it is asked.
@@ -178,51 +183,51 @@ impl Node {
             let (answer, boot) = join(call.run(&mut first), which.query_async::<Option<String>>(&mut second)).await;
             Ok((answer?, boot?))
         };
-        let (answer, boot) = self.heard(asker, by, both).await?;
-        if boot.as_deref() == Some(&asker.boot) {
+        let (answer, boot) = self.heard(session, by, both).await?;
+        if boot.as_deref() == Some(&session.boot) {
             return Ok(answer);
         }
         self.wake.notify_one();
-        Err(Lost)
+        Err(NoAnswer)
     }
 
     /// Waits for an answer by a deadline.
     async fn heard<T>(
         &self,
-        asker: &Asker,
+        session: &Session,
         by: Deadline,
         answer: impl Future<Output = RedisResult<T>>,
-    ) -> Result<T, Lost> {
+    ) -> Result<T, NoAnswer> {
         match timeout_at(Instant::from_std(by.at()), answer).await {
             Ok(Ok(answer)) => {
                 lock(&self.state).membership.answered();
                 Ok(answer)
             }
             Ok(Err(error)) => {
-                self.failed(asker, &error);
+                self.failed(session, &error);
                 self.missed();
-                Err(Lost)
+                Err(NoAnswer)
             }
             Err(_) => {
                 self.missed();
-                Err(Lost)
+                Err(NoAnswer)
             }
         }
     }
 
     /// Asks for the node itself.
-    pub(crate) async fn tell<T, F>(&self, asker: &Asker, ask: impl FnOnce(Link) -> F) -> Result<T, Lost>
+    pub(crate) async fn tell<T, F>(&self, session: &Session, ask: impl FnOnce(Link) -> F) -> Result<T, NoAnswer>
     where
         F: Future<Output = RedisResult<T>>,
     {
         let by = Instant::now() + self.settings.patience();
-        match timeout_at(by, ask(asker.connection.clone())).await {
+        match timeout_at(by, ask(session.connection.clone())).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
-                self.failed(asker, &error);
-                Err(Lost)
+                self.failed(session, &error);
+                Err(NoAnswer)
             }
-            Err(_) => Err(Lost),
+            Err(_) => Err(NoAnswer),
         }
     }
 
@@ -236,10 +241,10 @@ impl Node {
     }
 
     /// An error: the connection is given up where it cannot be used any longer.
-    fn failed(&self, asker: &Asker, error: &RedisError) {
+    fn failed(&self, session: &Session, error: &RedisError) {
         // In a Redis Cluster it is one server that fails, and the others are asked as before.
-        if asker.connection.is_one() && is_fatal(error) {
-            self.disconnect(asker.generation, error);
+        if session.connection.is_one() && is_fatal(error) {
+            self.disconnect(session.generation, error);
         }
     }
 
@@ -322,10 +327,10 @@ impl Node {
 }
 
 impl State {
-    fn asker(&self) -> Option<Asker> {
+    fn session(&self) -> Option<Session> {
         let (incarnation, view) = (self.membership.incarnation(), self.membership.view().clone());
         let (connection, boot) = (self.link.clone()?, self.membership.boot().clone());
-        Some(Asker { connection, generation: self.generation, incarnation, view, boot })
+        Some(Session { connection, generation: self.generation, incarnation, view, boot })
     }
 }
 

@@ -29,14 +29,14 @@ struct Group {
 }
 
 struct One {
-    told: Told,
+    told: Recorded,
     since: Instant,
     on_gone: OnGone,
 }
 
 /// What the store knows of a permit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum Recorded {
     /// Nothing.
     No,
     /// Perhaps everything: it was told, and has not answered.
@@ -76,10 +76,10 @@ impl LocalPermits {
         self.taking.remove(&permit);
     }
 
-    pub(crate) fn insert(&mut self, name: Name, permit: u64, told: Told, since: Instant, on_gone: OnGone) {
+    pub(crate) fn insert(&mut self, name: Name, permit: u64, told: Recorded, since: Instant, on_gone: OnGone) {
         let group = self.groups.entry(name).or_default();
         group.permits.insert(permit, One { told, since, on_gone });
-        if told == Told::No {
+        if told == Recorded::No {
             self.untold.insert(name);
         }
     }
@@ -94,7 +94,7 @@ impl LocalPermits {
     /// The store has answered.
     pub(crate) fn told(&mut self, name: Name, permit: u64, score: u64) {
         if let Some(one) = self.one(name, permit) {
-            one.told = Told::At(score);
+            one.told = Recorded::At(score);
         }
     }
 
@@ -142,8 +142,8 @@ impl LocalPermits {
         let mut permits = Vec::with_capacity(group.permits.len());
         for (permit, one) in &mut group.permits {
             permits.push((*permit, one.time(now)));
-            if one.told == Told::No {
-                one.told = Told::Perhaps;
+            if one.told == Recorded::No {
+                one.told = Recorded::Perhaps;
             }
         }
         Some(Statement { evict: group.evict, horizon, permits })
@@ -157,10 +157,10 @@ impl LocalPermits {
     }
 
     /// A permit is given up. Returns what the store knows of it, unless it has gone already.
-    pub(crate) fn leave(&mut self, name: Name, permit: u64) -> Option<Told> {
+    pub(crate) fn leave(&mut self, name: Name, permit: u64) -> Option<Recorded> {
         let saying = self.groups.get(&name).is_some_and(|group| group.saying);
         let told = self.remove(name, permit)?.told;
-        Some(if saying { Told::Perhaps } else { told })
+        Some(if saying { Recorded::Perhaps } else { told })
     }
 
     /// A connection makes room.
@@ -196,8 +196,8 @@ impl LocalPermits {
 impl One {
     fn time(&self, now: Instant) -> Time {
         match self.told {
-            Told::At(score) => Time::Score(score),
-            Told::No | Told::Perhaps => Time::Age(now.saturating_duration_since(self.since)),
+            Recorded::At(score) => Time::Score(score),
+            Recorded::No | Recorded::Perhaps => Time::Age(now.saturating_duration_since(self.since)),
         }
     }
 }
@@ -216,7 +216,7 @@ mod tests {
 
     const NAME: Name = Name::from_bytes([1; 16]);
 
-    fn insert(held: &mut LocalPermits, permit: u64, told: Told, now: Instant) {
+    fn insert(held: &mut LocalPermits, permit: u64, told: Recorded, now: Instant) {
         held.insert(NAME, permit, told, now, Arc::new(|_| {}));
     }
 
@@ -224,9 +224,9 @@ mod tests {
     fn a_statement_judges_nothing_that_is_being_taken() {
         let (mut held, now) = (LocalPermits::default(), Instant::now());
         let [first, second, third] = [(); 3].map(|()| held.begin());
-        insert(&mut held, first, Told::At(7), now);
+        insert(&mut held, first, Recorded::At(7), now);
         held.end(first);
-        insert(&mut held, third, Told::No, now);
+        insert(&mut held, third, Recorded::No, now);
         held.end(third);
         let permits = vec![(first, Time::Score(7)), (third, Time::Age(Duration::from_secs(1)))];
         let later = now + Duration::from_secs(1);
@@ -238,12 +238,12 @@ mod tests {
     #[test]
     fn what_was_said_may_be_known_before_the_answer() {
         let (mut held, now) = (LocalPermits::default(), Instant::now());
-        insert(&mut held, 1, Told::No, now);
-        insert(&mut held, 2, Told::No, now);
-        assert_eq!(held.leave(NAME, 1), Some(Told::No));
+        insert(&mut held, 1, Recorded::No, now);
+        insert(&mut held, 2, Recorded::No, now);
+        assert_eq!(held.leave(NAME, 1), Some(Recorded::No));
         assert_eq!(held.take_untold(9), [NAME]);
         held.statement(NAME, now);
-        assert_eq!(held.leave(NAME, 2), Some(Told::Perhaps));
+        assert_eq!(held.leave(NAME, 2), Some(Recorded::Perhaps));
         assert_eq!(held.leave(NAME, 2), None);
         assert!(held.groups.is_empty());
     }
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn keys_with_young_permits_are_told_to_a_new_server() {
         let (mut held, now) = (LocalPermits::default(), Instant::now());
-        insert(&mut held, 1, Told::At(1), now);
+        insert(&mut held, 1, Recorded::At(1), now);
         held.untell_since(Some(now + Duration::from_secs(1)));
         assert!(!held.has_untold());
         held.untell_since(Some(now));
@@ -262,8 +262,8 @@ mod tests {
     fn a_connection_is_told_once_whatever_it_holds() {
         let (mut held, now) = (LocalPermits::default(), Instant::now());
         let other = Name::from_bytes([2; 16]);
-        insert(&mut held, 1, Told::At(1), now);
-        held.insert(other, 1, Told::At(1), now, Arc::new(|_| {}));
+        insert(&mut held, 1, Recorded::At(1), now);
+        held.insert(other, 1, Recorded::At(1), now, Arc::new(|_| {}));
         assert_eq!(held.drain().len(), 1);
     }
 }

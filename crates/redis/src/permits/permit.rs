@@ -10,10 +10,10 @@ use std::{
 
 use portcullis_core::shared::{Deadline, Name, OnGone, PermitRequest, WhenFull};
 
-use super::{local_permits::Told, settle};
+use super::{local_permits::Recorded, settle};
 use crate::{
     lock::lock,
-    node::{Lost, Node},
+    node::{NoAnswer, Node},
     places::Place,
 };
 
@@ -51,7 +51,7 @@ impl Permit {
         let mut told = true;
         for one in evicting {
             let settled = settle::settle(&self.node, self.number, &one, by, self.on_gone.clone()).await;
-            told &= settled != Err(Lost);
+            told &= settled != Err(NoAnswer);
         }
         told
     }
@@ -80,14 +80,14 @@ impl Permit {
         let told = lock(&self.node.held).leave(name, self.number);
         let incarnation = self.node.own_incarnation().unwrap_or(self.incarnation);
         match told {
-            Some(Told::No) => return,
+            Some(Recorded::No) => return,
             None if one.when_full != WhenFull::EvictOldest || !self.settled.load(Ordering::Acquire) => return,
-            Some(Told::Perhaps) => {
-                lock(&self.node.owed).given_up(name, incarnation, self.number);
+            Some(Recorded::Perhaps) => {
+                lock(&self.node.releases).given_up(name, incarnation, self.number);
                 self.node.note(|events| events.given_up += 1);
             }
             // Of those that are not held any longer, it made room, and is among those that must close.
-            Some(Told::At(_)) | None => lock(&self.node.owed).now(name, incarnation, self.number),
+            Some(Recorded::At(_)) | None => lock(&self.node.releases).now(name, incarnation, self.number),
         }
         self.node.work.notify_one();
     }

@@ -1,63 +1,63 @@
-//! Gives permits back in batches; what cannot be given back now is owed.
+//! Gives permits back in batches; what cannot be given back now is kept for later.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::future::join_all;
 use portcullis_core::shared::Name;
 
-use super::{message::member, owed::Owing};
+use super::{message::member, pending_releases::PendingRelease};
 use crate::{
     lock::lock,
-    node::{Asker, Lost, Node},
+    node::{NoAnswer, Node, Session},
     places,
 };
 
 /// Permits that are given back at once.
 const BATCH: usize = 256;
 
-/// Gives back what connections leave, for as long as the node lives. What cannot be given back now is owed.
+/// Gives back what connections leave, for as long as the node lives. What cannot be given back now is kept for later.
 pub(crate) async fn run(node: Arc<Node>) {
     loop {
         node.work.notified().await;
         loop {
-            let batch = lock(&node.owed).take_now(BATCH);
+            let batch = lock(&node.releases).take_now(BATCH);
             if batch.is_empty() {
                 break;
             }
-            let given_back = match node.teller() {
-                Some(asker) => release(&node, &asker, &batch).await,
-                None => Err(Lost),
+            let given_back = match node.reporting_session() {
+                Some(session) => release(&node, &session, &batch).await,
+                None => Err(NoAnswer),
             };
             if given_back.is_err() {
-                lock(&node.owed).put_back(batch);
+                lock(&node.releases).put_back(batch);
             }
         }
-        if let Some(asker) = node.teller() {
+        if let Some(session) = node.reporting_session() {
             // What is not given back here is given back after the next beat.
-            let _ = places::give_back(&node, &asker).await;
+            let _ = places::give_back(&node, &session).await;
         }
         node.given_back.notify_waiters();
     }
 }
 
-/// Gives back what is owed, after a beat.
-pub(crate) async fn release_due(node: &Node, asker: &Asker) -> Result<(), Lost> {
-    let due = lock(&node.owed).take_later();
+/// Gives back what was kept for later, after a beat.
+pub(crate) async fn release_due(node: &Node, session: &Session) -> Result<(), NoAnswer> {
+    let due = lock(&node.releases).take_later();
     for batch in due.chunks(BATCH) {
-        match release(node, asker, batch).await {
+        match release(node, session, batch).await {
             Ok(()) => {
-                let settled = lock(&node.owed).released(batch.iter().copied());
+                let settled = lock(&node.releases).released(batch.iter().copied());
                 if settled > 0 {
                     node.note(|events| events.taken_back += settled);
                 }
             }
-            Err(Lost) => lock(&node.owed).put_back(batch.iter().copied()),
+            Err(NoAnswer) => lock(&node.releases).put_back(batch.iter().copied()),
         }
     }
     Ok(())
 }
 
-async fn release(node: &Node, asker: &Asker, batch: &[Owing]) -> Result<(), Lost> {
+async fn release(node: &Node, session: &Session, batch: &[PendingRelease]) -> Result<(), NoAnswer> {
     let mut keys: BTreeMap<Name, Vec<String>> = BTreeMap::new();
     for one in batch {
         keys.entry(one.name).or_default().push(member(one.incarnation, one.permit));
@@ -67,7 +67,7 @@ async fn release(node: &Node, asker: &Asker, batch: &[Owing]) -> Result<(), Lost
         let mut pipeline = redis::pipe();
         pipeline.cmd("ZREM").arg(node.settings.keys.permits(*name)).arg(members).ignore();
         pipeline.cmd("ZREM").arg(node.settings.keys.closing(*name)).arg(members).ignore();
-        node.tell(asker, async move |mut connection| pipeline.query_async::<()>(&mut connection).await)
+        node.tell(session, async move |mut connection| pipeline.query_async::<()>(&mut connection).await)
     });
     join_all(released).await.into_iter().collect()
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     lock::lock,
-    node::{Asker, Lost, Node},
+    node::{NoAnswer, Node, Session},
     script::{self, Call},
 };
 
@@ -20,44 +20,45 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// Evicts what is beyond the limit of a key. The holders that are over are swept first.
 pub(super) async fn evict(
     node: &Arc<Node>,
-    asker: &Asker,
+    session: &Session,
     name: Name,
     max: usize,
     holders: &[u64],
     by: Option<Deadline>,
-) -> Result<(), Lost> {
+) -> Result<(), NoAnswer> {
     let keys = &node.settings.keys;
     let call = Call::new(&script::EVICT).key(&keys.permits(name)).key(&keys.closing(name));
-    let call = call.arg(max).arg(life()).arg(again()).args(asker.view.over(holders.iter().copied()));
+    let call = call.arg(max).arg(life()).arg(again()).args(session.view.over(holders.iter().copied()));
     let evicted: Vec<String> = match by {
-        Some(by) => node.ask(asker, by, call).await?,
-        None => node.tell(asker, async |mut connection| call.run(&mut connection).await).await?,
+        Some(by) => node.ask(session, by, call).await?,
+        None => node.tell(session, async |mut connection| call.run(&mut connection).await).await?,
     };
     let evicted: Vec<_> = evicted.iter().filter_map(|member| parse_member(member)).collect();
     if !evicted.is_empty() {
         // Not by the handshake that caused it: its client may leave before the others are told.
-        tokio::spawn(tell(node.clone(), asker.clone(), name, evicted));
+        tokio::spawn(tell(node.clone(), session.clone(), name, evicted));
     }
     Ok(())
 }
 
 /// What was told once and is still there is told again.
-pub(super) fn tell_again(node: Arc<Node>, asker: Asker, name: Name, late: Vec<(u64, u64)>) {
+pub(super) fn tell_again(node: Arc<Node>, session: Session, name: Name, late: Vec<(u64, u64)>) {
     tokio::spawn(async move {
         let members: Vec<_> = late.iter().map(|(incarnation, permit)| member(*incarnation, *permit)).collect();
         let call = Call::new(&script::AGAIN).key(&node.settings.keys.closing(name)).arg(again()).args(members);
-        let postponed: Result<u64, _> = node.tell(&asker, async |mut connection| call.run(&mut connection).await).await;
+        let postponed: Result<u64, _> =
+            node.tell(&session, async |mut connection| call.run(&mut connection).await).await;
         if postponed.is_ok() {
-            tell(node, asker, name, late).await;
+            tell(node, session, name, late).await;
         }
     });
 }
 
 /// Tells each node which of its connections make room.
-async fn tell(node: Arc<Node>, asker: Asker, name: Name, evicted: Vec<(u64, u64)>) {
+async fn tell(node: Arc<Node>, session: Session, name: Name, evicted: Vec<(u64, u64)>) {
     let mut others: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     for (incarnation, permit) in evicted {
-        if incarnation == asker.incarnation {
+        if incarnation == session.incarnation {
             close(&node, name, permit, Gone::Replaced);
         } else {
             others.entry(incarnation).or_default().push(message(name, permit));
@@ -67,7 +68,7 @@ async fn tell(node: Arc<Node>, asker: Asker, name: Name, evicted: Vec<(u64, u64)
         let inbox = node.settings.keys.inbox(incarnation);
         let count = messages.len() as u64;
         let call = Call::new(&script::TELL).key(&inbox).arg(life()).args(messages);
-        let told: Result<u64, _> = node.tell(&asker, async |mut connection| call.run(&mut connection).await).await;
+        let told: Result<u64, _> = node.tell(&session, async |mut connection| call.run(&mut connection).await).await;
         if told.is_ok() {
             node.note(|events| events.told += count);
         }

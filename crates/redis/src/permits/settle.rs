@@ -7,10 +7,10 @@ use portcullis_core::{
     shared::{Deadline, Name, OnGone, PermitRequest},
 };
 
-use super::{local_permits::Told, room, say};
+use super::{local_permits::Recorded, report, room};
 use crate::{
     lock::lock,
-    node::{Lost, Node},
+    node::{NoAnswer, Node},
 };
 
 /// The permit counts from here on, whether the store can be told of it now or later.
@@ -20,31 +20,31 @@ pub(super) async fn settle(
     wanted: &PermitRequest,
     by: Deadline,
     on_gone: OnGone,
-) -> Result<(), Lost> {
+) -> Result<(), NoAnswer> {
     {
         let mut held = lock(&node.held);
-        held.insert(wanted.name, permit, Told::Perhaps, now(), on_gone);
+        held.insert(wanted.name, permit, Recorded::Perhaps, now(), on_gone);
         held.evicts(wanted.name, wanted.max);
     }
-    let mut untold = Untold { node, name: Some(wanted.name) };
-    let asker = node.teller().ok_or(Lost)?;
-    let call = say::call(node, &asker, wanted.name, Some(wanted.max), 0, &[(permit, say::now())]);
-    let answer = node.ask(&asker, by, call).await?;
+    let mut untold = Unrecorded { node, name: Some(wanted.name) };
+    let session = node.reporting_session().ok_or(NoAnswer)?;
+    let call = report::call(node, &session, wanted.name, Some(wanted.max), 0, &[(permit, report::now())]);
+    let answer = node.ask(&session, by, call).await?;
     untold.name = None;
-    let holders = say::heard(node, &asker, wanted.name, &[permit], answer);
+    let holders = report::heard(node, &session, wanted.name, &[permit], answer);
     if !holders.is_empty() {
-        room::evict(node, &asker, wanted.name, wanted.max, &holders, Some(by)).await?;
+        room::evict(node, &session, wanted.name, wanted.max, &holders, Some(by)).await?;
     }
     Ok(())
 }
 
 /// A key of which the store has to be told, unless it has answered.
-struct Untold<'a> {
+struct Unrecorded<'a> {
     node: &'a Node,
     name: Option<Name>,
 }
 
-impl Drop for Untold<'_> {
+impl Drop for Unrecorded<'_> {
     fn drop(&mut self) {
         if let Some(name) = self.name {
             lock(&self.node.held).untell(name);

@@ -7,18 +7,18 @@ use portcullis_core::{
     shared::{Deadline, Name, OnGone, PermitRequest, WhenFull},
 };
 
-use super::{LIFE, local_permits::Told, message::member, permit::Permit};
+use super::{LIFE, local_permits::Recorded, message::member, permit::Permit};
 use crate::{
     lock::lock,
-    node::{Asker, Lost, Node},
+    node::{NoAnswer, Node, Session},
     places::{self, Place},
     script::{self, Call},
 };
 
 /// Why there is no permit.
-pub(crate) enum No {
+pub(crate) enum TakeError {
     Full(usize),
-    Lost,
+    NoAnswer,
 }
 
 /// Takes a permit of each key, or none: in order, and what was taken is given back where a later one is full.
@@ -27,23 +27,23 @@ pub(crate) async fn take(
     wanted: &[PermitRequest],
     by: Deadline,
     on_gone: OnGone,
-) -> Result<Permit, No> {
-    let Some(asker) = node.asker() else { return Err(No::Lost) };
-    let mut taking = Taking::new(node, asker.incarnation);
+) -> Result<Permit, TakeError> {
+    let Some(session) = node.session() else { return Err(TakeError::NoAnswer) };
+    let mut taking = Taking::new(node, session.incarnation);
     for (at, one) in wanted.iter().enumerate() {
         let full = match one.when_full {
             // It has room, or makes some when it is settled.
             WhenFull::EvictOldest => one.max == 0,
-            WhenFull::Refuse if one.pool => !taking.place(&asker, one, by).await?,
-            WhenFull::Refuse => !taking.permit(&asker, one, by).await?,
+            WhenFull::Refuse if one.pool => !taking.place(&session, one, by).await?,
+            WhenFull::Refuse => !taking.permit(&session, one, by).await?,
         };
         if full {
-            return Err(No::Full(at));
+            return Err(TakeError::Full(at));
         }
     }
     // Before anybody is admitted: this process may have stood still for longer than its lease.
-    if !node.is_current(&asker) {
-        return Err(No::Lost);
+    if !node.is_current(&session) {
+        return Err(TakeError::NoAnswer);
     }
     Ok(taking.finish(wanted, on_gone))
 }
@@ -55,7 +55,7 @@ pub(crate) fn keep(node: &Arc<Node>, wanted: &[PermitRequest], on_gone: OnGone) 
     {
         let mut held = lock(&node.held);
         for one in wanted.iter().filter(|one| !one.pool && one.when_full == WhenFull::Refuse) {
-            held.insert(one.name, number, Told::No, since, on_gone.clone());
+            held.insert(one.name, number, Recorded::No, since, on_gone.clone());
         }
         held.end(number);
     }
@@ -80,17 +80,17 @@ impl<'a> Taking<'a> {
         Self { node, number, incarnation, asked: None, taken: Vec::new(), places: Vec::new() }
     }
 
-    async fn permit(&mut self, asker: &Asker, wanted: &PermitRequest, by: Deadline) -> Result<bool, No> {
+    async fn permit(&mut self, session: &Session, wanted: &PermitRequest, by: Deadline) -> Result<bool, TakeError> {
         self.asked = Some(wanted.name);
         let mut over = Vec::new();
         let score = loop {
             let key = self.node.settings.keys.permits(wanted.name);
             let call = Call::new(&script::TAKE).key(&key).arg(member(self.incarnation, self.number));
             let call = call.arg(wanted.max).arg(life()).args(&over);
-            let answer: Vec<u64> = self.node.ask_known(asker, by, call).await?;
+            let answer: Vec<u64> = self.node.ask_known(session, by, call).await?;
             match answer.split_first() {
                 Some((1, [score])) => break *score,
-                Some((0, holders)) if over.is_empty() => over = asker.view.over(holders.iter().copied()),
+                Some((0, holders)) if over.is_empty() => over = session.view.over(holders.iter().copied()),
                 _ => over.clear(),
             }
             if over.is_empty() {
@@ -103,8 +103,8 @@ impl<'a> Taking<'a> {
         Ok(true)
     }
 
-    async fn place(&mut self, asker: &Asker, wanted: &PermitRequest, by: Deadline) -> Result<bool, No> {
-        let place = places::take(self.node, asker, wanted, by).await?;
+    async fn place(&mut self, session: &Session, wanted: &PermitRequest, by: Deadline) -> Result<bool, TakeError> {
+        let place = places::take(self.node, session, wanted, by).await?;
         let taken = place.is_some();
         self.places.extend(place);
         Ok(taken)
@@ -115,7 +115,7 @@ impl<'a> Taking<'a> {
         {
             let mut held = lock(&self.node.held);
             for (name, score) in std::mem::take(&mut self.taken) {
-                held.insert(name, self.number, Told::At(score), since, on_gone.clone());
+                held.insert(name, self.number, Recorded::At(score), since, on_gone.clone());
             }
         }
         let places = std::mem::take(&mut self.places);
@@ -127,11 +127,11 @@ impl Drop for Taking<'_> {
     fn drop(&mut self) {
         lock(&self.node.held).end(self.number);
         if let Some(name) = self.asked {
-            lock(&self.node.owed).given_up(name, self.incarnation, self.number);
+            lock(&self.node.releases).given_up(name, self.incarnation, self.number);
             self.node.note(|events| events.given_up += 1);
         }
         for (name, _) in &self.taken {
-            lock(&self.node.owed).now(*name, self.incarnation, self.number);
+            lock(&self.node.releases).now(*name, self.incarnation, self.number);
         }
         if !self.taken.is_empty() {
             self.node.work.notify_one();
@@ -139,9 +139,9 @@ impl Drop for Taking<'_> {
     }
 }
 
-impl From<Lost> for No {
-    fn from(_: Lost) -> Self {
-        Self::Lost
+impl From<NoAnswer> for TakeError {
+    fn from(_: NoAnswer) -> Self {
+        Self::NoAnswer
     }
 }
 

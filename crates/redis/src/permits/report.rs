@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::{local_permits::Time, message::parse_member, room, take::life};
 use crate::{
     lock::lock,
-    node::{Asker, Lost, Node},
+    node::{NoAnswer, Node, Session},
     script::{self, Call},
 };
 
@@ -24,18 +24,18 @@ const BATCH: usize = 64;
 pub(super) type Answer = (Vec<String>, Vec<u64>, Vec<String>);
 
 /// Says what the store has to be told, as much of it as there is time for.
-pub(crate) async fn say_untold(node: &Arc<Node>, asker: &Asker, until: Instant) -> Result<(), Lost> {
+pub(crate) async fn say_untold(node: &Arc<Node>, session: &Session, until: Instant) -> Result<(), NoAnswer> {
     loop {
         let batch = lock(&node.held).take_untold(BATCH);
         if batch.is_empty() {
             return Ok(());
         }
-        let said = join_all(batch.iter().map(|name| say(node, asker, *name))).await;
+        let said = join_all(batch.iter().map(|name| say(node, session, *name))).await;
         for name in batch.iter().zip(&said).filter_map(|(name, said)| said.is_err().then_some(*name)) {
             lock(&node.held).untell(name);
         }
-        if said.contains(&Err(Lost)) {
-            return Err(Lost);
+        if said.contains(&Err(NoAnswer)) {
+            return Err(NoAnswer);
         }
         if Instant::now() >= until {
             return Ok(());
@@ -43,23 +43,23 @@ pub(crate) async fn say_untold(node: &Arc<Node>, asker: &Asker, until: Instant) 
     }
 }
 
-async fn say(node: &Arc<Node>, asker: &Asker, name: Name) -> Result<(), Lost> {
+async fn say(node: &Arc<Node>, session: &Session, name: Name) -> Result<(), NoAnswer> {
     let Some(statement) = lock(&node.held).statement(name, clock::now()) else { return Ok(()) };
-    let call = call(node, asker, name, statement.evict, statement.horizon, &statement.permits);
-    let answer = node.tell(asker, async |mut connection| call.run(&mut connection).await).await?;
+    let call = call(node, session, name, statement.evict, statement.horizon, &statement.permits);
+    let answer = node.tell(session, async |mut connection| call.run(&mut connection).await).await?;
     lock(&node.held).said(name);
     let permits: Vec<_> = statement.permits.iter().map(|(permit, _)| *permit).collect();
     node.note(|events| events.said += permits.len() as u64);
-    let holders = heard(node, asker, name, &permits, answer);
+    let holders = heard(node, session, name, &permits, answer);
     if let (Some(max), false) = (statement.evict, holders.is_empty()) {
-        room::evict(node, asker, name, max, &holders, None).await?;
+        room::evict(node, session, name, max, &holders, None).await?;
     }
     Ok(())
 }
 
 pub(super) fn call(
     node: &Node,
-    asker: &Asker,
+    session: &Session,
     name: Name,
     evict: Option<usize>,
     horizon: u64,
@@ -67,7 +67,7 @@ pub(super) fn call(
 ) -> Call {
     let keys = &node.settings.keys;
     let call = Call::new(&script::SAY).key(&keys.permits(name)).key(&keys.closing(name));
-    let call = call.arg(asker.incarnation).arg(life()).arg(horizon).arg(evict.unwrap_or(0));
+    let call = call.arg(session.incarnation).arg(life()).arg(horizon).arg(evict.unwrap_or(0));
     permits.iter().fold(call, |call, (permit, time)| call.arg(*permit).arg(time.to_string()))
 }
 
@@ -76,7 +76,7 @@ pub(super) fn now() -> Time {
 }
 
 /// What the store has answered. Returns who holds permits, where there are too many.
-pub(super) fn heard(node: &Arc<Node>, asker: &Asker, name: Name, permits: &[u64], answer: Answer) -> Vec<u64> {
+pub(super) fn heard(node: &Arc<Node>, session: &Session, name: Name, permits: &[u64], answer: Answer) -> Vec<u64> {
     let (times, holders, late) = answer;
     for (permit, time) in permits.iter().zip(times) {
         match time.parse() {
@@ -86,7 +86,7 @@ pub(super) fn heard(node: &Arc<Node>, asker: &Asker, name: Name, permits: &[u64]
     }
     let late: Vec<_> = late.iter().filter_map(|member| parse_member(member)).collect();
     if !late.is_empty() {
-        room::tell_again(node.clone(), asker.clone(), name, late);
+        room::tell_again(node.clone(), session.clone(), name, late);
     }
     holders
 }

@@ -7,8 +7,8 @@ use redis::RedisError;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{
-    Asker, Lost, Node,
-    beat::{Beat, Marks, millis},
+    NoAnswer, Node, Session,
+    beat::{Beat, Flags, millis},
     membership::Outcome,
     settings::OnFenced,
 };
@@ -30,21 +30,21 @@ const REFRESH: Duration = Duration::from_secs(20 * 60);
 /// Beats for as long as the node lives.
 pub(crate) async fn run(node: Arc<Node>) {
     let (refreshed, primaries) = (Instant::now(), Primaries::default());
-    let mut heart = Heart { unanswered: 0, refreshed, primaries, away: false };
+    let mut heartbeat = Heartbeat { unanswered: 0, refreshed, primaries, away: false };
     loop {
         let begun = Instant::now();
         if lock(&node.state).membership.has_left() {
             return;
         }
-        let next = match heart.beat(&node, begun + node.settings.beat).await {
+        let next = match heartbeat.beat(&node, begun + node.settings.beat).await {
             Ok(()) => begun + node.settings.beat,
-            Err(Lost) => Instant::now() + PAUSE.min(node.settings.beat),
+            Err(NoAnswer) => Instant::now() + PAUSE.min(node.settings.beat),
         };
-        heart.rest(&node, next).await;
+        heartbeat.rest(&node, next).await;
     }
 }
 
-struct Heart {
+struct Heartbeat {
     unanswered: u32,
     refreshed: Instant,
     primaries: Primaries,
@@ -52,7 +52,7 @@ struct Heart {
     away: bool,
 }
 
-impl Heart {
+impl Heartbeat {
     /// Until the next beat is due, or a connection has broken. Says in between when the data has become old enough.
     async fn rest(&self, node: &Node, next: Instant) {
         let ready = lock(&node.state).membership.ready_at().map(Instant::from_std);
@@ -70,7 +70,7 @@ impl Heart {
     }
 
     /// Beats, and says until the next beat is due what the store does not know.
-    async fn beat(&mut self, node: &Arc<Node>, next: Instant) -> Result<(), Lost> {
+    async fn beat(&mut self, node: &Arc<Node>, next: Instant) -> Result<(), NoAnswer> {
         let (mut connection, is_new) = match node.link() {
             Some((connection, _)) => (connection, false),
             None => (self.connect(node).await?, true),
@@ -82,7 +82,7 @@ impl Heart {
         }
         if outcome == Outcome::Joined {
             lock(&node.held).untell_all();
-            lock(&node.owed).clear();
+            lock(&node.releases).clear();
             places::untell_all(node);
         } else if is_new {
             // What a server that took another's place may not have heard of.
@@ -99,15 +99,15 @@ impl Heart {
             node.connect(connection);
             node.note(|events| events.connections += 1);
         }
-        let Some(asker) = node.own_asker() else { return Err(Lost) };
-        node.inbox.send_if_modified(|inbox| std::mem::replace(inbox, asker.incarnation) != asker.incarnation);
-        self.say(node, &asker, next).await?;
+        let Some(session) = node.own_session() else { return Err(NoAnswer) };
+        node.inbox.send_if_modified(|inbox| std::mem::replace(inbox, session.incarnation) != session.incarnation);
+        self.say(node, &session, next).await?;
         node.note(|events| events.beats += 1);
-        permits::release_due(node, &asker).await?;
-        places::give_back(node, &asker).await
+        permits::release_due(node, &session).await?;
+        places::give_back(node, &session).await
     }
 
-    async fn connect(&mut self, node: &Node) -> Result<Link, Lost> {
+    async fn connect(&mut self, node: &Node) -> Result<Link, NoAnswer> {
         match node.settings.client.connect(node.settings.patience()).await {
             Ok(connection) => {
                 self.away = false;
@@ -117,18 +117,18 @@ impl Heart {
                 if !std::mem::replace(&mut self.away, true) {
                     observe::unreachable(&error);
                 }
-                Err(Lost)
+                Err(NoAnswer)
             }
         }
     }
 
     /// One beat. An answer within the deadline of handshakes closes the breaker.
-    async fn ask(&mut self, node: &Node, connection: &mut Link) -> Result<Outcome, Lost> {
+    async fn ask(&mut self, node: &Node, connection: &mut Link) -> Result<Outcome, NoAnswer> {
         let holds = !lock(&node.held).is_empty();
         let (incarnation, boot, marks) = {
             let membership = &lock(&node.state).membership;
             let says = if membership.incarnation() == 0 { holds } else { membership.says() };
-            (membership.incarnation(), membership.boot().clone(), Marks { drains: membership.drains(), says })
+            (membership.incarnation(), membership.boot().clone(), Flags { drains: membership.drains(), says })
         };
         let generation = node.generation();
         let (sent, nonce) = (now(), nonce());
@@ -137,7 +137,7 @@ impl Heart {
             Ok(Ok(beat)) => beat,
             Ok(Err(error)) => {
                 node.disconnect(generation, &error);
-                return Err(Lost);
+                return Err(NoAnswer);
             }
             Err(_) => {
                 self.unanswered += 1;
@@ -147,7 +147,7 @@ impl Heart {
                     node.disconnect(generation, &RedisError::from(error));
                 }
                 node.note(|_| {});
-                return Err(Lost);
+                return Err(NoAnswer);
             }
         };
         self.unanswered = 0;
@@ -160,16 +160,16 @@ impl Heart {
 
     /// Says what the store does not know, and once in a while everything. What is left when the next beat is due is
     /// said after it: a node with many connections has its lease to renew meanwhile.
-    async fn say(&mut self, node: &Arc<Node>, asker: &Asker, until: Instant) -> Result<(), Lost> {
+    async fn say(&mut self, node: &Arc<Node>, session: &Session, until: Instant) -> Result<(), NoAnswer> {
         if self.refreshed.elapsed() >= REFRESH {
             self.refreshed = Instant::now();
             lock(&node.held).untell_all();
             places::untell_all(node);
         }
-        permits::say_untold(node, asker, until).await?;
-        places::say_untold(node, asker).await?;
+        permits::say_untold(node, session, until).await?;
+        places::say_untold(node, session).await?;
         let mut state = lock(&node.state);
-        if state.membership.incarnation() == asker.incarnation && !lock(&node.held).has_untold() {
+        if state.membership.incarnation() == session.incarnation && !lock(&node.held).has_untold() {
             state.membership.said();
         }
         Ok(())
