@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::builder::BuildError;
+use super::build_error::BuildError;
 #[cfg(feature = "jwks")]
 use crate::jwks::tenants;
 
