@@ -15,35 +15,35 @@
 //!   one message in that time would use up a block for each: a quota of one a second, bought in twos, would refuse a
 //!   client that sends one in 1.2 s.
 
-/// How a block is bought.
+/// How a node buys blocks.
 ///
 /// This struct is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
-    /// Cells of a block.
+    /// The size of a block, in cells.
     pub block: u64,
-    /// Cells that may be spent before an answer is there.
+    /// How many cells may be spent before the answer to a purchase arrives.
     pub overdraft: u64,
-    /// After so many units of time an answer is late, and nothing is spent on credit.
+    /// The time, in units, after which an answer is late. From then on, nothing is spent on credit.
     pub patience: u64,
 }
 
 impl Terms {
-    /// The same, where so many cells must be had together: a block that is larger, and an overdraft.
+    /// Returns terms under which `cells` can be taken together, with a larger block and overdraft if necessary.
     #[must_use]
     pub fn at_least(self, cells: u64) -> Self {
         Self { block: self.block.max(cells), overdraft: self.overdraft.max(cells), ..self }
     }
 }
 
-/// What is to be bought.
+/// What has to be bought.
 ///
 /// This struct is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlockPurchase {
-    /// As many cells as there are, up to this.
+    /// How many cells to buy, or as many of them as there are.
     pub want: u64,
-    /// Fewer are not worth an answer: the purchase is refused.
+    /// The purchase is refused if there are fewer than this.
     pub least: u64,
 }
 
@@ -52,15 +52,31 @@ pub struct BlockPurchase {
 /// This enum is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shortage {
-    /// The store has refused. There is nothing to be had before this time.
+    /// The store refused to sell. Nothing is available before this time.
     Refused(u64),
-    /// The answer is under way, and the overdraft does not suffice.
+    /// The answer is under way, and the overdraft is not sufficient.
     Waiting,
     /// The answer is late.
     Late,
 }
 
-/// Cells that are bought and not spent.
+/// Cells that were bought and not spent.
+///
+/// ```
+/// use portcullis_quota::{Block, BlockPurchase, Shortage, Terms};
+///
+/// let terms = Terms { block: 8, overdraft: 2, patience: 1_000 };
+/// let (mut block, now) = (Block::default(), 1);
+/// assert_eq!(block.set_aside(&terms), 0, "nothing was bought yet");
+/// assert_eq!(block.begin_purchase(1, now, &terms), Some(BlockPurchase { want: 8, least: 4 }));
+/// assert_eq!(block.take(2, now, &terms), Ok(()), "on credit, while the answer is under way");
+/// assert_eq!(block.take(1, now, &terms), Err(Shortage::Waiting));
+///
+/// block.bought(8); // of which two are owed
+/// assert_eq!(block.set_aside(&terms), 2, "these can be spent at once, and half a block stays");
+/// assert_eq!(block.set_aside(&terms), 0, "time to buy more");
+/// assert_eq!(block.take(2, now, &terms), Ok(()));
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Block {
     /// Less than nought is owed.
@@ -86,13 +102,13 @@ impl Block {
         self.cells = self.cells.saturating_add(signed(cells));
     }
 
-    /// Whether a purchase may begin, provided that less than half a block is left.
+    /// Returns true if more could be bought now: no purchase is under way, and the store has not refused one.
     pub fn may_purchase(&self, now: u64) -> bool {
         self.asked == 0 && now >= self.retry
     }
 
-    /// What has to be bought now, if anything, where so many cells are about to be taken. From here on the purchase is
-    /// under way, until it is [`bought`](Self::bought) or [`refused`](Self::refused).
+    /// Returns what has to be bought now, if anything, before `cells` are taken. From here on the purchase is under
+    /// way, until it is [`bought`](Self::bought) or [`refused`](Self::refused).
     pub fn begin_purchase(&mut self, cells: u64, now: u64, terms: &Terms) -> Option<BlockPurchase> {
         let half = terms.block.div_ceil(2).max(1);
         if !self.may_purchase(now) || self.cells.saturating_sub(signed(cells)) >= signed(half) {
@@ -103,11 +119,11 @@ impl Block {
         Some(BlockPurchase { want: want.unsigned_abs(), least: half })
     }
 
-    /// Takes cells that are there, or on credit as long as an answer is under way and not late.
+    /// Takes `cells` from what was bought, or on credit while an answer is under way and not late. All or none.
     ///
     /// # Errors
     ///
-    /// Why they cannot be taken. None is then.
+    /// Returns why they cannot be taken.
     pub fn take(&mut self, cells: u64, now: u64, terms: &Terms) -> Result<(), Shortage> {
         let left = self.cells.saturating_sub(signed(cells));
         let late = self.is_late(now, terms);
@@ -123,48 +139,49 @@ impl Block {
         })
     }
 
-    /// The purchase was answered with so many cells. What is owed is paid from them.
+    /// Ends the purchase with the cells that were sold. They first pay for what was taken on credit.
     pub fn bought(&mut self, cells: u64) {
         self.asked = 0;
         self.cells = self.cells.saturating_add(signed(cells));
     }
 
-    /// The purchase was refused, and there will be nothing before this time.
+    /// Ends the purchase without cells. Nothing is bought before `retry`.
     pub fn refused(&mut self, retry: u64) {
         (self.asked, self.retry) = (0, retry);
     }
 
-    /// Gives back cells that were taken and are not needed. They do not make more than a block.
+    /// Gives back cells that were taken and are not needed, up to a whole block.
     pub fn give_back(&mut self, cells: u64, terms: &Terms) {
         let most = signed(terms.block).max(self.cells);
         self.cells = self.cells.saturating_add(signed(cells)).min(most);
     }
 
-    /// Gives up what is in hand, for the store to sell it again.
+    /// Returns all cells that are left, for the store to sell them again.
     pub fn empty(&mut self) -> u64 {
         let cells = self.cells.max(0);
         self.cells -= cells;
         cells.unsigned_abs()
     }
 
-    /// How many could be taken now, of those that would be on credit as well.
+    /// Returns how many cells could be taken now, including those on credit.
     pub fn left(&self, now: u64, terms: &Terms) -> u64 {
         let on_credit = if self.asked > 0 { !self.is_late(now, terms) } else { now >= self.retry };
         let credit = if on_credit { signed(terms.overdraft) } else { 0 };
         self.cells.saturating_add(credit).max(0).unsigned_abs()
     }
 
-    /// When more may be bought.
+    /// Returns when more may be bought.
     pub fn retry(&self) -> u64 {
         self.retry
     }
 
-    /// What is owed.
+    /// Returns how many cells were taken on credit and not paid for.
     pub fn owed(&self) -> u64 {
         self.cells.min(0).unsigned_abs()
     }
 
-    /// Nothing is in hand, owed or under way, and the store would be asked: a new block is no better.
+    /// Returns true if this block is no different from a new one: it has no cells, owes none, no purchase is under way,
+    /// and the store has not refused one.
     pub fn is_new(&self, now: u64) -> bool {
         self.cells == 0 && self.asked == 0 && self.retry <= now
     }

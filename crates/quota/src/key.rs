@@ -1,4 +1,4 @@
-//! What keys are hashed to.
+//! Keys of clients, subjects and others, hashed with a secret so that no client can choose a colliding one.
 
 use std::{
     fmt,
@@ -6,10 +6,19 @@ use std::{
     net::IpAddr,
 };
 
-/// A key, as a hash with a secret of the process's own: nobody can make up two that collide.
+/// A key, as a hash with a secret of this process, so that nobody can find two keys that collide.
 ///
-/// It knows two groups that it belongs to, each wider than the one before: the keys of a group share a state where a
+/// Each key belongs to two groups, the second wider than the first. The keys of a group share a state where a
 /// [`Table`](crate::Table) has no room for their own.
+///
+/// ```
+/// use portcullis_quota::Secret;
+///
+/// let secret = Secret::default();
+/// assert_eq!(secret.key(&("subject", "alice")), secret.key(&("subject", "alice")));
+/// assert_ne!(secret.key(&("subject", "alice")), secret.key(&("room", "alice")));
+/// assert_ne!(secret.key(&("subject", "alice")), Secret::default().key(&("subject", "alice")), "another process");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
     own: Name,
@@ -24,7 +33,7 @@ pub(crate) const GROUPS: usize = 2;
 pub(crate) struct Name(pub(crate) [u64; 2]);
 
 impl Key {
-    /// The key of what has one state for everybody.
+    /// The key of a state that all share.
     pub const ONE: Self = Self { own: Name([0, 0]), groups: [0; GROUPS] };
 
     /// A key that is no address. Nothing says which of them belong together: the bits of its hash do, twelve, then six.
@@ -54,18 +63,19 @@ impl Hash for Name {
     }
 }
 
-/// Makes keys. Those of one secret can be compared.
+/// Creates keys. Only keys of the same secret can be compared.
 #[derive(Clone, Default)]
 pub struct Secret([RandomState; 2]);
 
 impl Secret {
-    /// The key of a value. Values of different meanings should not look alike: hash a word with them.
+    /// Returns the key of a value. Hash a word with each value that says what it is, because a subject and a room may
+    /// have the same name.
     pub fn key(&self, value: &impl Hash) -> Key {
         Key::new(self.hashes(value))
     }
 
-    /// The key of a client address. Its groups are its /48 and its /32, of an IPv4 address its /24 and its /16: keys
-    /// that somebody has many of belong to few of them.
+    /// Returns the key of a client address. Its groups are its /48 and its /32, or the /24 and the /16 of an IPv4
+    /// address: a client that owns many addresses owns them in few of these networks.
     pub fn address(&self, address: IpAddr) -> Key {
         let group = |level: usize| {
             let [a, b, c, d, ..] =

@@ -15,6 +15,17 @@ const UNITS: u64 = 16;
 const LONGEST: u64 = u64::MAX / 4;
 
 /// A quota of bytes.
+///
+/// ```
+/// use std::time::Instant;
+/// use portcullis_quota::{ByteQuota, Epoch, Meter};
+///
+/// let meter = Meter::from(ByteQuota::per_second(1_000).allow_burst(4_000));
+/// let (now, mut full_at) = (Epoch::new().units(Instant::now()), 0);
+/// assert!(meter.take(&mut full_at, 3_000, now).is_ok());
+/// assert!(meter.take(&mut full_at, 3_000, now).is_err(), "in two seconds");
+/// assert!(meter.exceeds_burst(4_001), "never");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ByteQuota {
     per_second: NonZeroU64,
@@ -22,7 +33,7 @@ pub struct ByteQuota {
 }
 
 impl ByteQuota {
-    /// So many bytes a second on average, and as many at once.
+    /// Admits `bytes` per second on average, in bursts of the same size.
     ///
     /// # Panics
     ///
@@ -33,7 +44,8 @@ impl ByteQuota {
         Self { per_second: bytes, burst: bytes }
     }
 
-    /// So many bytes at once: the largest message at least. One that is larger is refused, whatever was sent before.
+    /// Sets how many bytes may arrive at once, which is also the size of the largest message: a larger one is always
+    /// refused.
     ///
     /// # Panics
     ///
@@ -44,8 +56,23 @@ impl ByteQuota {
     }
 }
 
-/// One quota, as intervals of time. A state is when all would be there again, in the units of an [`Epoch`]; nought is
-/// long ago.
+/// A quota as intervals of time, for GCRA. Its state is a single number: the time at which the whole burst would be
+/// available again, in the units of an [`Epoch`]. Zero is long ago, so a new state is zero.
+///
+/// ```
+/// use std::{num::NonZeroU32, time::{Duration, Instant}};
+/// use portcullis_quota::{Epoch, Meter, Quota};
+///
+/// let meter = Meter::from(Quota::per_second(NonZeroU32::new(4).unwrap()));
+/// let (epoch, start) = (Epoch::new(), Instant::now());
+/// let (now, mut full_at) = (epoch.units(start), 0);
+/// assert!(meter.take(&mut full_at, 3, now).is_ok());
+/// assert_eq!(meter.remaining(full_at, now), 1);
+///
+/// let ready = meter.take(&mut full_at, 2, now).unwrap_err();
+/// assert_eq!(epoch.instant(ready, start), start + Duration::from_millis(250));
+/// assert_eq!(meter.remaining(full_at, now), 1, "what is refused costs nothing");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Meter {
     cell: u64,
@@ -68,26 +95,26 @@ impl From<ByteQuota> for Meter {
 }
 
 impl Meter {
-    /// When all would be there again, had so many cells been taken.
+    /// Returns the state after `cells` were taken, whether or not they are available.
     pub fn after(self, full_at: u64, cells: u64, now: u64) -> u64 {
         full_at.max(now).saturating_add(self.cost(cells))
     }
 
-    /// When that many are there to be taken: now, if it is not later.
+    /// Returns when the cells that lead to the state `after` are available: now, if it is not later than now.
     pub fn ready(self, after: u64) -> u64 {
         after.saturating_sub(self.burst)
     }
 
-    /// Whether so many are never there at once.
+    /// Returns true if `cells` are more than the burst, so that they are never available at once.
     pub fn exceeds_burst(self, cells: u64) -> bool {
         self.cost(cells) > self.burst
     }
 
-    /// Takes so many cells, or says when they would be there.
+    /// Takes `cells`, all or none.
     ///
     /// # Errors
     ///
-    /// The time, in units.
+    /// Returns when they will be available, in units.
     pub fn take(self, full_at: &mut u64, cells: u64, now: u64) -> Result<(), u64> {
         let after = self.after(*full_at, cells, now);
         let ready = self.ready(after);
@@ -98,11 +125,11 @@ impl Meter {
         Ok(())
     }
 
-    /// Takes as many of so many cells as there are, or says when there would be the least that is worth it.
+    /// Takes as many of `want` cells as are available, if these are at least `least`.
     ///
     /// # Errors
     ///
-    /// The time, in units.
+    /// Returns when `least` cells will be available, in units. Nothing is taken.
     pub fn buy(self, full_at: &mut u64, want: u64, least: u64, now: u64) -> Result<u64, u64> {
         let cells = want.min(self.remaining(*full_at, now));
         if cells < least {
@@ -112,69 +139,79 @@ impl Meter {
         Ok(cells)
     }
 
-    /// What so many cells are worth, in units of time.
+    /// Returns the time in which `cells` become available, in units.
     pub fn cost(self, cells: u64) -> u64 {
         self.cell.saturating_mul(cells).min(LONGEST)
     }
 
-    /// How many could be taken now.
+    /// Returns how many cells are available.
     pub fn remaining(self, full_at: u64, now: u64) -> u64 {
         self.burst.saturating_sub(full_at.saturating_sub(now)) / self.cell
     }
 
-    /// The part of one of so many nodes: as many cells less often, and a burst that is rounded up.
+    /// Returns the share of one of `nodes` nodes: the rate divided by their number, and the burst divided and rounded
+    /// up.
+    ///
+    /// ```
+    /// use std::num::{NonZeroU32, NonZeroUsize};
+    /// use portcullis_quota::{Meter, Quota};
+    ///
+    /// let whole = Meter::from(Quota::per_second(NonZeroU32::new(10).unwrap()));
+    /// let share = whole.share(NonZeroUsize::new(4).unwrap());
+    /// assert_eq!((share.burst(), share.interval()), (3, 4 * whole.interval()));
+    /// ```
     pub fn share(self, nodes: NonZeroUsize) -> Self {
         let nodes = nodes.get() as u64;
         let (cells, cell) = ((self.burst / self.cell).div_ceil(nodes), self.cost(nodes));
         Self { cell, burst: cell.saturating_mul(cells).min(LONGEST) }
     }
 
-    /// How many there are at once.
+    /// Returns the burst.
     pub fn burst(self) -> u64 {
         self.burst / self.cell
     }
 
-    /// After how long there is one more. Rounded up.
+    /// Returns the time after which one more cell is available, rounded up to nanoseconds.
     pub fn interval(self) -> Duration {
         Duration::from_nanos(self.cell.div_ceil(UNITS))
     }
 
-    /// How many come back within so many units of time.
+    /// Returns how many cells become available within `time`, in units.
     pub fn within(self, time: u64) -> u64 {
         time / self.cell
     }
 
-    /// How long an empty one takes to be full.
+    /// Returns how long it takes until the whole burst is available again, in units.
     pub fn period(self) -> u64 {
         self.burst
     }
 }
 
-/// The beginning of time, for those who share a state.
+/// The beginning of time for states that are compared.
 #[derive(Debug, Clone, Copy)]
 pub struct Epoch(Instant);
 
 impl Epoch {
-    /// Before any time that will be asked about, also where a test holds the clock.
+    /// Creates an epoch that begins an hour ago, before any time that is asked about, also by a test's clock.
     #[expect(clippy::new_without_default, reason = "a time is not a default")]
     pub fn new() -> Self {
         let now = Instant::now();
         Self(now.checked_sub(Duration::from_secs(3600)).unwrap_or(now))
     }
 
-    /// The units that have passed.
+    /// Returns a time in units since the epoch.
     pub fn units(self, now: Instant) -> u64 {
         units(now.saturating_duration_since(self.0))
     }
 
-    /// Rounded up: who comes back then must not be too early.
+    /// Returns the instant of a time in units, rounded up, so that a client which waits until then is not too early.
     pub fn instant(self, at: u64, now: Instant) -> Instant {
         let wait = Duration::from_nanos(at.saturating_sub(self.units(now)).div_ceil(UNITS));
         now.checked_add(wait).unwrap_or(now)
     }
 }
 
-/// A time, in the units of an [`Epoch`].
+/// Returns a duration in the units of an [`Epoch`].
 pub fn units(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(LONGEST).saturating_mul(UNITS).min(LONGEST)
 }

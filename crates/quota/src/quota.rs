@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-/// How many messages, frames or handshakes are admitted: so many per time on average, in bursts of up to
+/// How many messages, frames or handshakes are admitted: a number of events per time on average, in bursts of up to
 /// [`allow_burst`](Self::allow_burst).
 ///
 /// With feature `governor`, a `governor::Quota` converts into one.
@@ -30,6 +30,20 @@ impl Quota {
     }
 
     /// Admits `events` per minute on average, in bursts of the same size.
+    ///
+    /// A burst of the size of a whole minute is often more than is meant: set [`allow_burst`](Self::allow_burst) as
+    /// well.
+    ///
+    /// ```
+    /// use std::{num::NonZeroU32, time::{Duration, Instant}};
+    /// use portcullis_quota::{Epoch, Meter, Quota};
+    ///
+    /// let [sixty, five] = [60, 5].map(|events| NonZeroU32::new(events).unwrap());
+    /// let at_once = |quota: Quota| Meter::from(quota).remaining(0, Epoch::new().units(Instant::now()));
+    /// assert_eq!(at_once(Quota::per_minute(sixty)), 60);
+    /// assert_eq!(at_once(Quota::per_minute(sixty).allow_burst(five)), 5);
+    /// assert_eq!(Quota::per_minute(sixty).replenish_interval(), Duration::from_secs(1));
+    /// ```
     pub const fn per_minute(events: NonZeroU32) -> Self {
         Self::per(Duration::from_secs(60), events)
     }
@@ -48,19 +62,19 @@ impl Quota {
         if interval.is_zero() { None } else { Some(Self { interval, burst: NonZeroU32::MIN }) }
     }
 
-    /// How many events may happen at once.
+    /// Sets how many events may happen at once. The rate stays as it is.
     pub const fn allow_burst(self, events: NonZeroU32) -> Self {
         Self { burst: events, ..self }
     }
 
-    /// The interval after which one more event is admitted. In whole nanoseconds, rounded down: zero for more than a
-    /// billion per second, where a [`Meter`](crate::Meter) takes the shortest interval that it has.
+    /// Returns the interval after which one more event is admitted, in whole nanoseconds and rounded down. It is zero
+    /// for more than a billion events per second, for which a [`Meter`](crate::Meter) uses its shortest interval.
     #[must_use]
     pub const fn replenish_interval(&self) -> Duration {
         self.interval
     }
 
-    /// How many events may happen at once.
+    /// Returns how many events may happen at once.
     #[must_use]
     pub const fn burst_size(&self) -> NonZeroU32 {
         self.burst

@@ -20,7 +20,23 @@ const SHARDS: usize = 64;
 const LOOK: usize = 4;
 const OVERDUE: usize = 64;
 
-/// A state of `KINDS` meters for each of many keys.
+/// States of `KINDS` meters for each of many keys. The number of states is limited; see [`Key`] for the keys that find
+/// no room.
+///
+/// ```
+/// use std::{num::NonZeroU32, time::Instant};
+/// use portcullis_quota::{Epoch, Meter, Quota, Secret, Table};
+///
+/// let meter = Meter::from(Quota::per_second(NonZeroU32::MIN));
+/// let table = Table::<1>::new(10_000, meter.period());
+/// let (secret, now) = (Secret::default(), Epoch::new().units(Instant::now()));
+/// let admitted = |client: [u8; 4]| {
+///     table.with(secret.address(client.into()), now, |[full_at]| meter.take(full_at, 1, now)).is_ok()
+/// };
+/// assert!(admitted([192, 0, 2, 1]));
+/// assert!(!admitted([192, 0, 2, 1]));
+/// assert!(admitted([192, 0, 2, 2]));
+/// ```
 pub struct Table<const KINDS: usize> {
     shards: Box<[Mutex<Shard<KINDS>>]>,
     max: usize,
@@ -45,16 +61,16 @@ impl<const KINDS: usize> Default for Shard<KINDS> {
 }
 
 impl<const KINDS: usize> Table<KINDS> {
-    /// Room for so many keys, whose states are full again after a period at most. An eighth is set aside for groups.
+    /// Creates a table for `max` keys, whose states are full again after `period` units at most. An eighth of the room
+    /// is set aside for groups.
     pub fn new(max: usize, period: u64) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
         let max = max.div_ceil(SHARDS);
         Self { shards, max, spare: max / 16, period }
     }
 
-    /// Does something with the state of a key. A new key sweeps a few others on the way, and so does any once a round
-    /// is overdue: one that is in use and alone would be forgotten and inserted again with each call. Not at time
-    /// nought.
+    /// Calls `change` with the state of a key at the time `now`, which must not be zero. Each call for a new key also
+    /// removes a few states that are full again, as does any call if that has not happened for too long.
     pub fn with<R>(&self, key: Key, now: u64, change: impl FnOnce(&mut [u64; KINDS]) -> R) -> R {
         let mut shard = self.lock(key.own());
         if shard.is_overdue(now, self.period) {
@@ -71,7 +87,7 @@ impl<const KINDS: usize> Table<KINDS> {
         self.with_group(key, now, change)
     }
 
-    /// The state that a key would change now. Nothing is remembered for it.
+    /// Returns the state that [`with`](Self::with) would change now, without adding an entry for the key.
     pub fn peek(&self, key: Key) -> [u64; KINDS] {
         let own = self.lock(key.own()).peek(key.own(), self.max - GROUPS * self.spare);
         own.unwrap_or_else(|| self.peek_group(key))
