@@ -1,4 +1,7 @@
 //! What one connection may still send: its own, or its part of what it shares.
+//!
+//! Frames are judged under the connection's lock, while its handler may charge from any task. Both go through the
+//! account, whose own lock orders them; a quota that several connections share is in the table of the layer.
 
 use std::{
     sync::{

@@ -18,6 +18,42 @@ use crate::{
 
 /// The quota of a connection, for its handler. It is in the request's extensions, and an extractor for axum (feature
 /// `axum`). If several layers limit messages, a charge counts against all of them.
+///
+/// ```
+/// # use axum::{Extension, Router, extract::ws::WebSocketUpgrade, response::Response, routing::any};
+/// # use portcullis_core::testing::{Handshake, Message};
+/// use portcullis_core::Connection;
+/// use portcullis_rate_limit::{Allowance, MessageRateLayer};
+///
+/// /// A search costs as much as ten messages: itself, and nine more.
+/// async fn handler(
+///     upgrade: WebSocketUpgrade,
+///     Extension(allowance): Extension<Allowance>,
+///     Extension(connection): Extension<Connection>,
+/// ) -> Response {
+///     upgrade.on_upgrade(connection.supervise(async move |mut socket: axum::extract::ws::WebSocket| {
+///         while let Some(Ok(message)) = socket.recv().await {
+///             if message.to_text().is_ok_and(|text| text == "search") {
+///                 allowance.charge(9)?; // an error closes with 1008
+///             }
+///             let _closed = socket.send(message).await;
+///         }
+///         Ok::<_, portcullis_rate_limit::Exceeded>(())
+///     }))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let app = Router::new().route("/ws", any(handler)).layer(MessageRateLayer::per_second(1).burst(15));
+/// let mut client = Handshake::new("/ws").connect(app).await?;
+/// for text in ["search", "hello", "search"] {
+///     client.send_text(text).await?;
+/// }
+/// assert_eq!(client.next().await, Some(Message::Text("search".into())));
+/// assert_eq!(client.next().await, Some(Message::Text("hello".into())));
+/// assert_eq!(client.closed().await.unwrap().to_string(), "1008 message rate exceeded");
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Allowance {
     account: Arc<Account>,
@@ -88,6 +124,33 @@ impl Allowance {
     ///
     /// If the quota is shared, it stays the same for other connections. If several layers limit messages, that of the
     /// innermost is changed.
+    ///
+    /// ```
+    /// # use http::{Request, Response};
+    /// # use portcullis_core::testing::Handshake;
+    /// # use portcullis_rate_limit::{Allowance, MessageRateLayer, Quota};
+    /// # use axum::{Extension, Router, extract::ws::WebSocketUpgrade, routing::any};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (report, reported) = std::sync::mpsc::channel();
+    /// let handler = any(async move |upgrade: WebSocketUpgrade, Extension(allowance): Extension<Allowance>| {
+    ///     assert_eq!(allowance.remaining(), Some(2));
+    ///     assert!(allowance.charge(3).is_err(), "all or nothing");
+    ///     assert_eq!(allowance.remaining(), Some(2));
+    ///     assert_eq!(allowance.wait_for(3), None, "never: the burst is two");
+    ///
+    ///     // This user has paid for more.
+    ///     allowance.set_quota(Quota::per_second(20.try_into().unwrap()));
+    ///     assert!(allowance.charge(3).is_ok());
+    ///     assert_eq!(allowance.violations(), 1);
+    ///     # report.send(()).unwrap();
+    ///     upgrade.on_upgrade(async |_socket| {})
+    /// });
+    /// let app = Router::new().route("/ws", handler).layer(MessageRateLayer::per_second(2));
+    /// Handshake::new("/ws").connect(app).await?;
+    /// # reported.try_recv()?;
+    /// # Ok(()) }
+    /// ```
     pub fn set_quota(&self, quota: impl Into<Quota>) {
         let quota = quota.into();
         self.account.change(|meters| {

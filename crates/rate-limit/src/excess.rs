@@ -1,10 +1,44 @@
 //! What happens to a frame that exceeds a quota, and the settings for it.
+//!
+//! To close is the default, because it is the only way that costs the server nothing more. To delay slows down a client
+//! that means well; to drop suits messages of which only the latest counts.
 
 use std::time::Duration;
 
 use portcullis_core::{CloseCode, CloseFrame};
 
 /// What happens to a frame that exceeds a quota.
+///
+/// ```
+/// # use axum::{Router, extract::ws::WebSocketUpgrade, routing::any};
+/// # use portcullis_core::testing::{Handshake, Message};
+/// # use portcullis_rate_limit::{Excess, MessageRateLayer};
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let echo = any(async |upgrade: WebSocketUpgrade| {
+/// #     upgrade.on_upgrade(async |mut socket| {
+/// #         while let Some(Ok(message)) = socket.recv().await {
+/// #             let _closed = socket.send(message).await;
+/// #         }
+/// #     })
+/// # });
+/// // Four messages at once, where two a second are allowed: which are answered, and how long it takes.
+/// for (excess, answered, seconds) in [(Excess::Close, "01", 0), (Excess::Delay, "0123", 1), (Excess::Drop, "01", 0)] {
+///     let app = Router::new().route("/ws", echo.clone()).layer(MessageRateLayer::per_second(2).on_excess(excess));
+///     let mut client = Handshake::new("/ws").connect(app).await?;
+///     let began = tokio::time::Instant::now();
+///     for number in 0..4 {
+///         client.send_text(number.to_string()).await?;
+///     }
+///     let mut texts = String::new();
+///     while texts != answered {
+///         let Some(Message::Text(text)) = client.next().await else { panic!("{texts} of {answered}") };
+///         texts += &text;
+///     }
+///     assert_eq!(began.elapsed().as_secs(), seconds, "{excess:?}");
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Excess {

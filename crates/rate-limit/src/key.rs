@@ -1,4 +1,7 @@
 //! Whose quota it is.
+//!
+//! Without a scope each connection has a quota of its own, which a client resets by reconnecting. A shared one is found
+//! by subject, address or key, hashed with a secret of the process.
 
 use std::{fmt, net::IpAddr, sync::Arc};
 

@@ -53,19 +53,30 @@
 //! | IPv6 clients | count by /64 |
 //!
 //! ```
-//! use std::time::Instant;
-//! use http::Request;
-//! use portcullis_rate_limit::{Allowance, MessageRateLayer};
-//! use tower::{Layer, ServiceExt, service_fn};
+//! use axum::{Router, extract::ws::WebSocketUpgrade, response::Response, routing::any};
+//! use portcullis_core::testing::{Handshake, Message};
+//! use portcullis_rate_limit::MessageRateLayer;
 //!
-//! let layer = MessageRateLayer::per_second(20).burst(40);
-//! assert_eq!(layer.quota().unwrap().burst_size().get(), 40);
-//! // A handshake without a connection behind it passes; there is nothing to limit.
-//! let inner = service_fn(async |request: Request<()>| Ok::<_, std::convert::Infallible>(http::Response::new(())));
-//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-//! let request = Request::get("/ws").header("upgrade", "websocket").body(()).unwrap();
-//! assert_eq!(layer.layer(inner).oneshot(request).await.unwrap().status(), 200);
-//! # });
+//! async fn echo(upgrade: WebSocketUpgrade) -> Response {
+//!     upgrade.on_upgrade(async |mut socket| {
+//!         while let Some(Ok(message)) = socket.recv().await {
+//!             let _closed = socket.send(message).await;
+//!         }
+//!     })
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let app = Router::new().route("/ws", any(echo)).layer(MessageRateLayer::per_second(20).burst(40));
+//! let mut client = Handshake::new("/ws").connect(app).await?;
+//! for number in 0..=40 {
+//!     client.send_text(number.to_string()).await?;
+//! }
+//! for number in 0..40 {
+//!     assert_eq!(client.next().await, Some(Message::Text(number.to_string())), "admitted, and answered");
+//! }
+//! assert_eq!(client.closed().await.unwrap().to_string(), "1008 message rate exceeded");
+//! # Ok(()) }
 //! ```
 
 #![doc = include_str!("../docs/features.md")]

@@ -1,4 +1,7 @@
 //! The judgement of frames: takes what they need from the account, and says what is done where that does not suffice.
+//!
+//! A batch is charged as a whole if the quotas allow it; otherwise each frame is judged by itself, so that what fits is
+//! still delivered. A frame that is dropped or delayed elsewhere is given back.
 
 use std::{sync::Arc, time::Instant};
 
