@@ -4,11 +4,12 @@
 //! [`CloseReason`] never exceeds 123 bytes.
 //!
 //! ```
-//! use portcullis_core::{CloseCode, CloseFrame};
+//! use portcullis_core::{CloseCode, CloseFrame, CloseReason};
 //!
 //! assert_eq!(CloseCode::new(4404).unwrap(), 4404);
 //! assert!(CloseCode::new(1006).is_err());
 //! assert_eq!(CloseFrame::new(CloseCode::NORMAL, "bye").to_string(), "1000 bye");
+//! assert_eq!(CloseReason::new("x".repeat(200)).as_str().len(), 123);
 //! ```
 
 use std::{borrow::Cow, error::Error, fmt};
@@ -60,6 +61,18 @@ codes! {
 
 impl CloseCode {
     /// Creates a close code from its number.
+    ///
+    /// ```
+    /// use portcullis_core::CloseCode;
+    ///
+    /// for code in [1000, 1003, 1007, 1014, 3000, 4999] {
+    ///     assert!(CloseCode::new(code).is_ok(), "{code}");
+    /// }
+    /// // 1005, 1006 and 1015 are what a library reports where no close frame arrived; no endpoint sends them.
+    /// for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000] {
+    ///     assert!(CloseCode::new(code).is_err(), "{code}");
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -206,6 +219,21 @@ impl CloseFrame {
 
     /// Parses the unmasked payload of a close frame.
     ///
+    /// ```
+    /// use portcullis_core::{CloseCode, CloseFrame, close::MalformedClose};
+    ///
+    /// assert_eq!(CloseFrame::parse(b"\x03\xe8bye"), Ok(CloseFrame::new(CloseCode::NORMAL, "bye")));
+    /// assert_eq!(CloseFrame::parse(b""), Ok(CloseFrame::empty()));
+    /// for (payload, error, answer) in [
+    ///     (&b"\x03"[..], MalformedClose::OneByte, 1002),
+    ///     (b"\x03\xee", MalformedClose::Code(1006), 1002),
+    ///     (b"\x03\xe8\xff", MalformedClose::Reason, 1007),
+    /// ] {
+    ///     assert_eq!(CloseFrame::parse(payload), Err(error));
+    ///     assert_eq!(error.answer().code().unwrap(), answer);
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// If RFC 6455 forbids the payload; [`MalformedClose::answer`] is the close frame to answer with.
@@ -269,6 +297,29 @@ impl fmt::Display for MalformedClose {
 impl Error for MalformedClose {}
 
 /// Converts a value into the close of a WebSocket, as `IntoResponse` converts one into an HTTP response.
+///
+/// `portcullis-derive` derives it. Written by hand:
+///
+/// ```
+/// use std::error::Error;
+/// use portcullis_core::{CloseFrame, IntoClose};
+///
+/// struct Database(std::io::Error);
+///
+/// impl IntoClose for Database {
+///     fn into_close(self) -> CloseFrame {
+///         CloseFrame::internal_error()
+///     }
+///
+///     fn internal(&self) -> Option<&(dyn Error + 'static)> {
+///         Some(&self.0)
+///     }
+/// }
+///
+/// let failed = Database(std::io::Error::other("password of db7 expired"));
+/// assert_eq!(failed.internal().unwrap().to_string(), "password of db7 expired"); // for the log
+/// assert_eq!(failed.into_close().to_string(), "1011 internal error"); // for the peer
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say how a connection closes",
     note = "derive `IntoClose` for it, or map it to a `CloseCode` or a `CloseFrame`",

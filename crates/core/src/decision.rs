@@ -1,4 +1,7 @@
 //! A decision that is made at once, or has to wait for an answer.
+//!
+//! Most decisions of a handshake need no answer from elsewhere. They are made without a future and without an
+//! allocation; the same type carries those that have to ask a store or an issuer.
 
 use std::{
     fmt,
@@ -9,6 +12,19 @@ use std::{
 
 /// A decision that is made at once, or that has to wait for an answer from elsewhere. One that is made at once does not
 /// allocate.
+///
+/// ```
+/// use portcullis_core::Decision;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let made = Decision::ready(7);
+/// assert_eq!(made.at_once().unwrap(), 7);
+///
+/// let asked = Decision::wait(async { tokio::task::yield_now().await; 7 });
+/// let waiting = asked.at_once().unwrap_err();
+/// assert_eq!(waiting.await, 7);
+/// # }
+/// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct Decision<T>(Kind<T>);
 

@@ -32,6 +32,24 @@ impl EndedBy {
 ///
 /// A connection whose client vanished is [`EndedBy::Transport`] and has no `frame`, whatever was sent to the client, so
 /// that statistics by `frame` do not count it as closed.
+///
+/// ```
+/// # #[cfg(feature = "test-util")]
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// use portcullis_core::{CloseCode, CloseFrame, Connection, EndedBy};
+///
+/// // The guard closes, and the client answers.
+/// let (connection, mut client) = Connection::detached().open();
+/// connection.close(CloseFrame::new(CloseCode::GOING_AWAY, "moving"));
+/// client.closed().await;
+/// client.send_close(&CloseFrame::new(CloseCode::GOING_AWAY, "")).await.unwrap();
+/// let ended = connection.closed().await;
+/// assert_eq!(ended.by, EndedBy::Guard);
+/// assert_eq!(ended.frame.unwrap().to_string(), "1001 moving");
+/// assert!(!ended.cut_short);
+/// # }
+/// # #[cfg(not(feature = "test-util"))] fn main() {}
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ended {

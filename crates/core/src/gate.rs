@@ -37,6 +37,55 @@ pub(crate) type Judgement = Pin<Box<dyn Future<Output = Result<Option<String>, C
 /// The handler does not see this message, but everything that follows it. Until then pings are answered, frames that
 /// break a framing rule close with 1002 and more than 64 frames close with 1008. Policies are not called. If the
 /// message is not accepted, or does not arrive in time, the connection is closed and the handler's upgrade fails.
+///
+/// ```
+/// # #[cfg(feature = "test-util")]
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// # use std::convert::Infallible;
+/// # use http::{Request, Response};
+/// # use hyper::body::Incoming;
+/// # use tower::service_fn;
+/// use portcullis_core::{
+///     CloseCode, CloseFrame, gate::{FirstMessage, Gate}, testing::{Handshake, Message}, upgrade,
+/// };
+///
+/// async fn password(message: FirstMessage) -> Result<Option<String>, CloseFrame> {
+///     match message.payload() {
+///         b"open sesame" => Ok(Some("come in".to_owned())),
+///         _ => Err(CloseFrame::new(CloseCode::UNAUTHORIZED, "wrong")),
+///     }
+/// }
+///
+/// # async fn handler(mut request: Request<Incoming>) -> Result<Response<String>, Infallible> {
+/// #     let upgrade = hyper::upgrade::on(&mut request);
+/// #     tokio::spawn(async move {
+/// #         let mut socket = hyper_util::rt::TokioIo::new(upgrade.await?);
+/// #         let _end = tokio::io::copy(&mut socket, &mut tokio::io::sink()).await;
+/// #         hyper::Result::Ok(())
+/// #     });
+/// #     let response = Response::builder().status(101).header("connection", "upgrade").header("upgrade", "websocket");
+/// #     Ok(response.body(String::new()).unwrap())
+/// # }
+/// // The service of a layer, around a handler.
+/// let service = service_fn(|request| {
+///     upgrade::call(&mut service_fn(handler), request, |guarded, parts| {
+///         guarded.gate(parts, Gate::new(password).max_bytes(64))?;
+///         Ok(None)
+///     })
+/// });
+/// for (message, answer) in [("open sesame", Some("come in")), ("open barley", None)] {
+///     let mut client = Handshake::new("/ws").connect(service).await.unwrap();
+///     client.send_text(message).await.unwrap();
+///     match client.next().await.unwrap() {
+///         Message::Text(text) => assert_eq!(Some(text.as_str()), answer),
+///         refused => assert_eq!(refused, Message::Close(CloseFrame::new(CloseCode::UNAUTHORIZED, "wrong"))),
+///     }
+/// }
+/// let mut silent = Handshake::new("/ws").connect(service).await.unwrap();
+/// assert_eq!(silent.closed().await.unwrap().to_string(), "3008 no first message in time");
+/// # }
+/// # #[cfg(not(feature = "test-util"))] fn main() {}
+/// ```
 pub struct Gate {
     pub(crate) timeout: Duration,
     pub(crate) max_bytes: usize,

@@ -41,6 +41,15 @@ fn names_websocket(headers: &HeaderMap) -> bool {
 pub struct Subprotocol(pub http::HeaderValue);
 
 /// Returns true if a response completes the upgrade: `101`, or `2xx` to a `CONNECT`.
+///
+/// ```
+/// use http::{Method, StatusCode};
+/// use portcullis_core::handshake::is_upgrade;
+///
+/// assert!(is_upgrade(&Method::GET, StatusCode::SWITCHING_PROTOCOLS));
+/// assert!(!is_upgrade(&Method::GET, StatusCode::OK));
+/// assert!(is_upgrade(&Method::CONNECT, StatusCode::OK), "HTTP/2 (RFC 8441, section 5)");
+/// ```
 pub fn is_upgrade(method: &Method, status: http::StatusCode) -> bool {
     status == http::StatusCode::SWITCHING_PROTOCOLS || (method == Method::CONNECT && status.is_success())
 }

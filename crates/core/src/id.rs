@@ -8,6 +8,21 @@ use std::{
 };
 
 /// Identifies a connection within this process.
+///
+/// It can be printed, and parsed from what was printed, for tools with which an operator closes a connection.
+///
+/// ```
+/// # #[cfg(feature = "test-util")]
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use portcullis_core::{Connection, ConnectionId};
+///
+/// let [(one, _), (other, _)] = [Connection::detached().open(), Connection::detached().open()];
+/// assert_ne!(one.id(), other.id());
+/// assert_eq!(one.id().to_string().parse(), Ok(one.id()));
+/// assert!("all".parse::<ConnectionId>().is_err());
+/// # }
+/// # #[cfg(not(feature = "test-util"))] fn main() {}
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(u64);
 

@@ -1,4 +1,7 @@
 //! The settings of a guarded connection: framing rules, the grace of its handler, and the closing handshake's limits.
+//!
+//! Several layers may guard one connection. The settings are those of the outermost layer that has some, because it is
+//! reached first, and they cannot change while the connection lives.
 
 use std::time::Duration;
 
@@ -85,6 +88,16 @@ pub enum Framing {
 /// # Defaults
 ///
 /// 5 s and 8 MiB for each, and 10,000 at a time in the process.
+///
+/// ```
+/// use std::time::Duration;
+/// use portcullis_core::{GuardLayer, settings::Closing};
+///
+/// // For clients in trains, and a process with little memory.
+/// let closing = Closing::new().timeout(Duration::from_secs(15)).max_bytes(64 * 1024).max_concurrent(500);
+/// let layer = GuardLayer::new().closing(closing);
+/// # let _ = layer;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub struct Closing {

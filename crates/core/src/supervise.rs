@@ -1,4 +1,7 @@
 //! Runs a handler whose result decides how its connection closes.
+//!
+//! A handler that returns an error would otherwise drop its socket, and its client would read 1006 or an empty close
+//! whatever went wrong. The result, a panic and a cancellation each become a close frame.
 
 use std::{
     fmt,
@@ -26,18 +29,27 @@ impl Connection {
     /// closes the connection without a reason.
     ///
     /// ```
+    /// # #[cfg(feature = "test-util")]
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
     /// use portcullis_core::{CloseCode, Connection};
     ///
-    /// async fn handler(socket: String) -> Result<(), CloseCode> {
-    ///     if socket.is_empty() { Err(CloseCode::UNSUPPORTED_DATA) } else { Ok(()) }
+    /// async fn handler(socket: &str) -> Result<(), CloseCode> {
+    ///     match socket {
+    ///         "reads text" => Ok(()),
+    ///         "reads binary" => Err(CloseCode::UNSUPPORTED_DATA),
+    ///         _ => panic!("a bug"),
+    ///     }
     /// }
     ///
-    /// // A library's function that takes a callback, such as axum's `WebSocketUpgrade::on_upgrade`.
-    /// fn on_upgrade<R: Future<Output = ()>>(callback: impl FnOnce(String) -> R) {}
-    ///
-    /// fn upgrade(connection: Connection) {
-    ///     on_upgrade(connection.supervise(handler));
+    /// for (socket, close) in [("reads text", "1000"), ("reads binary", "1003"), ("", "1011 internal error")] {
+    ///     let (connection, mut client) = Connection::detached().open();
+    ///     // With axum: `upgrade.on_upgrade(connection.supervise(handler))`.
+    ///     let callback = connection.supervise(handler);
+    ///     tokio::spawn(async move { callback(socket).await });
+    ///     assert_eq!(client.closed().await.unwrap().to_string(), close);
     /// }
+    /// # }
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
     /// ```
     pub fn supervise<S, F, R, E>(&self, handler: F) -> impl FnOnce(S) -> Supervised<R> + use<S, F, R, E>
     where
@@ -54,6 +66,18 @@ impl Connection {
 
     /// Closes the connection with the close frame of an error, for handlers that run on their own. The error is logged
     /// as [`supervise`](Self::supervise) does.
+    ///
+    /// ```
+    /// # #[cfg(feature = "test-util")]
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// use portcullis_core::{CloseCode, Connection};
+    ///
+    /// let (connection, mut client) = Connection::detached().open();
+    /// connection.close_with_error((CloseCode::POLICY_VIOLATION, "no such room"));
+    /// assert_eq!(client.closed().await.unwrap().to_string(), "1008 no such room");
+    /// # }
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// ```
     pub fn close_with_error(&self, error: impl IntoClose) {
         self.inner().scope.or_current().run(|| report(&error));
         self.finish(error.into_close());

@@ -76,6 +76,25 @@ impl Connection {
     }
 
     /// Returns what has passed through the connection so far.
+    ///
+    /// ```
+    /// # #[cfg(feature = "test-util")]
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # use portcullis_core::{GuardedIo, settings::Settings, testing::Client};
+    /// # use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    /// # let (ours, theirs) = duplex(1024);
+    /// # let (mut handler, connection) = GuardedIo::new(theirs, &Settings::new(), Vec::new());
+    /// # let mut client = Client::new(ours);
+    /// client.send_text("hello").await.unwrap(); // a header of two bytes, a mask of four, five of payload
+    /// handler.read_exact(&mut [0; 11]).await.unwrap();
+    /// handler.write_all(b"\x81\x02hi").await.unwrap();
+    ///
+    /// let counters = connection.counters();
+    /// assert_eq!((counters.messages_in, counters.bytes_in), (1, 11));
+    /// assert_eq!((counters.messages_out, counters.bytes_out), (1, 4));
+    /// # }
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// ```
     pub fn counters(&self) -> Counters {
         self.control.counters()
     }
@@ -89,12 +108,51 @@ impl Connection {
     ///
     /// What the handler is sending still goes out: the connection is taken from it once it has sent nothing for 50 ms,
     /// or after 1 s at the latest ([`Settings`](crate::settings::Settings)). Only the first close has an effect.
+    ///
+    /// ```
+    /// # #[cfg(feature = "test-util")]
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// use portcullis_core::{CloseCode, CloseFrame, Connection};
+    ///
+    /// let (connection, mut client) = Connection::detached().open();
+    /// let elsewhere = connection.clone(); // such as in a task for administrators
+    /// elsewhere.close(CloseFrame::new(CloseCode::POLICY_VIOLATION, "banned"));
+    /// connection.close(CloseFrame::new(CloseCode::GOING_AWAY, "too late"));
+    /// assert_eq!(client.closed().await.unwrap().to_string(), "1008 banned");
+    /// # }
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// ```
     pub fn close(&self, frame: CloseFrame) {
         self.control.clone().close(frame, None);
     }
 
     /// Closes the connection like [`close`](Self::close), but gives the handler this `grace` to finish what it is
     /// sending.
+    ///
+    /// ```
+    /// # #[cfg(feature = "test-util")]
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # use std::time::Duration;
+    /// # use portcullis_core::{CloseCode, CloseFrame, GuardedIo, settings::Settings, testing::{Client, Message}};
+    /// # use tokio::{io::{AsyncWriteExt, duplex}, time::sleep};
+    /// use portcullis_core::settings::Grace;
+    ///
+    /// for (seconds, last_words) in [(0, false), (3, true)] {
+    ///     // In place of a WebSocket library: this handler writes frames itself.
+    ///     let (ours, theirs) = duplex(1024);
+    ///     let (mut handler, connection) = GuardedIo::new(theirs, &Settings::new(), Vec::new());
+    ///     let mut client = Client::new(ours);
+    ///
+    ///     let grace = Grace::within(Duration::from_secs(seconds)).quiet(Duration::from_millis(500));
+    ///     connection.close_with(CloseFrame::new(CloseCode::GOING_AWAY, ""), grace);
+    ///     sleep(Duration::from_millis(400)).await; // what it takes to compute the answer
+    ///     let _ = handler.write_all(b"\x81\x03bye").await;
+    ///     let first = client.next().await.unwrap();
+    ///     assert_eq!(first == Message::Text("bye".into()), last_words, "{first:?}");
+    /// }
+    /// # }
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// ```
     pub fn close_with(&self, frame: CloseFrame, grace: Grace) {
         self.control.clone().close(frame, Some(grace));
     }
@@ -112,6 +170,20 @@ impl Connection {
     /// Over HTTP/2 the stream is shut down. hyper cannot reset a stream while something waits to be sent on it: if the
     /// client keeps its flow-control window shut, the stream, and with it this connection, ends when the client reads,
     /// resets the stream or disconnects.
+    ///
+    /// ```
+    /// # #[cfg(feature = "test-util")]
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// use portcullis_core::{CloseCode, CloseFrame, Connection, EndedBy};
+    ///
+    /// let (connection, mut client) = Connection::detached().open();
+    /// connection.abort();
+    /// assert_eq!(client.closed().await, None, "the client sees 1006");
+    /// let ended = connection.closed().await;
+    /// assert_eq!((ended.by, ended.frame), (EndedBy::Guard, None));
+    /// # }
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// ```
     pub fn abort(&self) {
         self.inner.abort();
         self.control.clone().abort();
@@ -154,6 +226,30 @@ impl Connection {
     ///
     /// It is dropped exactly once on every path: also when the handshake fails, and at once if the connection has ended
     /// already. This is how permits are released.
+    ///
+    /// ```
+    /// # #[cfg(feature = "test-util")]
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// use std::sync::Arc;
+    /// use portcullis_core::{CloseCode, CloseFrame, Connection};
+    /// use tokio::sync::Semaphore;
+    ///
+    /// let seats = Arc::new(Semaphore::new(1));
+    /// let (connection, mut client) = Connection::detached().open();
+    /// connection.hold(seats.clone().try_acquire_owned().unwrap());
+    ///
+    /// connection.close(CloseFrame::new(CloseCode::GOING_AWAY, ""));
+    /// client.closed().await;
+    /// assert_eq!(seats.available_permits(), 0, "the closing handshake is not over");
+    /// client.send_close(&CloseFrame::empty()).await.unwrap();
+    /// connection.closed().await;
+    /// assert_eq!(seats.available_permits(), 1);
+    ///
+    /// connection.hold(seats.clone().try_acquire_owned().unwrap());
+    /// assert_eq!(seats.available_permits(), 1, "dropped at once: there is no connection any more");
+    /// # }
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// ```
     pub fn hold(&self, value: impl Send + 'static) {
         self.inner.hold(Box::new(value));
     }
@@ -168,6 +264,30 @@ impl Connection {
     }
 
     /// Waits until the connection has ended, including its closing handshake and its transport. Cancel safe.
+    ///
+    /// ```
+    /// # #[cfg(feature = "test-util")]
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// use portcullis_core::{CloseCode, CloseFrame, EndedBy, GuardedIo, settings::Settings, testing::Client};
+    /// # use tokio::io::{AsyncReadExt, duplex};
+    ///
+    /// let (ours, theirs) = duplex(1024);
+    /// let (mut socket, connection) = GuardedIo::new(theirs, &Settings::new(), Vec::new());
+    /// let mut client = Client::new(ours);
+    /// client.send_close(&CloseFrame::new(CloseCode::NORMAL, "done")).await.unwrap();
+    /// // In place of a WebSocket library: the handler reads the close, and drops its socket.
+    /// socket.read_exact(&mut [0; 12]).await.unwrap();
+    /// drop(socket);
+    /// let answer = client.closed().await;
+    /// drop(client);
+    ///
+    /// let ended = connection.closed().await;
+    /// assert_eq!(ended.by, EndedBy::Peer);
+    /// assert_eq!(ended.received.unwrap().to_string(), "1000 done");
+    /// assert_eq!(ended.sent, answer);
+    /// # }
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// ```
     pub async fn closed(&self) -> Ended {
         loop {
             // Registered before the check: an end after it wakes this task, and the check finds an earlier one.

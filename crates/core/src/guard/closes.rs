@@ -1,4 +1,7 @@
 //! The close frames of both sides, and who sent the first.
+//!
+//! Who closed first decides what is reported and what is still sent: each side sends one close frame, and nothing after
+//! it (RFC 6455, section 5.5.1).
 
 use crate::{
     close::{CloseFrame, MalformedClose},

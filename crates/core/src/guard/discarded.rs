@@ -1,4 +1,7 @@
 //! Input that nothing reads any more, followed to find the peer's close frame.
+//!
+//! After a connection was taken from its handler, the peer may still send megabytes before it answers the close. They
+//! are not kept; their headers are followed, so that payload is not mistaken for a close frame.
 
 use crate::frame::{Decoder, Opcode};
 

@@ -1,4 +1,8 @@
 //! What is due when: deadlines of policies, the end of a delay, and the steps of a close.
+//!
+//! The machine has no clock. It returns what comes next and when, and the driver, a task of the shell, calls again
+//! then. A verdict on a silent peer waits for one more look at the socket, because the answer may have arrived and not
+//! been read.
 
 use std::{
     hash::{BuildHasher, RandomState},

@@ -1,4 +1,7 @@
 //! Frames of the guard's own, which are sent between two frames of the handler's.
+//!
+//! A control frame may stand between the fragments of a message, but not within a frame (RFC 6455, section 5.4). So
+//! what the guard sends waits until the handler's stream stands between two frames.
 
 use crate::{
     close::CloseFrame,

@@ -1,4 +1,6 @@
 //! The phases of a connection, from the upgrade to its end.
+//!
+//! A connection only moves forward through them: a transport that was taken from the handler is never given back.
 
 use std::time::{Duration, Instant};
 

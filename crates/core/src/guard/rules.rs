@@ -1,4 +1,8 @@
 //! The framing rules of RFC 6455 that need no payload.
+//!
+//! They are checked before any policy is asked and before the handler's library sees a byte: libraries differ in which
+//! of them they enforce, and with which close code. Text that is not UTF-8 is left to the library, because only it
+//! reads payload.
 
 use std::fmt;
 

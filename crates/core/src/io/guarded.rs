@@ -25,18 +25,53 @@ use crate::{
     sync::lock,
 };
 
-/// A WebSocket's transport under guard. What reads and writes it is a WebSocket library, as a server.
+/// A WebSocket's transport under guard, for a WebSocket library that acts as a server.
+///
+/// Layers set this up by themselves. Use it where there is no Tower service, such as for a transport of your own.
 ///
 /// Dropping it closes the connection as its handler would have: with an empty close frame, or with 1011 while the
 /// thread unwinds from a panic.
+///
+/// ```
+/// # #[cfg(feature = "test-util")]
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// use std::time::Instant;
+/// use portcullis_core::{
+///     CloseCode, CloseFrame, GuardedIo, frame::{FrameHeader, Opcode}, policy::{Policy, Verdict}, settings::Settings,
+///     testing::Client,
+/// };
+/// # use tokio::io::{AsyncReadExt, copy, duplex, sink};
+///
+/// struct TextOnly;
+///
+/// impl Policy for TextOnly {
+///     fn on_frame(&mut self, frame: &FrameHeader, _: Instant) -> Verdict {
+///         match frame.opcode() {
+///             Opcode::BINARY => Verdict::Close(CloseFrame::new(CloseCode::UNSUPPORTED_DATA, "text only")),
+///             _ => Verdict::Pass,
+///         }
+///     }
+/// }
+///
+/// let (ours, theirs) = duplex(1024); // in place of a socket
+/// let (mut handler, connection) = GuardedIo::new(theirs, &Settings::new(), vec![Box::new(TextOnly)]);
+/// let mut client = Client::new(ours);
+/// client.send_text("hello").await.unwrap();
+/// handler.read_exact(&mut [0; 11]).await.unwrap(); // the frame, as the client has sent it
+/// client.send_binary("hello").await.unwrap();
+/// tokio::spawn(async move { copy(&mut handler, &mut sink()).await }); // reads on, and finds nothing
+/// assert_eq!(client.closed().await.unwrap().to_string(), "1003 text only");
+/// assert_eq!(connection.counters().messages_in, 1);
+/// # }
+/// # #[cfg(not(feature = "test-util"))] fn main() {}
+/// ```
 pub struct GuardedIo<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
     shared: Arc<Shared<T>>,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuardedIo<T> {
-    /// Guards a transport over which the handshake is done already.
-    ///
-    /// Returns the handle too. Without policies every legal frame passes.
+    /// Guards a transport on which the handshake is already complete, and returns the handler's half and the handle.
+    /// Without policies every legal frame passes.
     ///
     /// # Panics
     ///

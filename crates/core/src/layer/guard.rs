@@ -41,6 +41,34 @@ impl GuardLayer {
     }
 
     /// Counts frames that break the framing rules of RFC 6455, and passes them on.
+    ///
+    /// ```
+    /// # #[cfg(feature = "test-util")]
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # use std::convert::Infallible;
+    /// # use http::{Request, Response};
+    /// # use hyper::body::Incoming;
+    /// # use portcullis_core::{GuardLayer, testing::Handshake};
+    /// # use tower::{Layer, service_fn};
+    /// // Upgrades, reads four bytes, and drops its socket.
+    /// async fn handler(mut request: Request<Incoming>) -> Result<Response<String>, Infallible> {
+    ///     # let upgrade = hyper::upgrade::on(&mut request);
+    ///     # tokio::spawn(async move {
+    ///     #     let mut socket = hyper_util::rt::TokioIo::new(upgrade.await.unwrap());
+    ///     #     tokio::io::AsyncReadExt::read_exact(&mut socket, &mut [0; 4]).await
+    ///     # });
+    ///     let response = Response::builder().status(101).header("connection", "upgrade");
+    ///     Ok(response.header("upgrade", "websocket").body(String::new()).unwrap())
+    /// }
+    ///
+    /// for (layer, code) in [(GuardLayer::new(), Some(1002)), (GuardLayer::new().framing_report_only(), None)] {
+    ///     let mut client = Handshake::new("/ws").connect(layer.layer(service_fn(handler))).await.unwrap();
+    ///     client.send_bytes(b"\x81\x02hi").await.unwrap(); // not masked (RFC 6455, section 5.1)
+    ///     assert_eq!(client.closed().await.unwrap().code().map(|code| code.as_u16()), code);
+    /// }
+    /// # }
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// ```
     pub fn framing_report_only(self) -> Self {
         self.set(|settings| settings.framing = Framing::ReportOnly)
     }
@@ -56,6 +84,26 @@ impl GuardLayer {
     }
 
     /// Sets the limits of the closing handshake.
+    ///
+    /// ```
+    /// # #[cfg(feature = "test-util")]
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # use std::time::Duration;
+    /// # use portcullis_core::{CloseCode, CloseFrame, GuardedIo, settings::{Closing, Settings}, testing::Client};
+    /// # use tokio::io::duplex;
+    /// // The same settings without a layer.
+    /// let settings = Settings::new().closing(Closing::new().timeout(Duration::from_secs(2)));
+    /// let (ours, theirs) = duplex(1024);
+    /// let (_handler, connection) = GuardedIo::new(theirs, &settings, Vec::new());
+    /// let mut client = Client::new(ours);
+    /// connection.close(CloseFrame::new(CloseCode::GOING_AWAY, ""));
+    /// client.closed().await; // and no answer to it
+    /// let waiting = tokio::time::Instant::now();
+    /// connection.closed().await;
+    /// assert_eq!(waiting.elapsed().as_secs(), 2);
+    /// # }
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// ```
     pub fn closing(self, closing: Closing) -> Self {
         self.set(|settings| settings.closing = closing)
     }

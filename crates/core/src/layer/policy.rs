@@ -19,6 +19,56 @@ use crate::{
 /// Installs a custom [`Policy`] on every connection: `PolicyLayer::new(|parts, connection| policy)`.
 ///
 /// The closure is called for each handshake. The policy it returns is installed if the response is an upgrade.
+///
+/// ```
+/// # #[cfg(feature = "test-util")]
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// use std::time::{Duration, Instant};
+/// use portcullis_core::{CloseCode, CloseFrame, PolicyLayer, policy::{Action, Activity, Interest, Policy}};
+/// # use std::convert::Infallible;
+/// # use http::{Request, Response, request::Parts};
+/// # use hyper::body::Incoming;
+/// # use portcullis_core::{Connection, testing::Handshake};
+/// # use tower::{Layer, service_fn};
+///
+/// /// Closes connections of a free plan after an hour.
+/// struct Trial { ends: Option<Instant> }
+///
+/// impl Policy for Trial {
+///     fn interest(&self) -> Interest {
+///         Interest::NONE // no frame is of interest
+///     }
+///
+///     fn deadline(&self, _: &Activity) -> Option<Instant> {
+///         self.ends
+///     }
+///
+///     fn on_deadline(&mut self, _: &Activity, _: Instant) -> Action {
+///         Action::Close(CloseFrame::new(CloseCode::new(4402).unwrap(), "the trial is over"))
+///     }
+/// }
+///
+/// let layer = PolicyLayer::new(|parts: &Parts, connection: &Connection| Trial {
+///     ends: (!parts.headers.contains_key("x-paid")).then(|| connection.started() + Duration::from_secs(3600)),
+/// });
+/// # async fn handler(mut request: Request<Incoming>) -> Result<Response<String>, Infallible> {
+/// #     let upgrade = hyper::upgrade::on(&mut request);
+/// #     tokio::spawn(async move {
+/// #         let mut socket = hyper_util::rt::TokioIo::new(upgrade.await.unwrap());
+/// #         tokio::io::copy(&mut socket, &mut tokio::io::sink()).await
+/// #     });
+/// #     let response = Response::builder().status(101).header("connection", "upgrade").header("upgrade", "websocket");
+/// #     Ok(response.body(String::new()).unwrap())
+/// # }
+/// let service = layer.layer(service_fn(handler));
+/// let mut free = Handshake::new("/ws").connect(service.clone()).await.unwrap();
+/// let mut paid = Handshake::new("/ws").header("x-paid", "yes").connect(service).await.unwrap();
+/// assert_eq!(free.closed().await.unwrap().to_string(), "4402 the trial is over");
+/// let later = tokio::time::timeout(Duration::from_secs(24 * 3600), paid.closed()).await;
+/// assert!(later.is_err(), "still open after a day");
+/// # }
+/// # #[cfg(not(feature = "test-util"))] fn main() {}
+/// ```
 #[must_use]
 pub struct PolicyLayer<F> {
     policy: Arc<F>,

@@ -1,4 +1,7 @@
 //! What became of a handshake, and of its connection. Each is said once, on whatever path it ended.
+//!
+//! A handshake may be refused by a layer, fail, be cancelled by its client, or become a connection, and several of
+//! these at the same time. The first to be recorded counts, so that the counters add up to the number of handshakes.
 
 use std::{
     sync::{

@@ -1,4 +1,7 @@
 //! A log that an attacker cannot fill.
+//!
+//! An attacker decides how many handshakes are refused. Ten lines of each kind are written in a minute, and the next
+//! one says how many were left out.
 
 use std::{
     collections::HashMap,

@@ -1,4 +1,7 @@
 //! What a policy learns about the peer when it decides by time.
+//!
+//! The guard keeps these times for all policies, so that none has to watch every frame only to know when the last one
+//! came.
 
 use std::time::Instant;
 

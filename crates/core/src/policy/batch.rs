@@ -25,6 +25,50 @@ impl Tally {
 }
 
 /// The frames whose headers arrived in one read, counted by kind.
+///
+/// ```
+/// use std::time::Instant;
+/// use portcullis_core::{
+///     CloseCode, CloseFrame, frame::FrameHeader, policy::{Batch, BatchVerdict, Policy, Verdict},
+/// };
+///
+/// /// Allows a number of bytes for the whole connection.
+/// struct Volume { left: u64 }
+///
+/// impl Policy for Volume {
+///     fn on_batch(&mut self, batch: &Batch, _: Instant) -> BatchVerdict {
+///         match self.left.checked_sub(batch.bytes()) {
+///             Some(left) => {
+///                 self.left = left;
+///                 BatchVerdict::Pass
+///             }
+///             // Some of these frames may be admitted yet.
+///             None => BatchVerdict::OneByOne,
+///         }
+///     }
+///
+///     fn on_frame(&mut self, frame: &FrameHeader, _: Instant) -> Verdict {
+///         match self.left.checked_sub(frame.payload_len()) {
+///             Some(left) => self.left = left,
+///             None => return Verdict::Close(CloseFrame::new(CloseCode::POLICY_VIOLATION, "too much data")),
+///         }
+///         Verdict::Pass
+///     }
+///
+///     // Frames that another policy has dropped are not charged.
+///     fn on_refund(&mut self, batch: &Batch) {
+///         self.left += batch.bytes();
+///     }
+/// }
+///
+/// let (mut volume, now) = (Volume { left: 8 }, Instant::now());
+/// let five = FrameHeader::parse(&[0x82, 0x05]).unwrap(); // binary, 5 bytes
+/// assert_eq!(volume.on_batch(&Batch::of(&five), now), BatchVerdict::Pass);
+/// assert_eq!(volume.on_batch(&Batch::of(&five), now), BatchVerdict::OneByOne);
+/// assert!(matches!(volume.on_frame(&five, now), Verdict::Close(_)));
+/// volume.on_refund(&Batch::of(&five));
+/// assert_eq!(volume.on_frame(&five, now), Verdict::Pass);
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Batch {

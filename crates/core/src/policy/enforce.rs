@@ -1,4 +1,7 @@
 //! The trait that layers implement, and what its methods return.
+//!
+//! A policy is asked about batches first and about single frames only where it wants to be, because most reads hold
+//! nothing that any policy objects to.
 
 use std::time::{Duration, Instant};
 
@@ -54,8 +57,8 @@ pub trait Policy: Send + 'static {
         Verdict::Pass
     }
 
-    /// More came behind a frame that this policy delayed than is held back. Over HTTP/2 the connection is closed then,
-    /// with this frame; see [`Verdict::Delay`].
+    /// Returns the close frame for a peer that sent more behind a delayed frame than is held back. Called over HTTP/2
+    /// only; see [`Verdict::Delay`].
     fn on_overflow(&mut self) -> CloseFrame {
         CloseFrame::new(CloseCode::POLICY_VIOLATION, "too much sent while delayed")
     }
@@ -94,7 +97,7 @@ pub trait Policy: Send + 'static {
         Interest::INPUT
     }
 
-    /// How many violations this policy let pass, because it is on report only, since it was last asked.
+    /// Returns how many violations this policy has let pass since the last call, because it only reports.
     fn take_reported(&mut self) -> u64 {
         0
     }
@@ -116,19 +119,19 @@ pub enum BatchVerdict {
 pub enum Verdict {
     /// Delivers the frame.
     Pass,
-    /// Deliver it at that time, and nothing before. It is not asked about again.
+    /// Delivers the frame at that time, and nothing before it. The policy is not asked about it again.
     ///
     /// Over HTTP/1 nothing is read meanwhile, and TCP tells the peer to slow down. Over HTTP/2 what is not read takes
     /// up the window of the whole connection, so that a peer that sends on would hold up the other streams, which may
     /// be other users' behind a proxy. There up to 16 KiB are read on and held back, this frame included; more closes
     /// the connection with [`Policy::on_overflow`].
     Delay(Instant),
-    /// Deliver nothing yet, and ask about it again at that time. A violation is counted once, however often it is asked
-    /// about. What [`Delay`](Self::Delay) says of reading meanwhile
-    /// holds here, too.
+    /// Delivers nothing yet, and asks the policy about the frame again at that time. A violation is counted once,
+    /// however often the policy is asked about it. What [`Delay`](Self::Delay) says of reading meanwhile holds here,
+    /// too.
     AskAgain(Instant),
-    /// Deliver nothing of the message, or of the control frame. Counts on a message's first frame; on a later one, and
-    /// on a connection that compresses, it closes with 1008 instead.
+    /// Delivers nothing of the message, or of the control frame. Possible on the first frame of a message; on a later
+    /// one, and on a connection that compresses, it closes with 1008 instead.
     Drop,
     /// Closes the connection. What was admitted before is still delivered.
     Close(CloseFrame),

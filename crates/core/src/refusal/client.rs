@@ -10,6 +10,17 @@ use crate::identity::ClientIp;
 impl ClientIp {
     /// Returns the [`network`](Self::network) of the client's address, which limits per client address count by.
     ///
+    /// ```
+    /// use http::Request;
+    /// use portcullis_core::identity::ClientIp;
+    ///
+    /// let (mut parts, ()) = Request::get("/ws").body(())?.into_parts();
+    /// assert_eq!(ClientIp::network_of(&parts, 64).unwrap_err().status(), 500);
+    /// parts.extensions.insert(ClientIp("2001:db8::7".parse().unwrap())); // as a `ClientIpLayer` does
+    /// assert_eq!(ClientIp::network_of(&parts, 64).unwrap().to_string(), "2001:db8::");
+    /// # Ok::<_, http::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// A wiring error if no layer outside has determined the client's address.

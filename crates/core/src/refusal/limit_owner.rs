@@ -31,7 +31,7 @@ const NAMELESS: &str = "a limit per subject has refused a client whose credentia
 /// use portcullis_core::{identity::{ClientIp, NoSubject, Subject}, refusal::LimitOwner};
 ///
 /// let mut parts = Request::get("/ws").header("upgrade", "websocket").body(())?.into_parts().0;
-/// assert_eq!(LimitOwner::of(&parts, 64, false).unwrap_err().status(), 500, "nobody has said anything");
+/// assert_eq!(LimitOwner::of(&parts, 64, false).unwrap_err().status(), 500, "no layer outside");
 /// parts.extensions.insert(ClientIp([192, 0, 2, 1].into()));
 /// assert_eq!(LimitOwner::of(&parts, 64, false).unwrap(), LimitOwner::Client([192, 0, 2, 1].into()));
 /// assert_eq!(LimitOwner::of(&parts, 64, true).unwrap_err().status(), 403, "a subject is required");
@@ -45,23 +45,24 @@ const NAMELESS: &str = "a limit per subject has refused a client whose credentia
 /// This enum is complete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LimitOwner {
-    /// Those of a subject.
+    /// The connections of a subject.
     Subject(Subject),
-    /// Those of all clients without a subject at an address.
+    /// The connections of all clients without a subject at an address.
     Client(IpAddr),
-    /// Not known before the first message. If that names nobody, those at an address, where one is known.
+    /// Unknown until the first message. If that yields no subject, the connection counts for this address, if it is
+    /// known.
     Awaited(Option<IpAddr>),
 }
 
 impl LimitOwner {
-    /// Whose limit a handshake counts against. `ipv6_prefix` is that of [`ClientIp::network`]. Where a subject is
-    /// `required`, clients without one are refused, but for those that are awaited.
+    /// Returns whose limit a handshake counts against. `ipv6_prefix` is that of [`ClientIp::network`]. If a subject is
+    /// `required`, clients without one are refused, except those that authenticate with their first message.
     ///
     /// # Errors
     ///
-    /// 403 ([`Kind::SUBJECT_MISSING`]) for a client without the subject that is required, or whose credentials name
-    /// none where its address is not known either. A wiring error where no layer outside could have found a subject or
-    /// an address, and for anonymous clients whose address is not known.
+    /// 403 ([`Kind::SUBJECT_MISSING`]) for a client without the required subject, or whose credentials name none while
+    /// its address is unknown as well. A wiring error if no layer outside could have determined a subject or an
+    /// address, and for anonymous clients whose address is unknown.
     pub fn of(parts: &Parts, ipv6_prefix: u8, required: bool) -> Result<Self, Refusal> {
         if let Some(subject) = Self::known_subject(parts) {
             return Ok(Self::Subject(subject));
@@ -77,7 +78,7 @@ impl LimitOwner {
         }
     }
 
-    /// The subject, as the connection knows it, or as a layer has put it into the request.
+    /// Returns the subject that the connection has, or that a layer has put into the request.
     pub fn known_subject(parts: &Parts) -> Option<Subject> {
         #[cfg(feature = "guard")]
         if let Some(subject) = parts.extensions.get::<crate::Connection>().and_then(crate::Connection::subject) {

@@ -1,4 +1,7 @@
 //! Detects a `CloseLayer` that is inside layers whose refusals it should render.
+//!
+//! A refusal by a layer outside of the `CloseLayer` reaches a browser as 1006 without a reason. That is easy to get
+//! wrong and hard to notice, so the layers mark the handshake as it passes, and a warning is logged.
 
 use http::request::Parts;
 

@@ -17,6 +17,24 @@ use crate::{
 };
 
 /// Why a handshake was refused. Stored in the response's extensions.
+///
+/// ```
+/// use std::time::Duration;
+/// use http::StatusCode;
+/// use portcullis_core::{CloseCode, CloseFrame, refusal::Refusal};
+///
+/// let refusal = Refusal::new("maintenance", StatusCode::SERVICE_UNAVAILABLE)
+///     .with_message("back at six")
+///     .with_retry_after(Duration::from_millis(59_001))
+///     .with_close_frame(CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "back at six"));
+/// let response = refusal.into_response::<()>();
+/// assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"60".parse().unwrap()));
+///
+/// // A layer outside finds the refusal in the response, and may render it in another form, as `CloseLayer` does.
+/// let refusal: &Refusal = response.extensions().get().unwrap();
+/// assert_eq!((refusal.kind().as_str(), refusal.message()), ("maintenance", "back at six"));
+/// assert_eq!(refusal.close_frame().unwrap().code().unwrap(), 1013);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Refusal {
     kind: Kind,
@@ -88,6 +106,21 @@ impl Refusal {
     /// For a handshake it is [`misconfigured`](Self::misconfigured). Other requests do not show whether the layers are
     /// there, so they get [`not_a_handshake`](Self::not_a_handshake); otherwise any client could fill the log with
     /// wiring errors that do not exist.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use portcullis_core::refusal::{Kind, Refusal};
+    ///
+    /// // An extractor of a session that no layer outside has inserted.
+    /// let reject = |request: http::request::Builder| {
+    ///     let (parts, ()) = request.body(()).unwrap().into_parts();
+    ///     Refusal::missing_extension(&parts, "`Session` needs a `SessionLayer` outside of the handler")
+    /// };
+    /// let wiring = reject(Request::get("/ws").header("upgrade", "websocket"));
+    /// assert_eq!((wiring.kind(), wiring.status().as_u16()), (Kind::WIRING, 500));
+    /// let no_handshake = reject(Request::get("/ws"));
+    /// assert_eq!((no_handshake.kind(), no_handshake.status().as_u16()), (Kind::NO_HANDSHAKE, 400));
+    /// ```
     pub fn missing_extension(parts: &Parts, sentence: &'static str) -> Self {
         if handshake::is_handshake(parts) {
             return Self::misconfigured(sentence).over(parts.version);
@@ -117,6 +150,15 @@ impl Refusal {
 
     /// Marks the refusal as caused by invalid credentials, such as a token with a wrong signature. Layers outside may
     /// count it against the client.
+    ///
+    /// ```
+    /// use http::StatusCode;
+    /// use portcullis_core::refusal::Refusal;
+    ///
+    /// let refuse = || Refusal::new("wrong_password", StatusCode::UNAUTHORIZED);
+    /// assert!(refuse().failed_authentication().is_failed_authentication()); // limited by a `HandshakeRateLayer`
+    /// assert!(!refuse().is_failed_authentication());
+    /// ```
     pub fn failed_authentication(mut self) -> Self {
         self.failed_authentication = true;
         self

@@ -27,6 +27,29 @@ const SHARDS: usize = 16;
 /// The live connections, from their handshake to the end of their closing handshake. Clones share the registry.
 ///
 /// Its [`layer`](Self::layer) puts connections into it, and itself into the request's extensions.
+///
+/// ```
+/// # #[cfg(feature = "test-util")]
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// use portcullis_core::{CloseCode, CloseFrame, Connection, Connections, identity::Subject};
+///
+/// let connections = Connections::new();
+/// let (alice, mut client) = Connection::detached().subject("alice").open();
+/// let (bob, _other) = Connection::detached().subject("bob").open();
+/// connections.insert(&alice); // a layer, `connections.layer()`, does this for each handshake
+/// connections.insert(&bob);
+/// assert_eq!(connections.count(), 2);
+/// assert_eq!(connections.of_subject(&Subject::new("alice")).len(), 1);
+///
+/// let closed = connections.close(Subject::new("alice"), CloseFrame::new(CloseCode::POLICY_VIOLATION, "banned"));
+/// assert_eq!(closed.await, Ok(1));
+/// assert_eq!(client.closed().await.unwrap().to_string(), "1008 banned");
+/// drop(client);
+/// alice.closed().await;
+/// assert_eq!(connections.count(), 1, "bob stays");
+/// # }
+/// # #[cfg(not(feature = "test-util"))] fn main() {}
+/// ```
 #[derive(Clone, Default)]
 pub struct Connections(pub(super) Arc<Registry>);
 
@@ -114,6 +137,22 @@ impl Connections {
     /// A connection that is inserted or authenticates at the same moment may be missed, because each shard is visited
     /// once. To keep a subject out, first revoke its tokens or refuse its handshakes. To stop a server, use a drain,
     /// which misses no handshake.
+    ///
+    /// ```
+    /// # #[cfg(feature = "test-util")]
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// use portcullis_core::{CloseCode, CloseFrame, Connection, Connections};
+    ///
+    /// let connections = Connections::new();
+    /// let (guest, _left) = Connection::detached().open();
+    /// let (alice, _right) = Connection::detached().subject("alice").open();
+    /// connections.insert(&guest);
+    /// connections.insert(&alice);
+    /// let frame = CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "members first");
+    /// assert_eq!(connections.close_where(&frame, |connection| connection.subject().is_none()), 1);
+    /// # }
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// ```
     pub fn close_where(&self, frame: &CloseFrame, wanted: impl Fn(&Connection) -> bool) -> usize {
         let found = self.find(wanted);
         for connection in &found {
@@ -123,6 +162,22 @@ impl Connections {
     }
 
     /// Waits until the registry is empty. Cancel safe.
+    ///
+    /// ```
+    /// # #[cfg(feature = "test-util")]
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// use portcullis_core::{Connection, Connections};
+    ///
+    /// let connections = Connections::new();
+    /// connections.wait_until_empty().await; // at once: it is empty
+    /// let (connection, client) = Connection::detached().open();
+    /// connections.insert(&connection);
+    /// drop(client);
+    /// connections.wait_until_empty().await;
+    /// assert!(connection.close_reason().is_some());
+    /// # }
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// ```
     pub async fn wait_until_empty(&self) {
         loop {
             // In this order: an end that comes in between wakes it, and one that came before was counted.

@@ -66,11 +66,11 @@ impl Sharing {
 }
 
 impl Connections {
-    /// Shares commands with other nodes, by a store such as `portcullis_redis::Cluster`: what [`close`](Self::close)
-    /// and [`abort`](Self::abort) do, they do on all nodes. To be called once; clones share it, and connections that
-    /// are in the registry already are meant, too.
+    /// Shares commands with other nodes, by a store such as `portcullis_redis::Cluster`: [`close`](Self::close) and
+    /// [`abort`](Self::abort) then act on all nodes. Call it once; clones share it, and it also applies to connections
+    /// that are already in the registry.
     ///
-    /// What stands in the store are hashes with a secret, of subjects and of addresses, and close reasons as they are.
+    /// The store contains subjects and addresses as hashes with a secret, and close reasons as they are.
     ///
     /// # Panics
     ///
@@ -89,23 +89,23 @@ impl Connections {
         self
     }
 
-    /// What this node is called, if it shares commands: with the [`id`](Connection::id) of a connection it says on all
-    /// nodes which is meant, [`Target::Connection`].
+    /// Returns the id of this node, if it shares commands. Together with the [`id`](Connection::id) of a connection it
+    /// identifies the connection on all nodes: [`Target::Connection`].
     pub fn node(&self) -> Option<NodeId> {
         self.0.sharing.get().map(|sharing| sharing.store.node())
     }
 
     /// Closes connections: those of this node at once, and on all other nodes if commands are [`shared`](Self::shared).
-    /// What came of that is known when the answer is awaited; it is told whether or not it is.
+    /// Awaiting the result shows whether the store was told; it is told whether or not the result is awaited.
     ///
-    /// A command finds the connections that are there when it was given. Who was cut off from the store hears of it
-    /// later, and closes those that it had then. A connection that comes at the same moment may be missed: to keep a
-    /// subject out, revoke its tokens first.
+    /// The command is for connections that are open when it is given. A node that was cut off from the store receives
+    /// it later, and closes those that it had open then. A connection that begins at the same moment may be missed: to
+    /// keep a subject out, revoke its tokens first.
     ///
     /// # Errors
     ///
-    /// [`BroadcastError`](crate::shared::BroadcastError): the store could not be told in time, and the other nodes may
-    /// never close theirs. Try again: to close twice does no harm.
+    /// [`BroadcastError`](crate::shared::BroadcastError) if the store could not be told in time: other nodes may never
+    /// close their connections. Try again: closing twice does no harm.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -120,11 +120,11 @@ impl Connections {
         self.command(&target.into(), CommandAction::Close(frame))
     }
 
-    /// As [`close`](Self::close), but cuts connections off without a closing handshake.
+    /// Like [`close`](Self::close), but ends the connections without a closing handshake.
     ///
     /// # Errors
     ///
-    /// [`BroadcastError`](crate::shared::BroadcastError), as of [`close`](Self::close).
+    /// Like [`close`](Self::close).
     pub fn abort(&self, target: impl Into<Target>) -> Broadcast {
         self.command(&target.into(), CommandAction::Abort)
     }

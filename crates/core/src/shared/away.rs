@@ -1,4 +1,6 @@
 //! What layers do while the store is unreachable.
+//!
+//! There is deliberately no variant that lifts a limit: without the store, a node still enforces its own.
 
 use std::{num::NonZeroUsize, time::Duration};
 

@@ -1,4 +1,7 @@
 //! The result of an action on this node that other nodes are told of.
+//!
+//! To close or revoke on this node must not wait for a network. So it has happened by the time the call returns, and
+//! what is left to wait for is only whether other nodes will hear of it.
 
 use std::{
     error::Error,
@@ -14,6 +17,20 @@ use crate::decision::Decision;
 ///
 /// They are told whether or not this is awaited. It is ready as soon as the store has accepted the message, which does
 /// not mean that every node has received it.
+///
+/// ```
+/// use portcullis_core::{Decision, shared::{Broadcast, BroadcastError}};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// // What a `close` or a revocation returns: three connections of this node were closed.
+/// let broadcast = Broadcast::new(3, Decision::ready(true));
+/// assert_eq!(broadcast.here(), 3);
+/// assert_eq!(broadcast.await, Ok(3));
+///
+/// let BroadcastError { here, .. } = Broadcast::new(3, Decision::ready(false)).await.unwrap_err();
+/// assert_eq!(here, 3, "closed here all the same; the other nodes may not know");
+/// # }
+/// ```
 #[must_use = "whether the other nodes are told is known when this was awaited; `here` says what was done on this one"]
 pub struct Broadcast {
     here: usize,

@@ -19,6 +19,17 @@ impl Deadline {
     }
 
     /// Returns the deadline that a layer outside has set for a handshake, or sets one `time` from now.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use http::Extensions;
+    /// use portcullis_core::shared::Deadline;
+    ///
+    /// let mut extensions = Extensions::new();
+    /// let outer = Deadline::of(&mut extensions, Duration::from_millis(100));
+    /// let inner = Deadline::of(&mut extensions, Duration::from_secs(60));
+    /// assert_eq!(inner, outer, "a handshake does not wait longer because it passes several layers");
+    /// ```
     pub fn of(extensions: &mut Extensions, time: Duration) -> Self {
         *extensions.get_or_insert_with(|| Self::within(time))
     }

@@ -2,17 +2,17 @@
 
 use crate::decision::Decision;
 
-/// A node among those that share limits, as its drain sees it.
+/// A node among those that share limits, for a drain.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a node that shares limits with others",
     note = "`portcullis_redis::Cluster` is"
 )]
 pub trait Member: Send + Sync + 'static {
-    /// The server stops: from here on the node takes nothing more, and gives back what it has and does not use. What
+    /// Called when the server begins to stop: the node takes nothing more, and gives back what it does not use. What
     /// its connections hold is given back as they end. Must not block.
     fn drain(&self);
 
-    /// The connections have ended, and the process may end at any moment. Ready when the others know that what they
-    /// held is free, or cannot be told.
+    /// Called when the connections have ended and the process may end at any moment. The decision is made when the
+    /// other nodes know that everything the node held is free, or cannot be told.
     fn drained(&self) -> Decision<()>;
 }

@@ -4,18 +4,18 @@ use std::{sync::Arc, time::Duration};
 
 use super::{Away, Name, Rate};
 
-/// What a node buys of a quota.
+/// A purchase of a quota's cells by a node.
 ///
 /// This struct is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Purchase {
-    /// Whose quota it is.
+    /// The key whose quota it is.
     pub name: Name,
     /// The quota.
     pub rate: Rate,
-    /// As many cells as there are, up to this.
+    /// How many cells to buy, or as many of them as there are.
     pub want: u64,
-    /// Fewer are not sold: the purchase is refused.
+    /// The purchase is refused if there are fewer cells than this.
     pub least: u64,
 }
 
@@ -26,19 +26,19 @@ pub struct Purchase {
 pub struct Grant {
     /// How many cells the node may spend. Zero if the purchase is refused.
     pub cells: u64,
-    /// How long until the least would be there, if the purchase is refused.
+    /// How long until the least amount would be available, if the purchase is refused.
     pub retry_after: Duration,
-    /// How long until the whole burst would be there, if nobody bought anything.
+    /// How long until the whole burst would be available, if no node bought any.
     pub full_in: Duration,
 }
 
-/// Is told what has become of a purchase.
+/// Receives the answers to purchases.
 pub trait Buyer: Send + Sync + 'static {
-    /// The answer, or that the store cannot be asked. Called once for each purchase, from any task. Must not block.
+    /// Called with the answer, or because the store is away: once for each purchase, from any task. Must not block.
     fn answered(&self, grant: Result<Grant, Away>);
 }
 
-/// A store of quotas that count on all nodes.
+/// A store of quotas that are counted over all nodes.
 ///
 /// Messages cannot wait for a store, so a node buys cells ahead. None of these methods waits.
 #[diagnostic::on_unimplemented(
@@ -46,25 +46,26 @@ pub trait Buyer: Send + Sync + 'static {
     note = "`portcullis_redis::Cluster` does"
 )]
 pub trait ShareQuotas: Send + Sync + 'static {
-    /// What a value of a kind is called on all nodes.
+    /// Returns the name of a value on all nodes.
     fn name(&self, kind: &str, value: &[u8]) -> Name;
 
-    /// After how long an answer is late. The node goes on as if the store were away until the answer is there.
+    /// Returns the time after which an answer is late. The node then acts as if the store were away, until the answer
+    /// arrives.
     fn patience(&self) -> Duration;
 
-    /// What a node does while the store is away.
+    /// Returns what a node does while the store is away.
     fn away(&self) -> Away;
 
-    /// How many nodes there are, as far as is known.
+    /// Returns how many nodes there are, as far as is known.
     fn nodes(&self) -> usize;
 
-    /// Begins a purchase. The buyer is told of the answer, unless this returns an error.
+    /// Begins a purchase. The buyer receives the answer, unless this returns an error.
     ///
     /// # Errors
     ///
-    /// The store cannot be asked, or not now because it has too many questions before it.
+    /// The store is away, or has too many purchases waiting.
     fn buy(&self, purchase: Purchase, buyer: Arc<dyn Buyer>) -> Result<(), Away>;
 
-    /// Gives back cells that were bought and not spent, if the store can be told.
+    /// Gives back cells that were bought and not spent, if the store can be reached.
     fn give_back(&self, name: Name, rate: Rate, cells: u64);
 }

@@ -8,34 +8,47 @@ use std::{
 use super::{Away, Name};
 use crate::decision::Decision;
 
-/// What is revoked: the tokens of a name, or those of them that were issued up to a time.
+/// A revocation: of all tokens of a name, or of those that were issued up to a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Revocation {
-    /// Of a token, a subject, or everybody.
+    /// The name of a token, a subject or everybody.
     pub name: Name,
-    /// Which of its tokens.
+    /// Which of its tokens are revoked.
     pub issued: Issued,
-    /// How long it is remembered from now on.
+    /// How long it must be remembered from now on.
     pub life: Duration,
-    /// Connections that are open now close, whenever their tokens were issued.
+    /// Whether connections that are open now are closed whenever their tokens were issued.
     pub all_live: bool,
 }
 
 impl Revocation {
-    /// Revokes those tokens of a name, and remembers it for `life`.
+    /// Creates a revocation that is remembered for `life`.
     pub const fn new(name: Name, issued: Issued, life: Duration) -> Self {
         Self { name, issued, life, all_live: false }
     }
 
-    /// Closes all connections that are open now, too, whenever their tokens were issued.
+    /// Also closes all connections that are open now, whenever their tokens were issued.
     pub const fn all_live(self) -> Self {
         Self { all_live: true, ..self }
     }
 }
 
-/// Which tokens, by when they were issued, in whole microseconds. Of two of these, the greater one has all of the
-/// other.
+/// Which tokens, by the time at which they were issued, in whole microseconds. Of two of these values, the greater one
+/// includes the tokens of the other.
+///
+/// ```
+/// use std::time::{Duration, UNIX_EPOCH};
+/// use portcullis_core::shared::Issued;
+///
+/// let second = Duration::from_secs(1);
+/// let noon = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+/// assert!(Issued::before(noon).has(Some(noon - second)));
+/// assert!(!Issued::before(noon).has(Some(noon)));
+/// assert!(Issued::up_to(noon).has(Some(noon)));
+/// assert!(Issued::before(noon).has(None), "a token that does not say when it was issued");
+/// assert!(Issued::before(noon) < Issued::up_to(noon));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Issued(u64);
 
@@ -43,27 +56,27 @@ impl Issued {
     /// All tokens.
     pub const ALL: Self = Self((1 << 53) - 1);
 
-    /// Those that were issued before a time.
+    /// Tokens that were issued before `time`.
     pub fn before(time: SystemTime) -> Self {
         Self(2 * micros(time))
     }
 
-    /// Those that were issued before a time, or then.
+    /// Tokens that were issued at `time` or before.
     pub fn up_to(time: SystemTime) -> Self {
         Self(2 * micros(time) + 1)
     }
 
-    /// Whether a token is among them. One that does not say when it was issued may have been issued before.
+    /// Returns true if a token is included. A token that does not say when it was issued may be old, so it is.
     pub fn has(self, issued: Option<SystemTime>) -> bool {
         self == Self::ALL || issued.is_none_or(|issued| 2 * micros(issued) < self.0)
     }
 
-    /// The value as a number below 2^53, which is greater for more tokens.
+    /// Returns the value as a number below 2^53. A greater number includes more tokens.
     pub const fn as_u64(self) -> u64 {
         self.0
     }
 
-    /// The value of a number. One that is too large means all tokens.
+    /// Creates a value from a number. A number that is too large includes all tokens.
     pub const fn from_u64(number: u64) -> Self {
         if number < Self::ALL.0 { Self(number) } else { Self::ALL }
     }
@@ -77,11 +90,11 @@ fn micros(time: SystemTime) -> u64 {
 
 /// A node's copy of what all nodes have revoked.
 pub trait RevocationCopy: Send + Sync + 'static {
-    /// Something was revoked, perhaps not for the first time. `until` is the latest time at which it can have been
-    /// revoked, for a revocation that comes from its own node and not out of the store's memory.
+    /// Applies a revocation, perhaps not for the first time. `until` is the latest time at which it can have been
+    /// revoked; it is `None` for a revocation that the store remembered.
     fn apply(&self, revocation: Revocation, until: Option<Instant>);
 
-    /// All that the copy has, to be put back where the store has lost it.
+    /// Returns all revocations of the copy, for a store that has lost them.
     fn all(&self) -> Vec<Revocation>;
 }
 
@@ -91,18 +104,18 @@ pub trait RevocationCopy: Send + Sync + 'static {
     note = "`portcullis_redis::Cluster` does"
 )]
 pub trait ShareRevocations: Send + Sync + 'static {
-    /// What a value of a kind is called on all nodes.
+    /// Returns the name of a value on all nodes.
     fn name(&self, kind: &str, value: &[u8]) -> Name;
 
-    /// Tells the other nodes, whether or not the answer is waited for: it says whether the store has it. What the store
-    /// could not be told now is told when it is back.
+    /// Sends a revocation to the other nodes, whether or not the decision is awaited. It is true if the store has
+    /// accepted the revocation. If the store cannot be reached now, it is told when it is back.
     fn publish(&self, revocation: Revocation) -> Decision<bool>;
 
-    /// Keeps a copy up to date for as long as it lives.
+    /// Keeps a copy up to date for as long as the copy lives.
     fn follow(&self, copy: Weak<dyn RevocationCopy>);
 
-    /// What the layer does while a copy may not be whole; `None` while it is. A copy cannot be divided: a store never
-    /// answers [`Away::Share`].
+    /// Returns what the layer does while a copy may be incomplete, or `None` if it is complete. A copy cannot be
+    /// divided, so a store never returns [`Away::Share`].
     fn stale(&self) -> Option<Away>;
 }
 

@@ -14,15 +14,15 @@ pub type Spent = Decision<Result<bool, Away>>;
     note = "`portcullis_redis::Cluster` does"
 )]
 pub trait ShareTickets: Send + Sync + 'static {
-    /// What a value of a kind is called on all nodes.
+    /// Returns the name of a value on all nodes.
     fn name(&self, kind: &str, value: &[u8]) -> Name;
 
-    /// How long the layers of a handshake wait in all.
+    /// Returns how long the layers of a handshake wait in all.
     fn patience(&self) -> Duration;
 
-    /// Uses a ticket up, and remembers it for at least `life`. Of two at once, on whichever nodes, one is the first. A
-    /// ticket cannot be divided: a store never answers [`Away::Share`].
+    /// Uses a ticket, and remembers it for at least `life`. Of two concurrent calls, on whichever nodes, one is the
+    /// first. A ticket cannot be divided, so a store never returns [`Away::Share`].
     ///
-    /// What is dropped before it is decided may have used the ticket up.
+    /// If the decision is dropped before it is made, the ticket may have been used.
     fn spend(&self, name: Name, life: Duration, by: Deadline) -> Spent;
 }

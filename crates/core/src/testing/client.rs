@@ -20,6 +20,23 @@ const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 ///
 /// What is sent goes through a pipe of 64 KiB, by default: a server that does not read makes the client wait, and a
 /// client that does not read makes the server wait. Dropping the client ends the stream without a close frame.
+///
+/// ```
+/// use portcullis_core::{CloseFrame, testing::{Client, Message}};
+/// # use tokio::io::AsyncWriteExt;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
+/// let (ours, mut server) = tokio::io::duplex(1024);
+/// let mut client = Client::new(ours);
+/// server.write_all(b"\x81\x02hi\x89\x00\x88\x02\x03\xe8").await?; // what a server writes
+/// assert_eq!(client.next().await, Some(Message::Text("hi".into())));
+/// assert_eq!(client.next().await, Some(Message::Ping(Vec::new())));
+/// assert_eq!(client.closed().await.unwrap().to_string(), "1000");
+///
+/// client.send_bytes(b"\x81\xfe").await?; // the beginning of a frame
+/// drop(client);
+/// # Ok(()) }
+/// ```
 pub struct Client<T = DuplexStream> {
     io: T,
     inbox: Vec<u8>,
@@ -29,7 +46,7 @@ pub struct Client<T = DuplexStream> {
 }
 
 impl<T> Client<T> {
-    /// A client over a transport on which the handshake is done already.
+    /// Creates a client over a transport on which the handshake is already complete.
     pub fn new(io: T) -> Self {
         let mut response = Response::new(());
         *response.status_mut() = http::StatusCode::SWITCHING_PROTOCOLS;
@@ -45,17 +62,18 @@ impl<T> Client<T> {
         self
     }
 
-    /// What the server answered to the handshake: the selected subprotocol is in its headers.
+    /// Returns the server's response to the handshake, with the selected subprotocol in its headers.
     pub fn response(&self) -> &Response<()> {
         &self.response
     }
 
-    /// What has arrived of a frame that is not complete. At the end of the stream, this is what was cut off.
+    /// Returns what has arrived of an incomplete frame. At the end of the stream, this is what was cut off.
     pub fn incomplete(&self) -> &[u8] {
         &self.inbox
     }
 
-    /// The transport, and what was read from it beyond the last message, for a client of another library to go on with.
+    /// Returns the transport and what was read from it beyond the last message, to continue with a client of another
+    /// library.
     pub fn into_parts(self) -> (T, Vec<u8>) {
         (self.io, self.inbox)
     }

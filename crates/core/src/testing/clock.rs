@@ -36,29 +36,29 @@ struct Set {
 }
 
 impl Clock {
-    /// A clock that starts at the machine's time.
+    /// Creates a clock that starts at the machine's time.
     pub fn new() -> Self {
         Self::at(SystemTime::now())
     }
 
-    /// A clock that starts at a time.
+    /// Creates a clock that starts at `time`.
     pub fn at(time: SystemTime) -> Self {
         Self(Arc::new(Mutex::new(Set { to: time, at: Instant::now() })))
     }
 
-    /// The time.
+    /// Returns the time.
     pub fn now(&self) -> SystemTime {
         let Set { to, at } = *lock(&self.0);
         to.checked_add(at.elapsed()).unwrap_or(to)
     }
 
-    /// Sets the clock, as an administrator does, or NTP, or a machine that has slept. It runs on from there. Tokio's
-    /// clock stays as it is.
+    /// Sets the clock, as an administrator, NTP or a machine that slept does. It runs on from there. Tokio's clock
+    /// stays as it is.
     pub fn set(&self, time: SystemTime) {
         *lock(&self.0) = Set { to: time, at: Instant::now() };
     }
 
-    /// The clock as a function, for a setting that takes one.
+    /// Returns the clock as a function, for a setting that takes one.
     pub fn reader(&self) -> impl Fn() -> SystemTime + Send + Sync + 'static {
         let clock = self.clone();
         move || clock.now()

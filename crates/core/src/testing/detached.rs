@@ -51,13 +51,13 @@ impl Connection {
 }
 
 impl Detached {
-    /// The client's address: [`Connection::client_ip`].
+    /// Sets the client's address: [`Connection::client_ip`].
     pub fn client_ip(mut self, client: IpAddr) -> Self {
         self.client = Some(client);
         self
     }
 
-    /// The authenticated subject: [`Connection::subject`].
+    /// Sets the authenticated subject: [`Connection::subject`].
     pub fn subject(mut self, name: impl AsRef<str>) -> Self {
         self.subject = Some(Subject::new(name.as_ref()));
         self

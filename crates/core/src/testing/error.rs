@@ -8,6 +8,26 @@ use hyper::body::Bytes;
 use crate::refusal::Refusal;
 
 /// Why a [`Handshake`](super::Handshake) got no connection.
+///
+/// ```
+/// # use std::convert::Infallible;
+/// # use http::Request;
+/// use http::StatusCode;
+/// use portcullis_core::{refusal::Refusal, testing::{ConnectError, Handshake}};
+/// use tower::service_fn;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// async fn closed<B>(_: Request<B>) -> Result<http::Response<String>, Infallible> {
+///     Ok(Refusal::new("closed", StatusCode::FORBIDDEN).into_response())
+/// }
+/// let refused = Handshake::new("/ws").connect(service_fn(closed)).await.unwrap_err();
+/// assert_eq!(refused.status(), Some(StatusCode::FORBIDDEN));
+/// assert_eq!(refused.refusal().unwrap().kind(), "closed");
+///
+/// let invalid = Handshake::new("/ws").header("x-name", "two\nlines").connect(service_fn(closed)).await;
+/// assert!(matches!(invalid, Err(ConnectError::Invalid(_))));
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ConnectError {
@@ -21,7 +41,7 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// The response, if there was one.
+    /// Returns the response, if there was one.
     pub fn response(&self) -> Option<&Response<Bytes>> {
         match self {
             Self::Refused(response) => Some(response),
@@ -29,17 +49,17 @@ impl ConnectError {
         }
     }
 
-    /// The status of the response.
+    /// Returns the status of the response.
     pub fn status(&self) -> Option<StatusCode> {
         self.response().map(Response::status)
     }
 
-    /// The body of the response as text; empty if there was no response.
+    /// Returns the body of the response as text, which is empty if there was no response.
     pub fn text(&self) -> Cow<'_, str> {
         self.response().map_or(Cow::Borrowed(""), |response| String::from_utf8_lossy(response.body()))
     }
 
-    /// Which layer refused, and why.
+    /// Returns the refusal, if a layer refused the handshake.
     pub fn refusal(&self) -> Option<&Refusal> {
         self.response().and_then(|response| response.extensions().get())
     }

@@ -46,13 +46,13 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
 ];
 
 impl Handshake {
-    /// A handshake for a path, which may have a query: `/ws?token=secret`.
+    /// Creates a handshake for a path, which may have a query: `/ws?token=secret`.
     pub fn new(path: impl AsRef<str>) -> Self {
         Self { request: Request::get(path.as_ref()), extensions: Extensions::new(), pipe: 64 * 1024 }
     }
 
-    /// Adds a header. One of those that every handshake has replaces it: `host`, `connection`, `upgrade`,
-    /// `sec-websocket-version` and `sec-websocket-key`. A header that is not valid is reported when connecting.
+    /// Adds a header. `host`, `connection`, `upgrade`, `sec-websocket-version` and `sec-websocket-key` replace the
+    /// header that every handshake has. An invalid header is reported by [`connect`](Self::connect).
     pub fn header<K, V>(mut self, name: K, value: V) -> Self
     where
         K: TryInto<HeaderName>,
@@ -66,19 +66,38 @@ impl Handshake {
 
     /// Puts a value into the extensions of the request that the service gets: what a layer or a server outside of it
     /// would have found out, such as axum's `ConnectInfo`, or a [`Subject`](crate::identity::Subject).
+    ///
+    /// ```
+    /// # use std::convert::Infallible;
+    /// use http::{Request, Response};
+    /// use portcullis_core::{identity::Subject, testing::Handshake};
+    /// use tower::service_fn;
+    ///
+    /// async fn handler<B>(request: Request<B>) -> Result<Response<String>, Infallible> {
+    ///     let known = request.extensions().get::<Subject>().is_some();
+    ///     Ok(Response::builder().status(if known { 101 } else { 401 }).body(String::new()).unwrap())
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let alice = Handshake::new("/ws").extension(Subject::new("alice"));
+    /// assert!(alice.connect(service_fn(handler)).await.is_ok());
+    /// let anonymous = Handshake::new("/ws").connect(service_fn(handler)).await.unwrap_err();
+    /// assert_eq!(anonymous.status().unwrap(), 401);
+    /// # }
+    /// ```
     pub fn extension(mut self, value: impl Clone + Send + Sync + 'static) -> Self {
         self.extensions.insert(value);
         self
     }
 
-    /// Says where the connection comes from, for a `ClientIpLayer`. For a handler that extracts axum's
-    /// `ConnectInfo<SocketAddr>`, give that as an [`extension`](Self::extension).
+    /// Sets where the connection comes from, for a `ClientIpLayer`. If a handler extracts axum's
+    /// `ConnectInfo<SocketAddr>`, pass that as an [`extension`](Self::extension).
     pub fn peer_addr(self, peer: SocketAddr) -> Self {
         self.extension(peer)
     }
 
-    /// The capacity of the pipe in bytes, in each direction: beyond it, sending waits until the other side reads. 64
-    /// KiB by default.
+    /// Sets the capacity of the pipe in bytes, in each direction, 64 KiB by default. Beyond it, sending waits until the
+    /// other side reads.
     ///
     /// # Panics
     ///

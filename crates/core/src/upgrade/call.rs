@@ -24,7 +24,7 @@ use crate::{policy::Policy, refusal::Refusal, settings::Settings};
 /// use portcullis_core::{refusal::Refusal, testing::Handshake, upgrade};
 /// use tower::service_fn;
 ///
-/// // What stands inside upgrades whoever asks.
+/// // The inner service upgrades every request.
 /// let inner = service_fn(|_: Request<Incoming>| {
 ///     let response = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS).header("upgrade", "websocket");
 ///     ready(Ok::<_, Infallible>(response.body(String::new()).unwrap()))

@@ -8,19 +8,19 @@ use tower_service::Service;
 use super::{AdmissionVerdict, Deciding, GuardedHandshake, ResponseFuture, intercept::intercept_as};
 use crate::{policy::Policy, refusal::Refusal};
 
-/// What a layer has decided about a handshake so far.
+/// The decision of a layer about a handshake.
 pub struct Admission {
     policy: Option<Box<dyn Policy>>,
     verdict: AdmissionVerdict,
 }
 
 impl Admission {
-    /// The handshake is let in. The policy is installed if the response is an upgrade.
+    /// Admits the handshake. The policy is installed if the response is an upgrade.
     pub fn new(policy: Option<Box<dyn Policy>>) -> Self {
         Self { policy, verdict: AdmissionVerdict::ready(Ok(())) }
     }
 
-    /// The handshake is let in if the verdict is that it is.
+    /// Admits the handshake only if `verdict` does.
     pub fn after(self, verdict: AdmissionVerdict) -> Self {
         Self { verdict, ..self }
     }
@@ -53,7 +53,7 @@ impl fmt::Debug for Admission {
 ///     service_fn(move |request: Request<Incoming>| {
 ///         upgrade::decide(&mut inner.clone(), request, |_, _| {
 ///             Ok(upgrade::Admission::new(None).after(Decision::wait(async move {
-///                 tokio::task::yield_now().await; // somebody else is asked
+///                 tokio::task::yield_now().await; // in place of a question over the network
 ///                 if second % 2 == 0 { Ok(()) } else { Err(Refusal::new("odd", StatusCode::FORBIDDEN)) }
 ///             })))
 ///         })

@@ -27,22 +27,22 @@ pin_project! {
 
 /// For authors of layers; [`upgrade::call`](super::call()) makes one where that is enough.
 impl<F> ResponseFuture<F> {
-    /// The inner service's response as it is.
+    /// Returns the inner service's response unchanged.
     pub fn inner(future: F) -> Self {
         Self { future: refusal::ResponseFuture::inner(future), guarded: None }
     }
 
-    /// The inner service's response; if it is an upgrade, the policy is installed on the connection.
+    /// Returns the inner service's response. If it is an upgrade, the policy is installed on the connection.
     pub fn guarded(future: F, guarded: GuardedHandshake, policy: impl Into<Option<Box<dyn Policy>>>) -> Self {
         Self { future: refusal::ResponseFuture::inner(future), guarded: Some((guarded, policy.into())) }
     }
 
-    /// A refusal; the inner service was not called.
+    /// Returns a refusal. The inner service was not called.
     pub fn refused(refusal: Refusal) -> Self {
         Self { future: refusal::ResponseFuture::refused(refusal), guarded: None }
     }
 
-    /// Refuses what the inner service has not answered yet.
+    /// Refuses the handshake if the inner service has not responded yet.
     pub fn refuse(self: Pin<&mut Self>, refusal: Refusal) {
         self.project().future.set(refusal::ResponseFuture::refused(refusal));
     }

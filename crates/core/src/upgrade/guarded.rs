@@ -15,31 +15,33 @@ pub struct GuardedHandshake {
 }
 
 impl GuardedHandshake {
-    /// The connection.
+    /// Returns the handle to the connection.
     pub fn connection(&self) -> &Connection {
         &self.connection
     }
 
-    /// Holds the connection back from its handler until its first message was judged. To be called before the inner
-    /// service is: a message must be readable to be judged, so the request loses its offer of compression.
+    /// Holds the connection back from its handler until its first message was accepted. Call it before the inner
+    /// service: a message must be readable to be judged, so compression is removed from the request. [`Gate`] has an
+    /// example.
     ///
     /// # Errors
     ///
-    /// A refusal with status 500 if another layer does that already.
+    /// A refusal with status 500 if another layer has set a gate already.
     pub fn gate(&self, parts: &mut Parts, gate: Gate) -> Result<(), Refusal> {
         parts.headers.remove(SEC_WEBSOCKET_EXTENSIONS);
         let only = self.connection.control().hold(gate);
         if only { Ok(()) } else { Err(Refusal::misconfigured("two layers wait for a connection's first message")) }
     }
 
-    /// Calls `then` once the response is known to be an upgrade, and not at all otherwise: for what must happen only to
-    /// a connection that begins. Nothing is locked meanwhile. Of several calls the last counts.
+    /// Calls `then` once the response is known to be an upgrade, and not at all otherwise: for what may only happen to
+    /// a connection that begins, such as evicting another. No lock is held meanwhile. If it is set several times, the
+    /// last one applies.
     pub fn on_upgrade(&mut self, then: impl FnOnce() + Send + 'static) {
         self.then = Some(Box::new(then));
     }
 
-    /// Runs what belongs to the handshake in the connection's span: the call of the inner service, and its future's
-    /// polls. Whoever drops this before has refused the handshake.
+    /// Runs a part of the handshake in the connection's span: the call of the inner service, and the polls of its
+    /// future. If this value is dropped without one, the handshake was refused.
     pub fn in_span<R>(&self, run: impl FnOnce() -> R) -> R {
         if self.interception.is_none() {
             return run();
@@ -49,21 +51,21 @@ impl GuardedHandshake {
         inner.scope.run(run)
     }
 
-    /// The inner service failed: there is no response.
+    /// Ends the handshake because the inner service failed and there is no response.
     pub fn failed(self) {
         if self.interception.is_some() {
             self.connection.inner().stage.failed();
         }
     }
 
-    /// Whether a response completes the upgrade.
+    /// Returns true if a response completes the upgrade.
     pub fn is_upgrade<B>(&self, response: &Response<B>) -> bool {
         self.connection.inner().is_upgrade(response.status())
     }
 
     /// Completes a handshake whose connection is closed at once, without a handler. The gate stays shut, and is dropped
-    /// when the upgrade has completed or failed. If the response has no [`Refusal`] in its extensions, it counts as the
-    /// handler's.
+    /// when the upgrade has completed or failed. If the response has no [`Refusal`] in its extensions, the handshake
+    /// counts as refused by the handler.
     pub fn complete_and_close<B>(self, response: &Response<B>, frame: CloseFrame, gate: Gate) {
         self.refused(response);
         self.connection.control().hold(gate);
@@ -77,7 +79,7 @@ impl GuardedHandshake {
         self.connection.inner().stage.refused(response.status(), by_a_layer);
     }
 
-    /// Completes the handshake: if the response is an upgrade, the policy is installed, and the connection begins.
+    /// Completes the handshake. If the response is an upgrade, the policy is installed and the connection begins.
     pub fn complete<B>(self, response: &Response<B>, policy: Option<Box<dyn Policy>>) {
         if !self.is_upgrade(response) {
             if self.interception.is_some() {

@@ -24,11 +24,22 @@ use crate::{
 /// Returns `None` for a request that is not a handshake, or that cannot be upgraded. Its `OnUpgrade` is removed, so
 /// that nothing is upgraded unchecked.
 ///
+/// ```
+/// use http::Request;
+/// use portcullis_core::upgrade::intercept;
+///
+/// // There is nothing to guard: one is not a handshake, and the other came over no connection.
+/// for request in [Request::get("/"), Request::get("/ws").header("upgrade", "websocket")] {
+///     let (mut parts, ()) = request.body(()).unwrap().into_parts();
+///     assert!(intercept(&mut parts).unwrap().is_none());
+/// }
+/// ```
+///
 /// # Errors
 ///
-/// A refusal with status 400 if the request could be upgraded, and its `Connection` does not list `upgrade` or its key is
-/// not 16 bytes in base64 (RFC 6455, section 4.2.1). One with status 500 if this is called outside of a tokio runtime, or
-/// if two layers outside have authenticated different subjects.
+/// A refusal with status 400 if the request could be upgraded, and its `Connection` does not list `upgrade` or its key
+/// is not 16 bytes in base64 (RFC 6455, section 4.2.1). One with status 500 if this is called outside of a tokio
+/// runtime, or if two layers outside have authenticated different subjects.
 pub fn intercept(parts: &mut Parts) -> Result<Option<GuardedHandshake>, Refusal> {
     intercept_as(parts, None)
 }

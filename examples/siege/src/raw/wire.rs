@@ -1,4 +1,5 @@
-//! What a connection is made of: TCP, TLS over it, or a stream of HTTP/2 over one of these, with a count of what an audit may still send.
+//! What a connection is made of: TCP, TLS over it, or a stream of HTTP/2 over one of these, with a count of what an
+//! audit may still send.
 
 use std::{
     io::{ErrorKind, Read, Result, Write},
