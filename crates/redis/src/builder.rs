@@ -91,26 +91,57 @@ impl Builder {
 
     /// Sets the secret, of at least 16 bytes, with which the names of keys are hashed. Without it, subjects and
     /// addresses could be guessed from the contents of Redis.
+    ///
+    /// All nodes need the same secret. With another one, a node counts for itself without any error.
+    ///
+    /// ```
+    /// use portcullis_redis::{BuildError, Cluster};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), BuildError> {
+    /// let build = async |secret: &[u8]| Cluster::connect("redis://127.0.0.1:1").secret(secret).lazy().build().await;
+    /// assert!(matches!(build(b"too short").await, Err(BuildError::Setting(_))));
+    ///
+    /// let (one, other) = (build(&[7; 32]).await?, build(&[8; 32]).await?); // take the secret from a random source
+    /// assert_eq!(one.name("subject", "alice"), build(&[7; 32]).await?.name("subject", "alice"));
+    /// assert_ne!(one.name("subject", "alice"), other.name("subject", "alice"));
+    /// # Ok(()) }
+    /// ```
     pub fn secret(self, secret: impl Into<Vec<u8>>) -> Self {
         Self { secret: secret.into(), ..self }
     }
 
-    /// Sets the prefix of all keys in Redis. It must not contain braces.
+    /// Sets the prefix of all keys in Redis, `portcullis` by default. Nodes with different prefixes share nothing. It
+    /// must not be empty or contain braces.
     pub fn namespace(self, namespace: impl Into<String>) -> Self {
         Self { namespace: namespace.into(), ..self }
     }
 
-    /// Sets how long after its last beat a node's permits stay valid. At least three beats.
+    /// Sets how long after its last beat a node's permits stay valid, 10 s by default. At least three beats.
+    ///
+    /// With a longer lease, the permits of a node that was killed are free later. With a shorter one, a node that
+    /// stands still for a moment loses what it holds: see [`on_fenced`](Self::on_fenced).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use portcullis_redis::{BuildError, Cluster};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let builder = || Cluster::connect("redis://127.0.0.1:1").secret([7; 32]).lazy();
+    /// assert!(builder().lease(Duration::from_secs(3)).beat(Duration::from_secs(1)).build().await.is_ok());
+    /// let late = builder().lease(Duration::from_secs(3)).beat(Duration::from_secs(2)).build().await;
+    /// assert!(matches!(late, Err(BuildError::Setting("a lease is at least three beats"))));
+    /// # }
+    /// ```
     pub fn lease(self, lease: Duration) -> Self {
         Self { lease, ..self }
     }
 
-    /// Sets how often a node renews its lease.
+    /// Sets how often a node renews its lease, every second by default.
     pub fn beat(self, beat: Duration) -> Self {
         Self { beat, ..self }
     }
 
-    /// Sets how long a handshake waits for Redis in all, however many layers ask.
+    /// Sets how long a handshake waits for Redis in all, however many layers ask it. 100 ms by default.
     pub fn deadline(self, deadline: Duration) -> Self {
         Self { deadline, ..self }
     }
@@ -126,7 +157,8 @@ impl Builder {
         Self { when_away, ..self }
     }
 
-    /// Sets what happens to this node's connections when its lease has expired.
+    /// Sets what happens to this node's connections when its lease has expired. By default they stay open:
+    /// [`OnFenced::Keep`].
     pub fn on_fenced(self, on_fenced: OnFenced) -> Self {
         Self { on_fenced, ..self }
     }
@@ -141,6 +173,17 @@ impl Builder {
     /// refused.
     ///
     /// A server that refuses the password, or that is unsuitable, is still an error.
+    ///
+    /// ```
+    /// use portcullis_redis::{BuildError, Cluster, ClusterState};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), BuildError> {
+    /// let builder = || Cluster::connect("redis://127.0.0.1:1").secret([7; 32]); // where nothing listens
+    /// assert!(matches!(builder().build().await, Err(BuildError::Unreachable(_))));
+    /// let cluster = builder().lazy().build().await?;
+    /// assert!(!cluster.health().is_ready());
+    /// # Ok(()) }
+    /// ```
     pub fn lazy(self) -> Self {
         Self { lazy: true, ..self }
     }

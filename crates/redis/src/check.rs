@@ -1,4 +1,7 @@
 //! What a server must be, as it describes itself.
+//!
+//! A server that is too old, or that evicts keys when its memory is full, would lose limits silently. That is an error
+//! when a node starts, not a surprise later.
 
 use crate::{
     error::BuildError,

@@ -26,10 +26,10 @@ use crate::{
     quota, rate, tickets,
 };
 
-/// This node, among all that share limits. Clones are the same node.
+/// This node, among all nodes that share limits. Clones are the same node.
 ///
-/// The node lives as long as a clone does. Then it stops renewing its lease, and what it held is void when that has run
-/// out, or at once after [`leave`](Self::leave).
+/// The node lives as long as a clone does. After that it no longer renews its lease, and what it held is free when the
+/// lease has expired, or at once after [`leave`](Self::leave).
 #[derive(Clone)]
 pub struct Cluster {
     node: Arc<Node>,
@@ -42,8 +42,8 @@ pub struct Cluster {
 struct Tasks([JoinHandle<()>; 6]);
 
 impl Cluster {
-    /// Connects to a Redis or Valkey server: `redis://user:password@host:port/database`, or `rediss://` for TLS
-    /// (feature `tls`).
+    /// Begins a node on a Redis or Valkey server: `redis://user:password@host:port/database`, or `rediss://` for TLS
+    /// (feature `tls`). Nothing is connected before [`Builder::build`].
     pub fn connect(url: impl Into<String>) -> Builder {
         Builder::new(url.into())
     }
@@ -60,40 +60,52 @@ impl Cluster {
         Self { node, when_away, scope: Arc::from(""), _tasks: Arc::new(tasks) }
     }
 
-    /// The same node, with another word for what happens while the store cannot be asked: give it to a layer that
-    /// differs from the others.
+    /// Returns the same node with another rule for when the store is unreachable, for a layer that differs from the
+    /// others. [`WhenAway`] has an example.
     pub fn when_away(&self, when_away: WhenAway) -> Self {
         Self { when_away, ..self.clone() }
     }
 
-    /// The same node, for limits of another scope. Two layers that limit the same thing, such as connections of a user,
-    /// count together where they are given the same scope: give each a scope of its own where their limits differ.
+    /// Returns the same node for limits of another scope. Two layers that limit the same, such as the connections of a
+    /// subject, count together if they have the same scope, so give each its own if their limits differ.
+    ///
+    /// ```
+    /// use portcullis_redis::Cluster;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), portcullis_redis::BuildError> {
+    /// let cluster = Cluster::connect("redis://127.0.0.1:1").secret([7; 32]).lazy().build().await?;
+    /// let (chat, games) = (cluster.scope("chat"), cluster.scope("games"));
+    /// assert_ne!(chat.name("subject", "alice"), games.name("subject", "alice"));
+    /// assert_eq!(chat.name("subject", "alice"), cluster.scope("chat").name("subject", "alice"));
+    /// # Ok(()) }
+    /// ```
     pub fn scope(&self, scope: impl Into<Arc<str>>) -> Self {
         Self { scope: scope.into(), ..self.clone() }
     }
 
-    /// What a value of a kind is called on all nodes.
+    /// Returns the name of a value on all nodes: a hash with the [secret](Builder::secret), in which `kind` keeps apart
+    /// values that look alike, such as a subject and a room.
     pub fn name(&self, kind: &str, value: impl AsRef<[u8]>) -> Name {
         self.node.settings.secret.name(&[&self.scope, kind], value.as_ref())
     }
 
-    /// When a handshake that begins now stops waiting.
+    /// Returns the deadline of a handshake that begins now.
     pub fn deadline(&self) -> Deadline {
         Deadline::within(self.node.settings.deadline)
     }
 
-    /// Takes a permit of each key, or none. `on_gone` is told, once and from any task, that the connection must close;
-    /// it must not block.
+    /// Takes a permit of each key, or none. `on_gone` is called once, from any task, if the connection must close; it
+    /// must not block.
     ///
-    /// While the store is away, the answer is ready at the first poll, and nothing is sent.
+    /// While the store is away, the future is ready at the first poll and nothing is sent.
     ///
     /// # Errors
     ///
-    /// [`Denied`]: one of the limits is reached, or the store cannot be asked by then.
+    /// [`Denied`] if one of the limits is reached, or the store does not answer by the deadline.
     ///
     /// # Cancel safety
     ///
-    /// A take that is dropped takes nothing: what the store may carry out all the same is taken back.
+    /// If the future is dropped, nothing is taken: what the store carries out all the same is given back.
     pub async fn take(
         &self,
         wanted: &[PermitRequest],
@@ -103,30 +115,30 @@ impl Cluster {
         self.take_or(wanted, by, Arc::new(on_gone)).await
     }
 
-    /// A permit for a connection that was admitted while the store was away, by what this node counts itself. The store
-    /// is told of it when it is back.
+    /// Returns a permit for a connection that was admitted by this node alone while the store was away. The store is
+    /// told when it is back.
     pub fn keep(&self, wanted: &[PermitRequest], on_gone: impl Fn(Gone) + Send + Sync + 'static) -> Permit {
         permits::keep(&self.node, wanted, Arc::new(on_gone))
     }
 
-    /// Charges a handshake, or says how long to wait for one.
+    /// Charges a handshake. Returns `Ok(Err(wait))` if the rate does not allow it for that time.
     ///
     /// # Errors
     ///
-    /// The store cannot be asked by then.
+    /// [`Away`] if the store does not answer by the deadline.
     pub async fn charge(&self, name: Name, rate: Rate, by: Deadline) -> Result<Result<(), Duration>, Away> {
         rate::charge(&self.node, name, rate, by).await.map_err(|_| self.away())
     }
 
-    /// Uses a ticket up, and remembers it for `life`. Returns whether this was its first use, on whichever node.
+    /// Uses a ticket and remembers it for `life`. Returns true if this was its first use on any node.
     ///
     /// # Errors
     ///
-    /// The store cannot be asked by then: [`Away::Refuse`] or [`Away::Alone`], as a ticket cannot be shared.
+    /// [`Away::Refuse`] or [`Away::Alone`] if the store does not answer by the deadline; a ticket cannot be shared.
     ///
     /// # Cancel safety
     ///
-    /// A ticket whose future is dropped may be used up.
+    /// If the future is dropped, the ticket may have been used.
     ///
     /// ```no_run
     /// # async fn example(cluster: portcullis_redis::Cluster) -> Result<(), portcullis_redis::Away> {
@@ -142,33 +154,48 @@ impl Cluster {
         tickets::spend(&self.node, name, life, by).await.map_err(|_| self.undivided())
     }
 
-    /// How this node stands towards the store.
+    /// Returns the state of this node, for a readiness probe.
     pub fn health(&self) -> Health {
         self.node.health()
     }
 
-    /// What [`health`](Self::health) returns, whenever something happens. That a lease has run out since is seen by
-    /// asking.
+    /// Returns a receiver of [`health`](Self::health), which changes whenever something happens. An expired lease is
+    /// not an event: call `health` to see it.
     pub fn watch(&self) -> watch::Receiver<Health> {
         self.node.watch()
     }
 
-    /// Waits until limits count for all nodes.
+    /// Waits until limits count for all nodes. Cancel safe.
     pub async fn ready(&self) {
         let mut watch = self.watch();
         // What is watched is as old as the last event: a lease may have run out since.
         while !self.health().is_ready() && watch.changed().await.is_ok() {}
     }
 
-    /// The server stops: from here on this node takes nothing more, whatever [`when_away`](Self::when_away) says, and
-    /// gives back what it does not use. What its connections hold counts until they end. A drain does this:
-    /// `Drain::cluster`.
+    /// Tells the node that the server stops: it takes nothing more, whatever [`when_away`](Self::when_away) says, and
+    /// gives back what it does not use. What its connections hold counts until they end. `Drain::cluster` calls this.
+    ///
+    /// ```
+    /// use portcullis_redis::{Away, Cluster, Denied, PermitRequest, WhenAway};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), portcullis_redis::BuildError> {
+    /// let cluster = Cluster::connect("redis://127.0.0.1:1").secret([7; 32]).lazy().when_away(WhenAway::Alone);
+    /// let cluster = cluster.build().await?;
+    /// let wanted = [PermitRequest::new(cluster.name("subject", "alice"), 5)];
+    /// let before = cluster.take(&wanted, cluster.deadline(), |_| {}).await;
+    /// assert_eq!(before.unwrap_err(), Denied::Away(Away::Alone), "this node admits by itself");
+    ///
+    /// cluster.drain();
+    /// let after = cluster.take(&wanted, cluster.deadline(), |_| {}).await;
+    /// assert!(matches!(after.unwrap_err(), Denied::Away(Away::Refuse { .. })));
+    /// # Ok(()) }
+    /// ```
     pub fn drain(&self) {
         node::drain(&self.node);
     }
 
-    /// Leaves: all that this node holds is void at once, so that no other has to wait for its lease to run out. To be
-    /// called when its connections have ended. Nothing is asked after that.
+    /// Leaves the other nodes: everything that this node holds is free at once, instead of when its lease expires. Call
+    /// it when the node's connections have ended. Nothing is asked of the store after that.
     pub async fn leave(&self) {
         node::leave(&self.node).await;
     }

@@ -1,4 +1,7 @@
 //! What things are called in the store.
+//!
+//! Names of subjects and addresses are hashed with a secret, so that a copy of the data tells nothing. Keys that one
+//! script touches have the same hash tag, so that a Redis Cluster keeps them on one server.
 
 use std::fmt;
 

@@ -1,29 +1,30 @@
 //! Limits over several nodes, on Redis or Valkey.
 //!
-//! A service with two nodes has every limit twice: whoever is refused by the one is let in by the other. With this
-//! crate the nodes count together.
+//! A service with two nodes has every limit twice: a client that one node refuses is admitted by the other. With this
+//! crate, the nodes count together.
 //!
-//! - What a node counts itself always stands, and decides first. So Redis never sees a flood, and there is no state
-//!   without a limit.
-//! - A node holds a lease, not each connection. When a node dies, what it held is void when its lease has run out.
-//! - A handshake asks Redis, by one [`deadline`](Builder::deadline) for all layers. After three that had no answer none
-//!   is asked, until Redis has answered a beat.
-//! - No message waits for Redis. A node buys messages of a shared quota ahead, in blocks, and spends them; one that is
-//!   late with its answer counts as away.
-//! - While Redis cannot be asked, layers do what [`WhenAway`] says. There is no word for "no limit".
-//! - What concerns live connections, a revocation or a command to close, is told to all nodes by one stream. Each node
-//!   has a copy of all revocations and decides by it, so a handshake asks nobody; a copy that may not be whole for
-//!   [`stale_after`](Builder::stale_after) lets nobody in.
-//! - When Redis loses its data, nodes say what they hold before anybody is admitted by it, and put revocations back.
-//! - Times that two nodes compare are the server's. A node's own clock may be wrong.
-//! - No user's name, no token and no address stands in Redis, in keys or in values: names are hashed with a secret. The
-//!   reasons of close frames stand there as they are.
+//! - A node's own counts decide first, and always hold. So Redis is never flooded, and no state is without a limit.
+//! - A node holds a lease, instead of one for each connection. When a node dies, what it held is free once its lease
+//!   has expired.
+//! - A handshake asks Redis within one [`deadline`](Builder::deadline) for all layers. After three handshakes without
+//!   an answer no other asks, until Redis has answered a beat.
+//! - Messages never wait for Redis. A node buys messages of a shared quota ahead, in blocks, and spends them; an answer
+//!   that is late counts as if Redis were away.
+//! - While Redis cannot be reached, layers do what [`WhenAway`] says. None of its values means "no limit".
+//! - What concerns live connections, such as revocations and commands to close, is sent to all nodes in one stream.
+//!   Each node has a copy of all revocations and decides by it, so that handshakes need not ask. A copy that may have
+//!   been incomplete for [`stale_after`](Builder::stale_after) admits no handshake.
+//! - When Redis loses its data, the nodes report what they hold and restore revocations before any handshake is
+//!   admitted by the new data.
+//! - Times that two nodes compare are those of the server. A node's own clock may be wrong.
+//! - Redis contains no names of users, tokens or addresses, neither in keys nor in values: names are hashed with a
+//!   secret. The reasons of close frames are stored as they are.
 //!
-//! **What this does not do**: hold a limit across a failover to a replica that lags. Writes that were acknowledged and
-//! not replicated are lost, and said again by the nodes; set `min-replicas-to-write 1` against a primary that is cut
-//! off. It is not for nodes in several regions either: a round trip of 80 ms does not belong into a handshake. And
-//! anything that can write to Redis can lift limits, revoke tokens and close connections: use TLS, and a user of its
-//! own with these rights, for the namespace `portcullis` (and `+cluster|slots` for a Redis Cluster):
+//! **What this does not do**: keep a limit during a failover to a replica that lags. Writes that were acknowledged and
+//! not replicated are lost until the nodes report them again; set `min-replicas-to-write 1` against a primary that is
+//! cut off. Nor is it for nodes in several regions: a round trip of 80 ms is too long for a handshake. And any program
+//! that can write to Redis can lift limits, revoke tokens and close connections: use TLS, and a Redis user with no more
+//! than these rights, for the namespace `portcullis` (and `+cluster|slots` for a Redis Cluster):
 //!
 //! ```text
 //! ~portcullis:* resetchannels -@all +eval +evalsha +info +ping +select +time +exists +zadd +zrem +zcard +zscore
@@ -33,8 +34,8 @@
 //!
 //! # Which Redis
 //!
-//! Redis 6.2 or later, or Valkey, with `maxmemory-policy noeviction`: a key that is evicted is a limit that begins
-//! anew. A server of its own, or a database whose other users do not fill it. Where your balancer can send all
+//! Redis 6.2 or later, or Valkey, with `maxmemory-policy noeviction`, because the limit of an evicted key would start
+//! anew. Use a server of its own, or a database that other programs do not fill. If your load balancer can send all
 //! connections of a subject to one node, limits per subject are exact without any of this.
 //!
 //! # Metrics and events
@@ -74,17 +75,18 @@
 //!
 //! | What happens | Tickets | Revocations | Commands |
 //! | --- | --- | --- | --- |
-//! | Redis cannot be asked | are refused (503, 1013) and stay good; with [`WhenAway::Alone`] good once a node | hold on their own node at once, and on the others when it is back; copies are good for [`stale_after`](Builder::stale_after), and longer with `Alone` | are carried out on their own node, and whoever gave them is told that the others were not |
+//! | Redis cannot be asked | are refused (503, 1013) and stay good; with [`WhenAway::Alone`] good once a node | hold on their own node at once, and on the others when it is back; copies are good for [`stale_after`](Builder::stale_after), and longer with `Alone` | are carried out on their own node, and the caller learns that the others were not told |
 //! | a node is cut off | as above, there | it hears all of them when it is back | it hears those among the last 100,000 entries; a gap is counted and logged |
 //! | Redis has lost its data | used ones are good again until they expire: let them live for a minute | are put back by every node that has them | of the moment before are lost. One that must hold is a revocation |
 //! | a command is read twice | | no harm | no harm: connections are meant that were there when it was sent |
 //!
-//! Whoever revokes or kicks learns whether the store has it: `revoke_id(..).await`, `close(..).await`. It is on its way
-//! whether or not the answer is awaited, and those of one node are heard in the order in which they were given. To wait
-//! for the answer takes a beat at most, if the store can be reached.
+//! `revoke_id(..).await` and `close(..).await` return whether the store has accepted the message. It is sent whether or
+//! not the result is awaited, and the messages of one node arrive in the order in which they were sent. If the store
+//! can be reached, the result takes a beat at most.
 //!
-//! A node needs memory for its copy of all revocations, and reads them all when it starts and after a gap: it suits
-//! some hundred thousand that are remembered at a time. Nodes read on a connection of their own, each.
+//! Each node needs memory for its copy of all revocations, and reads all of them when it starts and after a gap. This
+//! suits some hundred thousand revocations that are remembered at a time. Each node has a connection of its own for
+//! reading.
 //!
 //! # A store without layers
 //!

@@ -1,4 +1,7 @@
 //! Cells of quotas, bought and given back by a task: where a message is judged, the store is not waited for.
+//!
+//! The queue of purchases is bounded: when it is full, a purchase is answered as if the store were away. Purchases are
+//! sent together over one connection.
 
 use std::{
     fmt,

@@ -1,4 +1,7 @@
 //! What is still to be sent to all nodes.
+//!
+//! The queue is bounded. A revocation that cannot be sent now is remembered and sent when the store is back; a command
+//! is not, because it is for connections that are open at the moment at which it is given.
 
 use std::{
     collections::{BTreeMap, VecDeque},

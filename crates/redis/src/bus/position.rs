@@ -1,4 +1,7 @@
 //! Where a reader stands in the stream, and whether the stream still has what it has not read.
+//!
+//! A stream is cut at its old end, and a server that lost its data begins a new one. A reader must notice both, because
+//! it would otherwise take silence for "nothing was revoked".
 
 use std::{
     fmt,

@@ -1,4 +1,7 @@
 //! Reads what all nodes are told, on a connection of its own: a read that waits blocks it.
+//!
+//! A reader that has fallen behind, or has found a gap, reads all revocations anew before its copy counts as complete.
+//! Commands in a gap are lost, and counted.
 
 use std::{sync::Arc, time::Duration};
 

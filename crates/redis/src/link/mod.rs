@@ -1,4 +1,6 @@
 //! Connections to the store, whatever it consists of: one server, a primary that sentinels name, or a Redis Cluster.
+//!
+//! The rest of the crate asks for a connection, and does not know which of these it is.
 
 mod client;
 mod connection;

@@ -1,4 +1,7 @@
 //! Renews the lease, and says what is held when the store does not know it.
+//!
+//! One task beats. Each answer says whether the lease is still valid and whether the server still has its data; if it
+//! does not, everything that this node holds is reported before any handshake is admitted by the new data.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,7 @@
 //! What a node knows of itself and of the others, as a plain state: no clock, no connection.
+//!
+//! All rules about leases, incarnations and lost data are here, as functions of what was answered and when, and are
+//! tested without a server.
 
 use std::{
     num::NonZeroUsize,

@@ -7,16 +7,16 @@ use crate::{
     link::Client,
 };
 
-/// What becomes of a node's connections when its lease has run out: it was stopped, or cut off, for longer than that,
-/// and others may have been given what it held.
+/// What happens to a node's connections when its lease has expired. The node was stopped or cut off for longer than its
+/// lease, and other nodes may have been granted what it held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OnFenced {
-    /// They live on, and the store is told of them anew. Keys may be over their limits by what this node held of them,
-    /// until connections end; where the oldest makes room, it does so at once.
+    /// The connections stay open, and the store is told of them again. Keys may exceed their limits by what this node
+    /// held, until connections end. If the limit evicts the oldest connection, that happens at once.
     #[default]
     Keep,
-    /// They are closed with 1012.
+    /// The connections are closed with 1012.
     Close,
 }
 

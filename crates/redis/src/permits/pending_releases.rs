@@ -1,4 +1,7 @@
 //! Permits that have to be released, as a plain state.
+//!
+//! A request that was dropped, or whose answer was lost, may have taken a permit. It is released after the next beat,
+//! and again after the one behind that, in case the request was still on its way.
 
 use std::mem;
 

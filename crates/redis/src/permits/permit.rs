@@ -42,8 +42,8 @@ impl Permit {
         Self { node: node.clone(), number, incarnation, keys, places, on_gone, settled: AtomicBool::new(false) }
     }
 
-    /// The handshake was accepted: where a limit evicts and is passed, the oldest connections are told to close,
-    /// wherever they are. Returns whether the store was told in time; if it was not, it is told when it is back.
+    /// Completes the handshake: if a limit that evicts is exceeded, the oldest connections are told to close, on
+    /// whichever node they are. Returns true if the store was told in time; otherwise it is told when it is back.
     pub async fn settle(&self, by: Deadline) -> bool {
         self.settled.store(true, Ordering::Release);
         let evicting: Vec<_> =

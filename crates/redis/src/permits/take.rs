@@ -1,4 +1,7 @@
 //! Takes a permit of each key or none, one key after the other.
+//!
+//! The keys of one handshake may be on different servers, so no script can take them together. They are taken in order,
+//! and if one is full, those before it are given back.
 
 use std::sync::Arc;
 
