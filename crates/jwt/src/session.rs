@@ -1,4 +1,7 @@
 //! The session of an authenticated connection: its claims, its end, and its renewal.
+//!
+//! A session ends by the wall clock or by the monotonic clock, whichever comes first: setting a clock back prolongs no
+//! session, and neither does a machine that sleeps.
 
 use std::{
     fmt,

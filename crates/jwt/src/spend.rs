@@ -1,4 +1,7 @@
 //! A verified token on its way to a session: where tokens are tickets, it is used up first.
+//!
+//! A ticket is used up before the session begins. In the other order, two handshakes with the same ticket could both
+//! have begun one.
 
 use std::{
     future::Future,

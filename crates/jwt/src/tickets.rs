@@ -1,4 +1,7 @@
 //! Single-use tokens.
+//!
+//! Used tickets are remembered until they expire, and no longer: after that their expiry refuses them. If there is no
+//! room for another, handshakes are refused. Forgetting one instead would let it be used twice.
 
 use std::{
     fmt,
@@ -135,7 +138,7 @@ impl Tickets {
     }
 }
 
-/// So many are remembered at most, in this process.
+/// At most this many used tickets are remembered, in this process.
 impl From<usize> for Tickets {
     #[track_caller]
     fn from(max: usize) -> Self {

@@ -1,4 +1,7 @@
 //! The token of clients that can send no header: where it stands in their first message.
+//!
+//! The message is read by core's gate, before the handler's upgrade completes. This module only knows how to find the
+//! token in it, and refuses JSON in which two readers could find different tokens.
 
 use std::time::Duration;
 

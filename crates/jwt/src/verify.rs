@@ -1,4 +1,4 @@
-//! What verifies a token: the trait between the layer and whoever knows the keys.
+//! The verification of a token: the trait between the layer and what knows the keys.
 
 use std::{
     fmt,
@@ -32,13 +32,13 @@ pub(crate) const MAX_TOKEN: usize = 8 * 1024;
 pub struct Verified<T> {
     /// The claims.
     pub claims: T,
-    /// Who it speaks of.
+    /// The subject that the token is about.
     pub subject: Option<Subject>,
-    /// Its own name (`jti`), by which it may be revoked, or used once.
+    /// The id of the token (`jti`), by which it can be revoked, or used once.
     pub id: Option<TokenId>,
-    /// When it was issued.
+    /// When the token was issued.
     pub issued_at: Option<SystemTime>,
-    /// When it ends; the connection does too.
+    /// When the token expires. The connection is closed then.
     pub expires_at: Option<SystemTime>,
 }
 
@@ -88,23 +88,23 @@ impl<T> fmt::Debug for Verified<T> {
     note = "build a `Verifier`, whose claims must implement `serde::de::DeserializeOwned`, or implement `Verify<{T}>`"
 )]
 pub trait Verify<T>: Send + Sync + 'static {
-    /// Verifies a token. It may be anything a client sends, of up to [`max_bytes`](Self::max_bytes).
+    /// Verifies a token. It may be any text of up to [`max_bytes`](Self::max_bytes) that a client sends.
     fn verify(&self, token: &str) -> Verification<T>;
 
-    /// The longest token that is looked at, in bytes. 8 KiB by default; a longer one is refused before it is verified,
+    /// Returns the maximum size of a token in bytes, 8 KiB by default. A larger one is refused before it is verified:
     /// in a handshake, in a first message, and in a renewal.
     fn max_bytes(&self) -> usize {
         MAX_TOKEN
     }
 
-    /// The time, as the verifier sees it. A panic in it leaves a session as it was.
+    /// Returns the time by the verifier's clock. A panic in it leaves a session unchanged.
     fn now(&self) -> SystemTime {
         SystemTime::now()
     }
 }
 
-/// The result of a verification, at once or later. The layer gives up one that has to wait after
-/// [`JwtLayer::verify_timeout`](crate::JwtLayer::verify_timeout), and drops it.
+/// The result of a verification, at once or later. If it has to wait for longer than
+/// [`JwtLayer::verify_timeout`](crate::JwtLayer::verify_timeout), the layer drops it.
 pub type Verification<T> = Decision<Result<Verified<T>, TokenError>>;
 
 /// Gives up after a time, if it has to wait at all.

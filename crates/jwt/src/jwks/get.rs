@@ -1,4 +1,7 @@
 //! One GET on a connection of its own, without redirects.
+//!
+//! Keys decide who gets in, so they are fetched from exactly the address that was configured: a redirect is an error,
+//! and so is an answer that is larger than the limit. Nothing is reused from one fetch to the next.
 
 use std::{
     error::Error,

@@ -1,4 +1,7 @@
 //! A set of keys, read key by key.
+//!
+//! Issuers publish keys of kinds that this crate does not know, beside those that it needs. A key that cannot be used
+//! is left out and reported, and does not make the others useless. Secrets and private keys are never taken.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jsonwebtoken::Algorithm;

@@ -1,7 +1,7 @@
 //! Issuers of many tenants, which publish one document for all of them.
 //!
 //! Microsoft's says that its issuer is `https://login.microsoftonline.com/{tenantid}/v2.0`. Its tokens have the tenant's
-//! identifier in that place, and anybody can have a tenant.
+//! identifier in that place, and anyone can create a tenant.
 
 const PLACE: &str = "{tenantid}";
 

@@ -15,32 +15,31 @@ pub struct Key {
     key: Arc<DecodingKey>,
 }
 
-/// Why a key is not taken.
+/// The error for a key that is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyError {
     /// A secret that is shorter than the hash's output (RFC 7518, section 3.2).
     ShortSecret {
-        /// Bytes that it must have.
+        /// The minimum length in bytes.
         least: usize,
     },
-    /// A text in PEM was given as a secret: a public key, perhaps, with which anybody could sign (RFC 8725, section
-    /// 2.1).
+    /// A PEM text was passed as a secret. It may be a public key, with which anyone could sign (RFC 8725, section 2.1).
     PemSecret,
     /// An RSA modulus under 2048 bits (RFC 7518, section 3.3) or an even one, or an exponent that is even or 1.
     WeakRsa,
-    /// An RSA modulus over 4096 bits, or an exponent over 33 bits: not every provider of signatures verifies with
-    /// those, and none does it in little time.
+    /// An RSA modulus over 4096 bits, or an exponent over 33 bits. Not every provider of signatures supports these, and
+    /// verification would be slow.
     LargeRsa,
-    /// The numbers are no point of the curve, or one of so small an order that anybody can sign.
+    /// The numbers are not a point of the curve, or are a point of small order, for which anyone can sign.
     NoPoint,
     /// The PEM text has more than one key.
     SeveralKeys,
-    /// A certificate, in place of the public key in it. Nothing of what it says would be checked.
+    /// A certificate instead of the public key in it. Nothing that it says would be checked.
     Certificate,
-    /// A private key, in place of the public one.
+    /// A private key instead of the public one.
     PrivateKey,
-    /// It is not readable, or not of the algorithm's kind.
+    /// The key cannot be parsed, or is not of the algorithm's kind.
     Unreadable,
 }
 

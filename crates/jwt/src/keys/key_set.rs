@@ -1,4 +1,7 @@
 //! One set of keys, in which a token finds its own.
+//!
+//! A key is found by `kid` and algorithm together. "Unknown" and "known, but for another algorithm" are different
+//! answers: only the first is a reason to fetch a newer set.
 
 use std::{collections::HashMap, mem, slice, sync::Arc};
 

@@ -53,15 +53,15 @@ struct Shared {
 }
 
 impl Keys {
-    /// Keys by their names.
+    /// Creates a set of keys from their names.
     pub fn new(keys: impl IntoIterator<Item = (impl Into<String>, Key)>) -> Self {
         let this = Self::default();
         this.replace(keys);
         this
     }
 
-    /// Replaces them all at once. Of two with the same name and algorithm the later one stands, and a warning is logged
-    /// once.
+    /// Replaces all keys at once. Of two keys with the same name and algorithm the later one is used, and a warning is
+    /// logged once.
     pub fn replace(&self, keys: impl IntoIterator<Item = (impl Into<String>, Key)>) {
         let mut named = KeySet::default();
         for (kid, key) in keys {

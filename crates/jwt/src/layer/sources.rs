@@ -84,6 +84,24 @@ impl<T> JwtLayer<T> {
     /// Without an origin check, any page can act for a user who has signed in; a warning is logged once if there is no
     /// check. Plain requests are treated as by [`cookie`](Self::cookie).
     ///
+    /// ```
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// # #[cfg(feature = "test-util")] #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # use http::{Request, Response};
+    /// # use portcullis_core::testing::Clock;
+    /// # use portcullis_jwt::{JwtLayer, Verified, testing::Tokens};
+    /// # use tower::{Layer, ServiceExt, service_fn};
+    /// # let tokens = Tokens::new(&Clock::new()).accept("good", Verified::new("alice"));
+    /// # let inner = service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new(())));
+    /// let service = JwtLayer::new(tokens).danger_cookie_of_any_page("session").layer(inner);
+    /// let request = |origin| Request::get("/ws").header("origin", origin).header("cookie", "session=good");
+    /// let handshake = request("https://evil.example").header("upgrade", "websocket").body(()).unwrap();
+    /// assert_eq!(service.clone().oneshot(handshake).await.unwrap().status(), 200, "a foreign page is alice");
+    /// let plain = request("https://evil.example").method("POST").body(()).unwrap();
+    /// assert_eq!(service.oneshot(plain).await.unwrap().status(), 403);
+    /// # }
+    /// ```
+    ///
     /// # Panics
     ///
     /// If `name` is not the name of a cookie (RFC 6265, section 4.1.1).

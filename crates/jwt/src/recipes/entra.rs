@@ -11,7 +11,7 @@
 //!   `accessTokenAcceptedVersion`) to 2 in the manifest of its registration. What follows is about version 2.0.
 //! - Give the API a scope, and require it. An ID token of the same registration has the same audience, and no `scp`;
 //!   one that a daemon asked for itself has `roles` instead.
-//! - A token for Microsoft Graph is not for this server, and is not made to be verified by anybody else.
+//! - A token for Microsoft Graph is not for this server, and only Graph can verify it.
 //! - `sub` is a user for this application only, so that two of your applications know one user by two names. `oid` is
 //!   the user's name throughout the tenant.
 //!
@@ -36,7 +36,7 @@
 //! # Many tenants
 //!
 //! The document for all tenants names no issuer but a pattern, `https://login.microsoftonline.com/{tenantid}/v2.0`, and
-//! anybody can have a tenant. So the tenants whose users may connect are named by their identifiers (`tid`), and there
+//! anyone can create a tenant. So the tenants whose users may connect are named by their identifiers (`tid`), and there
 //! is no verifier without. Put it behind [`Verifiers`](crate::Verifiers), even if it is the only one: two tenants may
 //! have one `sub` for two users, and there a subject is known by its issuer, too.
 //!

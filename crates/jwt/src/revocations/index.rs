@@ -1,4 +1,7 @@
 //! What is revoked, and which live sessions a revocation means.
+//!
+//! A revocation finds its sessions by key, so its cost does not grow with the number of others. Revocations and
+//! sessions are under one lock: of a revocation and a new session at the same time, the later one sees the earlier one.
 
 use std::{
     collections::HashMap,

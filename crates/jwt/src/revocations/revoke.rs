@@ -101,6 +101,41 @@ impl Revocations {
     /// reports the time of the revocation, for example in an event, pass it to
     /// [`revoke_subject_issued_before`](Self::revoke_subject_issued_before).
     ///
+    /// ```
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// # #[cfg(feature = "test-util")] #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # use std::time::{Duration, SystemTime};
+    /// # use http::{Request, Response};
+    /// # use portcullis_core::testing::Clock;
+    /// # use portcullis_jwt::{JwtLayer, Revocations, Verified, testing::Tokens};
+    /// # use tower::{Layer, ServiceExt, service_fn};
+    /// # let inner = service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new(())));
+    /// use portcullis_core::identity::Subject;
+    ///
+    /// let now = SystemTime::now();
+    /// let issued = |name: &str, at| {
+    ///     let mut verified = Verified::new(());
+    ///     (verified.subject, verified.issued_at) = (Some(Subject::new(name)), at);
+    ///     verified
+    /// };
+    /// let tokens = Tokens::new(&Clock::new())
+    ///     .accept("alice's", issued("alice", Some(now - Duration::from_secs(60))))
+    ///     .accept("alice's, of no time", issued("alice", None))
+    ///     .accept("alice's, of a new login", issued("alice", Some(now + Duration::from_secs(60))))
+    ///     .accept("bob's", issued("bob", Some(now - Duration::from_secs(60))));
+    /// let revocations = Revocations::new();
+    /// let service = JwtLayer::new(tokens).revocations(revocations.clone()).layer(inner);
+    /// assert_eq!(revocations.revoke_subject(&Subject::new("alice")).here(), 0, "none of them is connected");
+    /// for (token, status) in
+    ///     [("alice's", 401), ("alice's, of no time", 401), ("alice's, of a new login", 200), ("bob's", 200)]
+    /// {
+    ///     let handshake = Request::get("/ws").header("upgrade", "websocket");
+    ///     let handshake = handshake.header("authorization", format!("Bearer {token}")).body(()).unwrap();
+    ///     assert_eq!(service.clone().oneshot(handshake).await.unwrap().status(), status, "{token}");
+    /// }
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// Like [`revoke_id`](Self::revoke_id).

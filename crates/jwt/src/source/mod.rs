@@ -1,4 +1,7 @@
 //! Where a handshake carries its token, and how it is taken from there.
+//!
+//! Each source reads all values of its header, and two tokens where one is expected are an error: another reader might
+//! take the other one. Tokens in queries and subprotocols are removed, and headers that stay are marked as sensitive.
 
 mod bearer;
 mod cookie;

@@ -40,12 +40,12 @@ pub struct Tokens<T> {
 }
 
 impl<T: Clone> Tokens<T> {
-    /// Accepts no token yet. They expire by this clock.
+    /// Creates a verifier that accepts no token yet. Tokens expire by `clock`.
     pub fn new(clock: &Clock) -> Self {
         Self { clock: clock.clone(), known: Arc::default() }
     }
 
-    /// Accepts a token, with what it says. This replaces what it said before.
+    /// Accepts a token. If it was accepted before, what it says is replaced.
     pub fn accept(self, token: impl Into<String>, verified: Verified<T>) -> Self {
         self.known().insert(token.into(), verified);
         self

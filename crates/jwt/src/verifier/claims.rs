@@ -1,4 +1,7 @@
 //! What a token claims (RFC 7519, section 4.1), against what is expected.
+//!
+//! They are read only after the signature was verified. Errors say which claim is wrong, and repeat nothing of the
+//! token's own text.
 
 use std::{
     borrow::Cow,

@@ -1,4 +1,7 @@
 //! A token's header (RFC 7515, section 4).
+//!
+//! A header is not authenticated when it is read. It may choose among the keys that are configured, and nothing more:
+//! keys and addresses of keys within it are ignored, and `crit` is refused.
 
 use std::{borrow::Cow, collections::BTreeSet, str::FromStr};
 

@@ -1,4 +1,7 @@
 //! The way of a signed token through its verification: what costs little comes first.
+//!
+//! Verification is what an attacker can make a server do for free, so length, shape, header and key are checked before
+//! any signature is computed.
 
 use std::{fmt, sync::Arc, time::SystemTime};
 

@@ -9,15 +9,15 @@ use std::{
 
 use crate::verifier::Verifier;
 
-/// Why verifiers cannot be put together.
+/// The error for verifiers that cannot be combined.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum VerifiersError {
-    /// There is none.
+    /// There is no verifier.
     NoVerifier,
-    /// One accepts any issuer, and so cannot be chosen by the issuer.
+    /// A verifier accepts any issuer, so it cannot be selected by the issuer.
     AnyIssuer,
-    /// Two are for this issuer.
+    /// Two verifiers accept this issuer.
     SameIssuer(String),
 }
 

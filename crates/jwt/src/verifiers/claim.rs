@@ -1,4 +1,6 @@
 //! The issuer that a token claims, before anything is verified.
+//!
+//! It selects a verifier and proves nothing. That verifier then checks the signature and, once more, the issuer.
 
 use std::borrow::Cow;
 

@@ -16,8 +16,8 @@ use crate::{
     verify::{Verification, Verified, Verify},
 };
 
-/// Verifies the tokens of several issuers, each with a verifier of its own. Clones share them. The module's page has
-/// the rules.
+/// Verifies the tokens of several issuers, each with a verifier of its own. Clones share them. The
+/// [module's page](crate::verifiers) lists the rules.
 #[derive(Clone)]
 pub struct Verifiers(Arc<Inner>);
 
