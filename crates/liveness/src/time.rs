@@ -1,4 +1,7 @@
 //! Deadlines that cannot overflow, and verdicts that wait for a busy handler.
+//!
+//! A handler that computes for a minute leaves its peer's answers unread. The peer must not be closed for that, so a
+//! verdict is put off while something is unread, until the handler has read what was there at the last look.
 
 use std::time::{Duration, Instant};
 

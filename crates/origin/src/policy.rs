@@ -1,4 +1,7 @@
 //! The decision about a handshake, made from the head of the request alone.
+//!
+//! Absent, repeated, malformed, foreign and allowed are different outcomes. All values of `Origin` and `Host` are read,
+//! because a proxy and a library may each look at a different one.
 
 use std::{fmt, sync::Arc};
 

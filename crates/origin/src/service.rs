@@ -1,4 +1,7 @@
 //! Refuses requests of foreign origins.
+//!
+//! The service only switches on the decision of `policy` and `plain`: a refused request never reaches the inner
+//! service.
 
 use std::task::{Context, Poll};
 

@@ -6,7 +6,7 @@ use std::{
     net::IpAddr,
 };
 
-/// A key, as a hash with a secret of this process, so that nobody can find two keys that collide.
+/// A key, as a hash with a secret of this process, so that no client can find two keys that collide.
 ///
 /// Each key belongs to two groups, the second wider than the first. The keys of a group share a state where a
 /// [`Table`](crate::Table) has no room for their own.

@@ -1,4 +1,6 @@
 //! How many events may happen in a time, and how many of them at once.
+//!
+//! Applications state quotas in these terms, which are those of the crate governor, but do not depend on its version.
 
 use std::{num::NonZeroU32, time::Duration};
 

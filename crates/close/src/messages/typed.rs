@@ -33,12 +33,12 @@ impl<S, T> Typed<S, T> {
         Self { socket, messages }
     }
 
-    /// The socket.
+    /// Returns the socket.
     pub fn get_ref(&self) -> &S {
         &self.socket
     }
 
-    /// The socket, to send with.
+    /// Returns the socket, to send with.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.socket
     }

@@ -1,4 +1,7 @@
 //! Determines the client's address behind trusted proxies.
+//!
+//! A client chooses what it writes into `X-Forwarded-For`. Only the entry that a trusted proxy appended says where a
+//! connection comes from, so the header is read from the right, and only if the socket's peer is such a proxy.
 
 mod admit;
 mod forwarded;

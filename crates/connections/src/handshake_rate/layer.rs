@@ -70,6 +70,21 @@ impl HandshakeRateLayer {
     }
 
     /// Creates a layer with a quota of handshakes.
+    ///
+    /// ```
+    /// use std::{num::NonZeroU32, time::{Duration, Instant}};
+    /// use http::Request;
+    /// use portcullis_connections::HandshakeRateLayer;
+    /// use portcullis_quota::Quota;
+    ///
+    /// // Six a minute, two at once.
+    /// let [six, two] = [6, 2].map(|handshakes| NonZeroU32::new(handshakes).unwrap());
+    /// let layer = HandshakeRateLayer::new(Quota::per_minute(six).allow_burst(two));
+    /// let (parts, ()) = Request::get("/ws").header("upgrade", "websocket").body(()).unwrap().into_parts();
+    /// let now = Instant::now();
+    /// assert!(layer.admit(&parts, now).is_ok() && layer.admit(&parts, now).is_ok());
+    /// assert_eq!(layer.admit(&parts, now).unwrap_err().retry_after(), Some(Duration::from_secs(10)));
+    /// ```
     pub fn new(quota: impl Into<Quota>) -> Self {
         let quota = quota.into();
         Self { quota, settings: Settings::default(), rate: Arc::new(Rate::new(quota)) }
@@ -104,6 +119,19 @@ impl HandshakeRateLayer {
     }
 
     /// Gives each client address a quota of its own. A layer outside, such as `ClientIpLayer`, must have determined it.
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use http::Request;
+    /// use portcullis_connections::HandshakeRateLayer;
+    /// use portcullis_core::identity::ClientIp;
+    ///
+    /// let layer = HandshakeRateLayer::per_second(5).per_client_ip();
+    /// let (mut parts, ()) = Request::get("/ws").header("upgrade", "websocket").body(()).unwrap().into_parts();
+    /// assert_eq!(layer.admit(&parts, Instant::now()).unwrap_err().status(), 500, "no `ClientIpLayer` outside");
+    /// parts.extensions.insert(ClientIp([192, 0, 2, 1].into()));
+    /// assert!(layer.admit(&parts, Instant::now()).is_ok());
+    /// ```
     ///
     /// # Panics
     ///

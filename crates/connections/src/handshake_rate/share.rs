@@ -1,4 +1,7 @@
 //! What one node may use of a quota, while it cannot ask the others.
+//!
+//! Each node may use the quota divided by the number of nodes. A share begins as full as the whole quota was when the
+//! store went away; otherwise every outage would be one more burst on each node.
 
 use std::{
     fmt,

@@ -1,4 +1,8 @@
 //! A connection's part in limits that count on all nodes.
+//!
+//! This node's permits decide first. Then the store is asked, within the handshake's deadline, and its permit is held
+//! beside the local one. What the store says later, such as that another node's client takes this place, closes the
+//! connection.
 
 use std::{
     fmt,

@@ -266,6 +266,21 @@ impl ConnectionLimitLayer {
     }
 
     /// Sets the `Retry-After` of refused handshakes, 5 s by default.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use axum::{Router, routing::any};
+    /// # use portcullis_connections::ConnectionLimitLayer;
+    /// # use portcullis_core::testing::Handshake;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// // Closed for maintenance: a limit of zero refuses every handshake.
+    /// let closed = ConnectionLimitLayer::new().global(0).retry_after(Duration::from_secs(600));
+    /// let app = Router::new().route("/ws", any(async || "served")).layer(closed);
+    /// let refused = Handshake::new("/ws").connect(app).await.unwrap_err();
+    /// let response = refused.response().unwrap();
+    /// assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"600".parse().unwrap()));
+    /// # }
+    /// ```
     pub fn retry_after(self, wait: Duration) -> Self {
         self.set(|settings| settings.retry_after = wait)
     }

@@ -1,4 +1,7 @@
 //! Limits the number of live connections.
+//!
+//! A permit is taken in the handshake, and held by the connection until its transport has ended. `admit` takes it, the
+//! connection holds it, and `permits` counts: there is no path on which a connection ends and its permit does not.
 
 mod admit;
 mod capacity;

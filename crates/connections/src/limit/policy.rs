@@ -1,4 +1,7 @@
 //! Permits for what is known of a connection only after its handshake.
+//!
+//! A client may authenticate with its first message. Until then it counts as unauthenticated; then the permit of its
+//! subject is taken on the live connection, where the only way to refuse is to close.
 
 use std::{net::IpAddr, sync::Arc, time::Instant};
 

@@ -1,4 +1,7 @@
 //! The drain: how it begins, whom it tells, and when it is over. [`Drain`] has the rules.
+//!
+//! `handle` is what users hold, `state` is what all handles and layers share, `run` is the procedure, and `spread`
+//! decides when each connection is closed.
 
 mod count;
 mod drained;

@@ -1,4 +1,7 @@
 //! The drain itself: one task that walks a list.
+//!
+//! It closes what was alive when it began, waits for transports and then for handlers, and at the deadline aborts what
+//! is left. Later handshakes need no place in the list: the layer refuses them, or closes them when they complete.
 
 use std::{
     hash::{BuildHasher, RandomState},

@@ -1,4 +1,7 @@
 //! What a connection holds as long as it counts.
+//!
+//! It is freed when it is dropped: when the connection that holds it has ended, or when its handshake fails. Nothing is
+//! evicted for it before the handshake is accepted, so that a handshake which fails later replaces no connection.
 
 use std::{
     fmt,

@@ -1,4 +1,8 @@
 //! All permits of a layer: one total, and shards that keys are spread over by a hash with a secret.
+//!
+//! All limits of a handshake are taken or none. The shards of all its keys are locked together, in ascending order, so
+//! that two handshakes with the same keys cannot wait for each other. The total is taken last: nothing has to be given
+//! back.
 
 use std::{fmt, sync::PoisonError};
 

@@ -1,4 +1,8 @@
 //! The permits of some keys, under one lock.
+//!
+//! A key's permits are pending while their handshakes are under way, seated once the connection has begun, and closing
+//! when a newer connection has taken their place. Only pending and seated ones count towards a limit; closing ones have
+//! a bound of their own, because a client that does not read could otherwise pile them up.
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
