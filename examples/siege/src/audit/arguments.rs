@@ -18,37 +18,37 @@ pub(super) const HELP: &str = "\
 usage: siege audit ws://HOST:PORT/PATH [options]
 
 what a legitimate client knows:
-  --origin ORIGIN            of the page that may connect (default: the server's own)
-  --token-file FILE          a token that is good; --token-env NAME takes it from the environment
-  --expired-token-file FILE  a token that was good once
+  --origin ORIGIN            the origin of a page that may connect (default: the server's own)
+  --token-file FILE          a valid token; --token-env NAME takes it from the environment
+  --expired-token-file FILE  a token that has expired
   --short-token-file FILE    a token that expires within two minutes
   --token-in PLACE           bearer (default), query:NAME, cookie:NAME, subprotocol:MARKER or message
-  --header 'NAME: VALUE'     in every request; may be repeated
-  --subprotocol NAME         to offer
-  --first TEXT               what a client says first, {token} in it is the token; may be repeated
+  --header 'NAME: VALUE'     a header of every request; may be repeated
+  --subprotocol NAME         a subprotocol to offer
+  --first TEXT               a client's first message, in which {token} is replaced; may be repeated
   --message TEXT             a message that the server understands (default: hello)
-  --answer TEXT              what is in its answer (default: whatever comes)
-  --reply ASKED=SAID         what a client says to a ping that is a message, such as 2=3 of socket.io
-  --beside PATH              a plain route that needs the token, too (default: the socket's own path)
+  --answer TEXT              a text that its answer contains (default: any answer)
+  --reply ASKED=SAID         how a client answers a ping that is a message, such as 2=3 of socket.io
+  --beside PATH              a plain route that also needs the token (default: the socket's own path)
 
-limits that you believe in:
+limits that the server is meant to enforce:
   --burst N, --rate N        messages of one connection at once (100), and a second (100)
   --size N, --bytes N        bytes of one message (65536), and at once (not tried by default)
   --sockets N                sockets of one client (100)
   --handshakes N             handshakes of one client in ten seconds (100)
-  --silence N                seconds that a client may say or read nothing (60)
+  --silence N                seconds that a client may neither send nor read (60)
 
-what is run and how it is told:
-  --only TEXT, --skip TEXT   attacks with this in their name or kind; may be repeated
-  --json                     one object of JSON on standard output
-  --junit FILE               a report for a build server
+what is run, and how it is reported:
+  --only TEXT, --skip TEXT   attacks with TEXT in their name or kind; may be repeated
+  --json                     prints one JSON object on standard output
+  --junit FILE               writes a report for a build server
   --fail-on WHAT             through (default), unclear, or never
-  --list                     every attack, its kind and its CWE
+  --list                     lists the attacks with their kinds and CWEs
 
 where:
   --ca FILE                  certificates to trust, in PEM (default: those of browsers)
-  --i-operate HOST           attacks a host that is not on loopback: name the URL's once more
-  --with-load                runs floods and bombs there, too
+  --i-operate HOST           allows a host other than loopback: repeat the one in the URL
+  --with-load                runs floods and bombs there as well
 
 exit codes: 0 nothing got through, 1 something did, 2 no attack was begun, 130 interrupted";
 
