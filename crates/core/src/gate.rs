@@ -2,7 +2,10 @@
 
 use std::{fmt, future::Future, pin::Pin, time::Duration};
 
-use crate::close::{CloseCode, CloseFrame};
+use crate::{
+    close::{CloseCode, CloseFrame},
+    frame::put_frame,
+};
 
 /// The first message of a connection.
 #[derive(Clone, PartialEq, Eq)]
@@ -21,6 +24,13 @@ impl FirstMessage {
     pub fn payload(&self) -> &[u8] {
         &self.payload
     }
+
+    /// The message as one frame, as a client sends it. Nothing hides behind a mask of zeros, and nothing has to.
+    pub(crate) fn to_frame(&self) -> Vec<u8> {
+        let mut frame = Vec::new();
+        put_frame(&mut frame, if self.text { 0x81 } else { 0x82 }, &self.payload, Some([0; 4]));
+        frame
+    }
 }
 
 /// Shows the size only, because the first message is usually a secret.
@@ -34,7 +44,8 @@ pub(crate) type Judgement = Pin<Box<dyn Future<Output = Result<Option<String>, C
 
 /// Holds a connection back from its handler until its first message was accepted.
 ///
-/// The handler does not see this message, but everything that follows it. Until then pings are answered, frames that
+/// The handler does not see this message, unless it is [forwarded](Self::forward), but everything that follows it. Until
+/// then pings are answered, frames that
 /// break a framing rule close with 1002 and more than 64 frames close with 1008. Policies are not called. If the
 /// message is not accepted, or does not arrive in time, the connection is closed and the handler's upgrade fails.
 ///
@@ -90,6 +101,7 @@ pub struct Gate {
     pub(crate) timeout: Duration,
     pub(crate) max_bytes: usize,
     pub(crate) close_frame: CloseFrame,
+    pub(crate) forward: bool,
     pub(crate) judge: Box<dyn FnOnce(FirstMessage) -> Judgement + Send>,
 }
 
@@ -99,7 +111,7 @@ impl Gate {
     ///
     /// # Defaults
     ///
-    /// 10 s for the message and the decision about it; 8 KiB.
+    /// 10 s for the message and the decision about it; 8 KiB; the message is not forwarded.
     pub fn new<F, J>(judge: F) -> Self
     where
         F: FnOnce(FirstMessage) -> J + Send + 'static,
@@ -109,6 +121,7 @@ impl Gate {
             timeout: Duration::from_secs(10),
             max_bytes: 8 * 1024,
             close_frame: CloseFrame::new(CloseCode::TIMEOUT, "no first message in time"),
+            forward: false,
             judge: Box::new(move |message| Box::pin(judge(message))),
         }
     }
@@ -142,6 +155,13 @@ impl Gate {
         self.close_frame = frame;
         self
     }
+
+    /// Passes the message on to the handler once it was accepted, as one frame, for a protocol whose library waits for
+    /// it. Policies are called for it then, as for any other message.
+    pub fn forward(mut self) -> Self {
+        self.forward = true;
+        self
+    }
 }
 
 impl fmt::Debug for Gate {
@@ -150,6 +170,7 @@ impl fmt::Debug for Gate {
             .field("timeout", &self.timeout)
             .field("max_bytes", &self.max_bytes)
             .field("close_frame", &self.close_frame)
+            .field("forward", &self.forward)
             .finish_non_exhaustive()
     }
 }

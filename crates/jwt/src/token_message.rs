@@ -3,22 +3,23 @@
 //! The message is read by core's gate, before the handler's upgrade completes. This module only knows how to find the
 //! token in it, and refuses JSON in which two readers could find different tokens.
 
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
-use portcullis_core::gate::FirstMessage;
+use portcullis_core::{CloseFrame, gate::FirstMessage};
 use serde_json::Value;
 
 use crate::{error::TokenError, json};
 
 /// How clients that cannot send headers authenticate: with their first message.
 ///
-/// The message is read below the handler's library, which never sees it. Messages that the client sends behind it
-/// without waiting reach the handler. The handler's upgrade completes only once the token is accepted.
+/// The message is read below the handler's library, which never sees it unless it is [forwarded](Self::forward).
+/// Messages that the client sends behind it without waiting reach the handler. The handler's upgrade completes only
+/// once the token is accepted.
 ///
 /// # Defaults
 ///
-/// 10 s for the message and its verification together, 8 KiB, and no answer. If no message arrives in time, the
-/// connection is closed with 3000; if its verification does not end in time, with 1013.
+/// 10 s for the message and its verification together, 8 KiB, no answer, and the message is not forwarded. If no message
+/// arrives in time, the connection is closed with 3000; if its verification does not end in time, with 1013.
 ///
 /// ```
 /// use std::time::Duration;
@@ -40,12 +41,33 @@ pub struct TokenMessage {
     pub(crate) timeout: Duration,
     pub(crate) max_bytes: usize,
     pub(crate) answer: Option<String>,
+    pub(crate) forward: bool,
+    close_frames: Option<CloseFrames>,
+    timeout_frame: Option<CloseFrame>,
+}
+
+/// The close frames of another protocol.
+#[derive(Clone)]
+struct CloseFrames(Arc<dyn Fn(TokenError) -> CloseFrame + Send + Sync>);
+
+impl fmt::Debug for CloseFrames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CloseFrames").finish_non_exhaustive()
+    }
 }
 
 impl TokenMessage {
     /// Reads the token from a message that consists of it, as text or binary. White space around it is ignored.
     pub fn raw() -> Self {
-        Self { pointer: None, timeout: Duration::from_secs(10), max_bytes: 8 * 1024, answer: None }
+        Self {
+            pointer: None,
+            timeout: Duration::from_secs(10),
+            max_bytes: 8 * 1024,
+            answer: None,
+            forward: false,
+            close_frames: None,
+            timeout_frame: None,
+        }
     }
 
     /// Reads the token from a string in a JSON object, at a pointer such as `/payload/token` (RFC 6901). A message in
@@ -84,6 +106,53 @@ impl TokenMessage {
         self
     }
 
+    /// Passes the message on to the handler's library once its token was accepted, for protocols whose library waits
+    /// for it, such as graphql-transport-ws for its `connection_init`. Layers inside count it as a message.
+    pub fn forward(mut self) -> Self {
+        self.forward = true;
+        self
+    }
+
+    /// Sets the close frames for messages whose token is not accepted, for protocols with codes of their own. By
+    /// default, [`TokenError::close_frame`].
+    ///
+    /// ```
+    /// use portcullis_core::{CloseCode, CloseFrame};
+    /// use portcullis_jwt::{TokenError, TokenMessage};
+    ///
+    /// // As graphql-transport-ws has it.
+    /// let frame = |error| {
+    ///     let (code, reason) = match error {
+    ///         TokenError::Malformed(_) => (4400, "Invalid message"),
+    ///         TokenError::Missing => (4401, "Unauthorized"),
+    ///         _ => (4403, "Forbidden"),
+    ///     };
+    ///     CloseFrame::new(CloseCode::new(code).expect("a private code"), reason)
+    /// };
+    /// let late = CloseFrame::new(CloseCode::new(4408).expect("a private code"), "Connection initialisation timeout");
+    /// let first = TokenMessage::json("/payload/token").forward().close_frames(frame).timeout_frame(late);
+    /// # drop(first);
+    /// assert_eq!(frame(TokenError::Expired).to_string(), "4403 Forbidden");
+    /// ```
+    pub fn close_frames(mut self, frame: impl Fn(TokenError) -> CloseFrame + Send + Sync + 'static) -> Self {
+        self.close_frames = Some(CloseFrames(Arc::new(frame)));
+        self
+    }
+
+    /// Sets the close frame for a client that sends no message in time. By default, that of [`TokenError::Missing`].
+    pub fn timeout_frame(mut self, frame: CloseFrame) -> Self {
+        self.timeout_frame = Some(frame);
+        self
+    }
+
+    pub(crate) fn close_frame(&self, error: TokenError) -> CloseFrame {
+        self.close_frames.as_ref().map_or_else(|| error.close_frame(), |frames| (frames.0)(error))
+    }
+
+    pub(crate) fn late(&self) -> CloseFrame {
+        self.timeout_frame.clone().unwrap_or_else(|| self.close_frame(TokenError::Missing))
+    }
+
     pub(crate) fn token(&self, message: &FirstMessage) -> Result<String, TokenError> {
         self.read(message.payload())
     }
@@ -98,8 +167,11 @@ impl TokenMessage {
         if !json::is_unique(text.as_bytes()) {
             return Err(TokenError::Malformed("the first message has a member twice"));
         }
-        let token = value.pointer(pointer).and_then(Value::as_str);
-        token.map(str::to_owned).ok_or(TokenError::Malformed("the first message has no token"))
+        match value.pointer(pointer) {
+            Some(Value::String(token)) => Ok(token.clone()),
+            Some(_) => Err(TokenError::Malformed("the token of the first message is not a string")),
+            None => Err(TokenError::Missing),
+        }
     }
 }
 
@@ -116,7 +188,11 @@ mod tests {
             (r#"{"payload":{"token":"abc","token":"abd"}}"#, twice.clone()),
             (r#"{"payload":{"token":"abc","t\u006fken":"abc"}}"#, twice.clone()),
             (r#"{"payload":{"token":"abc"},"payload":{"token":"abd"}}"#, twice),
-            (r#"{"payload":"abc"}"#, Err(TokenError::Malformed("the first message has no token"))),
+            (r#"{"payload":"abc"}"#, Err(TokenError::Missing)),
+            (
+                r#"{"payload":{"token":7}}"#,
+                Err(TokenError::Malformed("the token of the first message is not a string")),
+            ),
             ("abc", Err(TokenError::Malformed("the first message is not JSON"))),
         ] {
             assert_eq!(TokenMessage::json("/payload/token").read(message.as_bytes()), found, "{message}");

@@ -59,13 +59,16 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut gated = GatedIo { io, inbox, outbox: Vec::new(), sent: 0 };
-    let Gate { timeout, max_bytes, close_frame, judge } = gate;
+    let Gate { timeout, max_bytes, close_frame, forward, judge } = gate;
     let verdict = {
         // One timeout for everything, the judgement included: a peer must not hold a connection without identity open
         // by sending slowly.
         let judged = tokio::time::timeout(timeout, async {
             let message = gated.first_message(max_bytes).await?;
+            let frame = forward.then(|| message.to_frame());
             let answer = judge(message).await.map_err(Turned::Guard)?;
+            // In front of what the peer has sent behind it.
+            gated.inbox.splice(..0, frame.into_iter().flatten());
             gated.answer(answer).await
         });
         let mut judged = pin!(judged);

@@ -10,7 +10,7 @@ use portcullis_core::{
     upgrade::GuardedHandshake,
 };
 
-use crate::{error::TokenError, session::Session, settings::Settings, token_message::TokenMessage};
+use crate::{session::Session, settings::Settings, token_message::TokenMessage};
 
 /// Opens the session with the token of the first message. Until then the handler's upgrade does not complete.
 pub(super) fn gate<T: Send + Sync + 'static>(
@@ -20,7 +20,7 @@ pub(super) fn gate<T: Send + Sync + 'static>(
 ) -> Gate {
     let (settings, connection) = (settings.clone(), guarded.connection().clone());
     let first = settings.first.clone().unwrap_or_else(TokenMessage::raw);
-    let (timeout, max_bytes) = (first.timeout, first.max_bytes);
+    let (timeout, max_bytes, forward, late) = (first.timeout, first.max_bytes, first.forward, first.late());
     // No later than the gate's own: a client whose verification is slow is not told that it has sent no token.
     let until = now().checked_add(timeout);
     let judge = async move |message: FirstMessage| -> Result<Option<String>, CloseFrame> {
@@ -33,7 +33,7 @@ pub(super) fn gate<T: Send + Sync + 'static>(
         match open.await {
             Ok(()) => {}
             Err(error) if settings.report_only => error.refusal().report(),
-            Err(error) => return Err(error.close_frame()),
+            Err(error) => return Err(first.close_frame(error)),
         }
         // A cookie of the handshake, for one, may have named somebody else.
         if let Some(subject) = session.subject()
@@ -44,5 +44,6 @@ pub(super) fn gate<T: Send + Sync + 'static>(
         }
         Ok(first.answer)
     };
-    Gate::new(judge).timeout(timeout).max_bytes(max_bytes).close_frame(TokenError::Missing.close_frame())
+    let gate = Gate::new(judge).timeout(timeout).max_bytes(max_bytes).close_frame(late);
+    if forward { gate.forward() } else { gate }
 }

@@ -107,6 +107,21 @@ async fn the_first_message_opens_and_what_follows_reaches_the_handler() {
 }
 
 #[tokio::test]
+async fn a_forwarded_message_is_the_first_that_the_handler_gets() {
+    let (address, mut events) = gated(|| open_sesame().forward()).await;
+    let mut bytes = Vec::new();
+    for (first, payload) in [(0x01, "ses"), (0x80, "ame"), (TEXT, "one")] {
+        put_frame(&mut bytes, first, payload.as_bytes());
+    }
+    let mut wire = Wire::open_with(address, "/ws", &bytes).await;
+    assert_eq!(arrived(&mut events).await.subject(), None);
+    assert_eq!(wire.next().await, text("open"));
+    wire.send(0x88, b"").await;
+    assert_eq!(wire.next().await, Seen::EmptyClose);
+    assert_eq!(events.recv().await, Some(Event::Handled(vec!["sesame".into(), "one".into(), String::new()])));
+}
+
+#[tokio::test]
 async fn what_is_refused_is_closed_and_the_handler_never_gets_it() {
     let (address, mut events) = gated(open_sesame).await;
     for (first, payload, seen) in [

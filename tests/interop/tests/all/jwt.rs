@@ -15,7 +15,7 @@ use axum::{
 use http::StatusCode;
 use interop::pipe::{self, Client, answer, closed, text};
 use portcullis_close::CloseLayer;
-use portcullis_core::{Connection, identity::Subject, testing::Clock};
+use portcullis_core::{CloseCode, CloseFrame, Connection, identity::Subject, testing::Clock};
 use portcullis_jwt::{
     Claims, JwtLayer, Revocations, Session, TokenError, TokenId, TokenMessage, Verification, Verified, Verify,
 };
@@ -396,9 +396,12 @@ mod first_message {
     #[tokio::test(start_paused = true)]
     async fn refuses_with_a_close_frame() {
         for (message, close) in [
-            ("{}", closed(3000, "malformed token: the first message has no token")),
+            ("{}", closed(3000, "token missing")),
             ("token", closed(3000, "malformed token: the first message is not JSON")),
-            (r#"{"payload":{"token":7}}"#, closed(3000, "malformed token: the first message has no token")),
+            (
+                r#"{"payload":{"token":7}}"#,
+                closed(3000, "malformed token: the token of the first message is not a string"),
+            ),
             (r#"{"payload":{"token":"nonsense"}}"#, closed(3000, "invalid token: not a name")),
             (r#"{"payload":{"token":"alice/0"}}"#, closed(3000, "token expired")),
             (&*"x".repeat(8193), closed(1009, "first message too big")),
@@ -415,6 +418,38 @@ mod first_message {
         let began = Instant::now();
         assert_eq!(pipe.next().await, closed(3000, "token missing"));
         assert_eq!(began.elapsed().as_secs(), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reaches_the_handler_where_it_is_forwarded() {
+        let first = TokenMessage::json("/payload/token").forward();
+        let init = r#"{"type":"init","payload":{"token":"alice/100"}}"#;
+        let mut pipe = waiting(&app(layer().bearer().first_message(first.clone()))).await;
+        pipe.send_text(init).await.unwrap();
+        pipe.send_text("who are you").await.unwrap();
+        assert_eq!(pipe.next().await, text(init));
+        assert_eq!(pipe.next().await, text("Some(\"alice\")"));
+        let mut pipe = waiting(&app(layer().bearer().first_message(first))).await;
+        pipe.send_text("{}").await.unwrap();
+        assert_eq!(pipe.next().await, closed(3000, "token missing"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn closes_with_the_codes_of_another_protocol() {
+        let frame = |code: u16| CloseFrame::new(CloseCode::new(code).unwrap(), "");
+        let code = move |error| match error {
+            TokenError::Missing => 4401,
+            TokenError::Malformed(_) => 4400,
+            _ => 4403,
+        };
+        let first = TokenMessage::json("/payload/token").close_frames(move |error| frame(code(error)));
+        let app = app(layer().bearer().first_message(first.timeout_frame(frame(4408))));
+        for (message, code) in [("{}", 4401), ("token", 4400), (r#"{"payload":{"token":"nonsense"}}"#, 4403)] {
+            let mut pipe = waiting(&app).await;
+            pipe.send_text(message).await.unwrap();
+            assert_eq!(pipe.next().await, closed(code, ""), "{message}");
+        }
+        assert_eq!(waiting(&app).await.next().await, closed(4408, ""));
     }
 
     #[tokio::test(start_paused = true)]
