@@ -1,0 +1,12 @@
+//! Serves until it is stopped, and prints a token.
+
+use graphql::{Tokens, app};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let tokens = Tokens::new("an example's secret, which everyone knows");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    println!("ws://127.0.0.1:3000/graphql\ntoken: {}", tokens.issue("alice", 3600)?);
+    axum::serve(listener, app(&tokens)?).await?;
+    Ok(())
+}

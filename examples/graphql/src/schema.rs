@@ -1,0 +1,44 @@
+//! What can be asked for.
+#![expect(clippy::unused_async, reason = "the library's macros ask for async functions")]
+
+use std::time::Duration;
+
+use async_graphql::{Context, EmptyMutation, Object, Result, Subscription};
+use futures_util::{Stream, stream};
+use portcullis::jwt::Session;
+use tokio::time::sleep;
+
+use crate::tokens::User;
+
+pub(crate) type Schema = async_graphql::Schema<Query, EmptyMutation, Counter>;
+
+pub(crate) fn schema() -> Schema {
+    // What one message may ask for is bounded here: the layers count messages, and do not look into them.
+    Schema::build(Query, EmptyMutation, Counter).limit_depth(5).limit_complexity(20).finish()
+}
+
+pub(crate) struct Query;
+
+#[Object]
+impl Query {
+    async fn version(&self) -> u32 {
+        1
+    }
+}
+
+pub(crate) struct Counter;
+
+#[Subscription]
+impl Counter {
+    /// Counts for the user whose token it was.
+    async fn count(&self, context: &Context<'_>, to: u32) -> Result<impl Stream<Item = String>> {
+        let user = context.data::<Session<User>>()?.claims().ok_or("nobody is signed in")?;
+        Ok(stream::unfold(0, move |at| {
+            let user = user.clone();
+            async move {
+                sleep(Duration::from_millis(10)).await;
+                (at < to).then(|| (format!("{} for {}", at + 1, user.sub), at + 1))
+            }
+        }))
+    }
+}

@@ -1,0 +1,99 @@
+//! A guarded server on hyper alone: an accept loop, tower's `ServiceBuilder`, and hyper-tungstenite.
+
+use std::{convert::Infallible, net::SocketAddr};
+
+use futures_util::{SinkExt, StreamExt};
+use http::StatusCode;
+use http_body_util::Full;
+use hyper::{
+    Request, Response,
+    body::{Bytes, Incoming},
+};
+use hyper_tungstenite::{HyperWebsocket, tungstenite::Error};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
+use portcullis::{
+    Connection,
+    connections::{ClientIpLayer, ConnectionLimitLayer},
+    liveness::{Drain, KeepAliveLayer},
+    rate_limit::MessageRateLayer,
+};
+use tokio::net::TcpListener;
+use tower::{ServiceBuilder, service_fn};
+
+/// Serves until `stop` completes, and then until every client was told to come back later.
+///
+/// # Errors
+///
+/// If the listener fails.
+pub async fn serve(listener: TcpListener, stop: impl Future) -> std::io::Result<()> {
+    let drain = Drain::new();
+    // Made once: what the layers count belongs to all connections.
+    let service = ServiceBuilder::new()
+        .layer(drain.layer()) // at the end: closes every connection with 1012
+        .layer(ClientIpLayer::new()) // the client's address
+        .layer(ConnectionLimitLayer::new().global(10_000).per_client_ip(4)) // live connections, not requests
+        .layer(MessageRateLayer::per_second(20).burst(40)) // excess closes with 1008
+        .layer(KeepAliveLayer::new()) // closes connections whose peer is gone
+        .service(service_fn(handle));
+    let mut drained = std::pin::pin!(async {
+        stop.await;
+        drain.start().await
+    });
+    loop {
+        let (stream, peer) = tokio::select! {
+            accepted = listener.accept() => accepted?,
+            _ = &mut drained => return Ok(()),
+        };
+        stream.set_nodelay(true)?;
+        let service = service.clone();
+        tokio::spawn(async move {
+            // Over no framework, each request is told where it comes from.
+            let service = ServiceBuilder::new().map_request(move |request| with_peer(request, peer)).service(service);
+            let mut server = auto::Builder::new(TokioExecutor::new());
+            server.http2().enable_connect_protocol(); // WebSockets over HTTP/2
+            let connection =
+                server.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
+            let _client_may_leave = connection.await;
+        });
+    }
+}
+
+fn with_peer(mut request: Request<Incoming>, peer: SocketAddr) -> Request<Incoming> {
+    request.extensions_mut().insert(peer);
+    request
+}
+
+/// Upgrades, or answers a plain request.
+async fn handle(mut request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    // Where no layer guards the route there is no `Connection`, and nothing is upgraded.
+    let Some(connection) = request.extensions().get::<Connection>().cloned() else {
+        return Ok(Response::new(Full::from("a WebSocket is here\n")));
+    };
+    let Ok((response, socket)) = hyper_tungstenite::upgrade(&mut request, None) else {
+        return Ok(answer(StatusCode::BAD_REQUEST));
+    };
+    tokio::spawn(connection.supervise(echo)(socket));
+    Ok(response)
+}
+
+fn answer(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = status;
+    response
+}
+
+/// The handler: an error closes with the code that it stands for.
+async fn echo(socket: HyperWebsocket) -> Result<(), Error> {
+    let mut socket = socket.await?;
+    while let Some(message) = socket.next().await {
+        let message = message?;
+        if message.is_text() || message.is_binary() {
+            socket.send(message).await?;
+        }
+    }
+    Ok(())
+}

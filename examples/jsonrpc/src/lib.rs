@@ -1,0 +1,77 @@
+//! JSON-RPC over WebSockets by jsonrpsee, on an accept loop of one's own with layers in front.
+
+use std::{net::SocketAddr, time::Duration};
+
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
+use jsonrpsee_server::{
+    BatchRequestConfig, HttpRequest, RegisterMethodError, RpcModule, Server, ServerConfig, stop_channel,
+};
+use portcullis::{
+    connections::{ClientIpLayer, ConnectionLimitLayer},
+    liveness::{KeepAliveLayer, MessageSizeLayer},
+    rate_limit::MessageRateLayer,
+};
+use serde_json::{Value, value::to_raw_value};
+use tokio::{net::TcpListener, time::sleep};
+use tower::ServiceBuilder;
+
+/// The most calls in one message. The layers count messages: without this bound, a batch would be a way around them.
+const BATCH: u32 = 10;
+
+/// One method, and one subscription.
+fn methods() -> Result<RpcModule<()>, RegisterMethodError> {
+    let mut module = RpcModule::new(());
+    module.register_method("say", |params, (), _| params.one::<Value>())?;
+    module.register_subscription("subscribe_ticks", "tick", "unsubscribe_ticks", async |_, pending, _, _| {
+        let sink = pending.accept().await?;
+        for tick in 0_u32.. {
+            sink.send(to_raw_value(&tick)?).await?;
+            sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
+    })?;
+    Ok(module)
+}
+
+/// Serves until the listener fails.
+///
+/// # Errors
+///
+/// If the listener fails, or a method has the name of another.
+pub async fn serve(listener: TcpListener) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let methods = methods()?;
+    // Over plain HTTP each call is a request, which layers for WebSockets do not count.
+    let config = ServerConfig::builder().ws_only().set_batch_request_config(BatchRequestConfig::Limit(BATCH)).build();
+    let rpc = Server::builder().set_config(config).to_service_builder();
+    let (stop, _handle) = stop_channel();
+    // Made once: what the layers count belongs to all connections.
+    let layers = ServiceBuilder::new()
+        .layer(ClientIpLayer::new())
+        .layer(ConnectionLimitLayer::new().global(10_000).per_client_ip(100))
+        .layer(MessageRateLayer::per_second(10).burst(20)) // messages that clients send
+        .layer(MessageSizeLayer::new(64 * 1024))
+        .layer(KeepAliveLayer::new());
+    loop {
+        let (stream, peer) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let service = ServiceBuilder::new()
+            .map_request(move |request| with_peer(request, peer)) // nobody else tells the layers
+            .layer(layers.clone())
+            .service(rpc.clone().build(methods.clone(), stop.clone()));
+        tokio::spawn(async move {
+            let server = auto::Builder::new(TokioExecutor::new()).http1_only();
+            let connection =
+                server.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
+            let _client_may_leave = connection.await;
+        });
+    }
+}
+
+fn with_peer<B>(mut request: HttpRequest<B>, peer: SocketAddr) -> HttpRequest<B> {
+    request.extensions_mut().insert(peer);
+    request
+}

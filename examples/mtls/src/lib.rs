@@ -1,0 +1,159 @@
+//! Clients that are known by their certificates, and what becomes of those whose certificate is revoked.
+
+pub mod authority;
+
+use std::{
+    error::Error,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use axum::{
+    Extension, Router,
+    extract::{
+        State,
+        ws::{Message, WebSocket, WebSocketUpgrade},
+    },
+    http::StatusCode,
+    response::Response,
+    routing::any,
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
+use portcullis::{
+    CloseCode, CloseFrame, Connection, Connections,
+    connections::{ConnectionLimitLayer, Limit},
+    identity::Subject,
+};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        RootCertStore, ServerConfig,
+        crypto::ring,
+        pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer},
+        server::WebPkiClientVerifier,
+    },
+};
+use tower::ServiceBuilder;
+use webpki::EndEntityCert;
+
+/// A server and whom it trusts.
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub struct Server {
+    identity: (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>),
+    roots: Arc<RootCertStore>,
+    tls: RwLock<Arc<ServerConfig>>,
+    connections: Connections,
+}
+
+impl Server {
+    /// Trusts the clients of an authority.
+    ///
+    /// # Errors
+    ///
+    /// If rustls does not accept a certificate.
+    pub fn new(
+        identity: (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>),
+        authority: &CertificateDer<'static>,
+        revoked: CertificateRevocationListDer<'static>,
+    ) -> Result<Self, Box<dyn Error>> {
+        let mut roots = RootCertStore::empty();
+        roots.add(authority.clone())?;
+        let roots = Arc::new(roots);
+        let tls = RwLock::new(config(&identity, &roots, revoked)?);
+        Ok(Self { identity, roots, tls, connections: Connections::new() })
+    }
+
+    /// Takes a new list of what is revoked, and closes the connections of a subject that is on it. Without the latter,
+    /// who is connected already stays so: TLS looks at certificates once.
+    ///
+    /// # Errors
+    ///
+    /// If rustls does not accept the list.
+    pub fn revoke(&self, list: CertificateRevocationListDer<'static>, name: &str) -> Result<(), Box<dyn Error>> {
+        *self.tls.write().unwrap_or_else(PoisonError::into_inner) = config(&self.identity, &self.roots, list)?;
+        let frame = CloseFrame::new(CloseCode::UNAUTHORIZED, "certificate revoked");
+        let _one_node_is_told_at_once = self.connections.close(Subject::new(name), frame);
+        Ok(())
+    }
+
+    fn tls(&self) -> Arc<ServerConfig> {
+        self.tls.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Serves until the listener fails.
+    ///
+    /// # Errors
+    ///
+    /// If the listener fails.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener) -> std::io::Result<()> {
+        let layers = ServiceBuilder::new()
+            .layer(self.connections.layer())
+            .layer(ConnectionLimitLayer::new().per_subject(Limit::new(2).evict_oldest()).require_subject());
+        let app = Router::new().route("/ws", any(upgrade)).with_state(self.clone()).layer(layers);
+        loop {
+            let (stream, _) = listener.accept().await?;
+            let (app, tls) = (app.clone(), self.tls());
+            tokio::spawn(async move {
+                // Of a client that TLS refuses there is nothing to serve.
+                let _gone = serve(stream, tls, app).await;
+            });
+        }
+    }
+}
+
+/// Admits clients with a certificate of the authority that is not revoked, and nobody else.
+fn config(
+    (chain, key): &(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>),
+    roots: &Arc<RootCertStore>,
+    revoked: CertificateRevocationListDer<'static>,
+) -> Result<Arc<ServerConfig>, Box<dyn Error>> {
+    let provider = Arc::new(ring::default_provider());
+    let clients = WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone());
+    let clients = clients.with_crls([revoked]).build()?;
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(Arc::new(config.with_client_cert_verifier(clients).with_single_cert(chain.clone(), key.clone_key())?))
+}
+
+/// One connection, whose requests are all of the subject of its certificate.
+async fn serve(stream: TcpStream, tls: Arc<ServerConfig>, app: Router) -> Result<(), Box<dyn Error + Send + Sync>> {
+    stream.set_nodelay(true)?;
+    let stream = TlsAcceptor::from(tls.clone()).accept(stream).await?;
+    let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first).ok_or("no certificate")?;
+    let subject = subject(certificate)?;
+    let app = ServiceBuilder::new().layer(Extension(subject)).layer(Extension(tls)).service(app);
+    let server = auto::Builder::new(TokioExecutor::new());
+    server.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(app)).await
+}
+
+/// The first name of a host in the certificate. rustls has verified it.
+fn subject(certificate: &CertificateDer<'_>) -> Result<Subject, Box<dyn Error + Send + Sync>> {
+    let certificate = EndEntityCert::try_from(certificate)?;
+    Ok(Subject::new(certificate.valid_dns_names().next().ok_or("the certificate names nobody")?))
+}
+
+async fn upgrade(
+    State(server): State<Arc<Server>>,
+    Extension(verified): Extension<Arc<ServerConfig>>,
+    upgrade: WebSocketUpgrade,
+    connection: Connection,
+) -> Result<Response, StatusCode> {
+    // The certificate was held against an older list. The connection is in the registry by now, so that it is found
+    // there if the list changes from here on.
+    if !Arc::ptr_eq(&verified, &server.tls()) {
+        return Err(StatusCode::UNAUTHORIZED);
+    }
+    let subject = connection.subject();
+    Ok(upgrade.read_buffer_size(16 * 1024).on_upgrade(connection.supervise(move |socket| greet(socket, subject))))
+}
+
+async fn greet(mut socket: WebSocket, subject: Option<Subject>) -> Result<(), axum::Error> {
+    let name = subject.as_ref().map_or("nobody", Subject::as_str);
+    while let Some(message) = socket.recv().await {
+        socket.send(Message::text(format!("{}, {name}", message?.to_text()?))).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! Tokens of two OpenID Connect issuers, whose roles decide about limits.
+
+pub mod issuer;
+
+use std::{error::Error, num::NonZeroU32};
+
+use axum::{
+    Router,
+    extract::ws::{Message, WebSocket, WebSocketUpgrade},
+    response::Response,
+    routing::any,
+};
+use portcullis::{
+    Connection,
+    jwt::{Claims, JwtLayer, Verifier, Verifiers, jwks::Jwks},
+    rate_limit::{Allowance, MessageRateLayer, Quota},
+};
+use serde::Deserialize;
+use tower::ServiceBuilder;
+
+/// Whom tokens are for.
+pub const AUDIENCE: &str = "chat";
+
+/// What a token says.
+#[derive(Debug, Clone, Deserialize)]
+struct User {
+    sub: String,
+    #[serde(default)]
+    roles: Vec<Role>,
+}
+
+/// What a user may do, the most first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Role {
+    Admin,
+    Member,
+    /// Roles of other applications.
+    #[serde(other)]
+    Other,
+}
+
+impl User {
+    fn role(&self) -> Role {
+        self.roles.iter().copied().min().unwrap_or(Role::Other)
+    }
+}
+
+/// Messages per second, and at once.
+fn quota(role: Role) -> Quota {
+    let (messages, burst) = if role == Role::Admin { (100, 500) } else { (1, 5) };
+    let positive = |number| NonZeroU32::new(number).expect("a positive number");
+    Quota::per_second(positive(messages)).allow_burst(positive(burst))
+}
+
+/// Admits users of these issuers, whose documents say where their keys are. Nothing is fetched before a token asks.
+///
+/// # Errors
+///
+/// If what should be an issuer is none.
+pub fn app(issuers: &[&str]) -> Result<Router, Box<dyn Error>> {
+    let verifier = |issuer: &&str| -> Result<Verifier, Box<dyn Error>> {
+        Ok(Verifier::jwks(Jwks::discover(*issuer).build()?).audience(AUDIENCE).build()?)
+    };
+    let verifiers = Verifiers::new(issuers.iter().map(verifier).collect::<Result<Vec<_>, _>>()?)?;
+    let layers = ServiceBuilder::new()
+        .layer(JwtLayer::<User>::new(verifiers).bearer().authorize(|user| user.role() != Role::Other))
+        .layer(MessageRateLayer::new(quota(Role::Member)).per_subject()); // admins get more in the handler
+    Ok(Router::new().route("/ws", any(upgrade)).layer(layers))
+}
+
+async fn upgrade(
+    upgrade: WebSocketUpgrade,
+    Claims(user): Claims<User>,
+    allowance: Allowance,
+    connection: Connection,
+) -> Response {
+    allowance.set_quota(quota(user.role()));
+    upgrade.read_buffer_size(16 * 1024).on_upgrade(connection.supervise(move |socket| greet(socket, user)))
+}
+
+async fn greet(mut socket: WebSocket, user: User) -> Result<(), axum::Error> {
+    while let Some(message) = socket.recv().await {
+        let greeting = format!("{}, {} ({:?})", message?.to_text()?, user.sub, user.role());
+        socket.send(Message::text(greeting)).await?;
+    }
+    Ok(())
+}

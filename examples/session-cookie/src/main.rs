@@ -1,0 +1,9 @@
+//! Serves until it is stopped. Browsers send a `__Host-` cookie over https alone, and to `localhost`.
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    println!("http://localhost:3000");
+    axum::serve(listener, session_cookie::app("http://localhost:3000")?).await?;
+    Ok(())
+}

@@ -1,0 +1,35 @@
+//! What README says that clients see.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use socketioxide::TransportType::{Polling, Websocket};
+use visitor::{Client, Table, http, serve};
+
+const POLL: &str = "GET /socket.io/?EIO=4&transport=polling";
+const SOCKET: &str = "/socket.io/?EIO=4&transport=websocket";
+const ALICE: (&str, &str) = ("authorization", "Bearer token-of-alice");
+
+#[tokio::test]
+async fn clients_see_what_readme_says() {
+    let server = serve(socketio::app([Polling, Websocket])).await;
+    let mut table = Table::new();
+
+    table.row("polls without a token", http(server, POLL).await.0);
+    let poll = format!("{POLL}\n{}: {}", ALICE.0, ALICE.1);
+    let (status, answer) = http(server, &poll).await;
+    assert!(answer.contains("\"sid\""), "{answer}");
+    table.row("polls with its token", status);
+    table.row("opens a WebSocket without a token", Client::ask(server, SOCKET, &[]).await.err().unwrap());
+
+    // `0` opens, `40` connects to a namespace, `42` is an event.
+    let mut client = Client::open(server, SOCKET, &[ALICE]).await;
+    assert!(client.hears().await.starts_with("0{"));
+    assert!(client.asks("40").await.starts_with("40{"));
+    let answer = client.asks(r#"42["say","hello"]"#).await;
+    table.row("opens one with its token, and says \"hello\"", format!("`{answer}`"));
+    client.shout(r#"42["say","now!"]"#, 1000).await;
+    table.row("then sends 1,000 events at once", client.closed().await);
+
+    let sockets = serve(socketio::app([Websocket])).await;
+    table.row("polls where only WebSockets are allowed", http(sockets, &poll).await.0);
+    table.stands_in(include_str!("../README.md"));
+}
