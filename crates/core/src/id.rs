@@ -27,6 +27,9 @@ use std::{
 pub struct ConnectionId(u64);
 
 impl ConnectionId {
+    /// No id stands before this one.
+    pub(crate) const LOWEST: Self = Self(0);
+
     /// Returns an id that no other connection of this process has.
     pub(crate) fn next() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);

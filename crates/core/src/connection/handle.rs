@@ -254,6 +254,11 @@ impl Connection {
         self.inner.hold(Box::new(value));
     }
 
+    /// Holds a value like [`hold`](Self::hold), without a box of its own, where others hold it as well.
+    pub fn hold_shared(&self, value: Arc<impl Send + Sync + 'static>) {
+        self.inner.hold_shared(value);
+    }
+
     /// Holds a value while a handler works on the connection, and then drops it.
     ///
     /// It is dropped exactly once, when the handler has dropped its socket and, if it is

@@ -5,10 +5,11 @@
 //! destructor and no watcher runs under these locks.
 
 use std::{
+    any::Any,
     fmt,
     net::IpAddr,
     sync::{
-        Mutex, OnceLock, Weak,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Instant,
@@ -59,17 +60,22 @@ struct Bonds {
 
 #[derive(Debug)]
 enum Bond {
-    /// Is notified when a fact becomes known.
-    Watcher(Weak<dyn Watch>),
+    /// Is notified when a fact becomes known, and when the connection has ended.
+    Watcher(Arc<dyn Watch>),
     /// Is dropped when the connection has ended.
     Held(#[expect(dead_code, reason = "only its end matters")] Value),
+    /// The same, for a value that others hold as well.
+    Shared(#[expect(dead_code, reason = "only its end matters")] Arc<dyn Any + Send + Sync>),
     /// Is dropped when the handler is done.
     HeldForHandler(#[expect(dead_code, reason = "only its end matters")] Value),
 }
 
-/// Is notified when a client address or a subject becomes known.
+/// Is notified when a client address or a subject becomes known, and of the end.
 pub(crate) trait Watch: Send + Sync {
     fn known(&self, id: ConnectionId, what: Known);
+
+    /// The connection has ended. Called once.
+    fn ended(&self, id: ConnectionId);
 }
 
 /// A fact that becomes known about a connection.
@@ -90,7 +96,7 @@ impl fmt::Debug for dyn Watch {
 }
 
 /// A value that is held, and dropped later. Only its destructor matters.
-type Value = Box<dyn std::any::Any + Send>;
+type Value = Box<dyn Any + Send>;
 
 impl Bonds {
     /// Grows by little: a connection has few of these, and keeps them for long.
@@ -171,9 +177,15 @@ impl ConnectionInner {
         if self.subject.get() == Some(subject) { Ok(first) } else { Err(AnotherSubject) }
     }
 
-    /// Registers a watcher. It must look at what is known after this call: it is notified only of later facts.
-    pub(crate) fn watch(&self, watcher: Weak<dyn Watch>) {
-        lock(&self.bonds).push(Bond::Watcher(watcher));
+    /// Registers a watcher. It must look at what is known after this call: it is notified only of later facts, and of the
+    /// end, at once if that has come.
+    pub(crate) fn watch(&self, watcher: Arc<dyn Watch>) {
+        let mut bonds = lock(&self.bonds);
+        if self.ended.get().is_none() {
+            return bonds.push(Bond::Watcher(watcher));
+        }
+        drop(bonds);
+        watcher.ended(self.id);
     }
 
     /// Makes a fact known, and notifies the watchers if it was new.
@@ -182,27 +194,36 @@ impl ConnectionInner {
         // fact.
         let bonds = lock(&self.bonds);
         let first = learn();
-        let watchers = bonds.all.iter().filter_map(|bond| match bond {
+        let mut watchers = bonds.all.iter().filter_map(|bond| match bond {
             Bond::Watcher(watcher) if first => Some(watcher.clone()),
             _ => None,
         });
-        let told: Vec<_> = watchers.collect();
+        // Few connections have more than a registry of the application's and that of a drain: no list for these.
+        let (two, others) = ([watchers.next(), watchers.next()], watchers.collect::<Vec<_>>());
         // Notified without the lock: a registry takes locks of its own, under which it may look at connections.
         drop(bonds);
-        for watcher in told.iter().filter_map(Weak::upgrade) {
+        for watcher in two.into_iter().flatten().chain(others) {
             watcher.known(self.id, what);
         }
         first
     }
 
     pub(super) fn hold(&self, value: Value) {
+        self.bind(Bond::Held(value));
+    }
+
+    pub(super) fn hold_shared(&self, value: Arc<dyn Any + Send + Sync>) {
+        self.bind(Bond::Shared(value));
+    }
+
+    fn bind(&self, held: Bond) {
         let mut bonds = lock(&self.bonds);
         if self.ended.get().is_none() {
-            return bonds.push(Bond::Held(value));
+            return bonds.push(held);
         }
         // The end has come. The value is dropped here, but not under the lock: its destructor may call the handle.
         drop(bonds);
-        drop(value);
+        drop(held);
     }
 
     pub(super) fn hold_for_handler(&self, value: Value) {
@@ -257,7 +278,7 @@ impl ConnectionInner {
             if self.ended.set(Box::new(ended)).is_err() {
                 return;
             }
-            bonds.take(|bond| !matches!(bond, Bond::HeldForHandler(_)))
+            Released { id: self.id, bonds: bonds.take(|bond| !matches!(bond, Bond::HeldForHandler(_))) }
         };
         let _told_at_last = TellOnDrop(&self.changed);
         if let Some(ended) = self.ended.get() {
@@ -265,6 +286,22 @@ impl ConnectionInner {
         }
         // Before the waiters are woken: when `closed` returns, the permits of the connection are free.
         drop(held);
+    }
+}
+
+/// What is released at the end, even if a recorder panics: the watchers are notified, then the values are dropped.
+struct Released {
+    id: ConnectionId,
+    bonds: Vec<Bond>,
+}
+
+impl Drop for Released {
+    fn drop(&mut self) {
+        for bond in &self.bonds {
+            if let Bond::Watcher(watcher) = bond {
+                watcher.ended(self.id);
+            }
+        }
     }
 }
 
@@ -281,7 +318,7 @@ impl Drop for TellOnDrop<'_> {
 mod tests {
     use std::{
         panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-        sync::{Arc, atomic::AtomicUsize},
+        sync::atomic::AtomicUsize,
         thread::scope,
         time::Duration,
     };
@@ -313,6 +350,8 @@ mod tests {
         fn known(&self, _: ConnectionId, _: Known) {
             self.0.control().install_outermost(Box::new(Counts(self.1.clone())));
         }
+
+        fn ended(&self, _: ConnectionId) {}
     }
 
     #[tokio::test]
@@ -321,7 +360,7 @@ mod tests {
         let (_guarded, connection) = GuardedIo::new(io, &Settings::default(), Vec::new());
         let told = Arc::new(AtomicUsize::new(0));
         let installs: Arc<dyn Watch> = Arc::new(Installs(connection.clone(), told.clone()));
-        connection.inner().watch(Arc::downgrade(&installs));
+        connection.inner().watch(installs);
         connection.authenticate(&Subject::new("alice")).unwrap();
         assert_eq!(told.load(Ordering::Relaxed), 1);
         connection.control().install_outermost(Box::new(Counts(told.clone())));
@@ -346,6 +385,29 @@ mod tests {
         }
     }
 
+    /// Counts how often the end is told.
+    struct Ends(AtomicUsize);
+
+    impl Watch for Ends {
+        fn known(&self, _: ConnectionId, _: Known) {}
+
+        fn ended(&self, _: ConnectionId) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_watches_is_told_of_the_end_once_before_and_after_it() {
+        let (_, io) = duplex(64);
+        let (guarded, connection) = GuardedIo::new(io, &Settings::default(), Vec::new());
+        let [before, after] = [(); 2].map(|()| Arc::new(Ends(AtomicUsize::new(0))));
+        connection.inner().watch(before.clone());
+        drop(guarded);
+        connection.closed().await;
+        connection.inner().watch(after.clone());
+        assert_eq!([before, after].map(|ends| ends.0.load(Ordering::Relaxed)), [1, 1]);
+    }
+
     /// Panics when it is dropped.
     struct Bomb;
 
@@ -362,6 +424,7 @@ mod tests {
         let (other, waiting) = (Arc::new(()), connection.clone());
         connection.hold(Bomb);
         connection.hold(other.clone());
+        connection.hold_shared(other.clone());
         let waiting = tokio::spawn(async move { waiting.closed().await });
         tokio::task::yield_now().await;
         catch_unwind(AssertUnwindSafe(|| drop(guarded))).unwrap_err();

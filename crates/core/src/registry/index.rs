@@ -20,24 +20,24 @@ pub(super) struct Index {
     shards: [Mutex<BTreeSet<Place>>; SHARDS],
 }
 
-/// A hash and a connection. No connection stands before all that have the hash.
-type Place = (u64, Option<ConnectionId>);
+/// A hash and a connection.
+type Place = (u64, ConnectionId);
 
 impl Index {
     pub(super) fn add(&self, value: &impl Hash, id: ConnectionId) {
         let hash = self.secret.hash_one(value);
-        lock(self.shard(hash)).insert((hash, Some(id)));
+        lock(self.shard(hash)).insert((hash, id));
     }
 
     pub(super) fn remove(&self, value: &impl Hash, id: ConnectionId) {
         let hash = self.secret.hash_one(value);
-        lock(self.shard(hash)).remove(&(hash, Some(id)));
+        lock(self.shard(hash)).remove(&(hash, id));
     }
 
     pub(super) fn find(&self, value: &impl Hash) -> Vec<ConnectionId> {
         let hash = self.secret.hash_one(value);
         let places = lock(self.shard(hash));
-        places.range((hash, None)..).take_while(|(of, _)| *of == hash).filter_map(|(_, id)| *id).collect()
+        places.range((hash, ConnectionId::LOWEST)..).take_while(|(of, _)| *of == hash).map(|(_, id)| *id).collect()
     }
 
     fn shard(&self, hash: u64) -> &Mutex<BTreeSet<Place>> {

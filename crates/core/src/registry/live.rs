@@ -7,7 +7,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc, Mutex, OnceLock,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -50,7 +50,7 @@ const SHARDS: usize = 16;
 /// # }
 /// # #[cfg(not(feature = "test-util"))] fn main() {}
 /// ```
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Connections(pub(super) Arc<Registry>);
 
 pub(super) type Shard = HashMap<ConnectionId, Connection, BuildHasherDefault<OfIds>>;
@@ -84,6 +84,11 @@ pub(super) struct Registry {
     /// Indexes the connections that are in a shard. Changed under that shard's lock only.
     subjects: Index,
     clients: Index,
+    /// Connections are indexed as they come. Set once, before those that came earlier are indexed: of one that comes
+    /// meanwhile, a shard's lock decides who does it.
+    indexes: AtomicBool,
+    /// All connections are indexed.
+    indexed: OnceLock<()>,
     count: AtomicUsize,
     /// Where nodes share commands.
     pub(super) sharing: OnceLock<Sharing>,
@@ -93,7 +98,16 @@ pub(super) struct Registry {
 impl Connections {
     /// Creates an empty registry.
     pub fn new() -> Self {
-        Self::default()
+        let connections = Self::indexed_on_demand();
+        connections.0.index();
+        connections
+    }
+
+    /// Creates an empty registry that indexes its connections when they are first looked up by subject or address, and
+    /// from then on as they come: for one that is mostly listed, such as that of a drain. Until then a connection costs
+    /// it less, and the first lookup costs more the more connections there are.
+    pub fn indexed_on_demand() -> Self {
+        Self(Arc::default())
     }
 
     /// Returns the number of connections, including handshakes under way.
@@ -120,11 +134,13 @@ impl Connections {
     /// Returns the connections of a subject, also of one that became known after the handshake. The cost does not grow
     /// with the number of other connections.
     pub fn of_subject(&self, subject: &Subject) -> Vec<Connection> {
+        self.0.index();
         self.among(self.0.subjects.find(subject), |connection| connection.subject().as_ref() == Some(subject))
     }
 
     /// Returns the connections of a client address. The cost does not grow with the number of other connections.
     pub fn of_client_ip(&self, address: IpAddr) -> Vec<Connection> {
+        self.0.index();
         self.among(self.0.clients.find(&address), |connection| connection.client_ip() == Some(address))
     }
 
@@ -195,13 +211,16 @@ impl Connections {
         if lock(self.0.shard(id)).insert(id, connection.clone()).is_none() {
             // Before it is held, and so before it can leave: the count is never below nought.
             self.0.count.fetch_add(1, Ordering::AcqRel);
-            let registry: Arc<dyn Watch> = self.0.clone();
-            connection.inner().watch(Arc::downgrade(&registry));
-            // What becomes known from here on is told.
+            // What becomes known from here on is told. One that has ended meanwhile leaves at once.
+            connection.inner().watch(self.0.clone());
             self.0.add(id, &Known::ALL);
-            // Of a connection that has ended meanwhile this is dropped at once.
-            connection.hold(Entry { registry: self.0.clone(), id });
         }
+    }
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -209,11 +228,27 @@ impl Registry {
     pub(super) fn shard(&self, id: ConnectionId) -> &Mutex<Shard> {
         &self.shards[id.shard(SHARDS)]
     }
+
+    /// Indexes all connections, unless they are. Of several at once, all wait until they are.
+    fn index(&self) {
+        self.indexed.get_or_init(|| {
+            self.indexes.store(true, Ordering::Release);
+            // Those that came before; those that come now are added by themselves.
+            for shard in &self.shards {
+                let came: Vec<_> = lock(shard).keys().copied().collect();
+                came.into_iter().for_each(|id| self.add(id, &Known::ALL));
+            }
+        });
+    }
 }
 
 impl Watch for Registry {
     fn known(&self, id: ConnectionId, what: Known) {
         self.add(id, &[what]);
+    }
+
+    fn ended(&self, id: ConnectionId) {
+        self.remove(id);
     }
 }
 
@@ -223,42 +258,33 @@ impl Registry {
     pub(super) fn add(&self, id: ConnectionId, known: &[Known]) {
         let shard = lock(self.shard(id));
         let Some(connection) = shard.get(&id) else { return };
-        for what in known {
-            match what {
-                Known::Client => connection.client_ip().iter().for_each(|client| self.clients.add(client, id)),
-                Known::Subject => connection.subject().iter().for_each(|subject| self.subjects.add(subject, id)),
+        if self.indexes.load(Ordering::Acquire) {
+            for what in known {
+                match what {
+                    Known::Client => connection.client_ip().iter().for_each(|client| self.clients.add(client, id)),
+                    Known::Subject => connection.inner().subject().iter().for_each(|who| self.subjects.add(who, id)),
+                }
             }
         }
         if let Some(sharing) = self.sharing.get() {
             sharing.add(connection);
         }
     }
-}
 
-/// An entry of the registry, held by the connection itself so that it ends with it.
-struct Entry {
-    registry: Arc<Registry>,
-    id: ConnectionId,
-}
-
-impl Drop for Entry {
-    fn drop(&mut self) {
-        let (registry, id) = (&self.registry, self.id);
-        let mut shard = lock(registry.shard(id));
-        let removed = shard.remove(&id);
+    fn remove(&self, id: ConnectionId) {
+        let mut shard = lock(self.shard(id));
+        let Some(removed) = shard.remove(&id) else { return };
         // What was known when they were told is known still.
-        if let Some(subject) = removed.as_ref().and_then(Connection::subject) {
-            registry.subjects.remove(&subject, id);
+        if self.indexes.load(Ordering::Acquire) {
+            removed.inner().subject().iter().for_each(|who| self.subjects.remove(who, id));
+            removed.client_ip().iter().for_each(|client| self.clients.remove(client, id));
         }
-        if let Some(client) = removed.as_ref().and_then(Connection::client_ip) {
-            registry.clients.remove(&client, id);
-        }
-        if let (Some(removed), Some(sharing)) = (&removed, registry.sharing.get()) {
-            sharing.remove(removed);
+        if let Some(sharing) = self.sharing.get() {
+            sharing.remove(&removed);
         }
         drop(shard);
-        if removed.is_some() && registry.count.fetch_sub(1, Ordering::AcqRel) == 1 {
-            registry.emptied.notify_waiters();
+        if self.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.emptied.notify_waiters();
         }
     }
 }
@@ -337,6 +363,53 @@ mod tests {
         theirs.authenticate(&Subject::new("7")).unwrap_err();
         assert_eq!(connections.of_subject(&Subject::new("7")).len(), 1);
         assert_eq!((connections.0.subjects.len(), connections.0.clients.len()), (501, 501));
+    }
+
+    #[tokio::test]
+    async fn whoever_was_there_before_the_first_look_is_found_by_it() {
+        let (connections, alice) = (Connections::indexed_on_demand(), Subject::new("alice"));
+        let came: Vec<_> = (0..100).map(|_| connection()).collect();
+        for (number, (_, came)) in (0..).zip(&came) {
+            came.authenticate(&alice).unwrap();
+            connections.insert(came);
+            came.set_client_ip(address(number));
+        }
+        assert_eq!((connections.0.subjects.len(), connections.0.clients.len()), (0, 0));
+        let (guarded, late) = connection();
+        assert_eq!((connections.of_client_ip(address(7)).len(), connections.of_subject(&alice).len()), (1, 100));
+        connections.insert(&late);
+        late.authenticate(&alice).unwrap();
+        assert_eq!(connections.of_subject(&alice).len(), 101);
+        drop((came, guarded));
+        late.closed().await;
+        connections.wait_until_empty().await;
+        assert_eq!((connections.0.subjects.len(), connections.0.clients.len()), (0, 0));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn whoever_comes_at_the_first_look_is_found_by_the_next() {
+        let alice = Subject::new("alice");
+        for turn in 0..300 {
+            let connections = Connections::indexed_on_demand();
+            let (guarded, connection) = connection();
+            std::thread::scope(|scope| {
+                scope.spawn(|| connection.authenticate(&alice).unwrap());
+                scope.spawn(|| connections.insert(&connection));
+                scope.spawn(|| connections.of_subject(&alice));
+            });
+            assert_eq!(connections.of_subject(&alice).len(), 1, "{turn}");
+            let runtime = tokio::runtime::Handle::current();
+            std::thread::scope(|scope| {
+                scope.spawn(|| connections.of_subject(&alice));
+                scope.spawn(|| {
+                    let _entered = runtime.enter();
+                    drop(guarded);
+                });
+            });
+            connection.closed().await;
+            connections.wait_until_empty().await;
+            assert_eq!(connections.0.subjects.len(), 0, "{turn}");
+        }
     }
 
     #[tokio::test]

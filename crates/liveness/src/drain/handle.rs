@@ -88,7 +88,8 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 impl Drain {
     /// Creates a drain of the connections that pass through its [`layer`](Self::layer).
     pub fn new() -> Self {
-        Self::of(Connections::new())
+        // It is listed, and hardly ever asked for a subject or an address.
+        Self::of(Connections::indexed_on_demand())
     }
 
     /// Creates a drain of all connections in a registry, to which the drain's layer adds those that pass through it. A
