@@ -47,14 +47,14 @@ pub(super) fn admit(
         settings.announce(crossed);
     }
     let (permit, connection, report_only) = (Arc::new(permit), guarded.connection().clone(), settings.report_only);
-    connection.hold(permit.clone());
+    connection.hold_shared(permit.clone());
     if settings.until_handler_returns {
         connection.hold_for_handler(permit.clone());
     }
     // What this node counts has said yes. Others may count, too.
     let (cluster, verdict) = match shared {
         Some((cluster, keys)) => {
-            connection.hold(cluster.clone());
+            connection.hold_shared(cluster.clone());
             if settings.until_handler_returns {
                 connection.hold_for_handler(cluster.clone());
             }

@@ -17,12 +17,14 @@ pub struct Limit {
     pub(crate) evict: bool,
     /// Connections that gave up their permits count as long as their handlers run.
     pub(crate) work: bool,
+    /// No limit of the layer closes others, and so connections are counted alone: none is ever looked for.
+    pub(crate) refuses: bool,
 }
 
 impl Limit {
     /// Allows `max` connections of a key and refuses more. With zero, none is allowed.
     pub const fn new(max: usize) -> Self {
-        Self { max, evict: false, work: false }
+        Self { max, evict: false, work: false, refuses: false }
     }
 
     /// Beyond the limit, closes the oldest connection as soon as the new handshake is accepted, instead of refusing it.

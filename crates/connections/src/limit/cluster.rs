@@ -19,7 +19,7 @@ use tokio::runtime::Handle;
 
 use super::{
     capacity::Limit,
-    permits::{Full, Key, Permit},
+    permits::{Full, Key, Keys, Permit},
     settings::Settings,
 };
 
@@ -55,7 +55,7 @@ impl ClusterPermits {
     pub(super) async fn take(
         self: Arc<Self>,
         settings: Arc<Settings>,
-        keys: Vec<(Key, Limit)>,
+        keys: Keys,
         permit: Arc<Permit<Connection>>,
         by: Deadline,
     ) -> Result<(), Refusal> {

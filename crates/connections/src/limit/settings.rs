@@ -12,7 +12,7 @@ use portcullis_core::{
 
 use super::{
     capacity::Limit,
-    permits::{Crossed, Full, Key},
+    permits::{Crossed, Full, Key, Keys},
 };
 
 pub(super) type KeyOf = dyn Fn(&Parts) -> Option<Box<[u8]>> + Send + Sync;
@@ -55,8 +55,8 @@ impl Default for Settings {
 
 impl Settings {
     /// The limits that a handshake counts against.
-    pub(crate) fn keys(&self, parts: &Parts) -> Result<Vec<(Key, Limit)>, Refusal> {
-        let mut keys = Vec::new();
+    pub(crate) fn keys(&self, parts: &Parts) -> Result<Keys, Refusal> {
+        let mut keys = Keys::new();
         if let Some(limit) = self.client {
             keys.push((Key::Client(ClientIp::network_of(parts, self.ipv6_prefix)?), limit));
         }
@@ -71,10 +71,17 @@ impl Settings {
         if let Some((key, limit)) = self.key.as_ref().and_then(|(key, limit)| Some((key(parts)?, *limit))) {
             keys.push((Key::Custom(key), limit));
         }
+        let refuses = !self.evicts();
         for (_, limit) in &mut keys {
-            limit.work = self.until_handler_returns;
+            (limit.work, limit.refuses) = (self.until_handler_returns, refuses);
         }
         Ok(keys)
+    }
+
+    /// Whether any connection makes room for another.
+    fn evicts(&self) -> bool {
+        let of_key = self.key.as_ref().map(|(_, limit)| *limit);
+        [self.client, self.subject, of_key].into_iter().flatten().any(|limit| limit.evict)
     }
 
     /// Whose limit a handshake counts against, if any depends on that.
@@ -90,7 +97,7 @@ impl Settings {
     }
 
     pub(crate) fn subject_limit(&self) -> Option<Limit> {
-        self.subject.map(|limit| Limit { work: self.until_handler_returns, ..limit })
+        self.subject.map(|limit| Limit { work: self.until_handler_returns, refuses: !self.evicts(), ..limit })
     }
 
     pub(crate) fn refusal(&self, full: &Full) -> Refusal {

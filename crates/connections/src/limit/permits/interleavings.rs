@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use loom::thread::spawn;
 
-use super::{Evicted, Full, Key, Permit, Pool, key::Secret};
+use super::{Evicted, Full, Key, Keys, Permit, Pool, key::Secret};
 use crate::limit::Limit;
 
 type Pooled = Arc<Pool<u32>>;
@@ -33,7 +33,7 @@ fn keys(secret: &Secret) -> [Key; 2] {
 }
 
 fn take(pool: &Pooled, keys: &[&Key], limit: Limit) -> Result<Permit<u32>, Full> {
-    pool.take(keys.iter().map(|&key| (key.clone(), limit)).collect()).map(|(permit, _)| permit)
+    pool.take(keys.iter().map(|&key| (key.clone(), limit)).collect::<Keys>()).map(|(permit, _)| permit)
 }
 
 #[test]

@@ -8,6 +8,12 @@ use std::{
 };
 
 use portcullis_core::identity::Subject;
+use smallvec::SmallVec;
+
+use crate::limit::Limit;
+
+/// What a connection counts against: most often one key, which has room here.
+pub(crate) type Keys = SmallVec<[(Key, Limit); 1]>;
 
 /// Whose connections are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -42,7 +42,7 @@ mod visits;
 
 pub(crate) use self::{
     evicted::Evicted,
-    key::{Full, Key},
+    key::{Full, Key, Keys},
     permit::Permit,
     pool::Pool,
     total::Crossed,

@@ -10,9 +10,9 @@ use std::{
 
 use super::{
     evicted::Evicted,
-    key::{Full, Key},
+    key::{Full, Key, Keys},
     pool::Pool,
-    shard::KeyPermit,
+    shard::{KeyPermit, KeyPermits},
     total::Crossed,
 };
 use crate::{
@@ -23,13 +23,13 @@ use crate::{
 /// A permit of each of some keys, for one connection. Freed when it is dropped.
 pub(crate) struct Permit<C: Clone> {
     pool: Arc<Pool<C>>,
-    held: Mutex<Vec<KeyPermit>>,
+    held: Mutex<KeyPermits>,
 }
 
 impl<C: Clone> Pool<C> {
     /// Takes a permit for the server and for all keys, or none.
-    pub(crate) fn take(self: &Arc<Self>, keys: Vec<(Key, Limit)>) -> Result<(Permit<C>, Option<Crossed>), Full> {
-        let (held, crossed) = self.take_all(keys)?;
+    pub(crate) fn take(self: &Arc<Self>, keys: impl Into<Keys>) -> Result<(Permit<C>, Option<Crossed>), Full> {
+        let (held, crossed) = self.take_all(keys.into())?;
         Ok((Permit { pool: self.clone(), held: Mutex::new(held) }, crossed))
     }
 }
@@ -117,7 +117,7 @@ impl<C: Clone> Permit<C> {
         drop(connection);
     }
 
-    fn held(&self) -> MutexGuard<'_, Vec<KeyPermit>> {
+    fn held(&self) -> MutexGuard<'_, KeyPermits> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

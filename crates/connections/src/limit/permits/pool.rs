@@ -6,9 +6,11 @@
 
 use std::{fmt, sync::PoisonError};
 
+use smallvec::SmallVec;
+
 use super::{
-    key::{Full, Key, Name, Secret},
-    shard::{KeyPermit, Shard},
+    key::{Full, Key, Keys, Name, Secret},
+    shard::{KeyPermits, Shard},
     total::{Crossed, Total},
 };
 use crate::{
@@ -36,11 +38,11 @@ impl<C: Clone> Pool<C> {
     }
 
     /// Counts one more for the server and for all keys, or for none.
-    pub(super) fn take_all(&self, keys: Vec<(Key, Limit)>) -> Result<(Vec<KeyPermit>, Option<Crossed>), Full> {
+    pub(super) fn take_all(&self, keys: Keys) -> Result<(KeyPermits, Option<Crossed>), Full> {
         if self.total.is_full() {
             return Err(Full::Server);
         }
-        let names: Vec<_> = keys.iter().map(|(key, limit)| (self.name(key), *limit)).collect();
+        let names: Names = keys.iter().map(|(key, limit)| (self.name(key), *limit)).collect();
         let mut locked = self.lock_all(&names);
         let full = names.iter().position(|(name, limit)| !find(&mut locked, *name).has_room(*name, *limit));
         if let Some((key, _)) = full.and_then(|at| keys.into_iter().nth(at)) {
@@ -65,16 +67,11 @@ impl<C: Clone> Pool<C> {
     }
 
     /// The shards of all names, each once and in ascending order: of two that want the same, one waits for the other.
-    fn lock_all(&self, names: &[(Name, Limit)]) -> Vec<Locked<'_, C>> {
-        let mut wanted = [false; SHARDS];
-        for (name, _) in names {
-            wanted[name.shard(SHARDS)] = true;
-        }
-        let mut locked = Vec::with_capacity(names.len());
-        for (index, _) in wanted.into_iter().enumerate().filter(|(_, wanted)| *wanted) {
-            locked.push((index, lock(&self.shards[index])));
-        }
-        locked
+    fn lock_all(&self, names: &[(Name, Limit)]) -> SmallVec<[Locked<'_, C>; 1]> {
+        let mut wanted: SmallVec<[usize; 1]> = names.iter().map(|(name, _)| name.shard(SHARDS)).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        wanted.into_iter().map(|index| (index, lock(&self.shards[index]))).collect()
     }
 
     #[cfg(test)]
@@ -88,6 +85,9 @@ impl<C: Clone> Pool<C> {
         self.lock(name).taken(name)
     }
 }
+
+/// What keys are called, and their limits.
+type Names = SmallVec<[(Name, Limit); 1]>;
 
 /// A shard that is locked, and which one it is.
 type Locked<'a, C> = (usize, MutexGuard<'a, Shard<C>>);

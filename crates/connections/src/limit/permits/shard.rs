@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
+use smallvec::SmallVec;
+
 use super::{evicted::Evicted, key::Name, places::Places};
 use crate::limit::Limit;
 
@@ -21,7 +23,7 @@ const PENDING: usize = 8;
 #[derive(Debug)]
 pub(super) struct Shard<C> {
     keys: BTreeMap<Name, Group>,
-    /// Connections that have begun, by the number of their permit.
+    /// Connections that have begun, by the number of their permit, where any may have to make room.
     seated: Places<C>,
     /// Connections that gave up their permit and have not ended yet, in the order in which they did, and their permit.
     closing: Places<(u64, C)>,
@@ -42,6 +44,9 @@ struct Group {
     /// They were closing, and are not waited for any longer.
     aborted: u32,
 }
+
+/// What a permit holds: most often of one key, which has room here.
+pub(super) type KeyPermits = SmallVec<[KeyPermit; 1]>;
 
 /// What a permit holds of one key.
 #[derive(Debug, Clone, Copy)]
@@ -90,6 +95,13 @@ impl<C> Shard<C> {
         C: Clone,
     {
         let group = self.keys.get_mut(&held.name)?;
+        if held.limit.refuses {
+            if !std::mem::replace(&mut held.settled, true) {
+                group.pending -= 1;
+                group.seated += 1;
+            }
+            return None;
+        }
         let before = if held.settled {
             let seated = self.seated.get_mut(group.id, held.number);
             seated.map(|seated| std::mem::replace(seated, connection.clone()))
@@ -111,6 +123,9 @@ impl<C> Shard<C> {
         let group = entry.get_mut();
         let left = if !held.settled {
             group.pending -= 1;
+            None
+        } else if held.limit.refuses {
+            group.seated -= 1;
             None
         } else if let Some(connection) = self.seated.remove(group.id, held.number) {
             group.seated -= 1;

@@ -212,54 +212,65 @@ proptest! {
     #[test]
     fn does_what_a_pool_that_walks_does(max in 1..4_usize, changes in prop::collection::vec(change(), 1..200)) {
         let limit = |evict: bool| if evict { Limit::new(max).evict_oldest() } else { Limit::new(max) };
-        let named = |name: u8| key(&name.to_string());
-        let pool = Arc::new(Pool::<u32>::new(Some(200)));
-        let mut model = Model::new(200);
-        let mut permits = Vec::new();
-        for (number, change) in (0_u32..).zip(changes) {
-            let (new, len) = (number as usize, permits.len());
-            match change {
-                Change::Take(keys) => {
-                    let keys: Vec<_> = keys.into_iter().map(|(name, evict)| (named(name), limit(evict))).collect();
-                    let (ours, theirs) = (pool.take(keys.clone()), model.take(new, keys));
-                    prop_assert_eq!(ours.as_ref().err(), theirs.as_ref().err());
-                    permits.extend(ours.ok().map(|(permit, _)| (permit, new)));
-                }
-                Change::Begin(name) => {
-                    let keys = vec![(named(name), limit(true))];
-                    let (ours, theirs) = (pool.take(keys.clone()), model.take(new, keys));
-                    prop_assert_eq!(ours.as_ref().err(), theirs.as_ref().err());
-                    if let Ok((permit, _)) = ours {
-                        prop_assert_eq!(permit.settle(&number), model.settle(new, number));
-                        permits.push((permit, new));
-                    }
-                }
-                _ if len == 0 => {}
-                Change::Settle(at) => {
-                    let (permit, which) = &permits[at % len];
-                    prop_assert_eq!(permit.settle(&number), model.settle(*which, number));
-                }
-                Change::Join(at, name, evict) => {
-                    let (permit, which) = &permits[at % len];
-                    let ours = permit.join(named(name), limit(evict), &number);
-                    prop_assert_eq!(ours, model.join(*which, named(name), limit(evict), number));
-                }
-                Change::Leave(at, name) => {
-                    let (permit, which) = &permits[at % len];
-                    permit.leave(&named(name));
-                    model.leave(*which, &named(name));
-                }
-                Change::End(at) => {
-                    let (permit, which) = permits.swap_remove(at % len);
-                    drop(permit);
-                    model.end(which);
+        changed_alike(changes, limit)?;
+    }
+
+    #[test]
+    fn does_so_too_where_none_makes_room(max in 1..4_usize, changes in prop::collection::vec(change(), 1..200)) {
+        changed_alike(changes, |_| Limit { refuses: true, ..Limit::new(max) })?;
+    }
+}
+
+/// Does the same to a pool and to its model.
+fn changed_alike(changes: Vec<Change>, limit: impl Fn(bool) -> Limit) -> Result<(), TestCaseError> {
+    let named = |name: u8| key(&name.to_string());
+    let pool = Arc::new(Pool::<u32>::new(Some(200)));
+    let mut model = Model::new(200);
+    let mut permits = Vec::new();
+    for (number, change) in (0_u32..).zip(changes) {
+        let (new, len) = (number as usize, permits.len());
+        match change {
+            Change::Take(keys) => {
+                let keys: Vec<_> = keys.into_iter().map(|(name, evict)| (named(name), limit(evict))).collect();
+                let (ours, theirs) = (pool.take(keys.clone()), model.take(new, keys));
+                prop_assert_eq!(ours.as_ref().err(), theirs.as_ref().err());
+                permits.extend(ours.ok().map(|(permit, _)| (permit, new)));
+            }
+            Change::Begin(name) => {
+                let keys = vec![(named(name), limit(true))];
+                let (ours, theirs) = (pool.take(keys.clone()), model.take(new, keys));
+                prop_assert_eq!(ours.as_ref().err(), theirs.as_ref().err());
+                if let Ok((permit, _)) = ours {
+                    prop_assert_eq!(permit.settle(&number), model.settle(new, number));
+                    permits.push((permit, new));
                 }
             }
-            prop_assert_eq!(pool.total(), model.total());
+            _ if len == 0 => {}
+            Change::Settle(at) => {
+                let (permit, which) = &permits[at % len];
+                prop_assert_eq!(permit.settle(&number), model.settle(*which, number));
+            }
+            Change::Join(at, name, evict) => {
+                let (permit, which) = &permits[at % len];
+                let ours = permit.join(named(name), limit(evict), &number);
+                prop_assert_eq!(ours, model.join(*which, named(name), limit(evict), number));
+            }
+            Change::Leave(at, name) => {
+                let (permit, which) = &permits[at % len];
+                permit.leave(&named(name));
+                model.leave(*which, &named(name));
+            }
+            Change::End(at) => {
+                let (permit, which) = permits.swap_remove(at % len);
+                drop(permit);
+                model.end(which);
+            }
         }
-        drop(permits);
-        prop_assert_eq!((pool.total(), pool.keys()), (0, 0));
+        prop_assert_eq!(pool.total(), model.total());
     }
+    drop(permits);
+    prop_assert_eq!((pool.total(), pool.keys()), (0, 0));
+    Ok(())
 }
 
 /// The most entries that one operation looks at, among so many permits.
