@@ -17,7 +17,7 @@ use portcullis_core::{Connection, clock::now, identity::Subject, shared::Deadlin
 use crate::{
     admit::Good,
     error::TokenError,
-    revocations::{Registration, Revocable, Revocations},
+    revocations::{Registration, Revocable},
     settings::Settings,
     spend::Spent,
     sync::lock,
@@ -85,6 +85,8 @@ pub(crate) struct Live<T> {
 
 /// How a session learns that it was revoked.
 enum Revoked {
+    /// Nobody holds revocations.
+    Never,
     /// It is told, and its connection is closed.
     Told(Arc<Revocable>),
     /// It asks: nothing is closed where a request is answered and over.
@@ -100,10 +102,17 @@ struct CurrentToken<T> {
     of: Token,
 }
 
-/// What a token is known by to those who revoke it.
+/// What a token is known by to those who revoke it, if anybody does.
 enum Token {
-    Registered { _until_dropped: Option<Registration> },
-    Named { id: Option<TokenId>, issued_at: Option<SystemTime> },
+    Unknown,
+    Registered { _until_dropped: Box<Registration> },
+    Named(Box<Named>),
+}
+
+/// What revocations may mean a token by, beside its subject.
+struct Named {
+    id: Option<TokenId>,
+    issued_at: Option<SystemTime>,
 }
 
 /// When the connection is closed, grace included: by the wall clock, or by the clock that nobody sets, whichever comes
@@ -139,7 +148,8 @@ const NEVER: u64 = u64::MAX;
 impl<T: Send + Sync + 'static> Session<T> {
     /// A session whose token is yet to come, with the first message if so.
     pub(crate) fn new(settings: Arc<Settings<T>>, first: bool) -> Self {
-        Self::of(settings, first, Good::ForAll, Revoked::Told(Arc::default()))
+        let revoked = if settings.revocations.is_some() { Revoked::Told(Arc::default()) } else { Revoked::Never };
+        Self::of(settings, first, Good::ForAll, revoked)
     }
 
     /// The session of a request that is not a handshake.
@@ -183,6 +193,7 @@ impl<T: Send + Sync + 'static> Session<T> {
     /// plain request continues.
     pub fn revoked(&self) -> bool {
         match &self.0.revoked {
+            Revoked::Never => false,
             Revoked::Told(revocable) => revocable.is_revoked(),
             Revoked::Asks => self.0.is_among_revoked(),
         }
@@ -254,21 +265,20 @@ impl<T: 'static> Live<T> {
         let Verified { claims, subject, id, issued_at, expires_at } = verified;
         // First it can be revoked, then it counts: a revocation that comes in between finds the session, and closes it.
         let revocations = self.settings.revocations.as_ref();
-        let of = match &self.revoked {
-            Revoked::Told(revocable) => {
-                let register = |all: &Revocations| all.register(revocable, subject.as_ref(), id.as_ref(), issued_at);
-                let registration = revocations.map(register).transpose()?;
+        let of = match (&self.revoked, revocations) {
+            (Revoked::Told(revocable), Some(revocations)) => {
+                let registration = revocations.register(revocable, subject.as_ref(), id.as_ref(), issued_at)?;
                 // By an older token of its own.
                 if revocable.is_revoked() {
                     return Err(TokenError::Revoked);
                 }
-                Token::Registered { _until_dropped: registration }
+                Token::Registered { _until_dropped: Box::new(registration) }
             }
-            Revoked::Asks => {
-                let check = |all: &Revocations| all.check(subject.as_ref(), id.as_ref(), issued_at);
-                revocations.map_or(Ok(()), check)?;
-                Token::Named { id, issued_at }
+            (Revoked::Asks, Some(revocations)) => {
+                revocations.check(subject.as_ref(), id.as_ref(), issued_at)?;
+                Token::Named(Box::new(Named { id, issued_at }))
             }
+            _ => Token::Unknown,
         };
         let end = expires_at.and_then(|expires_at| End::of(expires_at, self.settings.grace, time));
         let held = CurrentToken { claims: Arc::new(claims), subject, expires_at, end, of };
@@ -281,11 +291,11 @@ impl<T: 'static> Live<T> {
 
     fn is_among_revoked(&self) -> bool {
         let token = self.token();
-        let Some(CurrentToken { subject, of: Token::Named { id, issued_at }, .. }) = token.as_ref() else {
+        let Some(CurrentToken { subject, of: Token::Named(named), .. }) = token.as_ref() else {
             return false;
         };
         let revocations = self.settings.revocations.as_ref();
-        revocations.is_some_and(|all| all.has(subject.as_ref(), id.as_ref(), *issued_at))
+        revocations.is_some_and(|all| all.has(subject.as_ref(), named.id.as_ref(), named.issued_at))
     }
 
     /// Returns what is not held any more, which may be the token itself. Of two renewals at once the later end stands.
@@ -347,7 +357,7 @@ impl<T> fmt::Debug for Session<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let connection = match &self.0.revoked {
             Revoked::Told(revocable) => revocable.connection(),
-            Revoked::Asks => None,
+            Revoked::Never | Revoked::Asks => None,
         };
         f.debug_struct("Session").field("connection", &connection).finish_non_exhaustive()
     }

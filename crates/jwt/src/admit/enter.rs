@@ -52,9 +52,7 @@ where
     {
         return refuse(settings, error, parts);
     }
-    // It counts where there is no subject.
-    parts.extensions.insert(nobody);
-    let guarded = attach(settings, &session, first, parts)?;
+    let guarded = attach(settings, &session, nobody, parts)?;
     let must_upgrade = (first && !settings.lets_unknown_in()).then(|| parts.method.clone());
     if must_upgrade.is_some() && guarded.is_none() {
         return refuse(settings, TokenError::Missing, parts);
@@ -92,27 +90,30 @@ where
 fn attach<T>(
     settings: &Arc<Settings<T>>,
     session: &Session<T>,
-    first: bool,
+    nobody: NoSubject,
     parts: &mut Parts,
 ) -> Result<Option<GuardedHandshake>, Refusal>
 where
     T: Send + Sync + 'static,
 {
-    if let Some(subject) = session.subject()
-        && let Err(another) = identity::authenticate(parts, &subject)
-    {
-        let refusal = Refusal::from(another);
-        if !settings.report_only {
-            return Err(refusal);
+    match session.subject() {
+        None => drop(parts.extensions.insert(nobody)),
+        Some(subject) => {
+            if let Err(another) = identity::authenticate(parts, &subject) {
+                let refusal = Refusal::from(another);
+                if !settings.report_only {
+                    return Err(refusal);
+                }
+                refusal.report();
+            }
         }
-        refusal.report();
     }
     parts.extensions.insert(session.clone());
     let Some(guarded) = upgrade::intercept(parts)? else { return Ok(None) };
     if !settings.report_only {
         session.attach(guarded.connection());
     }
-    if first {
+    if nobody == NoSubject::Awaited {
         guarded.gate(parts, gate(settings, session.clone(), &guarded))?;
     }
     Ok(Some(guarded))

@@ -2,27 +2,25 @@
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
-use super::header::{Header, Types};
 use crate::error::TokenError;
 
-/// A token's three parts, and what its header says.
+/// A token's three parts, as they came, and what is signed of it.
 pub(super) struct Parts<'a> {
     pub(super) message: &'a [u8],
+    pub(super) header: &'a str,
     pub(super) payload: &'a str,
     pub(super) signature: &'a str,
-    pub(super) header: Header<'a>,
 }
 
 impl<'a> Parts<'a> {
-    /// Takes a token apart, and reads its header into `head`. Nothing else is decoded yet.
-    pub(super) fn read(token: &'a str, head: &'a mut Vec<u8>, types: &Types) -> Result<Self, TokenError> {
+    /// Takes a token apart. Nothing is decoded yet.
+    pub(super) fn split(token: &'a str) -> Result<Self, TokenError> {
         let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Invalid("not three parts"))?;
         let (header, payload) = message.split_once('.').ok_or(TokenError::Invalid("not three parts"))?;
         if payload.contains('.') {
             return Err(TokenError::Invalid("not three parts"));
         }
-        *head = decode(header)?;
-        Ok(Parts { message: message.as_bytes(), payload, signature, header: Header::read(head, types)? })
+        Ok(Parts { message: message.as_bytes(), header, payload, signature })
     }
 }
 

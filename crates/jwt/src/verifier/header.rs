@@ -3,7 +3,7 @@
 //! A header is not authenticated when it is read. It may choose among the keys that are configured, and nothing more:
 //! keys and addresses of keys within it are ignored, and `crit` is refused.
 
-use std::{borrow::Cow, collections::BTreeSet, str::FromStr};
+use std::{collections::BTreeSet, str::FromStr};
 
 use jsonwebtoken::Algorithm;
 use serde::de::MapAccess;
@@ -17,9 +17,9 @@ use crate::{
 const MAX_KID: usize = 256;
 
 /// What a header says. Keys that it brings along (`jwk`, `jku`, `x5c`, `x5u`) are nobody's.
-pub(crate) struct Header<'a> {
+pub(crate) struct Header {
     pub(crate) algorithm: Algorithm,
-    pub(crate) kid: Option<Cow<'a, str>>,
+    pub(crate) kid: Option<Box<str>>,
 }
 
 #[derive(Default)]
@@ -43,10 +43,10 @@ impl<'a> Members<'a> for Raw<'a> {
     }
 }
 
-impl<'a> Header<'a> {
-    pub(crate) fn read(json: &'a [u8], types: &Types) -> Result<Self, TokenError> {
+impl Header {
+    pub(crate) fn read(json: &[u8], types: &Types) -> Result<Self, TokenError> {
         const WRONG: &str = "header without meaning";
-        let raw: Raw<'a> = json::read(json, WRONG)?;
+        let raw: Raw<'_> = json::read(json, WRONG)?;
         let Text(alg) = raw.alg.ok_or(TokenError::Invalid(WRONG))?;
         if raw.crit.is_some() {
             // Section 4.1.11: what must be understood and is not makes a token invalid. We understand none of it.
@@ -59,7 +59,7 @@ impl<'a> Header<'a> {
             return Err(TokenError::Invalid("type of another kind of token"));
         }
         let algorithm = Algorithm::from_str(&alg).map_err(|_| TokenError::Invalid("algorithm"))?;
-        Ok(Self { algorithm, kid: raw.kid.map(|Text(kid)| kid) })
+        Ok(Self { algorithm, kid: raw.kid.map(|Text(kid)| kid.into()) })
     }
 }
 

@@ -10,6 +10,7 @@ mod claims;
 mod compact;
 mod header;
 mod issuers;
+mod last_header;
 mod parties;
 pub(crate) mod verify;
 

@@ -10,7 +10,9 @@ use serde::de::DeserializeOwned;
 use super::{
     claims::Rules,
     compact::{Parts, decode},
+    header::Header,
     issuers::Accepted,
+    last_header::LastHeader,
 };
 #[cfg(feature = "jwks")]
 use crate::jwks::{Found, Jwks};
@@ -29,6 +31,7 @@ struct Inner {
     rules: Rules,
     max_bytes: usize,
     clock: Clock,
+    last_header: LastHeader,
 }
 
 /// Where keys come from.
@@ -53,7 +56,7 @@ pub(super) type Clock = Box<dyn Fn() -> SystemTime + Send + Sync>;
 
 impl Verifier {
     pub(super) fn new(source: Source, rules: Rules, max_bytes: usize, clock: Clock) -> Self {
-        Self(Arc::new(Inner { source, rules, max_bytes, clock }))
+        Self(Arc::new(Inner { source, rules, max_bytes, clock, last_header: LastHeader::default() }))
     }
 
     /// What a token may say of its issuer, with the issuer that it means; `None` if it may say anything.
@@ -71,17 +74,25 @@ impl Verifier {
 }
 
 impl Inner {
-    fn parts<'a>(&self, token: &'a str, head: &'a mut Vec<u8>) -> Result<Parts<'a>, TokenError> {
+    fn parts<'a>(&self, token: &'a str) -> Result<(Parts<'a>, Arc<Header>), TokenError> {
         // The layer asks `max_bytes` of any `Verify` before; this is for a verifier that is called without a layer, or
         // by a `Verify` around it.
         if token.len() > self.max_bytes {
             return Err(TokenError::Invalid("too long"));
         }
-        Parts::read(token, head, &self.rules.types)
+        let parts = Parts::split(token)?;
+        let header = self.last_header.read(parts.header, &self.rules.types)?;
+        Ok((parts, header))
     }
 
-    fn judge<T: DeserializeOwned>(&self, parts: &Parts<'_>, key: &Key) -> Result<Verified<T>, TokenError> {
-        key.check(parts.header.algorithm, parts.message, &decode(parts.signature)?)?;
+    fn judge<T: DeserializeOwned>(
+        &self,
+        parts: &Parts<'_>,
+        header: &Arc<Header>,
+        key: &Key,
+    ) -> Result<Verified<T>, TokenError> {
+        key.check(header.algorithm, parts.message, &decode(parts.signature)?)?;
+        self.last_header.verified(parts.header, header);
         let payload = decode(parts.payload)?;
         self.rules.admit(&payload, (self.clock)())
     }
@@ -89,25 +100,24 @@ impl Inner {
 
 impl<T: DeserializeOwned + Send + 'static> Verify<T> for Verifier {
     fn verify(&self, token: &str) -> Verification<T> {
-        let mut head = Vec::new();
-        let parts = match self.0.parts(token, &mut head) {
+        let (parts, header) = match self.0.parts(token) {
             Ok(parts) => parts,
             Err(error) => return Verification::ready(Err(error)),
         };
         match &self.0.source {
             Source::Keys(keys) => {
-                let key = keys.find(parts.header.kid.as_deref(), parts.header.algorithm);
-                Verification::ready(key.map_err(TokenError::from).and_then(|key| self.0.judge(&parts, &key)))
+                let key = keys.find(header.kid.as_deref(), header.algorithm);
+                Verification::ready(key.map_err(TokenError::from).and_then(|key| self.0.judge(&parts, &header, &key)))
             }
             #[cfg(feature = "jwks")]
-            Source::Jwks(jwks) => match jwks.find(parts.header.kid.as_deref(), parts.header.algorithm) {
-                Found::Now(key) => Verification::ready(key.and_then(|key| self.0.judge(&parts, &key))),
+            Source::Jwks(jwks) => match jwks.find(header.kid.as_deref(), header.algorithm) {
+                Found::Now(key) => Verification::ready(key.and_then(|key| self.0.judge(&parts, &header, &key))),
                 Found::Later(asked) => {
                     let (inner, token) = (self.0.clone(), token.to_owned());
                     Verification::wait(async move {
                         let key = asked.await?;
-                        let mut head = Vec::new();
-                        inner.judge(&inner.parts(&token, &mut head)?, &key)
+                        let (parts, header) = inner.parts(&token)?;
+                        inner.judge(&parts, &header, &key)
                     })
                 }
             },
