@@ -20,6 +20,7 @@ pub(crate) struct Handshake {
     connect: bool,
     /// The client has asked to switch to a WebSocket, in a way that a proxy before the server has understood as well.
     asked: bool,
+    /// If there is one; most handshakes are accepted by others, and so it is not looked at before it is needed.
     key: Option<HeaderValue>,
     version: bool,
     /// The client can read a close code, but not a status.
@@ -37,7 +38,7 @@ impl Handshake {
             connect: parts.method == Method::CONNECT && parts.version >= Version::HTTP_2,
             http: parts.version,
             asked: has_asked(parts),
-            key: only(headers, &SEC_WEBSOCKET_KEY).filter(|key| is_key(key)).cloned(),
+            key: only(headers, &SEC_WEBSOCKET_KEY).cloned(),
             version: only(headers, &SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13"),
             browser: headers.contains_key(ORIGIN) || headers.contains_key(SEC_WEBSOCKET_PROTOCOL),
             protocol: offered(headers),
@@ -59,7 +60,8 @@ impl Handshake {
             if !self.asked {
                 return None;
             }
-            let accept = HeaderValue::from_str(&accept_key(self.key.as_ref()?)).ok()?;
+            let key = self.key.as_ref().filter(|key| is_key(key))?;
+            let accept = HeaderValue::from_str(&accept_key(key)).ok()?;
             *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
             let headers = response.headers_mut();
             headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
@@ -88,8 +90,12 @@ fn has_asked(parts: &Parts) -> bool {
 
 /// Whether one of the tokens in headers of that name, which are separated by commas, is this one.
 fn has_token(headers: &HeaderMap, name: &http::HeaderName, token: &str) -> bool {
-    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|listed| listed.trim().eq_ignore_ascii_case(token))
+    let is_token = |listed: &str| listed.trim().eq_ignore_ascii_case(token);
+    headers.get_all(name).iter().any(|value| {
+        // Most often it stands alone.
+        value.as_bytes().eq_ignore_ascii_case(token.as_bytes())
+            || value.to_str().is_ok_and(|value| value.split(',').any(is_token))
+    })
 }
 
 fn only<'a>(headers: &'a HeaderMap, name: &http::HeaderName) -> Option<&'a HeaderValue> {
