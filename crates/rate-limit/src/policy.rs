@@ -21,6 +21,8 @@ use crate::{
 /// The policy of one connection.
 pub(crate) struct Limiter {
     account: Arc<Account>,
+    /// The handshake named the subject, which stays: whose quota it is, is known.
+    knows_subject: bool,
     /// Empty continuation frames of the message that is open.
     empty: u32,
     /// Since when a frame is held back that will be asked about again.
@@ -33,7 +35,12 @@ pub(crate) struct Limiter {
 
 impl Limiter {
     pub(crate) fn new(account: Arc<Account>) -> Self {
-        Self { account, empty: 0, held: None, window: None, reported: 0 }
+        Self { account, knows_subject: false, empty: 0, held: None, window: None, reported: 0 }
+    }
+
+    /// Of an account that was made for a subject.
+    pub(crate) fn knowing_subject(self, knows_subject: bool) -> Self {
+        Self { knows_subject, ..self }
     }
 
     fn judge(&mut self, frame: &FrameHeader, now: Instant) -> Verdict {
@@ -176,7 +183,9 @@ impl Policy for Limiter {
     }
 
     fn on_authenticated(&mut self, subject: &Subject) -> Action {
-        self.account.authenticated(subject);
+        if !self.knows_subject {
+            self.account.authenticated(subject);
+        }
         Action::None
     }
 

@@ -8,6 +8,7 @@ use std::{
 use http::{Request, Response};
 use portcullis_core::{
     policy::Policy,
+    refusal::LimitOwner,
     upgrade::{self, ResponseFuture},
 };
 use tower_service::Service;
@@ -45,7 +46,8 @@ where
             let account = Arc::new(Account::new(self.shared.clone(), self.shared.owner(parts)?));
             let outer = parts.extensions.get::<Allowance>().cloned();
             parts.extensions.insert(Allowance::new(account.clone(), outer));
-            let policy: Box<dyn Policy> = Box::new(Limiter::new(account));
+            let known = LimitOwner::known_subject(parts).is_some();
+            let policy: Box<dyn Policy> = Box::new(Limiter::new(account).knowing_subject(known));
             Ok(Some(policy))
         })
     }
