@@ -34,7 +34,8 @@ pub(crate) fn run(side: Side, nodelay: bool) -> io::Result<()> {
             // A peer that has left already has no use for it.
             let _left = stream.set_nodelay(nodelay);
         });
-        axum::serve(listener, router(side)).await
+        // Once for all connections: a bare router is cloned for each of them, with all layers of all routes.
+        axum::serve(listener, router(side).into_make_service()).await
     })
 }
 
