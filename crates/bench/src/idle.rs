@@ -32,14 +32,29 @@ pub(crate) fn compare(plan: &Plan) -> io::Result<()> {
     Ok(())
 }
 
+/// What so many connections cost a server by the minute.
+pub(crate) fn cpu(connections: u32) -> io::Result<()> {
+    let plan = Plan { pinged: connections, ..Plan::full() };
+    let one_round = |_| Ok(ways(&plan)?.1);
+    let rounds = (0..plan.rounds).map(one_round).collect::<io::Result<Vec<_>>>()?;
+    report::pinged(&plan, &rounds);
+    Ok(())
+}
+
 fn one_round(plan: &Plan) -> io::Result<(Round, Round)> {
     let bare = run(Side::Bare, "flush", async |idle| Ok(idle.bytes), plan)?;
+    let (bytes, cpu) = ways(plan)?;
+    Ok(([bare, bytes[0], bytes[2]], cpu))
+}
+
+/// Resident bytes and CPU time of those that ping: by hand, by the layer for it, and by every layer.
+fn ways(plan: &Plan) -> io::Result<(Round, Round)> {
     let ways = [(Side::Bare, "kept"), (Side::Alone(Part::KeepAlive), "flush"), (Side::Every, "flush")];
     let (mut bytes, mut cpu) = (Round::default(), Round::default());
     for (way, (side, path)) in ways.into_iter().enumerate() {
         (bytes[way], cpu[way]) = run(side, path, async |idle| Ok((idle.bytes, idle.cpu(plan).await?)), plan)?;
     }
-    Ok(([bare, bytes[0], bytes[2]], cpu))
+    Ok((bytes, cpu))
 }
 
 fn run<R>(side: Side, path: &str, look: impl AsyncFnOnce(Idle) -> io::Result<R>, plan: &Plan) -> io::Result<R> {

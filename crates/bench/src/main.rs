@@ -70,6 +70,10 @@ fn dispatch(args: &[&str]) -> io::Result<ExitCode> {
         ["--quick", "only", part] => only(part, &Plan::quick()),
         ["echo", side, path, messages] => echo(side, path, messages),
         ["weigh", side] => weigh(side),
+        ["idle", connections] => {
+            idle::cpu(connections.parse().map_err(io::Error::other)?)?;
+            Ok(ExitCode::SUCCESS)
+        }
         ["gates"] => gates(),
         ["count", side, path, times] => count(side, path, times),
         _ => Err(usage()),
@@ -79,7 +83,7 @@ fn dispatch(args: &[&str]) -> io::Result<ExitCode> {
 fn usage() -> io::Error {
     let parts = PARTS.map(|(name, _)| name).join(" | ");
     io::Error::other(format!(
-        "usage: bench [--quick] [only ({parts})] | gates | count SIDE SHAPE TIMES | soak [minutes]"
+        "usage: bench [--quick] [only ({parts})] | gates | count SIDE SHAPE TIMES | idle CONNECTIONS | soak [minutes]"
     ))
 }
 
