@@ -3,6 +3,7 @@
 //! - [`Server`]: a `redis-server` on a free port, in a folder of its own, ended with the test.
 //! - [`Proxy`]: stands between a node and its server, and holds back, delays or cuts what goes through.
 //! - [`Process`]: a node that can be killed.
+//! - [`Site`]: a node with a server on it.
 //! - [`Sharded`]: a Redis Cluster. [`Watched`]: a primary, a replica, and sentinels.
 #![allow(
     clippy::unwrap_used,
@@ -17,6 +18,7 @@ mod proxy;
 mod sentinels;
 mod server;
 mod sharded;
+mod site;
 
 pub use self::{
     inside::{Connection, Inside, SECRET, builder, joined, until},
@@ -25,4 +27,5 @@ pub use self::{
     sentinels::Watched,
     server::Server,
     sharded::Sharded,
+    site::{Names, REVOKED, Refused, Site, UNAVAILABLE, USED, Upgraded, Upgrading, connect},
 };

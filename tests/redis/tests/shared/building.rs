@@ -5,11 +5,10 @@ use std::time::Duration;
 use portcullis_core::shared::ShareQuotas;
 use portcullis_redis::{BuildError, Cluster, PermitRequest};
 use redis::aio::MultiplexedConnection;
-use redis_tests::{Inside, SECRET, Server, builder, joined};
+use redis_tests::{Inside, SECRET, Server, Site, builder, joined};
 
 use crate::{
     quotas::buy,
-    site::Site,
     verdicts::{self, Pair},
 };
 

@@ -13,10 +13,8 @@ use portcullis_core::{
 };
 use portcullis_redis::ClusterState;
 use redis::AsyncCommands;
-use redis_tests::{Mode, Proxy, Server, builder, joined, until};
+use redis_tests::{Mode, Proxy, Server, Site, builder, joined, until};
 use tokio::sync::watch;
-
-use crate::site::Site;
 
 fn frame() -> CloseFrame {
     CloseFrame::new(CloseCode::new(4001).unwrap(), "banned: see /rules")

@@ -18,6 +18,5 @@ mod recovery;
 mod revocations;
 mod scale;
 mod sharded;
-mod site;
 mod tickets;
 mod verdicts;

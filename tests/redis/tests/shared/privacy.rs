@@ -5,9 +5,9 @@ use std::{fmt::Write, net::IpAddr, time::Duration};
 use portcullis_core::{CloseCode, CloseFrame, identity::Subject};
 use portcullis_redis::{Cluster, PermitRequest, Rate};
 use redis::{AsyncCommands, Value, aio::MultiplexedConnection};
-use redis_tests::{Server, builder, joined, until};
+use redis_tests::{Server, Site, builder, joined, until};
 
-use crate::{quotas::buy, site::Site};
+use crate::quotas::buy;
 
 /// Everything in the store, as text.
 async fn dump(connection: &mut MultiplexedConnection) -> String {

@@ -5,9 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use portcullis_core::{CloseCode, identity::Subject, testing::Client};
 use portcullis_redis::{ClusterState, WhenAway};
 use redis::AsyncCommands;
-use redis_tests::{Mode, Proxy, Server, builder, joined, until};
-
-use crate::site::{REVOKED, Site, UNAVAILABLE};
+use redis_tests::{Mode, Proxy, REVOKED, Server, Site, UNAVAILABLE, builder, joined, until};
 
 const STREAM: &str = "t:1:{r}:cmd";
 

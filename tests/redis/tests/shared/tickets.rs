@@ -4,12 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use portcullis_jwt::{JwtLayer, Tickets};
 use portcullis_redis::{Cluster, ClusterState, WhenAway};
-use redis_tests::{Mode, Proxy, Server, builder, joined, until};
+use redis_tests::{Mode, Names, Proxy, Refused, Server, UNAVAILABLE, USED, builder, connect, joined, until};
 
-use crate::{
-    contract::eventually,
-    site::{Names, Refused, UNAVAILABLE, USED, connect},
-};
+use crate::contract::eventually;
 
 const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 

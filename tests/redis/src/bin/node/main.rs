@@ -1,11 +1,20 @@
-//! A node that does what it is told: `node URL LEASE_MS BEAT_MS [keep|close] [DEADLINE_MS]`.
+//! A node that does what it is told: `node URL LEASE_MS BEAT_MS [keep|close] [DEADLINE_MS] [STALE_AFTER_MS RATE,BURST,BLOCK]`.
 //!
 //! - `take KEY MOST`: `yes`, `full` or `away`.
 //! - `evict KEY MOST`: the same, where the oldest makes room.
 //! - `leave`: gives one permit back. `live`: how many it has. `health`: how it stands. `fenced`: how often it was.
+//! - `events`: what has happened to it.
 //! - `keep COUNT`: so many permits of as many keys, which nobody was asked for.
-//! - `depart`: gives all back, and leaves.
+//! - `drain`: takes nothing more. `depart`: gives all back, and leaves.
+//!
+//! With a rate of messages it guards more:
+//!
+//! - `connect TOKEN ADDRESS`, `ended`, `open-still TOKENS`, `strike HOW WHOM`: live connections, and what ends them.
+//! - `spend TICKET`: `yes`, or why not. `flood KEY COUNT`: how many messages passed.
+//!   `send KEY`: whether one did.
 #![allow(clippy::unwrap_used, reason = "a node of a test fails by panicking")]
+
+mod guarded;
 
 use std::{
     env,
@@ -20,6 +29,8 @@ use std::{
 use portcullis_redis::{Cluster, Denied, OnFenced, Permit, PermitRequest};
 use redis_tests::SECRET;
 
+use crate::guarded::Guarded;
+
 #[tokio::main(worker_threads = 2)]
 async fn main() {
     let arguments: Vec<_> = env::args().skip(1).collect();
@@ -29,9 +40,14 @@ async fn main() {
     let deadline = if arguments.len() > 4 { millis(4) } else { Duration::from_secs(5) };
     let builder = builder.deadline(deadline);
     let on_fenced = if arguments.get(3).is_some_and(|word| word == "close") { OnFenced::Close } else { OnFenced::Keep };
+    let builder = if arguments.len() > 5 { builder.stale_after(millis(5)) } else { builder };
     let cluster = builder.on_fenced(on_fenced).lazy().build().await.unwrap();
+    let guarded = arguments.get(6).map(|rate| {
+        let mut numbers = rate.split(',').map(|number| number.parse().unwrap());
+        Guarded::new(cluster.clone(), std::array::from_fn(|_| numbers.next().unwrap()))
+    });
     cluster.ready().await;
-    let mut node = Node { cluster, permits: Vec::new(), gone: Arc::default() };
+    let mut node = Node { cluster, guarded, permits: Vec::new(), gone: Arc::default() };
     say("ready");
     let (lines, mut told) = tokio::sync::mpsc::unbounded_channel();
     std::thread::spawn(move || {
@@ -45,6 +61,7 @@ async fn main() {
 
 struct Node {
     cluster: Cluster,
+    guarded: Option<Guarded>,
     permits: Vec<Permit>,
     gone: Arc<AtomicUsize>,
 }
@@ -69,12 +86,32 @@ impl Node {
             }
             ["live"] => (self.permits.len() - self.gone.load(Ordering::SeqCst)).to_string(),
             ["health"] => format!("{:?}", self.cluster.health().state),
+            ["heard"] => self.cluster.health().events.heard.to_string(),
+            ["events"] => format!("{:?}", self.cluster.health()),
             ["fenced"] => self.cluster.health().events.fenced.to_string(),
+            ["drain"] => {
+                self.cluster.drain();
+                String::from("yes")
+            }
             ["depart"] => {
                 self.permits.clear();
                 self.cluster.leave().await;
                 String::from("yes")
             }
+            _ => self.guard(line).await,
+        }
+    }
+
+    async fn guard(&mut self, line: &str) -> String {
+        let guarded = self.guarded.as_mut().unwrap_or_else(|| panic!("what is {line:?}?"));
+        match line.split(' ').collect::<Vec<_>>()[..] {
+            ["connect", token, address] => guarded.connect(token, address).await,
+            ["ended"] => guarded.ended(),
+            ["open-still", tokens] => guarded.open_still(tokens).await,
+            ["strike", how, whom] => guarded.strike(how, whom).await,
+            ["spend", ticket] => guarded.spend(ticket).await,
+            ["flood", key, count] => guarded.flood(key, count),
+            ["send", key] => guarded.send(key).await,
             _ => panic!("what is {line:?}?"),
         }
     }

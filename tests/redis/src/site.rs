@@ -22,7 +22,7 @@ use tower::{Layer, ServiceBuilder, service_fn};
 
 /// Tokens are a subject and a name, such as `alice.7`, issued now and good for an hour.
 #[derive(Clone)]
-pub(crate) struct Names;
+pub struct Names;
 
 impl Verify<()> for Names {
     fn verify(&self, token: &str) -> Verification<()> {
@@ -37,48 +37,71 @@ impl Verify<()> for Names {
 }
 
 /// What a server on a node has.
-pub(crate) struct Site {
-    pub(crate) cluster: Cluster,
-    pub(crate) revocations: Revocations,
-    pub(crate) connections: Connections,
+pub struct Site {
+    /// The node.
+    pub cluster: Cluster,
+    /// What is revoked.
+    pub revocations: Revocations,
+    /// Its live connections.
+    pub connections: Connections,
 }
 
 /// Why a client is not let in: kind and status.
-pub(crate) type Refused = (&'static str, u16);
+pub type Refused = (&'static str, u16);
 
-pub(crate) const REVOKED: Refused = ("token_revoked", 401);
-pub(crate) const USED: Refused = ("token_used", 401);
-pub(crate) const UNAVAILABLE: Refused = ("limits_unavailable", 503);
+/// The token was revoked.
+pub const REVOKED: Refused = ("token_revoked", 401);
+/// The ticket was used.
+pub const USED: Refused = ("token_used", 401);
+/// The store cannot be asked, or was not heard of for too long.
+pub const UNAVAILABLE: Refused = ("limits_unavailable", 503);
 
 impl Site {
-    pub(crate) fn new(cluster: Cluster) -> Self {
+    /// A server on a node, without a connection.
+    pub fn new(cluster: Cluster) -> Self {
         let revocations = Revocations::new().shared(&cluster);
         let connections = Connections::new().shared(&cluster);
         Self { cluster, revocations, connections }
     }
 
     /// Connects with a token, from 192.0.2.1.
-    pub(crate) async fn connect(&self, token: &str) -> Result<Client, Refused> {
+    ///
+    /// # Errors
+    ///
+    /// The refusal.
+    pub async fn connect(&self, token: &str) -> Result<Client, Refused> {
         self.connect_from(token, [192, 0, 2, 1].into()).await
     }
 
-    pub(crate) async fn connect_from(&self, token: &str, address: IpAddr) -> Result<Client, Refused> {
+    /// Connects with a token, from an address.
+    ///
+    /// # Errors
+    ///
+    /// The refusal.
+    pub async fn connect_from(&self, token: &str, address: IpAddr) -> Result<Client, Refused> {
         let tokens = JwtLayer::new(Names).query("t").handshakes_only().revocations(self.revocations.clone());
         let layers = ServiceBuilder::new().layer(self.connections.layer()).layer(tokens);
         connect(&layers, token, address).await
     }
 
     /// Waits until all that was revoked is known here.
-    pub(crate) async fn whole(self) -> Self {
+    pub async fn whole(self) -> Self {
         self.cluster.ready().await;
         self
     }
 }
 
-pub(crate) type Upgrading = tower::util::ServiceFn<fn(Request<Incoming>) -> Upgraded>;
-pub(crate) type Upgraded = Ready<Result<Response<String>, Infallible>>;
+/// What upgrades whoever comes.
+pub type Upgrading = tower::util::ServiceFn<fn(Request<Incoming>) -> Upgraded>;
+/// Its answer.
+pub type Upgraded = Ready<Result<Response<String>, Infallible>>;
 
-pub(crate) async fn connect<L>(layers: &L, token: &str, address: IpAddr) -> Result<Client, Refused>
+/// Connects through layers, with a token and from an address.
+///
+/// # Errors
+///
+/// The refusal.
+pub async fn connect<L>(layers: &L, token: &str, address: IpAddr) -> Result<Client, Refused>
 where
     L: Layer<Upgrading>,
     L::Service:
