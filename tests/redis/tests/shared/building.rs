@@ -8,6 +8,7 @@ use redis::aio::MultiplexedConnection;
 use redis_tests::{Inside, SECRET, Server, Site, builder, joined};
 
 use crate::{
+    message_verdicts,
     quotas::buy,
     verdicts::{self, Pair},
 };
@@ -138,6 +139,7 @@ async fn the_same_verdicts_over_tls_with_the_documented_rights() {
     let nodes = [joined(settings("node:password@")).await, joined(settings("node:password@")).await];
     let mut pair = Pair { nodes, inside: Inside(inspect.clone()) };
     verdicts::run("TLS, with the documented rights", &mut pair).await;
+    message_verdicts::run("TLS, with the documented rights", &pair).await;
     assert_enough(&mut inspect).await;
 }
 

@@ -22,8 +22,8 @@ use tokio::{sync::oneshot, time::sleep_until};
 
 use crate::contract::eventually;
 
-const RATE: u32 = 1000;
-const BURST: u32 = 200;
+pub(crate) const RATE: u32 = 1000;
+pub(crate) const BURST: u32 = 200;
 
 fn of(subject: &str) -> Parts {
     let mut parts = Request::new(()).into_parts().0;
@@ -53,7 +53,7 @@ async fn two(server: &Server) -> [Cluster; 2] {
 }
 
 /// One message. One that is held back is sent again when it is asked for.
-async fn send(connection: &mut dyn Policy) -> Verdict {
+pub(crate) async fn send(connection: &mut dyn Policy) -> Verdict {
     loop {
         match connection.on_frame(&text(), Instant::now()) {
             Verdict::AskAgain(at) => sleep_until(at.into()).await,
@@ -106,7 +106,7 @@ async fn flood(mut connection: Box<dyn Policy>, end: Instant) -> Vec<(Instant, I
 }
 
 /// By how many messages the worst of all windows is over `burst + rate * t`.
-fn worst(admitted: &[(Instant, Instant)]) -> f64 {
+pub(crate) fn worst(admitted: &[(Instant, Instant)]) -> f64 {
     let mut worst = f64::MIN;
     for (at, (from, _)) in admitted.iter().enumerate() {
         let (mut to, mut count) = (*from, 0.0);

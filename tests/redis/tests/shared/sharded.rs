@@ -14,6 +14,7 @@ use redis_tests::{Inside, Sharded, builder, joined, until};
 
 use crate::{
     building::{assert_enough, let_in},
+    message_verdicts,
     verdicts::{self, Pair},
 };
 
@@ -56,7 +57,9 @@ async fn chief(store: &Sharded) -> usize {
 #[tokio::test]
 async fn the_same_verdicts_of_two_nodes_that_share_a_redis_cluster() {
     let store = Sharded::start().await;
-    verdicts::run("Redis Cluster", &mut pair(&store).await).await;
+    let mut pair = pair(&store).await;
+    verdicts::run("Redis Cluster", &mut pair).await;
+    message_verdicts::run("Redis Cluster", &pair).await;
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use redis_tests::{Inside, Server, builder, joined};
 use crate::{
     contract::eventually,
     layers::{Refused, connect_from},
+    message_verdicts,
 };
 
 struct Row {
@@ -312,7 +313,9 @@ async fn the_verdicts_of_one_node_that_counts_for_itself() {
 async fn the_same_verdicts_of_two_nodes_that_share_a_server() {
     let server = Server::start();
     let nodes = [joined(builder(&server.url())).await, joined(builder(&server.url())).await];
-    run("Redis", &mut Pair { nodes, inside: Inside(server.inspect().await) }).await;
+    let mut pair = Pair { nodes, inside: Inside(server.inspect().await) };
+    run("Redis", &mut pair).await;
+    message_verdicts::run("Redis", &pair).await;
 }
 
 /// What is left of a burst is told with what is to be waited for, rounded up to seconds.
