@@ -20,5 +20,6 @@ mod recovery;
 mod revocations;
 mod scale;
 mod sharded;
+mod stream_moves;
 mod tickets;
 mod verdicts;
