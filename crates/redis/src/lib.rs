@@ -75,10 +75,10 @@
 //!
 //! | What happens | Tickets | Revocations | Commands |
 //! | --- | --- | --- | --- |
-//! | Redis cannot be asked | are refused (503, 1013) and stay good; with [`WhenAway::Alone`] good once a node | hold on their own node at once, and on the others when it is back; copies are good for [`stale_after`](Builder::stale_after), and longer with `Alone` | are carried out on their own node, and the caller learns that the others were not told |
-//! | a node is cut off | as above, there | it hears all of them when it is back | it hears those among the last 100,000 entries; a gap is counted and logged |
-//! | Redis has lost its data | used ones are good again until they expire: let them live for a minute | are put back by every node that has them | of the moment before are lost. One that must hold is a revocation |
-//! | a command is read twice | | no harm | no harm: connections are meant that were there when it was sent |
+//! | Redis cannot be reached | are refused (503, 1013) and can be used later; with [`WhenAway::Alone`], each is accepted once on each node | apply on their own node at once, and on the others when Redis is back; copies are used for [`stale_after`](Builder::stale_after), and longer with `Alone` | are carried out on their own node, and the caller learns that the others were not told |
+//! | a node is cut off | as above, on that node | it receives all of them when it is back | it receives those among the last 100,000 entries; a gap is counted and logged |
+//! | Redis has lost its data | used ones can be used again until they expire, so let them live for a minute | are restored by every node that has them | those of the moment before are lost; use a revocation for what must not be lost |
+//! | a command is read twice | | no effect | no effect: it is for connections that were open when it was sent |
 //!
 //! `revoke_id(..).await` and `close(..).await` return whether the store has accepted the message. It is sent whether or
 //! not the result is awaited, and the messages of one node arrive in the order in which they were sent. If the store
