@@ -1,4 +1,4 @@
-//! What a server says of its WebSockets: metrics with feature `metrics`, spans and events with feature `tracing`.
+//! What an operator sees of WebSockets: metrics with feature `metrics`, spans and events with feature `tracing`.
 //!
 //! Without these features nothing here is compiled into a connection.
 //!
@@ -20,43 +20,44 @@
 //! | `portcullis_round_trip_seconds` | histogram | seconds | |
 //! | `portcullis_closing_tasks` | gauge | count | |
 //!
-//! - **Handshakes** count once each, however many layers they pass. `upgraded`: the connection came. `refused`: the
-//!   reason is the refusal's kind, or `handler` where the response was not of these layers' making; what was accepted
-//!   only to be closed is refused too, and appears nowhere else. `failed`: `error` and `panic` of the service inside,
-//!   `cancelled` before it had answered, `upgrade` where the connection did not come after the answer. `would_refuse`
-//!   counts beside one of these: a layer on report only let it pass. What no layer guards counts where it is refused.
-//! - **Plain refusals** are requests that are not handshakes, which layers for all requests refuse, such as a
-//!   `JwtLayer`. `would_refuse`: such a layer, on report only, let it pass.
-//! - **Connections** live from the upgrade to the end of the closing handshake; so long is their duration.
-//! - **Closes** fold codes that are not registered into `3xxx` and `4xxx`, so that no peer fills a set of labels.
-//!   `1005` is a close without a code, `1006` an end without a close frame. `by` is who was first: see `EndedBy`.
-//! - **Messages and bytes** are what was delivered and sent. They are added when a connection ends, and every 15 s
-//!   where a policy looks at the clock anyhow; on a connection without policies, at every 32nd read at most. Nothing is
-//!   recorded for a message.
-//! - **Violations** are what policies did. `close`, `abort`, `drop` (one for each message or control frame), `delay`,
-//!   and `report` for what was let pass on report only. The policy is its [`name`](crate::policy::Policy::name),
-//!   `framing` for the rules of RFC 6455, or `first_message` for a connection that was turned away by what it said
-//!   first.
+//! - **Handshakes** are counted once each, however many layers they pass. `upgraded`: the connection was established.
+//!   `refused`: the reason is the refusal's kind, or `handler` if the response came from the handler; a handshake that
+//!   was accepted only to be closed counts as refused, and appears nowhere else. `failed`: `error` and `panic` of the
+//!   inner service, `cancelled` before it had responded, or `upgrade` if no connection followed the response.
+//!   `would_refuse` is counted in addition to one of these, if a layer that only reports has let the handshake pass. A
+//!   handshake that no layer guards is counted only if it is refused.
+//! - **Plain refusals** are requests other than handshakes that were refused by a layer for all requests, such as a
+//!   `JwtLayer`. `would_refuse`: such a layer, which only reports, has let the request pass.
+//! - **Connections** live from the upgrade to the end of the closing handshake, which is also their duration.
+//! - **Closes** count codes that are not registered as `3xxx` and `4xxx`, so that no peer can create labels. `1005` is
+//!   a close without a code, `1006` an end without a close frame. `by` is who closed first: see `EndedBy`.
+//! - **Messages and bytes** are those that were delivered and sent. They are added when a connection ends, and every
+//!   15 s if a policy reads the clock anyway; on a connection without policies, at every 32nd read at most. Nothing is
+//!   recorded for a single message.
+//! - **Violations** count what policies did: `close`, `abort`, `drop` (one for each message or control frame), `delay`,
+//!   and `report` for what was let pass by a policy that only reports. The policy is identified by its
+//!   [`name`](crate::policy::Policy::name), by `framing` for the rules of RFC 6455, or by `first_message` for a
+//!   connection that was refused because of its first message.
 //! - **Round trips** are those of the guard's own pings.
-//! - **Closing tasks** are the closing handshakes that are being waited for, of which there may be a bounded number.
+//! - **Closing tasks** are the closing handshakes under way, whose number is limited.
 //!
 //! # Spans and events
 //!
-//! The outermost layer that guards a connection opens a span `websocket` with the fields `id`, `client`, `subject` and
-//! `issuer` (where there are several), in which the services inside run, and with `Connection::supervise` the handler.
-//! A span that is current around that layer is its parent, and so stays open for as long.
+//! The outermost layer that guards a connection opens a span `websocket` with the fields `id`, `client`, `subject` and,
+//! if there are several issuers, `issuer`. The inner services run in this span and, with `Connection::supervise`, the
+//! handler does as well. A span that is current around that layer is the parent, and so stays open for as long.
 //!
-//! - **INFO**: a handshake or a plain request that is refused, a violation, the beginning and the end of a drain.
-//!   **DEBUG**: a close.
-//! - **ERROR**: what is wired wrongly, such as a limit per client address where no layer has found one. In a release
-//!   build it is said nowhere else, for the client reads a bare 500. In a debug build the body of that 500 says it,
-//!   too, where the body is axum's (feature `axum`); otherwise, if no subscriber takes this event, it goes to stderr,
-//!   once. And why a supervised handler failed, where that is the application's own fault.
-//! - **WARN**: what an operator should know in time, such as a server that is nine tenths full; and layers that are
-//!   composed in a way that works, but not as it seems to, once for each process, on stderr as above.
+//! - **INFO**: a handshake or a plain request was refused, a policy was violated, a drain has begun or ended.
+//!   **DEBUG**: a connection was closed.
+//! - **ERROR**: layers are composed wrongly, such as a limit per client address inside no layer that determines the
+//!   address. In a release build the reason is logged only, and the client gets a bare 500. In a debug build the body
+//!   of that 500 contains it as well if the body is axum's (feature `axum`); otherwise, if no subscriber takes this
+//!   event, it is printed to stderr once. Also: a supervised handler failed, and the application is at fault.
+//! - **WARN**: what an operator should know in time, such as that a server is nine tenths full; and layers whose
+//!   composition works, but not as it seems to, once in a process, and on stderr as above.
 //!
-//! Of refusals, violations, closes and wrong wiring there are ten events a minute of each kind, and the next says how
-//! many were `suppressed`. The target of all events is `portcullis`.
+//! Refusals, violations, closes and wrong compositions are logged at most ten times a minute for each kind; the next
+//! event says how many were `suppressed`. The target of all events is `portcullis`.
 
 mod aloud;
 #[cfg(all(feature = "guard", any(feature = "metrics", feature = "tracing")))]

@@ -1,16 +1,21 @@
 //! Keys that an issuer publishes (RFC 7517, section 5).
 //!
-//! - One fetch at a time, in a task of its own: a handshake that is cancelled does not cancel it, and no lock is held
+//! Each unknown `kid` in a token is a reason to ask the issuer for newer keys, and every client can invent one. And an
+//! issuer that is down for a minute must neither lock out all users nor keep a withdrawn key valid.
+//!
+//! - There is one fetch at a time, in a task of its own: a cancelled handshake does not cancel it, and no lock is held
 //!   meanwhile.
-//! - A token that names an unknown key asks for one fetch, and not again before [`Jwks::min_interval`]: random names do
-//!   not become requests to the issuer.
-//! - A set that can be read replaces the one before it, even if no key in it can be used: what an issuer does not
-//!   publish any more it has withdrawn.
-//! - Keys are kept while the issuer is down, until they are as old as [`Jwks::keep_for`] allows. Without any, tokens
-//!   cannot be judged: 503.
-//! - A key that cannot be used, a private one and a secret are left out, and the others are taken. Several may have one
-//!   name (`kid`) if each is for another algorithm (RFC 7517, section 4.5).
-//! - `Jwks::discover` (feature `https`) asks the issuer's own document where its keys are.
+//! - A token with an unknown key causes one fetch, and no other before [`Jwks::min_interval`] has passed, so that
+//!   random names do not become requests to the issuer.
+//! - A set that can be parsed replaces the previous one, even if none of its keys can be used: a key that is no longer
+//!   published was withdrawn.
+//! - Keys are kept while the issuer is down, up to the age that [`Jwks::keep_for`] allows. Without any keys, tokens
+//!   cannot be verified: 503.
+//! - Keys that cannot be used, private keys and secrets are left out, and the others are used. Several keys may have
+//!   the same name (`kid`) if each is for another algorithm (RFC 7517, section 4.5).
+//! - `Jwks::discover` (feature `https`) reads in the issuer's own document where its keys are.
+//!
+//! **What this does not do**: fetch keys from an address in a token (`jku`, `x5u`). Those headers are ignored.
 
 mod cache;
 #[cfg(feature = "https")]

@@ -1,20 +1,18 @@
 //! Several issuers that do not trust each other.
 //!
-//! A verifier trusts each of its keys for each issuer that it names. With the keys of two issuers in one verifier, one
-//! of them could sign tokens in the name of the other: of its users, its administrators. And two issuers may give one
-//! name to two people: a user who registers as `alice` at one would share limits, tickets and revocations with the
-//! `alice` of the other.
+//! A verifier trusts each of its keys for each of its issuers. If one verifier had the keys of two issuers, one of them
+//! could sign tokens in the name of the other, even for its administrators. And two issuers may give the same name to
+//! two people: a user who registers as `alice` with one would share limits, tickets and revocations with the `alice` of
+//! the other.
 //!
-//! - Each issuer has a verifier of its own. A token's `iss` chooses it, before anything is verified; then that verifier
-//!   verifies it, its `iss` included. An unknown `iss` is refused at once: no key is looked up, and nothing is
-//!   fetched.
-//! - Subjects and tokens are named by their issuer, too: [`Subject::of_issuer`], [`TokenId::of_issuer`]. So everything
-//!   that is kept by them is kept by issuer: limits per subject, disconnects, revocations, tickets for single use.
-//! - [`Session::renew`](crate::Session::renew) goes on with a token of the same issuer and subject only.
+//! - Each issuer has a verifier of its own. A token's `iss` selects it before anything is verified; then that verifier
+//!   verifies the token, including its `iss`. An unknown `iss` is refused at once: no key is looked up or fetched.
+//! - Subjects and tokens are identified together with their issuer: [`Subject::of_issuer`], [`TokenId::of_issuer`]. So
+//!   limits per subject, disconnects, revocations and single-use tickets keep issuers apart.
+//! - [`Session::renew`](crate::Session::renew) accepts tokens of the same issuer and subject only.
 //!
-//! **What this does not do**: judge what an issuer says. Each may issue tokens for any of its names, and with any
-//! claims: what a claim such as `role` means is for [`JwtLayer::authorize`](crate::JwtLayer::authorize) to decide, by
-//! issuer.
+//! **What this does not do**: judge what an issuer says. Each may issue tokens for any subject and with any claims.
+//! What a claim such as `role` means, by issuer, is for [`JwtLayer::authorize`](crate::JwtLayer::authorize) to decide.
 //!
 //! [`Subject::of_issuer`]: portcullis_core::identity::Subject::of_issuer
 //! [`TokenId::of_issuer`]: crate::TokenId::of_issuer
