@@ -69,7 +69,7 @@ mod sync;
 pub use crate::{
     client_ip::{ClientIpLayer, ClientIpService, InvalidNetwork},
     handshake_rate::{HandshakeRateFuture, HandshakeRateLayer, HandshakeRateService},
-    limit::{ConnectionLimitLayer, ConnectionLimitService, Limit},
+    limit::{ConnectionLimitLayer, ConnectionLimitService, Limit, LimitScope, Occupancy},
 };
 
 /// The example of the README, compiled.

@@ -75,6 +75,8 @@ mod registry;
 #[cfg(feature = "guard")]
 pub mod settings;
 #[cfg(feature = "guard")]
+mod standing;
+#[cfg(feature = "guard")]
 mod supervise;
 mod sync;
 #[cfg(feature = "test-util")]
@@ -84,7 +86,7 @@ pub mod upgrade;
 
 pub use close::{CloseCode, CloseFrame, CloseReason, IntoClose, InvalidCloseCode, MalformedClose};
 #[cfg(feature = "guard")]
-pub use connection::Connection;
+pub use connection::{Connection, Status};
 #[cfg(feature = "guard")]
 pub use counters::Counters;
 pub use decision::Decision;
@@ -98,6 +100,8 @@ pub use io::GuardedIo;
 pub use layer::{GuardLayer, GuardService, PolicyLayer, PolicyService};
 #[cfg(feature = "guard")]
 pub use registry::{Connections, ConnectionsLayer, ConnectionsService, Target};
+#[cfg(feature = "guard")]
+pub use standing::Standing;
 #[cfg(feature = "guard")]
 pub use supervise::Supervised;
 

@@ -12,7 +12,13 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use portcullis_core::{Connection, clock::now, identity::Subject, shared::Deadline};
+use portcullis_core::{
+    Connection,
+    clock::now,
+    identity::Subject,
+    observe::{Describe, Description},
+    shared::Deadline,
+};
 
 use crate::{
     admit::Good,
@@ -344,6 +350,13 @@ fn is_later(one: Option<SystemTime>, other: Option<SystemTime>) -> bool {
         (_, None) => false,
         (None, Some(_)) => true,
         (Some(one), Some(other)) => one > other,
+    }
+}
+
+/// For an operator: when the session ends.
+impl<T: Send + Sync + 'static> Describe for Session<T> {
+    fn describe(&self, description: &mut Description) {
+        description.ends(self.expires_at());
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use portcullis_core::{
+    csrf::CsrfChecked,
     handshake::is_handshake,
     identity::{ChecksOrigin, OriginChecked},
     refusal::Refusal,
@@ -343,6 +344,29 @@ impl OriginLayer {
     /// Returns the refusal that the layer would answer with.
     pub fn admit(&self, parts: &Parts) -> Result<(), Refusal> {
         self.policy.admit(parts)
+    }
+
+    /// Decides about a request that is not a handshake, as [`plain_requests`](Self::plain_requests) does, whether or
+    /// not that is set. Returns a proof if it may change something and is allowed.
+    ///
+    /// # Errors
+    ///
+    /// Returns the refusal that the layer would answer with.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use portcullis_origin::OriginLayer;
+    ///
+    /// let own = OriginLayer::same_origin();
+    /// let ask = |origin| {
+    ///     let request = Request::post("/transfer").header("host", "a.example").header("origin", origin);
+    ///     own.admit_plain(&request.body(()).unwrap().into_parts().0)
+    /// };
+    /// assert!(ask("https://a.example").is_ok());
+    /// assert!(ask("https://evil.example").is_err());
+    /// ```
+    pub fn admit_plain(&self, parts: &Parts) -> Result<Option<CsrfChecked>, Refusal> {
+        self.policy.admit_plain(parts)
     }
 
     /// Checks a request, and marks it as checked unless the layer only reports.

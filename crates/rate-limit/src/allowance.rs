@@ -7,7 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use portcullis_core::{CloseFrame, IntoClose, clock::now};
+use portcullis_core::{
+    CloseFrame, IntoClose,
+    clock::now,
+    observe::{Describe, Description},
+};
 use portcullis_quota::{ByteQuota, Meter, Quota};
 
 use crate::{
@@ -173,6 +177,13 @@ impl Allowance {
 impl fmt::Debug for Allowance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Allowance").field("remaining", &self.remaining()).finish_non_exhaustive()
+    }
+}
+
+/// For an operator: what is left of the quota, and how often it was exceeded.
+impl Describe for Allowance {
+    fn describe(&self, description: &mut Description) {
+        description.quota(self.remaining(), self.violations());
     }
 }
 

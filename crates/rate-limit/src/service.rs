@@ -42,10 +42,12 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        upgrade::call(&mut self.inner, request, |_, parts| {
+        upgrade::call(&mut self.inner, request, |guarded, parts| {
             let account = Arc::new(Account::new(self.shared.clone(), self.shared.owner(parts)?));
             let outer = parts.extensions.get::<Allowance>().cloned();
-            parts.extensions.insert(Allowance::new(account.clone(), outer));
+            let allowance = Allowance::new(account.clone(), outer);
+            guarded.connection().described_by(|| allowance.clone());
+            parts.extensions.insert(allowance);
             let known = LimitOwner::known_subject(parts).is_some();
             let policy: Box<dyn Policy> = Box::new(Limiter::new(account).knowing_subject(known));
             Ok(Some(policy))

@@ -359,6 +359,14 @@ impl ConnectionLimitLayer {
         self.pool.total()
     }
 
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(super) fn pool(&self) -> &Pool<Connection> {
+        &self.pool
+    }
+
     /// Starts counting anew, because layers are configured before they are used.
     fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(Arc::make_mut(&mut self.settings));

@@ -7,6 +7,7 @@ mod admit;
 mod capacity;
 mod cluster;
 mod layer;
+mod occupancy;
 mod permits;
 mod policy;
 mod service;
@@ -16,4 +17,9 @@ mod tests;
 
 #[cfg(feature = "internals")]
 pub(crate) use self::permits::{Key, Permit, Pool};
-pub use self::{capacity::Limit, layer::ConnectionLimitLayer, service::ConnectionLimitService};
+pub use self::{
+    capacity::Limit,
+    layer::ConnectionLimitLayer,
+    occupancy::{LimitScope, Occupancy},
+    service::ConnectionLimitService,
+};

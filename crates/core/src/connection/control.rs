@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use super::Status;
 use crate::{
     close::CloseFrame,
     counters::Counters,
@@ -24,6 +25,7 @@ pub(crate) trait Control: Send + Sync {
     /// Tells the policies who the peer is.
     fn authenticated(self: Arc<Self>, subject: &Subject);
     fn counters(&self) -> Counters;
+    fn status(&self) -> Status;
     fn round_trip(&self) -> Option<Duration>;
     fn install_outermost(&self, policy: Box<dyn Policy>);
     fn allow_compression(&self);

@@ -7,13 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{ConnectionInner, Control};
+use super::{ConnectionInner, Control, Status};
 use crate::{
     close::CloseFrame,
     counters::Counters,
     ended::Ended,
     id::ConnectionId,
     identity::{AnotherSubject, Subject},
+    observe::{Describe, Description},
     settings::Grace,
 };
 
@@ -102,6 +103,38 @@ impl Connection {
     /// Returns how long the peer took to answer the guard's last ping, or `None` before the first answer.
     pub fn round_trip(&self) -> Option<Duration> {
         self.control.round_trip()
+    }
+
+    /// Returns how far the connection has come, what has passed through it, and its round trip, all of one moment.
+    pub fn status(&self) -> Status {
+        let status = self.control.status();
+        if self.inner.ended.get().is_some() { status.ended() } else { status }
+    }
+
+    /// Hands over what a layer can say of the connection, for whoever asks for its [`description`](Self::description).
+    /// It is held until the connection has ended.
+    ///
+    /// Nothing is made and nothing is held unless an observer was attached by then (feature `observer`), since nobody
+    /// would ask.
+    pub fn described_by<D: Describe>(&self, describes: impl FnOnce() -> D) {
+        #[cfg(feature = "observer")]
+        if crate::observe::is_attached() {
+            self.inner.described_by(Arc::new(describes()));
+        }
+        #[cfg(not(feature = "observer"))]
+        let _ = describes;
+    }
+
+    /// Returns what the layers of the connection say of it. Empty unless an observer was attached when the handshake
+    /// arrived (feature `observer`).
+    pub fn description(&self) -> Description {
+        #[cfg_attr(not(feature = "observer"), expect(unused_mut, reason = "nobody describes without that feature"))]
+        let mut description = Description::default();
+        #[cfg(feature = "observer")]
+        for describes in self.inner.who_describe() {
+            describes.describe(&mut description);
+        }
+        description
     }
 
     /// Closes the connection, from any task.

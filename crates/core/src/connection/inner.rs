@@ -18,13 +18,15 @@ use std::{
 use http::{Method, StatusCode};
 use tokio::{runtime::Handle, sync::Notify};
 
+#[cfg(feature = "observer")]
+use crate::observe::Describe;
 use crate::{
     clock::now,
     ended::Ended,
     handshake,
     id::ConnectionId,
     identity::{AnotherSubject, Subject},
-    observe::{Delta, HandshakeStage, Scope},
+    observe::{Delta, HandshakeStage, Peer, Scope},
     sync::lock,
 };
 
@@ -62,6 +64,9 @@ struct Bonds {
 enum Bond {
     /// Is notified when a fact becomes known, and when the connection has ended.
     Watcher(Arc<dyn Watch>),
+    /// Is asked what it knows of the connection. Dropped when that has ended.
+    #[cfg(feature = "observer")]
+    Describes(Describes),
     /// Is dropped when the connection has ended.
     Held(#[expect(dead_code, reason = "only its end matters")] Value),
     /// The same, for a value that others hold as well.
@@ -92,6 +97,17 @@ impl Known {
 impl fmt::Debug for dyn Watch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Watch")
+    }
+}
+
+/// Somebody who knows something of a connection.
+#[cfg(feature = "observer")]
+struct Describes(Arc<dyn Describe>);
+
+#[cfg(feature = "observer")]
+impl fmt::Debug for Describes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Describe")
     }
 }
 
@@ -150,11 +166,16 @@ impl ConnectionInner {
         self.subject.get()
     }
 
+    /// Whom something is said about.
+    pub(crate) fn peer(&self) -> Peer<'_> {
+        Peer::new(self.id, self.client.get().copied(), self.subject.get())
+    }
+
     /// Reports metrics and logs. Must be called without the connection's lock: a recorder may call the handle.
     #[inline]
     pub(crate) fn emit(&self, delta: Option<Box<Delta>>) {
         if let Some(delta) = delta {
-            delta.emit(&self.scope);
+            delta.emit(&self.scope, self.peer());
         }
     }
 
@@ -236,6 +257,27 @@ impl ConnectionInner {
         drop(value);
     }
 
+    #[cfg(feature = "observer")]
+    pub(super) fn described_by(&self, describes: std::sync::Arc<dyn Describe>) {
+        let mut bonds = lock(&self.bonds);
+        if self.ended.get().is_none() {
+            return bonds.push(Bond::Describes(Describes(describes)));
+        }
+        drop(bonds);
+        drop(describes);
+    }
+
+    /// Those who know something, to be asked where nothing is locked.
+    #[cfg(feature = "observer")]
+    pub(super) fn who_describe(&self) -> Vec<std::sync::Arc<dyn Describe>> {
+        let bonds = lock(&self.bonds);
+        let who = bonds.all.iter().filter_map(|bond| match bond {
+            Bond::Describes(Describes(describes)) => Some(describes.clone()),
+            _ => None,
+        });
+        who.collect()
+    }
+
     /// The handler is done with the connection. Must be called without the connection's lock: destructors of held
     /// values may call the handle.
     pub(crate) fn handled(&self) {
@@ -282,7 +324,7 @@ impl ConnectionInner {
         };
         let _told_at_last = TellOnDrop(&self.changed);
         if let Some(ended) = self.ended.get() {
-            self.stage.ended(ended, &self.scope, now());
+            self.stage.ended(ended, &self.scope, self.peer(), now());
         }
         // Before the waiters are woken: when `closed` returns, the permits of the connection are free.
         drop(held);

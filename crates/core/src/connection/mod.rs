@@ -8,9 +8,10 @@ mod control;
 mod extract;
 mod handle;
 mod inner;
+mod status;
 
-pub use self::handle::Connection;
 pub(crate) use self::{
     control::Control,
     inner::{ConnectionInner, Known, Watch},
 };
+pub use self::{handle::Connection, status::Status};

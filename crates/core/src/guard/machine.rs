@@ -15,6 +15,7 @@ use crate::{
     observe::{Delta, Enforcement, Telemetry},
     policy::{Action, Activity, Policy},
     settings::{Framing, Settings},
+    standing::Standing,
 };
 
 /// The state of one guarded connection.
@@ -120,6 +121,16 @@ impl Guard {
     /// What went through so far.
     pub(crate) fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// How far the connection has come.
+    pub(crate) fn standing(&self) -> Standing {
+        match self.phase {
+            Phase::Upgrading(_) => Standing::Opening,
+            Phase::Open => Standing::Open,
+            Phase::Ending(_) | Phase::Taken { .. } | Phase::Aborted => Standing::Closing,
+            Phase::Lost | Phase::Over => Standing::Ended,
+        }
     }
 
     /// How long the peer took to answer the last ping of the guard's own that it did answer.

@@ -13,7 +13,7 @@ use crate::{
     carrier::Carrier,
     clock::now,
     close::CloseFrame,
-    connection::Control,
+    connection::{Control, Status},
     counters::Counters,
     gate::Gate,
     identity::Subject,
@@ -135,6 +135,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Control for Shared<T> {
 
     fn counters(&self) -> Counters {
         lock(&self.state).guard.counters()
+    }
+
+    fn status(&self) -> Status {
+        let state = lock(&self.state);
+        Status::new(state.guard.standing(), state.guard.counters(), state.guard.round_trip())
     }
 
     fn round_trip(&self) -> Option<Duration> {

@@ -161,7 +161,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> GatedIo<T> {
         let mut discarded = Discarded::default();
         let (by, said, received) = match turned {
             Turned::Guard(frame) => {
-                shared.inner.stage.turned_away(&shared.inner.scope);
+                shared.inner.stage.turned_away(&shared.inner.scope, shared.inner.peer());
                 (EndedBy::Guard, Some(frame), None)
             }
             Turned::Peer(result) => {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Scope;
+use super::{Peer, Scope};
 use crate::counters::Counters;
 
 /// A policy, and what it did.
@@ -19,7 +19,7 @@ pub(crate) struct Delta {
 impl Delta {
     /// To be called where nothing is locked: who records may be anybody.
     #[cold]
-    pub(crate) fn emit(self, scope: &Scope) {
+    pub(crate) fn emit(self, scope: &Scope, peer: Peer<'_>) {
         let Self { went_through, round_trip, violations } = self;
         #[cfg(feature = "metrics")]
         super::metrics::went_through(&went_through);
@@ -29,16 +29,18 @@ impl Delta {
         }
         let _ = (went_through, round_trip);
         for ((policy, action), times) in violations {
-            violated(scope, policy, action, times);
+            violated(scope, peer, policy, action, times);
         }
     }
 }
 
 /// Says what was done about a violation, or several of one kind.
-pub(super) fn violated(scope: &Scope, policy: &'static str, action: &'static str, times: u64) {
+pub(super) fn violated(scope: &Scope, peer: Peer<'_>, policy: &'static str, action: &'static str, times: u64) {
     #[cfg(feature = "metrics")]
     super::metrics::violated(policy, action, times);
     #[cfg(feature = "tracing")]
     super::events::violated(scope.span(), policy, action, times);
-    let _ = (scope, policy, action, times);
+    #[cfg(feature = "observer")]
+    super::tell(&super::Event::Violated { peer, policy, action, times });
+    let _ = (scope, peer, policy, action, times);
 }

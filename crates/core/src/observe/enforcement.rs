@@ -12,7 +12,7 @@ pub(crate) enum Enforcement {
 /// The name of the framing rules where policies have theirs.
 pub(crate) const FRAMING: &str = "framing";
 
-#[cfg(any(feature = "metrics", feature = "tracing"))]
+#[cfg(any(feature = "metrics", feature = "observer", feature = "tracing"))]
 impl Enforcement {
     pub(super) fn as_str(self) -> &'static str {
         match self {

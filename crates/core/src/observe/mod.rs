@@ -60,39 +60,56 @@
 //! event says how many were `suppressed`. The target of all events is `portcullis`.
 
 mod aloud;
-#[cfg(all(feature = "guard", any(feature = "metrics", feature = "tracing")))]
+#[cfg(all(feature = "guard", any(feature = "metrics", feature = "observer", feature = "tracing")))]
 mod delta;
+#[cfg(feature = "guard")]
+mod describe;
 #[cfg(feature = "guard")]
 mod enforcement;
 #[cfg(feature = "tracing")]
 mod events;
 #[cfg(feature = "metrics")]
 mod metrics;
+#[cfg(feature = "observer")]
+mod observer;
+#[cfg(feature = "guard")]
+mod peer;
 #[cfg(feature = "guard")]
 mod scope;
-#[cfg(all(feature = "guard", not(any(feature = "metrics", feature = "tracing"))))]
+#[cfg(all(feature = "guard", not(any(feature = "metrics", feature = "observer", feature = "tracing"))))]
 mod silent;
-#[cfg(all(feature = "guard", any(feature = "metrics", feature = "tracing")))]
+#[cfg(all(feature = "guard", any(feature = "metrics", feature = "observer", feature = "tracing")))]
 mod stage;
 #[cfg(feature = "metrics")]
 mod table;
-#[cfg(all(feature = "guard", any(feature = "metrics", feature = "tracing")))]
+#[cfg(all(feature = "guard", any(feature = "metrics", feature = "observer", feature = "tracing")))]
 mod telemetry;
 mod tell;
 #[cfg(feature = "tracing")]
 mod throttle;
 
-#[cfg(all(feature = "guard", not(any(feature = "metrics", feature = "tracing"))))]
+#[cfg(feature = "guard")]
+pub use self::describe::{Describe, Description};
+#[cfg(feature = "observer")]
+pub(crate) use self::observer::{is_attached, tell};
+#[cfg(all(feature = "guard", not(feature = "observer")))]
+pub(crate) use self::peer::Peer;
+#[cfg(all(feature = "guard", not(any(feature = "metrics", feature = "observer", feature = "tracing"))))]
 pub(crate) use self::silent::{Delta, HandshakeStage, Telemetry};
 #[cfg(feature = "metrics")]
 pub use self::table::{Kind, Label, METRICS, Metric, describe};
 pub use self::tell::warn_once;
 pub(crate) use self::tell::{refused, wiring, wiring_unseen, would_refuse};
-#[cfg(all(feature = "guard", any(feature = "metrics", feature = "tracing")))]
+#[cfg(all(feature = "guard", any(feature = "metrics", feature = "observer", feature = "tracing")))]
 pub(crate) use self::{delta::Delta, stage::HandshakeStage, telemetry::Telemetry};
 #[cfg(feature = "guard")]
 pub(crate) use self::{
     enforcement::{Enforcement, FRAMING},
     scope::Scope,
     tell::closing_task,
+};
+#[cfg(feature = "observer")]
+pub use self::{
+    observer::{Attached, Event, Observer, attach},
+    peer::Peer,
 };

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 
-use super::{Enforcement, Scope};
+use super::{Enforcement, Peer, Scope};
 use crate::{counters::Counters, ended::Ended, policy::Policy};
 
 #[derive(Debug, Default)]
@@ -24,9 +24,9 @@ impl HandshakeStage {
 
     pub(crate) fn adopted(&self, _: Instant) {}
 
-    pub(crate) fn turned_away(&self, _: &Scope) {}
+    pub(crate) fn turned_away(&self, _: &Scope, _: Peer<'_>) {}
 
-    pub(crate) fn ended(&self, _: &Ended, _: &Scope, _: Instant) {}
+    pub(crate) fn ended(&self, _: &Ended, _: &Scope, _: Peer<'_>, _: Instant) {}
 }
 
 #[derive(Debug, Default)]
@@ -58,5 +58,5 @@ impl Telemetry {
 pub(crate) struct Delta;
 
 impl Delta {
-    pub(crate) fn emit(self, _: &Scope) {}
+    pub(crate) fn emit(self, _: &Scope, _: Peer<'_>) {}
 }

@@ -13,7 +13,7 @@ use std::{
 
 use http::StatusCode;
 
-use super::{Scope, delta::violated};
+use super::{Peer, Scope, delta::violated};
 use crate::ended::{Ended, EndedBy};
 
 /// The name of the judgement of a connection's first message, where policies have theirs.
@@ -74,18 +74,20 @@ impl HandshakeStage {
         if self.opened.set(now).is_ok() {
             #[cfg(feature = "metrics")]
             super::metrics::opened();
+            #[cfg(feature = "observer")]
+            super::tell(&super::Event::Opened);
         }
     }
 
     /// The connection was closed for what it said first, or for what it did not.
-    pub(crate) fn turned_away(&self, scope: &Scope) {
+    pub(crate) fn turned_away(&self, scope: &Scope, peer: Peer<'_>) {
         if self.opened.get().is_some() {
-            violated(scope, FIRST_MESSAGE, "close", 1);
+            violated(scope, peer, FIRST_MESSAGE, "close", 1);
         }
     }
 
     /// The connection has ended, or the handshake came to nothing.
-    pub(crate) fn ended(&self, ended: &Ended, scope: &Scope, now: Instant) {
+    pub(crate) fn ended(&self, ended: &Ended, scope: &Scope, peer: Peer<'_>, now: Instant) {
         match self.stage.load(Ordering::Acquire) {
             UPGRADED => self.fail("upgrade"),
             CALLED if std::thread::panicking() => self.fail("panic"),
@@ -98,12 +100,16 @@ impl HandshakeStage {
         super::metrics::closed(code, ended.by.as_str(), lived);
         #[cfg(feature = "tracing")]
         super::events::closed(scope.span(), code, ended, lived);
-        let _ = (code, lived, scope);
+        #[cfg(feature = "observer")]
+        super::tell(&super::Event::Closed { peer, code, ended, lived });
+        let _ = (code, lived, scope, peer);
     }
 
     fn fail(&self, reason: &'static str) {
         if self.report() != REPORTED {
             handshake("failed", reason);
+            #[cfg(feature = "observer")]
+            super::tell(&super::Event::Failed { reason });
         }
     }
 
@@ -128,6 +134,16 @@ fn refused_inside(status: StatusCode) {
     handshake("refused", "handler");
     #[cfg(feature = "tracing")]
     super::events::refused(false, "handler", status, "", false);
+    #[cfg(feature = "observer")]
+    super::tell(&super::Event::Refused {
+        plain: false,
+        kind: "handler",
+        status,
+        sentence: "",
+        report_only: false,
+        client: None,
+        subject: None,
+    });
     let _ = status;
 }
 

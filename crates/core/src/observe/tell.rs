@@ -7,22 +7,41 @@ use super::events;
 use super::metrics;
 use http::StatusCode;
 
+use crate::refusal::Asked;
+
 /// A handshake, or a plain request, is refused.
-pub(crate) fn refused(plain: bool, kind: &'static str, status: StatusCode, sentence: &str) {
+pub(crate) fn refused(plain: bool, kind: &'static str, status: StatusCode, sentence: &str, asked: Option<&Asked>) {
     #[cfg(feature = "metrics")]
     metrics::refusal(plain, "refused", kind);
     #[cfg(feature = "tracing")]
     events::refused(plain, kind, status, sentence, false);
+    told(plain, kind, status, sentence, asked, false);
     let _ = (plain, kind, status, sentence);
 }
 
 /// A handshake, or a plain request, would be refused if its layer were not on report only.
-pub(crate) fn would_refuse(plain: bool, kind: &'static str, status: StatusCode, sentence: &str) {
+pub(crate) fn would_refuse(plain: bool, kind: &'static str, status: StatusCode, sentence: &str, asked: Option<&Asked>) {
     #[cfg(feature = "metrics")]
     metrics::refusal(plain, "would_refuse", kind);
     #[cfg(feature = "tracing")]
     events::refused(plain, kind, status, sentence, true);
+    told(plain, kind, status, sentence, asked, true);
     let _ = (plain, kind, status, sentence);
+}
+
+/// Tells those who look on.
+fn told(plain: bool, kind: &'static str, status: StatusCode, sentence: &str, asked: Option<&Asked>, report_only: bool) {
+    #[cfg(feature = "observer")]
+    super::tell(&super::Event::Refused {
+        plain,
+        kind,
+        status,
+        sentence,
+        report_only,
+        client: asked.and_then(|asked| asked.client),
+        subject: asked.and_then(|asked| asked.subject.as_ref()),
+    });
+    let _ = (plain, kind, status, sentence, asked, report_only);
 }
 
 /// A layer was composed wrongly.

@@ -3,7 +3,7 @@
 use http::{Request, request::Parts};
 use tower_service::Service;
 
-use super::{Refusal, ResponseFuture, note_refusing};
+use super::{Asked, Refusal, ResponseFuture, note_refusing};
 use crate::handshake;
 
 /// Calls `inner`, unless the request is a handshake that `admit` refuses.
@@ -40,7 +40,7 @@ where
     if handshake::is_handshake(&parts) {
         note_refusing(&mut parts);
         if let Err(refusal) = admit(&mut parts) {
-            return ResponseFuture::refused(refusal.over(parts.version));
+            return ResponseFuture::refused(refusal.over(parts.version).asked(Asked::of(&parts)));
         }
     }
     ResponseFuture::inner(inner.call(Request::from_parts(parts, body)))

@@ -44,6 +44,7 @@
 //! The code of a `Drain` can be set. [`Kind::ALL`] lists the kinds. Layers of your own create theirs with
 //! [`Kind::new`].
 
+mod asked;
 mod call;
 mod client;
 mod future;
@@ -54,6 +55,7 @@ mod reason;
 #[cfg(feature = "axum")]
 mod render;
 
+pub(crate) use self::asked::Asked;
 pub use self::{
     call::call,
     future::ResponseFuture,

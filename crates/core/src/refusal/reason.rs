@@ -10,7 +10,7 @@ use http::{
     request::Parts,
 };
 
-use super::Kind;
+use super::{Asked, Kind};
 use crate::{
     close::{CloseCode, CloseFrame},
     handshake, observe,
@@ -42,7 +42,8 @@ pub struct Refusal {
     close: Option<CloseFrame>,
     retry_after: Option<Duration>,
     http_only: bool,
-    header: Option<Box<(HeaderName, HeaderValue)>>,
+    /// What few refusals have: an error is passed by value.
+    aside: Option<Box<Aside>>,
     sentence: Cow<'static, str>,
     /// The wiring error, if that is the reason.
     mistake: Option<&'static str>,
@@ -50,6 +51,14 @@ pub struct Refusal {
     told: bool,
     answers: Answers,
     failed_authentication: bool,
+}
+
+/// What few refusals have.
+#[derive(Debug, Clone, Default)]
+struct Aside {
+    header: Option<(HeaderName, HeaderValue)>,
+    /// Who asked, where somebody looks on.
+    asked: Option<Box<Asked>>,
 }
 
 /// Which request a refusal answers.
@@ -72,7 +81,7 @@ impl Refusal {
             close: None,
             retry_after: None,
             http_only: false,
-            header: None,
+            aside: None,
             sentence: Cow::Borrowed(""),
             mistake: None,
             told: false,
@@ -182,7 +191,7 @@ impl Refusal {
 
     /// Sets a header that the status requires, such as `WWW-Authenticate` (RFC 9110, section 11.6.1).
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.header = Some(Box::new((name, value)));
+        self.aside.get_or_insert_default().header = Some((name, value));
         self
     }
 
@@ -209,6 +218,7 @@ impl Refusal {
     /// assert!(!refuse(Request::get("/")).headers().contains_key("connection"));
     /// ```
     pub fn answering(mut self, parts: &Parts) -> Self {
+        self = self.asked(Asked::of(parts));
         if !handshake::is_handshake(parts) {
             self.answers = Answers::Plain;
             return self;
@@ -220,6 +230,18 @@ impl Refusal {
     pub(crate) fn over(mut self, version: Version) -> Self {
         self.answers = if version < Version::HTTP_2 { Answers::Last } else { Answers::Shared };
         self
+    }
+
+    /// Sets who asked.
+    pub(crate) fn asked(mut self, asked: Option<Box<Asked>>) -> Self {
+        if asked.is_some() && self.asker().is_none() {
+            self.aside.get_or_insert_default().asked = asked;
+        }
+        self
+    }
+
+    fn asker(&self) -> Option<&Asked> {
+        self.aside.as_ref()?.asked.as_deref()
     }
 
     /// Sets the message for the response's body. Text that the peer sent must be escaped, shortened and quoted in it.
@@ -255,7 +277,13 @@ impl Refusal {
 
     /// Counts and logs a refusal that a layer only reports (features `metrics` and `tracing`).
     pub fn report(&self) {
-        observe::would_refuse(self.answers == Answers::Plain, self.kind.as_str(), self.status, &self.sentence);
+        observe::would_refuse(
+            self.answers == Answers::Plain,
+            self.kind.as_str(),
+            self.status,
+            &self.sentence,
+            self.asker(),
+        );
     }
 
     /// Converts the refusal into a response with the status, `Retry-After` and the header. If the body is axum's, it is
@@ -265,7 +293,8 @@ impl Refusal {
     /// The refusal is counted and logged here, once (features `metrics` and `tracing`).
     pub fn into_response<B: Default + 'static>(mut self) -> Response<B> {
         if !std::mem::replace(&mut self.told, true) {
-            observe::refused(self.answers == Answers::Plain, self.kind.as_str(), self.status, &self.sentence);
+            let plain = self.answers == Answers::Plain;
+            observe::refused(plain, self.kind.as_str(), self.status, &self.sentence, self.asker());
         }
         let mut response = Response::new(B::default());
         #[cfg(feature = "axum")]
@@ -280,8 +309,8 @@ impl Refusal {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(header) = &self.header {
-            response.headers_mut().insert(header.0.clone(), header.1.clone());
+        if let Some((name, value)) = self.aside.as_ref().and_then(|aside| aside.header.as_ref()) {
+            response.headers_mut().insert(name.clone(), value.clone());
         }
         if self.answers == Answers::Last {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

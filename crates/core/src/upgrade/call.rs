@@ -6,7 +6,11 @@ use http::{Request, request::Parts};
 use tower_service::Service;
 
 use super::{GuardedHandshake, ResponseFuture, intercept::intercept_as};
-use crate::{policy::Policy, refusal::Refusal, settings::Settings};
+use crate::{
+    policy::Policy,
+    refusal::{Asked, Refusal},
+    settings::Settings,
+};
 
 /// Calls a service with a request whose connection is guarded, if it is a handshake, unless `admit` refuses it.
 ///
@@ -87,6 +91,6 @@ where
             ResponseFuture::guarded(future, guarded, policy)
         }
         Ok(None) => ResponseFuture::inner(inner.call(Request::from_parts(parts, body))),
-        Err(refusal) => ResponseFuture::refused(refusal.over(parts.version)),
+        Err(refusal) => ResponseFuture::refused(refusal.over(parts.version).asked(Asked::of(&parts))),
     }
 }

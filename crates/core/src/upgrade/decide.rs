@@ -6,7 +6,10 @@ use http::{Request, request::Parts};
 use tower_service::Service;
 
 use super::{AdmissionVerdict, Deciding, GuardedHandshake, ResponseFuture, intercept::intercept_as};
-use crate::{policy::Policy, refusal::Refusal};
+use crate::{
+    policy::Policy,
+    refusal::{Asked, Refusal},
+};
 
 /// The decision of a layer about a handshake.
 pub struct Admission {
@@ -80,6 +83,7 @@ where
         let admission = admit(&mut guarded, &mut parts)?;
         Ok(Some((guarded, admission)))
     });
+    let asked = Asked::of(&parts);
     let request = Request::from_parts(parts, body);
     match entered {
         Ok(Some((guarded, Admission { policy, verdict }))) => {
@@ -87,10 +91,10 @@ where
             // connection and drops what it holds.
             Deciding::of(verdict, inner, request, move |inner, request, verdict| match verdict {
                 Ok(()) => ResponseFuture::guarded(guarded.in_span(|| inner.call(request)), guarded, policy),
-                Err(refusal) => ResponseFuture::refused(refusal.over(version)),
+                Err(refusal) => ResponseFuture::refused(refusal.over(version).asked(asked)),
             })
         }
         Ok(None) => Deciding::decided(ResponseFuture::inner(inner.call(request))),
-        Err(refusal) => Deciding::decided(ResponseFuture::refused(refusal.over(version))),
+        Err(refusal) => Deciding::decided(ResponseFuture::refused(refusal.over(version).asked(asked))),
     }
 }

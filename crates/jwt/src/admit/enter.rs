@@ -112,6 +112,7 @@ where
     let Some(guarded) = upgrade::intercept(parts)? else { return Ok(None) };
     if !settings.report_only {
         session.attach(guarded.connection());
+        guarded.connection().described_by(|| session.clone());
     }
     if nobody == NoSubject::Awaited {
         guarded.gate(parts, gate(settings, session.clone(), &guarded))?;

@@ -58,6 +58,11 @@ impl<C: Clone> Pool<C> {
         self.total.live()
     }
 
+    /// Whether the high-water mark was crossed.
+    pub(crate) fn is_high(&self) -> bool {
+        self.total.is_high()
+    }
+
     pub(super) fn name(&self, key: &Key) -> Name {
         self.secret.name(key)
     }
@@ -79,8 +84,8 @@ impl<C: Clone> Pool<C> {
         self.shards.iter().map(|shard| lock(shard).keys()).sum()
     }
 
-    #[cfg(test)]
-    pub(super) fn taken(&self, key: &Key) -> usize {
+    /// How many count towards the limit of a key.
+    pub(crate) fn taken(&self, key: &Key) -> usize {
         let name = self.name(key);
         self.lock(name).taken(name)
     }

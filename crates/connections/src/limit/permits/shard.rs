@@ -182,7 +182,7 @@ impl<C> Shard<C> {
         self.keys.len()
     }
 
-    #[cfg(test)]
+    /// How many count towards the limit of a key.
     pub(super) fn taken(&self, name: Name) -> usize {
         self.keys.get(&name).map_or(0, Group::taken)
     }

@@ -35,6 +35,10 @@ impl Total {
         self.level().live
     }
 
+    pub(super) fn is_high(&self) -> bool {
+        self.level().high
+    }
+
     /// Whether more are counted than a part of the limit.
     pub(super) fn exceeds(&self, part: impl Fn(usize) -> usize) -> bool {
         self.max.is_some_and(|max| self.level().live > part(max))

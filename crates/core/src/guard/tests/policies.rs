@@ -156,7 +156,7 @@ fn a_verdict_that_is_late_comes_at_the_second_look_and_not_before() {
     }
 }
 
-#[cfg(any(feature = "metrics", feature = "tracing"))]
+#[cfg(any(feature = "metrics", feature = "observer", feature = "tracing"))]
 #[test]
 fn a_broken_rule_is_noted_once_however_the_frames_before_it_are_judged() {
     /// Is asked about frames one by one, and lets all of them pass.
