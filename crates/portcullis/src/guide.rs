@@ -12,6 +12,7 @@
 //! | [`tls`] | Where does TLS end, and what must HTTP/2 be told? |
 //! | [`deploying`] | How is a server replaced without losing anyone? |
 //! | [`observing`] | Which metrics and events are there, and what should wake an operator? |
+//! | [`console`] | Who is connected, what was refused, and how is it closed by hand? |
 //! | [`testing`] | How is a guarded application tested? |
 //! | [`several_nodes`] | How do several servers share their limits? |
 //! | [`threat_model`] | What is every attack, its default, and how is that changed? |
@@ -53,6 +54,9 @@ pub mod deploying {}
 
 #[doc = include_str!("../docs/guide/observing.md")]
 pub mod observing {}
+
+#[doc = include_str!("../docs/guide/console.md")]
+pub mod console {}
 
 #[doc = include_str!("../docs/guide/testing.md")]
 pub mod testing {}

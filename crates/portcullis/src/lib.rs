@@ -6,6 +6,7 @@
         feature = "axum",
         feature = "axum-ws",
         feature = "close",
+        feature = "console",
         feature = "connections",
         feature = "derive",
         feature = "json",
@@ -49,12 +50,14 @@ pub use portcullis_close::CloseLayer;
 pub use portcullis_close::messages;
 #[cfg(feature = "connections")]
 pub use portcullis_connections as connections;
+#[cfg(feature = "console")]
+pub use portcullis_console as console;
 #[doc(inline)]
 pub use portcullis_core::{
     CloseCode, CloseFrame, CloseReason, Connection, ConnectionId, Connections, ConnectionsLayer, ConnectionsService,
     Counters, Decision, Ended, EndedBy, GuardLayer, GuardService, GuardedIo, IntoClose, InvalidCloseCode,
-    MalformedClose, PolicyLayer, PolicyService, Supervised, Target, clock, csrf, errors, frame, gate, handshake,
-    identity, observe, policy, refusal, settings, shared, upgrade,
+    MalformedClose, PolicyLayer, PolicyService, Standing, Status, Supervised, Target, clock, csrf, errors, frame, gate,
+    handshake, identity, observe, policy, refusal, settings, shared, upgrade,
 };
 #[cfg(feature = "derive")]
 pub use portcullis_derive::IntoCloseOfFacade as IntoClose;
@@ -75,6 +78,7 @@ pub use portcullis_redis as redis;
     feature = "axum",
     feature = "axum-ws",
     feature = "close",
+    feature = "console",
     feature = "connections",
     feature = "derive",
     feature = "json",

@@ -7,7 +7,7 @@ use crate::step::{Step, root};
 
 /// Crates that have few features, and few dependencies to build again.
 const SMALL: [&str; 5] = ["connections", "liveness", "origin", "rate-limit", "redis"];
-const LARGE: [&str; 3] = ["core", "close", "jwt"];
+const LARGE: [&str; 4] = ["core", "close", "console", "jwt"];
 
 /// Small crates with each set of up to two features, and larger ones with those sets that were broken before.
 pub(crate) fn usual() -> Vec<Step> {
@@ -17,6 +17,8 @@ pub(crate) fn usual() -> Vec<Step> {
         Step::cargo("core that counts", "check -p portcullis-core --features guard,metrics"),
         Step::cargo("core for tests of applications", "check -p portcullis-core --features test-util"),
         Step::cargo("core that logs", "check -p portcullis-core --features guard,tracing"),
+        Step::cargo("console without features", "check -p portcullis-console"),
+        Step::cargo("core with an observer", "check -p portcullis-core --features observer"),
         Step::cargo("close with messages alone", "check -p portcullis-close --features json"),
         Step::cargo("jwt without features", "check -p portcullis-jwt"),
     ])

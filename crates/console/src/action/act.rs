@@ -1,0 +1,59 @@
+//! Carries out an action, and says what came of it.
+
+use std::borrow::Cow;
+
+use http::StatusCode;
+use portcullis_core::shared::Broadcast;
+use serde::Serialize;
+
+use crate::{operator::Operator, route::Act, state::State};
+
+/// What came of an action.
+#[derive(Debug, Serialize)]
+pub(crate) struct Outcome {
+    /// How many connections of this node it closes.
+    pub(super) closed: usize,
+    /// Whether the other nodes are told; absent where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) told: Option<bool>,
+}
+
+/// Why nothing was done.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) status: StatusCode,
+    pub(crate) error: Cow<'static, str>,
+}
+
+impl Failed {
+    pub(crate) fn new(status: StatusCode, error: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, error: error.into() }
+    }
+
+    pub(super) fn unknown() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "there is no such connection on this node")
+    }
+}
+
+/// Carries out an action of an operator who may do so.
+pub(crate) async fn act(state: &State, operator: &Operator, act: Act, body: &[u8]) -> Result<Outcome, Failed> {
+    if !state.settings.actions || operator.is_read_only() {
+        return Err(Failed::new(StatusCode::FORBIDDEN, "this console may only look"));
+    }
+    match act {
+        Act::Close => super::close::close(state, operator, body).await,
+        #[cfg(feature = "jwt")]
+        Act::Revoke => super::revoke::revoke(state, operator, body).await,
+        #[cfg(feature = "liveness")]
+        Act::Drain => super::drain::drain(state, operator, body),
+        #[cfg(not(all(feature = "jwt", feature = "liveness")))]
+        _ => Err(Failed::new(StatusCode::NOT_FOUND, "this server cannot do that")),
+    }
+}
+
+/// What is done here is done; whether the others are told is waited for where there are others.
+pub(super) async fn outcome(shared: bool, broadcast: Broadcast) -> Outcome {
+    let closed = broadcast.here();
+    let told = broadcast.await.is_ok();
+    Outcome { closed, told: shared.then_some(told) }
+}

@@ -1,0 +1,48 @@
+//! Revokes tokens, and closes the connections that they authenticated.
+
+use http::StatusCode;
+use portcullis_jwt::TokenId;
+use serde::Deserialize;
+
+use super::{
+    act::{Failed, Outcome, outcome},
+    log::log,
+    request::parse,
+    target::{named_subject, subject_of_one},
+};
+use crate::{operator::Operator, state::State};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Revoke {
+    subject: Option<String>,
+    subject_of: Option<String>,
+    token: Option<String>,
+    issuer: Option<String>,
+}
+
+pub(super) async fn revoke(state: &State, operator: &Operator, body: &[u8]) -> Result<Outcome, Failed> {
+    let Some(revocations) = &state.settings.revocations else {
+        return Err(Failed::new(StatusCode::NOT_FOUND, "the console was given no revocations"));
+    };
+    let Revoke { subject, subject_of, token, issuer } = parse(body)?;
+    let (shown, broadcast) = match (subject, subject_of, token) {
+        (Some(name), None, None) => {
+            let subject = named_subject(name, issuer);
+            (state.settings.mask.subject(&subject).name(), revocations.revoke_subject(&subject))
+        }
+        (None, Some(of), None) if issuer.is_none() => {
+            let subject = subject_of_one(state, &of)?;
+            (state.settings.mask.subject(&subject).name(), revocations.revoke_subject(&subject))
+        }
+        (None, None, Some(id)) => {
+            let shown = format!("token {id}");
+            let id = issuer.map_or_else(|| TokenId::new(id.as_str()), |issuer| TokenId::of_issuer(issuer, id.as_str()));
+            (shown, revocations.revoke_id(id))
+        }
+        _ => return Err(Failed::new(StatusCode::UNPROCESSABLE_ENTITY, "name one of subject, subject_of and token")),
+    };
+    let outcome = outcome(state.connections.node().is_some(), broadcast).await;
+    log(state, operator, "revoke", &format!("{shown:?}"), &outcome);
+    Ok(outcome)
+}

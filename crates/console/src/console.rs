@@ -1,0 +1,206 @@
+//! The console, which cannot be mounted before it knows who may see it.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use http::request::Parts;
+use portcullis_core::{
+    Connections, Decision,
+    observe::{self, Attached},
+};
+use portcullis_origin::OriginLayer;
+use tokio::sync::Semaphore;
+
+use crate::{
+    history::History,
+    operator::{Authorized, Operator, Unauthorized},
+    settings::Settings,
+    snapshot::Snapshots,
+    state::State,
+};
+
+/// A page and an API for operators, as a tower service. The [crate's page](crate) says what it shows.
+///
+/// It is a service only once it has an [authorizer](Self::authorize). Clones are the same console.
+///
+/// ```
+/// use http::{Request, StatusCode};
+/// use http_body_util::Empty;
+/// use hyper::body::Bytes;
+/// use portcullis_console::{Console, Operator};
+/// use portcullis_core::Connections;
+/// use tower::ServiceExt;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let connections = Connections::new(); // whose layer stands around the WebSockets
+/// let console = Console::new(connections).authorize(|parts| {
+///     let known = parts.headers.get("authorization")? == "Bearer a secret of the operators";
+///     known.then(|| Operator::new("on call"))
+/// });
+///
+/// let look = || Request::get("/api/summary");
+/// let allowed = look().header("authorization", "Bearer a secret of the operators");
+/// let allowed = console.clone().oneshot(allowed.body(Empty::<Bytes>::new()).unwrap()).await.unwrap();
+/// assert_eq!(allowed.status(), StatusCode::OK);
+/// let refused = console.oneshot(look().body(Empty::<Bytes>::new()).unwrap()).await.unwrap();
+/// assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+/// # }
+/// ```
+///
+/// Without an authorizer it does not compile:
+///
+/// ```compile_fail
+/// use http::Request;
+/// use http_body_util::Empty;
+/// use hyper::body::Bytes;
+/// use portcullis_console::Console;
+/// use portcullis_core::Connections;
+/// use tower::ServiceExt;
+///
+/// let console = Console::new(Connections::new());
+/// let _ = console.oneshot(Request::get("/").body(Empty::<Bytes>::new()).unwrap());
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Console<A = Authorized> {
+    connections: Connections,
+    history: Arc<History>,
+    attached: Arc<Attached>,
+    snapshots: Arc<Snapshots>,
+    settings: Arc<Settings>,
+    authorizer: A,
+}
+
+impl Console<Unauthorized> {
+    /// Creates a console of the connections in a registry. From here on it counts what is refused and closed in this
+    /// process, and connections keep what their layers can say of them: create it before the server begins.
+    pub fn new(connections: Connections) -> Self {
+        let history = Arc::new(History::new(connections.clone()));
+        let attached = Arc::new(observe::attach(history.clone()));
+        Self {
+            connections,
+            history,
+            attached,
+            snapshots: Arc::default(),
+            settings: Arc::default(),
+            authorizer: Unauthorized::new(),
+        }
+    }
+
+    /// Sets who may see the console: for each request, page and API alike, `authorizer` returns who the operator is, or
+    /// `None`, which answers 403. There is no default.
+    ///
+    /// It is called with the request's parts, so it may read what a layer outside has put into the extensions. Whoever
+    /// it lets in sees all subjects and addresses, unless they are [masked](Self::mask_subjects).
+    pub fn authorize(
+        self,
+        authorizer: impl Fn(&Parts) -> Option<Operator> + Send + Sync + 'static,
+    ) -> Console<Authorized> {
+        self.authorize_later(move |parts| Decision::ready(authorizer(parts)))
+    }
+
+    /// Like [`authorize`](Self::authorize), for an authorizer that may have to ask somebody else.
+    pub fn authorize_later(
+        self,
+        authorizer: impl Fn(&Parts) -> Decision<Option<Operator>> + Send + Sync + 'static,
+    ) -> Console<Authorized> {
+        let Self { connections, history, attached, snapshots, settings, authorizer: Unauthorized { .. } } = self;
+        Console { connections, history, attached, snapshots, settings, authorizer: Authorized::new(authorizer) }
+    }
+}
+
+impl<A> Console<A> {
+    /// Lets operators close connections, revoke tokens and start the drain. By default the console only looks. An
+    /// operator who is [read-only](Operator::read_only) still does.
+    pub fn allow_actions(self) -> Self {
+        self.set(|settings| settings.actions = true)
+    }
+
+    /// Shows subjects as numbers, so that two can be told apart and nobody is named. Searches do not find them by their
+    /// names. The numbers are others after a restart.
+    ///
+    /// Texts that layers and handlers write, such as close reasons, are shown as they are.
+    pub fn mask_subjects(self) -> Self {
+        self.set(|settings| settings.mask.hide_subjects())
+    }
+
+    /// Shows of client addresses the network alone: 24 bits of IPv4, 48 of IPv6.
+    pub fn mask_addresses(self) -> Self {
+        self.set(|settings| settings.mask.hide_addresses())
+    }
+
+    /// Sets how often the page is updated, 1 s by default. However many look, connections are looked through once in
+    /// this time.
+    ///
+    /// # Panics
+    ///
+    /// If `time` is less than 100 ms.
+    #[track_caller]
+    pub fn interval(self, time: Duration) -> Self {
+        assert!(time >= Duration::from_millis(100), "a console is updated ten times a second at most");
+        self.set(|settings| settings.interval = time)
+    }
+
+    /// Sets how many may watch at once, 8 by default. Others are answered 503.
+    pub fn viewers(self, max: usize) -> Self {
+        self.set(|settings| settings.viewers = Arc::new(Semaphore::new(max)))
+    }
+
+    /// Sets the pages from which actions may come, in addition to the console's own: behind a proxy that changes the
+    /// `Host`, the console's page is of another origin than the server knows. `OriginLayer::same_origin()` by default.
+    pub fn origin(self, origin: OriginLayer) -> Self {
+        self.set(|settings| settings.origin = origin)
+    }
+
+    /// Shows how full the limits of a layer are, by a name of your choice. Can be called for several layers.
+    #[cfg(feature = "connections")]
+    pub fn limit(self, name: impl Into<Arc<str>>, limit: &portcullis_connections::ConnectionLimitLayer) -> Self {
+        self.set(|settings| settings.limits.push((name.into(), limit.clone())))
+    }
+
+    /// Lets operators revoke tokens, if [actions are allowed](Self::allow_actions).
+    #[cfg(feature = "jwt")]
+    pub fn revocations(self, revocations: &portcullis_jwt::Revocations) -> Self {
+        self.set(|settings| settings.revocations = Some(revocations.clone()))
+    }
+
+    /// Shows the state of a drain, and lets operators start it, if [actions are allowed](Self::allow_actions).
+    #[cfg(feature = "liveness")]
+    pub fn drain(self, drain: &portcullis_liveness::Drain) -> Self {
+        self.set(|settings| settings.drain = Some(drain.clone()))
+    }
+
+    /// Shows the health of the store that nodes share. What is done is done on all nodes if the registry and the
+    /// revocations are shared.
+    #[cfg(feature = "redis")]
+    pub fn cluster(self, cluster: &portcullis_redis::Cluster) -> Self {
+        self.set(|settings| settings.cluster = Some(cluster.clone()))
+    }
+
+    fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(Arc::make_mut(&mut self.settings));
+        self
+    }
+
+    pub(crate) fn state(&self) -> State {
+        State {
+            connections: self.connections.clone(),
+            history: self.history.clone(),
+            snapshots: self.snapshots.clone(),
+            settings: self.settings.clone(),
+        }
+    }
+
+    pub(crate) fn authorizer(&self) -> &A {
+        &self.authorizer
+    }
+}
+
+impl<A> fmt::Debug for Console<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { connections, attached: _, settings, .. } = self;
+        f.debug_struct("Console")
+            .field("connections", connections)
+            .field("actions", &settings.actions)
+            .finish_non_exhaustive()
+    }
+}

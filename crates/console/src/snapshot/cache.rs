@@ -1,0 +1,69 @@
+//! One snapshot for all viewers, which is forgotten when nobody looks.
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use portcullis_core::{Connections, clock::now};
+use tokio::{sync::Mutex, task::spawn_blocking, time::sleep};
+
+use super::{query::Query, take::Snapshot};
+use crate::mask::Mask;
+
+/// How long a snapshot is kept that nobody asks for. Rates are told from it.
+const KEPT: Duration = Duration::from_secs(10);
+
+/// The last snapshot. Its lock is held while the next is taken: those who ask meanwhile wait for that one.
+#[derive(Default)]
+pub(crate) struct Snapshots(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    last: Option<Arc<Snapshot>>,
+    /// Somebody waits until it can be forgotten.
+    watched: bool,
+}
+
+impl Snapshots {
+    /// Returns a snapshot that is not older than an interval. Many connections take a while to walk over, so that is
+    /// done on a thread of its own.
+    pub(crate) async fn latest(
+        self: &Arc<Self>,
+        connections: &Connections,
+        mask: &Mask,
+        interval: Duration,
+        query: &Query,
+    ) -> Option<Arc<Snapshot>> {
+        let deep = query.sort.is_deep();
+        let mut kept = self.0.lock().await;
+        let fresh = |snapshot: &&Arc<Snapshot>| {
+            now().saturating_duration_since(snapshot.at) < interval && (snapshot.deep || !deep)
+        };
+        if let Some(last) = kept.last.as_ref().filter(fresh) {
+            return Some(last.clone());
+        }
+        let (connections, mask, before) = (connections.clone(), mask.clone(), kept.last.take());
+        let taken = spawn_blocking(move || Snapshot::take(&connections, &mask, before.as_deref(), deep)).await;
+        // Only a runtime that shuts down does not take one.
+        let snapshot = Arc::new(taken.ok()?);
+        kept.last = Some(snapshot.clone());
+        if !std::mem::replace(&mut kept.watched, true) {
+            tokio::spawn(forget(Arc::downgrade(self)));
+        }
+        Some(snapshot)
+    }
+}
+
+/// Waits until nobody has asked for a while.
+async fn forget(snapshots: Weak<Snapshots>) {
+    loop {
+        sleep(KEPT).await;
+        let Some(snapshots) = snapshots.upgrade() else { return };
+        let mut kept = snapshots.0.lock().await;
+        if kept.last.as_ref().is_none_or(|last| now().saturating_duration_since(last.at) >= KEPT) {
+            *kept = Kept::default();
+            return;
+        }
+    }
+}

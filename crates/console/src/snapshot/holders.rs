@@ -1,0 +1,51 @@
+//! Who holds the most connections.
+
+use std::{cmp::Reverse, collections::HashMap, hash::Hash, net::IpAddr};
+
+use portcullis_core::{ConnectionId, identity::ClientIp};
+
+use super::row::Row;
+use crate::mask::Shown;
+
+/// So many are listed.
+const MOST: usize = 10;
+/// The bits of an IPv6 address that name a client, as limits have them by default.
+const PREFIX: u8 = 64;
+
+/// One who holds connections: how many, and one of them.
+#[derive(Debug, Clone)]
+pub(crate) struct Holder<K> {
+    pub(crate) who: K,
+    pub(crate) count: usize,
+    pub(crate) one: ConnectionId,
+}
+
+/// Those who hold the most, by subject and by network.
+#[derive(Debug)]
+pub(crate) struct Holders {
+    pub(crate) subjects: Vec<Holder<Shown>>,
+    pub(crate) clients: Vec<Holder<IpAddr>>,
+}
+
+pub(super) fn holders(rows: &[Row]) -> Holders {
+    let subjects = rows.iter().filter_map(|row| Some((row.subject.as_ref()?, row.id)));
+    let clients = rows.iter().filter_map(|row| Some((ClientIp(row.client?).network(PREFIX), row.id)));
+    let subjects = most(subjects).into_iter();
+    let owned = |Holder { who, count, one }: Holder<&Shown>| Holder { who: who.clone(), count, one };
+    Holders { subjects: subjects.map(owned).collect(), clients: most(clients) }
+}
+
+fn most<K: Eq + Hash + Ord + Clone>(rows: impl Iterator<Item = (K, ConnectionId)>) -> Vec<Holder<K>> {
+    let mut counts: HashMap<K, (usize, ConnectionId)> = HashMap::new();
+    for (key, id) in rows {
+        let (count, one) = counts.entry(key).or_insert((0, id));
+        (*count, *one) = (*count + 1, id);
+    }
+    let mut all: Vec<_> = counts.into_iter().map(|(who, (count, one))| Holder { who, count, one }).collect();
+    if all.len() > MOST {
+        all.select_nth_unstable_by_key(MOST, |holder| Reverse(holder.count));
+        all.truncate(MOST);
+    }
+    all.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.who.cmp(&other.who)));
+    all
+}

@@ -1,0 +1,162 @@
+//! Which connections somebody wants to see, in which order.
+
+use std::{fmt, net::IpAddr};
+
+use percent_encoding::percent_decode_str;
+use portcullis_core::Standing;
+
+/// The longest page.
+const MOST: usize = 200;
+/// The longest value, in bytes.
+const LONGEST: usize = 512;
+
+/// What is asked of the connections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Query {
+    /// Part of a subject, an issuer, an address or an id, in lower case.
+    pub(crate) search: String,
+    /// Exactly this subject, as it is shown.
+    pub(crate) subject: Option<String>,
+    pub(crate) client: Option<IpAddr>,
+    pub(crate) standing: Option<Standing>,
+    pub(crate) sort: Sort,
+    pub(crate) ascending: bool,
+    pub(crate) offset: usize,
+    pub(crate) limit: usize,
+}
+
+impl Default for Query {
+    fn default() -> Self {
+        Self {
+            search: String::new(),
+            subject: None,
+            client: None,
+            standing: None,
+            sort: Sort::Age,
+            ascending: false,
+            offset: 0,
+            limit: 50,
+        }
+    }
+}
+
+/// What connections are ordered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sort {
+    Age,
+    Subject,
+    Client,
+    Standing,
+    MessagesIn,
+    MessagesOut,
+    BytesIn,
+    BytesOut,
+    RoundTrip,
+    QuotaLeft,
+    ExpiresAt,
+}
+
+impl Sort {
+    const ALL: [(&str, Self); 11] = [
+        ("age", Self::Age),
+        ("subject", Self::Subject),
+        ("client_ip", Self::Client),
+        ("standing", Self::Standing),
+        ("messages_in", Self::MessagesIn),
+        ("messages_out", Self::MessagesOut),
+        ("bytes_in", Self::BytesIn),
+        ("bytes_out", Self::BytesOut),
+        ("round_trip", Self::RoundTrip),
+        ("quota_left", Self::QuotaLeft),
+        ("expires_at", Self::ExpiresAt),
+    ];
+
+    /// Whether the layers of every connection have to be asked.
+    pub(super) fn is_deep(self) -> bool {
+        matches!(self, Self::QuotaLeft | Self::ExpiresAt)
+    }
+}
+
+/// A query string that cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WrongQuery(String);
+
+impl fmt::Display for WrongQuery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Query {
+    /// Reads a query string. What it does not know it refuses: a filter that is misspelt must not show everything.
+    pub(crate) fn parse(query: Option<&str>) -> Result<Self, WrongQuery> {
+        let mut parsed = Self::default();
+        for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let value = decode(value).ok_or_else(|| WrongQuery(format!("{name:?} is not text, or too long")))?;
+            let wrong = |expected: &str| WrongQuery(format!("{name} is {expected}"));
+            match name {
+                "search" => parsed.search = value.to_ascii_lowercase(),
+                "subject" => parsed.subject = Some(value),
+                "client_ip" => parsed.client = Some(value.parse().map_err(|_| wrong("not an address"))?),
+                "standing" => {
+                    parsed.standing = Some(standing(&value).ok_or_else(|| wrong("not opening, open or closing"))?);
+                }
+                "sort" => {
+                    let known = Sort::ALL.iter().find(|(known, _)| *known == value);
+                    parsed.sort = known.ok_or_else(|| wrong("not a column"))?.1;
+                }
+                "order" if value == "asc" => parsed.ascending = true,
+                "order" if value == "desc" => parsed.ascending = false,
+                "order" => return Err(wrong("neither asc nor desc")),
+                "offset" => parsed.offset = value.parse().map_err(|_| wrong("not a number"))?,
+                "limit" => {
+                    let limit = value.parse().ok().filter(|limit| (1..=MOST).contains(limit));
+                    parsed.limit = limit.ok_or_else(|| wrong("not from 1 to 200"))?;
+                }
+                unknown => return Err(WrongQuery(format!("there is no parameter {unknown:?}"))),
+            }
+        }
+        Ok(parsed)
+    }
+}
+
+fn standing(name: &str) -> Option<Standing> {
+    [Standing::Opening, Standing::Open, Standing::Closing].into_iter().find(|standing| standing.as_str() == name)
+}
+
+fn decode(value: &str) -> Option<String> {
+    let spaced = value.replace('+', " ");
+    let text = percent_decode_str(&spaced).decode_utf8().ok()?.into_owned();
+    (text.len() <= LONGEST).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_read_or_refused() {
+        let query =
+            Query::parse(Some("search=Al%20i&subject=a%26b&sort=bytes_in&order=asc&offset=50&limit=5")).unwrap();
+        assert_eq!((query.search.as_str(), query.subject.as_deref()), ("al i", Some("a&b")));
+        assert_eq!((query.sort, query.ascending, query.offset, query.limit), (Sort::BytesIn, true, 50, 5));
+        assert_eq!(Query::parse(None).unwrap(), Query::default());
+        assert_eq!(Query::parse(Some("client_ip=2001:db8::1")).unwrap().client.unwrap().to_string(), "2001:db8::1");
+        for wrong in [
+            "sort=constructor",
+            "limit=0",
+            "limit=201",
+            "limit=-1",
+            "offset=x",
+            "order=up",
+            "client_ip=alice",
+            "standing=ended",
+            "subjekt=alice",
+            "search=%ff",
+        ] {
+            Query::parse(Some(wrong)).unwrap_err();
+        }
+        Query::parse(Some(&format!("search={}", "a".repeat(513)))).unwrap_err();
+    }
+}

@@ -1,0 +1,58 @@
+//! A connection in a snapshot.
+
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant, SystemTime},
+};
+
+use portcullis_core::{ConnectionId, Counters, Standing};
+
+use crate::mask::Shown;
+
+/// A connection, as it was. It holds nothing of the connection, which may end meanwhile.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) id: ConnectionId,
+    pub(crate) started: Instant,
+    pub(crate) client: Option<IpAddr>,
+    pub(crate) subject: Option<Shown>,
+    pub(crate) standing: Standing,
+    pub(crate) counters: Counters,
+    /// Since the snapshot before, if it was there already.
+    pub(crate) rates: Option<Rates>,
+    pub(crate) round_trip: Option<Duration>,
+    /// Only where somebody sorts by it.
+    pub(crate) quota_left: Option<u64>,
+    pub(crate) expires_at: Option<SystemTime>,
+}
+
+/// What passes in a second.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Rates {
+    pub(crate) messages_in: f32,
+    pub(crate) messages_out: f32,
+    pub(crate) bytes_in: f32,
+    pub(crate) bytes_out: f32,
+}
+
+impl Rates {
+    /// Of two looks that are some time apart.
+    pub(crate) fn between(before: &Counters, after: &Counters, time: Duration) -> Self {
+        let seconds = time.as_secs_f32();
+        #[expect(clippy::cast_precision_loss, reason = "it is shown in three digits")]
+        let rate = |before: u64, after: u64| after.saturating_sub(before) as f32 / seconds;
+        Self {
+            messages_in: rate(before.messages_in, after.messages_in),
+            messages_out: rate(before.messages_out, after.messages_out),
+            bytes_in: rate(before.bytes_in, after.bytes_in),
+            bytes_out: rate(before.bytes_out, after.bytes_out),
+        }
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.messages_in += other.messages_in;
+        self.messages_out += other.messages_out;
+        self.bytes_in += other.bytes_in;
+        self.bytes_out += other.bytes_out;
+    }
+}

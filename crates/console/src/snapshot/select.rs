@@ -1,0 +1,104 @@
+//! The rows of one page: found without sorting all.
+
+use std::cmp::Ordering;
+
+use super::{
+    query::{Query, Sort},
+    row::Row,
+    take::Snapshot,
+};
+use crate::mask::{Mask, contains};
+
+impl Snapshot {
+    /// Returns how many connections a query matches, and the places of those on its page, in order.
+    pub(crate) fn select(&self, query: &Query, mask: &Mask) -> (usize, Vec<usize>) {
+        let mut found: Vec<usize> = if query.is_plain() {
+            (0..self.rows.len()).collect()
+        } else {
+            let matches = |(at, row): (usize, &Row)| query.matches(row, mask).then_some(at);
+            self.rows.iter().enumerate().filter_map(matches).collect()
+        };
+        let matched = found.len();
+        let by = |one: &usize, other: &usize| query.compare(&self.rows[*one], &self.rows[*other]);
+        let first = query.offset.min(matched);
+        // What stands before the page is divided off, then what stands behind it.
+        if first > 0 && first < matched {
+            found.select_nth_unstable_by(first, by);
+        }
+        let rest = &mut found[first..];
+        if rest.len() > query.limit {
+            rest.select_nth_unstable_by(query.limit, by);
+        }
+        let mut page = rest[..rest.len().min(query.limit)].to_vec();
+        page.sort_unstable_by(by);
+        (matched, page)
+    }
+}
+
+impl Query {
+    fn is_plain(&self) -> bool {
+        self.search.is_empty() && self.subject.is_none() && self.client.is_none() && self.standing.is_none()
+    }
+
+    fn matches(&self, row: &Row, mask: &Mask) -> bool {
+        let of_subject = |wanted: &String| row.subject.as_ref().is_some_and(|subject| subject.is(wanted));
+        // An address that is masked cannot be guessed by asking for it.
+        let of_client = |wanted| !mask.hides_addresses() && row.client.is_some_and(|ip| ip.to_canonical() == wanted);
+        self.subject.as_ref().is_none_or(of_subject)
+            && self.client.is_none_or(|wanted| of_client(wanted.to_canonical()))
+            && self.standing.is_none_or(|wanted| row.standing == wanted)
+            && (self.search.is_empty() || self.is_found_in(row, mask))
+    }
+
+    fn is_found_in(&self, row: &Row, mask: &Mask) -> bool {
+        row.subject.as_ref().is_some_and(|subject| subject.has(&self.search))
+            || row.client.is_some_and(|client| contains(&mask.address(client), &self.search))
+            || row.id.to_string() == self.search
+    }
+
+    /// What has no value comes last, in both directions. The id decides between equals, so that pages do not overlap.
+    fn compare(&self, one: &Row, other: &Row) -> Ordering {
+        let rate = |row: &Row, of: fn(&super::row::Rates) -> f32| row.rates.as_ref().map(of).map(Sortable);
+        let order = match self.sort {
+            // The older started earlier.
+            Sort::Age => self.directed(Some(other.id), Some(one.id)),
+            Sort::Subject => self.directed(one.subject.as_ref(), other.subject.as_ref()),
+            Sort::Client => self.directed(one.client, other.client),
+            Sort::Standing => self.directed(Some(one.standing), Some(other.standing)),
+            Sort::MessagesIn => self.directed(rate(one, |r| r.messages_in), rate(other, |r| r.messages_in)),
+            Sort::MessagesOut => self.directed(rate(one, |r| r.messages_out), rate(other, |r| r.messages_out)),
+            Sort::BytesIn => self.directed(rate(one, |r| r.bytes_in), rate(other, |r| r.bytes_in)),
+            Sort::BytesOut => self.directed(rate(one, |r| r.bytes_out), rate(other, |r| r.bytes_out)),
+            Sort::RoundTrip => self.directed(one.round_trip, other.round_trip),
+            Sort::QuotaLeft => self.directed(one.quota_left, other.quota_left),
+            Sort::ExpiresAt => self.directed(one.expires_at, other.expires_at),
+        };
+        order.then(one.id.cmp(&other.id))
+    }
+
+    fn directed<T: Ord>(&self, one: Option<T>, other: Option<T>) -> Ordering {
+        match (one, other) {
+            (Some(one), Some(other)) if self.ascending => one.cmp(&other),
+            (Some(one), Some(other)) => other.cmp(&one),
+            (one, other) => one.is_none().cmp(&other.is_none()),
+        }
+    }
+}
+
+/// A number that is none of those that cannot be compared.
+#[derive(PartialEq)]
+struct Sortable(f32);
+
+impl Eq for Sortable {}
+
+impl PartialOrd for Sortable {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Sortable {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}

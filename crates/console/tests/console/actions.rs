@@ -1,0 +1,180 @@
+//! What operators do, what it comes to, and who is said to have done it.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use http::StatusCode;
+use portcullis_console::{Console, Operator};
+use portcullis_core::{Connections, EndedBy, identity::Subject};
+use portcullis_jwt::Revocations;
+use portcullis_liveness::Drain;
+use serde_json::json;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::ask::{connect, get, open, post};
+
+#[tokio::test]
+async fn one_is_closed_with_the_code_and_the_reason_that_were_given() {
+    let connections = Connections::new();
+    let (alice, mut client) = connect(&connections, "alice", [192, 0, 2, 1]);
+    let (bob, _client) = connect(&connections, "bob", [192, 0, 2, 2]);
+    let console = open(&connections);
+    let body = json!({"connection": alice.id().to_string(), "code": 4001, "reason": "<b>out</b>"}).to_string();
+    assert_eq!(post(&console, "/api/close", &body).await, (StatusCode::OK, json!({"closed": 1})));
+    assert_eq!(client.closed().await.unwrap().to_string(), "4001 <b>out</b>");
+    drop(client);
+    assert_eq!(alice.closed().await.by, EndedBy::Guard);
+    assert_eq!(post(&console, "/api/close", &body).await.0, StatusCode::NOT_FOUND, "it is gone");
+    assert_eq!(bob.close_reason(), None);
+    let done = &get(&console, "/api/refusals").await["last"]["actions"][0];
+    assert_eq!((&done["operator"], &done["action"]), (&json!("olga"), &json!("close")));
+    assert!(done["target"].as_str().unwrap().contains("4001 <b>out</b>"), "{done}");
+}
+
+#[tokio::test]
+async fn all_of_a_subject_or_an_address_are_closed_and_no_others() {
+    for (of, closes) in [
+        (json!({"subject": "alice"}), [true, true, false]),
+        (json!({"subject": "alice", "issuer": "https://id.example"}), [false, false, false]),
+        (json!({"client_ip": "192.0.2.2"}), [false, true, true]),
+        (json!({"subject_of": 0}), [true, true, false]),
+        (json!({"client_ip_of": 1}), [false, true, true]),
+    ] {
+        let connections = Connections::new();
+        let mut clients = Vec::new();
+        for (subject, host) in [("alice", 1), ("alice", 2), ("bob", 2)] {
+            clients.push(connect(&connections, subject, [192, 0, 2, host]));
+        }
+        let mut body = of.clone();
+        for name in ["subject_of", "client_ip_of"] {
+            if let Some(place) = of.get(name).and_then(serde_json::Value::as_u64) {
+                let (connection, _) = &clients[usize::try_from(place).unwrap()];
+                body[name] = json!(connection.id().to_string());
+            }
+        }
+        let (status, said) = post(&open(&connections), "/api/close", &body.to_string()).await;
+        let expected = closes.iter().filter(|closes| **closes).count();
+        assert_eq!((status, said), (StatusCode::OK, json!({"closed": expected})), "{of}");
+        for ((connection, mut client), closes) in clients.into_iter().zip(closes) {
+            if closes {
+                assert_eq!(client.closed().await.unwrap().to_string(), "1008", "{of}");
+            } else {
+                assert_eq!(connection.close_reason(), None, "{of}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_understood_closes_nothing() {
+    let connections = Connections::new();
+    let (alice, _client) = connect(&connections, "alice", [192, 0, 2, 1]);
+    let console = open(&connections);
+    let id = alice.id().to_string();
+    let long = "x".repeat(124);
+    for (body, status) in [
+        ("", 400),
+        ("alice", 400),
+        ("{}", 422),
+        (r#"{"subject": "alice", "client_ip": "192.0.2.1"}"#, 422),
+        (r#"{"subjekt": "alice"}"#, 400),
+        (r#"{"subject": "alice", "cod": 4000}"#, 400),
+        (r#"{"subject": "alice", "code": 1005}"#, 422),
+        (r#"{"subject": "alice", "code": 99}"#, 422),
+        (r#"{"issuer": "https://id.example"}"#, 422),
+        (r#"{"client_ip": "alice"}"#, 400),
+        (r#"{"connection": "alice"}"#, 422),
+        (r#"{"connection": "999999999"}"#, 404),
+        (&format!(r#"{{"subject": "alice", "reason": "{long}"}}"#), 422),
+        (&format!(r#"{{"connection": "{id}", "node": "nowhere"}}"#), 422),
+        (&format!(r#"{{"subject": "{}"}}"#, "x".repeat(5000)), 413),
+    ] {
+        let (answered, said) = post(&console, "/api/close", body).await;
+        assert_eq!(answered.as_u16(), status, "{body}: {said}");
+    }
+    assert_eq!(alice.close_reason(), None);
+}
+
+#[tokio::test]
+async fn tokens_are_revoked() {
+    let (connections, revocations) = (Connections::new(), Revocations::new());
+    let (alice, _client) = connect(&connections, "alice", [192, 0, 2, 1]);
+    let console = open(&connections);
+    assert_eq!(post(&console, "/api/revoke", r#"{"subject": "alice"}"#).await.0, StatusCode::NOT_FOUND);
+    let console = console.revocations(&revocations);
+    assert_eq!(get(&console, "/api/summary").await["may"], json!(["close", "revoke"]));
+    for (body, status) in [
+        (json!({"subject": "alice"}), 200),
+        (json!({"subject_of": alice.id().to_string()}), 200),
+        (json!({"token": "7", "issuer": "https://id.example"}), 200),
+        (json!({}), 422),
+        (json!({"subject": "alice", "token": "7"}), 422),
+        (json!({"user": "alice"}), 400),
+    ] {
+        assert_eq!(post(&console, "/api/revoke", &body.to_string()).await.0.as_u16(), status, "{body}");
+    }
+    // The registry knows them by the same subject, which a session would be revoked by.
+    assert_eq!(alice.subject(), Some(Subject::new("alice")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_is_started_once_and_its_state_is_shown() {
+    let connections = Connections::new();
+    let drain = Drain::of(connections.clone()).window(Duration::ZERO);
+    let (_alice, mut client) = connect(&connections, "alice", [192, 0, 2, 1]);
+    let console = open(&connections).drain(&drain);
+    assert_eq!(get(&console, "/api/summary").await["drain"]["state"], "open");
+    assert_eq!(post(&console, "/api/drain", "").await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(post(&console, "/api/drain", "{}").await, (StatusCode::OK, json!({"closed": 1})));
+    assert_eq!(post(&console, "/api/drain", "{}").await.0, StatusCode::CONFLICT);
+    assert_eq!(get(&console, "/api/summary").await["drain"]["state"], "draining");
+    assert_eq!(client.closed().await.unwrap().code().unwrap(), 1012);
+    drop(client);
+    drain.drained().await;
+    let shown = &get(&console, "/api/summary").await["drain"];
+    assert_eq!(shown["state"], "drained");
+    assert!(shown["result"].as_str().unwrap().contains("closed"), "{shown}");
+}
+
+/// A log in memory.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn the_log_says_who_did_what_on_one_line() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let connections = Connections::new();
+    let _alice = connect(&connections, "alice\nforged line", [192, 0, 2, 1]);
+    let console = Console::new(connections).allow_actions().authorize(|_| Some(Operator::new("ol\nga")));
+    let body = json!({"subject": "alice\nforged line", "reason": "a\nb"}).to_string();
+    assert_eq!(post(&console, "/api/close", &body).await.0, StatusCode::OK);
+    let said = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let line = said.lines().find(|line| line.contains("an operator acted")).unwrap();
+    for part in [r#"operator="ol\nga""#, r#"action="close""#, "forged line", "1008 a", "closed=1"] {
+        assert!(line.contains(part), "{line}");
+    }
+}

@@ -1,0 +1,70 @@
+//! Server-sent events: what viewers are told, and how many of them there may be.
+
+use std::time::Duration;
+
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use portcullis_console::ConsoleBody;
+use portcullis_core::{Connections, refusal::Refusal};
+use serde_json::Value;
+
+use crate::ask::{answer, connect, open};
+
+/// The next event: its name, and what it says.
+async fn next(stream: &mut Response<ConsoleBody>) -> Option<(String, Value)> {
+    let frame = stream.body_mut().frame().await?.unwrap().into_data().unwrap();
+    let text = String::from_utf8(frame.to_vec()).unwrap();
+    let (name, data) = text.strip_prefix("event: ").unwrap().split_once("\ndata: ").unwrap();
+    Some((name.to_owned(), serde_json::from_str(data.strip_suffix("\n\n").unwrap()).unwrap()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn viewers_are_told_at_once_then_each_interval_and_of_history_when_there_is_some() {
+    let connections = Connections::new();
+    let _alice = connect(&connections, "alice", [192, 0, 2, 1]);
+    let console = open(&connections);
+    let mut stream = answer(&console, Request::get("/api/events?search=alice"), "").await;
+    assert_eq!(stream.headers()["content-type"], "text/event-stream");
+    let (name, update) = next(&mut stream).await.unwrap();
+    assert_eq!((name.as_str(), &update["connections"]["matched"]), ("update", &1.into()));
+    assert_eq!(next(&mut stream).await.unwrap().0, "history");
+    let _bob = connect(&connections, "bob", [192, 0, 2, 2]);
+    let (name, update) = next(&mut stream).await.unwrap();
+    assert_eq!((name.as_str(), &update["summary"]["live"]), ("update", &2.into()));
+    assert_eq!(update["connections"]["matched"], 1);
+    assert_eq!(next(&mut stream).await.unwrap().0, "update", "nothing has happened");
+    Refusal::new("full", StatusCode::SERVICE_UNAVAILABLE).into_response::<()>();
+    let events = [next(&mut stream).await.unwrap().0, next(&mut stream).await.unwrap().0];
+    assert!(events.contains(&"history".to_owned()), "{events:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn viewers_are_few_and_make_room_when_they_go() {
+    let console = open(&Connections::new()).viewers(1);
+    let mut first = answer(&console, Request::get("/api/events"), "").await;
+    next(&mut first).await.unwrap();
+    let second = answer(&console, Request::get("/api/events"), "").await;
+    assert_eq!(second.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(second.headers()["retry-after"], "5");
+    drop(first);
+    // It notices when it would tell it something, if not before.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(answer(&console, Request::get("/api/events"), "").await.status(), StatusCode::OK);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_viewer_is_asked_anew_who_it_is_after_five_minutes() {
+    let console = open(&Connections::new());
+    let mut stream = answer(&console, Request::get("/api/events"), "").await;
+    let began = tokio::time::Instant::now();
+    while next(&mut stream).await.is_some() {}
+    assert!((299..=302).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_viewer_that_reads_nothing_is_given_up() {
+    let console = open(&Connections::new()).viewers(1);
+    let _unread = answer(&console, Request::get("/api/events"), "").await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(answer(&console, Request::get("/api/events"), "").await.status(), StatusCode::OK);
+}
