@@ -10,7 +10,8 @@ use axum::{
 use portcullis::{
     CloseLayer, Connection, Connections,
     connections::{ClientIpLayer, ConnectionLimitLayer, HandshakeRateLayer, Limit},
-    jwt::{JwtLayer, Session},
+    console::{Console, Operator},
+    jwt::{JwtLayer, Revocations, Session},
     liveness::{Drain, KeepAliveLayer, MessageSizeLayer, WriteTimeoutLayer},
     origin::OriginLayer,
     rate_limit::MessageRateLayer,
@@ -31,6 +32,17 @@ pub(crate) fn app(drain: &Drain) -> Result<Router> {
     let tokens = Tokens::new()?;
     let connections = Connections::new();
     let panel = Panel::new(connections.clone());
+    let all = ConnectionLimitLayer::new().global(1000).per_client_ip(16); // live ones
+    let tabs = ConnectionLimitLayer::new().per_subject(Limit::new(4).evict_oldest()); // of one user
+    let revocations = Revocations::new();
+    let console = Console::new(connections.clone())
+        .drain(drain)
+        .limit("the chat", &all)
+        .limit("tabs", &tabs)
+        .revocations(&revocations)
+        .origin(OriginLayer::same_origin().hosts(HOSTS)?)
+        .allow_actions()
+        .authorize(|_| Some(Operator::new("whoever sits here"))); // a real server asks who it is
     let chat = Router::new().route("/ws/{room}", any(upgrade)).with_state(Rooms::default()).layer(
         ServiceBuilder::new()
             .layer(CloseLayer::new()) // a page reads why it was refused
@@ -40,15 +52,16 @@ pub(crate) fn app(drain: &Drain) -> Result<Router> {
             .layer(ClientIpLayer::new()) // behind no proxy: the peer is the client
             .layer(OriginLayer::same_origin().hosts(HOSTS)?) // only our own page may connect
             .layer(HandshakeRateLayer::per_second(4).burst(40).per_client_ip()) // attempts, refused ones too
-            .layer(ConnectionLimitLayer::new().global(1000).per_client_ip(16)) // live ones
-            .layer(JwtLayer::<User>::new(tokens.verifier()?).subprotocol("bearer")) // closes at `exp`
-            .layer(ConnectionLimitLayer::new().per_subject(Limit::new(4).evict_oldest())) // tabs of one user
+            .layer(all)
+            .layer(JwtLayer::<User>::new(tokens.verifier()?).subprotocol("bearer").revocations(revocations)) // closes at `exp`
+            .layer(tabs)
             .layer(MessageRateLayer::per_second(5).burst(10).per_subject()) // all tabs of a user together
             .layer(MessageSizeLayer::new(MAX_MESSAGE)) // before any of it is read
             .layer(WriteTimeoutLayer::default()) // closes clients that do not read
             .layer(KeepAliveLayer::new()), // closes clients that are gone
     );
-    Ok(chat.merge(session::routes(tokens)).merge(panel.routes()).merge(page::routes()).layer(from_fn(page::local_only)))
+    let pages = page::routes().nest_service("/console", console); // what an operator sees
+    Ok(chat.merge(session::routes(tokens)).merge(panel.routes()).merge(pages).layer(from_fn(page::local_only)))
 }
 
 /// A handshake that comes here has passed every layer: the session proves who the client is.

@@ -67,8 +67,20 @@ impl Client {
 
     /// The body of a plain answer.
     pub(crate) fn get(port: u16, path: &str) -> Result<String> {
+        Self::ask(port, &format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"))
+    }
+
+    /// The body of the answer to JSON.
+    pub(crate) fn post(port: u16, path: &str, json: &str) -> Result<String> {
+        let length = json.len();
+        let kind = "content-type: application/json";
+        let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\n{kind}\r\nconnection: close");
+        Self::ask(port, &format!("{head}\r\ncontent-length: {length}\r\n\r\n{json}"))
+    }
+
+    fn ask(port: u16, request: &str) -> Result<String> {
         let mut stream = open(port)?;
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+        stream.write_all(request.as_bytes())?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         Ok(answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())

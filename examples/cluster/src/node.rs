@@ -11,7 +11,9 @@ use axum::{
     response::Response,
     routing::{any, get},
 };
+use http::{header::HOST, request::Parts};
 use portcullis_connections::{ConnectionLimitLayer, HandshakeRateLayer, Limit};
+use portcullis_console::{Console, Operator};
 use portcullis_core::{CloseCode, CloseFrame, Connections, identity::Subject, shared::Broadcast};
 use portcullis_jwt::{JwtLayer, Revocations, Tickets};
 use portcullis_quota::Quota;
@@ -78,6 +80,12 @@ fn routes(cluster: Option<&Cluster>) -> Router {
         ),
         None => (few, one, rate, messages, tickets, revocations, connections),
     };
+    let console = Console::new(connections.clone()).limit("few", &few).limit("one", &one).revocations(&revocations);
+    let console = match cluster {
+        Some(cluster) => console.cluster(cluster),
+        None => console,
+    };
+    let console = console.allow_actions().authorize(operator);
     let tokens = || JwtLayer::new(Believe).query("token").handshakes_only();
     let (ticket, token) = (tokens().single_use(tickets), tokens().revocations(revocations.clone()));
     let registry = connections.layer();
@@ -98,11 +106,19 @@ fn routes(cluster: Option<&Cluster>) -> Router {
         .route("/revoke/{id}", get(revoke))
         .route("/kick/{user}", get(kick))
         .route("/ready", get(health))
+        .nest_service("/console", console)
 }
 
 /// What whoever revokes or kicks is told.
 async fn said(broadcast: Broadcast) -> &'static str {
     if broadcast.await.is_ok() { "told" } else { "not told" }
+}
+
+/// Whoever asks this machine by its own name: a real server asks who it is.
+fn operator(parts: &Parts) -> Option<Operator> {
+    let host = parts.headers.get(HOST)?.to_str().ok()?;
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    matches!(name, "127.0.0.1" | "localhost").then(|| Operator::new("example"))
 }
 
 /// A burst, and next to nothing after it.

@@ -47,6 +47,11 @@ impl Pair {
         Client::get(self.nodes[node].port, path)
     }
 
+    /// Does something in the console of a node, and returns its answer.
+    pub(crate) fn act(&self, node: usize, action: &str, json: &str) -> Result<String> {
+        Client::post(self.nodes[node].port, &format!("/console/api/{action}"), json)
+    }
+
     /// Cuts the second node off from Redis.
     pub(crate) fn cut(&self) {
         self.proxy.iter().for_each(Proxy::cut);

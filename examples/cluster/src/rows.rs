@@ -22,7 +22,7 @@ struct Row {
     try_it: fn(&mut Pair, &mut Redis) -> Result<Saw>,
 }
 
-const ROWS: [Row; 11] = [
+const ROWS: [Row; 12] = [
     Row { name: "a user's connections, over both nodes", try_it: connections },
     Row { name: "the oldest makes room, on the other node", try_it: evict },
     Row { name: "a flood of handshakes, over both nodes", try_it: flood },
@@ -33,6 +33,7 @@ const ROWS: [Row; 11] = [
     Row { name: "a ticket is used on both nodes", try_it: ticket },
     Row { name: "a token is revoked on the other node", try_it: revoke },
     Row { name: "a user is kicked from the other node", try_it: kick_across },
+    Row { name: "an operator closes from the other node", try_it: operate },
     Row { name: "a node cannot read for 2 s", try_it: cut_off },
 ];
 
@@ -188,6 +189,16 @@ fn kick_across(pair: &mut Pair, _: &mut Redis) -> Result<Saw> {
     let told = pair.ask(0, "/kick/joe")? == "told";
     let saw = closed_with(pair, client, 1008)?;
     Ok(Saw { as_it_must: told && saw.as_it_must, ..saw })
+}
+
+/// In the console of the one, what is connected to the other.
+fn operate(pair: &mut Pair, _: &mut Redis) -> Result<Saw> {
+    let Some(client) = pair.connect(1, "/token?token=lea.4", "lea")? else {
+        return Ok(Saw { text: "refused".to_owned(), as_it_must: false });
+    };
+    let said = pair.act(0, "close", r#"{"subject": "lea", "code": 4000, "reason": "by hand"}"#)?;
+    let saw = closed_with(pair, client, 4000)?;
+    Ok(Saw { as_it_must: said == r#"{"closed":0,"told":true}"# && saw.as_it_must, ..saw })
 }
 
 fn closed_with(pair: &Pair, mut client: Client, must: u16) -> Result<Saw> {
