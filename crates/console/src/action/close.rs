@@ -7,7 +7,7 @@ use super::{
     act::{Failed, Outcome, outcome},
     log::log,
     request::parse,
-    target::{Close, Meant},
+    target::{Close, Targeted},
 };
 use crate::{operator::Operator, state::State};
 
@@ -18,12 +18,12 @@ pub(super) async fn close(state: &State, operator: &Operator, body: &[u8]) -> Re
     let wanted: Close = parse(body)?;
     let frame = frame(wanted.code, &wanted.reason)?;
     let shared = state.connections.node().is_some();
-    let (shown, outcome) = match wanted.meant(state)? {
-        Meant::One(connection) => {
+    let (shown, outcome) = match wanted.targeted(state)? {
+        Targeted::One(connection) => {
             connection.close(frame.clone());
             (format!("connection {}", connection.id()), Outcome { closed: 1, told: None })
         }
-        Meant::All(target) => {
+        Targeted::All(target) => {
             let shown = describe(state, &target);
             (shown, outcome(shared, state.connections.close(target, frame.clone())).await)
         }

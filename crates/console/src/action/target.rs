@@ -26,14 +26,14 @@ pub(super) struct Close {
 }
 
 /// Whose connections are meant.
-pub(super) enum Meant {
+pub(super) enum Targeted {
     One(Connection),
     All(Target),
 }
 
 impl Close {
     /// Exactly one of them must be there.
-    pub(super) fn meant(self, state: &State) -> Result<Meant, Failed> {
+    pub(super) fn targeted(self, state: &State) -> Result<Targeted, Failed> {
         let Self { connection, node, subject, issuer, subject_of, client_ip, client_ip_of, .. } = self;
         let named = [connection.is_some(), subject.is_some(), subject_of.is_some(), client_ip_of.is_some()];
         let named = named.into_iter().filter(|named| *named).count() + usize::from(client_ip.is_some());
@@ -42,25 +42,25 @@ impl Close {
             return Err(Failed::new(StatusCode::UNPROCESSABLE_ENTITY, error));
         }
         if let Some(subject) = subject {
-            return Ok(Meant::All(named_subject(subject, issuer).into()));
+            return Ok(Targeted::All(named_subject(subject, issuer).into()));
         }
         if let Some(client) = client_ip {
-            return Ok(Meant::All(client.into()));
+            return Ok(Targeted::All(client.into()));
         }
         if let Some(of) = subject_of {
-            return Ok(Meant::All(subject_of_one(state, &of)?.into()));
+            return Ok(Targeted::All(subject_of_one(state, &of)?.into()));
         }
         if let Some(of) = client_ip_of {
             let client = find(state, &of)?.client_ip();
-            return Ok(Meant::All(client.ok_or_else(nothing_known)?.into()));
+            return Ok(Targeted::All(client.ok_or_else(nothing_known)?.into()));
         }
         let id = connection.unwrap_or_default();
         match node {
             Some(node) if state.connections.node().is_none_or(|here| here.to_string() != node) => {
                 let node = node.parse().map_err(|_| wrong("node"))?;
-                Ok(Meant::All(Target::Connection { node, id: parse(&id)? }))
+                Ok(Targeted::All(Target::Connection { node, id: parse(&id)? }))
             }
-            _ => Ok(Meant::One(find(state, &id)?)),
+            _ => Ok(Targeted::One(find(state, &id)?)),
         }
     }
 }

@@ -7,11 +7,11 @@ use std::{
 
 use http::Request;
 use portcullis_core::{
-    CloseCode, CloseFrame, Whom,
+    CloseCode, CloseFrame, Target,
     frame::FrameHeader,
     identity::Subject,
     policy::{Policy, Verdict},
-    shared::Announced,
+    shared::Broadcast,
 };
 use portcullis_jwt::{JwtLayer, Revocations, Tickets};
 use portcullis_rate_limit::MessageRateLayer;
@@ -114,14 +114,14 @@ impl Guarded {
     pub(crate) async fn strike(&self, how: &str, whom: &str) -> String {
         let site = &self.site;
         let kick = CloseFrame::new(CloseCode::new(4001).unwrap(), "kicked");
-        let told: Announced = match how {
+        let told: Broadcast = match how {
             "id" => site.revocations.revoke_id(whom.to_owned()),
             "subject" => site.revocations.revoke_subject(&Subject::new(whom)),
             "kick-subject" => site.connections.close(Subject::new(whom), kick),
-            "kick-address" => site.connections.close(Whom::ClientIp(whom.parse().unwrap()), kick),
+            "kick-address" => site.connections.close(Target::ClientIp(whom.parse().unwrap()), kick),
             "kick-connection" => {
                 let (node, id) = whom.split_once('/').unwrap();
-                let whom = Whom::Connection { node: node.parse().unwrap(), id: id.parse().unwrap() };
+                let whom = Target::Connection { node: node.parse().unwrap(), id: id.parse().unwrap() };
                 site.connections.close(whom, kick)
             }
             "abort" => site.connections.abort(Subject::new(whom)),
