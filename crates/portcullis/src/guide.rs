@@ -8,6 +8,7 @@
 //! | [`limits`] | Which limits does a server need, and how large are they? |
 //! | [`close_codes`] | Which code says what, and what do clients do about it? |
 //! | [`reconnecting`] | What does a well-behaved client look like? |
+//! | [`libraries`] | Which WebSocket libraries and servers does this work with, and where does the layer stand? |
 //! | [`proxies`] | What changes behind nginx or a load balancer? |
 //! | [`tls`] | Where does TLS end, and what must HTTP/2 be told? |
 //! | [`deploying`] | How is a server replaced without losing anyone? |
@@ -42,6 +43,9 @@ pub mod close_codes {}
 #[doc = include_str!("../docs/reconnect.js")]
 /// ```
 pub mod reconnecting {}
+
+#[doc = include_str!("../docs/guide/libraries.md")]
+pub mod libraries {}
 
 #[doc = include_str!("../docs/guide/proxies.md")]
 pub mod proxies {}
