@@ -27,19 +27,28 @@ fn debian() -> Vec<Step> {
     let chromium = ["/usr/bin/chromium", "/usr/bin/chromedriver"].iter().all(|program| Path::new(program).is_file());
     // Another server may be named, such as Valkey's.
     let redis = env::var_os("PORTCULLIS_REDIS_BIN").is_some() || Path::new("/usr/bin/redis-server").is_file();
-    if chromium && redis {
+    let proxies = ["/usr/sbin/nginx", "/usr/sbin/haproxy"].iter().all(|program| Path::new(program).is_file());
+    if chromium && redis && proxies {
         return Vec::new();
     }
     let mut steps = vec![apt(
         "the list of packages",
         "update",
-        "tests/browser and tests/redis need packages of Debian: install chromium, chromium-driver and redis-server as root",
+        "tests/browser, tests/proxies and tests/redis need packages of Debian: install chromium, chromium-driver, \
+         haproxy, nginx and redis-server as root",
     )];
     if !chromium {
         steps.push(apt(
             "Chromium and its driver",
             "-o DPkg::Lock::Timeout=300 install -y --no-install-recommends chromium chromium-driver",
             "tests/browser needs Debian's packages chromium and chromium-driver: install them as root",
+        ));
+    }
+    if !proxies {
+        steps.push(apt(
+            "nginx and HAProxy",
+            "-o DPkg::Lock::Timeout=300 install -y --no-install-recommends haproxy nginx",
+            "tests/proxies needs Debian's packages haproxy and nginx: install them as root",
         ));
     }
     if !redis {
