@@ -18,6 +18,7 @@
 //! | [`several_nodes`] | How do several servers share their limits? |
 //! | [`threat_model`] | What is every attack, its default, and how is that changed? |
 //! | [`troubleshooting`] | What does this sentence in the log mean? |
+//! | [`other_servers`] | What do other servers let through, and what do they cost? |
 //! | [`coming_from`] | Where is the feature of the server that I know? |
 //!
 //! This module exists in the documentation alone.
@@ -70,6 +71,9 @@ pub mod several_nodes {}
 
 #[doc = include_str!("../docs/guide/threat_model.md")]
 pub mod threat_model {}
+
+#[doc = include_str!("../docs/guide/other_servers.md")]
+pub mod other_servers {}
 
 #[doc = include_str!("../docs/guide/troubleshooting.md")]
 pub mod troubleshooting {}

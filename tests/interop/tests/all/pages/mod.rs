@@ -3,5 +3,6 @@
 mod coming_from;
 mod front;
 mod observing;
+mod peers;
 mod source;
 mod troubleshooting;
