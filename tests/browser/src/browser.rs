@@ -47,7 +47,12 @@ impl Browser {
 
     /// Loads the page of a site, in place of the one before it.
     pub(crate) async fn open(&self, site: &Site) -> Result<Page<'_>> {
-        self.client.goto(&site.page()).await?;
+        self.go(&site.page()).await
+    }
+
+    /// Loads the page at a URL, in place of the one before it.
+    pub(crate) async fn go(&self, url: &str) -> Result<Page<'_>> {
+        self.client.goto(url).await?;
         Ok(Page::new(&self.client))
     }
 }

@@ -6,6 +6,7 @@
 //! Debian's packages `chromium` and `chromium-driver` must be installed; `cargo xtask test` sees to that.
 
 mod browser;
+pub mod console;
 mod driver;
 mod guarded;
 mod page;

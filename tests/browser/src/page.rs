@@ -70,6 +70,25 @@ impl<'a> Page<'a> {
         ask(self.client, expression).await
     }
 
+    /// Goes to another page, and returns the text of what is there.
+    ///
+    /// # Errors
+    ///
+    /// If there is no answer.
+    pub async fn visit(&self, url: &str) -> Result<String> {
+        self.client.goto(url).await?;
+        ask(self.client, "document.documentElement.textContent").await
+    }
+
+    /// Gives its window another size, in pixels.
+    ///
+    /// # Errors
+    ///
+    /// If the page is gone.
+    pub async fn resize(&self, width: u32, height: u32) -> Result<()> {
+        Ok(self.client.set_window_size(width, height).await?)
+    }
+
     /// Fetches what it may not read, as any page can, with the user's cookies.
     ///
     /// # Errors
