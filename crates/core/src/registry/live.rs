@@ -236,7 +236,9 @@ impl Registry {
             // Those that came before; those that come now are added by themselves.
             for shard in &self.shards {
                 let came: Vec<_> = lock(shard).keys().copied().collect();
-                came.into_iter().for_each(|id| self.add(id, &Known::ALL));
+                for id in came {
+                    self.add(id, &Known::ALL);
+                }
             }
         });
     }
