@@ -11,7 +11,7 @@ const LIMIT = window.matchMedia('(max-width: 860px)').matches ? 8 : 25;
 const RETRY = 5000;
 
 // What this viewer wants to see.
-const view = { search: '', standing: '', sort: 'age', order: 'desc', offset: 0 };
+const view = { search: '', state: '', sort: 'age', order: 'desc', offset: 0 };
 
 let source = null;
 let waiting = null;
@@ -24,8 +24,8 @@ function query() {
   if (view.search !== '') {
     wanted.set('search', view.search);
   }
-  if (view.standing !== '') {
-    wanted.set('standing', view.standing);
+  if (view.state !== '') {
+    wanted.set('state', view.state);
   }
   if (view.offset > 0) {
     wanted.set('offset', view.offset);
@@ -110,7 +110,7 @@ function start() {
     clearTimeout(typing);
     typing = setTimeout(() => look({ search: at('search').value.trim(), offset: 0 }), 250);
   });
-  at('standing').addEventListener('change', () => look({ standing: at('standing').value, offset: 0 }));
+  at('state').addEventListener('change', () => look({ state: at('state').value, offset: 0 }));
   at('previous').addEventListener('click', () => look({ offset: Math.max(0, view.offset - LIMIT) }));
   at('next').addEventListener('click', () => look({ offset: view.offset + LIMIT }));
   at('drain').addEventListener('click', actions.drain);

@@ -11,7 +11,7 @@ const COLUMNS = [
   { name: 'Subject', sort: 'subject', kind: 'who', text: (row) => (row.subject === null ? NONE : visible(row.subject)), up: true },
   { name: 'Address', sort: 'client_ip', kind: 'mono', text: (row) => row.client_ip ?? NONE, up: true },
   { name: 'Age', sort: 'age', kind: 'number', text: (row) => duration(row.age_ms) },
-  { name: 'State', sort: 'standing', kind: 'state', text: (row) => row.standing },
+  { name: 'State', sort: 'state', kind: 'state', text: (row) => row.state },
   { name: 'In/s', about: 'messages in, per second', sort: 'messages_in', kind: 'number', text: perSecond('messages_in', rate) },
   { name: 'Bytes in', about: 'bytes in, per second', sort: 'bytes_in', kind: 'number', text: perSecond('bytes_in', bytes) },
   { name: 'Out/s', about: 'messages out, per second', sort: 'messages_out', kind: 'number', text: perSecond('messages_out', rate) },
@@ -113,7 +113,7 @@ function update(line, row, now, mayAct) {
   const [who, , , state, messagesIn, bytesIn, messagesOut, bytesOut] = line.children;
   who.title = row.issuer ? visible(`${row.subject} of ${row.issuer}`) : `connection ${row.id}`;
   who.classList.toggle('nobody', row.subject === null);
-  state.dataset.state = row.standing;
+  state.dataset.state = row.state;
   messagesIn.title = `${count(row.messages_in)} in all`;
   bytesIn.title = `${bytes(row.bytes_in)} in all`;
   messagesOut.title = `${count(row.messages_out)} in all`;

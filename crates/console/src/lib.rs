@@ -72,8 +72,8 @@
 //! | Parameter | Meaning |
 //! | --- | --- |
 //! | `search` | part of a subject, an issuer or an address, or an id |
-//! | `subject`, `client_ip`, `standing` | exactly this subject, address, or `opening`, `open` or `closing` |
-//! | `sort` | `age` (the default), `subject`, `client_ip`, `standing`, `messages_in`, `messages_out`, `bytes_in`, `bytes_out`, `round_trip`, `quota_left`, `expires_at` |
+//! | `subject`, `client_ip`, `state` | exactly this subject, address, or `opening`, `open` or `closing` |
+//! | `sort` | `age` (the default), `subject`, `client_ip`, `state`, `messages_in`, `messages_out`, `bytes_in`, `bytes_out`, `round_trip`, `quota_left`, `expires_at` |
 //! | `order` | `desc` (the default) or `asc`; what has no value comes last |
 //! | `offset`, `limit` | which of the matches: from 0, 50 of them; 200 at most |
 //!

@@ -54,6 +54,8 @@ mod carrier;
 #[cfg(feature = "guard")]
 mod connection;
 #[cfg(feature = "guard")]
+mod connection_state;
+#[cfg(feature = "guard")]
 mod counters;
 #[cfg(feature = "guard")]
 mod ended;
@@ -75,8 +77,6 @@ mod registry;
 #[cfg(feature = "guard")]
 pub mod settings;
 #[cfg(feature = "guard")]
-mod standing;
-#[cfg(feature = "guard")]
 mod supervise;
 mod sync;
 #[cfg(feature = "test-util")]
@@ -87,6 +87,8 @@ pub mod upgrade;
 pub use close::{CloseCode, CloseFrame, CloseReason, IntoClose, InvalidCloseCode, MalformedClose};
 #[cfg(feature = "guard")]
 pub use connection::{Connection, Status};
+#[cfg(feature = "guard")]
+pub use connection_state::ConnectionState;
 #[cfg(feature = "guard")]
 pub use counters::Counters;
 pub use decision::Decision;
@@ -100,8 +102,6 @@ pub use io::GuardedIo;
 pub use layer::{GuardLayer, GuardService, PolicyLayer, PolicyService};
 #[cfg(feature = "guard")]
 pub use registry::{Connections, ConnectionsLayer, ConnectionsService, Target};
-#[cfg(feature = "guard")]
-pub use standing::Standing;
 #[cfg(feature = "guard")]
 pub use supervise::Supervised;
 

@@ -54,10 +54,10 @@ pub use portcullis_connections as connections;
 pub use portcullis_console as console;
 #[doc(inline)]
 pub use portcullis_core::{
-    CloseCode, CloseFrame, CloseReason, Connection, ConnectionId, Connections, ConnectionsLayer, ConnectionsService,
-    Counters, Decision, Ended, EndedBy, GuardLayer, GuardService, GuardedIo, IntoClose, InvalidCloseCode,
-    MalformedClose, PolicyLayer, PolicyService, Standing, Status, Supervised, Target, clock, csrf, errors, frame, gate,
-    handshake, identity, observe, policy, refusal, settings, shared, upgrade,
+    CloseCode, CloseFrame, CloseReason, Connection, ConnectionId, ConnectionState, Connections, ConnectionsLayer,
+    ConnectionsService, Counters, Decision, Ended, EndedBy, GuardLayer, GuardService, GuardedIo, IntoClose,
+    InvalidCloseCode, MalformedClose, PolicyLayer, PolicyService, Status, Supervised, Target, clock, csrf, errors,
+    frame, gate, handshake, identity, observe, policy, refusal, settings, shared, upgrade,
 };
 #[cfg(feature = "derive")]
 pub use portcullis_derive::IntoCloseOfFacade as IntoClose;

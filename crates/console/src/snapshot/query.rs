@@ -3,7 +3,7 @@
 use std::{fmt, net::IpAddr};
 
 use percent_encoding::percent_decode_str;
-use portcullis_core::Standing;
+use portcullis_core::ConnectionState;
 
 /// The longest page.
 const MOST: usize = 200;
@@ -18,7 +18,7 @@ pub(crate) struct Query {
     /// Exactly this subject, as it is shown.
     pub(crate) subject: Option<String>,
     pub(crate) client: Option<IpAddr>,
-    pub(crate) standing: Option<Standing>,
+    pub(crate) state: Option<ConnectionState>,
     pub(crate) sort: Sort,
     pub(crate) ascending: bool,
     pub(crate) offset: usize,
@@ -31,7 +31,7 @@ impl Default for Query {
             search: String::new(),
             subject: None,
             client: None,
-            standing: None,
+            state: None,
             sort: Sort::Age,
             ascending: false,
             offset: 0,
@@ -46,7 +46,7 @@ pub(crate) enum Sort {
     Age,
     Subject,
     Client,
-    Standing,
+    State,
     MessagesIn,
     MessagesOut,
     BytesIn,
@@ -61,7 +61,7 @@ impl Sort {
         ("age", Self::Age),
         ("subject", Self::Subject),
         ("client_ip", Self::Client),
-        ("standing", Self::Standing),
+        ("state", Self::State),
         ("messages_in", Self::MessagesIn),
         ("messages_out", Self::MessagesOut),
         ("bytes_in", Self::BytesIn),
@@ -99,8 +99,8 @@ impl Query {
                 "search" => parsed.search = value.to_ascii_lowercase(),
                 "subject" => parsed.subject = Some(value),
                 "client_ip" => parsed.client = Some(value.parse().map_err(|_| wrong("not an address"))?),
-                "standing" => {
-                    parsed.standing = Some(standing(&value).ok_or_else(|| wrong("not opening, open or closing"))?);
+                "state" => {
+                    parsed.state = Some(state(&value).ok_or_else(|| wrong("not opening, open or closing"))?);
                 }
                 "sort" => {
                     let known = Sort::ALL.iter().find(|(known, _)| *known == value);
@@ -121,8 +121,10 @@ impl Query {
     }
 }
 
-fn standing(name: &str) -> Option<Standing> {
-    [Standing::Opening, Standing::Open, Standing::Closing].into_iter().find(|standing| standing.as_str() == name)
+fn state(name: &str) -> Option<ConnectionState> {
+    [ConnectionState::Opening, ConnectionState::Open, ConnectionState::Closing]
+        .into_iter()
+        .find(|state| state.as_str() == name)
 }
 
 fn decode(value: &str) -> Option<String> {
@@ -151,7 +153,7 @@ mod tests {
             "offset=x",
             "order=up",
             "client_ip=alice",
-            "standing=ended",
+            "state=ended",
             "subjekt=alice",
             "search=%ff",
         ] {

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use portcullis_core::{ConnectionId, Counters, Standing};
+use portcullis_core::{ConnectionId, ConnectionState, Counters};
 
 use crate::mask::Shown;
 
@@ -16,7 +16,7 @@ pub(crate) struct Row {
     pub(crate) started: Instant,
     pub(crate) client: Option<IpAddr>,
     pub(crate) subject: Option<Shown>,
-    pub(crate) standing: Standing,
+    pub(crate) state: ConnectionState,
     pub(crate) counters: Counters,
     /// Since the snapshot before, if it was there already.
     pub(crate) rates: Option<Rates>,

@@ -37,7 +37,7 @@ impl Snapshot {
 
 impl Query {
     fn is_plain(&self) -> bool {
-        self.search.is_empty() && self.subject.is_none() && self.client.is_none() && self.standing.is_none()
+        self.search.is_empty() && self.subject.is_none() && self.client.is_none() && self.state.is_none()
     }
 
     fn matches(&self, row: &Row, mask: &Mask) -> bool {
@@ -46,7 +46,7 @@ impl Query {
         let of_client = |wanted| !mask.hides_addresses() && row.client.is_some_and(|ip| ip.to_canonical() == wanted);
         self.subject.as_ref().is_none_or(of_subject)
             && self.client.is_none_or(|wanted| of_client(wanted.to_canonical()))
-            && self.standing.is_none_or(|wanted| row.standing == wanted)
+            && self.state.is_none_or(|wanted| row.state == wanted)
             && (self.search.is_empty() || self.is_found_in(row, mask))
     }
 
@@ -64,7 +64,7 @@ impl Query {
             Sort::Age => self.directed(Some(other.id), Some(one.id)),
             Sort::Subject => self.directed(one.subject.as_ref(), other.subject.as_ref()),
             Sort::Client => self.directed(one.client, other.client),
-            Sort::Standing => self.directed(Some(one.standing), Some(other.standing)),
+            Sort::State => self.directed(Some(one.state), Some(other.state)),
             Sort::MessagesIn => self.directed(rate(one, |r| r.messages_in), rate(other, |r| r.messages_in)),
             Sort::MessagesOut => self.directed(rate(one, |r| r.messages_out), rate(other, |r| r.messages_out)),
             Sort::BytesIn => self.directed(rate(one, |r| r.bytes_in), rate(other, |r| r.bytes_in)),

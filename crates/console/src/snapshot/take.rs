@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use portcullis_core::{Connection, Connections, Standing, clock::now};
+use portcullis_core::{Connection, ConnectionState, Connections, clock::now};
 
 use super::{
     holders::{Holders, holders},
@@ -26,7 +26,7 @@ pub(crate) struct Snapshot {
     /// Of all connections together, where there was a snapshot before.
     pub(crate) rates: Option<Rates>,
     /// Handshakes under way, open connections, and those that close.
-    pub(crate) standing: [usize; 3],
+    pub(crate) states: [usize; 3],
     holders: OnceLock<Holders>,
 }
 
@@ -42,7 +42,7 @@ impl Snapshot {
             rows: Vec::with_capacity(live.len()),
             deep,
             rates: before.and_then(|before| if before.is_near(at) { before.rates } else { Some(Rates::default()) }),
-            standing: [0; 3],
+            states: [0; 3],
             holders: OnceLock::new(),
         };
         let mut known = Known {
@@ -58,14 +58,14 @@ impl Snapshot {
 
     fn add(&mut self, connection: &Connection, mask: &Mask, known: &mut Known<'_>) {
         let status = connection.status();
-        let place = match status.standing {
-            Standing::Opening => 0,
-            Standing::Open => 1,
+        let place = match status.state {
+            ConnectionState::Opening => 0,
+            ConnectionState::Open => 1,
             // It has ended since the registry was read.
-            Standing::Ended => return,
+            ConnectionState::Ended => return,
             _ => 2,
         };
-        self.standing[place] += 1;
+        self.states[place] += 1;
         let id = connection.id();
         let rates = known.find(id).and_then(|row| {
             if known.near { row.rates } else { Some(Rates::between(&row.counters, &status.counters, known.since)) }
@@ -79,7 +79,7 @@ impl Snapshot {
             started: connection.started(),
             client: connection.client_ip(),
             subject: connection.subject().map(|subject| mask.subject(&subject)),
-            standing: status.standing,
+            state: status.state,
             counters: status.counters,
             rates,
             round_trip: status.round_trip,

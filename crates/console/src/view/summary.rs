@@ -71,7 +71,7 @@ struct Masked {
 
 /// Shows the state to an operator.
 pub(crate) fn summary(state: &State, snapshot: &Snapshot, operator: &Operator) -> Summary {
-    let [opening, open, closing] = snapshot.standing;
+    let [opening, open, closing] = snapshot.states;
     let mask = &state.settings.mask;
     Summary {
         at_ms: millis(snapshot.time),

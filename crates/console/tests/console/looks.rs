@@ -38,8 +38,8 @@ async fn connections_are_sorted_searched_and_shown_in_pages() {
         ("subject=ali", &[]),
         ("client_ip=192.0.2.5", &["carol"]),
         ("client_ip=::ffff:192.0.2.5", &["carol"]),
-        ("standing=open&limit=1", &["Dora"]),
-        ("standing=closing", &[]),
+        ("state=open&limit=1", &["Dora"]),
+        ("state=closing", &[]),
     ] {
         let shown = get(&console, &format!("/api/connections?{query}")).await;
         assert_eq!(column(&shown, "subject"), expected, "{query}");

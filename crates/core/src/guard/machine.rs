@@ -10,12 +10,12 @@ use super::{
     outbox::Outbox, phase::Phase, pings::Pings, schedule::Schedule, stream::Stream, wakes::Wakes,
 };
 use crate::{
+    connection_state::ConnectionState,
     counters::Counters,
     identity::Subject,
     observe::{Delta, Enforcement, Telemetry},
     policy::{Action, Activity, Policy},
     settings::{Framing, Settings},
-    standing::Standing,
 };
 
 /// The state of one guarded connection.
@@ -124,12 +124,12 @@ impl Guard {
     }
 
     /// How far the connection has come.
-    pub(crate) fn standing(&self) -> Standing {
+    pub(crate) fn connection_state(&self) -> ConnectionState {
         match self.phase {
-            Phase::Upgrading(_) => Standing::Opening,
-            Phase::Open => Standing::Open,
-            Phase::Ending(_) | Phase::Taken { .. } | Phase::Aborted => Standing::Closing,
-            Phase::Lost | Phase::Over => Standing::Ended,
+            Phase::Upgrading(_) => ConnectionState::Opening,
+            Phase::Open => ConnectionState::Open,
+            Phase::Ending(_) | Phase::Taken { .. } | Phase::Aborted => ConnectionState::Closing,
+            Phase::Lost | Phase::Over => ConnectionState::Ended,
         }
     }
 

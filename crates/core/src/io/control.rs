@@ -139,7 +139,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Control for Shared<T> {
 
     fn status(&self) -> Status {
         let state = lock(&self.state);
-        Status::new(state.guard.standing(), state.guard.counters(), state.guard.round_trip())
+        Status::new(state.guard.connection_state(), state.guard.counters(), state.guard.round_trip())
     }
 
     fn round_trip(&self) -> Option<Duration> {

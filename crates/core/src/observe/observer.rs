@@ -174,7 +174,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        Standing,
+        ConnectionState,
         frame::put_frame,
         id::ConnectionId,
         io::GuardedIo,
@@ -221,7 +221,7 @@ mod tests {
             connection.authenticate(&Subject::new("alice")).unwrap();
             connection.described_by(|| Quota);
             assert_eq!(connection.description().quota_left, attached.is_some().then_some(7));
-            assert_eq!(connection.status().standing, Standing::Open);
+            assert_eq!(connection.status().state, ConnectionState::Open);
             let mut frame = Vec::new();
             // Nobody may send an unmasked frame to a server.
             put_frame(&mut frame, 0x81, b"x", None);
@@ -231,7 +231,7 @@ mod tests {
             put_frame(&mut close, 0x88, &[3, 234], Some([1, 2, 3, 4]));
             peer.write_all(&close).await.unwrap();
             connection.closed().await;
-            assert_eq!(connection.status().standing, Standing::Ended);
+            assert_eq!(connection.status().state, ConnectionState::Ended);
             assert_eq!(connection.description(), Description::default(), "it is held no longer");
             reading.await.unwrap().unwrap();
             seen.push((connection.id(), attached.is_some()));

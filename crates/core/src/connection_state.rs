@@ -3,7 +3,7 @@
 /// How far a connection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum Standing {
+pub enum ConnectionState {
     /// The handshake is under way.
     Opening,
     /// Messages pass both ways.
@@ -14,7 +14,7 @@ pub enum Standing {
     Ended,
 }
 
-impl Standing {
+impl ConnectionState {
     /// Returns the name, in lower case.
     pub const fn as_str(self) -> &'static str {
         match self {
