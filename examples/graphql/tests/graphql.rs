@@ -59,7 +59,7 @@ async fn clients_see_what_readme_says() {
     flood.shout(r#"{"type":"ping"}"#, 1000).await;
     table.row("floods", flood.closed().await);
 
-    let mut brief = acknowledged(server, &tokens.issue("carol", 2).unwrap()).await;
+    let mut brief = acknowledged(server, &tokens.issue("carol", 3).unwrap()).await;
     table.row("is connected when its token expires", brief.closed().await);
     table.stands_in(include_str!("../README.md"));
 }

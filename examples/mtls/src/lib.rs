@@ -5,6 +5,7 @@ pub mod authority;
 use std::{
     error::Error,
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use axum::{
@@ -27,7 +28,10 @@ use portcullis::{
     connections::{ConnectionLimitLayer, Limit},
     identity::Subject,
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
@@ -39,6 +43,9 @@ use tokio_rustls::{
 };
 use tower::ServiceBuilder;
 use webpki::EndEntityCert;
+
+/// How long a client may take for TLS.
+const TLS: Duration = Duration::from_secs(10);
 
 /// A server and whom it trusts.
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
@@ -121,7 +128,7 @@ fn config(
 /// One connection, whose requests are all of the subject of its certificate.
 async fn serve(stream: TcpStream, tls: Arc<ServerConfig>, app: Router) -> Result<(), Box<dyn Error + Send + Sync>> {
     stream.set_nodelay(true)?;
-    let stream = TlsAcceptor::from(tls.clone()).accept(stream).await?;
+    let stream = timeout(TLS, TlsAcceptor::from(tls.clone()).accept(stream)).await??;
     let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first).ok_or("no certificate")?;
     let subject = subject(certificate)?;
     let app = ServiceBuilder::new().layer(Extension(subject)).layer(Extension(tls)).service(app);

@@ -18,9 +18,10 @@ async fn clients_see_what_readme_says() {
     let mut admin = ask(&second.issue("alice", "admin").unwrap()).await.unwrap();
     table.row("is an admin by the second", format!("\"{}\"", admin.asks("hello").await));
 
-    member.shout("now!", 100).await;
-    let (answers, end) = member.count_until_closed().await;
-    table.row("is the member, and sends 100 messages at once", format!("{answers} answers, then {end}"));
+    let mut flood = ask(&first.issue("dora", "member").unwrap()).await.unwrap();
+    flood.shout("now!", 100).await;
+    let (answers, end) = flood.count_until_closed().await;
+    table.row("is another member, and sends 100 messages at once", format!("{answers} answers, then {end}"));
     admin.shout("now!", 100).await;
     for _ in 0..100 {
         admin.hears().await;

@@ -1,5 +1,5 @@
-//! poem, whose endpoint is called by a service in front of hyper. Its own server takes a tower layer through a shim
-//! alone, which hides the upgrade.
+//! poem, whose endpoint is called by a service in front of hyper. Its own server takes tower layers of its own requests
+//! alone.
 
 use ::poem::{
     Addr, Endpoint, EndpointExt, IntoResponse, Route, get, handler,

@@ -1,4 +1,4 @@
-//! salvo, whose own server takes no tower layer in front of it, but whose handler for hyper can be called by a service.
+//! salvo, whose handler for hyper is called by a service in front of hyper.
 
 use ::salvo::{
     Request, Response, Router, Service,
