@@ -14,8 +14,8 @@ SECRET = "a secret of the siege, 32 bytes."
 SIZE = 64 * 1024
 # Nobody counts sockets where their cost is measured.
 SOCKETS = 20 if BURST <= 1000 else 100_000
-# Scaled down, so that nobody waits for minutes.
-SOON = 1.5
+# Scaled down, so that nobody waits for minutes. Where costs are measured, a busy machine must not close anybody.
+SOON = 1.5 if BURST <= 1000 else 20
 
 
 def is_good(token):
