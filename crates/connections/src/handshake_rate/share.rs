@@ -6,10 +6,7 @@
 use std::{
     fmt,
     num::NonZeroUsize,
-    sync::{
-        OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Mutex, OnceLock, PoisonError},
 };
 
 use portcullis_quota::{Key, Meter, Table};
@@ -18,9 +15,17 @@ use portcullis_quota::{Key, Meter, Table};
 #[derive(Default)]
 pub(super) struct Shares {
     table: OnceLock<Table<1>>,
-    /// When the store went away, and when it was last seen to be.
-    began: AtomicU64,
-    last: AtomicU64,
+    outage: Mutex<Outage>,
+}
+
+/// When the store went away, and when it was last seen to be.
+///
+/// Under a lock, because one decides about the other: a handshake that found a new `last` and an old `began` would take
+/// what the key had left of the last outage's share, and so get a burst for which it has paid nothing.
+#[derive(Default)]
+struct Outage {
+    began: u64,
+    last: u64,
 }
 
 impl Shares {
@@ -38,14 +43,14 @@ impl Shares {
         })
     }
 
-    /// When the store went away. One that was not seen to be away for a whole period was back. Of two that see it
-    /// first, one sets the time: they see it at the same time.
+    /// When the store went away. One that was not seen to be away for a whole period was back.
     fn began(&self, at: u64, period: u64) -> u64 {
-        let last = self.last.swap(at, Ordering::Relaxed);
-        if at.saturating_sub(last) > period || last == 0 {
-            self.began.store(at, Ordering::Relaxed);
+        let mut outage = self.outage.lock().unwrap_or_else(PoisonError::into_inner);
+        if at.saturating_sub(outage.last) > period || outage.last == 0 {
+            outage.began = at;
         }
-        self.began.load(Ordering::Relaxed)
+        outage.last = at;
+        outage.began
     }
 }
 

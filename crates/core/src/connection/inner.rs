@@ -198,8 +198,8 @@ impl ConnectionInner {
         if self.subject.get() == Some(subject) { Ok(first) } else { Err(AnotherSubject) }
     }
 
-    /// Registers a watcher. It must look at what is known after this call: it is notified only of later facts, and of the
-    /// end, at once if that has come.
+    /// Registers a watcher. It must look at what is known after this call: it is notified only of later facts, and of
+    /// the end, at once if that has come.
     pub(crate) fn watch(&self, watcher: Arc<dyn Watch>) {
         let mut bonds = lock(&self.bonds);
         if self.ended.get().is_none() {

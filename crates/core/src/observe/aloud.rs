@@ -1,13 +1,13 @@
-//! What is said on stderr where no log is read, while an application is being built: in debug builds only.
+//! Warnings on stderr for an application that has no log yet. In debug builds only.
 
 use std::sync::Mutex;
 
 use crate::sync::lock;
 
-/// So many sentences are told apart; no more are said.
+/// How many different sentences are printed at most.
 const MOST: usize = 64;
 
-/// The sentences that were said, each once.
+/// The sentences that were printed.
 struct Said(Mutex<Vec<&'static str>>);
 
 static WARNED: Said = Said(Mutex::new(Vec::new()));
@@ -29,7 +29,7 @@ pub(super) fn is_new(sentence: &'static str) -> bool {
     WARNED.first(sentence)
 }
 
-/// Says a sentence on stderr, once, where nobody else does.
+/// Prints a sentence on stderr, once, unless a subscriber takes it.
 pub(super) fn say(sentence: &'static str, logged: bool) {
     if is_needed(cfg!(debug_assertions), logged) && ALOUD.first(sentence) {
         eprintln!("portcullis: {sentence}");

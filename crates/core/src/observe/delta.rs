@@ -1,4 +1,4 @@
-//! What is told of a connection, once nothing is locked.
+//! What is reported about a connection after it was unlocked.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::counters::Counters;
 /// A policy, and what it did.
 pub(super) type Enforced = (&'static str, &'static str);
 
-/// What is told of a connection.
+/// What has happened on a connection since the last report.
 #[derive(Debug, Default)]
 pub(crate) struct Delta {
     pub(super) went_through: Counters,
@@ -17,7 +17,8 @@ pub(crate) struct Delta {
 }
 
 impl Delta {
-    /// To be called where nothing is locked: who records may be anybody.
+    /// Must be called without the connection's lock: recorders and subscribers are foreign code, which may call the
+    /// handle.
     #[cold]
     pub(crate) fn emit(self, scope: &Scope, peer: Peer<'_>) {
         let Self { went_through, round_trip, violations } = self;
@@ -34,7 +35,7 @@ impl Delta {
     }
 }
 
-/// Says what was done about a violation, or several of one kind.
+/// Reports what was done about a violation, or about several of one kind.
 pub(super) fn violated(scope: &Scope, peer: Peer<'_>, policy: &'static str, action: &'static str, times: u64) {
     #[cfg(feature = "metrics")]
     super::metrics::violated(policy, action, times);

@@ -1,4 +1,4 @@
-//! What is left of observing without the features: nothing.
+//! The same functions without the features: they do nothing.
 #![expect(clippy::unused_self, reason = "it has the shape of what there is with a feature")]
 
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! What became of a handshake, and of its connection. Each is said once, on whatever path it ended.
+//! The outcome of a handshake, and of its connection. Each is reported exactly once, on every path.
 //!
 //! A handshake may be refused by a layer, fail, be cancelled by its client, or become a connection, and several of
 //! these at the same time. The first to be recorded counts, so that the counters add up to the number of handshakes.
@@ -19,8 +19,10 @@ use crate::ended::{Ended, EndedBy};
 /// The name of the judgement of a connection's first message, where policies have theirs.
 const FIRST_MESSAGE: &str = "first_message";
 
-/// How far a handshake has come. One thread may refuse it while another drops it: the stage is one word, and the first
-/// to settle it says what became of it.
+/// How far a handshake has come.
+///
+/// One thread may refuse it while another drops it. The stage is one word, and every change of it is a single
+/// read-modify-write, so exactly one of them finds it unreported and reports the outcome.
 #[derive(Debug, Default)]
 pub(crate) struct HandshakeStage {
     stage: AtomicU8,
@@ -33,7 +35,7 @@ const NEW: u8 = 0;
 const CALLED: u8 = 1;
 /// The answer was an upgrade.
 const UPGRADED: u8 = 2;
-/// It is said what became of it.
+/// The outcome was reported.
 const REPORTED: u8 = 3;
 
 impl HandshakeStage {
@@ -48,7 +50,7 @@ impl HandshakeStage {
         self.advance(CALLED, UPGRADED);
     }
 
-    /// The response is none. A refusal of a layer's was counted when it became a response.
+    /// The response is not an upgrade. A layer's refusal was counted when it was turned into a response.
     pub(crate) fn refused(&self, status: StatusCode, counted: bool) {
         if self.report() != REPORTED && !counted {
             refused_inside(status);
@@ -60,7 +62,7 @@ impl HandshakeStage {
         self.fail("error");
     }
 
-    /// The upgraded connection has come. One that is there only to be closed is none.
+    /// The upgrade has completed. Not counted if the handshake was refused, and is upgraded only to be closed.
     pub(crate) fn opened(&self, now: Instant) {
         if self.report() != REPORTED {
             handshake("upgraded", "none");
@@ -68,7 +70,7 @@ impl HandshakeStage {
         }
     }
 
-    /// A connection whose handshake was somebody else's.
+    /// A connection whose handshake was done elsewhere.
     pub(crate) fn adopted(&self, now: Instant) {
         self.stage.store(REPORTED, Ordering::Release);
         if self.opened.set(now).is_ok() {
@@ -79,7 +81,7 @@ impl HandshakeStage {
         }
     }
 
-    /// The connection was closed for what it said first, or for what it did not.
+    /// The connection was closed because of its first message, or for want of one.
     pub(crate) fn turned_away(&self, scope: &Scope, peer: Peer<'_>) {
         if self.opened.get().is_some() {
             violated(scope, peer, FIRST_MESSAGE, "close", 1);
@@ -114,11 +116,11 @@ impl HandshakeStage {
     }
 
     fn advance(&self, from: u8, to: u8) {
-        // It has come further, or is settled.
+        // Fails if it has come further meanwhile, or was reported. Then there is nothing to advance.
         let _already = self.stage.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire);
     }
 
-    /// Says how far it had come.
+    /// Marks the outcome as reported. Returns the stage before: only the caller that did not find `REPORTED` reports.
     fn report(&self) -> u8 {
         self.stage.swap(REPORTED, Ordering::AcqRel)
     }
@@ -147,9 +149,9 @@ fn refused_inside(status: StatusCode) {
     let _ = status;
 }
 
-/// Of a closed set: a peer chooses the code.
+/// The label for a close code. One of a closed set, because the peer chooses the code.
 fn code(ended: &Ended) -> &'static str {
-    // What could not be sent, or was sent to nobody, is no close that anybody saw.
+    // A close frame that could not be sent, or not be received, has not closed anything.
     let seen = !ended.cut_short && ended.by != EndedBy::Transport;
     let Some(frame) = ended.frame.as_ref().filter(|_| seen) else { return "1006" };
     frame.code().map_or("1005", |code| label(code.as_u16()))

@@ -1,18 +1,18 @@
-//! What a connection has to say, kept until it is unlocked.
+//! What a connection has to report, kept until it is unlocked.
 
 use std::time::{Duration, Instant};
 
 use super::{Delta, Enforcement, FRAMING};
 use crate::{counters::Counters, policy::Policy};
 
-/// Counters are told so often at most.
+/// How often the counters are reported.
 const EVERY: Duration = Duration::from_secs(15);
-/// Where nobody else looks at the clock, every so many reads do.
+/// If no policy needs the clock, one in this many reads looks at it.
 const READS: u8 = 32;
 
 #[derive(Debug, Default)]
 pub(crate) struct Telemetry {
-    /// There is something to tell.
+    /// There is something to report.
     due: bool,
     reads: u8,
     tell_at: Option<Instant>,
@@ -31,7 +31,7 @@ impl Telemetry {
         self.reads == 0
     }
 
-    /// The clock was looked at.
+    /// The clock was read. Makes the counters due if it is time.
     #[inline]
     pub(crate) fn tick(&mut self, now: Instant) {
         if cfg!(feature = "metrics") && self.tell_at.is_none_or(|at| at <= now) {
@@ -56,13 +56,13 @@ impl Telemetry {
         self.due = true;
     }
 
-    /// There is no later: policies are about to go.
+    /// Collects what the policies have counted, because they are about to be dropped.
     pub(crate) fn finish(&mut self, policies: &mut [Box<dyn Policy>]) {
         self.ask(policies);
         self.due = true;
     }
 
-    /// Takes what is to be told.
+    /// Takes what is to be reported.
     #[cold]
     #[expect(clippy::unnecessary_box_returns, reason = "it is kept in a box, and passes through calls in it")]
     pub(crate) fn take(&mut self, counters: Counters, policies: &mut [Box<dyn Policy>]) -> Box<Delta> {
@@ -82,7 +82,7 @@ impl Telemetry {
         delta
     }
 
-    /// What policies let pass on report only they count themselves.
+    /// Collects violations on report only, which policies count themselves.
     fn ask(&mut self, policies: &mut [Box<dyn Policy>]) {
         for policy in policies {
             let passed = policy.take_reported();

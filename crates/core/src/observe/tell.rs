@@ -1,4 +1,4 @@
-//! What is said of requests and closing tasks, wherever it happens.
+//! Reports about requests and closing tasks, which belong to no connection.
 
 use super::aloud;
 #[cfg(feature = "tracing")]

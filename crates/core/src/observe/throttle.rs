@@ -13,7 +13,7 @@ use crate::sync::lock;
 
 const INTERVAL: Duration = Duration::from_secs(60);
 const LINES: u32 = 10;
-/// So many kinds are told apart; more share the lines of one.
+/// How many kinds are counted apart. Further kinds share the lines of one.
 const KINDS: usize = 256;
 
 /// What a line is about.

@@ -10,8 +10,8 @@ use crate::{id::ConnectionId, sync::lock};
 
 const SHARDS: usize = 16;
 
-/// The ids of connections, in the order of a hash with a secret. Two values may have the same hash: whoever asks looks
-/// again at what is found.
+/// The ids of connections, ordered by a keyed hash. Two values may have the same hash, so the caller checks what is
+/// found.
 ///
 /// Its locks are taken with that of a registry's shard held or with none, and nothing else is locked under them.
 #[derive(Default)]

@@ -196,7 +196,9 @@ impl Connections {
     /// ```
     pub async fn wait_until_empty(&self) {
         loop {
-            // In this order: an end that comes in between wakes it, and one that came before was counted.
+            // Registered before the count is loaded. `Drop` of an entry decrements and then notifies: an end after this
+            // line wakes this task, and the load sees an end before it, because the registration has synchronized with
+            // its `notify_waiters`.
             let notified = self.0.emptied.notified();
             if self.count() == 0 {
                 return;
@@ -209,9 +211,11 @@ impl Connections {
     pub fn insert(&self, connection: &Connection) {
         let id = connection.id();
         if lock(self.0.shard(id)).insert(id, connection.clone()).is_none() {
-            // Before it is held, and so before it can leave: the count is never below nought.
+            // Before it is held, and so before its entry can be dropped: the count never falls below zero.
             self.0.count.fetch_add(1, Ordering::AcqRel);
-            // What becomes known from here on is told. One that has ended meanwhile leaves at once.
+            // First watch, then index what is known: a fact that becomes known in between is indexed twice, which does
+            // no harm. In the other order it would be missed. If the connection has ended meanwhile, it is removed
+            // inside of `watch`.
             connection.inner().watch(self.0.clone());
             self.0.add(id, &Known::ALL);
         }
@@ -276,7 +280,8 @@ impl Registry {
     fn remove(&self, id: ConnectionId) {
         let mut shard = lock(self.shard(id));
         let Some(removed) = shard.remove(&id) else { return };
-        // What was known when they were told is known still.
+        // Under the shard's lock, so that `add` does not index it again. What was known when it was indexed is still
+        // known, so everything is found.
         if self.indexes.load(Ordering::Acquire) {
             removed.inner().subject().iter().for_each(|who| self.subjects.remove(who, id));
             removed.client_ip().iter().for_each(|client| self.clients.remove(client, id));

@@ -45,6 +45,8 @@ impl Permit {
     /// Completes the handshake: if a limit that evicts is exceeded, the oldest connections are told to close, on
     /// whichever node they are. Returns true if the store was told in time; otherwise it is told when it is back.
     pub async fn settle(&self, by: Deadline) -> bool {
+        // Stored before the lock of `keys`, and loaded after it: a `leave` at the same moment has either removed its
+        // key before this reads them, and then the key is not settled, or it sees the flag.
         self.settled.store(true, Ordering::Release);
         let evicting: Vec<_> =
             lock(&self.keys).iter().filter(|one| one.when_full == WhenFull::EvictOldest).copied().collect();
