@@ -1,5 +1,7 @@
 //! The guarded connection under axum over HTTP/1.1, seen by a client that reads bytes.
 
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
 use axum::{
     Router,
     body::Body,
@@ -15,6 +17,10 @@ use interop::{
 };
 use portcullis_core::{Connection, GuardLayer};
 use portcullis_rate_limit::Allowance;
+use tokio::{
+    io::{AsyncWriteExt, join, sink, split},
+    sync::Notify,
+};
 use tower::ServiceExt;
 
 /// Feeds all that is ready, and flushes once.
@@ -38,7 +44,7 @@ async fn batch(mut socket: WebSocket) {
 }
 
 /// Answers through a channel to a writer task.
-async fn split(socket: WebSocket) {
+async fn split_up(socket: WebSocket) {
     let (mut sink, mut stream) = socket.split();
     let (sender, mut receiver) = tokio::sync::mpsc::channel(16);
     let writer = tokio::spawn(async move {
@@ -57,35 +63,88 @@ async fn split(socket: WebSocket) {
     let _writer_is_done = writer.await;
 }
 
-async fn flood(app: Router) {
-    let mut wire = Wire::open(serve(app).await, "/").await;
+/// Many more messages than are admitted.
+fn too_many() -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..5000 {
         wire::put_frame(&mut bytes, 0x82, &[7; 1024]);
     }
+    bytes
+}
+
+/// A client that sends too much at once gets the answers to all that was admitted, and then the close.
+async fn flood(app: &Router) {
+    let (io, _) = pipe::open(app, "/", "").await.into_parts();
+    let (read, mut write) = split(io);
     // The server stops reading, so this ends when it drains.
-    wire.send_in_background(bytes);
-    let (messages, end) = wire.until_the_end().await;
-    assert_eq!((messages, end), (100, Seen::Close(1008, "enough".into())));
+    tokio::spawn(async move { write.write_all(&too_many()).await });
+    let (mut client, mut messages) = (pipe::Client::new(join(read, sink())), 0);
+    let end = loop {
+        match client.next().await {
+            Some(pipe::Seen::Binary(_)) => messages += 1,
+            end => break end,
+        }
+    };
+    assert_eq!((messages, end), (100, pipe::closed(1008, "enough")));
+}
+
+/// The same over a socket, where the handler leaves when its client has all answers.
+async fn flood_of_threads(address: SocketAddr, answered: &Notify) {
+    let mut wire = Wire::open(address, "/").await;
+    wire.send_in_background(too_many());
+    for message in 0..100 {
+        let seen = wire.next().await;
+        assert!(matches!(seen, Seen::Frame(0x82, _)), "{message}: {seen:?}");
+    }
+    answered.notify_one();
+    assert_eq!(wire.next().await, Seen::Close(1008, "enough".into()));
 }
 
 macro_rules! flood_tests {
-    ($($name:ident $handler:ident)*) => {$(
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    ($($handler:ident: $name:ident, $of_threads:ident;)*) => {$(
+        // With the default patience. The clock moves only while no task can run, so a busy machine is no slow handler.
+        #[tokio::test(start_paused = true)]
         async fn $name() {
             let handler = |up: WebSocketUpgrade| async { upgrade(up, $handler) };
             let app = Router::new().route("/", any(handler)).layer(limited(100));
             for _ in 0..50 {
-                flood(app.clone()).await;
+                flood(&app).await;
+            }
+        }
+
+        // With the handler, the driver and the client on any of two threads, and no part for a clock that cannot be
+        // held there: nothing but the handler ends the wait.
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $of_threads() {
+            let answered = Arc::new(Notify::new());
+            let done = answered.clone();
+            let handler = move |up: WebSocketUpgrade| {
+                let done = done.clone();
+                let leave = async move |socket| tokio::select! {
+                    () = $handler(socket) => {}
+                    () = done.notified() => {}
+                };
+                async { upgrade(up, leave) }
+            };
+            let patient = GuardLayer::new().quiet(Duration::from_secs(3600)).grace(Duration::from_secs(3600));
+            let address = serve(Router::new().route("/", any(handler)).layer(limited(100)).layer(patient)).await;
+            for _ in 0..50 {
+                flood_of_threads(address, &answered).await;
             }
         }
     )*};
 }
 
 flood_tests! {
-    answers_before_a_close_arrive_from_a_handler_that_answers_each echo
-    answers_before_a_close_arrive_from_a_handler_that_batches batch
-    answers_before_a_close_arrive_from_a_handler_that_is_split split
+    echo:
+        answers_before_a_close_arrive_from_a_handler_that_answers_each,
+        answers_before_a_close_arrive_from_a_handler_on_another_thread;
+    batch:
+        answers_before_a_close_arrive_from_a_handler_that_batches,
+        answers_before_a_close_arrive_from_a_handler_on_another_thread_that_batches;
+    split_up:
+        answers_before_a_close_arrive_from_a_handler_that_is_split,
+        answers_before_a_close_arrive_from_a_handler_on_another_thread_that_is_split;
 }
 
 #[tokio::test]
