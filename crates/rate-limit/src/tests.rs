@@ -35,7 +35,7 @@ fn layer() -> MessageRateLayer {
     layer.max_empty_continuations(4).byte_quota(ByteQuota::per_second(250))
 }
 
-fn account(layer: &MessageRateLayer) -> Arc<Account> {
+pub(crate) fn account(layer: &MessageRateLayer) -> Arc<Account> {
     let shared = layer.shared_state();
     // Where a subject counts, it comes with the first message.
     let mut parts = Request::new(()).into_parts().0;
@@ -44,7 +44,7 @@ fn account(layer: &MessageRateLayer) -> Arc<Account> {
     Arc::new(Account::new(shared, owner))
 }
 
-fn limiter(layer: &MessageRateLayer) -> Limiter {
+pub(crate) fn limiter(layer: &MessageRateLayer) -> Limiter {
     Limiter::new(account(layer))
 }
 

@@ -43,13 +43,13 @@ where
     }
     let (Taken { token, ambient, .. }, outcome) = settings.take_plain(parts);
     let token = match (outcome, token) {
-        (Err(error), _) => return refuse(settings, error.refusal(), parts).map(|()| None),
+        (Err(error), _) => return refuse_plain(settings, error.refusal(), parts).map(|()| None),
         (Ok(()), Some(token)) => token,
         (Ok(()), None) => return without(settings, parts).map(|()| None),
     };
     let good = match good_for(ambient, parts) {
         Ok(good) => good,
-        Err(refusal) => return refuse(settings, refusal, parts).map(|()| None),
+        Err(refusal) => return refuse_plain(settings, refusal, parts).map(|()| None),
     };
     let mut verifying = Verifying::plain(settings, &token, good);
     match verifying.poll(&mut Context::from_waker(Waker::noop()), parts) {
@@ -90,7 +90,7 @@ where
 {
     let session = Session::plain(settings.clone(), good);
     if let Err(error) = result.and_then(|spent| session.open(spent)) {
-        return refuse(settings, error.refusal(), parts);
+        return refuse_plain(settings, error.refusal(), parts);
     }
     // As of a handshake: what counts by subject would count different ones outside and inside.
     if let Some(subject) = session.subject()
@@ -111,14 +111,14 @@ where
     T: Send + Sync + 'static,
 {
     if !settings.optional {
-        return refuse(settings, TokenError::Missing.refusal(), parts);
+        return refuse_plain(settings, TokenError::Missing.refusal(), parts);
     }
     anonymous(settings, parts);
     Ok(())
 }
 
 /// On report only, a request whose token is refused passes as one without a token.
-fn refuse<T>(settings: &Arc<Settings<T>>, refusal: Refusal, parts: &mut Parts) -> Result<(), Refusal>
+fn refuse_plain<T>(settings: &Arc<Settings<T>>, refusal: Refusal, parts: &mut Parts) -> Result<(), Refusal>
 where
     T: Send + Sync + 'static,
 {

@@ -12,7 +12,7 @@ use portcullis_core::{
     CloseCode, CloseFrame,
     clock::now,
     frame::FrameHeader,
-    identity::{NoSubject, Subject},
+    identity::Subject,
     policy::{Batch, BatchVerdict, Policy, Verdict},
     shared::{Away, Buyer, Grant, Name, Purchase, Rate, ShareQuotas},
 };
@@ -20,7 +20,11 @@ use portcullis_quota::{Epoch, Meter, Quota, Terms};
 use tokio::time::advance;
 
 use super::key_block::KeyBlock;
-use crate::{Allowance, Excess, MessageRateLayer, account::Account, policy::Limiter, shared::Owner};
+use crate::{
+    Allowance, Excess, MessageRateLayer,
+    policy::Limiter,
+    tests::{account, limiter},
+};
 
 const PATIENCE: Duration = Duration::from_millis(100);
 const TEXT: [u8; 6] = [0x81, 0x80, 0, 0, 0, 0];
@@ -129,18 +133,6 @@ impl ShareQuotas for Memory {
 
 fn layer(store: &Memory) -> MessageRateLayer {
     MessageRateLayer::per_second(100).burst(40).global().shared(store).block(4)
-}
-
-fn account(layer: &MessageRateLayer) -> Arc<Account> {
-    let shared = layer.shared_state();
-    let mut parts = Request::new(()).into_parts().0;
-    parts.extensions.insert(NoSubject::Awaited);
-    let owner = shared.owner(&parts).unwrap_or(Owner::Own);
-    Arc::new(Account::new(shared, owner))
-}
-
-fn limiter(layer: &MessageRateLayer) -> Limiter {
-    Limiter::new(account(layer))
 }
 
 fn text() -> FrameHeader {

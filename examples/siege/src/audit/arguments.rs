@@ -9,7 +9,7 @@ use lexopt::{
 
 use super::{
     caps,
-    facts::{HOLE, Place},
+    facts::{Facts, HOLE, Place},
     limits::Limits,
 };
 
@@ -58,18 +58,7 @@ pub(super) struct Arguments {
     pub(super) i_operate: Option<String>,
     pub(super) with_load: bool,
     pub(super) ca: Option<PathBuf>,
-    pub(super) origin: Option<String>,
-    pub(super) token: Option<String>,
-    pub(super) expired: Option<String>,
-    pub(super) short: Option<String>,
-    pub(super) place: Place,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) subprotocol: Option<String>,
-    pub(super) first: Vec<String>,
-    pub(super) message: String,
-    pub(super) answer: String,
-    pub(super) reply: Option<(String, String)>,
-    pub(super) beside: Option<String>,
+    pub(super) facts: Facts,
     pub(super) limits: Limits,
     pub(super) only: Vec<String>,
     pub(super) skip: Vec<String>,
@@ -109,8 +98,9 @@ impl Arguments {
             }
         }
         arguments.url = url.ok_or("a URL is missing: siege audit ws://HOST:PORT/PATH")?;
-        if arguments.place == Place::Message && !arguments.first.iter().any(|text| text.contains(HOLE)) {
-            arguments.first.insert(0, HOLE.to_owned());
+        let facts = &mut arguments.facts;
+        if facts.place == Place::Message && !facts.first.iter().any(|text| text.contains(HOLE)) {
+            facts.first.insert(0, HOLE.to_owned());
         }
         Ok(arguments)
     }
@@ -124,8 +114,8 @@ impl Arguments {
                 let number = value.parse().map_err(|_| format!("--{name} {value}: that is no number"))?;
                 self.limits.set(name, number)?;
             }
-            "header" => self.headers.push(header(&given(name, parser)?)?),
-            "first" => self.first.push(given(name, parser)?),
+            "header" => self.facts.headers.push(header(&given(name, parser)?)?),
+            "first" => self.facts.first.push(given(name, parser)?),
             "only" => self.only.push(given(name, parser)?),
             "skip" => self.skip.push(given(name, parser)?),
             _ => return self.take_one(name, parser),
@@ -135,17 +125,17 @@ impl Arguments {
 
     fn take_one(&mut self, name: &str, parser: &mut Parser) -> Result<(), String> {
         match name {
-            "origin" => self.origin = Some(one_line(name, given(name, parser)?)?),
-            "token-file" => self.token = Some(token(name, &given(name, parser)?)?),
-            "token-env" => self.token = Some(from_env(&given(name, parser)?)?),
-            "expired-token-file" => self.expired = Some(token(name, &given(name, parser)?)?),
-            "short-token-file" => self.short = Some(token(name, &given(name, parser)?)?),
-            "token-in" => self.place = Place::parse(&one_line(name, given(name, parser)?)?)?,
-            "subprotocol" => self.subprotocol = Some(one_line(name, given(name, parser)?)?),
-            "message" => self.message = short(name, given(name, parser)?)?,
-            "answer" => self.answer = given(name, parser)?,
-            "reply" => self.reply = Some(reply(&given(name, parser)?)?),
-            "beside" => self.beside = Some(path(one_line(name, given(name, parser)?)?)?),
+            "origin" => self.facts.origin = one_line(name, given(name, parser)?)?,
+            "token-file" => self.facts.token = Some(token(name, &given(name, parser)?)?),
+            "token-env" => self.facts.token = Some(from_env(&given(name, parser)?)?),
+            "expired-token-file" => self.facts.expired = Some(token(name, &given(name, parser)?)?),
+            "short-token-file" => self.facts.short = Some(token(name, &given(name, parser)?)?),
+            "token-in" => self.facts.place = Place::parse(&one_line(name, given(name, parser)?)?)?,
+            "subprotocol" => self.facts.subprotocol = Some(one_line(name, given(name, parser)?)?),
+            "message" => self.facts.message = short(name, given(name, parser)?)?,
+            "answer" => self.facts.answer = given(name, parser)?,
+            "reply" => self.facts.reply = Some(reply(&given(name, parser)?)?),
+            "beside" => self.facts.beside = Some(path(one_line(name, given(name, parser)?)?)?),
             "ca" => self.ca = Some(given(name, parser)?.into()),
             "junit" => self.junit = Some(given(name, parser)?.into()),
             "i-operate" => self.i_operate = Some(given(name, parser)?),
@@ -163,18 +153,7 @@ impl Default for Arguments {
             i_operate: None,
             with_load: false,
             ca: None,
-            origin: None,
-            token: None,
-            expired: None,
-            short: None,
-            place: Place::Bearer,
-            headers: Vec::new(),
-            subprotocol: None,
-            first: Vec::new(),
-            message: "hello".to_owned(),
-            answer: String::new(),
-            reply: None,
-            beside: None,
+            facts: Facts::default(),
             limits: Limits::default(),
             only: Vec::new(),
             skip: Vec::new(),
@@ -297,8 +276,8 @@ mod tests {
 
     #[test]
     fn a_token_in_a_message_is_the_message_unless_one_has_a_place_for_it() {
-        assert_eq!(parse("ws://a --token-in message").unwrap().first, [HOLE]);
-        assert_eq!(parse("ws://a --token-in message --first auth:{token}").unwrap().first, ["auth:{token}"]);
-        assert!(parse("ws://a").unwrap().first.is_empty());
+        assert_eq!(parse("ws://a --token-in message").unwrap().facts.first, [HOLE]);
+        assert_eq!(parse("ws://a --token-in message --first auth:{token}").unwrap().facts.first, ["auth:{token}"]);
+        assert!(parse("ws://a").unwrap().facts.first.is_empty());
     }
 }

@@ -36,7 +36,7 @@ impl Place {
 /// What was told on the command line, but for limits.
 #[derive(Clone)]
 pub(super) struct Facts {
-    /// Of the page that may connect.
+    /// Of the page that may connect. Empty until the server's own takes its place, if none was given.
     pub(super) origin: String,
     pub(super) token: Option<String>,
     /// Another one, which was good once.
@@ -57,6 +57,25 @@ pub(super) struct Facts {
     pub(super) reply: Option<(String, String)>,
     /// A path beside the socket that needs the token as well.
     pub(super) beside: Option<String>,
+}
+
+impl Default for Facts {
+    fn default() -> Self {
+        Self {
+            origin: String::new(),
+            token: None,
+            expired: None,
+            short: None,
+            place: Place::Bearer,
+            headers: Vec::new(),
+            subprotocol: None,
+            first: Vec::new(),
+            message: "hello".to_owned(),
+            answer: String::new(),
+            reply: None,
+            beside: None,
+        }
+    }
 }
 
 impl Facts {

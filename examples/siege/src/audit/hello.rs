@@ -153,17 +153,11 @@ mod tests {
         let scope = Scope::of("ws://127.0.0.1:80/ws?room=7", None, |_, _| Ok(vec!["127.0.0.1:80".parse().unwrap()]));
         let facts = Facts {
             origin: "https://chat.example".to_owned(),
-            token: None,
-            expired: None,
-            short: None,
             place: Place::parse(place).unwrap(),
             headers: vec![("x-tenant".to_owned(), "seven".to_owned())],
             subprotocol: Some("chat.v1".to_owned()),
             first: first.iter().map(|text| (*text).to_owned()).collect(),
-            message: String::new(),
-            answer: String::new(),
-            reply: None,
-            beside: None,
+            ..Facts::default()
         };
         let hello = Hello::new(&scope.unwrap(), &facts, token);
         (String::from_utf8(hello.bytes()).unwrap(), hello.first)

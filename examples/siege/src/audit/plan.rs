@@ -90,20 +90,11 @@ fn chosen(arguments: &Arguments) -> Result<Vec<Attack>, String> {
 
 /// Moves what a client knows out of the arguments.
 fn facts(arguments: &mut Arguments, scope: &Scope) -> Facts {
-    Facts {
-        origin: arguments.origin.take().unwrap_or_else(|| scope.origin()),
-        token: arguments.token.take(),
-        expired: arguments.expired.take(),
-        short: arguments.short.take(),
-        place: arguments.place.clone(),
-        headers: std::mem::take(&mut arguments.headers),
-        subprotocol: arguments.subprotocol.take(),
-        first: std::mem::take(&mut arguments.first),
-        message: std::mem::take(&mut arguments.message),
-        answer: std::mem::take(&mut arguments.answer),
-        reply: arguments.reply.take(),
-        beside: arguments.beside.take(),
+    let mut facts = std::mem::take(&mut arguments.facts);
+    if facts.origin.is_empty() {
+        facts.origin = scope.origin();
     }
+    facts
 }
 
 impl std::fmt::Debug for Plan {
