@@ -113,7 +113,7 @@ impl PendingResponse {
         // Until the closing handshake has ended, too: those are bounded for the whole process, and clients that are
         // refused and never answer must leave some to others.
         guarded.connection().hold(slot);
-        // Nobody opens it: the connection is closed already when it comes.
+        // It is never opened: the connection is closed already when it comes.
         let gate = Gate::new(|_| std::future::pending());
         *accepted.extensions_mut() = response.extensions().clone();
         guarded.complete_and_close(&accepted, frame, gate);

@@ -36,7 +36,7 @@ impl ConnectionId {
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// One of so many parts: names are given out in turn.
+    /// One of `shards` shards. Ids are given out in turn, so the shards are of equal size.
     pub(crate) fn shard(self, shards: usize) -> usize {
         usize::try_from(self.0 % shards as u64).unwrap_or(0)
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// How many are forgotten for each that is remembered: more than one, so that there are fewer and fewer once they have
-/// expired, and few, so that nobody waits for a sweep of all.
+/// expired, and few at a time, so that no caller waits for a sweep of all.
 const FORGOTTEN_AT_ONCE: usize = 2;
 
 /// A map whose entries expire.

@@ -9,7 +9,7 @@ use crate::{error::TokenError, token_id::TokenId};
 pub struct Tickets(crate::tickets::Tickets);
 
 impl Tickets {
-    /// Room for so many.
+    /// Creates a table with room for `max`.
     pub fn new(max: usize) -> Self {
         Self(crate::tickets::Tickets::new(max))
     }

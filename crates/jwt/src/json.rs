@@ -125,7 +125,7 @@ impl<'de> Visitor<'de> for Unique {
     }
 }
 
-/// So many names are compared one by one: hashing them costs more.
+/// Up to this many names are compared one by one, which costs less than hashing them.
 const FEW: usize = 16;
 
 /// The names of an object's members. Who sent it chooses how many there are.

@@ -91,7 +91,7 @@ pub(crate) struct Live<T> {
 
 /// How a session learns that it was revoked.
 enum Revoked {
-    /// Nobody holds revocations.
+    /// There are no revocations to look at.
     Never,
     /// It is told, and its connection is closed.
     Told(Arc<Revocable>),
@@ -121,7 +121,7 @@ struct Named {
     issued_at: Option<SystemTime>,
 }
 
-/// When the connection is closed, grace included: by the wall clock, or by the clock that nobody sets, whichever comes
+/// When the connection is closed, grace included: by the wall clock, or by the monotonic clock, whichever comes
 /// first. A wall clock that is set back does not prolong a session, and a machine that slept does not either.
 #[derive(Clone, Copy)]
 struct End {

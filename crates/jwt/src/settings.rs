@@ -26,7 +26,7 @@ pub(crate) struct Settings<T> {
     pub(crate) report_only: bool,
     pub(crate) grace: Duration,
     pub(crate) verify_timeout: Duration,
-    /// `None`: nobody holds any, so nothing will ever be revoked.
+    /// `None` if there is no handle to any, so that nothing will ever be revoked.
     pub(crate) revocations: Option<Revocations>,
     pub(crate) tickets: Option<Tickets>,
     pub(crate) allows: Vec<Arc<Allow<T>>>,

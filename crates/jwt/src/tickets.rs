@@ -277,7 +277,7 @@ mod tests {
         assert_eq!(tickets.spend_here(&"a".into(), seconds(9), now), Ok(()));
         assert_eq!(tickets.spend_here(&"b".into(), seconds(20), seconds(9)), Ok(()), "room, because it has expired");
         assert_eq!(tickets.spend_here(&"c".into(), seconds(40), seconds(30)), Ok(()));
-        // The clock was set back, or somebody has read it before it moved on.
+        // The clock was set back, or another thread has read it earlier and is later here.
         for (ticket, until) in [("a", 9), ("b", 20), ("new", 20)] {
             assert_eq!(tickets.spend_here(&ticket.into(), seconds(until), now), Err(TokenError::Expired), "{ticket}");
         }

@@ -181,7 +181,7 @@ struct KeepAlive {
     last: Option<Instant>,
     /// It was not answered yet.
     asked: Option<Asked>,
-    /// On report only, so many times there was no answer.
+    /// On report only: how many pings had no answer.
     reported: u64,
 }
 

@@ -147,7 +147,7 @@ impl Policy for WriteTimeout {
     }
 
     fn on_deadline(&mut self, activity: &Activity, now: Instant) -> Action {
-        // There may have been room since, unnoticed until somebody looked.
+        // There may have been room since, which is only noticed at a look.
         match self.deadline(activity) {
             Some(deadline) if deadline <= now => Action::Close(self.0.frame.clone()),
             _ => Action::None,

@@ -39,7 +39,7 @@ impl Pattern {
         {
             return Err(fail("an address has no subdomains"));
         }
-        // Nobody else can have a name below `localhost` (RFC 6761, section 6.3).
+        // Only this machine can have a name below `localhost` (RFC 6761, section 6.3).
         if !host.contains('.') && host != "localhost" {
             return Err(fail("a wildcard needs a domain of two labels at least"));
         }

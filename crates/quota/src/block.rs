@@ -79,9 +79,9 @@ pub enum Shortage {
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Block {
-    /// Less than nought is owed.
+    /// Below zero: the overdraft that the next purchase pays.
     cells: i64,
-    /// When the purchase that is under way was begun; nought if there is none.
+    /// When the purchase that is under way was begun; zero if there is none.
     asked: u64,
     /// Before that time nothing is bought.
     retry: u64,

@@ -81,7 +81,7 @@ pub struct Meter {
 
 impl From<Quota> for Meter {
     fn from(quota: Quota) -> Self {
-        // A quota's intervals are whole nanoseconds, and nought above a billion a second: that would limit nothing.
+        // A quota's intervals are whole nanoseconds, and zero above a billion a second: that would limit nothing.
         let cell = units(quota.replenish_interval()).max(UNITS);
         Self { cell, burst: cell.saturating_mul(quota.burst_size().get().into()).min(LONGEST) }
     }

@@ -134,7 +134,7 @@ impl<const KINDS: usize> Table<KINDS> {
 }
 
 impl<const KINDS: usize> Shard<KINDS> {
-    /// The state that there is, or a new one if there are less than so many.
+    /// The state of a name, or a new one if there are fewer than `max`.
     fn state(&mut self, name: Name, max: usize) -> Option<&mut [u64; KINDS]> {
         if self.entries.contains_key(&name) {
             return self.entries.get_mut(&name);
@@ -142,12 +142,12 @@ impl<const KINDS: usize> Shard<KINDS> {
         self.insert(name, max)
     }
 
-    /// The state that there is, or would be if there are less than so many.
+    /// The state of a name, or what a new one would be if there are fewer than `max`.
     fn peek(&self, name: Name, max: usize) -> Option<[u64; KINDS]> {
         self.entries.get(&name).copied().or_else(|| (self.entries.len() < max).then_some([0; KINDS]))
     }
 
-    /// The state of a name that has none, if there are less than so many.
+    /// A state for a name that has none, if there are fewer than `max`.
     #[cold]
     fn insert(&mut self, name: Name, max: usize) -> Option<&mut [u64; KINDS]> {
         if self.entries.len() >= max {
@@ -165,7 +165,7 @@ impl<const KINDS: usize> Shard<KINDS> {
         now.saturating_sub(self.round) > period
     }
 
-    /// Looks at so many entries. What is given back has no time.
+    /// Looks at `look` entries. Cells that are given back have no time of their own.
     #[cold]
     fn sweep(&mut self, now: u64, look: usize) {
         for _ in 0..if now > 0 { look } else { 0 } {

@@ -112,7 +112,7 @@ impl Account {
         })
     }
 
-    /// When so many messages could be sent; `None` if that is never.
+    /// When `messages` could be sent; `None` if that is never.
     pub(crate) fn ready(&self, messages: u64, now: Instant) -> Option<Instant> {
         let at = self.shared.epoch.units(now);
         let State { owner, meters, cells } = &mut *self.state();

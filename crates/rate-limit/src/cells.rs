@@ -19,7 +19,7 @@ pub(crate) enum Kind {
 
 pub(crate) const KINDS: usize = Kind::ALL.len();
 
-/// When each kind would be all there again; nought is long ago.
+/// When each kind would be full again; zero is long ago.
 pub(crate) type Cells = [u64; KINDS];
 
 /// How much of each kind is asked for.
@@ -48,7 +48,7 @@ pub(crate) struct Over {
 pub(crate) enum Cause {
     /// The quota.
     Quota,
-    /// More is being bought. Nobody knows yet.
+    /// A purchase is under way, so it is not known yet.
     UnderWay,
     /// The store is away, and the user wants nothing admitted without it.
     Unavailable,

@@ -31,7 +31,7 @@ pub(crate) enum Scope {
 pub(crate) enum Owned {
     /// Its own.
     Own,
-    /// Nobody's, until it is known who the peer is.
+    /// No owner, until the peer is known.
     Unknown,
     By(By),
 }
@@ -56,7 +56,7 @@ impl Scope {
             Self::Connection => Owned::Own,
             Self::Subject { required } => match LimitOwner::of(parts, ipv6_prefix, *required)? {
                 LimitOwner::Subject(subject) => Owned::By(By::Subject(subject)),
-                // Nothing is charged before the first message, so this counts if that names nobody.
+                // Nothing is charged before the first message, so this counts if that names no subject.
                 LimitOwner::Awaited(Some(client)) if !required => Owned::By(By::Client(client)),
                 LimitOwner::Awaited(_) => Owned::Unknown,
                 LimitOwner::Client(client) => Owned::By(By::Client(client)),

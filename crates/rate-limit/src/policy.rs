@@ -29,7 +29,7 @@ pub(crate) struct Limiter {
     held: Option<Instant>,
     /// When the window of patience began, and the violations in it.
     window: Option<(Instant, u32)>,
-    /// On report only, so many violations were told of.
+    /// On report only: how many violations were reported.
     reported: u64,
 }
 
@@ -62,7 +62,7 @@ impl Limiter {
         }
     }
 
-    /// Nobody has refused it yet. It will be known soon: the answer comes, or is late.
+    /// It was not refused yet. It will be known soon: the answer comes, or is late.
     fn ask_again(&mut self, over: Over, now: Instant) -> Verdict {
         self.held.get_or_insert(now);
         Verdict::AskAgain(self.account.instant(over.ready, now))

@@ -37,7 +37,7 @@ pub(crate) enum Owner {
     Shared(Key),
     /// Of all nodes together.
     Cluster(Key, Arc<BlockHandle>),
-    /// Nobody's, until it is known who the peer is.
+    /// No owner, until the peer is known.
     Unknown,
 }
 

@@ -35,7 +35,7 @@ pub(crate) struct Pool {
 struct Allotment {
     granted: usize,
     used: usize,
-    /// After so many beats the store is told how many are granted: a question had no answer.
+    /// After how many beats the store is told how many are granted, because a question had no answer.
     doubt: u8,
 }
 
@@ -58,7 +58,7 @@ pub(crate) async fn take(
         return Ok(Some(place()));
     }
     let asking = timeout_at(Instant::from_std(by.at()), pool.asking.lock()).await.map_err(|_| NoAnswer)?;
-    // Whoever asked before may have been granted a whole block.
+    // The one that asked before may have been granted a whole block.
     if !lock(&pool.state).take() {
         pool.grow(node, session, by).await?;
         if !lock(&pool.state).take() {
@@ -69,7 +69,7 @@ pub(crate) async fn take(
     Ok(Some(place()))
 }
 
-/// A place that nobody was asked for.
+/// A place that was taken without asking the store.
 pub(crate) fn keep(node: &Arc<Node>, wanted: &PermitRequest) -> Place {
     let pool = pool(node, wanted);
     lock(&pool.state).keep();

@@ -20,7 +20,7 @@ impl Settings {
     /// Puts the client's address into a request, and into its connection where one is guarded already. Refuses a
     /// handshake whose peer is not known.
     pub(super) fn set_client_ip(&self, parts: &mut Parts) -> Result<(), Refusal> {
-        // What somebody else has put there is nobody's word.
+        // An address that something else has put there is not trusted.
         parts.extensions.remove::<ClientIp>();
         parts.extensions.remove::<TrustedPeer>();
         let Some(peer) = peer(&parts.extensions) else {

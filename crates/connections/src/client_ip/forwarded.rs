@@ -1,4 +1,4 @@
-//! What proxies say of whom they forward, nearest first.
+//! The addresses that proxies have forwarded for, nearest first.
 
 use std::{
     borrow::Cow,

@@ -42,7 +42,7 @@ impl Rate {
         taken.map_err(|ready| self.epoch.instant(ready, now).saturating_duration_since(now))
     }
 
-    /// Charges a handshake that was let in to the share of one of so many nodes, or says how long to wait for one.
+    /// Charges a handshake that was let in to this node's share of the quota, or says how long to wait for one.
     pub(super) fn take_share(&self, key: Key, nodes: NonZeroUsize, now: Instant) -> Result<(), Duration> {
         let at = self.epoch.units(now);
         let [full_at] = self.table.peek(key);
@@ -59,7 +59,7 @@ impl Rate {
         (ready > at).then(|| self.epoch.instant(ready, now).saturating_duration_since(now))
     }
 
-    /// Charges a failure. Of many at once each was let in before the others had failed: they may go below nought, by a
+    /// Charges a failure. Of many at once each was let in before the others had failed: they may go below zero, by a
     /// burst at most.
     pub(super) fn fail(&self, key: Key, now: Instant) {
         let at = self.epoch.units(now);

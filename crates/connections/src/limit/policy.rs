@@ -75,7 +75,7 @@ impl PendingSubject {
         if self.report_only { Action::None } else { Action::Close(frame) }
     }
 
-    /// The first message was accepted, and has named nobody.
+    /// The first message was accepted, and has named no subject.
     fn nameless(&self, client: Option<IpAddr>) -> Action {
         match (self.required, client, self.limit) {
             (false, Some(client), Some(limit)) => self.join(Key::Anonymous(client), limit.refusing()),

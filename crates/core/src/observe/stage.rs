@@ -44,7 +44,7 @@ impl HandshakeStage {
         self.advance(NEW, CALLED);
     }
 
-    /// The response is an upgrade, and nobody has decided otherwise.
+    /// The response is an upgrade, unless the outcome was decided before.
     pub(crate) fn upgraded(&self) {
         self.advance(NEW, CALLED);
         self.advance(CALLED, UPGRADED);

@@ -55,7 +55,7 @@ pub struct Connections(pub(super) Arc<Registry>);
 
 pub(super) type Shard = HashMap<ConnectionId, Connection, BuildHasherDefault<OfIds>>;
 
-/// Hashes ids by a multiplication: they are this process's own, in turn, and nobody else chooses them.
+/// Hashes ids by a multiplication: they are given out in turn by this process, and no peer can choose them.
 #[derive(Default)]
 pub(super) struct OfIds(u64);
 

@@ -73,7 +73,7 @@ impl GuardedHandshake {
         self.complete(response, None);
     }
 
-    /// The response is not an upgrade, or is one that nobody gets.
+    /// The response is not an upgrade, or is one that no handler gets.
     fn refused<B>(&self, response: &Response<B>) {
         let by_a_layer = response.extensions().get::<Refusal>().is_some();
         self.connection.inner().stage.refused(response.status(), by_a_layer);

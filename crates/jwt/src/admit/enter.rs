@@ -24,7 +24,7 @@ pub(super) enum Entry<T> {
 pub(crate) struct Admitted {
     pub(crate) guarded: Option<GuardedHandshake>,
     pub(crate) policy: Option<Box<dyn Policy>>,
-    /// Nobody knows who it is until its first message: its handler's answer must be an upgrade, with this method.
+    /// The peer is unknown until its first message: its handler's answer must be an upgrade, with this method.
     pub(crate) must_upgrade: Option<Method>,
 }
 

@@ -35,7 +35,7 @@ pub(super) fn gate<T: Send + Sync + 'static>(
             Err(error) if settings.report_only => error.refusal().report(),
             Err(error) => return Err(first.close_frame(error)),
         }
-        // A cookie of the handshake, for one, may have named somebody else.
+        // A cookie of the handshake, for example, may have named another subject.
         if let Some(subject) = session.subject()
             && let Err(another) = connection.authenticate(&subject)
             && !settings.report_only

@@ -25,7 +25,7 @@ pub(crate) struct HandshakesOnly;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Good {
     ForAll,
-    /// It came as a cookie, and nobody has looked where from.
+    /// It came as a cookie, and its origin was not checked.
     ForReading,
 }
 

@@ -47,7 +47,7 @@ struct Settings {
 }
 
 /// One lock for what is known and for who fetches: a lookup finds a set, joins the fetch that will bring it, or begins
-/// one. A fetch leaves its set here before it says that it has ended, and so whoever waits for it finds what it
+/// one. A fetch leaves its set here before it says that it has ended, and so a task that waits for it finds what it
 /// brought.
 #[derive(Default)]
 struct State {

@@ -41,7 +41,7 @@ pub(super) fn public_roots() -> Arc<ClientConfig> {
     Arc::new(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// What stands at a URL, of at most so many bytes.
+/// What a URL returns, if that has no more than `max_bytes`.
 pub(super) async fn get(url: &Url, tls: &Arc<ClientConfig>, max_bytes: usize) -> Result<Vec<u8>, FetchError> {
     let stream = TcpStream::connect((url.host.as_str(), url.port)).await.map_err(failed)?;
     if !url.secure {
@@ -58,7 +58,7 @@ where
 {
     let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
     let answer = answer(sender, url, max_bytes);
-    // The connection is driven here: it ends with the answer, or with whoever gives up on both.
+    // The connection is driven here: it ends with the answer, or when this future is dropped.
     let driver = async {
         match connection.await {
             Ok(()) => std::future::pending().await,

@@ -53,7 +53,7 @@ pub(crate) fn read(json: &[u8]) -> Option<Set> {
             Err(why) => set.note(at, why),
         }
     }
-    // A key without a name serves where it is the only one: of several, nobody knows which is meant.
+    // A key without a name serves where it is the only one: of several, it is unknown which is meant.
     match nameless.pop() {
         Some((_, only)) if nameless.is_empty() && set.keys.is_empty() => set.keys = KeySet::only(only),
         last => {

@@ -52,7 +52,7 @@ pub(super) fn take_prefixed(
     token.map(|token| Some(Token(token))).ok_or(TokenError::Malformed("the token in the subprotocol is not base64url"))
 }
 
-/// Of an offer that cannot be read nobody inside is shown anything: a token may stand in any of it.
+/// An offer that cannot be read is hidden from the services inside: a token may be in any part of it.
 fn offered(headers: &mut HeaderMap) -> Result<Vec<String>, TokenError> {
     let names = read(headers);
     if names.is_err() {

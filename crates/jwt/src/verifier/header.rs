@@ -16,7 +16,7 @@ use crate::{
 /// The longest name of a key that is looked for.
 const MAX_KID: usize = 256;
 
-/// What a header says. Keys that it brings along (`jwk`, `jku`, `x5c`, `x5u`) are nobody's.
+/// What a header says. Keys that it brings along (`jwk`, `jku`, `x5c`, `x5u`) are ignored.
 pub(crate) struct Header {
     pub(crate) algorithm: Algorithm,
     pub(crate) kid: Option<Box<str>>,

@@ -9,7 +9,7 @@ use super::{
 use crate::{error::TokenError, sync::lock};
 
 /// The header of the token that was verified last, as it came and as it was read: an issuer writes the same in all of
-/// its tokens, letter by letter, until its key changes. Whoever has no key replaces nothing here.
+/// its tokens, letter by letter, until its key changes. A client without a key cannot replace it.
 #[derive(Default)]
 pub(super) struct LastHeader(Mutex<Option<(Box<str>, Arc<Header>)>>);
 

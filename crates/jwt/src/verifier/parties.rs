@@ -1,4 +1,4 @@
-//! Whose tokens a verifier accepts, for which services, and of whom they speak.
+//! Which issuers' tokens a verifier accepts, for which services, and which claim names the subject.
 
 use serde_json::Value;
 

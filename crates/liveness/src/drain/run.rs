@@ -30,7 +30,7 @@ pub(super) async fn run(settings: &Settings, state: &State) -> Drained {
         Err(_elapsed) => cut_off(state, &connections, &live).await,
     };
     let left = settings.deadline.saturating_sub(began.elapsed());
-    // Whoever does not finish in time is counted.
+    // A handler that does not finish in time is counted.
     let _elapsed = timeout(left.min(settings.grace), async {
         busy.none_left().await;
         state.turned_away.none_left().await;

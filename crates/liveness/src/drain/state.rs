@@ -77,7 +77,7 @@ impl State {
         self.members.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// From here on nobody is admitted. Other nodes are told before anybody is closed.
+    /// From here on no handshake is admitted. Other nodes are told before any connection is closed.
     pub(super) fn begin(&self) {
         let begins = self.stage.send_if_modified(|stage| {
             let first = *stage == Stage::Open;

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The stream is cut to about so many entries. At least ten times as many as are read at once.
+/// The stream is trimmed to about this many entries. At least ten times as many as are read at once.
 pub(super) const MAX_ENTRIES: u64 = 100_000;
 
 /// Of an entry of a stream: milliseconds of the server's clock, and a number.

@@ -29,7 +29,7 @@ const BATCH: usize = 512;
 /// After an attempt that failed; twice as long after the next, up to a beat.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Reads from when there is somebody to tell, for as long as the node lives.
+/// Reads as soon as there is a local receiver, for as long as the node lives.
 pub(crate) async fn run(node: Arc<Node>) {
     node.outbox.followed.notified().await;
     let (mut reader, mut pause) = (Reader::default(), PAUSE);

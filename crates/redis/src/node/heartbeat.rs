@@ -21,7 +21,7 @@ use crate::{
     observe, permits, places,
 };
 
-/// A connection on which so many beats in a row were not answered is given up.
+/// How many beats in a row may go unanswered before a connection is given up.
 const UNANSWERED: u32 = 3;
 
 /// Between attempts to connect.

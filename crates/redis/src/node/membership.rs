@@ -12,13 +12,13 @@ use std::{
 use super::beat::Beat;
 use crate::health::ClusterState;
 
-/// So many questions in a row go unanswered before none is asked until the next beat is answered.
+/// How many questions in a row go unanswered before no more are asked until the next beat is answered.
 const MISSES: u32 = 3;
 
-/// The data must be so many beats old before anybody is admitted by it: by then all nodes have said what they hold.
+/// How many beats old the data must be before it admits any connection: by then all nodes have reported what they hold.
 const BEATS: u32 = 3;
 
-/// While the data is younger than so many leases, nobody is admitted by it before all nodes have said what they hold. A
+/// While the data is younger than this many leases, it admits none before all nodes have reported what they hold. A
 /// node that has not done so by then is not waited for.
 const LEASES: u32 = 20;
 

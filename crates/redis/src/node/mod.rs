@@ -1,7 +1,7 @@
 //! This node, among the others.
 //!
 //! A node holds a lease; permits and allotments belong to an *incarnation* of it. When the lease runs out, all that the
-//! incarnation has is void at once, and is swept when somebody needs the place. [`membership`] is what a node knows, as
+//! incarnation has is void at once, and is swept when its place is needed. [`membership`] is what a node knows, as
 //! a plain state; [`heartbeat`] renews the lease, and is the first to use a new connection; [`inbox`] hears what others
 //! tell.
 //!

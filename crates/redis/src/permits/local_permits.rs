@@ -23,7 +23,7 @@ pub(crate) struct LocalPermits {
 struct Group {
     /// How many there may be, where the oldest makes room.
     evict: Option<usize>,
-    /// A statement is on its way, or was lost: whoever leaves may be in it.
+    /// A statement is on its way, or was lost: a permit that leaves now may be in it.
     saying: bool,
     permits: BTreeMap<u64, One>,
 }

@@ -14,7 +14,7 @@ use crate::{
     script::{self, Call},
 };
 
-/// A connection that was told to close is told again after so long, by whoever asks about its key.
+/// A connection that was told to close is told again after this time, by the next request for its key.
 const AGAIN: Duration = Duration::from_secs(5);
 
 /// Evicts what is beyond the limit of a key. The holders that are over are swept first.

@@ -51,7 +51,7 @@ pub(crate) async fn take(
     Ok(taking.finish(wanted, on_gone))
 }
 
-/// A permit that nobody was asked for. The store is told of it as soon as it can be.
+/// A permit that was taken without asking the store. The store is told of it as soon as it can be.
 pub(crate) fn keep(node: &Arc<Node>, wanted: &[PermitRequest], on_gone: OnGone) -> Permit {
     let (number, incarnation, since) = (lock(&node.held).begin(), 0, now());
     let places = wanted.iter().filter(|one| one.pool).map(|one| places::keep(node, one)).collect();

@@ -51,7 +51,7 @@ impl Secret {
 }
 
 impl Name {
-    /// One of so many parts.
+    /// One of `shards` shards.
     pub(super) fn shard(self, shards: usize) -> usize {
         let [_, place] = self.0;
         usize::from(place.to_le_bytes()[0]) % shards

@@ -11,12 +11,12 @@ use smallvec::SmallVec;
 use super::{evicted::Evicted, key::Name, places::Places};
 use crate::limit::Limit;
 
-/// Of one key so many may be closing at once, or as many as may live. Each takes the moment that its handler has for
-/// its last answers, in which a browser opens all the tabs of its last session: those must read why they were closed.
-/// And so many may have been aborted, and not be over yet.
+/// How many connections of one key may be closing at once, or as many as may live. Each takes the moment that its
+/// handler has for its last answers, in which a browser opens all the tabs of its last session: those must read why
+/// they were closed. As many may have been aborted, and not be over yet.
 const CLOSING: usize = 32;
 
-/// Of one key so many newcomers may be about to replace others at once, or as many as may live.
+/// How many newcomers of one key may be about to replace others at once, or as many as may live.
 const PENDING: usize = 8;
 
 /// The permits of some keys. All trees: growing a hash table would stop every key of the shard while it is copied.
@@ -161,7 +161,7 @@ impl<C> Shard<C> {
             group.closing += 1;
         }
         while group.closing as usize > max.max(CLOSING) {
-            // No turn is nought.
+            // No turn is zero.
             let Some(first) = self.closing.first(group.id, 0) else { break };
             let Some((number, connection)) = self.closing.remove(group.id, first) else { break };
             self.turns.remove(group.id, number);
