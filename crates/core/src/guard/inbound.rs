@@ -6,15 +6,15 @@
 use std::{ops::Range, time::Instant};
 
 use super::{
-    Guard, rules,
+    Guard,
+    element::Element,
     stream::{Open, SHORT_HEADER, Stream, short_message},
 };
 use crate::{
     close::{CloseCode, CloseFrame, MalformedClose},
-    frame::{FrameHeader, MAX_CONTROL, Opcode, apply_mask},
+    frame::{FrameHeader, Opcode},
     observe::{Enforcement, FRAMING},
     policy::{Batch, BatchVerdict, Verdict},
-    settings::Framing,
 };
 
 /// What was decided about one read.
@@ -47,22 +47,6 @@ pub(crate) enum Then {
     Close(CloseFrame),
     /// The peer closes. Its close frame is delivered, and what it sends after that is discarded.
     PeerClosed(Result<CloseFrame, MalformedClose>),
-}
-
-/// What is at a place in the stream.
-enum Element {
-    /// Nothing.
-    End,
-    /// Half a header, or half a control frame.
-    Incomplete,
-    /// A header that breaks a framing rule.
-    Violation(CloseFrame),
-    /// A close frame, which ends there.
-    Close(usize, Result<CloseFrame, MalformedClose>),
-    /// A pong that ends there, and the ping of the guard's own that it answers.
-    OwnPong(usize, u32),
-    /// Any other frame.
-    Frame(FrameHeader),
 }
 
 /// What the policies together have decided about a frame.
@@ -333,53 +317,6 @@ impl Guard {
         }
         for policy in &mut self.policies[policies] {
             policy.on_refund(batch);
-        }
-    }
-
-    #[inline]
-    fn element(&self, stream: &Stream, data: &[u8], at: usize, violations: &mut u64) -> Element {
-        if at == data.len() {
-            return Element::End;
-        }
-        let Some(header) = FrameHeader::parse(&data[at..]) else {
-            return Element::Incomplete;
-        };
-        let checked = rules::check(&header, stream.open.is_some(), self.compression);
-        if let (Err(violation), Framing::Enforce) = (checked, self.framing) {
-            return Element::Violation(violation.close_frame());
-        }
-        // An overlong control frame gets here only if violations are reported and not enforced. It passes like any
-        // other frame: waiting until it is complete would mean to buffer as much as its header declares.
-        let element = if header.opcode().is_control() && header.payload_len() <= MAX_CONTROL as u64 {
-            self.control(&header, data, at)
-        } else {
-            Element::Frame(header)
-        };
-        // Counted once, though it may be presented again: when its payload is complete, or after a delay.
-        if checked.is_err() && self.resumed.is_none() && !matches!(element, Element::Incomplete) {
-            *violations += 1;
-        }
-        element
-    }
-
-    /// Looks at a control frame once it is complete.
-    fn control(&self, header: &FrameHeader, data: &[u8], at: usize) -> Element {
-        let start = at + header.len();
-        let mut payload = [0; MAX_CONTROL];
-        let len = usize::try_from(header.payload_len()).unwrap_or(MAX_CONTROL);
-        let Some(masked) = data.get(start..start + len) else {
-            return Element::Incomplete;
-        };
-        let payload = &mut payload[..len];
-        payload.copy_from_slice(masked);
-        apply_mask(payload, header.mask().unwrap_or_default());
-        match header.opcode() {
-            Opcode::CLOSE => Element::Close(start + len, CloseFrame::parse(payload)),
-            Opcode::PONG => match self.pings.answered_by(payload) {
-                Some(ping) => Element::OwnPong(start + len, ping),
-                None => Element::Frame(*header),
-            },
-            _ => Element::Frame(*header),
         }
     }
 

@@ -5,6 +5,7 @@
 //! - `reading` and `writing` take what the I/O has read and written; `inbox` and `outbox` hold what waits in either
 //!   direction.
 //! - `plain` is the path of most messages: nothing waits, nothing has ended, and they are whole and short.
+//! - `access` is what the handler may do in each phase.
 //! - `closing` is how a connection closes: every event, in every `phase`. `closes` remembers the close frames of both
 //!   sides.
 //! - `driving` is what is due when, and whether a task must be woken for it.
@@ -12,10 +13,12 @@
 //! Nothing here reads a clock, locks, waits or spawns. The time is an argument; where it is needed rarely, the argument
 //! is a function, so that a message does not pay for a look at the clock.
 
+mod access;
 mod closes;
 mod closing;
 mod discarded;
 mod driving;
+mod element;
 mod first_message;
 mod inbound;
 mod inbox;
@@ -40,7 +43,8 @@ pub(crate) use self::inbound::Admitted;
 #[cfg(any(test, feature = "internals"))]
 pub(crate) use self::inbound::Then;
 pub(crate) use self::{
-    closing::{Reads, Taken, Writes},
+    access::{Reads, Writes},
+    closing::Taken,
     discarded::Discarded,
     driving::Next,
     first_message::{FirstEvent, FirstMessageReader},
