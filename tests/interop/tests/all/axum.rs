@@ -73,11 +73,11 @@ fn too_many() -> Vec<u8> {
 }
 
 /// A client that sends too much at once gets the answers to all that was admitted, and then the close.
-async fn flood(app: &Router) {
+async fn flood(app: &Router, bytes: Vec<u8>) {
     let (io, _) = pipe::open(app, "/", "").await.into_parts();
     let (read, mut write) = split(io);
     // The server stops reading, so this ends when it drains.
-    tokio::spawn(async move { write.write_all(&too_many()).await });
+    tokio::spawn(async move { write.write_all(&bytes).await });
     let (mut client, mut messages) = (pipe::Client::new(join(read, sink())), 0);
     let end = loop {
         match client.next().await {
@@ -89,9 +89,9 @@ async fn flood(app: &Router) {
 }
 
 /// The same over a socket, where the handler leaves when its client has all answers.
-async fn flood_of_threads(address: SocketAddr, answered: &Notify) {
+async fn flood_of_threads(address: SocketAddr, bytes: Vec<u8>, answered: &Notify) {
     let mut wire = Wire::open(address, "/").await;
-    wire.send_in_background(too_many());
+    wire.send_in_background(bytes);
     for message in 0..100 {
         let seen = wire.next().await;
         assert!(matches!(seen, Seen::Frame(0x82, _)), "{message}: {seen:?}");
@@ -107,8 +107,9 @@ macro_rules! flood_tests {
         async fn $name() {
             let handler = |up: WebSocketUpgrade| async { upgrade(up, $handler) };
             let app = Router::new().route("/", any(handler)).layer(limited(100));
+            let bytes = too_many();
             for _ in 0..50 {
-                flood(&app).await;
+                flood(&app, bytes.clone()).await;
             }
         }
 
@@ -128,8 +129,9 @@ macro_rules! flood_tests {
             };
             let patient = GuardLayer::new().quiet(Duration::from_secs(3600)).grace(Duration::from_secs(3600));
             let address = serve(Router::new().route("/", any(handler)).layer(limited(100)).layer(patient)).await;
+            let bytes = too_many();
             for _ in 0..50 {
-                flood_of_threads(address, &answered).await;
+                flood_of_threads(address, bytes.clone(), &answered).await;
             }
         }
     )*};
