@@ -81,7 +81,7 @@ pub(super) struct Seen {
     pub(super) revocations: [usize; 2],
     pub(super) commands: [usize; 2],
     ended: usize,
-    /// From when the store had it until the connection had ended.
+    /// From when the store had it until the connection had ended, unless data was lost in between.
     took: Vec<Duration>,
     pub(super) judged: usize,
     stale: usize,
@@ -182,12 +182,13 @@ impl Tokens {
         Some((number, line))
     }
 
-    fn end(&mut self, number: usize, life: usize, code: u16, at: SystemTime) -> Result<(), String> {
+    fn end(&mut self, world: &World<'_>, number: usize, life: usize, code: u16, at: SystemTime) -> Result<(), String> {
         let token = self.all.get_mut(&number).ok_or("an unknown connection has ended")?;
         let place = token.connections.iter().position(|connection| connection.life == life);
         let connection = token.connections.remove(place.ok_or("a connection has ended twice")?);
         self.seen.ended += 1;
-        let why = token.strikes.iter().filter(|strike| strike.must_end(&connection));
+        let is_why = |strike: &&Strike| strike.must_end(&connection) && !world.losses.since(strike.asked);
+        let why = token.strikes.iter().filter(is_why);
         let told = why.filter_map(|strike| strike.told).map(|(_, told)| told).min();
         self.seen.took.extend(told.map(|told| at.duration_since(told).unwrap_or_default()));
         if token.strikes.iter().any(|strike| strike.how.code() == code) {
@@ -274,7 +275,7 @@ pub(super) fn hear_of_ends(client: &mut Client<'_>) {
         let (code, at) = rest.split_once('@').unwrap();
         let number = token.split_once('.').unwrap().1.parse().unwrap();
         let at = SystemTime::UNIX_EPOCH + Duration::from_micros(at.parse().unwrap());
-        let ended = tokens.end(number, client.life, code.parse().unwrap(), at);
+        let ended = tokens.end(client.world, number, client.life, code.parse().unwrap(), at);
         wrong.extend(ended.err().map(|why| format!("token {number} of node {}: {why}", client.node)));
     }
     tokens.forget();
