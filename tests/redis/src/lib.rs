@@ -19,6 +19,7 @@ mod sentinels;
 mod server;
 mod sharded;
 mod site;
+mod tls;
 
 pub use self::{
     inside::{Connection, Inside, SECRET, builder, joined, until},
@@ -28,4 +29,5 @@ pub use self::{
     server::Server,
     sharded::Sharded,
     site::{Names, REVOKED, Refused, Site, UNAVAILABLE, USED, Upgraded, Upgrading, connect},
+    tls::Certificate,
 };

@@ -3,7 +3,7 @@
 use std::{
     env, fs,
     net::TcpListener,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -11,7 +11,7 @@ use std::{
 use redis::Value;
 use tokio::time::sleep;
 
-use crate::Server;
+use crate::{Certificate, Server};
 
 /// How many sentinels there are.
 const SENTINELS: usize = 3;
@@ -24,14 +24,34 @@ pub struct Watched {
     pub replica: Server,
     sentinels: Vec<(Child, u16)>,
     folder: PathBuf,
+    /// What all of them show each other, and nodes.
+    certificate: Option<Certificate>,
 }
 
 impl Watched {
     /// Starts all of them. The replica and the sentinels find the primary on a port, which may be that of a proxy.
     pub async fn start(primary: Server, port: u16) -> Self {
+        Self::all(primary, port, None).await
+    }
+
+    /// The same, where all of them speak TLS alone. What nodes have to trust is the certificate's root.
+    pub async fn start_with_tls(certificate: Certificate) -> Self {
+        let primary = Server::with_certificate(&certificate, &["--tls-replication", "yes"]);
+        let port = primary.port();
+        Self::all(primary, port, Some(certificate)).await
+    }
+
+    async fn all(primary: Server, port: u16, certificate: Option<Certificate>) -> Self {
         let at = port.to_string();
-        let replica = Server::with(&["--replicaof", "127.0.0.1", &at, "--repl-diskless-sync-delay", "0"]);
-        let mut inspect = replica.inspect().await;
+        let options = ["--replicaof", "127.0.0.1", &at, "--repl-diskless-sync-delay", "0"];
+        let replica = match &certificate {
+            None => Server::with(&options),
+            Some(own) => Server::with_certificate(own, &[&["--tls-replication", "yes"], &options[..]].concat()),
+        };
+        let mut inspect = match &certificate {
+            None => replica.inspect().await,
+            Some(own) => replica.inspect_over_tls(&own.root).await,
+        };
         loop {
             let about: String = redis::cmd("INFO").arg("replication").query_async(&mut inspect).await.unwrap();
             if about.contains("master_link_status:up") {
@@ -41,21 +61,28 @@ impl Watched {
         }
         let folder = env::temp_dir().join(format!("portcullis-sentinels-{}-{port}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let sentinels = (0..SENTINELS).map(|number| run(&folder, number, port)).collect();
-        let watched = Self { primary, replica, sentinels, folder };
+        let sentinels = (0..SENTINELS).map(|number| run(&folder, number, port, certificate.as_ref())).collect();
+        let watched = Self { primary, replica, sentinels, folder, certificate };
         watched.wait().await;
         watched
     }
 
     /// The URLs of the sentinels.
     pub fn urls(&self) -> Vec<String> {
-        self.sentinels.iter().map(|(_, port)| format!("redis://127.0.0.1:{port}")).collect()
+        let scheme = if self.certificate.is_some() { "rediss" } else { "redis" };
+        self.sentinels.iter().map(|(_, port)| format!("{scheme}://127.0.0.1:{port}")).collect()
+    }
+
+    fn client(&self, url: String) -> redis::Client {
+        let Some(Certificate { root, .. }) = &self.certificate else { return redis::Client::open(url).unwrap() };
+        let root = redis::TlsCertificates { client_tls: None, root_cert: Some(root.as_bytes().to_vec()) };
+        redis::Client::build_with_tls(url, root).unwrap()
     }
 
     /// Until each knows the others and the replica.
     async fn wait(&self) {
         for url in self.urls() {
-            let client = redis::Client::open(url).unwrap();
+            let client = self.client(url);
             loop {
                 if let Ok(mut connection) = client.get_multiplexed_async_connection().await {
                     let mut ask = redis::cmd("SENTINEL");
@@ -81,11 +108,18 @@ impl Drop for Watched {
     }
 }
 
-fn run(folder: &std::path::Path, number: usize, primary: u16) -> (Child, u16) {
+fn run(folder: &Path, number: usize, primary: u16, certificate: Option<&Certificate>) -> (Child, u16) {
     let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
     let file = folder.join(format!("{number}.conf"));
+    let listens = match certificate {
+        None => format!("port {port}"),
+        Some(own) => {
+            let settings = own.settings().map(|(name, value)| format!("{name} {value}\n")).concat();
+            format!("port 0\ntls-port {port}\ntls-replication yes\n{settings}")
+        }
+    };
     let settings = format!(
-        "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor mymaster 127.0.0.1 {primary} 2\n\
+        "{listens}\nbind 127.0.0.1\ndir {}\nsentinel monitor mymaster 127.0.0.1 {primary} 2\n\
          sentinel down-after-milliseconds mymaster 1000\nsentinel failover-timeout mymaster 3000\n",
         folder.display()
     );

@@ -9,6 +9,8 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
+use crate::Certificate;
+
 /// A `redis-server`, or what `PORTCULLIS_REDIS_BIN` names. Nothing that it knows is written to a disk.
 pub struct Server {
     child: Child,
@@ -41,16 +43,15 @@ impl Server {
 
     /// A server that speaks TLS alone, and the certificate that its own is signed by.
     pub fn with_tls() -> (Self, String) {
-        let certified = rcgen::generate_simple_self_signed([String::from("localhost")]).unwrap();
-        let folder = env::temp_dir().join(format!("portcullis-redis-tls-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        let [certificate, key] = ["certificate.pem", "key.pem"].map(|file| folder.join(file).display().to_string());
-        fs::write(&certificate, certified.cert.pem()).unwrap();
-        fs::write(&key, certified.signing_key.serialize_pem()).unwrap();
-        let tls = ["--tls-cert-file", &certificate, "--tls-key-file", &key, "--tls-auth-clients", "no"];
-        let server = Self::with(&tls);
-        fs::remove_dir_all(&folder).unwrap();
-        (server, certified.cert.pem())
+        let certificate = Certificate::new();
+        (Self::with_certificate(&certificate, &[]), certificate.root.clone())
+    }
+
+    /// A server that speaks TLS alone, with a certificate and options.
+    pub fn with_certificate(certificate: &Certificate, options: &[&str]) -> Self {
+        let all = certificate.options();
+        let all: Vec<_> = all.iter().map(String::as_str).chain(options.iter().copied()).collect();
+        Self::with(&all)
     }
 
     /// The URL of the server.
@@ -111,9 +112,9 @@ impl Drop for Server {
     }
 }
 
-/// The client crate's own timeout is half a second, and a machine may be busy for longer.
+/// The client crate's own timeouts are half a second and a second, and a machine may be busy for longer.
 fn patient() -> redis::AsyncConnectionConfig {
-    redis::AsyncConnectionConfig::new().set_response_timeout(None)
+    redis::AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None)
 }
 
 /// A port that is free, and whose companion is: the servers of a Redis Cluster talk to each other there.
