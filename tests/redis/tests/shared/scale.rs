@@ -3,10 +3,13 @@
 //! `cargo test --release -p redis-tests --test shared -- --ignored --nocapture scale::`. Times are the server's own CPU
 //! time, which does not count waiting: a busy machine changes little of it.
 
-use std::{fs, time::Instant};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use redis::{Cmd, aio::MultiplexedConnection};
-use redis_tests::{Process, Server};
+use redis_tests::{Process, Server, Site, builder, joined};
 
 /// As many connections of the load's own, each with commands one behind the other.
 const CONNECTIONS: usize = 8;
@@ -226,6 +229,36 @@ async fn the_scripts_under_the_load_of_100_nodes() {
     println!("everybody reconnects within a minute: {:.1} cores", connections / 60.0 * handshake / 1e6);
     println!("all is said again after a restart: {:.0} s of one core", connections * said.cpu / 1e6);
     println!("memory: {} GB of permits", NODES * CONNECTIONS_OF_A_NODE * (permits_memory / PERMITS) / 1_000_000_000);
+}
+
+/// Of a node that heard of them one by one, and of one that came later and read them all.
+#[tokio::test]
+#[ignore = "takes a minute"]
+async fn the_memory_of_a_node_s_copy_of_20_000_revocations() {
+    const REVOCATIONS: u64 = 20_000;
+    let server = Server::start();
+    let start = || {
+        Process::start(env!("CARGO_BIN_EXE_node"), &server.url(), &["10000", "1000", "keep", "5000", "30000", "1,1,1"])
+    };
+    let revoker = Site::new(joined(builder(&server.url()).lease(Duration::from_secs(10))).await).whole().await;
+    let mut there = start();
+    let before = resident(there.pid());
+    let begun = Instant::now();
+    for first in (0..REVOCATIONS).step_by(500) {
+        let told = (first..first + 500).map(|number| revoker.revocations.revoke_id(format!("token {number}")));
+        assert!(futures_util::future::join_all(told).await.iter().all(Result::is_ok));
+    }
+    while there.ask("heard").parse::<u64>().unwrap() < REVOCATIONS {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let (heard, took) = ((resident(there.pid()) - before) * 1024, begun.elapsed());
+    let begun = Instant::now();
+    let late = start();
+    // What a node has that has just begun is what the other had.
+    let read = resident(late.pid()).saturating_sub(before) * 1024;
+    println!("{REVOCATIONS} revocations were heard within {took:?}, and read within {:?}", begun.elapsed());
+    println!("{} bytes each where they were heard, {} where they were read", heard / REVOCATIONS, read / REVOCATIONS);
+    assert!(heard / REVOCATIONS < 1024 && read / REVOCATIONS < 1024);
 }
 
 #[tokio::test]
