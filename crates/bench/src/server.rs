@@ -34,7 +34,7 @@ pub(crate) fn run(side: Side, nodelay: bool) -> io::Result<()> {
             // A peer that has left already has no use for it.
             let _left = stream.set_nodelay(nodelay);
         });
-        // Once for all connections: a bare router is cloned for each of them, with all layers of all routes.
+        // axum clones a bare router for each connection, with all layers of all routes. See BENCHMARKS.md, "Routers".
         axum::serve(listener, router(side).into_make_service()).await
     })
 }

@@ -20,7 +20,7 @@ pub(crate) struct Handshake {
     connect: bool,
     /// The client has asked to switch to a WebSocket, in a way that a proxy before the server has understood as well.
     asked: bool,
-    /// If there is one; most handshakes are accepted by others, and so it is not looked at before it is needed.
+    /// Checked only when the handshake is accepted here: most are accepted by their handlers.
     key: Option<HeaderValue>,
     version: bool,
     /// The client can read a close code, but not a status.
@@ -92,7 +92,7 @@ fn has_asked(parts: &Parts) -> bool {
 fn has_token(headers: &HeaderMap, name: &http::HeaderName, token: &str) -> bool {
     let is_token = |listed: &str| listed.trim().eq_ignore_ascii_case(token);
     headers.get_all(name).iter().any(|value| {
-        // Most often it stands alone.
+        // The common case: the header has one token.
         value.as_bytes().eq_ignore_ascii_case(token.as_bytes())
             || value.to_str().is_ok_and(|value| value.split(',').any(is_token))
     })

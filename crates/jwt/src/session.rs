@@ -91,7 +91,7 @@ pub(crate) struct Live<T> {
 
 /// How a session learns that it was revoked.
 enum Revoked {
-    /// There are no revocations to look at.
+    /// Never: the layer has no revocations.
     Never,
     /// It is told, and its connection is closed.
     Told(Arc<Revocable>),
@@ -108,14 +108,14 @@ struct CurrentToken<T> {
     of: Token,
 }
 
-/// What a token is known by to those who revoke it, if anybody does.
+/// What a token is revoked by, if the layer has revocations.
 enum Token {
     Unknown,
     Registered { _until_dropped: Box<Registration> },
     Named(Box<Named>),
 }
 
-/// What revocations may mean a token by, beside its subject.
+/// By what a token may be revoked, beside its subject.
 struct Named {
     id: Option<TokenId>,
     issued_at: Option<SystemTime>,

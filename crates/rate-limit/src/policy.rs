@@ -21,7 +21,7 @@ use crate::{
 /// The policy of one connection.
 pub(crate) struct Limiter {
     account: Arc<Account>,
-    /// The handshake named the subject, which stays: whose quota it is, is known.
+    /// The subject was known at the handshake, and decided whose quota it is. It does not change.
     knows_subject: bool,
     /// Empty continuation frames of the message that is open.
     empty: u32,
@@ -38,7 +38,7 @@ impl Limiter {
         Self { account, knows_subject: false, empty: 0, held: None, window: None, reported: 0 }
     }
 
-    /// Of an account that was made for a subject.
+    /// Sets whether the subject was known when the account was created.
     pub(crate) fn knowing_subject(self, knows_subject: bool) -> Self {
         Self { knows_subject, ..self }
     }

@@ -17,7 +17,7 @@ pub struct Limit {
     pub(crate) evict: bool,
     /// Connections that gave up their permits count as long as their handlers run.
     pub(crate) work: bool,
-    /// No limit of the layer closes others, and so connections are counted alone: none is ever looked for.
+    /// No limit of the layer evicts: connections are only counted, and none is ever looked up.
     pub(crate) refuses: bool,
 }
 

@@ -78,7 +78,7 @@ impl Settings {
         Ok(keys)
     }
 
-    /// Whether any connection makes room for another.
+    /// Whether any limit of the layer evicts.
     fn evicts(&self) -> bool {
         let of_key = self.key.as_ref().map(|(_, limit)| *limit);
         [self.client, self.subject, of_key].into_iter().flatten().any(|limit| limit.evict)

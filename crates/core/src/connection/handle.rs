@@ -287,7 +287,7 @@ impl Connection {
         self.inner.hold(Box::new(value));
     }
 
-    /// Holds a value like [`hold`](Self::hold), without a box of its own, where others hold it as well.
+    /// Holds a value like [`hold`](Self::hold) where others hold it as well, without another allocation for it.
     pub fn hold_shared(&self, value: Arc<impl Send + Sync + 'static>) {
         self.inner.hold_shared(value);
     }

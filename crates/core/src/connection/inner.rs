@@ -219,7 +219,7 @@ impl ConnectionInner {
             Bond::Watcher(watcher) if first => Some(watcher.clone()),
             _ => None,
         });
-        // Few connections have more than a registry of the application's and that of a drain: no list for these.
+        // Few connections have more watchers than a registry and a drain's, for which no list is allocated.
         let (two, others) = ([watchers.next(), watchers.next()], watchers.collect::<Vec<_>>());
         // Notified without the lock: a registry takes locks of its own, under which it may look at connections.
         drop(bonds);

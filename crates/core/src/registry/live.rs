@@ -84,8 +84,8 @@ pub(super) struct Registry {
     /// Indexes the connections that are in a shard. Changed under that shard's lock only.
     subjects: Index,
     clients: Index,
-    /// Connections are indexed as they come. Set once, before those that came earlier are indexed: of one that comes
-    /// meanwhile, a shard's lock decides who does it.
+    /// Connections are indexed as they are inserted. Set once, before those that were inserted earlier are indexed: under
+    /// the lock of its shard, a connection is indexed by that, or finds this set and is indexed by its insertion.
     indexes: AtomicBool,
     /// All connections are indexed.
     indexed: OnceLock<()>,
@@ -233,11 +233,11 @@ impl Registry {
         &self.shards[id.shard(SHARDS)]
     }
 
-    /// Indexes all connections, unless they are. Of several at once, all wait until they are.
+    /// Indexes all connections, unless they are indexed already. Concurrent calls wait until they are.
     fn index(&self) {
         self.indexed.get_or_init(|| {
             self.indexes.store(true, Ordering::Release);
-            // Those that came before; those that come now are added by themselves.
+            // Those that were inserted before; later ones are added by their insertion.
             for shard in &self.shards {
                 let came: Vec<_> = lock(shard).keys().copied().collect();
                 for id in came {
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_was_there_before_the_first_look_is_found_by_it() {
+    async fn the_first_lookup_finds_connections_that_were_inserted_before_it() {
         let (connections, alice) = (Connections::indexed_on_demand(), Subject::new("alice"));
         let came: Vec<_> = (0..100).map(|_| connection()).collect();
         for (number, (_, came)) in (0..).zip(&came) {
@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn whoever_comes_at_the_first_look_is_found_by_the_next() {
+    async fn a_connection_that_is_inserted_during_the_first_lookup_is_found_by_the_next() {
         let alice = Subject::new("alice");
         for turn in 0..300 {
             let connections = Connections::indexed_on_demand();

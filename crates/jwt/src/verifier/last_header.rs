@@ -8,13 +8,13 @@ use super::{
 };
 use crate::{error::TokenError, sync::lock};
 
-/// The header of the token that was verified last, as it came and as it was read: an issuer writes the same in all of
-/// its tokens, letter by letter, until its key changes. A client without a key cannot replace it.
+/// The header of the token that was verified last, encoded and parsed. An issuer writes the same header into all of its
+/// tokens until its key changes. A token whose signature was not verified replaces nothing.
 #[derive(Default)]
 pub(super) struct LastHeader(Mutex<Option<(Box<str>, Arc<Header>)>>);
 
 impl LastHeader {
-    /// What a header says. `types` must always be the same.
+    /// Parses a header, unless it is the one of the last verified token. `types` must be the same in each call.
     pub(super) fn read(&self, encoded: &str, types: &Types) -> Result<Arc<Header>, TokenError> {
         match self.known(encoded) {
             Some(header) => Ok(header),
@@ -26,7 +26,7 @@ impl LastHeader {
         lock(&self.0).as_ref().filter(|(of, _)| **of == *encoded).map(|(_, header)| header.clone())
     }
 
-    /// A key has made the signature of a token with this header.
+    /// Remembers the header of a token whose signature was verified.
     pub(super) fn verified(&self, encoded: &str, header: &Arc<Header>) {
         let mut last = lock(&self.0);
         if last.as_ref().is_none_or(|(_, known)| !Arc::ptr_eq(known, header)) {
@@ -48,7 +48,7 @@ mod tests {
         let encoded = headers.map(|header| BASE64_URL_SAFE_NO_PAD.encode(header));
         let (last, types) = (LastHeader::default(), Types::default());
         let read = |header: &str| last.read(header, &types).unwrap();
-        assert!(!Arc::ptr_eq(&read(&encoded[0]), &read(&encoded[0])), "nobody has verified it");
+        assert!(!Arc::ptr_eq(&read(&encoded[0]), &read(&encoded[0])), "its token was not verified");
         for turn in 0..2 {
             for verified in &encoded {
                 last.verified(verified, &read(verified));

@@ -88,7 +88,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 impl Drain {
     /// Creates a drain of the connections that pass through its [`layer`](Self::layer).
     pub fn new() -> Self {
-        // It is listed, and hardly ever asked for a subject or an address.
+        // A drain lists its connections, and does not look them up by subject or address.
         Self::of(Connections::indexed_on_demand())
     }
 

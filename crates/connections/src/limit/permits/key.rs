@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use crate::limit::Limit;
 
-/// What a connection counts against: most often one key, which has room here.
+/// The keys that a connection counts against, with their limits. Most often one, which is stored inline.
 pub(crate) type Keys = SmallVec<[(Key, Limit); 1]>;
 
 /// Whose connections are counted together.

@@ -91,7 +91,7 @@ impl<C: Clone> Pool<C> {
     }
 }
 
-/// What keys are called, and their limits.
+/// The names of keys, with their limits.
 type Names = SmallVec<[(Name, Limit); 1]>;
 
 /// A shard that is locked, and which one it is.

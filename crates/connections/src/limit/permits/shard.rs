@@ -23,7 +23,7 @@ const PENDING: usize = 8;
 #[derive(Debug)]
 pub(super) struct Shard<C> {
     keys: BTreeMap<Name, Group>,
-    /// Connections that have begun, by the number of their permit, where any may have to make room.
+    /// Connections that have begun, by the number of their permit. Only those that may be evicted.
     seated: Places<C>,
     /// Connections that gave up their permit and have not ended yet, in the order in which they did, and their permit.
     closing: Places<(u64, C)>,
@@ -45,7 +45,7 @@ struct Group {
     aborted: u32,
 }
 
-/// What a permit holds: most often of one key, which has room here.
+/// What a permit holds of all its keys. Most often there is one, which is stored inline.
 pub(super) type KeyPermits = SmallVec<[KeyPermit; 1]>;
 
 /// What a permit holds of one key.

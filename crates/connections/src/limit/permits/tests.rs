@@ -216,7 +216,7 @@ proptest! {
     }
 
     #[test]
-    fn does_so_too_where_none_makes_room(max in 1..4_usize, changes in prop::collection::vec(change(), 1..200)) {
+    fn does_so_too_where_no_limit_evicts(max in 1..4_usize, changes in prop::collection::vec(change(), 1..200)) {
         changed_alike(changes, |_| Limit { refuses: true, ..Limit::new(max) })?;
     }
 }
