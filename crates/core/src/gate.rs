@@ -2,10 +2,7 @@
 
 use std::{fmt, future::Future, pin::Pin, time::Duration};
 
-use crate::{
-    close::{CloseCode, CloseFrame},
-    frame::put_frame,
-};
+use crate::close::{CloseCode, CloseFrame};
 
 /// The first message of a connection.
 #[derive(Clone, PartialEq, Eq)]
@@ -23,13 +20,6 @@ impl FirstMessage {
     /// Returns the payload, unmasked and with its fragments joined.
     pub fn payload(&self) -> &[u8] {
         &self.payload
-    }
-
-    /// The message as one frame, as a client sends it. Nothing hides behind a mask of zeros, and nothing has to.
-    pub(crate) fn to_frame(&self) -> Vec<u8> {
-        let mut frame = Vec::new();
-        put_frame(&mut frame, if self.text { 0x81 } else { 0x82 }, &self.payload, Some([0; 4]));
-        frame
     }
 }
 

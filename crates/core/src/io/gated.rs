@@ -65,7 +65,7 @@ where
         // by sending slowly.
         let judged = tokio::time::timeout(timeout, async {
             let message = gated.first_message(max_bytes).await?;
-            let frame = forward.then(|| message.to_frame());
+            let frame = forward.then(|| frame_of(&message));
             let answer = judge(message).await.map_err(Turned::Guard)?;
             // In front of what the peer has sent behind it.
             gated.inbox.splice(..0, frame.into_iter().flatten());
@@ -92,6 +92,13 @@ where
             false
         }
     }
+}
+
+/// The message as one frame, as a client sends it. Nothing hides behind a mask of zeros, and nothing has to.
+fn frame_of(message: &FirstMessage) -> Vec<u8> {
+    let mut frame = Vec::new();
+    put_frame(&mut frame, if message.is_text() { 0x81 } else { 0x82 }, message.payload(), Some([0; 4]));
+    frame
 }
 
 impl<T> Shared<T> {
