@@ -55,7 +55,7 @@ impl Server {
     pub async fn start(front: Front, certificate: &Certificate) -> Self {
         let listener = TcpListener::bind((PROXY, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (frees, freed) = mpsc::unbounded_channel();
+        let (sender, freed) = mpsc::unbounded_channel();
         let drain = Drain::new();
         let by_header = front != Front::HaproxyTcp;
         let trusted: &[&str] = if by_header { &["127.0.0.1"] } else { &[] };
@@ -66,7 +66,7 @@ impl Server {
             .layer(WriteTimeoutLayer::new(Duration::from_secs(1)));
         let route = any(async move |version: Version, upgrade: WebSocketUpgrade, connection: Connection| -> Response {
             let upgrade = upgrade.read_buffer_size(16 * 1024);
-            upgrade.on_upgrade(move |socket| talk(socket, connection, version, frees.clone()))
+            upgrade.on_upgrade(move |socket| talk(socket, connection, version, sender.clone()))
         });
         let app = Router::new().route("/ws", route).layer(layers);
         if by_header {
@@ -119,7 +119,7 @@ fn with_peer<B>(mut request: Request<B>, peer: SocketAddr) -> Request<B> {
 }
 
 /// Says where the client is, and by which version of HTTP the proxy comes; echoes; or sends without an end.
-async fn talk(mut socket: WebSocket, connection: Connection, version: Version, frees: mpsc::UnboundedSender<()>) {
+async fn talk(mut socket: WebSocket, connection: Connection, version: Version, sender: mpsc::UnboundedSender<()>) {
     while let Some(Ok(message)) = socket.recv().await {
         let answer = match message {
             Message::Text(text) if text == "where am I" => Message::text(
@@ -127,7 +127,7 @@ async fn talk(mut socket: WebSocket, connection: Connection, version: Version, f
             ),
             Message::Text(text) if text == "news" => {
                 while socket.send(Message::binary(vec![7; 64 * 1024])).await.is_ok() {}
-                return frees.send(()).unwrap();
+                return sender.send(()).unwrap();
             }
             Message::Text(text) => Message::Text(text),
             _ => continue,
