@@ -164,6 +164,9 @@ impl<A> Console<A> {
     }
 
     /// Shows the state of a drain, and lets operators start it, if [actions are allowed](Self::allow_actions).
+    ///
+    /// Viewers are let go when the drain is over. Without it, a server that stops gracefully waits for those who watch,
+    /// for five minutes at most.
     #[cfg(feature = "liveness")]
     pub fn drain(self, drain: &portcullis_liveness::Drain) -> Self {
         self.set(|settings| settings.drain = Some(drain.clone()))
