@@ -127,7 +127,7 @@ macro_rules! flood_tests {
                 };
                 async { upgrade(up, leave) }
             };
-            let patient = GuardLayer::new().quiet(Duration::from_secs(3600)).grace(Duration::from_secs(3600));
+            let patient = GuardLayer::new().quiet(Duration::from_hours(1)).grace(Duration::from_hours(1));
             let address = serve(Router::new().route("/", any(handler)).layer(limited(100)).layer(patient)).await;
             let bytes = too_many();
             for _ in 0..50 {

@@ -1,5 +1,4 @@
 //! async-graphql on axum.
-#![expect(clippy::unused_async, reason = "the library's macros ask for async functions")]
 
 use ::async_graphql::{EmptyMutation, Object, Schema, Subscription};
 use async_graphql_axum::GraphQLSubscription;

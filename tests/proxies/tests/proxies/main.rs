@@ -12,7 +12,7 @@ use proxies::{
 };
 use tokio::time::timeout;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 async fn passes(front: Front) {
     let certificate = Certificate::default();
