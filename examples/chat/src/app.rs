@@ -35,12 +35,13 @@ pub(crate) fn app(drain: &Drain) -> Result<Router> {
     let all = ConnectionLimitLayer::new().global(1000).per_client_ip(16); // live ones
     let tabs = ConnectionLimitLayer::new().per_subject(Limit::new(4).evict_oldest()); // of one user
     let revocations = Revocations::new();
+    let origins = OriginLayer::same_origin().hosts(HOSTS)?; // only our own page may connect, or press a button
     let console = Console::new(connections.clone())
         .drain(drain)
         .limit("the chat", &all)
         .limit("tabs", &tabs)
         .revocations(&revocations)
-        .origin(OriginLayer::same_origin().hosts(HOSTS)?)
+        .origin(origins.clone())
         .allow_actions()
         .authorize(|_| Some(Operator::new("whoever sits here"))); // a real server asks who it is
     let chat = Router::new().route("/ws/{room}", any(upgrade)).with_state(Rooms::default()).layer(
@@ -50,7 +51,7 @@ pub(crate) fn app(drain: &Drain) -> Result<Router> {
             .layer(from_fn_with_state(panel.clone(), panel::watch)) // counts refusals for the panel
             .layer(connections.layer()) // a kick finds connections here
             .layer(ClientIpLayer::new()) // behind no proxy: the peer is the client
-            .layer(OriginLayer::same_origin().hosts(HOSTS)?) // only our own page may connect
+            .layer(origins) // only our own page may connect
             .layer(HandshakeRateLayer::per_second(4).burst(40).per_client_ip()) // attempts, refused ones too
             .layer(all)
             .layer(JwtLayer::<User>::new(tokens.verifier()?).subprotocol("bearer").revocations(revocations)) // closes at `exp`

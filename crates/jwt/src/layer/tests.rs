@@ -111,10 +111,10 @@ fn panics<T>(act: impl FnOnce() -> T) -> Option<String> {
 fn settings_that_contradict_each_other_stop_the_server_from_starting() {
     let build = |layer: JwtLayer<()>| panics(|| layer.layer(()));
     for (layer, sentence) in [
-        (layer().single_use(9), "`single_use` (crates/jwt/src/layer.rs:"),
+        (layer().single_use(9), "`single_use` (crates/jwt/src/layer/tests.rs:"),
         (layer().bearer().single_use(9), "say `handshakes_only()`"),
-        (layer().first_message(TokenMessage::raw()), "`first_message` (crates/jwt/src/layer.rs:"),
-        (layer().query_on_plain_requests(), "`query_on_plain_requests` (crates/jwt/src/layer.rs:"),
+        (layer().first_message(TokenMessage::raw()), "`first_message` (crates/jwt/src/layer/tests.rs:"),
+        (layer().query_on_plain_requests(), "`query_on_plain_requests` (crates/jwt/src/layer/tests.rs:"),
         (layer().query("token").query_on_plain_requests().handshakes_only(), "contradicts `handshakes_only`"),
     ] {
         let said = build(layer).unwrap_or_default();
