@@ -38,7 +38,6 @@ pub(crate) struct Summary {
 
 /// The state of the drain.
 #[derive(Serialize)]
-#[cfg_attr(not(feature = "liveness"), expect(dead_code, reason = "there is no drain without that feature"))]
 struct Drain {
     state: &'static str,
     /// What it came to.
