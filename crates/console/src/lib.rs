@@ -14,8 +14,8 @@
 //!   (target `portcullis`, INFO).
 //! - The page comes from the binary, and its policy allows no script or style that is not part of it. Text that a peer
 //!   sent is shown as text.
-//! - An action is a `POST` of JSON, from the console's own page or from a client that is not a browser: the rule is that
-//!   of [`OriginLayer::plain_requests`](portcullis_origin::OriginLayer::plain_requests).
+//! - An action is a `POST` of JSON, from the console's own page or from a client that is not a browser: the rule is
+//!   that of [`OriginLayer::plain_requests`](portcullis_origin::OriginLayer::plain_requests).
 //! - Everything that a peer controls is bounded: the last hundred refusals and closes, an hour of counts by kind, 128
 //!   kinds, 300 characters of a reason. So is what operators can ask for: viewers, rows, the length of a query.
 //!

@@ -34,8 +34,8 @@ pub(crate) type Judgement = Pin<Box<dyn Future<Output = Result<Option<String>, C
 
 /// Holds a connection back from its handler until its first message was accepted.
 ///
-/// The handler does not see this message, unless it is [forwarded](Self::forward), but everything that follows it. Until
-/// then pings are answered, frames that
+/// The handler does not see this message, unless it is [forwarded](Self::forward), but everything that follows it.
+/// Until then pings are answered, frames that
 /// break a framing rule close with 1002 and more than 64 frames close with 1008. Policies are not called. If the
 /// message is not accepted, or does not arrive in time, the connection is closed and the handler's upgrade fails.
 ///

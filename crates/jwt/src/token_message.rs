@@ -18,8 +18,8 @@ use crate::{error::TokenError, json};
 ///
 /// # Defaults
 ///
-/// 10 s for the message and its verification together, 8 KiB, no answer, and the message is not forwarded. If no message
-/// arrives in time, the connection is closed with 3000; if its verification does not end in time, with 1013.
+/// 10 s for the message and its verification together, 8 KiB, no answer, and the message is not forwarded. If no
+/// message arrives in time, the connection is closed with 3000; if its verification does not end in time, with 1013.
 ///
 /// ```
 /// use std::time::Duration;

@@ -84,8 +84,8 @@ pub(super) struct Registry {
     /// Indexes the connections that are in a shard. Changed under that shard's lock only.
     subjects: Index,
     clients: Index,
-    /// Connections are indexed as they are inserted. Set once, before those that were inserted earlier are indexed: under
-    /// the lock of its shard, a connection is indexed by that, or finds this set and is indexed by its insertion.
+    /// Connections are indexed as they are inserted. Set once, before those that were inserted earlier are indexed:
+    /// under the lock of its shard, a connection is indexed by that, or finds this set and is indexed by its insertion.
     indexes: AtomicBool,
     /// All connections are indexed.
     indexed: OnceLock<()>,

@@ -136,7 +136,8 @@ impl Run {
         self.live.entry(of).or_insert_with(open).as_mut()
     }
 
-    /// Sends until a message does not pass, and says what became of that. On a slow machine time may bring some meanwhile.
+    /// Sends until a message does not pass, and says what became of that. On a slow machine time may bring some
+    /// meanwhile.
     async fn exhaust(&mut self, of: (usize, &'static str, u8)) -> Verdict {
         for passed in 0_u128.. {
             let verdict = send(self.connection(of)).await;

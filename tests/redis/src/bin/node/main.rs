@@ -1,4 +1,5 @@
-//! A node that does what it is told: `node URL LEASE_MS BEAT_MS [keep|close] [DEADLINE_MS] [STALE_AFTER_MS RATE,BURST,BLOCK]`.
+//! A node that does what it is told: `node URL LEASE_MS BEAT_MS [keep|close] [DEADLINE_MS] [STALE_AFTER_MS
+//! RATE,BURST,BLOCK]`.
 //!
 //! - `take KEY MOST`: `yes`, `full` or `away`.
 //! - `evict KEY MOST`: the same, where the oldest makes room.
