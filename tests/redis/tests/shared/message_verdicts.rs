@@ -45,7 +45,7 @@ enum Step {
 
 use Step::{Closes, Drops, Leave, Passes, Soon};
 
-const HOUR: Duration = Duration::from_hours(1);
+const HOUR: Duration = Duration::from_secs(3_600);
 
 fn per_hour(burst: u32) -> MessageRateLayer {
     MessageRateLayer::new(Quota::per_hour(1.try_into().unwrap())).burst(burst)
