@@ -6,7 +6,7 @@
 //! Without features there are only types and decisions, and no runtime.
 //!
 //! - [`clock`]: the time, which a test can hold.
-//! - [`close`]: close codes, close reasons and [`IntoClose`].
+//! - [`CloseFrame`], [`CloseCode`], [`CloseReason`] and [`IntoClose`]: how a connection is closed, and what its peer reads.
 //! - [`csrf`]: which requests a foreign page may have forged.
 //! - [`errors`]: what the errors of WebSocket libraries mean as close codes.
 //! - [`frame`]: frame headers (RFC 6455, section 5.2), read and written.

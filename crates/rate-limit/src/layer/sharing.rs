@@ -17,11 +17,11 @@ impl MessageRateLayer {
     /// nodes on which a key has connections admit at most `burst + rate * t + nodes * 2 * block` of its messages.
     ///
     /// - A message that exceeds what the node has in hand is held back until the store has answered, and refused only
-    ///   by that answer. See [`Excess::Delay`] for what is read meanwhile.
+    ///   by that answer. See [`Excess::Delay`](crate::Excess::Delay) for what is read meanwhile.
     /// - While the store cannot be asked, or its answer is late, a node first spends what it has bought. Then it does
     ///   what the store was configured to do: it admits its share of the quota, which starts as full as the whole quota
     ///   was; or the whole quota; or nothing, and a connection that sends a message is closed with 1013.
-    /// - With [`Excess::Delay`], a message is judged again when its time has come, because a shared quota cannot be
+    /// - With [`Excess::Delay`](crate::Excess::Delay), a message is judged again when its time has come, because a shared quota cannot be
     ///   reserved. If it would have to wait longer than [`max_delay`](Self::max_delay) in all, the connection is
     ///   closed.
     /// - When the last connection of a key on this node ends, what was not spent is given back.
