@@ -220,7 +220,7 @@ impl CloseFrame {
     /// Parses the unmasked payload of a close frame.
     ///
     /// ```
-    /// use portcullis_core::{CloseCode, CloseFrame, close::MalformedClose};
+    /// use portcullis_core::{CloseCode, CloseFrame, MalformedClose};
     ///
     /// assert_eq!(CloseFrame::parse(b"\x03\xe8bye"), Ok(CloseFrame::new(CloseCode::NORMAL, "bye")));
     /// assert_eq!(CloseFrame::parse(b""), Ok(CloseFrame::empty()));

@@ -6,7 +6,8 @@
 //! Without features there are only types and decisions, and no runtime.
 //!
 //! - [`clock`]: the time, which a test can hold.
-//! - [`CloseFrame`], [`CloseCode`], [`CloseReason`] and [`IntoClose`]: how a connection is closed, and what its peer reads.
+//! - [`CloseFrame`], [`CloseCode`], [`CloseReason`] and [`IntoClose`]: how a connection is closed, and what its peer
+//!   reads.
 //! - [`csrf`]: which requests a foreign page may have forged.
 //! - [`errors`]: what the errors of WebSocket libraries mean as close codes.
 //! - [`frame`]: frame headers (RFC 6455, section 5.2), read and written.

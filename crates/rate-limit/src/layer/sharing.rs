@@ -21,9 +21,9 @@ impl MessageRateLayer {
     /// - While the store cannot be asked, or its answer is late, a node first spends what it has bought. Then it does
     ///   what the store was configured to do: it admits its share of the quota, which starts as full as the whole quota
     ///   was; or the whole quota; or nothing, and a connection that sends a message is closed with 1013.
-    /// - With [`Excess::Delay`](crate::Excess::Delay), a message is judged again when its time has come, because a shared quota cannot be
-    ///   reserved. If it would have to wait longer than [`max_delay`](Self::max_delay) in all, the connection is
-    ///   closed.
+    /// - With [`Excess::Delay`](crate::Excess::Delay), a message is judged again when its time has come, because a
+    ///   shared quota cannot be reserved. If it would have to wait longer than [`max_delay`](Self::max_delay) in all,
+    ///   the connection is closed.
     /// - When the last connection of a key on this node ends, what was not spent is given back.
     /// - A charge of an [`Allowance`](crate::Allowance) that is larger than a block counts as a block.
     ///
