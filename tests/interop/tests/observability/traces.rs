@@ -19,6 +19,7 @@ use interop::{
         ways::{EVIL, last, ours, rate, with},
     },
     pipe::{ask, closed},
+    streams::{Streams, WINDOW},
 };
 use portcullis_core::{
     Connection, GuardLayer,
@@ -100,6 +101,40 @@ async fn a_refusal_a_violation_and_a_close_are_a_line_each() {
     assert_eq!((close.level, fields), (Level::DEBUG, ["1008", "guard", "\"message rate exceeded\"", "false"]));
     assert!(!close.fields.get("duration").is_empty());
     assert_eq!(violated.connection("id"), close.connection("id"));
+}
+
+async fn hears(mut socket: WebSocket) -> Result<(), Infallible> {
+    while let Some(Ok(_)) = socket.recv().await {}
+    says(socket).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn over_http_2_the_lines_and_their_span_are_the_same() {
+    let log = Log::new();
+    let handler = any(async |upgrade: WebSocketUpgrade, connection: Connection| -> Response {
+        connection.authenticate(&Subject::new("alice")).unwrap();
+        upgrade.on_upgrade(connection.supervise(hears))
+    });
+    let app = Router::new().route("/", handler).layer(rate(Excess::Close)).layer(from_fn(located));
+    with(app, async |app| {
+        let mut streams = Streams::connect(app.clone(), WINDOW).await;
+        let mut stream = streams.open().await;
+        for _ in 0..3 {
+            stream.send(0x81, b"now").await;
+        }
+        assert!(stream.rest().await.unwrap().ends_with(b"message rate exceeded"));
+    })
+    .await;
+    let handler = log.line("the handler speaks");
+    assert_eq!(handler.within(), ["request", "websocket"]);
+    let violated = log.line("a WebSocket violated a policy");
+    assert_eq!(["policy", "action"].map(|name| violated.fields.get(name)), ["message_rate", "close"]);
+    let close = log.line("a WebSocket closed");
+    assert_eq!(["code", "by"].map(|name| close.fields.get(name)), ["1008", "guard"]);
+    for line in [&handler, &violated, &close] {
+        let fields = ["client", "subject", "id"].map(|field| line.connection(field));
+        assert_eq!(fields, ["192.0.2.1", "alice", handler.connection("id")], "{line:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
