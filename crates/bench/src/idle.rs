@@ -32,7 +32,7 @@ pub(crate) fn compare(plan: &Plan) -> io::Result<()> {
     Ok(())
 }
 
-/// What so many connections cost a server by the minute.
+/// What that number of connections costs a server per minute.
 pub(crate) fn cpu(connections: u32) -> io::Result<()> {
     let plan = Plan { pinged: connections, ..Plan::full() };
     let one_round = |_| Ok(ways(&plan)?.1);

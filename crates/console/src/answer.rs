@@ -1,4 +1,4 @@
-//! The answer to one request: who asks is asked first, whatever it is for.
+//! The answer to one request. Each request is authorized first.
 
 use http::{Request, Response, StatusCode, request::Parts};
 use hyper::body::Body;

@@ -89,8 +89,8 @@ impl Console<Unauthorized> {
     /// Sets who may see the console: for each request, page and API alike, `authorizer` returns who the operator is, or
     /// `None`, which answers 403. There is no default.
     ///
-    /// It is called with the request's parts, so it may read what a layer outside has put into the extensions. Whoever
-    /// it lets in sees all subjects and addresses, unless they are [masked](Self::mask_subjects).
+    /// It is called with the request's parts, so it may read what a layer outside has put into the extensions. An
+    /// admitted operator sees all subjects and addresses, unless they are [masked](Self::mask_subjects).
     pub fn authorize(
         self,
         authorizer: impl Fn(&Parts) -> Option<Operator> + Send + Sync + 'static,
@@ -115,8 +115,8 @@ impl<A> Console<A> {
         self.set(|settings| settings.actions = true)
     }
 
-    /// Shows subjects as numbers, so that two can be told apart and nobody is named. Searches do not find them by their
-    /// names. The numbers are others after a restart.
+    /// Shows subjects as numbers, which tell two subjects apart without naming them. Searches do not find them by their
+    /// names. The numbers change at a restart.
     ///
     /// Texts that layers and handlers write, such as close reasons, are shown as they are.
     pub fn mask_subjects(self) -> Self {

@@ -60,7 +60,7 @@ impl Viewer {
         }
     }
 
-    /// `None` if there is nobody to tell.
+    /// `None` if there are no viewers.
     async fn update(&mut self) -> Option<()> {
         let snapshot = self.state.snapshot(&self.query).await?;
         let (state, operator, query) = (self.state.clone(), self.operator.clone(), self.query.clone());

@@ -1,14 +1,14 @@
 //! A console for operators: who is connected, what was refused and why, and how to close it.
 //!
-//! Whoever is on call asks other questions than a dashboard answers: who holds these nine thousand connections, whom
-//! does the new limit turn away, is it this user's client that floods, and what happens if I close it. The console is a
-//! page and an API that the application mounts under a path of its own.
+//! An operator on call asks questions that a dashboard does not answer: who holds these nine thousand connections, whom
+//! the new limit refuses, whether this user's client is the one that floods, and what happens when it is closed. The
+//! console is a page and an API that the application mounts under a path of its own.
 //!
 //! - It shows what there is already: the registry, what layers count and refuse, their quotas, limits, sessions and
-//!   drain, and the store that nodes share. Nothing is measured twice. Where no console is made, connections keep
-//!   nothing for it; where one is and nobody looks, it counts what is refused and closed, and nothing else.
-//! - However many look, connections are looked through once an [interval](Console::interval), on a thread of its own,
-//!   and each viewer is sent one page of them. Nothing is sorted but that page.
+//!   drain, and the store that nodes share. Nothing is measured twice. Without a console, connections keep
+//!   nothing for it; with one but no viewer, it counts refusals and closes, and nothing else.
+//! - All connections are read once per [interval](Console::interval), on a thread of its own, however many viewers
+//!   there are. Each viewer receives one page of them, and only that page is sorted.
 //! - There is no default password. A console without an [authorizer](Console::authorize) is not a service. It only
 //!   looks, unless [actions are allowed](Console::allow_actions), and each action is logged with the operator's name
 //!   (target `portcullis`, INFO).
@@ -29,7 +29,7 @@
 //!
 //! | Setting | Default |
 //! | --- | --- |
-//! | who may look | nobody: an authorizer must be set |
+//! | who may look | no one: an authorizer must be set |
 //! | actions | none |
 //! | subjects and addresses | are shown |
 //! | actions from pages | of the console's own origin |

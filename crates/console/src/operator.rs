@@ -38,7 +38,7 @@ impl Operator {
 
 type Ask = dyn Fn(&Parts) -> Decision<Option<Operator>> + Send + Sync;
 
-/// A console that nobody may see yet: it is not a service, and so cannot be mounted.
+/// A console without an authorizer. It is not a service, so it cannot be mounted.
 #[derive(Debug, Clone, Copy)]
 pub struct Unauthorized(());
 

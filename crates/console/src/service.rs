@@ -32,9 +32,9 @@ impl fmt::Debug for ResponseFuture {
     }
 }
 
-/// Paths are those below the console's own: whoever mounts it removes the rest, as axum's `nest_service` does. The page
-/// looks for its files in the folder of its own address, so that must end with a slash. With feature `axum`, an address
-/// without one leads there.
+/// Paths are relative to the console's own: the router that mounts it removes the prefix, as axum's `nest_service`
+/// does. The page loads its files relative to its own address, which must end with a slash. With feature `axum`, an
+/// address without the slash is redirected.
 impl<B> Service<Request<B>> for Console<Authorized>
 where
     B: Body + Send + 'static,

@@ -1,4 +1,4 @@
-//! How full a limit is, for whoever wants to show it.
+//! How full a limit is, for a page or a metric that shows it.
 
 use portcullis_core::{Connection, identity::ClientIp};
 

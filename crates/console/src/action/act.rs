@@ -13,7 +13,7 @@ use crate::{operator::Operator, route::Act, state::State};
 pub(crate) struct Outcome {
     /// How many connections of this node it closes.
     pub(super) closed: usize,
-    /// Whether the other nodes are told; absent where there are none.
+    /// Whether the other nodes received it; absent if there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) told: Option<bool>,
 }
@@ -51,7 +51,7 @@ pub(crate) async fn act(state: &State, operator: &Operator, act: Act, body: &[u8
     }
 }
 
-/// What is done here is done; whether the others are told is waited for where there are others.
+/// The action was carried out on this node. If there are other nodes, waits until the store has accepted it for them.
 pub(super) async fn outcome(shared: bool, broadcast: Broadcast) -> Outcome {
     let closed = broadcast.here();
     let told = broadcast.await.is_ok();

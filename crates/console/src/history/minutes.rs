@@ -1,6 +1,6 @@
 //! Counts by the minute.
 
-/// So many minutes are kept.
+/// How many minutes are kept.
 pub(crate) const MINUTES: usize = 60;
 
 /// Counts of the last hour, by the minute.
@@ -18,7 +18,7 @@ impl Default for Minutes {
 }
 
 impl Minutes {
-    /// Counts so many more.
+    /// Adds `times` to the count of `minute`.
     pub(crate) fn add(&mut self, minute: u64, times: u64) {
         let count = self.at(minute);
         *count = count.saturating_add(u32::try_from(times).unwrap_or(u32::MAX));
@@ -41,7 +41,7 @@ impl Minutes {
     }
 
     fn at(&mut self, minute: u64) -> &mut u32 {
-        // What is more than an hour old is overwritten.
+        // Minutes that are over an hour old are overwritten.
         let gone = minute.saturating_sub(self.last).min(MINUTES as u64);
         for passed in 0..gone {
             self.counts[place(minute - passed)] = 0;

@@ -1,4 +1,4 @@
-//! What the console is told, and keeps.
+//! The events that the console observes, and what it keeps of them.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -17,9 +17,9 @@ use super::{
     minutes::Minutes,
 };
 
-/// So many of each group are kept with their reasons.
+/// How many events of each group are kept with their reasons.
 const LAST: usize = 100;
-/// So many labels are told apart; more are counted as one.
+/// How many labels are counted separately; the others are counted as one.
 const LABELS: usize = 128;
 /// The label of all others.
 const OTHERS: Label = ("other", "");

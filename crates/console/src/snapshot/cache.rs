@@ -1,4 +1,4 @@
-//! One snapshot for all viewers, which is forgotten when nobody looks.
+//! One snapshot for all viewers, which is dropped when the last viewer has left.
 
 use std::{
     sync::{Arc, Weak},
@@ -11,7 +11,7 @@ use tokio::{sync::Mutex, task::spawn_blocking, time::sleep};
 use super::{query::Query, take::Snapshot};
 use crate::mask::Mask;
 
-/// How long a snapshot is kept that nobody asks for. Rates are told from it.
+/// How long a snapshot is kept after its last use. Rates are computed from it.
 const KEPT: Duration = Duration::from_secs(10);
 
 /// The last snapshot. Its lock is held while the next is taken: those who ask meanwhile wait for that one.
@@ -55,7 +55,7 @@ impl Snapshots {
     }
 }
 
-/// Waits until nobody has asked for a while.
+/// Waits until the snapshot has not been used for a while.
 async fn forget(snapshots: Weak<Snapshots>) {
     loop {
         sleep(KEPT).await;

@@ -7,7 +7,7 @@ use portcullis_core::{ConnectionId, identity::ClientIp};
 use super::row::Row;
 use crate::mask::Shown;
 
-/// So many are listed.
+/// How many are listed.
 const MOST: usize = 10;
 /// The bits of an IPv6 address that name a client, as limits have them by default.
 const PREFIX: u8 = 64;

@@ -111,11 +111,10 @@ impl Connection {
         if self.inner.ended.get().is_some() { status.ended() } else { status }
     }
 
-    /// Hands over what a layer can say of the connection, for whoever asks for its [`description`](Self::description).
-    /// It is held until the connection has ended.
+    /// Adds what a layer knows about the connection to its [`description`](Self::description). The value is held until
+    /// the connection has ended.
     ///
-    /// Nothing is made and nothing is held unless an observer was attached by then (feature `observer`), since nobody
-    /// would ask.
+    /// `describes` is not called, and nothing is held, unless an observer is attached (feature `observer`).
     pub fn described_by<D: Describe>(&self, describes: impl FnOnce() -> D) {
         #[cfg(feature = "observer")]
         if crate::observe::is_attached() {
@@ -128,7 +127,7 @@ impl Connection {
     /// Returns what the layers of the connection say of it. Empty unless an observer was attached when the handshake
     /// arrived (feature `observer`).
     pub fn description(&self) -> Description {
-        #[cfg_attr(not(feature = "observer"), expect(unused_mut, reason = "nobody describes without that feature"))]
+        #[cfg_attr(not(feature = "observer"), expect(unused_mut, reason = "nothing describes it without that feature"))]
         let mut description = Description::default();
         #[cfg(feature = "observer")]
         for describes in self.inner.who_describe() {

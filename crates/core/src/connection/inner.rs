@@ -166,7 +166,7 @@ impl ConnectionInner {
         self.subject.get()
     }
 
-    /// Whom something is said about.
+    /// The peer that a report is about.
     pub(crate) fn peer(&self) -> Peer<'_> {
         Peer::new(self.id, self.client.get().copied(), self.subject.get())
     }
@@ -427,7 +427,7 @@ mod tests {
         }
     }
 
-    /// Counts how often the end is told.
+    /// Counts notifications of the end.
     struct Ends(AtomicUsize);
 
     impl Watch for Ends {

@@ -1,4 +1,5 @@
-//! Whoever looks on in this process: an operator's console. Nothing is told, and nothing is kept, where nobody does.
+//! Observers of all WebSockets in this process, such as an operator's console. Without an observer nothing is reported
+//! and nothing is kept.
 
 use std::{
     fmt,
@@ -15,7 +16,7 @@ use http::StatusCode;
 use super::Peer;
 use crate::{ended::Ended, identity::Subject};
 
-/// Is told what happens to the WebSockets of this process while it is [attached](attach).
+/// Receives the events of all WebSockets in this process while it is [attached](attach).
 ///
 /// Its method is called from any task, where no connection is locked. It must not block.
 pub trait Observer: Send + Sync + 'static {
@@ -88,8 +89,8 @@ static ATTACHED: AtomicUsize = AtomicUsize::new(0);
 
 /// Attaches an observer until the value that is returned is dropped.
 ///
-/// From then on connections also keep what their layers can [say of them](crate::observe::Describe). The observer is
-/// told of all WebSockets of the process, whatever registry they are in.
+/// From then on connections also keep their layers' [descriptions](crate::observe::Describe). The observer receives the
+/// events of all WebSockets in the process, including those in no registry.
 ///
 /// ```
 /// use std::sync::{Arc, Mutex};
@@ -132,7 +133,7 @@ impl Drop for Attached {
         let place = observers.iter().position(|observer| Arc::ptr_eq(observer, &self.0));
         let left = place.map(|place| observers.swap_remove(place));
         ATTACHED.store(observers.len(), Ordering::Release);
-        // Unlocked: what is dropped may be anybody's.
+        // Without the lock: the destructor is not ours, and may attach another observer.
         drop(observers);
         drop(left);
     }
@@ -144,13 +145,13 @@ impl fmt::Debug for Attached {
     }
 }
 
-/// Whether anybody looks on.
+/// Returns true if an observer is attached.
 #[inline]
 pub(crate) fn is_attached() -> bool {
     ATTACHED.load(Ordering::Acquire) > 0
 }
 
-/// Tells those who look on.
+/// Reports an event to the attached observers.
 #[inline]
 pub(crate) fn tell(event: &Event<'_>) {
     if is_attached() {

@@ -1,4 +1,4 @@
-//! Whom something is said about.
+//! The peer that a report is about.
 
 use std::net::IpAddr;
 

@@ -29,7 +29,7 @@ pub(crate) fn would_refuse(plain: bool, kind: &'static str, status: StatusCode, 
     let _ = (plain, kind, status, sentence);
 }
 
-/// Tells those who look on.
+/// Reports the refusal to the attached observers.
 fn told(plain: bool, kind: &'static str, status: StatusCode, sentence: &str, asked: Option<&Asked>, report_only: bool) {
     #[cfg(feature = "observer")]
     super::tell(&super::Event::Refused {

@@ -1,4 +1,4 @@
-//! Who was refused, for whoever looks on.
+//! The client that was refused, for observers.
 
 use std::net::IpAddr;
 
@@ -8,8 +8,8 @@ use http::request::Parts;
 use crate::identity::ClientIp;
 use crate::identity::Subject;
 
-/// Who asked, as far as it was known.
-#[cfg_attr(not(feature = "observer"), allow(dead_code, reason = "nobody is told without that feature"))]
+/// The client that sent the request, as far as it is known.
+#[cfg_attr(not(feature = "observer"), allow(dead_code, reason = "there are no observers without that feature"))]
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
     pub(crate) client: Option<IpAddr>,
@@ -17,12 +17,12 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// Nothing is looked up where nobody looks on.
-    pub(crate) fn of(parts: &Parts) -> Option<Box<Self>> {
+    /// Looks nothing up unless an observer is attached.
+    pub(crate) fn of(parts: &Parts) -> Option<Self> {
         #[cfg(feature = "observer")]
         if crate::observe::is_attached() {
             let client = parts.extensions.get::<ClientIp>().map(|client| client.0);
-            return Some(Box::new(Self { client, subject: parts.extensions.get::<Subject>().cloned() }));
+            return Some(Self { client, subject: parts.extensions.get::<Subject>().cloned() });
         }
         let _ = parts;
         None

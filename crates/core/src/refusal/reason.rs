@@ -57,8 +57,8 @@ pub struct Refusal {
 #[derive(Debug, Clone, Default)]
 struct Aside {
     header: Option<(HeaderName, HeaderValue)>,
-    /// Who asked, where somebody looks on.
-    asked: Option<Box<Asked>>,
+    /// The client, if an observer is attached.
+    asked: Option<Asked>,
 }
 
 /// Which request a refusal answers.
@@ -232,8 +232,8 @@ impl Refusal {
         self
     }
 
-    /// Sets who asked.
-    pub(crate) fn asked(mut self, asked: Option<Box<Asked>>) -> Self {
+    /// Sets the client that was refused, unless it is set.
+    pub(crate) fn asked(mut self, asked: Option<Asked>) -> Self {
         if asked.is_some() && self.asker().is_none() {
             self.aside.get_or_insert_default().asked = asked;
         }
@@ -241,7 +241,7 @@ impl Refusal {
     }
 
     fn asker(&self) -> Option<&Asked> {
-        self.aside.as_ref()?.asked.as_deref()
+        self.aside.as_ref()?.asked.as_ref()
     }
 
     /// Sets the message for the response's body. Text that the peer sent must be escaped, shortened and quoted in it.
