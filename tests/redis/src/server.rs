@@ -7,6 +7,7 @@ use std::{
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
 };
 
 use crate::Certificate;
@@ -88,6 +89,23 @@ impl Server {
     /// Starts it anew on the same port, with no data.
     pub fn restart(&mut self) {
         self.child = run(self.port, &self.folder, &self.options).expect("the server does not start again");
+    }
+
+    /// Waits until a replica has what this server has now. What it lacks is lost when it takes over.
+    pub async fn replicated(inspect: &mut redis::aio::MultiplexedConnection) {
+        let mut offsets = async || {
+            let about: String = redis::cmd("INFO").arg("replication").query_async(inspect).await.unwrap();
+            let after = |name: &str| {
+                let digits = about.split_once(name)?.1.split(|char: char| !char.is_ascii_digit()).next()?;
+                digits.parse::<u64>().ok()
+            };
+            (after("master_repl_offset:").unwrap(), after(",offset=").unwrap_or_default())
+        };
+        let (now, mut at) = offsets().await;
+        while at < now {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            at = offsets().await.1;
+        }
     }
 
     /// A connection of the test's own to a server that speaks TLS. A node has connected before.

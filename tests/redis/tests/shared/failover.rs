@@ -8,9 +8,8 @@ use redis_tests::{Certificate, Inside, Mode, Proxy, Server, Watched, builder, jo
 
 const MAX: usize = 5;
 
-async fn through_sentinels(store: &Watched) -> Cluster {
-    joined(builder("redis://mymaster").sentinels(store.urls())).await
-}
+/// However long the replica takes to take over, no node is taken for dead.
+const FOREVER: Duration = Duration::from_secs(60 * 60);
 
 async fn take(node: &Cluster) -> Result<Permit, Denied> {
     node.take(&[PermitRequest::new(node.name("subject", "alice"), MAX)], node.deadline(), |_| {}).await
@@ -21,8 +20,9 @@ async fn a_primary_that_is_killed_is_replaced_and_admits_nobody_beyond_the_limit
     let primary = Server::start();
     let port = primary.port();
     let store = Watched::start(primary, port).await;
-    let nodes = [through_sentinels(&store).await, through_sentinels(&store).await];
-    replaced(store, nodes, async |replica| replica.inspect().await).await;
+    let settings = || builder("redis://mymaster").sentinels(store.urls()).lease(FOREVER);
+    let nodes = [joined(settings()).await, joined(settings()).await];
+    replaced(store, nodes, async |server| server.inspect().await).await;
 }
 
 #[tokio::test]
@@ -34,12 +34,12 @@ async fn over_tls_a_primary_that_is_killed_is_replaced_and_admits_nobody_beyond_
     // handshakes at once: one sentinel has to do, and is asked again for however long that takes.
     let one = &store.urls()[..1];
     let settings = || builder("rediss://mymaster").sentinels(one).root_certificate(root.clone());
-    let settings = || settings().lazy().lease(Duration::from_secs(60 * 60));
+    let settings = || settings().lazy().lease(FOREVER);
     let nodes = [settings().build().await.unwrap(), settings().build().await.unwrap()];
     for node in &nodes {
         node.ready().await;
     }
-    replaced(store, nodes, async |replica| replica.inspect_over_tls(&root).await).await;
+    replaced(store, nodes, async |server| server.inspect_over_tls(&root).await).await;
 }
 
 async fn replaced(mut store: Watched, nodes: [Cluster; 2], inspect: impl AsyncFn(&Server) -> MultiplexedConnection) {
@@ -47,6 +47,7 @@ async fn replaced(mut store: Watched, nodes: [Cluster; 2], inspect: impl AsyncFn
     for turn in 0..MAX {
         held.push(take(&nodes[turn % 2]).await.unwrap());
     }
+    Server::replicated(&mut inspect(&store.primary).await).await;
     store.primary.kill();
     let (start, mut away) = (Instant::now(), 0);
     for node in &nodes {

@@ -10,7 +10,7 @@ use std::{
 
 use portcullis_redis::{BuildError, Builder, Cluster, Denied, Name, PermitRequest};
 use redis::cluster_async::ClusterConnection;
-use redis_tests::{Inside, Sharded, builder, joined, until};
+use redis_tests::{Inside, Server, Sharded, builder, joined, until};
 
 use crate::{
     building::{assert_enough, let_in},
@@ -24,6 +24,10 @@ fn settings(store: &Sharded) -> Builder {
 }
 
 async fn pair(store: &Sharded) -> Pair<ClusterConnection> {
+    pair_with(store, settings).await
+}
+
+async fn pair_with(store: &Sharded, settings: impl Fn(&Sharded) -> Builder) -> Pair<ClusterConnection> {
     let nodes = [joined(settings(store)).await, joined(settings(store)).await];
     Pair { nodes, inside: Inside(store.inspect().await) }
 }
@@ -157,12 +161,14 @@ async fn slots_that_move_under_load_pass_no_limit_and_leak_no_permit() {
 #[tokio::test]
 async fn a_primary_that_is_killed_is_replaced_and_admits_nobody_beyond_the_limit() {
     let mut store = Sharded::start().await;
-    let Pair { nodes, .. } = pair(&store).await;
+    // However long the replica takes to take over, no node is taken for dead.
+    let Pair { nodes, .. } = pair_with(&store, |store| settings(store).lease(Duration::from_secs(60 * 60))).await;
     let chief = chief(&store).await;
     store.add_replica(chief).await;
     // What is known of the nodes and of the key is on the one that is killed.
     let (name, _) = name_on(&store, &nodes[0], chief).await;
     let held = fill(&nodes, name, 5).await;
+    Server::replicated(&mut store.servers[chief].inspect().await).await;
     store.servers[chief].kill();
     let (start, mut away) = (Instant::now(), 0);
     let wanted = [PermitRequest::new(name, 5)];

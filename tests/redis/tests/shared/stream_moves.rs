@@ -109,6 +109,7 @@ async fn the_stream_of_a_redis_cluster_is_read_on_when_its_primary_is_killed() {
     assert_eq!(end(&one, &early).await, 0);
     ended(early).await;
     let clients = connected(&other, "late").await;
+    Server::replicated(&mut store.servers[at].inspect().await).await;
     store.servers[at].kill();
     let start = Instant::now();
     let lost = end(&one, &clients).await;
@@ -128,6 +129,7 @@ async fn the_stream_is_read_on_when_sentinels_replace_its_primary() {
     assert_eq!(end(&one, &early).await, 0);
     ended(early).await;
     let clients = connected(&other, "late").await;
+    Server::replicated(&mut store.primary.inspect().await).await;
     store.primary.kill();
     let start = Instant::now();
     let lost = end(&one, &clients).await;
