@@ -58,6 +58,7 @@ mod pattern;
 mod plain;
 mod policy;
 mod service;
+mod settings;
 
 pub use crate::{
     layer::OriginLayer,
