@@ -1,0 +1,107 @@
+//! Values that say how a connection closes: a handler's result, its errors, and codes themselves.
+
+use std::error::Error;
+
+use super::{CloseCode, CloseFrame, CloseReason};
+
+/// Converts a value into the close of a WebSocket, as `IntoResponse` converts one into an HTTP response.
+///
+/// `portcullis-derive` derives it. Written by hand:
+///
+/// ```
+/// use std::error::Error;
+/// use portcullis_core::{CloseFrame, IntoClose};
+///
+/// struct Database(std::io::Error);
+///
+/// impl IntoClose for Database {
+///     fn into_close(self) -> CloseFrame {
+///         CloseFrame::internal_error()
+///     }
+///
+///     fn internal(&self) -> Option<&(dyn Error + 'static)> {
+///         Some(&self.0)
+///     }
+/// }
+///
+/// let failed = Database(std::io::Error::other("password of db7 expired"));
+/// assert_eq!(failed.internal().unwrap().to_string(), "password of db7 expired"); // for the log
+/// assert_eq!(failed.into_close().to_string(), "1011 internal error"); // for the peer
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say how a connection closes",
+    note = "derive `IntoClose` for it, or map it to a `CloseCode` or a `CloseFrame`",
+    note = "for the error of a WebSocket library switch on the feature that is named after it: `axum-ws` for axum's"
+)]
+pub trait IntoClose {
+    /// Returns the close frame.
+    fn into_close(self) -> CloseFrame;
+
+    /// Returns the error to log if the application itself is at fault. The peer does not see it.
+    fn internal(&self) -> Option<&(dyn Error + 'static)> {
+        None
+    }
+}
+
+/// The connection has served its purpose: 1000.
+impl IntoClose for () {
+    fn into_close(self) -> CloseFrame {
+        CloseFrame::new(CloseCode::NORMAL, "")
+    }
+}
+
+impl<T: IntoClose, E: IntoClose> IntoClose for Result<T, E> {
+    fn into_close(self) -> CloseFrame {
+        self.map_or_else(IntoClose::into_close, IntoClose::into_close)
+    }
+
+    fn internal(&self) -> Option<&(dyn Error + 'static)> {
+        self.as_ref().map_or_else(IntoClose::internal, IntoClose::internal)
+    }
+}
+
+/// 1011, without the error's text.
+impl IntoClose for Box<dyn Error + Send + Sync> {
+    fn into_close(self) -> CloseFrame {
+        CloseFrame::internal_error()
+    }
+
+    fn internal(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self.as_ref())
+    }
+}
+
+/// 1011, without the error's text.
+impl IntoClose for Box<dyn Error> {
+    fn into_close(self) -> CloseFrame {
+        CloseFrame::internal_error()
+    }
+
+    fn internal(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self.as_ref())
+    }
+}
+
+impl IntoClose for std::convert::Infallible {
+    fn into_close(self) -> CloseFrame {
+        match self {}
+    }
+}
+
+impl IntoClose for CloseFrame {
+    fn into_close(self) -> CloseFrame {
+        self
+    }
+}
+
+impl IntoClose for CloseCode {
+    fn into_close(self) -> CloseFrame {
+        CloseFrame::new(self, "")
+    }
+}
+
+impl<R: Into<CloseReason>> IntoClose for (CloseCode, R) {
+    fn into_close(self) -> CloseFrame {
+        CloseFrame::new(self.0, self.1)
+    }
+}

@@ -1,0 +1,69 @@
+//! Close reasons, which fit into a control frame whatever text they are made from.
+
+use std::{borrow::Cow, fmt};
+
+/// The reason of a close, at most 123 bytes of UTF-8. A longer text is cut at a character boundary.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct CloseReason(Cow<'static, str>);
+
+impl CloseReason {
+    /// The maximum length in bytes: 125 of a control frame minus 2 of the code.
+    pub const MAX_BYTES: usize = 123;
+
+    /// Creates a reason, cut to 123 bytes.
+    pub fn new(text: impl Into<Cow<'static, str>>) -> Self {
+        let text = text.into();
+        let end = text.floor_char_boundary_at(Self::MAX_BYTES);
+        Self(match text {
+            Cow::Borrowed(text) => Cow::Borrowed(&text[..end]),
+            Cow::Owned(mut text) => {
+                text.truncate(end);
+                Cow::Owned(text)
+            }
+        })
+    }
+
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+trait FloorBoundary {
+    fn floor_char_boundary_at(&self, at: usize) -> usize;
+}
+
+// `str::floor_char_boundary` is younger than the Rust this crate asks for.
+impl FloorBoundary for str {
+    fn floor_char_boundary_at(&self, at: usize) -> usize {
+        if at >= self.len() {
+            return self.len();
+        }
+        (0..=at).rev().find(|&at| self.is_char_boundary(at)).unwrap_or(0)
+    }
+}
+
+impl<T: Into<Cow<'static, str>>> From<T> for CloseReason {
+    fn from(text: T) -> Self {
+        Self::new(text)
+    }
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_reason_is_cut_on_a_character() {
+        let reason = CloseReason::new("é".repeat(100));
+        assert_eq!(reason.as_str().len(), 122);
+        assert_eq!(CloseReason::new("a".repeat(200)).as_str().len(), CloseReason::MAX_BYTES);
+        assert_eq!(CloseReason::new("short").as_str(), "short");
+    }
+}
