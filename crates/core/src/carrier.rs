@@ -1,4 +1,8 @@
 //! Whether a WebSocket has a connection of its own or is a stream of one that others share.
+//!
+//! Three things depend on it: whether input may be left unread (a stream's counts against the flow-control window of
+//! all streams of its connection, RFC 9113, section 5.2), how much may be written at once, and when the transport is
+//! over, which for a stream may be long after its drop.
 
 use http::Version;
 

@@ -1,6 +1,13 @@
 //! Counts of what has passed through a connection.
+//!
+//! They are kept by the guard as it follows the frames, so they cost an addition for each read and no look at any
+//! payload. Metrics add up the differences since the last report.
 
 /// What has passed through a connection so far.
+///
+/// A message counts once its first frame was delivered, and may still be incomplete. Compressed messages count by their
+/// compressed size. Frames of the guard's own, such as pings, count as neither sent nor delivered. See
+/// [`Connection::counters`](crate::Connection::counters) for an example.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counters {

@@ -3,6 +3,9 @@
 //! A page of another site can make a browser send a `POST` to any server, with cookies and without a preflight. It
 //! cannot set the headers `Sec-Fetch-Site` and `Origin`, with which the browser says where the request comes from.
 //! [`check`] decides by these headers, and returns a proof on which layers inside can rely.
+//!
+//! **What this does not do**: check safe methods. A handler that changes something on a `GET` can be called by any
+//! page, with the user's cookies.
 
 use http::{HeaderMap, HeaderName, Method, request::Parts};
 
@@ -13,11 +16,35 @@ pub const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Proves, in a request's extensions, that the request was not forged by a foreign page although its method is not
 /// [safe](is_safe). Only [`check`] creates one.
+///
+/// ```
+/// use http::Request;
+/// use portcullis_core::csrf::{self, CsrfChecked};
+///
+/// // A layer inside, which trusts a session cookie on such requests only.
+/// let trusts_cookies = |parts: &http::request::Parts| {
+///     csrf::is_safe(&parts.method) || parts.extensions.get::<CsrfChecked>().is_some()
+/// };
+/// let (mut parts, ()) = Request::post("/transfer").header("sec-fetch-site", "same-origin").body(())?.into_parts();
+/// assert!(!trusts_cookies(&parts), "it was not checked");
+/// let proof = csrf::check(&parts, |_| Ok(())).unwrap().unwrap();
+/// parts.extensions.insert(proof);
+/// assert!(trusts_cookies(&parts));
+/// # Ok::<_, http::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CsrfChecked(());
 
 /// Returns true if a method changes nothing (RFC 9110, section 9.2.1): `GET`, `HEAD` or `OPTIONS`. `TRACE` is not
 /// included, because it echoes headers that browsers hide from scripts.
+///
+/// ```
+/// use http::Method;
+/// use portcullis_core::csrf::is_safe;
+///
+/// assert!(is_safe(&Method::GET) && is_safe(&Method::HEAD) && is_safe(&Method::OPTIONS));
+/// assert!(!is_safe(&Method::POST) && !is_safe(&Method::TRACE));
+/// ```
 pub fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }

@@ -45,6 +45,17 @@ impl<T> Decision<T> {
     }
 
     /// Changes what is decided.
+    ///
+    /// ```
+    /// use portcullis_core::Decision;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let answers = [Decision::ready(3), Decision::wait(async { tokio::task::yield_now().await; 3 })];
+    /// for left in answers {
+    ///     assert!(left.map(|left| left > 0).await);
+    /// }
+    /// # }
+    /// ```
     pub fn map<U>(self, change: impl FnOnce(T) -> U + Send + 'static) -> Decision<U>
     where
         T: Send + 'static,

@@ -1,8 +1,30 @@
 //! How a connection ended, and who ended it.
+//!
+//! Metrics, log events and applications read the same value, so it is made in one place: by the guard when it gives up
+//! the transport, under the connection's lock.
 
 use crate::close::CloseFrame;
 
 /// Who ended a connection.
+///
+/// Only the first counts: if a client closes while the guard's close frame is on its way to it, it was the guard, and a
+/// client that vanishes after it has sent its close frame is [`Peer`](Self::Peer).
+///
+/// ```
+/// # #[cfg(feature = "test-util")]
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// # use portcullis_core::{CloseCode, CloseFrame, Connection};
+/// use portcullis_core::EndedBy;
+///
+/// let (connection, mut client) = Connection::detached().open();
+/// connection.close(CloseFrame::new(CloseCode::GOING_AWAY, ""));
+/// client.closed().await;
+/// client.send_close(&CloseFrame::new(CloseCode::NORMAL, "me first")).await.unwrap();
+/// assert_eq!(connection.closed().await.by, EndedBy::Guard);
+/// assert_eq!(EndedBy::Guard.as_str(), "guard");
+/// # }
+/// # #[cfg(not(feature = "test-util"))] fn main() {}
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EndedBy {
@@ -47,6 +69,24 @@ impl EndedBy {
 /// assert_eq!(ended.by, EndedBy::Guard);
 /// assert_eq!(ended.frame.unwrap().to_string(), "1001 moving");
 /// assert!(!ended.cut_short);
+/// # }
+/// # #[cfg(not(feature = "test-util"))] fn main() {}
+/// ```
+///
+/// A client that goes away without a word:
+///
+/// ```
+/// # #[cfg(feature = "test-util")]
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// # use portcullis_core::{EndedBy, GuardedIo, settings::Settings, testing::Client};
+/// # use tokio::io::{AsyncReadExt, duplex};
+/// let (ours, theirs) = duplex(1024);
+/// let (mut handler, connection) = GuardedIo::new(theirs, &Settings::new(), Vec::new());
+/// drop(Client::new(ours));
+/// assert_eq!(handler.read(&mut [0; 16]).await.unwrap(), 0, "the handler reads the end of the stream");
+/// drop(handler);
+/// let ended = connection.closed().await;
+/// assert_eq!((ended.by, ended.frame, ended.received), (EndedBy::Transport, None, None));
 /// # }
 /// # #[cfg(not(feature = "test-util"))] fn main() {}
 /// ```

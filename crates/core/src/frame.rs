@@ -11,6 +11,21 @@
 //! assert_eq!((header.opcode(), header.payload_len(), header.len()), (Opcode::TEXT, 5, 2));
 //! assert_eq!(FrameHeader::parse(&[0x81]), None);
 //! ```
+//!
+//! # The header
+//!
+//! | Bytes | Bits | Meaning |
+//! | --- | --- | --- |
+//! | first | `0x80` | FIN: the last frame of its message |
+//! | | `0x40`, `0x20`, `0x10` | RSV1 to RSV3: zero, unless an extension gives them a meaning |
+//! | | `0x0f` | the opcode |
+//! | second | `0x80` | the payload is masked |
+//! | | `0x7f` | the length of the payload up to 125; 126 and 127: it follows |
+//! | 2 or 8 | | the length, in network byte order, after 126 or 127 |
+//! | 4 | | the masking key, if the payload is masked |
+//!
+//! A header says nothing about whether it is legal. The guard of a connection checks what it read against sections 5.1
+//! to 5.5 before it passes a frame on, and [`Opcode::is_reserved`] and [`FrameHeader::rsv2_or_3`] are what it looks at.
 
 use std::fmt;
 
@@ -24,6 +39,17 @@ pub const MAX_HEADER: usize = 14;
 pub const MAX_CONTROL: usize = 125;
 
 /// What a frame carries. Reserved opcodes are representable, as a header is read before it is judged.
+///
+/// ```
+/// use portcullis_core::frame::{FrameHeader, Opcode};
+///
+/// let opcode = |first: u8| FrameHeader::parse(&[first, 0]).unwrap().opcode();
+/// assert_eq!(opcode(0x89), Opcode::PING);
+/// assert!(opcode(0x89).is_control() && !opcode(0x81).is_control());
+/// // 3 to 7 and 11 to 15 are reserved (RFC 6455, section 5.2). Such a header can be read, but the guard refuses it.
+/// assert!(opcode(0x83).is_reserved());
+/// assert_eq!(opcode(0x83).as_u8(), 3);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Opcode(u8);
 
@@ -64,6 +90,23 @@ impl fmt::Debug for Opcode {
 }
 
 /// The header of one frame.
+///
+/// A copy of what the bytes said: it borrows nothing. It declares a length; whether that many bytes follow is not known
+/// yet.
+///
+/// ```
+/// use portcullis_core::frame::{FrameHeader, Opcode};
+///
+/// // The first fragment of a compressed text, masked, with a length of two bytes.
+/// let header = FrameHeader::parse(&[0x41, 0xfe, 0x01, 0x00, 1, 2, 3, 4]).unwrap();
+/// assert_eq!((header.opcode(), header.fin(), header.rsv1()), (Opcode::TEXT, false, true));
+/// assert_eq!((header.payload_len(), header.mask(), header.len()), (256, Some([1, 2, 3, 4]), 8));
+/// assert!(header.starts_message());
+///
+/// // A length that is announced, and absurd, allocates nothing.
+/// let huge = [0x82, 0x7f, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+/// assert_eq!(FrameHeader::parse(&huge).unwrap().payload_len(), u64::MAX >> 1);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameHeader {
     first: u8,
@@ -137,6 +180,22 @@ impl FrameHeader {
 }
 
 /// Follows a stream of frames through bytes that arrive in any pieces.
+///
+/// ```
+/// use portcullis_core::frame::{Decoder, Opcode};
+///
+/// let stream = b"\x81\x05hello\x89\x00\x88\x00"; // a text, a ping and a close, as a server sends them
+/// for size in 1..=stream.len() {
+///     let (mut decoder, mut opcodes) = (Decoder::new(), Vec::new());
+///     for mut piece in stream.chunks(size) {
+///         while let Some(header) = decoder.next(&mut piece) {
+///             opcodes.push(header.opcode());
+///         }
+///     }
+///     assert!(decoder.at_boundary());
+///     assert_eq!(opcodes, [Opcode::TEXT, Opcode::PING, Opcode::CLOSE], "in pieces of {size} bytes");
+/// }
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Decoder {
     partial: [u8; MAX_HEADER],
@@ -150,7 +209,7 @@ impl Decoder {
         Self::inside(0)
     }
 
-    /// A decoder with so many bytes of a payload still to come.
+    /// A decoder in the middle of a payload, of which `payload_left` bytes are still to come.
     pub const fn inside(payload_left: u64) -> Self {
         Self { partial: [0; MAX_HEADER], have: 0, payload_left }
     }
@@ -210,6 +269,16 @@ impl Decoder {
 }
 
 /// Applies a masking key to a payload (RFC 6455, section 5.3). The same call masks and unmasks.
+///
+/// ```
+/// use portcullis_core::frame::apply_mask;
+///
+/// let mut payload = *b"Hello";
+/// apply_mask(&mut payload, [0x37, 0xfa, 0x21, 0x3d]);
+/// assert_eq!(payload, [0x7f, 0x9f, 0x4d, 0x51, 0x58]); // the example of RFC 6455, section 5.7
+/// apply_mask(&mut payload, [0x37, 0xfa, 0x21, 0x3d]);
+/// assert_eq!(&payload, b"Hello");
+/// ```
 pub fn apply_mask(payload: &mut [u8], mask: [u8; 4]) {
     for (byte, key) in payload.iter_mut().zip(mask.iter().cycle()) {
         *byte ^= key;

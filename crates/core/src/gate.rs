@@ -1,10 +1,35 @@
 //! Holds a connection back until its first message was accepted.
+//!
+//! A browser cannot set headers on a handshake, so many clients send their token as the first message. Until it has
+//! arrived, the server does not know who the client is, and must not let it cost much: a [`Gate`] bounds the time, the
+//! size and the number of frames, and the handler does not run.
+//!
+//! - The handshake is accepted, since only then can a message arrive. To the handler's library the upgrade is still
+//!   pending.
+//! - The gate reads the message itself, without a WebSocket library: fragments are joined, pings are answered, and
+//!   compression is never agreed on.
+//! - The decision is a future, which may ask a store or an issuer. Its time is a part of the bound.
+//!
+//! **What this does not do**: hide that there is a WebSocket. A client that is turned away has seen a `101` and a close
+//! frame, and holds a permit of a connection limit until then.
 
 use std::{fmt, future::Future, pin::Pin, time::Duration};
 
 use crate::close::{CloseCode, CloseFrame};
 
 /// The first message of a connection.
+///
+/// ```
+/// use portcullis_core::{CloseCode, CloseFrame, gate::FirstMessage};
+///
+/// /// Reads a token that must be text, and of characters that a header could carry as well.
+/// fn token(message: &FirstMessage) -> Result<&str, CloseFrame> {
+///     let refused = || CloseFrame::new(CloseCode::UNAUTHORIZED, "no token");
+///     let text = str::from_utf8(message.payload()).map_err(|_| refused())?;
+///     if message.is_text() && text.bytes().all(|byte| byte.is_ascii_graphic()) { Ok(text) } else { Err(refused()) }
+/// }
+/// # let _ = token;
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct FirstMessage {
     pub(crate) text: bool,
@@ -35,9 +60,9 @@ pub(crate) type Judgement = Pin<Box<dyn Future<Output = Result<Option<String>, C
 /// Holds a connection back from its handler until its first message was accepted.
 ///
 /// The handler does not see this message, unless it is [forwarded](Self::forward), but everything that follows it.
-/// Until then pings are answered, frames that
-/// break a framing rule close with 1002 and more than 64 frames close with 1008. Policies are not called. If the
-/// message is not accepted, or does not arrive in time, the connection is closed and the handler's upgrade fails.
+/// Until then pings are answered, frames that break a framing rule close with 1002, and more than 64 frames close with
+/// 1008. Policies are not called. If the message is not accepted, or does not arrive in time, the connection is closed
+/// and the handler's upgrade fails.
 ///
 /// ```
 /// # #[cfg(feature = "test-util")]
@@ -121,6 +146,41 @@ impl Gate {
     /// # Panics
     ///
     /// If `time` is zero.
+    ///
+    /// A client that sends its message byte by byte has no more time than one that sends nothing:
+    ///
+    /// ```
+    /// # #[cfg(feature = "test-util")]
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # use std::{convert::Infallible, time::Duration};
+    /// # use http::{Request, Response};
+    /// # use hyper::body::Incoming;
+    /// # use portcullis_core::{gate::{FirstMessage, Gate}, testing::Handshake, upgrade};
+    /// # use tower::service_fn;
+    /// # async fn handler(mut request: Request<Incoming>) -> Result<Response<String>, Infallible> {
+    /// #     tokio::spawn(hyper::upgrade::on(&mut request));
+    /// #     let response = Response::builder().status(101).header("connection", "upgrade");
+    /// #     Ok(response.header("upgrade", "websocket").body(String::new()).unwrap())
+    /// # }
+    /// let service = service_fn(|request| {
+    ///     upgrade::call(&mut service_fn(handler), request, |guarded, parts| {
+    ///         let gate = Gate::new(async |_: FirstMessage| Ok(None)).timeout(Duration::from_secs(3)).max_bytes(16);
+    ///         guarded.gate(parts, gate)?;
+    ///         Ok(None)
+    ///     })
+    /// });
+    /// let mut slow = Handshake::new("/ws").connect(service).await.unwrap();
+    /// slow.send_bytes(b"\x81\x85\0\0\0\0hel").await.unwrap(); // five bytes are announced, three are sent
+    /// let opened = tokio::time::Instant::now();
+    /// assert_eq!(slow.closed().await.unwrap().to_string(), "3008 no first message in time");
+    /// assert_eq!(opened.elapsed().as_secs(), 3);
+    ///
+    /// let mut large = Handshake::new("/ws").connect(service).await.unwrap();
+    /// large.send_text("a message of more than sixteen bytes").await.unwrap();
+    /// assert_eq!(large.closed().await.unwrap().to_string(), "1009 first message too big");
+    /// # }
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// ```
     #[track_caller]
     pub fn timeout(mut self, time: Duration) -> Self {
         assert!(!time.is_zero(), "a first message must have time to arrive");
@@ -141,6 +201,15 @@ impl Gate {
     }
 
     /// Sets the close frame for a message that does not arrive in time. 3008 by default.
+    ///
+    /// ```
+    /// use portcullis_core::{CloseCode, CloseFrame, gate::{FirstMessage, Gate}};
+    ///
+    /// // A protocol whose clients know 4001 for "please sign in".
+    /// let sign_in = CloseFrame::new(CloseCode::new(4001).unwrap(), "sign in");
+    /// let gate = Gate::new(async |_: FirstMessage| Ok(None)).close_frame(sign_in);
+    /// assert!(format!("{gate:?}").contains("4001"));
+    /// ```
     pub fn close_frame(mut self, frame: CloseFrame) -> Self {
         self.close_frame = frame;
         self

@@ -22,6 +22,20 @@ use http::{
 /// let (parts, ()) = Request::get("/").header("upgrade", "h2c").body(()).unwrap().into_parts();
 /// assert!(!is_handshake(&parts));
 /// ```
+///
+/// A request that is only half a handshake counts as one, so that no layer lets it pass unchecked to a library that
+/// would upgrade it:
+///
+/// ```
+/// use http::{Request, Version};
+/// use portcullis_core::handshake::is_handshake;
+///
+/// let parts = |request: http::request::Builder| request.body(()).unwrap().into_parts().0;
+/// assert!(is_handshake(&parts(Request::get("/").header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="))));
+/// assert!(is_handshake(&parts(Request::get("/").header("upgrade", "h2c").header("upgrade", "foo, websocket"))));
+/// assert!(is_handshake(&parts(Request::connect("example.com:443").version(Version::HTTP_2))));
+/// assert!(!is_handshake(&parts(Request::get("/").header("connection", "upgrade"))));
+/// ```
 pub fn is_handshake(parts: &Parts) -> bool {
     let extended_connect = parts.method == Method::CONNECT && parts.version >= Version::HTTP_2;
     extended_connect || names_websocket(&parts.headers)

@@ -1,4 +1,8 @@
 //! Connection ids, unique within a process.
+//!
+//! They are given out by a counter, so they are never reused and need no memory of which are taken. An id says how many
+//! connections the process has had, so show it to operators and not to clients. On several nodes, the pair of a node's
+//! id and a connection's is unique.
 
 use std::{
     fmt,

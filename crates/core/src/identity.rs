@@ -1,4 +1,14 @@
 //! The client's address and subject, passed between layers in request extensions.
+//!
+//! A layer that finds out who a client is does not know the layers that want to know it. It puts a value of one of
+//! these types into the request's extensions, and layers inside read it there:
+//!
+//! - [`ClientIp`]: where the client is. [`TrustedPeer`]: its peer is one of your own proxies.
+//! - [`Subject`]: who it is. [`NoSubject`]: why that is not known.
+//! - [`OriginChecked`]: a foreign page would have been refused.
+//!
+//! An extension that is missing where a layer needs it is a mistake in the order of the layers. That is a 500 whose
+//! reason is logged, and never a check that is skipped.
 
 use std::{
     error::Error,
@@ -62,6 +72,17 @@ fn translated(address: Ipv6Addr) -> Option<Ipv4Addr> {
 /// Marks a request whose peer is a trusted proxy, so that its `X-Forwarded-*` headers can be trusted.
 ///
 /// The layer that inserts it vouches that the peer is one of your own proxies.
+///
+/// ```
+/// use http::Request;
+/// use portcullis_core::identity::TrustedPeer;
+///
+/// // Where the server listens on a socket that only its own proxy can reach.
+/// let (mut parts, ()) = Request::get("/ws").header("x-forwarded-proto", "https").body(())?.into_parts();
+/// assert!(parts.extensions.get::<TrustedPeer>().is_none(), "by default the header proves nothing");
+/// parts.extensions.insert(TrustedPeer);
+/// # Ok::<_, http::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrustedPeer;
 
@@ -70,6 +91,19 @@ pub struct TrustedPeer;
 pub struct OriginChecked;
 
 /// Implemented by layers that refuse foreign origins, and tell the layers inside so with [`OriginChecked`].
+///
+/// It is required where a cookie authenticates a handshake, so that forgetting the check does not compile. Implement it
+/// for a layer of your own that checks origins:
+///
+/// ```
+/// use portcullis_core::identity::ChecksOrigin;
+///
+/// struct OwnOriginCheck;
+/// impl ChecksOrigin for OwnOriginCheck {}
+///
+/// fn cookie(_checked_by: &impl ChecksOrigin) {} // as `JwtLayer::cookie` has it
+/// cookie(&OwnOriginCheck);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not check origins",
     note = "a browser sends cookies along for any page: give the `OriginLayer` that stands outside of this layer"
@@ -116,6 +150,15 @@ impl Subject {
     }
 
     /// Encodes issuer and name so that no two subjects have the same encoding, as input for a keyed hash.
+    ///
+    /// ```
+    /// use portcullis_core::identity::Subject;
+    ///
+    /// // Where one text ends and the other begins is a part of the encoding.
+    /// let [one, other] = [Subject::of_issuer("ab", "c"), Subject::of_issuer("a", "bc")];
+    /// assert_ne!(one.to_bytes(), other.to_bytes());
+    /// assert_ne!(Subject::new("c").to_bytes(), Subject::of_issuer("", "c").to_bytes());
+    /// ```
     pub fn to_bytes(&self) -> Vec<u8> {
         let issuer = self.issuer.as_deref().unwrap_or_default();
         let length = self.issuer.as_ref().map_or(0, |issuer| issuer.len() as u64 + 1);
@@ -132,6 +175,19 @@ impl Subject {
 ///
 /// A layer that authenticates inserts it into the request's extensions when it admits a client without a subject, for
 /// layers inside that count by subject; see [`LimitOwner`](crate::refusal::LimitOwner).
+///
+/// ```
+/// use http::Request;
+/// use portcullis_core::{identity::{ClientIp, NoSubject}, refusal::LimitOwner};
+///
+/// // A login that admits guests says so. Without that, a limit by subject inside takes it for missing.
+/// let (mut parts, ()) = Request::get("/ws").header("upgrade", "websocket").body(())?.into_parts();
+/// assert_eq!(LimitOwner::of(&parts, 64, false).unwrap_err().kind(), "wiring");
+/// parts.extensions.insert(NoSubject::Anonymous);
+/// parts.extensions.insert(ClientIp([192, 0, 2, 1].into()));
+/// assert_eq!(LimitOwner::of(&parts, 64, false).unwrap(), LimitOwner::Client([192, 0, 2, 1].into()));
+/// # Ok::<_, http::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NoSubject {
@@ -157,6 +213,13 @@ impl fmt::Debug for Subject {
 ///
 /// In a request, two layers disagree, which is a wiring error: as a [`Refusal`] this is a 500. On a live connection,
 /// the client signed in as another subject than in its handshake: it is closed with 1008.
+///
+/// ```
+/// use portcullis_core::{IntoClose, identity::AnotherSubject, refusal::Refusal};
+///
+/// assert_eq!(Refusal::from(AnotherSubject).status(), 500);
+/// assert_eq!(AnotherSubject.into_close().to_string(), "1008 signed in as another subject already");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AnotherSubject;
 

@@ -2,6 +2,21 @@
 //!
 //! Several layers may guard one connection. The settings are those of the outermost layer that has some, because it is
 //! reached first, and they cannot change while the connection lives.
+//!
+//! # How the times fit together
+//!
+//! A close is decided at time zero. With the defaults, and a handler that goes on writing:
+//!
+//! | After | What happens |
+//! | --- | --- |
+//! | 0 | Nothing more is delivered to the handler. What it writes still goes out. |
+//! | 50 ms without a write | [`quiet`](Settings::quiet): the connection is taken from the handler, and the close frame is sent. |
+//! | 750 ms | Three quarters of the [`grace`](Settings::grace): the handler may finish the frame it is in, and begin no other. |
+//! | 1 s | The end of the grace: the connection is taken in any case. In the middle of a frame no close frame can follow, so the client sees the end of the stream ([`Ended::cut_short`](crate::Ended::cut_short)). |
+//! | up to 5 s later | [`Closing::timeout`]: the transport is dropped, whether or not the client has answered. |
+//!
+//! The clock of the quiet time starts anew at each write; the grace does not. A handler that sends a close frame of its
+//! own, or drops its socket, ends the grace at once.
 
 use std::time::Duration;
 
@@ -12,6 +27,19 @@ use std::time::Duration;
 /// Framing rules are enforced. A connection that closes is taken from its handler after 50 ms without output, and after
 /// 1 s at the latest. Closing handshakes have the limits of [`Closing`]. Upgrades to protocols other than WebSocket are
 /// prevented.
+///
+/// ```
+/// use std::time::Duration;
+/// use portcullis_core::settings::{Closing, Framing, Settings};
+///
+/// let settings = Settings::new()
+///     .framing(Framing::ReportOnly)
+///     .quiet(Duration::from_millis(200))
+///     .grace(Duration::from_secs(5))
+///     .closing(Closing::new().timeout(Duration::from_secs(10)))
+///     .allow_other_upgrades();
+/// assert_ne!(settings, Settings::default());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub struct Settings {
@@ -29,6 +57,31 @@ impl Settings {
     }
 
     /// Sets what happens to frames that break the framing rules of RFC 6455. Enforced by default.
+    ///
+    /// ```
+    /// # #[cfg(feature = "test-util")]
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # use portcullis_core::{GuardedIo, testing::Client};
+    /// # use tokio::io::{AsyncReadExt, duplex};
+    /// use portcullis_core::settings::{Framing, Settings};
+    ///
+    /// let rows = [(Framing::Enforce, "1002 reserved opcode", 0), (Framing::ReportOnly, "no code", 1)];
+    /// for (framing, close, violations) in rows {
+    ///     let (ours, theirs) = duplex(1024);
+    ///     let (mut handler, connection) = GuardedIo::new(theirs, &Settings::new().framing(framing), Vec::new());
+    ///     let mut client = Client::new(ours);
+    ///     client.send_frame(0x83, "?").await.unwrap(); // opcode 3 (RFC 6455, section 5.2)
+    ///     // A handler that reads the seven bytes of the frame, or waits for them in vain, and then leaves.
+    ///     let mut frame = [0; 7];
+    ///     let reading = handler.read_exact(&mut frame);
+    ///     let _ = tokio::time::timeout(std::time::Duration::from_secs(1), reading).await;
+    ///     assert_eq!(connection.counters().violations, violations);
+    ///     drop(handler);
+    ///     assert_eq!(client.closed().await.unwrap().to_string(), close);
+    /// }
+    /// # }
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// ```
     pub fn framing(self, framing: Framing) -> Self {
         Self { framing, ..self }
     }
@@ -40,6 +93,33 @@ impl Settings {
     }
 
     /// Sets how long a handler may go on sending once a close was decided. 1 s by default.
+    ///
+    /// ```
+    /// # #[cfg(feature = "test-util")]
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # use portcullis_core::{CloseCode, CloseFrame, GuardedIo, testing::Client};
+    /// # use tokio::{io::{AsyncWriteExt, duplex}, time::{Instant, sleep}};
+    /// use std::time::Duration;
+    /// use portcullis_core::settings::Settings;
+    ///
+    /// let settings = Settings::new().grace(Duration::from_secs(4));
+    /// let (ours, theirs) = duplex(1024);
+    /// let (mut handler, connection) = GuardedIo::new(theirs, &settings, Vec::new());
+    /// let mut client = Client::new(ours);
+    /// tokio::spawn(async move {
+    ///     // A handler that never reads, and so does not notice the close.
+    ///     while handler.write_all(b"\x81\x02hi").await.is_ok() {
+    ///         sleep(Duration::from_millis(10)).await;
+    ///     }
+    /// });
+    /// connection.close(CloseFrame::new(CloseCode::GOING_AWAY, ""));
+    /// let decided = Instant::now();
+    /// assert_eq!(client.closed().await.unwrap().to_string(), "1001");
+    /// // At three quarters it must not begin another message, and it is between two.
+    /// assert_eq!(decided.elapsed().as_secs(), 3);
+    /// # }
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// ```
     pub fn grace(self, time: Duration) -> Self {
         Self { grace: time, ..self }
     }
@@ -118,6 +198,10 @@ impl Closing {
     }
 
     /// Sets how many bytes the peer may still send. 8 MiB by default.
+    ///
+    /// This bounds what one client can make the server read, and throw away, after a close was decided. Reading is
+    /// necessary all the same: a kernel that closes a socket with unread input resets the connection, and the close
+    /// frame may be lost on its way.
     pub fn max_bytes(self, bytes: u64) -> Self {
         Self { max_bytes: bytes, ..self }
     }
@@ -167,6 +251,17 @@ impl Grace {
     }
 
     /// Gives the handler `time`, or the connection's own grace if that is longer.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use portcullis_core::settings::Grace;
+    ///
+    /// // A drain gives each handler half a minute, and does not shorten what a `GuardLayer` gives it.
+    /// let drain = Grace::at_least(Duration::from_secs(30));
+    /// // An administrator's kick does not wait at all.
+    /// let kick = Grace::within(Duration::ZERO);
+    /// assert_ne!(drain, kick);
+    /// ```
     pub const fn at_least(time: Duration) -> Self {
         Self { time, quiet: Duration::ZERO, at_least: true }
     }

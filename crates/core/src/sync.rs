@@ -1,4 +1,10 @@
 //! Locking, with one answer to a poisoned mutex: it is locked all the same.
+//!
+//! A mutex is poisoned when a thread panics while it holds it. Under the locks of this crate run policies, which are
+//! the application's, so a panic must be survived: if every later lock failed, the connection could neither be closed
+//! nor counted as ended, and its permits would never be returned. Each critical section therefore changes its data only
+//! where nothing foreign can panic in between. The driver catches the panic of a policy and closes the connection with
+//! 1011.
 
 #[cfg(feature = "guard")]
 use std::sync::TryLockError;

@@ -1,8 +1,30 @@
 //! Close codes: which numbers an endpoint may send, and what the registered ones mean.
+//!
+//! What may be sent is narrower than what may be registered. RFC 6455, section 7.4.1, reserves 1004, and keeps 1005,
+//! 1006 and 1015 for what a library reports to its application where no such frame arrived. Section 7.4.2 leaves 0 to
+//! 999 unused and 1016 to 2999 to future versions of the protocol; 3000 to 3999 are registered with IANA, and 4000 to
+//! 4999 are the application's own. Browsers let a script pass 1000 and 3000 to 4999 only; a server may send the others,
+//! and they arrive in `CloseEvent.code`.
 
 use std::{error::Error, fmt};
 
 /// A close code that an endpoint may send: 1000 to 1003, 1007 to 1014, or 3000 to 4999.
+///
+/// The constants are the codes that RFC 6455, section 7.4.1, and the IANA registry define. Codes from 4000 on are for
+/// applications; choose one for each thing that a client is to do about a close.
+///
+/// ```
+/// use portcullis_core::CloseCode;
+///
+/// // A protocol of its own: the client shows a dialogue for this code, and reconnects for any other.
+/// const KICKED: CloseCode = match CloseCode::new(4001) {
+///     Ok(code) => code,
+///     Err(_) => panic!("4000 to 4999 are for applications"),
+/// };
+/// assert_eq!(KICKED.as_u16(), 4001);
+/// assert_eq!(CloseCode::try_from(1013), Ok(CloseCode::TRY_AGAIN_LATER));
+/// assert!(CloseCode::TRY_AGAIN_LATER < KICKED, "ordered by number");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CloseCode(u16);
 
@@ -111,6 +133,13 @@ impl fmt::Display for CloseCode {
 }
 
 /// The error for a number that is not a close code which an endpoint may send.
+///
+/// ```
+/// use portcullis_core::CloseCode;
+///
+/// let error = CloseCode::new(1006).unwrap_err();
+/// assert_eq!(error.to_string(), "invalid close code 1006: it may not be sent");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidCloseCode(u16);
 

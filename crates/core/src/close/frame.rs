@@ -1,10 +1,26 @@
 //! The payload of a close frame, as it is built and as it is read from a peer, which may have sent what no endpoint may.
+//!
+//! RFC 6455, section 5.5.1, allows a payload that is empty, or a code of two bytes with a reason behind it. What
+//! [`CloseFrame::parse`] accepts is exactly what [`CloseFrame`] can hold, so a frame that was read may be sent back as
+//! it is: the echo of a peer's close needs no check of its own.
 
 use std::{error::Error, fmt};
 
 use super::{CloseCode, CloseReason};
 
 /// A close frame: a code with a reason, or empty. The receiver of an empty one sees 1005, no status received.
+///
+/// ```
+/// use portcullis_core::{CloseCode, CloseFrame};
+///
+/// let frame = CloseFrame::new(CloseCode::SERVICE_RESTART, "new version");
+/// assert_eq!((frame.code().unwrap(), frame.reason()), (CloseCode::SERVICE_RESTART, "new version"));
+/// assert_eq!(frame.to_string(), "1012 new version");
+///
+/// assert_eq!(CloseFrame::empty(), CloseFrame::default());
+/// assert_eq!((CloseFrame::empty().code(), CloseFrame::empty().reason()), (None, ""));
+/// assert_eq!(CloseFrame::empty().to_string(), "no code");
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct CloseFrame(Option<(CloseCode, CloseReason)>);
 
@@ -15,6 +31,12 @@ impl CloseFrame {
     }
 
     /// Creates a frame with 1011 and a reason without details, which belong into the log.
+    ///
+    /// ```
+    /// use portcullis_core::CloseFrame;
+    ///
+    /// assert_eq!(CloseFrame::internal_error().to_string(), "1011 internal error");
+    /// ```
     pub fn internal_error() -> Self {
         Self::new(CloseCode::INTERNAL_ERROR, "internal error")
     }
@@ -79,6 +101,20 @@ impl fmt::Display for CloseFrame {
 }
 
 /// A close frame of the peer that RFC 6455 forbids (sections 5.5.1, 7.4 and 8.1).
+///
+/// The peer reads 1002 for a code or a length that the protocol forbids, and 1007 for a reason that is not UTF-8.
+/// Libraries answer such frames in different ways, and some echo a code that must not be sent, so the guard replaces
+/// their answer by [`answer`](Self::answer).
+///
+/// ```
+/// use portcullis_core::{CloseFrame, MalformedClose};
+///
+/// // 1005, "no status received", must not appear in a frame (RFC 6455, section 7.4.1).
+/// let error = CloseFrame::parse(&1005_u16.to_be_bytes()).unwrap_err();
+/// assert_eq!(error, MalformedClose::Code(1005));
+/// assert_eq!(error.to_string(), "malformed close: code 1005 may not be sent");
+/// assert_eq!(error.answer().to_string(), "1002 close code that may not be sent");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MalformedClose {

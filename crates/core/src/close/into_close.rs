@@ -1,4 +1,8 @@
 //! Values that say how a connection closes: a handler's result, its errors, and codes themselves.
+//!
+//! What the peer reads and what the log gets are apart: [`IntoClose::into_close`] is for the peer, and must not contain
+//! what only the application should know; [`IntoClose::internal`] is for the log, and is `None` where the peer is at
+//! fault, so that a peer cannot fill the log.
 
 use std::error::Error;
 
@@ -27,6 +31,23 @@ use super::{CloseCode, CloseFrame, CloseReason};
 /// let failed = Database(std::io::Error::other("password of db7 expired"));
 /// assert_eq!(failed.internal().unwrap().to_string(), "password of db7 expired"); // for the log
 /// assert_eq!(failed.into_close().to_string(), "1011 internal error"); // for the peer
+/// ```
+///
+/// Codes, pairs of a code and a reason, frames and results of these are closes already:
+///
+/// ```
+/// use portcullis_core::{CloseCode, IntoClose};
+///
+/// assert_eq!(().into_close().to_string(), "1000");
+/// assert_eq!(CloseCode::GOING_AWAY.into_close().to_string(), "1001");
+/// assert_eq!((CloseCode::POLICY_VIOLATION, "no such room").into_close().to_string(), "1008 no such room");
+/// let result: Result<(), CloseCode> = Err(CloseCode::UNAUTHORIZED);
+/// assert_eq!(result.into_close().to_string(), "3000");
+///
+/// // An error of unknown origin: its text is for the log alone.
+/// let error: Box<dyn std::error::Error> = "password of db7 expired".into();
+/// assert!(error.internal().is_some());
+/// assert_eq!(error.into_close().to_string(), "1011 internal error");
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say how a connection closes",

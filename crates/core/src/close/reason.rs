@@ -1,4 +1,9 @@
 //! Close reasons, which fit into a control frame whatever text they are made from.
+//!
+//! A control frame carries at most 125 bytes (RFC 6455, section 5.5), and two of them are the code. Cutting a reason
+//! here, and not where it is sent, means that a long text from an application or an error can neither break the close
+//! nor panic, and that a character is never cut in half: a peer answers a reason that is not UTF-8 with 1007 (section
+//! 8.1).
 
 use std::{borrow::Cow, fmt};
 
@@ -11,6 +16,14 @@ impl CloseReason {
     pub const MAX_BYTES: usize = 123;
 
     /// Creates a reason, cut to 123 bytes.
+    ///
+    /// ```
+    /// use portcullis_core::CloseReason;
+    ///
+    /// assert_eq!(CloseReason::new("bye").as_str(), "bye");
+    /// // Two bytes each: the 62nd would end at byte 124.
+    /// assert_eq!(CloseReason::new("é".repeat(100)).as_str(), "é".repeat(61));
+    /// ```
     pub fn new(text: impl Into<Cow<'static, str>>) -> Self {
         let text = text.into();
         let end = text.floor_char_boundary_at(Self::MAX_BYTES);

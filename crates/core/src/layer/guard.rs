@@ -1,4 +1,7 @@
 //! The layer that sets the settings of a connection.
+//!
+//! All layers that guard share one connection, and the connection has one set of settings. This layer is where an
+//! application states them; other layers that guard leave them as they are.
 
 use std::{
     sync::Arc,
@@ -79,6 +82,43 @@ impl GuardLayer {
     }
 
     /// Sets how long a handler may go on sending once a close was decided.
+    ///
+    /// ```
+    /// # #[cfg(feature = "test-util")]
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # use std::{convert::Infallible, time::Duration};
+    /// # use http::{Request, Response};
+    /// # use hyper::body::Incoming;
+    /// # use portcullis_core::{CloseCode, CloseFrame, Connection, GuardLayer, testing::Handshake};
+    /// # use tower::{Layer, service_fn};
+    /// /// Upgrades, keeps its socket, and asks for its own close.
+    /// async fn handler(mut request: Request<Incoming>) -> Result<Response<String>, Infallible> {
+    ///     let connection = request.extensions().get::<Connection>().unwrap().clone();
+    ///     # let upgrade = hyper::upgrade::on(&mut request);
+    ///     # tokio::spawn(async move {
+    ///     #     let _socket = upgrade.await.unwrap();
+    ///     connection.close(CloseFrame::new(CloseCode::GOING_AWAY, ""));
+    ///     #     tokio::time::sleep(Duration::from_secs(60)).await;
+    ///     # });
+    ///     # let response = Response::builder().status(101).header("connection", "upgrade");
+    ///     # Ok(response.header("upgrade", "websocket").body(String::new()).unwrap())
+    /// }
+    ///
+    /// // An idle handler is waited for until it was quiet, or until the grace is over, whichever is first.
+    /// let second = Duration::from_secs(1);
+    /// for (quiet, grace, closed_after) in [(2 * second, 9 * second, 2), (9 * second, 4 * second, 3)] {
+    ///     let layer = GuardLayer::new().quiet(quiet).grace(grace);
+    ///     let mut client = Handshake::new("/ws").connect(layer.layer(service_fn(handler))).await.unwrap();
+    ///     let opened = tokio::time::Instant::now();
+    ///     assert_eq!(client.closed().await.unwrap().to_string(), "1001");
+    ///     assert_eq!(opened.elapsed().as_secs(), closed_after);
+    /// }
+    /// # }
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// ```
+    ///
+    /// In the last quarter of the grace the handler must not begin another frame, so one that is between two frames is
+    /// taken from there on.
     pub fn grace(self, time: Duration) -> Self {
         self.set(|settings| settings.grace = time)
     }
@@ -109,6 +149,36 @@ impl GuardLayer {
     }
 
     /// Allows requests that are not WebSocket handshakes to be upgraded to other protocols, unguarded.
+    ///
+    /// By default, a request that any library could upgrade unguarded loses its `OnUpgrade`:
+    ///
+    /// ```
+    /// # #[cfg(feature = "test-util")]
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # use std::convert::Infallible;
+    /// # use http::{Request, Response};
+    /// # use hyper::{body::Incoming, upgrade::OnUpgrade};
+    /// # use portcullis_core::{GuardLayer, testing::Handshake};
+    /// # use tower::{Layer, service_fn};
+    /// /// Says whether it could upgrade the request.
+    /// async fn handler(request: Request<Incoming>) -> Result<Response<String>, Infallible> {
+    ///     let possible = request.extensions().get::<OnUpgrade>().is_some();
+    ///     Ok(Response::builder().status(if possible { 409 } else { 404 }).body(String::new()).unwrap())
+    /// }
+    ///
+    /// for (layer, status) in [(GuardLayer::new(), 404), (GuardLayer::new().allow_other_upgrades(), 409)] {
+    ///     // A request that is not a handshake, with the connection that it came over.
+    ///     let plain = service_fn(move |mut request: Request<Incoming>| {
+    ///         for name in ["upgrade", "sec-websocket-key", "sec-websocket-version"] {
+    ///             request.headers_mut().remove(name);
+    ///         }
+    ///         tower::ServiceExt::oneshot(layer.layer(service_fn(handler)), request)
+    ///     });
+    ///     assert_eq!(Handshake::new("/").connect(plain).await.unwrap_err().status().unwrap(), status);
+    /// }
+    /// # }
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// ```
     pub fn allow_other_upgrades(self) -> Self {
         self.set(|settings| settings.other_upgrades = true)
     }

@@ -1,4 +1,7 @@
 //! The layer that installs a custom policy.
+//!
+//! It is the shortest way to a rule of your own on the live connection. A layer that also decides about handshakes
+//! stands on [`upgrade::call`](crate::upgrade::call()) instead, which is what this one does.
 
 use std::{
     fmt,
