@@ -2,6 +2,11 @@
 //!
 //! Frames are judged under the connection's lock, while its handler may charge from any task. Both go through the
 //! account, whose own lock orders them; a quota that several connections share is in the table of the layer.
+//!
+//! A charge has one of three places. A connection's own state is in the account itself. A shared one is in the table of
+//! the layer, by a key that is a hash. One that several nodes share is in the table as well, and besides must be paid
+//! for from a block that this node has bought. The owner may change once, when the peer signs in; what it has used
+//! until then stays where it was charged.
 
 use std::{
     sync::{
@@ -61,6 +66,8 @@ impl Account {
             Owner::Own | Owner::Unknown => meters.take(own, need.demand, now),
             Owner::Shared(key) => self.shared.table.with(*key, now, |cells| meters.take(cells, need.demand, now)),
             Owner::Cluster(key, handle) => {
+                // The shard of the table stays locked while the block is asked: what this node counts and what it has
+                // bought must be taken together, or neither. The order is account, shard, block.
                 self.shared.table.with(*key, now, |cells| handle.take(meters, cells, need, key, now))
             }
         }
@@ -94,6 +101,8 @@ impl Account {
     }
 
     fn give_back_of(&self, owner: &Owner, meters: &Meters, own: &mut Cells, demand: &Demand) {
+        // To the owner that the caller names, and not to the current one: a sign-in between the charge and this call
+        // has moved the connection to another quota, which never paid.
         self.cells(owner, own, 0, |cells| meters.give_back(cells, demand));
         if let Owner::Cluster(_, handle) = owner {
             handle.give_back(demand[Kind::Messages]);
@@ -105,6 +114,8 @@ impl Account {
         let now = self.shared.epoch.units(now);
         let State { owner, meters, cells } = &mut *self.state();
         let meter = self.meters(meters.as_deref()).0[Kind::Messages]?;
+        // Read under the shard's lock, and stale as soon as that is released where others share the quota. It is a
+        // number for a page or a hint for a client; only `take` decides.
         let here = self.cells(owner, cells, now, |cells| meter.remaining(cells[Kind::Messages], now));
         Some(match owner {
             Owner::Cluster(key, handle) => here.min(handle.left(meter, *key, now)),
@@ -135,6 +146,8 @@ impl Account {
         let State { owner, meters, cells } = &mut *state;
         let meters = self.meters(meters.as_deref());
         self.take_of(owner, meters, cells, &Need { demand: &demand, at_once: demand[Kind::Messages] }, now)?;
+        // Copies, since the handler keeps the charge while the connection goes on: by the time of `undo`, a sign-in may
+        // have changed the owner, and `set_quota` what a message costs.
         Ok(Charge { owner: owner.clone(), meters: *meters, demand })
     }
 
@@ -169,6 +182,9 @@ impl Account {
     /// From now on its subject's quota counts, if the layer counts by subject.
     pub(crate) fn authenticated(&self, subject: &Subject) {
         if let Some(owner) = self.shared.owner_of(subject) {
+            // Replaced in one step under the account's lock: a charge by the handler counts against the old owner or
+            // the new one, never against neither. The guard is a temporary, and is gone before the old owner is
+            // dropped: that may be the last handle to a block, and gives back to a store.
             let before = std::mem::replace(&mut self.state().owner, owner);
             drop(before);
         }
@@ -184,6 +200,8 @@ impl Account {
     }
 
     pub(crate) fn violated(&self) {
+        // A counter that nothing else is published through. The policy and the handler count from different threads,
+        // and a reader may see a value that is one behind.
         self.violations.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -192,6 +210,8 @@ impl Account {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
+        // Each change to the state is an assignment, so a panic of another thread leaves it whole: see `lock` in the
+        // core.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

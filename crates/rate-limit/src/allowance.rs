@@ -109,6 +109,8 @@ impl Allowance {
 
     /// Returns how many messages could be sent now, or `None` if they are not limited.
     pub fn remaining(&self) -> Option<u64> {
+        // Each account is asked under its own lock, one after the other: two layers that were locked together could
+        // wait for each other in the opposite order.
         let ours = self.account.remaining(now());
         let theirs = self.outer.as_ref().and_then(|outer| outer.remaining());
         ours.into_iter().chain(theirs).min()

@@ -96,6 +96,8 @@ pub(crate) fn of_frame(frame: &FrameHeader) -> Demand {
 impl Meters {
     /// Takes all that is asked for, or nothing.
     pub(crate) fn take(&self, cells: &mut Cells, demand: &Demand, now: u64) -> Result<(), Over> {
+        // Asked on a copy. All kinds must allow it before any of them changes, or a frame that is refused for its bytes
+        // would still have used up a message.
         let (after, over) = self.ask(cells, demand, now);
         if let Some(over) = over {
             return Err(over);
@@ -107,6 +109,8 @@ impl Meters {
     /// Takes what is asked for ahead of its time. Returns when it is there.
     pub(crate) fn reserve(&self, cells: &mut Cells, demand: &Demand, now: u64) -> u64 {
         let (after, over) = self.ask(cells, demand, now);
+        // Written although there is not enough: the state runs ahead of the clock, so that the next to reserve queues
+        // up behind this one. A delay is kept in order by that alone.
         *cells = after;
         over.map_or(now, |over| over.ready)
     }
@@ -114,6 +118,8 @@ impl Meters {
     pub(crate) fn give_back(&self, cells: &mut Cells, demand: &Demand) {
         for (meter, (full_at, asked)) in self.0.iter().zip(cells.iter_mut().zip(demand)) {
             if let Some(meter) = meter {
+                // A state below `now` means "full", however far below, so giving back to a state that has refilled
+                // meanwhile gains the client nothing.
                 *full_at = full_at.saturating_sub(meter.cost(*asked));
             }
         }

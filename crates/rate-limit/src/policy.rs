@@ -2,6 +2,21 @@
 //!
 //! A batch is charged as a whole if the quotas allow it; otherwise each frame is judged by itself, so that what fits is
 //! still delivered. A frame that is dropped or delayed elsewhere is given back.
+//!
+//! What becomes of a frame that does not fit, in the order in which it is decided:
+//!
+//! | What is found | Verdict |
+//! | --- | --- |
+//! | the first message has named no subject, and one is required | close with 3000 |
+//! | too many empty fragments in one message | close with 1008, whatever the layer does with excess |
+//! | a purchase for several nodes is under way | ask again, until its answer is there or late |
+//! | it was held back before, and others have taken what there was | ask again, within `max_delay` |
+//! | more bytes than are ever allowed at once | close with 1009 |
+//! | the store is away, and nothing is admitted without it | close with 1013 |
+//! | more violations than `close_after` tolerates | close with 1008 |
+//! | anything else | what `on_excess` says; a delay beyond `max_delay` closes |
+//!
+//! A layer on report only passes all of these, and counts them.
 
 use std::{sync::Arc, time::Instant};
 
@@ -44,6 +59,8 @@ impl Limiter {
     }
 
     fn judge(&mut self, frame: &FrameHeader, now: Instant) -> Verdict {
+        // Before anything is charged: there is no quota to charge it to. A connection that waits for its first message
+        // is not read here yet, so what arrives now comes after a message that named no subject.
         if self.account.is_unknown() {
             return Verdict::Close(CloseFrame::new(CloseCode::UNAUTHORIZED, "nobody is signed in"));
         }
@@ -64,6 +81,7 @@ impl Limiter {
 
     /// It was not refused yet. It will be known soon: the answer comes, or is late.
     fn ask_again(&mut self, over: Over, now: Instant) -> Verdict {
+        // The first time counts: `max_delay` bounds the whole wait, and not each time that it is asked about again.
         self.held.get_or_insert(now);
         Verdict::AskAgain(self.account.instant(over.ready, now))
     }
@@ -78,6 +96,8 @@ impl Limiter {
     }
 
     fn exceeded(&mut self, demand: &Demand, over: Over, now: Instant) -> Verdict {
+        // It was held back before, and others have taken what there was. The wait goes on within `max_delay`, and is
+        // not counted as another violation.
         if self.is_held_back(over, now) {
             return Verdict::AskAgain(self.account.instant(over.ready, now));
         }
@@ -110,6 +130,8 @@ impl Limiter {
         if ready.saturating_duration_since(since) > self.enforcement().max_delay {
             return None;
         }
+        // A store sells what there is, and promises nothing for later. So the frame keeps no place in a queue, and is
+        // judged anew when its time has come.
         if self.account.is_cluster_wide() {
             self.held = Some(since);
             return Some(Verdict::AskAgain(ready));
@@ -193,6 +215,8 @@ impl Policy for Limiter {
         if !self.enforcement().report_only {
             return 0;
         }
+        // Those of the handler's charges included. Only this policy reads them for the report, under the connection's
+        // lock, so the difference is reported once.
         let violations = self.account.violations();
         violations - std::mem::replace(&mut self.reported, violations)
     }

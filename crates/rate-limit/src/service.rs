@@ -48,6 +48,8 @@ where
             let allowance = Allowance::new(account.clone(), outer);
             guarded.connection().described_by(|| allowance.clone());
             parts.extensions.insert(allowance);
+            // A subject that is known at the handshake has decided the owner already. Without this, the policy would
+            // look the same owner up once more when it is notified.
             let known = LimitOwner::known_subject(parts).is_some();
             let policy: Box<dyn Policy> = Box::new(Limiter::new(account).knowing_subject(known));
             Ok(Some(policy))

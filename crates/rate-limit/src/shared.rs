@@ -44,6 +44,7 @@ pub(crate) enum Owner {
 impl Shared {
     pub(crate) fn new(settings: &Settings) -> Self {
         let (meters, scope, epoch) = (settings.meters(), settings.scope(), Epoch::new());
+        // A connection's own quota is in its account. Without a scope the table stays empty and costs nothing.
         let max = if scope.is_shared() { settings.max_keys } else { 0 };
         let sharing = settings.sharing.clone();
         let sharing = sharing.map(|sharing| Sharing { block: settings.block.map(Into::into), ..sharing });
@@ -83,6 +84,8 @@ impl Shared {
         let (Some(blocks), Some(meter)) = (&self.blocks, self.meters.0[cells::Kind::Messages]) else {
             return Owner::Shared(key);
         };
+        // The name is a keyed hash of the store's secret, and the key one of this process's: neither can be computed
+        // from the other.
         Owner::Cluster(key, Arc::new(blocks.join(by.name(blocks.store()), meter)))
     }
 

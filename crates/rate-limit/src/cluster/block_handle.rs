@@ -50,6 +50,9 @@ impl BlockHandle {
             return Err(over);
         }
         let messages = need.demand[Kind::Messages];
+        // This node's count decides first and refuses without the store. Only what it would admit has to be paid for.
+        // The bytes and frames of `after` are written below, once the messages are paid: a purchase that is pending
+        // must charge nothing here.
         if messages > 0 && !self.block.as_ref().is_some_and(|block| block.spend(messages)) {
             self.take_rest(meters, cells[Kind::Messages], need, key, now)?;
         }
@@ -64,10 +67,15 @@ impl BlockHandle {
         let Some(block) = &self.block else {
             return self.blocks.share(self.blocks.store().away(), *key, meter, messages, used, now);
         };
+        // First the purchase, then the taking: a store in memory answers inside of this call, and then the cells are
+        // there already.
         block.buy(messages, now, || {
             let (terms, rate) = self.blocks.terms(meter);
             (terms.at_least(need.at_once), rate)
         });
+        // Three ways to come away empty. The store has refused: that is the quota, and final. The answer is under way:
+        // unknown, so the frame is asked about again. The store is away: this node's share decides, from as full a
+        // state as the whole quota had.
         block.take(messages, need.at_once, now).or_else(|error| match error {
             TakeError::Refused(ready) => Err(Over::of_messages(ready, Cause::Quota)),
             TakeError::UnderWay => Err(Over::of_messages(now.saturating_add(self.pause(meter)), Cause::UnderWay)),
@@ -107,6 +115,8 @@ impl BlockHandle {
 impl Drop for BlockHandle {
     fn drop(&mut self) {
         if let Some(block) = &self.block {
+            // On whichever thread drops the last owner of the account. It locks the map of blocks and then this block,
+            // and no account or shard.
             self.blocks.leave(block);
         }
     }

@@ -81,6 +81,9 @@ impl KeyBlock {
     /// where the lock would be two and a look at its poison.
     #[inline]
     pub(super) fn spend(&self, cells: u64) -> bool {
+        // `Relaxed`: the cells are worth the same whoever spends them, and no other memory is read on the strength of
+        // it. A thread that locks meanwhile swaps the word for zero; then this finds too little, and waits for the lock
+        // like anyone else.
         let spent = self.plenty.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |plenty| plenty.checked_sub(cells));
         spent.is_ok()
     }
@@ -102,6 +105,8 @@ impl KeyBlock {
         terms: impl FnOnce() -> (Terms, Rate),
     ) -> Option<(BlockPurchase, Rate)> {
         let mut state = self.state();
+        // Decided under the lock that `begin_purchase` marks the purchase under: of all connections of the key that
+        // find too little, one asks the store.
         if !state.block.may_purchase(now) {
             return None;
         }
@@ -121,6 +126,8 @@ impl KeyBlock {
             Err(short) => short,
         };
         if short == Shortage::Late && state.away.is_none() {
+            // The answer is late, which is noticed here, by whoever takes next: there is no timer for it. It still
+            // counts when it comes.
             state.away = Some(self.store.away());
         }
         Err(match (state.away, short) {
@@ -152,6 +159,8 @@ impl KeyBlock {
         let (left, surplus) = {
             let mut state = self.state();
             state.connections -= 1;
+            // Emptied under the lock, in which the last connection is counted out; sold without it, since a store may
+            // call this block back from inside.
             let surplus = state.surplus();
             (state.left(now), surplus)
         };
@@ -163,6 +172,8 @@ impl KeyBlock {
     pub(super) fn settle(self: &Arc<Self>, now: u64) -> Retention {
         let in_debt = {
             let mut state = self.state();
+            // Taken out of the queue by the caller, which holds the map's lock. `left` puts it back if there is still
+            // something to pay.
             state.leaving = false;
             state.connections == 0 && state.block.owed() > 0
         };
@@ -207,6 +218,8 @@ impl DerefMut for Locked<'_> {
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
         let State { block, terms, .. } = &mut *self.state;
+        // Before the mutex is unlocked, as the fields drop after this. So whoever locks next finds in the word what was
+        // put there, less what was spent without the lock: nothing is counted twice.
         self.plenty.store(block.set_aside(terms), Ordering::Relaxed);
     }
 }
@@ -236,6 +249,8 @@ impl Buyer for KeyBlock {
         let now = self.epoch.units(now());
         let surplus = {
             let mut state = self.state();
+            // The same lock as `take`: a message finds the state before the answer, and asks again, or the state after
+            // it.
             match grant {
                 Ok(grant) => {
                     (state.away, state.full_at) = (None, now.saturating_add(units(grant.full_in)));

@@ -63,6 +63,8 @@ impl KeyBlocks {
     pub(crate) fn join(self: &Arc<Self>, name: Name, meter: Meter) -> BlockHandle {
         let now = self.epoch.units(now());
         let mut live = self.live();
+        // No task sweeps these: each connection that joins looks at a few of those that were left behind, so they go as
+        // fast as new ones can come.
         live.settle(now);
         let block = match live.blocks.get(&name) {
             Some(block) => Some(block.clone()),
@@ -75,6 +77,8 @@ impl KeyBlocks {
             None => None,
         };
         if let Some(block) = &block {
+            // Under the map's lock. A connection that leaves counts itself out under it, too, so a block cannot be
+            // found unused and removed between the lookup and this line.
             block.join();
         }
         BlockHandle::new(self.clone(), block)
@@ -84,6 +88,8 @@ impl KeyBlocks {
     pub(super) fn leave(&self, block: &Arc<KeyBlock>) {
         let now = self.epoch.units(now());
         let mut live = self.live();
+        // Locks the block under the map's lock, and asks the store to take cells back. That only queues a command, and
+        // takes no lock of ours.
         let left = block.leave(now);
         live.keep(block.clone(), left);
     }
@@ -93,6 +99,8 @@ impl KeyBlocks {
     pub(crate) fn terms(&self, meter: Meter) -> (Terms, Rate) {
         let (burst, patience) = (meter.burst().max(1), units(self.store().patience()));
         let nodes = u64::try_from(self.store().nodes()).unwrap_or(u64::MAX).max(1);
+        // Never more than one node's part of a burst: if each of them bought more, the first few would leave nothing
+        // for the others.
         let usual = || meter.within(2 * patience).max(burst / PART).min(burst / nodes);
         let block = self.sharing.block.unwrap_or_else(usual).clamp(1, burst);
         let rate = Rate { interval: meter.interval(), burst: u32::try_from(burst).unwrap_or(u32::MAX) };

@@ -31,8 +31,12 @@ impl Shares {
             _ => return Err(Over::of_messages(now, Cause::Unavailable)),
         };
         let share = whole.share(nodes);
+        // A share can be empty and no more than that: what the whole quota has used beyond the burst of a share is not
+        // owed by it.
         let used = used.min(now.saturating_add(share.period()));
         let taken = self.table(share).with(key, now, |[full_at]| {
+            // The later of the two: what the store has said last, and what this key has used of its share since.
+            // Without the first, each outage would begin with a full burst on every node.
             *full_at = used.max(*full_at);
             share.take(full_at, cells, now)
         });

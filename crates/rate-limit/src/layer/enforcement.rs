@@ -106,6 +106,33 @@ impl MessageRateLayer {
 
     /// Closes, delays and drops nothing. Violations are counted by
     /// [`Allowance::violations`](crate::Allowance::violations), and by metrics and events.
+    ///
+    /// ```
+    /// # use axum::{Router, extract::ws::WebSocketUpgrade, routing::any};
+    /// # use portcullis_core::testing::Handshake;
+    /// # use portcullis_rate_limit::MessageRateLayer;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use portcullis_rate_limit::Allowance;
+    ///
+    /// let (report, reported) = std::sync::mpsc::channel();
+    /// let counts = any(async move |upgrade: WebSocketUpgrade, allowance: axum::Extension<Allowance>| {
+    ///     upgrade.on_upgrade(async move |mut socket| {
+    ///         while let Some(Ok(_)) = socket.recv().await {
+    ///             let _ended = report.send(allowance.violations());
+    ///         }
+    ///     })
+    /// });
+    /// let app = Router::new().route("/ws", counts).layer(MessageRateLayer::per_second(1).report_only());
+    /// let mut client = Handshake::new("/ws").connect(app).await?;
+    /// for text in ["one", "two", "three"] {
+    ///     client.send_text(text).await?;
+    /// }
+    /// client.send_close(&portcullis_core::CloseFrame::empty()).await?;
+    /// assert_eq!(client.closed().await.unwrap().code(), None, "nothing was enforced");
+    /// assert_eq!(reported.try_iter().max(), Some(2));
+    /// # Ok(()) }
+    /// ```
     pub fn report_only(self) -> Self {
         self.set(|settings| settings.enforcement.report_only = true)
     }

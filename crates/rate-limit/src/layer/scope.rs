@@ -86,6 +86,33 @@ impl MessageRateLayer {
 
     /// Shares the quotas among all connections of a client address, which a layer outside must have determined.
     ///
+    /// ```
+    /// # use axum::{Router, extract::ws::WebSocketUpgrade, routing::any};
+    /// # use portcullis_core::testing::{Handshake, Message};
+    /// # use portcullis_rate_limit::MessageRateLayer;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let echo = any(async |upgrade: WebSocketUpgrade| {
+    /// #     upgrade.on_upgrade(async |mut socket| {
+    /// #         while let Some(Ok(message)) = socket.recv().await {
+    /// #             let _closed = socket.send(message).await;
+    /// #         }
+    /// #     })
+    /// # });
+    /// use portcullis_core::identity::ClientIp;
+    ///
+    /// let app = Router::new().route("/ws", echo).layer(MessageRateLayer::per_second(1).per_client_ip());
+    /// // What a `ClientIpLayer` outside has determined. Addresses of one /64 count together.
+    /// for (client, admitted) in [("2001:db8::1", true), ("2001:db8::2", false), ("2001:db8:0:1::1", true)] {
+    ///     let handshake = Handshake::new("/ws").extension(ClientIp(client.parse()?));
+    ///     let mut client = handshake.connect(app.clone()).await?;
+    ///     client.send_text("hello").await?;
+    ///     assert_eq!(matches!(client.next().await, Some(Message::Text(_))), admitted);
+    /// }
+    /// assert_eq!(Handshake::new("/ws").connect(app).await.unwrap_err().status().unwrap(), 500, "no `ClientIpLayer`");
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Panics
     ///
     /// If another scope was set before.
@@ -144,6 +171,9 @@ impl MessageRateLayer {
     }
 
     /// Shares the quotas among all connections.
+    ///
+    /// For what all clients use together, such as a queue behind the server. One client that sends too much uses up the
+    /// quota of all others, so put a limit for each client inside of it.
     ///
     /// # Panics
     ///
