@@ -1,4 +1,8 @@
 //! Who the client is: the peer, or whom trusted proxies name, hop by hop from the right.
+//!
+//! An address that is wrong here is wrong in every limit inside, and a client that can choose it has no limits at all.
+//! So nothing is taken over from the request's extensions, and a header counts only as far as each hop that vouches for
+//! it is trusted.
 
 use std::net::IpAddr;
 
@@ -28,6 +32,8 @@ impl Settings {
         };
         let client = self.client(peer, &parts.headers);
         parts.extensions.insert(ClientIp(client));
+        // A layer outside guards the connection already, and limits inside read the address from the request. Operators
+        // read it from the connection.
         if let Some(connection) = parts.extensions.get::<Connection>() {
             connection.set_client_ip(client);
         }
@@ -53,6 +59,8 @@ impl Settings {
         for hop in hops {
             let Some(hop) = *hop else { break };
             client = hop;
+            // The first that is not trusted was seen by a proxy that is: it is the client, or a proxy that belongs to
+            // another operator.
             if !self.trusts(hop) {
                 break;
             }

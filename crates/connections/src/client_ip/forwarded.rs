@@ -1,4 +1,15 @@
 //! The addresses that proxies have forwarded for, nearest first.
+//!
+//! Everything here is written by the sender of the request, up to the last line, which the nearest proxy has appended
+//! to. So the text is total to parse, is read from the right, and ends at the first entry that is not an address:
+//!
+//! | Line | Read from the right |
+//! | --- | --- |
+//! | `X-Forwarded-For: 1.1.1.1, 203.0.113.9` | `203.0.113.9`, then `1.1.1.1` |
+//! | `X-Forwarded-For: unknown, 203.0.113.9:4711` | `203.0.113.9`, then an entry that ends the search |
+//! | `Forwarded: for="[2001:db8::1]:4711";proto=https` | `2001:db8::1` |
+//! | `Forwarded: for="a, for=203.0.113.9` | a quote that never ends: it does not hide the entry behind it |
+//! | `Forwarded: for=1.1.1.1;for=2.2.2.2` | an entry with two addresses, which ends the search |
 
 use std::{
     borrow::Cow,

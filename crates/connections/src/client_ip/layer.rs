@@ -60,6 +60,15 @@ pub struct ClientIpLayer {
 
 impl ClientIpLayer {
     /// Creates a layer that trusts no proxy: the peer is the client.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use portcullis_connections::ClientIpLayer;
+    ///
+    /// let request = Request::get("/").header("x-forwarded-for", "203.0.113.9").body(()).unwrap();
+    /// let client = ClientIpLayer::new().client([192, 0, 2, 1].into(), request.headers());
+    /// assert_eq!(client.to_string(), "192.0.2.1", "whatever the header says");
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }

@@ -1,4 +1,7 @@
 //! Where the other end of the socket is, as the server has put it into the request.
+//!
+//! axum puts it there as `ConnectInfo`, and its `MockConnectInfo` does so in tests; with hyper the application inserts
+//! a `SocketAddr`. The socket itself is out of reach of a layer.
 
 use std::net::{IpAddr, SocketAddr};
 

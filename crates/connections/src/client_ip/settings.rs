@@ -1,4 +1,7 @@
 //! Which proxies are trusted, and the header in which they report the client's address.
+//!
+//! Networks are merged as they are added. Otherwise two halves of the internet, each of them harmless to look at, would
+//! make every client a trusted proxy.
 
 use std::{error::Error, fmt, net::IpAddr};
 

@@ -1,4 +1,8 @@
 //! Handshakes that all nodes count together.
+//!
+//! The node decides first, by its own count. So the store is asked about no more handshakes than the quota allows this
+//! node alone, and a flood stops here. The wait is a part of the handshake's deadline; a client that disconnects drops
+//! it.
 
 use std::sync::Arc;
 
@@ -24,6 +28,8 @@ pub(super) fn ask(
     let (Some(name), Some(key)) = (name, key) else { return Ok(AdmissionVerdict::ready(Ok(()))) };
     let by = Deadline::of(&mut parts.extensions, store.patience());
     let charged = store.charge(name, quota, by);
+    // The future outlives the call. Dropping it when the client disconnects leaves the charge in place: it was a
+    // handshake.
     let (settings, rate) = (settings.clone(), rate.clone());
     Ok(AdmissionVerdict::wait(async move {
         let judged = match charged.await {

@@ -52,6 +52,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        // An error of the service says nothing about the credential, so it is not charged.
         let response = ready!(this.future.poll(cx))?;
         if let Some((rate, key)) = this.failure_of.take()
             && response.extensions().get().is_some_and(Refusal::is_failed_authentication)

@@ -252,6 +252,17 @@ impl HandshakeRateLayer {
     /// quota allows. While the store is unreachable, its setting `when_away` decides: new handshakes are refused (503),
     /// or this node uses its share of the quota, or the whole quota. Plain requests that fail to authenticate are
     /// counted by each node alone.
+    ///
+    /// ```
+    /// # use portcullis_core::shared::ShareRates;
+    /// use portcullis_connections::HandshakeRateLayer;
+    ///
+    /// # fn example(cluster: &(impl ShareRates + Clone)) {
+    /// // Five handshakes a second for each client, however many nodes it reaches.
+    /// let layer = HandshakeRateLayer::per_second(5).per_client_ip().shared(cluster);
+    /// # let _ = layer;
+    /// # }
+    /// ```
     pub fn shared(self, store: &(impl ShareRates + Clone)) -> Self {
         let store = Arc::new(store.clone());
         self.set(|settings| settings.shared = Some(store))
@@ -285,6 +296,23 @@ impl HandshakeRateLayer {
     /// # Errors
     ///
     /// Returns the refusal that the layer would answer with.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use http::Request;
+    /// use portcullis_connections::HandshakeRateLayer;
+    ///
+    /// let layer = HandshakeRateLayer::per_second(1);
+    /// let (parts, ()) = Request::get("/ws").header("upgrade", "websocket").body(())?.into_parts();
+    /// let now = Instant::now();
+    /// assert!(layer.admit(&parts, now).is_ok());
+    /// let refusal = layer.admit(&parts, now + Duration::from_millis(300)).unwrap_err();
+    /// assert_eq!(refusal.kind(), "server_handshake_rate");
+    /// assert_eq!(refusal.retry_after(), Some(Duration::from_millis(700)));
+    /// assert_eq!(refusal.close_frame().unwrap().to_string(), "1013 too many handshakes");
+    /// assert!(layer.admit(&parts, now + Duration::from_secs(1)).is_ok());
+    /// # Ok::<_, http::Error>(())
+    /// ```
     pub fn admit(&self, parts: &Parts, now: Instant) -> Result<(), Refusal> {
         admit(&self.settings, &self.rate, parts, now)
     }

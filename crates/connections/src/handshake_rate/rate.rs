@@ -1,5 +1,8 @@
 //! How many handshakes each key has made lately, and how many plain requests of its have failed. A layer's clones and
 //! services share it.
+//!
+//! A key's state is one number, the time at which its burst would be whole again (GCRA): charging adds to it, and time
+//! passing needs no task. A key whose time has come is like one that was never there, so its entry can be removed.
 
 use std::{
     num::NonZeroUsize,
@@ -46,6 +49,8 @@ impl Rate {
     pub(super) fn take_share(&self, key: Key, nodes: NonZeroUsize, now: Instant) -> Result<(), Duration> {
         let at = self.epoch.units(now);
         let [full_at] = self.table.peek(key);
+        // Without this handshake, which `take` has charged to the whole quota a moment ago and which the share is about
+        // to charge.
         let used = full_at.saturating_sub(at).saturating_sub(self.meter.cost(1));
         let taken = self.shares.take(key, used, self.meter, nodes, at);
         taken.map_err(|ready| self.epoch.instant(ready, now).saturating_duration_since(now))
@@ -64,6 +69,7 @@ impl Rate {
     pub(super) fn fail(&self, key: Key, now: Instant) {
         let at = self.epoch.units(now);
         self.failures.with(key, at, |[full_at]| {
+            // Under the shard's lock: the bound holds for failures of several threads together.
             let after = self.meter.after(*full_at, 1, at);
             if self.meter.ready(after) <= at.saturating_add(self.meter.period()) {
                 *full_at = after;

@@ -1,4 +1,7 @@
 //! Lets a handshake in if it comes in time, and a plain request unless too many have failed.
+//!
+//! A handshake is charged before anything expensive happens to it. A plain request is charged when its response says
+//! that its credentials were invalid, and refused before that only where earlier ones have used up the quota.
 
 use std::{
     sync::Arc,
@@ -56,6 +59,8 @@ where
         let (mut parts, body) = request.into_parts();
         note_refusing(&mut parts);
         let admitted = if is_handshake(&parts) {
+            // Charged here even if the store then refuses: the other order would ask the store about each handshake of
+            // a flood.
             let here = admit(&self.settings, &self.rate, &parts, now());
             let cluster = here.and_then(|()| cluster::ask(&self.settings, self.quota, &self.rate, &mut parts));
             cluster.map(|verdict| (None, verdict))
@@ -67,6 +72,8 @@ where
             Ok(admitted) => admitted,
             Err(refusal) => return Deciding::decided(HandshakeRateFuture::refused(refusal.answering(&parts))),
         };
+        // A failure is charged when the response is there, so requests that are under way at the same time were all
+        // admitted before any of them had failed: `Rate::fail` bounds what that gains.
         let watch = key.map(|key| (self.rate.clone(), key));
         let request = Request::from_parts(parts, body);
         Deciding::of(verdict, &mut self.inner, request, move |inner, request, verdict| match (verdict, watch) {

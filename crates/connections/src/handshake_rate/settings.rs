@@ -1,4 +1,8 @@
 //! Whose handshakes are counted together, and how one too many is refused.
+//!
+//! A plain request counts against nothing until its credentials have failed, and then against its client. That is why
+//! there are two functions from a request to a key: a handshake without an address is a wiring error, and a plain
+//! request without one is not limited.
 
 use std::{fmt, mem::discriminant, net::IpAddr, sync::Arc, time::Duration};
 

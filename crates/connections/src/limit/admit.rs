@@ -1,4 +1,13 @@
 //! Takes permits for a handshake, and hands them to its connection.
+//!
+//! The order is chosen so that nothing has to be undone:
+//!
+//! 1. The keys are read from the request. A wiring error ends here, before anything is counted.
+//! 2. This node's permits are taken, of every key or of none, and the connection holds them.
+//! 3. The store that nodes share is asked, if there is one. The handshake waits for it; the permits of this node are
+//!    held meanwhile.
+//! 4. The service inside decides. Only if its response is an upgrade are the permits settled, and the oldest
+//!    connections closed: a handshake that fails further inside replaces nothing.
 
 use std::sync::Arc;
 
@@ -46,7 +55,11 @@ pub(super) fn admit(
     if let Some(crossed) = crossed {
         settings.announce(crossed);
     }
+    // Shared by the connection, the policy and the closure below. The last of them to be dropped frees the permit, so
+    // no order among them can free it too early or twice.
     let (permit, connection, report_only) = (Arc::new(permit), guarded.connection().clone(), settings.report_only);
+    // Before anything that may fail or wait: from here on every path frees it, a client that disconnects and a runtime
+    // that shuts down included. If the connection has ended by now, it is dropped at once.
     connection.hold_shared(permit.clone());
     if settings.until_handler_returns {
         connection.hold_for_handler(permit.clone());
@@ -58,6 +71,8 @@ pub(super) fn admit(
             if settings.until_handler_returns {
                 connection.hold_for_handler(cluster.clone());
             }
+            // The deadline of the whole handshake, which a layer outside may have begun: several layers that ask a
+            // store wait no longer than one.
             let by = Deadline::of(&mut parts.extensions, cluster.patience());
             let take = cluster.clone().take(settings.clone(), keys, permit.clone(), by);
             (Some(cluster), AdmissionVerdict::wait(take))
@@ -65,6 +80,8 @@ pub(super) fn admit(
         None => (None, AdmissionVerdict::ready(Ok(()))),
     };
     let pending_subject = settings.awaits_subject(parts).then(|| -> Box<dyn Policy> {
+        // It was determined above without an error, from the same parts; a wiring error would have refused the
+        // handshake.
         let limit_owner = settings.limit_owner(parts).ok().flatten();
         Box::new(PendingSubject {
             permit: permit.clone(),

@@ -23,6 +23,19 @@ pub struct Limit {
 
 impl Limit {
     /// Allows `max` connections of a key and refuses more. With zero, none is allowed.
+    ///
+    /// ```
+    /// # use axum::{Router, routing::any};
+    /// # use portcullis_core::{identity::ClientIp, testing::Handshake};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use portcullis_connections::{ConnectionLimitLayer, Limit};
+    ///
+    /// let limit = ConnectionLimitLayer::new().per_client_ip(Limit::new(0));
+    /// let app = Router::new().route("/ws", any(async || "served")).layer(limit);
+    /// let handshake = Handshake::new("/ws").extension(ClientIp([192, 0, 2, 1].into()));
+    /// assert_eq!(handshake.connect(app).await.unwrap_err().refusal().unwrap().kind(), "too_many_connections");
+    /// # }
+    /// ```
     pub const fn new(max: usize) -> Self {
         Self { max, evict: false, work: false, refuses: false }
     }

@@ -3,6 +3,17 @@
 //! This node's permits decide first. Then the store is asked, within the handshake's deadline, and its permit is held
 //! beside the local one. What the store says later, such as that another node's client takes this place, closes the
 //! connection.
+//!
+//! # When the answer comes late
+//!
+//! - **After the client has disconnected**: the future of the handshake is dropped, and the store frees what it may
+//!   have granted.
+//! - **After the connection has ended**: it holds this value until its end, and this holds what the store has granted.
+//! - **Never**, as the store is away: the handshake goes by what the store was told to do then. It is refused, or
+//!   admitted to this node's part of the limit, or to all of it. A permit that was admitted so is kept, and counted by
+//!   the store when it is back.
+//! - **The store takes a permit back**, because a newer connection elsewhere has its place or because this node was
+//!   away for too long. If that arrives before the connection has begun, `State::gone` keeps it until then.
 
 use std::{
     fmt,
@@ -59,6 +70,7 @@ impl ClusterPermits {
         permit: Arc<Permit<Connection>>,
         by: Deadline,
     ) -> Result<(), Refusal> {
+        // In the order of the limits, the server's first: a refusal names a limit by its place in this list.
         let wanted = self.wanted(&settings, &keys);
         let full = |at: usize| {
             let at = at.checked_sub(usize::from(settings.global.is_some()));
@@ -66,6 +78,8 @@ impl ClusterPermits {
         };
         let judged = match self.store.take(wanted.clone(), by, self.on_gone()).await {
             Ok(taken) => {
+                // If the client has disconnected, this future was dropped, and with it the store's permit. If the
+                // connection ends from here on, it drops this value, which holds the permit.
                 self.hold(taken);
                 return Ok(());
             }
@@ -78,6 +92,8 @@ impl ClusterPermits {
         match judged {
             Err(refusal) if settings.report_only => refusal.report(),
             Err(refusal) => return Err(refusal),
+            // Admitted without the store, which is told when it is back: it must count a connection that it has not
+            // admitted.
             Ok(()) => self.hold(self.store.keep(wanted, self.on_gone())),
         }
         Ok(())
@@ -85,6 +101,8 @@ impl ClusterPermits {
 
     /// The connection begins: it can be closed from here on, and others make room for it.
     pub(super) fn begin(self: &Arc<Self>, connection: &Connection) {
+        // One lock decides between this and `on_gone`: it finds the connection and closes it, or leaves a note that is
+        // found here. A place that is taken between the handshake and this line is not forgotten.
         let gone = {
             let mut state = self.state();
             state.connection = Some(connection.clone());
@@ -93,6 +111,8 @@ impl ClusterPermits {
         if let Some(why) = gone {
             close(connection, why);
         }
+        // A task, because this runs inside the poll of the response, which must not wait. The list is copied out of the
+        // lock: settling awaits the store.
         let (this, by) = (self.clone(), Deadline::within(self.store.patience()));
         self.runtime.spawn(async move {
             let permits = this.state().permits.clone();
@@ -112,11 +132,15 @@ impl ClusterPermits {
         report_only: bool,
         narrow: impl Fn(Away) -> bool + Send + 'static,
     ) {
+        // The caller is a policy and holds the connection's lock. The task holds a handle meanwhile, which keeps the
+        // state alive and not the transport.
         let (this, connection, wanted) = (self.clone(), connection.clone(), vec![self.one(key, limit)]);
         self.runtime.spawn(async move {
             let by = Deadline::within(this.store.patience());
             let frame = match this.store.take(wanted.clone(), by, this.on_gone()).await {
                 Ok(permit) => {
+                    // Settled before it is held, as the connection has begun: what it replaces on other nodes makes
+                    // room at once.
                     permit.clone().settle(by).await;
                     return this.hold(permit);
                 }
@@ -138,6 +162,8 @@ impl ClusterPermits {
 
     /// Gives up the permit of one key.
     pub(super) fn leave(&self, key: &Key) {
+        // Copied, so that nothing of the store's runs under the lock: `on_gone` may be called from inside, and takes
+        // it.
         let (name, permits) = (self.name(key), self.state().permits.clone());
         for permit in permits {
             permit.leave(name);
@@ -150,6 +176,8 @@ impl ClusterPermits {
 
     /// What is told does not keep this alive.
     fn on_gone(self: &Arc<Self>) -> OnGone {
+        // Weak, since the store keeps this closure as long as the permit that this value holds: both would keep each
+        // other alive, and the permit would never be given back.
         let this = Arc::downgrade(self);
         Arc::new(move |why| {
             let Some(this) = this.upgrade() else { return };

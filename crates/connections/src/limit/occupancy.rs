@@ -1,4 +1,7 @@
 //! How full a limit is, for a page or a metric that shows it.
+//!
+//! These are the numbers that admission itself decides by, and no copies: reading them takes a shard's lock for a
+//! lookup, and none for the total.
 
 use portcullis_core::{Connection, identity::ClientIp};
 
@@ -10,6 +13,15 @@ use super::{
 };
 
 /// What a limit counts.
+///
+/// ```
+/// use portcullis_connections::{ConnectionLimitLayer, LimitScope};
+///
+/// let limit = ConnectionLimitLayer::new().per_client_ip(10).unauthenticated(100).global(1000);
+/// let scopes: Vec<_> = limit.occupancy().iter().map(|occupancy| occupancy.scope.as_str()).collect();
+/// assert_eq!(scopes, ["server", "client_ip", "unauthenticated"], "the server first, whatever the order of the calls");
+/// # let _ = LimitScope::Server;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LimitScope {
@@ -39,6 +51,27 @@ impl LimitScope {
 }
 
 /// How full a limit of this node is.
+///
+/// ```
+/// # use axum::{Router, extract::ws::WebSocketUpgrade, routing::any};
+/// # use portcullis_core::testing::Handshake;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let handler = any(async |upgrade: WebSocketUpgrade| {
+/// #     upgrade.on_upgrade(async |mut socket| while let Some(Ok(_)) = socket.recv().await {})
+/// # });
+/// use portcullis_connections::ConnectionLimitLayer;
+///
+/// let limit = ConnectionLimitLayer::new().global(2);
+/// let app = Router::new().route("/ws", handler).layer(limit.clone());
+/// let [empty] = limit.occupancy()[..] else { panic!("there is one limit") };
+/// assert_eq!((empty.live, empty.is_full(), empty.is_high), (Some(0), false, false));
+///
+/// let clients = [Handshake::new("/ws").connect(app.clone()).await?, Handshake::new("/ws").connect(app).await?];
+/// let [full] = limit.occupancy()[..] else { panic!("there is one limit") };
+/// assert_eq!((full.live, full.is_full(), full.is_high), (Some(2), true, true));
+/// # drop(clients);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Occupancy {
@@ -98,6 +131,29 @@ impl ConnectionLimitLayer {
     /// Returns the limits of its address and of its subject that a connection counts against, and how full they are.
     /// The cost does not grow with the number of connections. What a connection counts against by a
     /// [key](Self::per_key) of your own is not known afterwards.
+    ///
+    /// ```
+    /// # use axum::{Router, extract::ws::WebSocketUpgrade, routing::any};
+    /// # use portcullis_core::{Connections, identity::{ClientIp, Subject}, testing::Handshake};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let handler = any(async |upgrade: WebSocketUpgrade| {
+    /// #     upgrade.on_upgrade(async |mut socket| while let Some(Ok(_)) = socket.recv().await {})
+    /// # });
+    /// use portcullis_connections::{ConnectionLimitLayer, LimitScope};
+    ///
+    /// let (limit, connections) = (ConnectionLimitLayer::new().per_client_ip(100).per_subject(5), Connections::new());
+    /// let app = Router::new().route("/ws", handler).layer(limit.clone()).layer(connections.layer());
+    /// let client = ClientIp([192, 0, 2, 1].into());
+    /// let alice = || Handshake::new("/ws").extension(client).extension(Subject::new("alice"));
+    /// let _clients = [alice().connect(app.clone()).await?, alice().connect(app).await?];
+    ///
+    /// // An operator looks at one of them: is it close to a limit?
+    /// let connection = &connections.of_subject(&Subject::new("alice"))[0];
+    /// let [client, subject] = limit.occupancy_of(connection)[..] else { panic!("two limits count it") };
+    /// assert_eq!((client.scope, client.live, client.max), (LimitScope::ClientIp, Some(2), 100));
+    /// assert_eq!((subject.scope, subject.live, subject.max), (LimitScope::Subject, Some(2), 5));
+    /// # Ok(()) }
+    /// ```
     pub fn occupancy_of(&self, connection: &Connection) -> Vec<Occupancy> {
         let (settings, pool) = self.parts();
         let client = connection.client_ip().map(|client| ClientIp(client).network(settings.ipv6_prefix));

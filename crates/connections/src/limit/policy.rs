@@ -2,6 +2,10 @@
 //!
 //! A client may authenticate with its first message. Until then it counts as unauthenticated; then the permit of its
 //! subject is taken on the live connection, where the only way to refuse is to close.
+//!
+//! It asks for no frames ([`Interest::NONE`]), so a connection that waits for its subject costs nothing per message.
+//! What it does on the live connection, it does through tasks and verdicts: it is called under the connection's lock,
+//! and a close of another connection locks that one.
 
 use std::{net::IpAddr, sync::Arc, time::Instant};
 
@@ -94,11 +98,15 @@ impl Policy for PendingSubject {
     }
 
     fn on_authenticated(&mut self, subject: &Subject) -> Action {
+        // First out of the old limits, then into the new one: a client that is at the last place of both must not stand
+        // in its own way.
         self.leave(&Key::Unauthenticated);
         if let Some(LimitOwner::Client(client)) = self.limit_owner.take() {
             self.leave(&Key::Anonymous(client));
         }
         match self.limit {
+            // Under the connection's lock, like every policy. So nothing here closes a connection itself: the verdict
+            // is returned, and those that make room are closed from tasks.
             Some(limit) => self.join(Key::Subject(subject.clone()), limit),
             None => Action::None,
         }
@@ -113,6 +121,7 @@ impl Policy for PendingSubject {
     fn on_deadline(&mut self, _: &Activity, _: Instant) -> Action {
         match self.limit_owner.take() {
             Some(LimitOwner::Awaited(client)) => self.nameless(client),
+            // Another owner is not awaited: it is put back for `on_authenticated`.
             other => {
                 self.limit_owner = other;
                 Action::None

@@ -1,4 +1,7 @@
 //! Which limits a handshake counts against, and how it is refused where one is reached.
+//!
+//! Each method of the builder sets one field, and no field depends on the order of the calls. What follows from several
+//! together, such as whose limit a client without a subject counts against, is decided here, for each handshake.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -55,6 +58,9 @@ impl Default for Settings {
 
 impl Settings {
     /// The limits that a handshake counts against.
+    ///
+    /// Up to four: the client's address, its subject or the address of one without, the connections without a subject,
+    /// and a key of the application's. The limit of the whole server is not among them; the pool counts it in one word.
     pub(crate) fn keys(&self, parts: &Parts) -> Result<Keys, Refusal> {
         let mut keys = Keys::new();
         if let Some(limit) = self.client {
@@ -71,6 +77,7 @@ impl Settings {
         if let Some((key, limit)) = self.key.as_ref().and_then(|(key, limit)| Some((key(parts)?, *limit))) {
             keys.push((Key::Custom(key), limit));
         }
+        // Of the layer, not of the key: where nothing is evicted, no permit keeps its connection.
         let refuses = !self.evicts();
         for (_, limit) in &mut keys {
             (limit.work, limit.refuses) = (self.until_handler_returns, refuses);

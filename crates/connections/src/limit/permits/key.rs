@@ -1,4 +1,8 @@
 //! What connections are counted by.
+//!
+//! Trees hold names and not keys: a custom key may be as long as a request allows, and comparing two of the same
+//! beginning costs time that the client chooses. Two keys with the same name would share a limit. With a hash of 128
+//! bits, and a secret, that is not to be expected, and cannot be brought about.
 
 use std::{
     cmp::Ordering,
@@ -53,6 +57,8 @@ impl Secret {
 impl Name {
     /// One of `shards` shards.
     pub(super) fn shard(self, shards: usize) -> usize {
+        // From the second word. The trees are ordered by the first, so that the keys of one shard are still spread over
+        // all of it.
         let [_, place] = self.0;
         usize::from(place.to_le_bytes()[0]) % shards
     }

@@ -2,6 +2,10 @@
 //!
 //! It is freed when it is dropped: when the connection that holds it has ended, or when its handshake fails. Nothing is
 //! evicted for it before the handshake is accepted, so that a handshake which fails later replaces no connection.
+//!
+//! Three owners share one: the connection, which holds it to the end; the policy that waits for a subject; and the
+//! closure that settles it once the response is an upgrade. With `until_handler_returns` the handler is a fourth. None
+//! of them frees it, and all drop it.
 
 use std::{
     fmt,
@@ -29,6 +33,8 @@ pub(crate) struct Permit<C: Clone> {
 impl<C: Clone> Pool<C> {
     /// Takes a permit for the server and for all keys, or none.
     pub(crate) fn take(self: &Arc<Self>, keys: impl Into<Keys>) -> Result<(Permit<C>, Option<Crossed>), Full> {
+        // What was taken is counted, and nothing between the two lines can fail: from the next line on, dropping it
+        // frees it.
         let (held, crossed) = self.take_all(keys.into())?;
         Ok((Permit { pool: self.clone(), held: Mutex::new(held) }, crossed))
     }
@@ -38,6 +44,8 @@ impl<C: Clone> Permit<C> {
     /// The handshake was accepted. Returns those that make room for the connection.
     pub(crate) fn settle(&self, connection: &C) -> Evicted<C> {
         let mut evicted = Evicted::default();
+        // The permit stays locked meanwhile, and each shard only for its key. A sign-in that joins another key waits,
+        // and is neither lost nor settled twice.
         for held in self.held().iter_mut() {
             self.seat(held, connection, &mut evicted);
         }
@@ -46,6 +54,8 @@ impl<C: Clone> Permit<C> {
 
     /// Makes do with a part of each limit, for as long as this permit is held.
     pub(crate) fn narrow(&self, part: impl Fn(usize) -> usize) -> Result<(), Full> {
+        // Counted already, and so part of the number: it may be the last that fits. Others that are narrowed at the
+        // same time see this one too, so together they may refuse one too many, and never admit one too many.
         if self.pool.total.exceeds(&part) {
             return Err(Full::Server);
         }
@@ -82,9 +92,12 @@ impl<C: Clone> Permit<C> {
     pub(crate) fn join(&self, key: Key, limit: Limit, connection: &C) -> Result<Evicted<C>, Full> {
         let (name, mut evicted) = (self.pool.name(&key), Evicted::default());
         let mut all = self.held();
+        // A subject that signs in twice, or was known at the handshake, holds its key already.
         if all.iter().any(|held| held.name == name) {
             return Ok(evicted);
         }
+        // The look, the taking and the settling are one critical section: between them no other connection of the key
+        // can take the place that was found.
         let mut shard = self.pool.lock(name);
         if !shard.has_room(name, limit) {
             return Err(Full::Of(key));
@@ -102,6 +115,8 @@ impl<C: Clone> Permit<C> {
         let name = self.pool.name(key);
         let mut all = self.held();
         if let Some(at) = all.iter().position(|held| held.name == name) {
+            // The permit is locked, then the shard: the order of all paths. The order of a permit's own keys has no
+            // meaning.
             self.free(&all.swap_remove(at));
         }
     }

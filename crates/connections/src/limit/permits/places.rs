@@ -1,4 +1,8 @@
 //! What stands in an order, by key.
+//!
+//! What evicting needs is the first value of a key, and what leaving needs is one value by its number. A queue for each
+//! key would do the first in one step, and the second only by a walk; a client that opens and closes its connections in
+//! the right order would make each of these walks as long as possible.
 
 use std::{cmp::Ordering, collections::BTreeMap};
 

@@ -3,6 +3,10 @@
 //! All limits of a handshake are taken or none. The shards of all its keys are locked together, in ascending order, so
 //! that two handshakes with the same keys cannot wait for each other. The total is taken last: nothing has to be given
 //! back.
+//!
+//! A shard is chosen by the hash of a key, with a secret that no client knows: otherwise a client could choose keys
+//! that are all in one shard, and make its lock the one that all others wait for. Thirty-two shards are enough for one
+//! lock per core of a large machine, and cost a layer with few connections a few kilobytes.
 
 use std::{fmt, sync::PoisonError};
 
@@ -39,11 +43,14 @@ impl<C: Clone> Pool<C> {
 
     /// Counts one more for the server and for all keys, or for none.
     pub(super) fn take_all(&self, keys: Keys) -> Result<(KeyPermits, Option<Crossed>), Full> {
+        // A look before any lock, for a server under attack: what it sees may change at once, and `take` below decides.
         if self.total.is_full() {
             return Err(Full::Server);
         }
+        // Hashed before the shards are locked. Keys of a custom limit may be long, and a client chooses them.
         let names: Names = keys.iter().map(|(key, limit)| (self.name(key), *limit)).collect();
         let mut locked = self.lock_all(&names);
+        // All shards are locked by now, so what has room here still has it below.
         let full = names.iter().position(|(name, limit)| !find(&mut locked, *name).has_room(*name, *limit));
         if let Some((key, _)) = full.and_then(|at| keys.into_iter().nth(at)) {
             return Err(Full::Of(key));

@@ -3,6 +3,19 @@
 //! A key's permits are pending while their handshakes are under way, seated once the connection has begun, and closing
 //! when a newer connection has taken their place. Only pending and seated ones count towards a limit; closing ones have
 //! a bound of their own, because a client that does not read could otherwise pile them up.
+//!
+//! ```text
+//!              take                settle             evict                 evict
+//!   handshake ------> pending ------------> seated ---------> closing -----------------> aborted
+//!                        |                    |                  |    too many are          |
+//!                        v                    v                  v    closing               v
+//!                      leave                leave              leave                      leave
+//! ```
+//!
+//! Every arrow is one critical section, and each state has a counter in its `Group`, so that a decision reads numbers
+//! and never walks through connections. Which connection is the oldest is the first entry of a key in a search tree.
+//! The tests count the entries that an operation compares with: their number grows with the logarithm of the
+//! connections, also where one key has them all, which is what an attacker would choose.
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
@@ -95,6 +108,8 @@ impl<C> Shard<C> {
         C: Clone,
     {
         let group = self.keys.get_mut(&held.name)?;
+        // Nothing of this layer is ever evicted, so no connection has to be found again: two counters suffice, and no
+        // tree.
         if held.limit.refuses {
             if !std::mem::replace(&mut held.settled, true) {
                 group.pending -= 1;
@@ -102,6 +117,8 @@ impl<C> Shard<C> {
             }
             return None;
         }
+        // Settled before, by a sign-in that came first. It keeps its place in the order; only the flag distinguishes
+        // the two.
         let before = if held.settled {
             let seated = self.seated.get_mut(group.id, held.number);
             seated.map(|seated| std::mem::replace(seated, connection.clone()))
@@ -112,6 +129,8 @@ impl<C> Shard<C> {
             self.seated.insert(group.id, held.number, connection.clone())
         };
         if held.limit.evict {
+            // Not the newcomer itself, whose number the search leaves out: with a limit of one it would otherwise close
+            // on arrival.
             self.evict(*held, evicted);
         }
         before
@@ -121,6 +140,8 @@ impl<C> Shard<C> {
     pub(super) fn leave(&mut self, held: &KeyPermit) -> Option<C> {
         let Entry::Occupied(mut entry) = self.keys.entry(held.name) else { return None };
         let group = entry.get_mut();
+        // Exactly one counter goes down: the one for the state that the permit is in, which the trees tell. An aborted
+        // one is in no tree any more.
         let left = if !held.settled {
             group.pending -= 1;
             None
@@ -154,12 +175,15 @@ impl<C> Shard<C> {
             let Some(oldest) = self.seated.first(group.id, newcomer.number) else { break };
             let Some(connection) = self.seated.remove(group.id, oldest) else { break };
             turn += 1;
+            // Only cloned here, and closed by the caller once the shard is unlocked: a close locks the connection's
+            // state.
             evicted.closing.push(connection.clone());
             self.closing.insert(group.id, turn, (oldest, connection));
             self.turns.insert(group.id, oldest, turn);
             group.seated -= 1;
             group.closing += 1;
         }
+        // These have had their time, and their clients do not read. An abort does not wait for them.
         while group.closing as usize > max.max(CLOSING) {
             // No turn is zero.
             let Some(first) = self.closing.first(group.id, 0) else { break };

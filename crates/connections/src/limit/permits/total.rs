@@ -1,4 +1,9 @@
 //! How many permits there are of all keys together.
+//!
+//! Every handshake changes this count, so it is an atomic and not a lock. The lowest bit of the word is the high-water
+//! mark. Were it a word of its own, a thread could raise the count past the mark, a second one lower it again, and both
+//! announce, or neither. `interleavings.rs` holds the word, the shards and the permit's lock to all orders of two
+//! threads, in loom.
 
 use super::key::Full;
 use crate::sync::atomic::{AtomicUsize, Ordering};
@@ -51,6 +56,8 @@ impl Total {
     /// Counts one more, if there is room.
     pub(super) fn take(&self) -> Result<Option<Crossed>, Full> {
         let up = |level: Level| (!level.is_full(self.max)).then(|| level.moved(level.live + 1, self.max));
+        // The mark is in the same word, so of all that cross it together exactly one finds it unset before and set
+        // after, and announces.
         let (before, after) = self.step(up).ok_or(Full::Server)?;
         let crosses = after.high && !before.high;
         Ok(self.max.filter(|_| crosses).map(|max| Crossed { live: after.live, max }))
