@@ -1,21 +1,21 @@
-// What an operator does: asked for in a dialog, and sent as JSON from this page alone.
+// The actions of an operator: confirmed in a dialog, and sent as JSON from this page.
 
 import { at, element, visible, write } from './dom.js';
 
 let pending = null;
 
-// Sends an action, and says what came of it.
+// Sends an action and returns its outcome.
 async function send(path, body) {
-  const answer = await fetch(`api/${path}`, {
+  const response = await fetch(`api/${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
   });
-  const said = await answer.json().catch(() => ({ error: `the server answered ${answer.status}` }));
-  if (!answer.ok) {
-    throw new Error(said.error ?? `the server answered ${answer.status}`);
+  const outcome = await response.json().catch(() => ({}));
+  if (!response.ok) {
+    throw new Error(outcome.error ?? `the server responded with ${response.status}`);
   }
-  return said;
+  return outcome;
 }
 
 function toast(text) {
@@ -28,12 +28,12 @@ function toast(text) {
 
 const frame = () => ({ code: Number(at('dialog-code').value), reason: at('dialog-reason').value });
 
-function closed({ closed: number, told }) {
+function closed({ closed: number, notified }) {
   const here = number === 1 ? '1 connection is being closed' : `${number} connections are being closed`;
-  return told === false ? `${here}; the other nodes could not be told` : here;
+  return notified === false ? `${here}; the other nodes could not be notified` : here;
 }
 
-// Asks before anything is done. A choice: `{ name, verb, frame, run }`.
+// Opens the dialog; nothing is done before it is confirmed. A choice: `{ name, verb, frame, run }`.
 function ask(title, about, choices) {
   write(at('dialog-title'), title);
   write(at('dialog-about'), about);
@@ -63,9 +63,9 @@ function choose() {
   at('dialog-code').disabled = !choice.frame;
 }
 
-// Of a connection of the table.
+// Opens the dialog for a connection in the table.
 export function ofConnection(row, may) {
-  const name = visible(row.subject ?? 'nobody');
+  const name = visible(row.subject ?? 'anonymous');
   const choices = [{ name: 'Close this connection', verb: 'Close', frame: true, run: () => send('close', { connection: row.id, ...frame() }).then(closed) }];
   if (row.subject !== null) {
     choices.push(ofSubject(row.id, name));
@@ -79,7 +79,7 @@ export function ofConnection(row, may) {
   ask(`Connection ${row.id}`, visible([row.subject, row.client_ip].filter((part) => part !== null).join(' · ')), choices);
 }
 
-// Of one who holds many.
+// Opens the dialog for a subject or an address.
 export function ofHolder({ holder, of }, may) {
   const name = visible(holder.name);
   const choices = of === 'subject'
@@ -103,15 +103,15 @@ const ofAddress = (id, address) => ({
 });
 
 const revocation = (id, name) => ({
-  name: `Revoke all tokens of ${name}, which closes what they opened`,
+  name: `Revoke all tokens of ${name} and close the connections they authenticated`,
   verb: 'Revoke',
   frame: false,
   run: () => send('revoke', { subject_of: id }).then(closed),
 });
 
 export function drain() {
-  ask('Start the drain?', 'This server refuses everybody from now on, and closes all its connections. This cannot be taken back.', [
-    { name: '', verb: 'Start the drain', frame: false, run: () => send('drain', {}).then(() => 'the drain has begun') },
+  ask('Start the drain?', 'This server will refuse all new handshakes and close all its connections. This cannot be undone.', [
+    { name: '', verb: 'Start the drain', frame: false, run: () => send('drain', {}).then(() => 'the drain has started') },
   ]);
 }
 

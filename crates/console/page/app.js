@@ -1,4 +1,4 @@
-// Listens to the server's events, and shows what they say.
+// Listens to the server's events and renders them.
 
 import * as actions from './actions.js';
 import { at, count, visible, write } from './dom.js';
@@ -6,11 +6,11 @@ import * as history from './history.js';
 import * as overview from './overview.js';
 import * as table from './table.js';
 
-// A telephone shows a connection as a card, of which few are seen at once.
+// On a phone, a connection is a card, and few of them fit on the screen.
 const LIMIT = window.matchMedia('(max-width: 860px)').matches ? 8 : 25;
 const RETRY = 5000;
 
-// What this viewer wants to see.
+// What is selected for this view.
 const view = { search: '', state: '', sort: 'age', order: 'desc', offset: 0 };
 
 let source = null;
@@ -56,7 +56,7 @@ function listen() {
     refused = history.show(JSON.parse(event.data));
   });
   opened.addEventListener('error', () => {
-    // A stream that ended is opened again by the browser; one that was refused is not.
+    // The browser reopens a stream that ended, but not one that was refused.
     if (opened.readyState !== EventSource.CLOSED) {
       say('reconnecting', 'warn');
     } else if (source === opened) {
@@ -65,14 +65,14 @@ function listen() {
   });
 }
 
-// Why there are no events, which the browser does not say.
+// Finds out why there are no events: the browser does not report it.
 async function explain() {
-  const answer = await fetch(`api/connections?${query()}`).catch(() => null);
-  if (answer?.status === 403) {
-    say('you may not see this', 'bad');
+  const response = await fetch(`api/connections?${query()}`).catch(() => null);
+  if (response?.status === 403) {
+    say('access denied', 'bad');
     return;
   }
-  say(answer?.ok ? 'too many viewers' : 'no answer', 'bad');
+  say(response?.ok ? 'too many viewers' : 'no response', 'bad');
   waiting = setTimeout(listen, RETRY);
 }
 
@@ -87,14 +87,14 @@ function update({ summary, connections }) {
   overview.server(summary);
   at('drain').hidden = !may.includes('drain') || summary.drain?.state !== 'open';
   if (connections.rows.length === 0 && connections.matched > 0) {
-    // The page that was looked at is there no longer.
+    // The current page no longer exists.
     look({ offset: 0 });
     return;
   }
   table.show(connections, view, mayClose, (row) => actions.ofConnection(row, may));
 }
 
-// Changes what is looked at.
+// Changes the view.
 function look(change) {
   Object.assign(view, change);
   table.showSort(view);
@@ -116,7 +116,7 @@ function start() {
   at('drain').addEventListener('click', actions.drain);
   at('pause').addEventListener('click', () => {
     paused = !paused;
-    write(at('pause'), paused ? 'Go on' : 'Pause');
+    write(at('pause'), paused ? 'Resume' : 'Pause');
     at('pause').setAttribute('aria-pressed', String(paused));
     if (paused) {
       stop();

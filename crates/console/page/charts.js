@@ -1,4 +1,4 @@
-// Counts of sixty minutes as bars, drawn as SVG.
+// Bar charts of the last sixty minutes, as SVG.
 
 import { count, element, fill, words, write } from './dom.js';
 
@@ -6,7 +6,7 @@ const SVG = 'http://www.w3.org/2000/svg';
 const MINUTES = 60;
 const STEP = 10;
 const HEIGHT = 72;
-// So many kinds have a colour of their own; the others share one.
+// The number of kinds with a colour of their own; the others share one.
 const KINDS = 5;
 
 function shape(name, attributes) {
@@ -17,7 +17,7 @@ function shape(name, attributes) {
   return made;
 }
 
-// What is drawn once: an SVG, what its height means, and a legend.
+// The parts that are created once: an SVG, its scale, and a legend.
 function canvas(figure) {
   const svg = shape('svg', { viewBox: `0 0 ${MINUTES * STEP} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img' });
   const top = element('span', { className: 'top-value' });
@@ -30,7 +30,7 @@ function canvas(figure) {
 
 const canvases = new WeakMap();
 
-// The most frequent kinds, and all others together.
+// The most frequent kinds, and all others combined.
 function together(kinds) {
   const own = kinds.slice(0, kinds.length > KINDS + 1 ? KINDS : KINDS + 1);
   const others = kinds.slice(own.length);
@@ -43,7 +43,7 @@ function together(kinds) {
   return [...own, { name: `${others.length} others`, total, minutes }];
 }
 
-// Draws kinds above each other: `{ name, total, minutes }`, the most frequent first.
+// Draws a stacked chart of kinds: `{ name, total, minutes }`, the most frequent first.
 export function stack(figure, kinds, label) {
   if (!canvases.has(figure)) {
     canvases.set(figure, canvas(figure));
@@ -90,7 +90,7 @@ function key() {
   return element('li', {}, element('span'), element('span', { className: 'name' }), element('span', { className: 'number' }));
 }
 
-// Kinds as the server counts them.
+// Gives the kinds in a response names to show.
 export function named(kinds) {
   return kinds.map(({ kind, by, total, minutes }) => ({ name: by ? `${words(kind)} by ${by}` : words(kind), total, minutes }));
 }

@@ -1,4 +1,4 @@
-// Elements and numbers. Text goes in as text, and nowhere as markup.
+// Elements and numbers. Text is only ever inserted as text, never as markup.
 
 export const at = (id) => document.getElementById(id);
 
@@ -18,7 +18,7 @@ export function element(name, properties = {}, ...children) {
   return made;
 }
 
-// Writes a text if it is another one: a node that is not touched is not laid out anew.
+// Sets the text of a node, if it changed: an untouched node needs no new layout.
 export function write(node, text) {
   const wanted = String(text ?? '');
   if (node.textContent !== wanted) {
@@ -26,7 +26,7 @@ export function write(node, text) {
   }
 }
 
-// As many children as there are values: those that are there are kept, and `update` fills them.
+// Makes as many children as there are values, reusing existing ones, and calls `update` for each.
 export function fill(parent, values, make, update) {
   while (parent.children.length > values.length) {
     parent.lastElementChild.remove();
@@ -42,7 +42,7 @@ const tenths = new Intl.NumberFormat('en', { minimumFractionDigits: 1, maximumFr
 
 export const count = (number) => whole.format(number);
 
-// What passes in a second: a tenth is of interest only where it is little.
+// A rate per second, with tenths only if it is small.
 export function rate(number) {
   if (number === 0) {
     return '0';
@@ -69,7 +69,7 @@ export function bytes(number) {
   return `${whole.format(Math.round(number))} B`;
 }
 
-// A time, by its two largest units.
+// A duration in its two largest units.
 export function duration(milliseconds) {
   const seconds = Math.max(0, Math.round(milliseconds / 1000));
   if (seconds < 60) {
@@ -83,7 +83,8 @@ export function duration(milliseconds) {
   return hours < 48 ? `${hours}h ${minutes % 60}m` : `${Math.floor(hours / 24)}d ${hours % 24}h`;
 }
 
-// Text that a peer may have written, with marks that would hide or turn around what stands beside them made visible.
+// Text that a peer may have written. Control and formatting characters, which could hide or reorder the text around
+// them, are escaped.
 export function visible(text) {
   const escaped = (mark) => `\\u{${mark.codePointAt(0).toString(16)}}`;
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escaped);

@@ -1,4 +1,4 @@
-// What was refused and closed: charts of an hour, and the last hundred with their reasons.
+// Refusals and closes: charts of the last hour, and the last hundred events with their reasons.
 
 import { named, stack } from './charts.js';
 import { at, clock, count, element, fill, visible, words, write } from './dom.js';
@@ -25,13 +25,13 @@ export function start() {
   showLast();
 }
 
-// Shows the history. Returns how many were refused within the hour.
+// Shows the history. Returns how many requests were refused in the last hour.
 export function show(history) {
   seen = history;
   stack(at('chart-live'), [{ name: 'connections', total: null, minutes: history.live }], 'Connections');
   stack(at('chart-refused'), named([...history.refused, ...history.failed]), 'Refused');
   stack(at('chart-closed'), named(history.closed), 'Closed');
-  stack(at('chart-violated'), named(history.violated).map((kind) => ({ ...kind, name: kind.name.replace(' by ', ': ') })), 'Policies acted');
+  stack(at('chart-violated'), named(history.violated).map((kind) => ({ ...kind, name: kind.name.replace(' by ', ': ') })), 'Policy actions');
   report(history.would_refuse);
   showLast();
   return history.refused.reduce((sum, kind) => sum + kind.total, 0);
@@ -78,6 +78,6 @@ function update(item, entry) {
   const status = entry.status === null ? `by ${entry.by}` : `${entry.status}${entry.by === 'plain' ? ', plain' : ''}`;
   write(kind, `${words(entry.kind)} (${status})${entry.times > 1 ? ` × ${count(entry.times)}` : ''}`);
   write(reason, entry.reason === '' ? 'no reason given' : visible(entry.reason));
-  reason.classList.toggle('unsaid', entry.reason === '');
+  reason.classList.toggle('no-reason', entry.reason === '');
   write(who, visible([entry.subject, entry.client_ip].filter((part) => part !== null).join(' · ')));
 }

@@ -1,13 +1,13 @@
-// What stands around the table: numbers in one look, limits, holders, and the server itself.
+// The panels around the table: key numbers, limits, holders, and the server itself.
 
 import { at, bytes, count, element, fill, rate, visible, words, write } from './dom.js';
 
-// Shows the numbers that an operator looks at first.
+// Shows the key numbers.
 export function tiles(summary, refused) {
   const passing = summary.per_second;
   const cluster = summary.cluster;
   const shown = [
-    { name: 'Connections', value: count(summary.live), about: `${count(summary.peak)} at most` },
+    { name: 'Connections', value: count(summary.live), about: `peak ${count(summary.peak)}` },
     { name: 'Messages in', value: passing ? `${rate(passing.messages_in)}/s` : '–', about: passing ? `${bytes(passing.bytes_in)}/s` : '' },
     { name: 'Messages out', value: passing ? `${rate(passing.messages_out)}/s` : '–', about: passing ? `${bytes(passing.bytes_out)}/s` : '' },
     { name: 'Refused', value: refused === null ? '–' : count(refused), about: 'in the last hour' },
@@ -30,13 +30,13 @@ function tile() {
 
 function tileOfServer(drain, cluster) {
   if (drain && drain.state !== 'open') {
-    return { name: 'Server', value: drain.state, about: 'takes nobody in', mood: 'warn' };
+    return { name: 'Server', value: drain.state, about: 'refuses handshakes', mood: 'warn' };
   }
   if (cluster) {
     const about = cluster.nodes === null ? '' : `${count(cluster.nodes)} ${cluster.nodes === 1 ? 'node' : 'nodes'}`;
     return { name: 'Cluster', value: cluster.state, about, mood: cluster.ready ? 'good' : 'bad' };
   }
-  return { name: 'Server', value: 'open', about: 'takes handshakes', mood: 'good' };
+  return { name: 'Server', value: 'open', about: 'accepts handshakes', mood: 'good' };
 }
 
 const SCOPES = {
@@ -50,7 +50,7 @@ const SCOPES = {
 // Shows limits as meters, with the high-water mark.
 export function limits(all) {
   if (all.length === 0) {
-    at('limits').replaceChildren(element('li', { className: 'empty' }, 'The console was given none.'));
+    at('limits').replaceChildren(element('li', { className: 'empty' }, 'No limits are registered with the console.'));
     return;
   }
   if (at('limits').querySelector('.empty')) {
@@ -81,7 +81,7 @@ function meter() {
     element('div', { className: 'track', role: 'meter', 'aria-valuemin': '0' }, bar, mark));
 }
 
-// Shows who holds the most connections. `act` is called with one of theirs.
+// Shows the largest holders of connections. `act` is called with the one whose button is pressed.
 export function holders(all, mayAct, act) {
   list(at('subjects'), all.subjects, mayAct, (holder) => act({ holder, of: 'subject' }));
   list(at('addresses'), all.client_ips, mayAct, (holder) => act({ holder, of: 'client_ip' }));
@@ -107,7 +107,7 @@ function holder(act) {
   return item;
 }
 
-// Shows the drain, the cluster, and what this node is called.
+// Shows the drain, the cluster, and the name of this node.
 export function server(summary) {
   const facts = [];
   if (summary.drain) {
@@ -116,7 +116,7 @@ export function server(summary) {
   const cluster = summary.cluster;
   if (cluster) {
     facts.push(['Cluster', cluster.state]);
-    facts.push(['Nodes alive', cluster.nodes === null ? 'not known' : count(cluster.nodes)]);
+    facts.push(['Nodes alive', cluster.nodes === null ? 'unknown' : count(cluster.nodes)]);
     facts.push(['Revocations', cluster.stale ? 'the copy may be incomplete' : 'the copy is complete']);
     for (const [name, number] of cluster.events) {
       facts.push([name[0].toUpperCase() + name.slice(1), count(number)]);

@@ -1,4 +1,4 @@
-// The table of connections. The server sorts, searches and divides it into pages.
+// The table of connections. The server sorts, searches and paginates.
 
 import { at, bytes, clock, count, duration, element, fill, rate, visible, write } from './dom.js';
 
@@ -6,7 +6,7 @@ const NONE = '–';
 
 const perSecond = (of, show) => (row) => (row.per_second ? show(row.per_second[of]) : NONE);
 
-// A column: its name, what the server sorts by, its class, and what stands in it.
+// A column: its name, the sort key of the server, its class, and its text.
 const COLUMNS = [
   { name: 'Subject', sort: 'subject', kind: 'who', text: (row) => (row.subject === null ? NONE : visible(row.subject)), up: true },
   { name: 'Address', sort: 'client_ip', kind: 'mono', text: (row) => row.client_ip ?? NONE, up: true },
@@ -17,9 +17,9 @@ const COLUMNS = [
   { name: 'Out/s', about: 'messages out, per second', sort: 'messages_out', kind: 'number', text: perSecond('messages_out', rate) },
   { name: 'Bytes out', about: 'bytes out, per second', sort: 'bytes_out', kind: 'number', text: perSecond('bytes_out', bytes) },
   { name: 'Trip', about: 'round trip of the last ping', sort: 'round_trip', kind: 'number', text: (row) => trip(row.round_trip_ms) },
-  { name: 'Quota', about: 'messages that the quota has left', sort: 'quota_left', kind: 'number', text: (row) => (row.quota_left === null ? NONE : count(row.quota_left)), up: true },
+  { name: 'Quota', about: 'messages left in the quota', sort: 'quota_left', kind: 'number', text: (row) => (row.quota_left === null ? NONE : count(row.quota_left)), up: true },
   { name: 'Limits', sort: null, kind: 'fills', text: null },
-  { name: 'Token', about: 'when the token ends', sort: 'expires_at', kind: 'number ends', text: (row, now) => ends(row.expires_at_ms, now), up: true },
+  { name: 'Token', about: 'when the token expires', sort: 'expires_at', kind: 'number ends', text: (row, now) => ends(row.expires_at_ms, now), up: true },
 ];
 
 const trip = (milliseconds) => (milliseconds === null ? NONE : `${milliseconds} ms`);
@@ -28,10 +28,10 @@ function ends(milliseconds, now) {
   if (milliseconds === null) {
     return NONE;
   }
-  return milliseconds > now ? `in ${duration(milliseconds - now)}` : 'over';
+  return milliseconds > now ? `in ${duration(milliseconds - now)}` : 'expired';
 }
 
-// Makes the head, and calls `sorted` with what the table is to be sorted by.
+// Creates the header. `sorted` is called with the new sort key and order.
 export function head(view, sorted) {
   const choice = at('sort');
   for (const column of COLUMNS) {
@@ -75,7 +75,7 @@ export function showSort(view) {
   }
 }
 
-// Shows a page. `act` is called with the row whose button is pressed, if operators may do something.
+// Shows a page. `act` is called with the row whose button is pressed; without `mayAct` there are no buttons.
 export function show(connections, view, mayAct, act) {
   const { rows, matched, total, offset } = connections;
   const now = connections.at_ms;
@@ -112,12 +112,12 @@ function update(line, row, now, mayAct) {
   });
   const [who, , , state, messagesIn, bytesIn, messagesOut, bytesOut] = line.children;
   who.title = row.issuer ? visible(`${row.subject} of ${row.issuer}`) : `connection ${row.id}`;
-  who.classList.toggle('nobody', row.subject === null);
+  who.classList.toggle('anonymous', row.subject === null);
   state.dataset.state = row.state;
-  messagesIn.title = `${count(row.messages_in)} in all`;
-  bytesIn.title = `${bytes(row.bytes_in)} in all`;
-  messagesOut.title = `${count(row.messages_out)} in all`;
-  bytesOut.title = `${bytes(row.bytes_out)} in all`;
+  messagesIn.title = `${count(row.messages_in)} in total`;
+  bytesIn.title = `${bytes(row.bytes_in)} in total`;
+  messagesOut.title = `${count(row.messages_out)} in total`;
+  bytesOut.title = `${bytes(row.bytes_out)} in total`;
   const ending = line.children[COLUMNS.length - 1];
   ending.title = row.expires_at_ms === null ? '' : clock(row.expires_at_ms);
   line.children[9].classList.toggle('used-up', row.quota_left === 0);
@@ -126,7 +126,7 @@ function update(line, row, now, mayAct) {
   button.setAttribute('aria-label', `Act on connection ${row.id}`);
 }
 
-// The limits that a connection counts against, each as a number of a number.
+// The limits that a connection counts against, as `live/max`.
 function fills(cell, limits) {
   if (limits.length === 0) {
     cell.replaceChildren(NONE);

@@ -1,4 +1,4 @@
-//! The answer to one request. Each request is authorized first.
+//! Answers one request. Each request is authorized first.
 
 use http::{Request, Response, StatusCode, request::Parts};
 use hyper::body::Body;
@@ -32,18 +32,18 @@ where
         Route::Look(wanted) => look(state, operator, wanted, &parts).await,
         Route::Act(wanted) => act(&state, &operator, wanted, &parts, body).await,
         Route::Method(allowed) => respond::wrong_method(allowed),
-        Route::Nowhere => respond::failure(StatusCode::NOT_FOUND, "there is nothing here"),
+        Route::Nowhere => respond::failure(StatusCode::NOT_FOUND, "not found"),
     }
 }
 
-/// A page of another site cannot read what it asks for, but it could take the places of viewers.
+/// A page of another site cannot read the response, but it could use up the places for viewers.
 fn is_foreign(parts: &Parts) -> bool {
     let mut sites = parts.headers.get_all(FETCH_SITE).iter();
     sites.any(|site| site != "same-origin" && site != "none")
 }
 
 fn foreign() -> Response<ConsoleBody> {
-    respond::failure(StatusCode::FORBIDDEN, "a page of another site asked for this")
+    respond::failure(StatusCode::FORBIDDEN, "the request came from a page of another site")
 }
 
 async fn look(state: State, operator: Operator, wanted: Look, parts: &Parts) -> Response<ConsoleBody> {
@@ -60,7 +60,7 @@ async fn look(state: State, operator: Operator, wanted: Look, parts: &Parts) -> 
     }
     if wanted == Look::Events {
         let Ok(permit) = state.settings.viewers.clone().try_acquire_owned() else {
-            return respond::try_later("as many viewers as are allowed look at this console");
+            return respond::try_later("too many viewers");
         };
         return respond::events(events::watch(state, operator, query, permit));
     }

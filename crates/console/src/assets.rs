@@ -1,4 +1,4 @@
-//! The files of the page, which are part of the program.
+//! The files of the page, which are embedded in the binary.
 
 /// A file of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub(crate) fn find(path: &str) -> Option<&'static Asset> {
 mod tests {
     use super::*;
 
-    /// What the page's policy would block, and what would let a peer's text become markup.
+    /// The page contains nothing that its policy would block, or that could turn a peer's text into markup.
     #[test]
     fn nothing_is_inline_nothing_comes_from_elsewhere_and_no_text_becomes_markup() {
         for Asset { path, text, .. } in ASSETS {
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_names_files_that_there_are() {
+    fn the_page_refers_only_to_files_that_exist() {
         let page = find("").unwrap().text;
         let named = ["src=\"", "href=\""].into_iter().flat_map(|attribute| page.split(attribute).skip(1));
         let named: Vec<_> = named.map(|rest| rest.split('"').next().unwrap()).collect();

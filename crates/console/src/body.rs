@@ -1,4 +1,4 @@
-//! The body of an answer: bytes, or events for as long as somebody reads them.
+//! The body of a response: bytes, or events for as long as the client reads them.
 
 use std::{
     convert::Infallible,
@@ -11,7 +11,7 @@ use http_body_util::Full;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::sync::mpsc::Receiver;
 
-/// The body of an answer.
+/// The body of a response.
 pub struct ConsoleBody(Kind);
 
 enum Kind {

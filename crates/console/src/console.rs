@@ -1,4 +1,4 @@
-//! The console, which cannot be mounted before it knows who may see it.
+//! The console, which cannot be mounted before it has an authorizer.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -18,9 +18,9 @@ use crate::{
     state::State,
 };
 
-/// A page and an API for operators, as a tower service. The [crate's page](crate) says what it shows.
+/// A page and an API for operators, as a tower service. See the [crate's documentation](crate) for what it shows.
 ///
-/// It is a service only once it has an [authorizer](Self::authorize). Clones are the same console.
+/// It is a service only once it has an [authorizer](Self::authorize). Clones share their state.
 ///
 /// ```
 /// use http::{Request, StatusCode};
@@ -31,7 +31,7 @@ use crate::{
 /// use tower::ServiceExt;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// let connections = Connections::new(); // whose layer stands around the WebSockets
+/// let connections = Connections::new(); // its layer stands around the WebSockets
 /// let console = Console::new(connections).authorize(|parts| {
 ///     let known = parts.headers.get("authorization")? == "Bearer a secret of the operators";
 ///     known.then(|| Operator::new("on call"))
@@ -71,8 +71,8 @@ pub struct Console<A = Authorized> {
 }
 
 impl Console<Unauthorized> {
-    /// Creates a console of the connections in a registry. From here on it counts what is refused and closed in this
-    /// process, and connections keep what their layers can say of them: create it before the server begins.
+    /// Creates a console for the connections of a registry. From then on it counts refusals and closes in this process,
+    /// and connections keep what their layers report about them: create it before the server starts.
     pub fn new(connections: Connections) -> Self {
         let history = Arc::new(History::new(connections.clone()));
         let attached = Arc::new(observe::attach(history.clone()));
@@ -86,10 +86,10 @@ impl Console<Unauthorized> {
         }
     }
 
-    /// Sets who may see the console: for each request, page and API alike, `authorizer` returns who the operator is, or
-    /// `None`, which answers 403. There is no default.
+    /// Sets who may see the console. For each request, to the page or to the API, `authorizer` returns the operator, or
+    /// `None` to respond with 403. There is no default.
     ///
-    /// It is called with the request's parts, so it may read what a layer outside has put into the extensions. An
+    /// It is called with the request's parts, so it can read what an outer layer has put into the extensions. An
     /// admitted operator sees all subjects and addresses, unless they are [masked](Self::mask_subjects).
     pub fn authorize(
         self,
@@ -98,7 +98,7 @@ impl Console<Unauthorized> {
         self.authorize_later(move |parts| Decision::ready(authorizer(parts)))
     }
 
-    /// Like [`authorize`](Self::authorize), for an authorizer that may have to ask somebody else.
+    /// Like [`authorize`](Self::authorize), for an authorizer that is asynchronous, such as a database lookup.
     pub fn authorize_later(
         self,
         authorizer: impl Fn(&Parts) -> Decision<Option<Operator>> + Send + Sync + 'static,
@@ -109,49 +109,49 @@ impl Console<Unauthorized> {
 }
 
 impl<A> Console<A> {
-    /// Lets operators close connections, revoke tokens and start the drain. By default the console only looks. An
-    /// operator who is [read-only](Operator::read_only) still does.
+    /// Lets operators close connections, revoke tokens and start the drain. By default the console is
+    /// read-only. An operator that is [read-only](Operator::read_only) cannot act in any case.
     pub fn allow_actions(self) -> Self {
         self.set(|settings| settings.actions = true)
     }
 
-    /// Shows subjects as numbers, which tell two subjects apart without naming them. Searches do not find them by their
-    /// names. The numbers change at a restart.
+    /// Shows subjects as numbers, which distinguish two subjects without revealing their names. A search by name does
+    /// not find them. The numbers change at a restart.
     ///
-    /// Texts that layers and handlers write, such as close reasons, are shown as they are.
+    /// Text that layers and handlers write, such as close reasons, is shown unchanged.
     pub fn mask_subjects(self) -> Self {
         self.set(|settings| settings.mask.hide_subjects())
     }
 
-    /// Shows of client addresses the network alone: 24 bits of IPv4, 48 of IPv6.
+    /// Shows only the network of client addresses: 24 bits of an IPv4 address, 48 of an IPv6 address.
     pub fn mask_addresses(self) -> Self {
         self.set(|settings| settings.mask.hide_addresses())
     }
 
-    /// Sets how often the page is updated, 1 s by default. However many look, connections are looked through once in
-    /// this time.
+    /// Sets how often the page is updated, 1 s by default. The connections are read once per interval, however many
+    /// viewers there are.
     ///
     /// # Panics
     ///
     /// If `time` is less than 100 ms.
     #[track_caller]
     pub fn interval(self, time: Duration) -> Self {
-        assert!(time >= Duration::from_millis(100), "a console is updated ten times a second at most");
+        assert!(time >= Duration::from_millis(100), "the interval of a console must be at least 100 ms");
         self.set(|settings| settings.interval = time)
     }
 
-    /// Sets how many may watch at once, 8 by default. Others are answered 503.
+    /// Sets the maximum number of concurrent viewers, 8 by default. Further ones get a 503 response.
     pub fn viewers(self, max: usize) -> Self {
         self.set(|settings| settings.viewers = Arc::new(Semaphore::new(max)))
     }
 
-    /// Sets the pages from which actions may come, in addition to the console's own: behind a proxy that changes the
-    /// `Host`, the console's page is of another origin than the server knows. `OriginLayer::same_origin()` by default.
+    /// Sets the origins from which actions are accepted, `OriginLayer::same_origin()` by default. Needed behind a proxy
+    /// that changes the `Host`, where the page's origin is not the one that the server sees.
     pub fn origin(self, origin: OriginLayer) -> Self {
         self.set(|settings| settings.origin = origin)
     }
 
-    /// Shows how full the limits of a layer are, by a name of your choice. Can be called for several layers.
+    /// Shows how full the limits of a layer are, under `name`. Can be called for several layers.
     #[cfg(feature = "connections")]
     pub fn limit(self, name: impl Into<Arc<str>>, limit: &portcullis_connections::ConnectionLimitLayer) -> Self {
         self.set(|settings| settings.limits.push((name.into(), limit.clone())))
@@ -165,15 +165,15 @@ impl<A> Console<A> {
 
     /// Shows the state of a drain, and lets operators start it, if [actions are allowed](Self::allow_actions).
     ///
-    /// Viewers are let go when the drain is over. Without it, a server that stops gracefully waits for those who watch,
-    /// for five minutes at most.
+    /// Viewers are disconnected when the drain is over. Without a drain, a server that shuts down gracefully waits for
+    /// its viewers, for five minutes at most.
     #[cfg(feature = "liveness")]
     pub fn drain(self, drain: &portcullis_liveness::Drain) -> Self {
         self.set(|settings| settings.drain = Some(drain.clone()))
     }
 
-    /// Shows the health of the store that nodes share. What is done is done on all nodes if the registry and the
-    /// revocations are shared.
+    /// Shows the health of the store that nodes share. Actions reach all nodes if the registry and the revocations are
+    /// shared.
     #[cfg(feature = "redis")]
     pub fn cluster(self, cluster: &portcullis_redis::Cluster) -> Self {
         self.set(|settings| settings.cluster = Some(cluster.clone()))

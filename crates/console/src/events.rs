@@ -1,4 +1,4 @@
-//! Server-sent events: what has changed, once an interval, for each viewer's own page of connections.
+//! Server-sent events: an update per interval, with each viewer's own page of connections.
 
 use std::time::Duration;
 
@@ -11,9 +11,10 @@ use tokio::{
 
 use crate::{body::ConsoleBody, operator::Operator, snapshot::Query, state::State, view};
 
-/// After this long a viewer has to ask again, and is asked again who it is. Browsers do so by themselves.
+/// A stream ends after this long, so that its viewer reconnects and is authorized again. Browsers reconnect by
+/// themselves.
 const LIFE: Duration = Duration::from_secs(5 * 60);
-/// A viewer that takes nothing for this long is given up.
+/// A viewer that reads nothing for this long is disconnected.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Serialize)]
@@ -22,12 +23,12 @@ struct Update {
     connections: view::Connections,
 }
 
-/// What one viewer sees.
+/// The stream of one viewer.
 struct Viewer {
     state: State,
     operator: Operator,
     query: Query,
-    /// The history that it has seen.
+    /// The version of the history that was last sent.
     version: Option<u64>,
     to: mpsc::Sender<Bytes>,
     _permit: OwnedSemaphorePermit,
@@ -35,7 +36,7 @@ struct Viewer {
 
 /// Sends events for as long as they are read.
 pub(crate) fn watch(state: State, operator: Operator, query: Query, permit: OwnedSemaphorePermit) -> ConsoleBody {
-    // One that is under way and one that waits: who reads slowly sees fewer.
+    // One event on its way and one that waits: a slow reader gets fewer of them.
     let (to, events) = mpsc::channel(1);
     tokio::spawn(Viewer { state, operator, query, version: None, to, _permit: permit }.run());
     ConsoleBody::events(events)
@@ -47,7 +48,7 @@ impl Viewer {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let ends = Instant::now() + LIFE;
         while Instant::now() < ends {
-            // Who has gone is not looked up anything for.
+            // Nothing is looked up for a viewer that is gone.
             tokio::select! {
                 biased;
                 () = self.to.closed() => return,
@@ -60,11 +61,11 @@ impl Viewer {
         }
     }
 
-    /// `None` if there are no viewers.
+    /// Sends one update. `None` if the viewer is gone.
     async fn update(&mut self) -> Option<()> {
         let snapshot = self.state.snapshot(&self.query).await?;
         let (state, operator, query) = (self.state.clone(), self.operator.clone(), self.query.clone());
-        // Of many connections to choose a page takes a while.
+        // Selecting a page out of many connections takes a while.
         let chosen = tokio::task::spawn_blocking(move || {
             let connections = view::connections(&state, &snapshot, &query);
             event("update", &Update { summary: view::summary(&state, &snapshot, &operator), connections })
@@ -82,7 +83,7 @@ impl Viewer {
         timeout(PATIENCE, self.to.send(event)).await.ok()?.ok()
     }
 
-    /// A server that stops does not wait for its viewers.
+    /// Waits until the drain is over: a server that stops does not wait for its viewers.
     async fn drained(&self) {
         #[cfg(feature = "liveness")]
         if let Some(drain) = &self.state.settings.drain {
@@ -93,7 +94,7 @@ impl Viewer {
     }
 }
 
-/// Of JSON, which has no line breaks.
+/// Formats an event. Its JSON has no line breaks.
 fn event(name: &str, value: &impl Serialize) -> Bytes {
     let mut event = format!("event: {name}\ndata: ").into_bytes();
     if serde_json::to_writer(&mut event, value).is_err() {

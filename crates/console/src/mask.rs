@@ -1,4 +1,4 @@
-//! How subjects and addresses are shown: as they are, or so that equal ones are still known to be equal.
+//! How subjects and addresses are shown: in full, or masked so that equal ones can still be recognized as equal.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -10,10 +10,10 @@ use portcullis_core::identity::Subject;
 /// The longest name that is shown, in characters.
 const LONGEST: usize = 200;
 
-/// How subjects and addresses are shown.
+/// Whether subjects and addresses are masked.
 #[derive(Clone, Default)]
 pub(crate) struct Mask {
-    /// The secret by which masked subjects differ. It is new with each console: what one has shown says nothing later.
+    /// The key of the hash that masks subjects. Each console has its own, so masked names mean nothing to a later one.
     subjects: Option<RandomState>,
     addresses: bool,
 }
@@ -22,7 +22,7 @@ pub(crate) struct Mask {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Shown {
     Plain(Subject),
-    /// Only that it is one, and which of them.
+    /// A number, the same for the same subject.
     Masked(u32),
 }
 
@@ -72,7 +72,7 @@ impl Mask {
 }
 
 impl Shown {
-    /// Its name, or the beginning of one that is very long.
+    /// Its name, truncated if it is very long.
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Plain(subject) => shortened(subject.as_str()),
@@ -87,7 +87,7 @@ impl Shown {
         }
     }
 
-    /// Whether the text is its name.
+    /// Whether `text` is its name.
     pub(crate) fn is(&self, text: &str) -> bool {
         match self {
             Self::Plain(subject) => subject.as_str() == text,
@@ -95,7 +95,7 @@ impl Shown {
         }
     }
 
-    /// Whether its name, or its issuer, has a part that is this but for the case of letters. The text is in lower case.
+    /// Whether its name or its issuer contains `text`, ignoring ASCII case.
     pub(crate) fn has(&self, text: &str) -> bool {
         match self {
             Self::Plain(subject) => {
@@ -113,7 +113,7 @@ fn shortened(name: &str) -> String {
     }
 }
 
-/// Letters beyond ASCII count as they are written.
+/// Whether `text` contains `part`, ignoring ASCII case. Other letters must match exactly.
 pub(crate) fn contains(text: &str, part: &str) -> bool {
     let (text, part) = (text.as_bytes(), part.as_bytes());
     part.is_empty() || text.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part))
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_masked_says_only_whether_two_are_the_same() {
+    fn masked_values_can_only_be_compared() {
         let mut mask = Mask::default();
         let alice = Subject::of_issuer("https://id.example", "alice");
         assert_eq!(mask.subject(&alice).name(), "alice");
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_found_whatever_the_case_of_letters() {
+    fn a_part_is_found_ignoring_ascii_case() {
         for (text, part, found) in
             [("Alice", "lic", true), ("ALICE", "lic", true), ("al", "alice", false), ("", "", true), ("é", "é", true)]
         {

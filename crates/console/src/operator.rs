@@ -1,13 +1,13 @@
-//! Who looks at the console, and what an application says about that.
+//! Operators, and the authorizer that identifies them.
 
 use std::{fmt, sync::Arc};
 
 use http::request::Parts;
 use portcullis_core::Decision;
 
-/// Who looks at the console, as the application's authorizer says.
+/// An operator of the console, as returned by the application's authorizer.
 ///
-/// The name is shown on the page, and stands in the log beside whatever the operator does.
+/// The name is shown on the page and logged with each of the operator's actions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operator {
     name: Arc<str>,
@@ -15,12 +15,12 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Creates an operator, who may do what the console [allows](crate::Console::allow_actions).
+    /// Creates an operator that may do everything the console [allows](crate::Console::allow_actions).
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         Self { name: name.into(), read_only: false }
     }
 
-    /// Lets this operator look, and do nothing.
+    /// Lets this operator look but not act.
     pub fn read_only(self) -> Self {
         Self { read_only: true, ..self }
     }

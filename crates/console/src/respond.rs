@@ -1,4 +1,4 @@
-//! Answers, with the headers that keep a page to itself.
+//! Responses, with the headers that isolate the page.
 
 #[cfg(feature = "axum")]
 use http::header::LOCATION;
@@ -14,14 +14,14 @@ use serde::Serialize;
 
 use crate::{assets::Asset, body::ConsoleBody};
 
-/// Scripts, styles and requests of our own, and nothing else: whatever text is shown, no script comes from it.
+/// Only our own scripts, styles and requests: text that is shown can never become a script.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
                       frame-ancestors 'none'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; \
                       trusted-types 'none'";
 
 const JSON: &str = "application/json";
 
-/// What stands on every answer.
+/// The headers of every response.
 const HEADERS: [(HeaderName, &str); 7] = [
     (CONTENT_SECURITY_POLICY, POLICY),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -54,8 +54,8 @@ pub(crate) fn asset(asset: &Asset) -> Response<ConsoleBody> {
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response<ConsoleBody> {
     match serde_json::to_vec(value) {
         Ok(bytes) => respond(status, JSON, ConsoleBody::full(bytes)),
-        // Maps with keys that are not strings cannot be written, and none is shown.
-        Err(_) => failure(StatusCode::INTERNAL_SERVER_ERROR, "this cannot be written as JSON"),
+        // Only maps with keys that are not strings cannot be serialized, and there are none.
+        Err(_) => failure(StatusCode::INTERNAL_SERVER_ERROR, "the response could not be serialized"),
     }
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn failure(status: StatusCode, error: &str) -> Response<ConsoleBody> 
 }
 
 pub(crate) fn wrong_method(allowed: &'static str) -> Response<ConsoleBody> {
-    let mut response = failure(StatusCode::METHOD_NOT_ALLOWED, "another method is needed here");
+    let mut response = failure(StatusCode::METHOD_NOT_ALLOWED, "method not allowed");
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }
@@ -80,8 +80,8 @@ pub(crate) fn try_later(error: &str) -> Response<ConsoleBody> {
     response
 }
 
-/// A page at `/console` would look for its files beside it: to `/console/`, if axum says that it stands there. The
-/// address is relative, so that it leads nowhere else whatever the path is.
+/// Redirects `/console` to `/console/`, if axum has recorded the original path: without the slash, the page would load
+/// its files from the wrong folder. The location is relative, so that it stays below that folder whatever the path is.
 #[cfg(feature = "axum")]
 pub(crate) fn to_folder(parts: &Parts) -> Option<Response<ConsoleBody>> {
     let path = parts.extensions.get::<axum::extract::OriginalUri>()?.path();

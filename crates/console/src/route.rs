@@ -1,22 +1,22 @@
-//! Where a request leads.
+//! Routing by path and method.
 
 use http::{Method, request::Parts};
 
 use crate::assets::{self, Asset};
 
-/// Where a request leads.
+/// What a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Route {
     /// A file of the page.
     Asset(&'static Asset),
     Look(Look),
     Act(Act),
-    /// Another method is needed.
+    /// The path exists, but only with other methods: the value of `Allow`.
     Method(&'static str),
     Nowhere,
 }
 
-/// What may be looked at.
+/// What a `GET` reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Look {
     Connections,
@@ -26,7 +26,7 @@ pub(crate) enum Look {
     Summary,
 }
 
-/// What may be done.
+/// What a `POST` does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Act {
     Close,
@@ -35,7 +35,7 @@ pub(crate) enum Act {
 }
 
 impl Route {
-    /// By the path below the console's own.
+    /// Routes by the path below the console's own.
     pub(crate) fn of(parts: &Parts) -> Self {
         let path = parts.uri.path().trim_start_matches('/');
         let look = match path {
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_and_methods_lead_somewhere_or_nowhere() {
+    fn requests_are_routed_by_path_and_method() {
         let of = |method: &str, path: &str| {
             Route::of(&http::Request::builder().method(method).uri(path).body(()).unwrap().into_parts().0)
         };

@@ -14,7 +14,7 @@ use tower_service::Service;
 
 use crate::{Console, answer::answer, body::ConsoleBody, operator::Authorized};
 
-/// The answer of a console that is under way.
+/// Future of a console's response.
 #[must_use = "futures do nothing unless polled"]
 pub struct ResponseFuture(Pin<Box<dyn Future<Output = Response<ConsoleBody>> + Send>>);
 
@@ -32,9 +32,9 @@ impl fmt::Debug for ResponseFuture {
     }
 }
 
-/// Paths are relative to the console's own: the router that mounts it removes the prefix, as axum's `nest_service`
-/// does. The page loads its files relative to its own address, which must end with a slash. With feature `axum`, an
-/// address without the slash is redirected.
+/// Paths are relative to the console's own: the router that mounts it must strip the prefix, as axum's `nest_service`
+/// does. The page loads its files relative to its own URL, which must end with a slash. With feature `axum`, a URL
+/// without the slash is redirected.
 impl<B> Service<Request<B>> for Console<Authorized>
 where
     B: Body + Send + 'static,

@@ -1,4 +1,4 @@
-//! What a console was told: what it shows, what it hides, and what it may do.
+//! The settings of a console: what it shows, what it masks, and which actions it allows.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What all answers of a console have in common.
+//! The state that all requests to a console share.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::{
     view::Fills,
 };
 
-/// What a console shows, and what it was told.
+/// What a console shows, and its settings.
 #[derive(Clone)]
 pub(crate) struct State {
     pub(crate) connections: Connections,
@@ -27,7 +27,7 @@ impl State {
         self.snapshots.latest(&self.connections, mask, *interval, query).await
     }
 
-    /// What an operator may do.
+    /// The names of the actions that an operator may take.
     pub(crate) fn may(&self, operator: &Operator) -> Vec<&'static str> {
         if !self.settings.actions || operator.is_read_only() {
             return Vec::new();

@@ -198,7 +198,7 @@ fn operate(pair: &mut Pair, _: &mut Redis) -> Result<Saw> {
     };
     let said = pair.act(0, "close", r#"{"subject": "lea", "code": 4000, "reason": "by hand"}"#)?;
     let saw = closed_with(pair, client, 4000)?;
-    Ok(Saw { as_it_must: said == r#"{"closed":0,"told":true}"# && saw.as_it_must, ..saw })
+    Ok(Saw { as_it_must: said == r#"{"closed":0,"notified":true}"# && saw.as_it_must, ..saw })
 }
 
 fn closed_with(pair: &Pair, mut client: Client, must: u16) -> Result<Saw> {

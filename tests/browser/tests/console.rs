@@ -1,4 +1,4 @@
-//! What an operator sees of a console in a browser, and what comes of each button.
+//! The console in a browser: what an operator sees, and what each button does.
 
 use axum::http::StatusCode;
 use browser::{
@@ -19,7 +19,7 @@ const HOSTILE: [&str; 6] = [
 
 const ROWS: &str = "document.querySelectorAll('#rows tr').length";
 
-/// Opens the question about a row, and chooses an answer by its place.
+/// Opens the dialog of a row and selects a choice by its index.
 async fn act(page: &Page<'_>, subject: &str, choice: usize) -> Result<()> {
     page.evaluate(&format!(
         "[...document.querySelectorAll('#rows tr')].find((row) => row.firstChild.textContent === '{subject}')
@@ -105,7 +105,7 @@ async fn what_peers_send_is_text_and_nothing_else() -> Result<()> {
         }
         page.evaluate("document.querySelectorAll('#tabs button')[1].click()").await?;
         until(page, "document.querySelectorAll('#last li').length > 0").await?;
-        // The question shows them, too.
+        // The dialog shows them, too.
         page.evaluate("document.querySelector('#rows button').click()").await?;
         until(page, "document.getElementById('dialog').open").await?;
         let foreign =
@@ -142,7 +142,7 @@ async fn one_connection_is_closed_with_what_was_typed() -> Result<()> {
         until(page, &format!("{ROWS} === 2")).await?;
         act(page, "alice", 0).await?;
         reason(page, 4001, "<b>out</b>").await?;
-        assert_eq!(alice.close_reason(), None, "nobody has confirmed it");
+        assert_eq!(alice.close_reason(), None, "it is not confirmed yet");
         confirm(page).await?;
         assert_eq!(client.closed().await.unwrap_or_default().to_string(), "4001 <b>out</b>");
         client.send_close(&CloseFrame::empty()).await?;
@@ -156,7 +156,7 @@ async fn one_connection_is_closed_with_what_was_typed() -> Result<()> {
     .await
 }
 
-/// Who is closed by the choices of a question, in their order.
+/// Checks which connections a choice of the dialog closes.
 async fn all_are_closed_by(page: &Page<'_>, watched: &Watched, choice: usize, closes: [bool; 3]) -> Result<()> {
     let mut all = Vec::new();
     for (subject, host) in [("alice", 1), ("alice", 2), ("bob", 1)] {

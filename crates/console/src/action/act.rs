@@ -1,4 +1,4 @@
-//! Carries out an action, and says what came of it.
+//! Carries out an action and reports its outcome.
 
 use std::borrow::Cow;
 
@@ -8,14 +8,14 @@ use serde::Serialize;
 
 use crate::{operator::Operator, route::Act, state::State};
 
-/// What came of an action.
+/// The outcome of an action.
 #[derive(Debug, Serialize)]
 pub(crate) struct Outcome {
-    /// How many connections of this node it closes.
+    /// How many connections of this node are closed.
     pub(super) closed: usize,
-    /// Whether the other nodes received it; absent if there are none.
+    /// Whether the action was passed on to the other nodes; absent if there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) told: Option<bool>,
+    pub(super) notified: Option<bool>,
 }
 
 /// Why nothing was done.
@@ -31,14 +31,14 @@ impl Failed {
     }
 
     pub(super) fn unknown() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "there is no such connection on this node")
+        Self::new(StatusCode::NOT_FOUND, "no such connection on this node")
     }
 }
 
-/// Carries out an action of an operator who may do so.
+/// Carries out an action, if this operator may.
 pub(crate) async fn act(state: &State, operator: &Operator, act: Act, body: &[u8]) -> Result<Outcome, Failed> {
     if !state.settings.actions || operator.is_read_only() {
-        return Err(Failed::new(StatusCode::FORBIDDEN, "this console may only look"));
+        return Err(Failed::new(StatusCode::FORBIDDEN, "this console is read-only"));
     }
     match act {
         Act::Close => super::close::close(state, operator, body).await,
@@ -47,13 +47,13 @@ pub(crate) async fn act(state: &State, operator: &Operator, act: Act, body: &[u8
         #[cfg(feature = "liveness")]
         Act::Drain => super::drain::drain(state, operator, body),
         #[cfg(not(all(feature = "jwt", feature = "liveness")))]
-        _ => Err(Failed::new(StatusCode::NOT_FOUND, "this server cannot do that")),
+        _ => Err(Failed::new(StatusCode::NOT_FOUND, "this server does not support this action")),
     }
 }
 
 /// The action was carried out on this node. If there are other nodes, waits until the store has accepted it for them.
 pub(super) async fn outcome(shared: bool, broadcast: Broadcast) -> Outcome {
     let closed = broadcast.here();
-    let told = broadcast.await.is_ok();
-    Outcome { closed, told: shared.then_some(told) }
+    let notified = broadcast.await.is_ok();
+    Outcome { closed, notified: shared.then_some(notified) }
 }

@@ -1,4 +1,4 @@
-//! Closes one connection, or all of a subject or an address.
+//! Closes one connection, or all connections of a subject or an address.
 
 use http::StatusCode;
 use portcullis_core::{CloseCode, CloseFrame, Target};
@@ -21,7 +21,7 @@ pub(super) async fn close(state: &State, operator: &Operator, body: &[u8]) -> Re
     let (shown, outcome) = match wanted.targeted(state)? {
         Targeted::One(connection) => {
             connection.close(frame.clone());
-            (format!("connection {}", connection.id()), Outcome { closed: 1, told: None })
+            (format!("connection {}", connection.id()), Outcome { closed: 1, notified: None })
         }
         Targeted::All(target) => {
             let shown = describe(state, &target);
@@ -42,7 +42,7 @@ fn frame(code: Option<u16>, reason: &str) -> Result<CloseFrame, Failed> {
     Ok(CloseFrame::new(code, reason.to_owned()))
 }
 
-/// As operators are shown it.
+/// The target as operators see it, masked where the console masks.
 fn describe(state: &State, target: &Target) -> String {
     let mask = &state.settings.mask;
     match target {

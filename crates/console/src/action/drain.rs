@@ -17,14 +17,14 @@ struct Drain {}
 
 pub(super) fn drain(state: &State, operator: &Operator, body: &[u8]) -> Result<Outcome, Failed> {
     let Some(drain) = &state.settings.drain else {
-        return Err(Failed::new(StatusCode::NOT_FOUND, "the console was given no drain"));
+        return Err(Failed::new(StatusCode::NOT_FOUND, "the console has no drain"));
     };
     let Drain {} = parse(body)?;
     if drain.is_started() {
-        return Err(Failed::new(StatusCode::CONFLICT, "the drain has begun already"));
+        return Err(Failed::new(StatusCode::CONFLICT, "the drain has already started"));
     }
-    let outcome = Outcome { closed: drain.connections().count(), told: None };
-    // It goes on whether or not the operator stays.
+    let outcome = Outcome { closed: drain.connections().count(), notified: None };
+    // It continues whether or not the operator stays connected.
     tokio::spawn(drain.start());
     log(state, operator, "drain", "this server", &outcome);
     Ok(outcome)

@@ -1,4 +1,4 @@
-//! What an operator may do: close, revoke, drain. Each is logged with who did it.
+//! The actions of operators: close, revoke, drain. Each is logged with the operator's name.
 
 mod act;
 mod close;

@@ -23,7 +23,7 @@ struct Revoke {
 
 pub(super) async fn revoke(state: &State, operator: &Operator, body: &[u8]) -> Result<Outcome, Failed> {
     let Some(revocations) = &state.settings.revocations else {
-        return Err(Failed::new(StatusCode::NOT_FOUND, "the console was given no revocations"));
+        return Err(Failed::new(StatusCode::NOT_FOUND, "the console has no revocations"));
     };
     let Revoke { subject, subject_of, token, issuer } = parse(body)?;
     let (shown, broadcast) = match (subject, subject_of, token) {
@@ -40,7 +40,7 @@ pub(super) async fn revoke(state: &State, operator: &Operator, body: &[u8]) -> R
             let id = issuer.map_or_else(|| TokenId::new(id.as_str()), |issuer| TokenId::of_issuer(issuer, id.as_str()));
             (shown, revocations.revoke_id(id))
         }
-        _ => return Err(Failed::new(StatusCode::UNPROCESSABLE_ENTITY, "name one of subject, subject_of and token")),
+        _ => return Err(Failed::new(StatusCode::UNPROCESSABLE_ENTITY, "give one of subject, subject_of and token")),
     };
     let outcome = outcome(state.connections.node().is_some(), broadcast).await;
     log(state, operator, "revoke", &format!("{shown:?}"), &outcome);

@@ -1,4 +1,4 @@
-//! Whose connections an action means.
+//! Which connections an action applies to.
 
 use std::net::IpAddr;
 
@@ -9,8 +9,8 @@ use serde::Deserialize;
 use super::act::Failed;
 use crate::state::State;
 
-/// What is to be closed, and how, as the body says. A page that shows masked subjects says of which connection the
-/// subject is.
+/// The body of a close: which connections, and with what code and reason. A page that shows masked subjects identifies
+/// a subject by one of its connections (`subject_of`).
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Close {
@@ -25,20 +25,20 @@ pub(super) struct Close {
     pub(super) reason: String,
 }
 
-/// Whose connections are meant.
+/// The connections that an action applies to.
 pub(super) enum Targeted {
     One(Connection),
     All(Target),
 }
 
 impl Close {
-    /// Exactly one of them must be there.
+    /// Resolves the target, of which the body must give exactly one.
     pub(super) fn targeted(self, state: &State) -> Result<Targeted, Failed> {
         let Self { connection, node, subject, issuer, subject_of, client_ip, client_ip_of, .. } = self;
         let named = [connection.is_some(), subject.is_some(), subject_of.is_some(), client_ip_of.is_some()];
         let named = named.into_iter().filter(|named| *named).count() + usize::from(client_ip.is_some());
         if named != 1 || (node.is_some() && connection.is_none()) || (issuer.is_some() && subject.is_none()) {
-            let error = "name one of connection, subject, subject_of, client_ip and client_ip_of";
+            let error = "give one of connection, subject, subject_of, client_ip and client_ip_of";
             return Err(Failed::new(StatusCode::UNPROCESSABLE_ENTITY, error));
         }
         if let Some(subject) = subject {
@@ -86,9 +86,9 @@ fn parse(id: &str) -> Result<ConnectionId, Failed> {
 }
 
 fn wrong(what: &str) -> Failed {
-    Failed::new(StatusCode::UNPROCESSABLE_ENTITY, format!("{what} is not the name of one"))
+    Failed::new(StatusCode::UNPROCESSABLE_ENTITY, format!("invalid {what}"))
 }
 
 fn nothing_known() -> Failed {
-    Failed::new(StatusCode::CONFLICT, "that is not known of this connection")
+    Failed::new(StatusCode::CONFLICT, "the subject or address of this connection is not known")
 }

@@ -1,4 +1,4 @@
-//! One thing that has happened, with its reason.
+//! An event in the history, with its reason.
 
 use std::{net::IpAddr, time::SystemTime};
 
@@ -7,22 +7,22 @@ use portcullis_core::identity::Subject;
 /// The longest reason that is kept, in characters. A peer may have written it.
 const LONGEST: usize = 300;
 
-/// One thing that has happened, or several of the same in a row.
+/// An event, or several equal ones in a row.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
-    /// When it happened last.
+    /// When it last happened.
     pub(crate) at: SystemTime,
-    /// How often in a row.
+    /// How many times in a row.
     pub(crate) times: u64,
-    pub(crate) what: What,
+    pub(crate) event: Recorded,
 }
 
-/// What has happened, but for the time.
+/// An event without its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct What {
+pub(crate) struct Recorded {
     /// A refusal's kind, or a close code.
     pub(crate) kind: &'static str,
-    /// Who closed, or what was refused.
+    /// Which side closed, or whether a handshake or a plain request was refused.
     pub(crate) by: &'static str,
     pub(crate) status: Option<u16>,
     pub(crate) reason: String,
@@ -30,19 +30,20 @@ pub(crate) struct What {
     pub(crate) subject: Option<Subject>,
 }
 
-impl What {
+impl Recorded {
     pub(crate) fn shorten(reason: &str) -> String {
         reason.chars().take(LONGEST).collect()
     }
 }
 
-/// What an operator did.
+/// An operator's action.
 #[derive(Debug, Clone)]
 pub(crate) struct Done {
     pub(crate) at: SystemTime,
     pub(crate) operator: String,
     pub(crate) action: &'static str,
-    /// To what, as operators are shown it.
+    /// What it was applied to, as operators see it.
     pub(crate) target: String,
-    pub(crate) came_to: String,
+    /// Its outcome, in words.
+    pub(crate) result: String,
 }

@@ -1,13 +1,13 @@
-//! Counts by the minute.
+//! Counts per minute.
 
 /// How many minutes are kept.
 pub(crate) const MINUTES: usize = 60;
 
-/// Counts of the last hour, by the minute.
+/// Counts of the last hour, per minute.
 #[derive(Debug, Clone)]
 pub(crate) struct Minutes {
     counts: [u32; MINUTES],
-    /// The minute that was last counted in.
+    /// The last minute with a count.
     last: u64,
 }
 
@@ -24,13 +24,13 @@ impl Minutes {
         *count = count.saturating_add(u32::try_from(times).unwrap_or(u32::MAX));
     }
 
-    /// Notes the highest of a minute.
+    /// Raises the value of `minute` to `to`, if it is lower.
     pub(crate) fn raise(&mut self, minute: u64, to: usize) {
         let count = self.at(minute);
         *count = (*count).max(u32::try_from(to).unwrap_or(u32::MAX));
     }
 
-    /// The counts up to a minute, the oldest first.
+    /// The counts up to `minute`, oldest first.
     pub(crate) fn up_to(&self, minute: u64) -> Vec<u32> {
         let of = |minute: u64| if minute > self.last { 0 } else { self.counts[place(minute)] };
         let first = minute.saturating_sub(MINUTES as u64 - 1);
@@ -41,7 +41,7 @@ impl Minutes {
     }
 
     fn at(&mut self, minute: u64) -> &mut u32 {
-        // Minutes that are over an hour old are overwritten.
+        // Counts that are over an hour old are cleared.
         let gone = minute.saturating_sub(self.last).min(MINUTES as u64);
         for passed in 0..gone {
             self.counts[place(minute - passed)] = 0;
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_hour_is_kept_and_no_more() {
+    fn only_an_hour_is_kept() {
         let mut minutes = Minutes::default();
         for (minute, times) in [(0, 1), (1, 2), (59, 3), (61, 4)] {
             minutes.add(minute, times);
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_minutes_stand_at_the_end() {
+    fn minutes_before_the_first_are_zero() {
         let mut minutes = Minutes::default();
         minutes.raise(0, 7);
         minutes.raise(0, 5);

@@ -1,5 +1,5 @@
-//! What has happened: counts of each minute of an hour, and the last of each kind with their reasons. All of it has a
-//! bound, whatever a peer sends.
+//! The history: counts for each minute of the last hour, and the last events of each group with their reasons. All of
+//! it is bounded, whatever a peer sends.
 
 mod entry;
 mod minutes;

@@ -13,7 +13,7 @@ use portcullis_core::{
 };
 
 use super::{
-    entry::{Done, Entry, What},
+    entry::{Done, Entry, Recorded},
     minutes::Minutes,
 };
 
@@ -24,7 +24,7 @@ const LABELS: usize = 128;
 /// The label of all others.
 const OTHERS: Label = ("other", "");
 
-/// What is counted together.
+/// The groups that are counted separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Group {
     Refused,
@@ -34,10 +34,10 @@ pub(crate) enum Group {
     Closed,
 }
 
-/// A kind, and for closes and violations who or what.
+/// A kind, and for closes and violations which side or which action.
 pub(crate) type Label = (&'static str, &'static str);
 
-/// What has happened since the console was made.
+/// What has happened since the console was created.
 pub(crate) struct History {
     connections: Connections,
     began: Instant,
@@ -45,14 +45,14 @@ pub(crate) struct History {
     seen: Mutex<Seen>,
 }
 
-/// What is kept of it.
+/// The part of the history behind the lock.
 #[derive(Clone, Default)]
 pub(crate) struct Seen {
-    /// Grows with everything that happens.
+    /// Incremented with every event.
     pub(crate) version: u64,
     pub(crate) counts: BTreeMap<(Group, Label), Minutes>,
     pub(crate) opened: Minutes,
-    /// The most connections of each minute.
+    /// The peak number of connections in each minute.
     pub(crate) live: Minutes,
     pub(crate) peak: usize,
     pub(crate) refused: VecDeque<Entry>,
@@ -66,12 +66,12 @@ impl History {
         Self { connections, began: now(), seen: Mutex::default() }
     }
 
-    /// The minute that it is, since the beginning.
+    /// The current minute, counted from the creation of the console.
     pub(crate) fn minute(&self) -> u64 {
         now().saturating_duration_since(self.began).as_secs() / 60
     }
 
-    /// A copy, to be shown where nothing is locked.
+    /// A copy, which is rendered without holding the lock.
     pub(crate) fn seen(&self) -> Seen {
         self.note_live();
         self.lock().clone()
@@ -81,7 +81,7 @@ impl History {
         self.lock().version
     }
 
-    /// The most connections at once.
+    /// The peak number of connections.
     pub(crate) fn peak(&self) -> usize {
         self.note_live();
         self.lock().peak
@@ -115,11 +115,11 @@ impl Seen {
     }
 }
 
-fn push(entries: &mut VecDeque<Entry>, what: What) {
+fn push(entries: &mut VecDeque<Entry>, event: Recorded) {
     let at = SystemTime::now();
     match entries.front_mut() {
-        Some(last) if last.what == what => (last.at, last.times) = (at, last.times + 1),
-        _ => entries.push_front(Entry { at, times: 1, what }),
+        Some(last) if last.event == event => (last.at, last.times) = (at, last.times + 1),
+        _ => entries.push_front(Entry { at, times: 1, event }),
     }
     entries.truncate(LAST);
 }
@@ -133,31 +133,31 @@ impl Observer for History {
                 self.lock().opened.add(minute, 1);
             }
             Event::Refused { plain, kind, status, sentence, report_only, client, subject, .. } => {
-                let what = What {
+                let refused = Recorded {
                     kind,
                     by: if *plain { "plain" } else { "handshake" },
                     status: Some(status.as_u16()),
-                    reason: What::shorten(sentence),
+                    reason: Recorded::shorten(sentence),
                     client: *client,
                     subject: subject.cloned(),
                 };
                 let mut seen = self.lock();
                 let group = if *report_only { Group::WouldRefuse } else { Group::Refused };
                 seen.count(group, (kind, ""), minute, 1);
-                push(if *report_only { &mut seen.would_refuse } else { &mut seen.refused }, what);
+                push(if *report_only { &mut seen.would_refuse } else { &mut seen.refused }, refused);
             }
             Event::Failed { reason, .. } => self.lock().count(Group::Failed, (reason, ""), minute, 1),
             Event::Violated { policy, action, times, .. } => {
                 self.lock().count(Group::Violated, (policy, action), minute, *times);
             }
             Event::Closed { peer, code, ended, .. } => {
-                let reason = ended.frame.as_ref().map(|frame| What::shorten(frame.reason())).unwrap_or_default();
+                let reason = ended.frame.as_ref().map(|frame| Recorded::shorten(frame.reason())).unwrap_or_default();
                 let by = ended.by.as_str();
-                let what =
-                    What { kind: code, by, status: None, reason, client: peer.client, subject: peer.subject.cloned() };
+                let (client, subject) = (peer.client, peer.subject.cloned());
+                let closed = Recorded { kind: code, by, status: None, reason, client, subject };
                 let mut seen = self.lock();
                 seen.count(Group::Closed, (code, by), minute, 1);
-                push(&mut seen.closed, what);
+                push(&mut seen.closed, closed);
             }
             _ => {}
         }

@@ -14,20 +14,20 @@ use crate::mask::Mask;
 /// How long a snapshot is kept after its last use. Rates are computed from it.
 const KEPT: Duration = Duration::from_secs(10);
 
-/// The last snapshot. Its lock is held while the next is taken: those who ask meanwhile wait for that one.
+/// The last snapshot. Its lock is held while the next one is taken: requests in the meantime wait for that one.
 #[derive(Default)]
 pub(crate) struct Snapshots(Mutex<Kept>);
 
 #[derive(Default)]
 struct Kept {
     last: Option<Arc<Snapshot>>,
-    /// Somebody waits until it can be forgotten.
+    /// A task waits to drop it.
     watched: bool,
 }
 
 impl Snapshots {
-    /// Returns a snapshot that is not older than an interval. Many connections take a while to walk over, so that is
-    /// done on a thread of its own.
+    /// Returns a snapshot that is not older than an interval. Walking over many connections takes a while, so that is
+    /// done on a blocking thread.
     pub(crate) async fn latest(
         self: &Arc<Self>,
         connections: &Connections,
@@ -45,7 +45,7 @@ impl Snapshots {
         }
         let (connections, mask, before) = (connections.clone(), mask.clone(), kept.last.take());
         let taken = spawn_blocking(move || Snapshot::take(&connections, &mask, before.as_deref(), deep)).await;
-        // Only a runtime that shuts down does not take one.
+        // This fails only if the runtime is shutting down.
         let snapshot = Arc::new(taken.ok()?);
         kept.last = Some(snapshot.clone());
         if !std::mem::replace(&mut kept.watched, true) {
@@ -55,7 +55,7 @@ impl Snapshots {
     }
 }
 
-/// Waits until the snapshot has not been used for a while.
+/// Drops the snapshot once it has not been used for a while.
 async fn forget(snapshots: Weak<Snapshots>) {
     loop {
         sleep(KEPT).await;

@@ -1,4 +1,4 @@
-//! Who holds the most connections.
+//! The subjects and networks with the most connections.
 
 use std::{cmp::Reverse, collections::HashMap, hash::Hash, net::IpAddr};
 
@@ -7,20 +7,20 @@ use portcullis_core::{ConnectionId, identity::ClientIp};
 use super::row::Row;
 use crate::mask::Shown;
 
-/// How many are listed.
+/// How many of each are listed.
 const MOST: usize = 10;
-/// The bits of an IPv6 address that name a client, as limits have them by default.
+/// The bits of an IPv6 address that identify a client, the default of connection limits.
 const PREFIX: u8 = 64;
 
-/// One who holds connections: how many, and one of them.
+/// A subject or network: how many connections it has, and the id of one of them.
 #[derive(Debug, Clone)]
 pub(crate) struct Holder<K> {
-    pub(crate) who: K,
+    pub(crate) key: K,
     pub(crate) count: usize,
     pub(crate) one: ConnectionId,
 }
 
-/// Those who hold the most, by subject and by network.
+/// The largest holders of connections, by subject and by network.
 #[derive(Debug)]
 pub(crate) struct Holders {
     pub(crate) subjects: Vec<Holder<Shown>>,
@@ -31,7 +31,7 @@ pub(super) fn holders(rows: &[Row]) -> Holders {
     let subjects = rows.iter().filter_map(|row| Some((row.subject.as_ref()?, row.id)));
     let clients = rows.iter().filter_map(|row| Some((ClientIp(row.client?).network(PREFIX), row.id)));
     let subjects = most(subjects).into_iter();
-    let owned = |Holder { who, count, one }: Holder<&Shown>| Holder { who: who.clone(), count, one };
+    let owned = |Holder { key, count, one }: Holder<&Shown>| Holder { key: key.clone(), count, one };
     Holders { subjects: subjects.map(owned).collect(), clients: most(clients) }
 }
 
@@ -41,11 +41,11 @@ fn most<K: Eq + Hash + Ord + Clone>(rows: impl Iterator<Item = (K, ConnectionId)
         let (count, one) = counts.entry(key).or_insert((0, id));
         (*count, *one) = (*count + 1, id);
     }
-    let mut all: Vec<_> = counts.into_iter().map(|(who, (count, one))| Holder { who, count, one }).collect();
+    let mut all: Vec<_> = counts.into_iter().map(|(key, (count, one))| Holder { key, count, one }).collect();
     if all.len() > MOST {
         all.select_nth_unstable_by_key(MOST, |holder| Reverse(holder.count));
         all.truncate(MOST);
     }
-    all.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.who.cmp(&other.who)));
+    all.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.key.cmp(&other.key)));
     all
 }

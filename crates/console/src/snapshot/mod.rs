@@ -1,7 +1,7 @@
-//! The live connections at one moment, looked at once for all viewers.
+//! Snapshots of the live connections, shared by all viewers.
 //!
-//! A snapshot is taken when somebody asks, and not more often than once an interval. Each question then walks over it
-//! once: nothing is sorted but the rows of one page.
+//! A snapshot is taken on demand, at most once per interval. Each query walks over it once and sorts only the rows of
+//! one page.
 
 mod cache;
 mod holders;

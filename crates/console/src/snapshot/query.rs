@@ -1,4 +1,4 @@
-//! Which connections somebody wants to see, in which order.
+//! The query string: which connections to show, and in which order.
 
 use std::{fmt, net::IpAddr};
 
@@ -10,12 +10,12 @@ const MOST: usize = 200;
 /// The longest value, in bytes.
 const LONGEST: usize = 512;
 
-/// What is asked of the connections.
+/// A parsed query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Query {
     /// Part of a subject, an issuer, an address or an id, in lower case.
     pub(crate) search: String,
-    /// Exactly this subject, as it is shown.
+    /// Exactly this subject, or its masked name.
     pub(crate) subject: Option<String>,
     pub(crate) client: Option<IpAddr>,
     pub(crate) state: Option<ConnectionState>,
@@ -71,13 +71,13 @@ impl Sort {
         ("expires_at", Self::ExpiresAt),
     ];
 
-    /// Whether the layers of every connection have to be asked.
+    /// Whether sorting by it needs the descriptions of the layers of every connection.
     pub(super) fn is_deep(self) -> bool {
         matches!(self, Self::QuotaLeft | Self::ExpiresAt)
     }
 }
 
-/// A query string that cannot be understood.
+/// An invalid query string.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct WrongQuery(String);
 
@@ -88,12 +88,12 @@ impl fmt::Display for WrongQuery {
 }
 
 impl Query {
-    /// Reads a query string. What it does not know it refuses: a filter that is misspelt must not show everything.
+    /// Parses a query string. Unknown parameters are refused: a misspelt filter must not show everything.
     pub(crate) fn parse(query: Option<&str>) -> Result<Self, WrongQuery> {
         let mut parsed = Self::default();
         for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let value = decode(value).ok_or_else(|| WrongQuery(format!("{name:?} is not text, or too long")))?;
+            let value = decode(value).ok_or_else(|| WrongQuery(format!("{name:?} is not UTF-8, or too long")))?;
             let wrong = |expected: &str| WrongQuery(format!("{name} is {expected}"));
             match name {
                 "search" => parsed.search = value.to_ascii_lowercase(),
@@ -114,7 +114,7 @@ impl Query {
                     let limit = value.parse().ok().filter(|limit| (1..=MOST).contains(limit));
                     parsed.limit = limit.ok_or_else(|| wrong("not from 1 to 200"))?;
                 }
-                unknown => return Err(WrongQuery(format!("there is no parameter {unknown:?}"))),
+                unknown => return Err(WrongQuery(format!("unknown parameter {unknown:?}"))),
             }
         }
         Ok(parsed)
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_query_is_read_or_refused() {
+    fn a_query_is_parsed_or_refused() {
         let query =
             Query::parse(Some("search=Al%20i&subject=a%26b&sort=bytes_in&order=asc&offset=50&limit=5")).unwrap();
         assert_eq!((query.search.as_str(), query.subject.as_deref()), ("al i", Some("a&b")));

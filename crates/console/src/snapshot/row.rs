@@ -9,7 +9,7 @@ use portcullis_core::{ConnectionId, ConnectionState, Counters};
 
 use crate::mask::Shown;
 
-/// A connection, as it was. It holds nothing of the connection, which may end meanwhile.
+/// A copy of a connection's values. It does not keep the connection alive, which may end in the meantime.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
     pub(crate) id: ConnectionId,
@@ -18,15 +18,15 @@ pub(crate) struct Row {
     pub(crate) subject: Option<Shown>,
     pub(crate) state: ConnectionState,
     pub(crate) counters: Counters,
-    /// Since the snapshot before, if it was there already.
+    /// Since the previous snapshot, if the connection was in it.
     pub(crate) rates: Option<Rates>,
     pub(crate) round_trip: Option<Duration>,
-    /// Only where somebody sorts by it.
+    /// Only in a deep snapshot, for a query that sorts by it.
     pub(crate) quota_left: Option<u64>,
     pub(crate) expires_at: Option<SystemTime>,
 }
 
-/// What passes in a second.
+/// Messages and bytes per second.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Rates {
     pub(crate) messages_in: f32,
@@ -36,7 +36,7 @@ pub(crate) struct Rates {
 }
 
 impl Rates {
-    /// Of two looks that are some time apart.
+    /// Computes the rates between two readings that are `time` apart.
     pub(crate) fn between(before: &Counters, after: &Counters, time: Duration) -> Self {
         let seconds = time.as_secs_f32();
         #[expect(clippy::cast_precision_loss, reason = "it is shown in three digits")]

@@ -1,4 +1,4 @@
-//! The rows of one page: found without sorting all.
+//! Selects the rows of one page, without sorting all of them.
 
 use std::cmp::Ordering;
 
@@ -10,7 +10,7 @@ use super::{
 use crate::mask::{Mask, contains};
 
 impl Snapshot {
-    /// Returns how many connections a query matches, and the places of those on its page, in order.
+    /// Returns how many connections a query matches, and the indexes of those on its page, in order.
     pub(crate) fn select(&self, query: &Query, mask: &Mask) -> (usize, Vec<usize>) {
         let mut found: Vec<usize> = if query.is_plain() {
             (0..self.rows.len()).collect()
@@ -21,7 +21,7 @@ impl Snapshot {
         let matched = found.len();
         let by = |one: &usize, other: &usize| query.compare(&self.rows[*one], &self.rows[*other]);
         let first = query.offset.min(matched);
-        // What stands before the page is divided off, then what stands behind it.
+        // Partition off the rows before the page, then those after it.
         if first > 0 && first < matched {
             found.select_nth_unstable_by(first, by);
         }
@@ -42,7 +42,7 @@ impl Query {
 
     fn matches(&self, row: &Row, mask: &Mask) -> bool {
         let of_subject = |wanted: &String| row.subject.as_ref().is_some_and(|subject| subject.is(wanted));
-        // An address that is masked cannot be guessed by asking for it.
+        // A masked address cannot be found out by filtering for guesses.
         let of_client = |wanted| !mask.hides_addresses() && row.client.is_some_and(|ip| ip.to_canonical() == wanted);
         self.subject.as_ref().is_none_or(of_subject)
             && self.client.is_none_or(|wanted| of_client(wanted.to_canonical()))
@@ -56,11 +56,11 @@ impl Query {
             || row.id.to_string() == self.search
     }
 
-    /// What has no value comes last, in both directions. The id decides between equals, so that pages do not overlap.
+    /// Rows without a value come last, in both directions. Ties are broken by id, so that pages do not overlap.
     fn compare(&self, one: &Row, other: &Row) -> Ordering {
         let rate = |row: &Row, of: fn(&super::row::Rates) -> f32| row.rates.as_ref().map(of).map(Sortable);
         let order = match self.sort {
-            // The older started earlier.
+            // Ids are assigned in order: a lower id is an older connection.
             Sort::Age => self.directed(Some(other.id), Some(one.id)),
             Sort::Subject => self.directed(one.subject.as_ref(), other.subject.as_ref()),
             Sort::Client => self.directed(one.client, other.client),
@@ -85,7 +85,7 @@ impl Query {
     }
 }
 
-/// A number that is none of those that cannot be compared.
+/// A float with a total order.
 #[derive(PartialEq)]
 struct Sortable(f32);
 

@@ -1,4 +1,4 @@
-//! Looks at all connections once.
+//! Takes a snapshot: reads all connections once.
 
 use std::{
     sync::OnceLock,
@@ -13,25 +13,25 @@ use super::{
 };
 use crate::mask::Mask;
 
-/// Of two snapshots that are less than this apart, the second takes over the rates of the first.
+/// If two snapshots are less than this apart, the second takes over the rates of the first.
 const APART: Duration = Duration::from_millis(200);
 
-/// All connections at one moment, by their ids.
+/// All connections at one moment, ordered by id.
 pub(crate) struct Snapshot {
     pub(crate) at: Instant,
     pub(crate) time: SystemTime,
     pub(crate) rows: Vec<Row>,
-    /// What layers say of each connection was asked, too.
+    /// Whether it includes what the layers of each connection report.
     pub(super) deep: bool,
-    /// Of all connections together, where there was a snapshot before.
+    /// The sum over all connections, if there was a previous snapshot.
     pub(crate) rates: Option<Rates>,
-    /// Handshakes under way, open connections, and those that close.
+    /// How many connections are opening, open and closing.
     pub(crate) states: [usize; 3],
     holders: OnceLock<Holders>,
 }
 
 impl Snapshot {
-    /// Walks over all connections, each of which is locked for a moment. `before` says what had passed by then.
+    /// Walks over all connections, locking each briefly. Rates are computed from `before`, the previous snapshot.
     pub(super) fn take(connections: &Connections, mask: &Mask, before: Option<&Self>, deep: bool) -> Self {
         let mut live = connections.all();
         live.sort_unstable_by_key(Connection::id);
@@ -61,7 +61,7 @@ impl Snapshot {
         let place = match status.state {
             ConnectionState::Opening => 0,
             ConnectionState::Open => 1,
-            // It has ended since the registry was read.
+            // It ended after the registry was read.
             ConnectionState::Ended => return,
             _ => 2,
         };
@@ -92,19 +92,19 @@ impl Snapshot {
         at.saturating_duration_since(self.at) < APART
     }
 
-    /// Who holds the most connections. Counted once for all viewers, when the first asks.
+    /// The largest holders of connections. Computed once for all viewers, on first use.
     pub(crate) fn holders(&self) -> &Holders {
         self.holders.get_or_init(|| holders(&self.rows))
     }
 }
 
-/// What the layers of a connection say that can be sorted by.
+/// What the layers of a connection report and a query can sort by.
 pub(crate) fn describe(connection: &Connection) -> (Option<u64>, Option<SystemTime>) {
     let description = connection.description();
     (description.quota_left, description.expires_at)
 }
 
-/// The rows of the snapshot before, in the order of ids, up to where they were looked through.
+/// The rows of the previous snapshot that were not passed yet, in the order of ids.
 struct Known<'a> {
     rows: &'a [Row],
     since: Duration,

@@ -56,7 +56,7 @@ fn of(health: &Health) -> Cluster {
             ("leases expired", events.fenced),
             ("evicted", events.evicted),
             ("commands sent", events.sent),
-            ("commands heard", events.heard),
+            ("commands received", events.heard),
             ("gaps", events.gaps),
         ],
     }

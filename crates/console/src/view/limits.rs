@@ -1,4 +1,4 @@
-//! Limits on connections, and how full they are.
+//! Limits on connections and how full they are.
 
 use serde::Serialize;
 
@@ -10,16 +10,16 @@ pub(crate) struct Shown {
     name: String,
     scope: &'static str,
     max: usize,
-    /// How many there are; of a limit for each address or subject, those of the one who has the most.
+    /// How many there are now; for a limit per address or subject, of the one with the most.
     live: Option<usize>,
-    /// Where nine tenths are.
+    /// Nine tenths of `max`.
     high_water: usize,
-    /// Nine tenths were crossed, and it has not fallen below eight tenths since.
+    /// Nine tenths were reached, and it has not fallen below eight tenths since.
     is_high: bool,
     full: bool,
 }
 
-/// Shows all limits that the console was given.
+/// Shows all limits that were registered with the console.
 pub(crate) fn limits(state: &State, snapshot: &Snapshot) -> Vec<Shown> {
     #[cfg(feature = "connections")]
     let shown = of_connections(state, snapshot);

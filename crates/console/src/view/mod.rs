@@ -1,4 +1,4 @@
-//! What is shown, as JSON. All text that a peer may have written is a string in it, and nothing else.
+//! The responses of the API as JSON. Text that a peer may have written appears only as a JSON string.
 
 mod cluster;
 mod limits;
@@ -15,7 +15,7 @@ pub(crate) use self::{
     summary::{Summary, summary},
 };
 
-/// Milliseconds since 1970, as scripts count.
+/// Milliseconds since the Unix epoch, as in JavaScript.
 fn millis(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)

@@ -1,4 +1,4 @@
-//! Refusals and closes: counts of the last hour, and the last ones with their reasons.
+//! Refusals and closes: counts of the last hour, and the latest ones with their reasons.
 
 use std::collections::VecDeque;
 
@@ -11,13 +11,13 @@ use crate::{
     state::State,
 };
 
-/// What has happened within the hour.
+/// The history of the last hour.
 #[derive(Serialize)]
 pub(crate) struct Refusals {
     version: u64,
-    /// Of each minute, the oldest first.
+    /// Per minute, oldest first.
     opened: Vec<u32>,
-    /// The most connections of each minute.
+    /// The peak number of connections in each minute.
     live: Vec<u32>,
     refused: Vec<Counted>,
     would_refuse: Vec<Counted>,
@@ -27,7 +27,7 @@ pub(crate) struct Refusals {
     last: Last,
 }
 
-/// A kind, and its counts.
+/// A kind and its counts.
 #[derive(Serialize)]
 struct Counted {
     kind: &'static str,
@@ -37,17 +37,17 @@ struct Counted {
     minutes: Vec<u32>,
 }
 
-/// The last hundred of each, the newest first.
+/// The last hundred of each, newest first.
 #[derive(Serialize)]
 struct Last {
-    refused: Vec<One>,
-    would_refuse: Vec<One>,
-    closed: Vec<One>,
+    refused: Vec<Recent>,
+    would_refuse: Vec<Recent>,
+    closed: Vec<Recent>,
     actions: Vec<ActionTaken>,
 }
 
 #[derive(Serialize)]
-struct One {
+struct Recent {
     at_ms: u64,
     times: u64,
     kind: &'static str,
@@ -67,7 +67,7 @@ struct ActionTaken {
     result: String,
 }
 
-/// Shows what has happened.
+/// Shows the history.
 pub(crate) fn refusals(state: &State) -> Refusals {
     let (seen, minute, mask) = (state.history.seen(), state.history.minute(), &state.settings.mask);
     let of = |group| counted(&seen, group, minute);
@@ -89,7 +89,7 @@ pub(crate) fn refusals(state: &State) -> Refusals {
     }
 }
 
-/// The kinds of a group that happened within the hour, the most frequent first.
+/// The kinds of a group within the last hour, the most frequent first.
 fn counted(seen: &Seen, group: Group, minute: u64) -> Vec<Counted> {
     let of_group = seen.counts.iter().filter(|((of, _), _)| *of == group);
     let shown = of_group.map(|((_, (kind, by)), counts)| {
@@ -101,18 +101,18 @@ fn counted(seen: &Seen, group: Group, minute: u64) -> Vec<Counted> {
     shown
 }
 
-fn last(entries: &VecDeque<Entry>, mask: &Mask) -> Vec<One> {
-    let one = |Entry { at, times, what }: &Entry| One {
+fn last(entries: &VecDeque<Entry>, mask: &Mask) -> Vec<Recent> {
+    let recent = |Entry { at, times, event }: &Entry| Recent {
         at_ms: millis(*at),
         times: *times,
-        kind: what.kind,
-        by: what.by,
-        status: what.status,
-        reason: what.reason.clone(),
-        subject: what.subject.as_ref().map(|subject| mask.subject(subject).name()),
-        client_ip: what.client.map(|client| mask.address(client)),
+        kind: event.kind,
+        by: event.by,
+        status: event.status,
+        reason: event.reason.clone(),
+        subject: event.subject.as_ref().map(|subject| mask.subject(subject).name()),
+        client_ip: event.client.map(|client| mask.address(client)),
     };
-    entries.iter().map(one).collect()
+    entries.iter().map(recent).collect()
 }
 
 fn action(done: &Done) -> ActionTaken {
@@ -121,6 +121,6 @@ fn action(done: &Done) -> ActionTaken {
         operator: done.operator.clone(),
         action: done.action,
         target: done.target.clone(),
-        result: done.came_to.clone(),
+        result: done.result.clone(),
     }
 }

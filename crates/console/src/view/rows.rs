@@ -1,4 +1,4 @@
-//! Connections, a page of them.
+//! A page of connections.
 
 use std::time::Duration;
 
@@ -15,19 +15,19 @@ use crate::{
 /// A page of connections.
 #[derive(Serialize)]
 pub(crate) struct Connections {
-    /// When they were looked at.
+    /// When the snapshot was taken.
     at_ms: u64,
-    /// How many there are.
+    /// How many connections there are.
     total: usize,
     /// How many the query matches.
     matched: usize,
     offset: usize,
-    rows: Vec<One>,
+    rows: Vec<ConnectionRow>,
 }
 
 /// A connection.
 #[derive(Serialize)]
-struct One {
+struct ConnectionRow {
     id: String,
     subject: Option<String>,
     issuer: Option<String>,
@@ -47,7 +47,7 @@ struct One {
     limits: Vec<Fills>,
 }
 
-/// What passes in a second.
+/// Messages and bytes per second.
 #[derive(Serialize)]
 pub(super) struct PerSecond {
     messages_in: f64,
@@ -77,24 +77,24 @@ impl From<Rates> for PerSecond {
     }
 }
 
-/// Shows a page. What is asked of single connections is asked of these alone.
+/// Shows a page. What has to be looked up per connection is looked up for these rows only.
 pub(crate) fn connections(state: &State, snapshot: &Snapshot, query: &Query) -> Connections {
     let (matched, page) = snapshot.select(query, &state.settings.mask);
-    let rows = page.into_iter().map(|place| &snapshot.rows[place]);
+    let places = page.into_iter();
     Connections {
         at_ms: millis(snapshot.time),
         total: snapshot.rows.len(),
         matched,
         offset: query.offset,
-        rows: rows.map(|row| one(state, snapshot, row)).collect(),
+        rows: places.map(|place| row(state, snapshot, &snapshot.rows[place])).collect(),
     }
 }
 
-fn one(state: &State, snapshot: &Snapshot, row: &Row) -> One {
+fn row(state: &State, snapshot: &Snapshot, row: &Row) -> ConnectionRow {
     let live = state.connections.get(row.id);
     let description = live.as_ref().map(Connection::description).unwrap_or_default();
     let age = snapshot.at.saturating_duration_since(row.started);
-    One {
+    ConnectionRow {
         id: row.id.to_string(),
         subject: row.subject.as_ref().map(Shown::name),
         issuer: row.subject.as_ref().and_then(Shown::issuer).map(str::to_owned),

@@ -1,4 +1,4 @@
-//! The state of the server in one look.
+//! The state of the server at a glance.
 
 use std::net::IpAddr;
 
@@ -18,12 +18,12 @@ pub(crate) struct Summary {
     at_ms: u64,
     interval_ms: u64,
     operator: String,
-    /// What this operator may do.
+    /// The actions that this operator may take.
     may: Vec<&'static str>,
-    /// What this node is called among others.
+    /// The name of this node among others.
     node: Option<String>,
     live: usize,
-    /// The most at once since the console was made.
+    /// The peak since the console was created.
     peak: usize,
     opening: usize,
     open: usize,
@@ -40,7 +40,7 @@ pub(crate) struct Summary {
 #[derive(Serialize)]
 struct Drain {
     state: &'static str,
-    /// What it came to.
+    /// Its outcome, once it is over.
     result: Option<String>,
 }
 
@@ -50,8 +50,8 @@ struct Holders {
     client_ips: Vec<Holder>,
 }
 
-/// One who holds connections: how many, and the id of one of them. Of an IPv6 network none is named: its connections
-/// have many addresses.
+/// A subject or network that holds connections: how many, and the id of one of them. An IPv6 network has no such id,
+/// as its connections have many addresses.
 #[derive(Serialize)]
 struct Holder {
     name: String,
@@ -68,7 +68,7 @@ struct Masked {
     client_ips: bool,
 }
 
-/// Shows the state to an operator.
+/// Shows the state of the server to an operator.
 pub(crate) fn summary(state: &State, snapshot: &Snapshot, operator: &Operator) -> Summary {
     let [opening, open, closing] = snapshot.states;
     let mask = &state.settings.mask;
@@ -95,25 +95,25 @@ pub(crate) fn summary(state: &State, snapshot: &Snapshot, operator: &Operator) -
 fn holders(state: &State, snapshot: &Snapshot) -> Holders {
     let all = snapshot.holders();
     let subjects = all.subjects.iter().map(|holder| Holder {
-        name: holder.who.name(),
-        issuer: holder.who.issuer().map(str::to_owned),
+        name: holder.key.name(),
+        issuer: holder.key.issuer().map(str::to_owned),
         count: holder.count,
         connection: Some(holder.one.to_string()),
     });
     let client_ips = all.clients.iter().map(|holder| Holder {
-        name: network(state, holder.who),
+        name: network(state, holder.key),
         issuer: None,
         count: holder.count,
-        connection: holder.who.is_ipv4().then(|| holder.one.to_string()),
+        connection: holder.key.is_ipv4().then(|| holder.one.to_string()),
     });
     Holders { subjects: subjects.collect(), client_ips: client_ips.collect() }
 }
 
-/// As limits count: an IPv4 address, or 64 bits of an IPv6 address.
-fn network(state: &State, who: IpAddr) -> String {
+/// An IPv4 address, or the first 64 bits of an IPv6 address, as limits count.
+fn network(state: &State, address: IpAddr) -> String {
     let mask = &state.settings.mask;
-    let shown = mask.address(who);
-    if who.is_ipv6() && !mask.hides_addresses() { format!("{shown}/64") } else { shown }
+    let shown = mask.address(address);
+    if address.is_ipv6() && !mask.hides_addresses() { format!("{shown}/64") } else { shown }
 }
 
 #[cfg(feature = "liveness")]
@@ -122,7 +122,7 @@ fn drain(state: &State) -> Option<Drain> {
     if !drain.is_started() {
         return Some(Drain { state: "open", result: None });
     }
-    // It is known at once whether it is over.
+    // Polled once: whether the drain is over is known immediately.
     let over = portcullis_core::Decision::wait(async move { drain.drained().await }).at_once();
     Some(match over {
         Ok(drained) => Drain { state: "drained", result: Some(drained.to_string()) },

@@ -1,4 +1,4 @@
-//! What operators do, what it comes to, and who is said to have done it.
+//! Actions of operators: their outcome, and the log entry with the operator's name.
 
 use std::{
     io,
@@ -17,7 +17,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::ask::{connect, get, open, post};
 
 #[tokio::test]
-async fn one_is_closed_with_the_code_and_the_reason_that_were_given() {
+async fn a_connection_is_closed_with_the_given_code_and_reason() {
     let connections = Connections::new();
     let (alice, mut client) = connect(&connections, "alice", [192, 0, 2, 1]);
     let (bob, _client) = connect(&connections, "bob", [192, 0, 2, 2]);
@@ -35,7 +35,7 @@ async fn one_is_closed_with_the_code_and_the_reason_that_were_given() {
 }
 
 #[tokio::test]
-async fn all_of_a_subject_or_an_address_are_closed_and_no_others() {
+async fn all_connections_of_a_subject_or_an_address_are_closed_and_no_others() {
     for (of, closes) in [
         (json!({"subject": "alice"}), [true, true, false]),
         (json!({"subject": "alice", "issuer": "https://id.example"}), [false, false, false]),
@@ -55,9 +55,9 @@ async fn all_of_a_subject_or_an_address_are_closed_and_no_others() {
                 body[name] = json!(connection.id().to_string());
             }
         }
-        let (status, said) = post(&open(&connections), "/api/close", &body.to_string()).await;
+        let (status, answer) = post(&open(&connections), "/api/close", &body.to_string()).await;
         let expected = closes.iter().filter(|closes| **closes).count();
-        assert_eq!((status, said), (StatusCode::OK, json!({"closed": expected})), "{of}");
+        assert_eq!((status, answer), (StatusCode::OK, json!({"closed": expected})), "{of}");
         for ((connection, mut client), closes) in clients.into_iter().zip(closes) {
             if closes {
                 assert_eq!(client.closed().await.unwrap().to_string(), "1008", "{of}");
@@ -69,7 +69,7 @@ async fn all_of_a_subject_or_an_address_are_closed_and_no_others() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_understood_closes_nothing() {
+async fn an_invalid_request_closes_nothing() {
     let connections = Connections::new();
     let (alice, _client) = connect(&connections, "alice", [192, 0, 2, 1]);
     let console = open(&connections);
@@ -92,8 +92,8 @@ async fn what_cannot_be_understood_closes_nothing() {
         (&format!(r#"{{"connection": "{id}", "node": "nowhere"}}"#), 422),
         (&format!(r#"{{"subject": "{}"}}"#, "x".repeat(5000)), 413),
     ] {
-        let (answered, said) = post(&console, "/api/close", body).await;
-        assert_eq!(answered.as_u16(), status, "{body}: {said}");
+        let (answered, answer) = post(&console, "/api/close", body).await;
+        assert_eq!(answered.as_u16(), status, "{body}: {answer}");
     }
     assert_eq!(alice.close_reason(), None);
 }
@@ -116,7 +116,7 @@ async fn tokens_are_revoked() {
     ] {
         assert_eq!(post(&console, "/api/revoke", &body.to_string()).await.0.as_u16(), status, "{body}");
     }
-    // The registry knows them by the same subject, which a session would be revoked by.
+    // The registry has the same subject by which a session would be revoked.
     assert_eq!(alice.subject(), Some(Subject::new("alice")));
 }
 
@@ -163,7 +163,7 @@ impl MakeWriter<'_> for Log {
 }
 
 #[tokio::test]
-async fn the_log_says_who_did_what_on_one_line() {
+async fn an_action_is_logged_on_one_line() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
@@ -172,8 +172,8 @@ async fn the_log_says_who_did_what_on_one_line() {
     let console = Console::new(connections).allow_actions().authorize(|_| Some(Operator::new("ol\nga")));
     let body = json!({"subject": "alice\nforged line", "reason": "a\nb"}).to_string();
     assert_eq!(post(&console, "/api/close", &body).await.0, StatusCode::OK);
-    let said = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    let line = said.lines().find(|line| line.contains("an operator acted")).unwrap();
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let line = logged.lines().find(|line| line.contains("an operator acted")).unwrap();
     for part in [r#"operator="ol\nga""#, r#"action="close""#, "forged line", "1008 a", "closed=1"] {
         assert!(line.contains(part), "{line}");
     }

@@ -1,4 +1,4 @@
-//! Who may ask: nobody by default, and no page of another site.
+//! Which requests are admitted: none without an authorizer, and none from a page of another site.
 
 use std::sync::{
     Arc,
@@ -15,7 +15,7 @@ use tower::ServiceExt;
 use crate::ask::{action, answer, connect, get, json, open, post};
 
 #[tokio::test]
-async fn nobody_sees_anything_whom_the_authorizer_does_not_know() {
+async fn a_request_that_the_authorizer_rejects_sees_nothing() {
     let connections = Connections::new();
     let (_alice, _client) = connect(&connections, "alice", [192, 0, 2, 1]);
     let console = Console::new(connections.clone()).allow_actions();
@@ -35,9 +35,9 @@ async fn nobody_sees_anything_whom_the_authorizer_does_not_know() {
         ("OPTIONS", "/"),
     ] {
         let request = action(path).method(method);
-        let (status, said) = json(answer(&console, request, r#"{"client_ip": "192.0.2.1"}"#).await).await;
+        let (status, body) = json(answer(&console, request, r#"{"client_ip": "192.0.2.1"}"#).await).await;
         assert_eq!(status, StatusCode::FORBIDDEN, "{method} {path}");
-        assert_eq!(said.to_string(), r#"{"error":"you may not see this console"}"#, "{method} {path}");
+        assert_eq!(body.to_string(), r#"{"error":"you may not see this console"}"#, "{method} {path}");
     }
     let known = answer(&console, Request::get("/").header("x-user", "olga"), "").await;
     assert_eq!(known.status(), StatusCode::OK);
@@ -45,7 +45,7 @@ async fn nobody_sees_anything_whom_the_authorizer_does_not_know() {
 }
 
 #[tokio::test]
-async fn an_authorizer_may_take_its_time() {
+async fn an_authorizer_may_be_asynchronous() {
     let console = Console::new(Connections::new()).authorize_later(|_| {
         Decision::wait(async {
             tokio::task::yield_now().await;
@@ -56,7 +56,7 @@ async fn an_authorizer_may_take_its_time() {
 }
 
 #[tokio::test]
-async fn a_console_only_looks_unless_it_is_allowed_more() {
+async fn a_console_is_read_only_unless_actions_are_allowed() {
     let connections = Connections::new();
     let (alice, _client) = connect(&connections, "alice", [192, 0, 2, 1]);
     let body = format!(r#"{{"connection": "{}"}}"#, alice.id());
@@ -74,7 +74,7 @@ async fn a_console_only_looks_unless_it_is_allowed_more() {
 }
 
 #[tokio::test]
-async fn a_page_of_another_site_can_do_nothing() {
+async fn a_page_of_another_site_cannot_act() {
     let connections = Connections::new();
     let (_alice, _client) = connect(&connections, "alice", [192, 0, 2, 1]);
     let console = open(&connections);
@@ -89,7 +89,7 @@ async fn a_page_of_another_site_can_do_nothing() {
         (&[("origin", "https://console.example.evil.example")], 403),
         (&[("origin", "null")], 403),
         (&[("cookie", "session=1")], 403),
-        // What a form can send without asking, even one of the own origin.
+        // What a form can send without a preflight, even one of the own origin.
         (&[("origin", own), ("sec-fetch-site", "same-origin"), ("content-type", "text/plain")], 415),
         (&[("origin", own), ("content-type", "application/x-www-form-urlencoded")], 415),
     ] {
@@ -106,17 +106,17 @@ async fn a_page_of_another_site_can_do_nothing() {
     }
     for site in ["cross-site", "same-site"] {
         let foreign = answer(&console, Request::get("/api/events").header("sec-fetch-site", site), "").await;
-        assert_eq!(foreign.status(), StatusCode::FORBIDDEN, "it would take a viewer's place");
+        assert_eq!(foreign.status(), StatusCode::FORBIDDEN, "it would use up a viewer's place");
     }
     assert_eq!(connections.count(), 1);
-    // A script of an operator's is no browser.
+    // An operator's script is not a browser.
     let script =
         Request::post("/api/close").header("host", "console.example").header("content-type", "application/json");
     assert_eq!(answer(&console, script, r#"{"subject": "alice"}"#).await.status(), StatusCode::OK);
 }
 
 #[tokio::test]
-async fn behind_a_proxy_the_origin_of_the_page_is_said() {
+async fn the_origin_of_the_page_can_be_configured_behind_a_proxy() {
     let connections = Connections::new();
     let console = open(&connections).origin(OriginLayer::new(["https://admin.example"]).unwrap());
     let ask = |origin| {
@@ -128,7 +128,7 @@ async fn behind_a_proxy_the_origin_of_the_page_is_said() {
 }
 
 #[tokio::test]
-async fn every_answer_keeps_to_itself() {
+async fn every_response_is_isolated() {
     let console = open(&Connections::new());
     for path in ["/", "/app.js", "/api/summary", "/nowhere"] {
         let response = answer(&console, Request::get(path), "").await;
@@ -146,7 +146,7 @@ async fn every_answer_keeps_to_itself() {
 }
 
 #[tokio::test]
-async fn a_nested_page_has_a_folder_of_its_own() {
+async fn a_nested_page_is_redirected_to_a_trailing_slash() {
     let asked = Arc::new(AtomicBool::new(false));
     let seen = asked.clone();
     let console = Console::new(Connections::new()).authorize(move |_| {
@@ -160,7 +160,7 @@ async fn a_nested_page_has_a_folder_of_its_own() {
         let asked = app.clone().oneshot(Request::get(path).body(axum::body::Body::empty()).unwrap());
         async move { asked.await.unwrap().headers().get("location").map(|to| to.to_str().unwrap().to_owned()) }
     };
-    // Wherever it leads, it is below the same folder.
+    // Whatever the path, the redirect stays below the same folder.
     assert_eq!(to(&hostile, "/https:evil.example").await.as_deref(), Some("./https:evil.example/"));
     for app in [fixed, tenants] {
         for (path, status, to) in [

@@ -1,4 +1,4 @@
-//! Questions to a console, and its answers.
+//! Sends requests to a console.
 
 use http::{Request, Response, StatusCode, request::Builder};
 use http_body_util::{BodyExt, Full};
@@ -8,7 +8,7 @@ use portcullis_core::{Connection, Connections, testing::Client};
 use serde_json::Value;
 use tower::ServiceExt;
 
-/// A console that Olga sees, and in which she may do everything.
+/// A console with all actions allowed, seen by operator `olga`.
 pub(crate) fn open(connections: &Connections) -> Console {
     Console::new(connections.clone()).allow_actions().authorize(|_| Some(Operator::new("olga")))
 }
@@ -25,7 +25,7 @@ pub(crate) async fn answer(console: &Console, request: Builder, body: &str) -> R
     console.clone().oneshot(request).await.unwrap()
 }
 
-/// What is answered, as JSON.
+/// The status and the JSON body of a response.
 pub(crate) async fn json(response: Response<ConsoleBody>) -> (StatusCode, Value) {
     let status = response.status();
     let body = response.into_body().collect().await.unwrap().to_bytes();
@@ -38,7 +38,7 @@ pub(crate) async fn get(console: &Console, path: &str) -> Value {
     value
 }
 
-/// What the console's own page sends.
+/// An action as the console's own page sends it.
 pub(crate) fn action(path: &str) -> Builder {
     Request::post(path)
         .header("host", "console.example")
@@ -51,7 +51,7 @@ pub(crate) async fn post(console: &Console, path: &str, body: &str) -> (StatusCo
     json(answer(console, action(path), body).await).await
 }
 
-/// A column of the connections that are shown.
+/// A column of a page of connections.
 pub(crate) fn column(connections: &Value, name: &str) -> Vec<Value> {
     connections["rows"].as_array().unwrap().iter().map(|row| row[name].clone()).collect()
 }

@@ -1,4 +1,4 @@
-//! Server-sent events: what viewers are told, and how many of them there may be.
+//! Server-sent events: what viewers receive, and how many viewers there may be.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::ask::{answer, connect, open};
 
-/// The next event: its name, and what it says.
+/// The next event: its name and its data.
 async fn next(stream: &mut Response<ConsoleBody>) -> Option<(String, Value)> {
     let frame = stream.body_mut().frame().await?.unwrap().into_data().unwrap();
     let text = String::from_utf8(frame.to_vec()).unwrap();
@@ -19,7 +19,7 @@ async fn next(stream: &mut Response<ConsoleBody>) -> Option<(String, Value)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn viewers_are_told_at_once_then_each_interval_and_of_history_when_there_is_some() {
+async fn viewers_get_updates_each_interval_and_the_history_when_it_changes() {
     let connections = Connections::new();
     let _alice = connect(&connections, "alice", [192, 0, 2, 1]);
     let console = open(&connections);
@@ -32,14 +32,14 @@ async fn viewers_are_told_at_once_then_each_interval_and_of_history_when_there_i
     let (name, update) = next(&mut stream).await.unwrap();
     assert_eq!((name.as_str(), &update["summary"]["live"]), ("update", &2.into()));
     assert_eq!(update["connections"]["matched"], 1);
-    assert_eq!(next(&mut stream).await.unwrap().0, "update", "nothing has happened");
+    assert_eq!(next(&mut stream).await.unwrap().0, "update", "the history has not changed");
     Refusal::new("full", StatusCode::SERVICE_UNAVAILABLE).into_response::<()>();
     let events = [next(&mut stream).await.unwrap().0, next(&mut stream).await.unwrap().0];
     assert!(events.contains(&"history".to_owned()), "{events:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn viewers_are_few_and_make_room_when_they_go() {
+async fn viewers_are_limited_and_free_their_place_when_they_leave() {
     let console = open(&Connections::new()).viewers(1);
     let mut first = answer(&console, Request::get("/api/events"), "").await;
     next(&mut first).await.unwrap();
@@ -47,13 +47,13 @@ async fn viewers_are_few_and_make_room_when_they_go() {
     assert_eq!(second.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(second.headers()["retry-after"], "5");
     drop(first);
-    // It notices when it would tell it something, if not before.
+    // The server notices at the next update at the latest.
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(answer(&console, Request::get("/api/events"), "").await.status(), StatusCode::OK);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_viewer_is_asked_anew_who_it_is_after_five_minutes() {
+async fn a_stream_ends_after_five_minutes_for_a_new_authorization() {
     let console = open(&Connections::new());
     let mut stream = answer(&console, Request::get("/api/events"), "").await;
     let began = tokio::time::Instant::now();
@@ -62,7 +62,7 @@ async fn a_viewer_is_asked_anew_who_it_is_after_five_minutes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_viewer_that_reads_nothing_is_given_up() {
+async fn a_viewer_that_reads_nothing_is_disconnected() {
     let console = open(&Connections::new()).viewers(1);
     let _unread = answer(&console, Request::get("/api/events"), "").await;
     tokio::time::sleep(Duration::from_secs(60)).await;

@@ -1,4 +1,4 @@
-//! What was refused and closed, with its reasons, and what would have been.
+//! Refusals and closes with their reasons, including those of report-only layers.
 
 use http::StatusCode;
 use portcullis_core::{Connections, refusal::Refusal};
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::ask::{connect, get, open, post};
 
 #[tokio::test]
-async fn refusals_and_closes_are_counted_and_the_last_have_their_reasons() {
+async fn refusals_and_closes_are_counted_and_the_latest_have_their_reasons() {
     let connections = Connections::new();
     let console = open(&connections);
     let full = || Refusal::new("full", StatusCode::SERVICE_UNAVAILABLE).with_message("no <i>room</i>");
@@ -38,7 +38,7 @@ async fn refusals_and_closes_are_counted_and_the_last_have_their_reasons() {
 }
 
 #[tokio::test]
-async fn a_flood_of_refusals_fills_nothing() {
+async fn a_flood_of_refusals_does_not_exceed_the_bounds() {
     let console = open(&Connections::new());
     for number in 0..10_000 {
         let kind: &'static str = Box::leak(format!("kind {number}").into_boxed_str());

@@ -1,5 +1,5 @@
-//! What a hundred thousand connections cost: `--run-ignored only`, in a release build, prints the figures of the guide.
-//! They are CPU time, which other processes of the machine do not change much.
+//! The cost of a console with a hundred thousand connections: `--run-ignored only`, in a release build, prints the
+//! figures of the guide. They are CPU time, which other processes on the machine hardly affect.
 
 use std::{
     fs,
@@ -14,18 +14,18 @@ use crate::ask::{answer, open};
 
 const CONNECTIONS: u32 = 100_000;
 
-/// The CPU time that this process has used, by the nanosecond: of each of its threads.
+/// The CPU time that all threads of this process have used, in nanoseconds.
 fn cpu() -> Duration {
     let threads = fs::read_dir("/proc/self/task").unwrap();
     let used = threads.map(|thread| {
-        // A thread that has just ended is there no longer.
+        // A thread may have ended in the meantime.
         let stat = fs::read_to_string(thread.unwrap().path().join("schedstat")).unwrap_or_default();
         stat.split(' ').next().and_then(|nanos| nanos.parse().ok()).unwrap_or(0)
     });
     Duration::from_nanos(used.sum())
 }
 
-/// What the process uses of one CPU within a time.
+/// The share of one CPU that the process uses over `time`, in percent.
 async fn used(time: Duration) -> f64 {
     let (began, before) = (Instant::now(), cpu());
     tokio::time::sleep(time).await;
@@ -33,7 +33,7 @@ async fn used(time: Duration) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "it prints figures, and takes a minute"]
+#[ignore = "it prints figures and takes a minute"]
 async fn what_a_hundred_thousand_connections_cost() {
     let connections = Connections::new();
     let mut clients = Vec::new();

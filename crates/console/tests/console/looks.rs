@@ -1,4 +1,4 @@
-//! What is shown of connections: sorted, searched, in pages, and masked.
+//! The listing of connections: sorted, searched, paginated and masked.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -18,7 +18,7 @@ use tower::{ServiceBuilder, service_fn};
 use crate::ask::{answer, column, connect, get, json as answered, open};
 
 #[tokio::test]
-async fn connections_are_sorted_searched_and_shown_in_pages() {
+async fn connections_are_sorted_searched_and_paginated() {
     let connections = Connections::new();
     let people = ["Dora", "alice", "bob", "alina", "carol"];
     let all: Vec<_> = (1..).zip(people).map(|(host, name)| connect(&connections, name, [192, 0, 2, host])).collect();
@@ -47,12 +47,12 @@ async fn connections_are_sorted_searched_and_shown_in_pages() {
     }
     let by_id = get(&console, &format!("/api/connections?search={}", ids[2].as_str().unwrap())).await;
     assert!(column(&by_id, "subject").contains(&json!("bob")));
-    let (status, said) = answered(answer(&console, Request::get("/api/connections?subjekt=alice"), "").await).await;
-    assert_eq!(status, StatusCode::BAD_REQUEST, "{said}");
+    let (status, answer) = answered(answer(&console, Request::get("/api/connections?subjekt=alice"), "").await).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_passes_in_a_second_is_known_from_the_second_look_on() {
+async fn rates_are_known_from_the_second_snapshot_on() {
     let connections = Connections::new();
     let (_busy, mut client) = connect(&connections, "busy", [192, 0, 2, 1]);
     let (_quiet, _client) = connect(&connections, "quiet", [192, 0, 2, 2]);
@@ -72,10 +72,10 @@ async fn what_passes_in_a_second_is_known_from_the_second_look_on() {
     assert!(summary["per_second"].is_object(), "{summary}");
 }
 
-/// Upgrades whoever asks.
+/// Upgrades every request.
 async fn upgrade(request: Request<Incoming>) -> Result<Response<String>, std::convert::Infallible> {
     tokio::spawn(async move {
-        // Held for as long as the client lives, by whoever reads it.
+        // Held until the test ends.
         let upgraded = hyper::upgrade::on(request).await;
         std::future::pending::<()>().await;
         drop(upgraded);
@@ -85,7 +85,7 @@ async fn upgrade(request: Request<Incoming>) -> Result<Response<String>, std::co
 }
 
 #[tokio::test]
-async fn what_layers_know_of_a_connection_is_shown_beside_it() {
+async fn what_layers_report_about_a_connection_is_shown_with_it() {
     let connections = Connections::new();
     let limit = ConnectionLimitLayer::new().global(10).per_client_ip(2);
     let console = open(&connections).limit("chat", &limit);
@@ -111,7 +111,7 @@ async fn what_layers_know_of_a_connection_is_shown_beside_it() {
         "name": "chat", "scope": "server", "max": 10, "live": 2, "high_water": 9, "is_high": false, "full": false,
     });
     assert_eq!(limits[0], server);
-    assert_eq!((&limits[1]["live"], &limits[1]["full"]), (&json!(2), &json!(true)), "of the fullest address");
+    assert_eq!((&limits[1]["live"], &limits[1]["full"]), (&json!(2), &json!(true)), "those of the fullest address");
     let holders = &get(&console, "/api/summary").await["holders"];
     assert_eq!(
         (&holders["client_ips"][0]["name"], &holders["client_ips"][0]["count"]),
@@ -121,7 +121,7 @@ async fn what_layers_know_of_a_connection_is_shown_beside_it() {
 }
 
 #[tokio::test]
-async fn what_is_masked_is_shown_nowhere_and_found_by_nobody() {
+async fn masked_values_are_neither_shown_nor_found() {
     let connections = Connections::new();
     let _alice = connect(&connections, "alice", [192, 0, 2, 77]);
     let _again = connect(&connections, "alice", [192, 0, 2, 77]);
@@ -139,5 +139,5 @@ async fn what_is_masked_is_shown_nowhere_and_found_by_nobody() {
     assert_eq!(names[0], names[1]);
     assert_eq!(column(&shown, "client_ip"), ["192.0.2.x", "192.0.2.x"]);
     let found = get(&console, &format!("/api/connections?subject={}", names[0].as_str().unwrap())).await;
-    assert_eq!(found["matched"], 2, "as it is shown");
+    assert_eq!(found["matched"], 2, "by the masked name");
 }

@@ -1,4 +1,4 @@
-//! The console as a service: who may ask, what is answered, and what comes of an action.
+//! The console as a service: admission, responses and actions.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod actions;
