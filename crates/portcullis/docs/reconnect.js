@@ -1,4 +1,4 @@
-// A WebSocket that comes back as its close codes advise. It depends on nothing: copy it.
+// A WebSocket that reconnects as its close codes advise. No dependencies: copy it.
 //
 //   const socket = new Reconnecting(
 //     async () => new WebSocket('/ws', ['bearer', await freshToken()]),
@@ -6,19 +6,19 @@
 //   );
 //   socket.start();
 //
-// - 3000 "token expired": connects again at once, for which `connect` should bring a new token. The second time in a
-//   row it waits, because a new token that has expired, too, means that a clock is wrong.
-// - Codes that say "later" (1001, 1005, 1006, 1011 to 1014, 3008): waits, twice as long each time up to 30 s, of which
-//   half is random, so that clients of a server that restarts do not come back all at once. Never less than "retry
-//   after 5 s" at the end of the reason says: a page cannot read the header `Retry-After`.
-// - All others: stops. 1008 means that this client did something wrong, and would do it again.
+// - 3000 "token expired": reconnects at once; `connect` should get a new token. The second time in a row it waits,
+//   because a new token that has already expired means that a clock is wrong.
+// - Codes that mean "later" (1001, 1005, 1006, 1011 to 1014, 3008): waits, twice as long each time up to 30 s. Half of
+//   the delay is random, so that the clients of a restarting server do not all come back at once. Waits at least as
+//   long as "retry after 5 s" at the end of the reason says: a page cannot read the header `Retry-After`.
+// - All other codes: stops. 1008 means that this client did something wrong, and would do it again.
 // - A connection counts as established with its first message, not when it opens: a handshake that is refused with a
-//   close code opens first, too. Have the server greet.
+//   close code opens first, too. Have the server send a greeting.
 
 const RETRY = new Set([1001, 1005, 1006, 1011, 1012, 1013, 1014, 3008]);
 const FIRST_WAIT = 1_000;
 const LONGEST_WAIT = 30_000;
-/** A connection that lived longer begins with short waits again. */
+/** After a connection that lived longer than this, delays start short again. */
 const STEADY = 5_000;
 
 /** What to do: `refresh` the token, `retry` after at least `wait` seconds, or `stop` until the user asks. */
@@ -33,17 +33,17 @@ export function advise(code, reason) {
   return { act: 'stop', wait: 0, then: 'not coming back by itself' };
 }
 
-/** How many milliseconds to wait before an attempt, if the server asked for `seconds`. */
+/** How many milliseconds to wait before an attempt, if the reason said "retry after" `seconds`. */
 export function backoff(attempt, seconds, random = Math.random()) {
   const most = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** attempt);
   return seconds * 1000 + most * (0.5 + random / 2);
 }
 
-/** `connect` throws it where asking again would not help, such as when the user may not sign in. */
+/** `connect` throws it if retrying would not help, such as when the user may not sign in. */
 export class Refused extends Error {}
 
 /**
- * Keeps up a WebSocket that `connect`, an async function, opens. Calls `listener.state(state, detail)`, with
+ * Keeps a WebSocket connected, which the async function `connect` opens. Calls `listener.state(state, detail)`, with
  * `connecting`, `open`, `waiting` (until a time) or `stopped` (for a reason); `listener.message(data)`; and
  * `listener.closed(code, reason, then)`.
  */
@@ -51,7 +51,7 @@ export class Reconnecting {
   #connect;
   #listener;
   #socket = null;
-  /** Counts what was begun, so that what was left behind does not go on. */
+  /** Counts attempts, so that an abandoned one does not continue. */
   #run = 0;
   #attempt = 0;
   #timer = 0;
@@ -61,14 +61,14 @@ export class Reconnecting {
     this.#listener = listener;
   }
 
-  /** Connects, in place of a connection that there may be. */
+  /** Connects, replacing an existing connection. */
   start() {
     this.stop();
     this.#attempt = 0;
     this.#begin();
   }
 
-  /** Closes, and does not come back. */
+  /** Closes, and does not reconnect. */
   stop() {
     this.#run += 1;
     clearTimeout(this.#timer);

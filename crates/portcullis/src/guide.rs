@@ -1,27 +1,27 @@
-//! How the layers work together: what to put where, how to size it, what clients make of it, and how to run it.
+//! How the layers work together: their order, their limits, what clients see, and how to run a server.
 //!
-//! | Page | What it answers |
+//! | Page | Question |
 //! | --- | --- |
-//! | [`order`] | Which layer stands outside of which, and why? |
+//! | [`order`] | In which order do layers stand, and why? |
 //! | [`plain_requests`] | What happens to requests that are not handshakes? |
-//! | [`identities`] | Who is the client, and how do layers learn that? |
-//! | [`limits`] | Which limits does a server need, and how large are they? |
-//! | [`close_codes`] | Which code says what, and what do clients do about it? |
+//! | [`identities`] | How is a client identified? |
+//! | [`limits`] | Which limits does a server need, and how large should they be? |
+//! | [`close_codes`] | What does each close code mean, and how do clients react? |
 //! | [`reconnecting`] | What does a well-behaved client look like? |
-//! | [`libraries`] | Which WebSocket libraries and servers does this work with, and where does the layer stand? |
+//! | [`libraries`] | Which WebSocket libraries and servers does this work with, and where does the layer go? |
 //! | [`proxies`] | What changes behind nginx or a load balancer? |
-//! | [`tls`] | Where does TLS end, and what must HTTP/2 be told? |
-//! | [`deploying`] | How is a server replaced without losing anyone? |
-//! | [`observing`] | Which metrics and events are there, and what should wake an operator? |
-//! | [`console`] | Who is connected, what was refused, and how is it closed by hand? |
+//! | [`tls`] | Where to terminate TLS, and what does HTTP/2 need? |
+//! | [`deploying`] | How is a server replaced without losing clients? |
+//! | [`observing`] | Which metrics and events are there, and what should page an operator? |
+//! | [`console`] | Who is connected, what was refused, and how are connections closed by hand? |
 //! | [`testing`] | How is a guarded application tested? |
-//! | [`several_nodes`] | How do several servers share their limits? |
-//! | [`threat_model`] | What is every attack, its default, and how is that changed? |
-//! | [`troubleshooting`] | What does this sentence in the log mean? |
+//! | [`several_nodes`] | How do several servers share limits? |
+//! | [`threat_model`] | Which attacks are stopped, by which layer, and with which defaults? |
+//! | [`troubleshooting`] | What does this log message mean? |
 //! | [`other_servers`] | What do other servers let through, and what do they cost? |
-//! | [`coming_from`] | Where is the feature of the server that I know? |
+//! | [`coming_from`] | What is the equivalent of a feature of another server? |
 //!
-//! This module exists in the documentation alone.
+//! This module exists only in the documentation.
 
 #[doc = include_str!("../docs/guide/order.md")]
 pub mod order {}
@@ -78,9 +78,9 @@ pub mod other_servers {}
 #[doc = include_str!("../docs/guide/troubleshooting.md")]
 pub mod troubleshooting {}
 
-/// Coming from another server: the feature there, and the line here.
+/// Coming from another server: its features and their equivalents here.
 ///
-/// Each row names a line of an example, or a test, that shows it at work.
+/// Each row refers to a line of an example or a test that shows it in use.
 pub mod coming_from {
     #[doc = include_str!("../docs/guide/coming_from/python_websockets.md")]
     pub mod python_websockets {}
