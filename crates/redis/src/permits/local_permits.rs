@@ -14,6 +14,8 @@ pub(crate) struct LocalPermits {
     groups: HashMap<Name, Group>,
     /// Keys of which the store has to be told.
     untold: HashSet<Name>,
+    /// Connections that have places of a pool, and perhaps no permit. They are told when the lease has run out.
+    in_pools: BTreeMap<u64, OnGone>,
     /// Permits that are being asked for.
     taking: BTreeSet<u64>,
     last: u64,
@@ -82,6 +84,16 @@ impl LocalPermits {
         if told == Recorded::No {
             self.untold.insert(name);
         }
+    }
+
+    /// A connection has a place of a pool.
+    pub(crate) fn enter_pool(&mut self, permit: u64, on_gone: OnGone) {
+        self.in_pools.insert(permit, on_gone);
+    }
+
+    /// It has none any longer.
+    pub(crate) fn leave_pools(&mut self, permit: u64) {
+        self.in_pools.remove(&permit);
     }
 
     /// The oldest of this key makes room.
@@ -171,7 +183,7 @@ impl LocalPermits {
     /// Forgets everything.
     pub(crate) fn drain(&mut self) -> Vec<OnGone> {
         self.untold.clear();
-        let mut last = BTreeMap::new();
+        let mut last = std::mem::take(&mut self.in_pools);
         for (permit, one) in self.groups.drain().flat_map(|(_, group)| group.permits) {
             last.insert(permit, one.on_gone);
         }
@@ -264,6 +276,11 @@ mod tests {
         let other = Name::from_bytes([2; 16]);
         insert(&mut held, 1, Recorded::At(1), now);
         held.insert(other, 1, Recorded::At(1), now, Arc::new(|_| {}));
-        assert_eq!(held.drain().len(), 1);
+        held.enter_pool(1, Arc::new(|_| {}));
+        held.enter_pool(2, Arc::new(|_| {}));
+        held.enter_pool(3, Arc::new(|_| {}));
+        held.leave_pools(3);
+        assert_eq!(held.drain().len(), 2);
+        assert!(held.drain().is_empty());
     }
 }

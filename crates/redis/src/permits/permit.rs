@@ -13,7 +13,7 @@ use portcullis_core::shared::{Deadline, Name, OnGone, PermitRequest, WhenFull};
 use super::{local_permits::Recorded, settle};
 use crate::{
     lock::lock,
-    node::{NoAnswer, Node},
+    node::{NoAnswer, Node, OnFenced},
     places::Place,
 };
 
@@ -38,6 +38,9 @@ impl Permit {
         places: Vec<Place>,
         on_gone: OnGone,
     ) -> Self {
+        if !places.is_empty() && node.settings.on_fenced == OnFenced::Close {
+            lock(&node.held).enter_pool(number, on_gone.clone());
+        }
         let (keys, places) = (Mutex::new(wanted.to_vec()), Mutex::new(places));
         Self { node: node.clone(), number, incarnation, keys, places, on_gone, settled: AtomicBool::new(false) }
     }
@@ -72,8 +75,16 @@ impl Permit {
             at.map(|at| places.swap_remove(at))
         };
         drop(place);
+        self.leave_pools();
         if let Some(one) = left.filter(|one| !one.pool) {
             self.release(&one);
+        }
+    }
+
+    /// A connection without a place is not told of the end of a lease on account of one.
+    fn leave_pools(&self) {
+        if self.node.settings.on_fenced == OnFenced::Close && lock(&self.places).is_empty() {
+            lock(&self.node.held).leave_pools(self.number);
         }
     }
 
@@ -97,6 +108,10 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
+        // What gives a place back takes a lock of its own, so it is dropped when this one is released.
+        let places = std::mem::take(&mut *lock(&self.places));
+        drop(places);
+        self.leave_pools();
         let keys = std::mem::take(&mut *lock(&self.keys));
         for one in keys.into_iter().filter(|one| !one.pool) {
             self.release(&one);

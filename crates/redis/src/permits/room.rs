@@ -43,9 +43,26 @@ pub(super) async fn evict(
 
 /// What was told once and is still there is told again.
 pub(super) fn tell_again(node: Arc<Node>, session: Session, name: Name, late: Vec<(u64, u64)>) {
+    let over = session.view.over(late.iter().map(|(incarnation, _)| *incarnation));
+    let (over, late): (Vec<_>, Vec<_>) = late.into_iter().partition(|(incarnation, _)| over.contains(incarnation));
+    let members = |all: &[(u64, u64)]| -> Vec<_> {
+        all.iter().map(|(incarnation, permit)| member(*incarnation, *permit)).collect()
+    };
+    let (over, again_late) = (members(&over), members(&late));
     tokio::spawn(async move {
-        let members: Vec<_> = late.iter().map(|(incarnation, permit)| member(*incarnation, *permit)).collect();
-        let call = Call::new(&script::AGAIN).key(&node.settings.keys.closing(name)).arg(again()).args(members);
+        let closing = node.settings.keys.closing(name);
+        if !over.is_empty() {
+            // A node that has died removes nothing. Each connection of a busy key keeps the set alive, so its dead would
+            // be told for ever, into inboxes that nobody reads.
+            let mut remove = redis::cmd("ZREM");
+            remove.arg(&closing).arg(over);
+            // If this fails, they are found again after a while.
+            let _ = node.tell(&session, async |mut link| remove.query_async::<u64>(&mut link).await).await;
+        }
+        if late.is_empty() {
+            return;
+        }
+        let call = Call::new(&script::AGAIN).key(&closing).arg(again()).args(again_late);
         let postponed: Result<u64, _> =
             node.tell(&session, async |mut connection| call.run(&mut connection).await).await;
         if postponed.is_ok() {

@@ -30,15 +30,17 @@ pub(super) async fn settle(
     let session = node.reporting_session().ok_or(NoAnswer)?;
     let call = report::call(node, &session, wanted.name, Some(wanted.max), 0, &[(permit, report::now())]);
     let answer = node.ask(&session, by, call).await?;
-    untold.name = None;
     let holders = report::heard(node, &session, wanted.name, &[permit], answer);
     if !holders.is_empty() {
         room::evict(node, &session, wanted.name, wanted.max, &holders, Some(by)).await?;
     }
+    // Not before the oldest has made room. If the eviction fails, the key stays beyond its limit with nobody to notice:
+    // said once more after the next beat, it is evicted then.
+    untold.name = None;
     Ok(())
 }
 
-/// A key of which the store has to be told, unless it has answered.
+/// A key of which the store has to be told again, unless everything was answered.
 struct Unrecorded<'a> {
     node: &'a Node,
     name: Option<Name>,

@@ -3,7 +3,10 @@
 //! The keys of one handshake may be on different servers, so no script can take them together. They are taken in order,
 //! and if one is full, those before it are given back.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use portcullis_core::{
     clock::now,
@@ -32,6 +35,7 @@ pub(crate) async fn take(
     on_gone: OnGone,
 ) -> Result<Permit, TakeError> {
     let Some(session) = node.session() else { return Err(TakeError::NoAnswer) };
+    let on_gone = once(on_gone);
     let mut taking = Taking::new(node, session.incarnation);
     for (at, one) in wanted.iter().enumerate() {
         let full = match one.when_full {
@@ -54,6 +58,7 @@ pub(crate) async fn take(
 /// A permit that was taken without asking the store. The store is told of it as soon as it can be.
 pub(crate) fn keep(node: &Arc<Node>, wanted: &[PermitRequest], on_gone: OnGone) -> Permit {
     let (number, incarnation, since) = (lock(&node.held).begin(), 0, now());
+    let on_gone = once(on_gone);
     let places = wanted.iter().filter(|one| one.pool).map(|one| places::keep(node, one)).collect();
     {
         let mut held = lock(&node.held);
@@ -64,6 +69,16 @@ pub(crate) fn keep(node: &Arc<Node>, wanted: &[PermitRequest], on_gone: OnGone) 
     }
     node.unsaid();
     Permit::new(node, number, incarnation, wanted, places, on_gone)
+}
+
+/// A connection may have to make room in several of its keys, and lose its lease after that. It is told the first time.
+fn once(on_gone: OnGone) -> OnGone {
+    let told = AtomicBool::new(false);
+    Arc::new(move |why| {
+        if !told.swap(true, Ordering::Relaxed) {
+            on_gone(why);
+        }
+    })
 }
 
 /// Permits that are being taken. What is dropped here is given back.

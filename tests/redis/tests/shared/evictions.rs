@@ -1,10 +1,18 @@
 //! The oldest makes room, on whichever node it is.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use portcullis_redis::{Cluster, Gone, Name, Permit, PermitRequest};
 use redis::AsyncCommands;
 use redis_tests::{Inside, Server, builder, joined, until};
+
+use crate::building::let_in;
 
 /// Admits a connection that makes room for itself. What is told to close is written down.
 async fn admit(cluster: &Cluster, name: Name, most: usize, closed: &Arc<Mutex<Vec<u32>>>, number: u32) -> Permit {
@@ -84,4 +92,68 @@ async fn a_connection_whose_messenger_died_is_told_by_the_next_one() {
     let _second = admit(&other, name, 1, &closed, 2).await;
     until(&one, |health| health.events.evicted == 1).await;
     assert_eq!(*closed.lock().unwrap(), [1]);
+}
+
+/// The store has the newest connection, and fails to evict the oldest. It does so as soon as it can.
+#[tokio::test]
+async fn an_eviction_that_failed_is_made_up_for_at_the_next_beat() {
+    let server = Server::start();
+    let mut inside = Inside(server.inspect().await);
+    let_in(&mut inside.0).await;
+    let one = joined(builder(&format!("redis://node:password@127.0.0.1:{}", server.port()))).await;
+    let (name, closed) = (one.name("subject", "alice"), Arc::default());
+    let _first = admit(&one, name, 1, &closed, 1).await;
+    let rights = |right: &str| redis::cmd("ACL").arg("SETUSER").arg("node").arg(right).to_owned();
+    rights("-zpopmin").query_async::<()>(&mut inside.0).await.unwrap();
+    let wanted = [PermitRequest::new(name, 1).evict_oldest()];
+    let second = one.take(&wanted, one.deadline(), |_| {}).await.unwrap();
+    assert!(!second.settle(one.deadline()).await, "the oldest was not evicted");
+    assert_eq!(inside.permits(name).await.len(), 2);
+    rights("+zpopmin").query_async::<()>(&mut inside.0).await.unwrap();
+    let beats = one.health().events.beats;
+    until(&one, |health| health.events.beats > beats + 2).await;
+    assert_eq!((inside.permits(name).await.len(), &*closed.lock().unwrap()), (1, &vec![1]));
+}
+
+#[tokio::test]
+async fn a_connection_that_makes_room_in_two_keys_is_told_once() {
+    let server = Server::start();
+    let (one, other) = (joined(builder(&server.url())).await, joined(builder(&server.url())).await);
+    let wanted = ["subject", "room"].map(|kind| PermitRequest::new(one.name(kind, "7"), 1).evict_oldest());
+    let (told, tells) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let tell = tells.clone();
+    let first = one.take(&wanted, one.deadline(), move |_| _ = tell.fetch_add(1, Ordering::SeqCst)).await.unwrap();
+    assert!(first.settle(one.deadline()).await);
+    let tell = told.clone();
+    let second = other.take(&wanted, other.deadline(), move |_| _ = tell.fetch_add(1, Ordering::SeqCst)).await.unwrap();
+    assert!(second.settle(other.deadline()).await);
+    until(&one, |health| health.events.evicted == 2).await;
+    assert_eq!((tells.load(Ordering::SeqCst), told.load(Ordering::SeqCst)), (1, 0));
+}
+
+#[tokio::test]
+async fn connections_of_a_node_that_died_are_not_told_again() {
+    let server = Server::start();
+    let lease = Duration::from_secs(1);
+    let settings = || builder(&server.url()).lease(lease);
+    let (one, other) = (joined(settings()).await, joined(settings()).await);
+    let (name, closed) = (one.name("subject", "alice"), Arc::default());
+    let mut inside = Inside(server.inspect().await);
+    let first = admit(&one, name, 1, &closed, 1).await;
+    let _second = admit(&other, name, 1, &closed, 2).await;
+    until(&one, |health| health.events.evicted == 1).await;
+    // It dies before its connection has closed.
+    let [dead] = &inside.closing(name).await[..] else { panic!("one has to close") };
+    let (incarnation, dead) = (dead.split_once(':').unwrap().0.to_owned(), dead.clone());
+    std::mem::forget(first);
+    drop(one);
+    until(&other, |health| health.nodes.is_some_and(|nodes| nodes.get() == 1)).await;
+    let inbox = format!("t:1:{{i{incarnation}}}:in");
+    let _: u64 = inside.0.del(&inbox).await.unwrap();
+    let _: u64 = inside.0.zadd(format!("t:1:{{{name}}}:c"), &dead, 1).await.unwrap();
+    let _third = admit(&other, name, 1, &closed, 3).await;
+    let beats = other.health().events.beats;
+    until(&other, |health| health.events.beats > beats + 3).await;
+    assert!(!inside.closing(name).await.contains(&dead), "it is to be told for as long as the key lives");
+    assert!(!inside.0.exists::<_, bool>(&inbox).await.unwrap(), "an inbox that nobody reads");
 }
