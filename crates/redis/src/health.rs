@@ -62,6 +62,8 @@ pub struct Events {
     pub missed: u64,
     /// How often the circuit breaker opened because of that.
     pub broken: u64,
+    /// Requests that the store answered with an error, such as a missing right or full memory.
+    pub refused: u64,
     /// How often the store had lost its data.
     pub data_lost: u64,
     /// How often this node's lease had expired.

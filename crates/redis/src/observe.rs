@@ -31,12 +31,13 @@ pub(crate) fn happened(before: &Events, now: &Events) {
 }
 
 #[cfg(feature = "metrics")]
-fn pairs(before: &Events, now: &Events) -> [(&'static str, u64, u64); 19] {
+fn pairs(before: &Events, now: &Events) -> [(&'static str, u64, u64); 20] {
     [
         ("beat", before.beats, now.beats),
         ("connection", before.connections, now.connections),
         ("missed", before.missed, now.missed),
         ("broken", before.broken, now.broken),
+        ("refused", before.refused, now.refused),
         ("data_lost", before.data_lost, now.data_lost),
         ("fenced", before.fenced, now.fenced),
         ("given_up", before.given_up, now.given_up),
@@ -85,6 +86,25 @@ pub(crate) fn unreachable(error: &redis::RedisError) {
     #[cfg(feature = "tracing")]
     tracing::warn!(target: "portcullis", %error, "the Redis server cannot be asked");
     let _ = error;
+}
+
+/// The store has answered with an error.
+pub(crate) fn refused(error: &redis::RedisError) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(target: "portcullis", %error, "the Redis server refuses what a node needs");
+    let _ = error;
+}
+
+/// Copies of what was revoked are stale from here on, or are not any longer. While they are, handshakes are refused.
+pub(crate) fn stale_changed(stale: bool) {
+    #[cfg(feature = "metrics")]
+    metrics::gauge!("portcullis_cluster_stale").set(if stale { 1.0 } else { 0.0 });
+    #[cfg(feature = "tracing")]
+    match stale {
+        true => tracing::warn!(target: "portcullis", "this node may not know all revocations"),
+        false => tracing::info!(target: "portcullis", "this node knows all revocations"),
+    }
+    let _ = stale;
 }
 
 /// Commands may have been lost to this node.

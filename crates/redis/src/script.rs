@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use redis::{Cmd, ErrorKind, FromRedisValue, RedisResult, ServerErrorKind, ToRedisArgs};
+use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, ToRedisArgs};
 
 use crate::link::Link;
 
@@ -41,6 +41,11 @@ impl Script {
     }
 }
 
+/// Whether a script was not run because the server does not know its hash: it is new, or was restarted.
+pub(crate) fn is_unknown(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
+}
+
 /// A script with its keys and arguments.
 pub(crate) struct Call {
     script: &'static Script,
@@ -67,14 +72,23 @@ impl Call {
         arguments.into_iter().fold(self, Self::arg)
     }
 
+    /// Runs the script. It is sent as a text if the server does not know it by its hash.
     pub(crate) async fn run<T: FromRedisValue>(self, connection: &mut Link) -> RedisResult<T> {
-        match self.command("EVALSHA", &self.script.hash).query_async(connection).await {
+        match self.by_hash().query_async(connection).await {
             // Not loaded first: in a Redis Cluster that would ask all servers, of which one may be gone.
-            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                self.command("EVAL", self.script.text).query_async(connection).await
-            }
+            Err(error) if is_unknown(&error) => self.by_text().query_async(connection).await,
             answer => answer,
         }
+    }
+
+    /// The command that runs a script that the server knows, which is nearly always.
+    pub(crate) fn by_hash(&self) -> Cmd {
+        self.command("EVALSHA", &self.script.hash)
+    }
+
+    /// The command that runs any script, and makes it known.
+    pub(crate) fn by_text(&self) -> Cmd {
+        self.command("EVAL", self.script.text)
     }
 
     fn command(&self, name: &str, script: &str) -> Cmd {

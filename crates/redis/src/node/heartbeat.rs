@@ -41,7 +41,10 @@ pub(crate) async fn run(node: Arc<Node>) {
         }
         let next = match heartbeat.beat(&node, begun + node.settings.beat).await {
             Ok(()) => begun + node.settings.beat,
-            Err(NoAnswer) => Instant::now() + PAUSE.min(node.settings.beat),
+            Err(NoAnswer) => {
+                node.look();
+                Instant::now() + PAUSE.min(node.settings.beat)
+            }
         };
         heartbeat.rest(&node, next).await;
     }
@@ -106,7 +109,7 @@ impl Heartbeat {
         node.inbox.send_if_modified(|inbox| std::mem::replace(inbox, session.incarnation) != session.incarnation);
         self.say(node, &session, next).await?;
         node.note(|events| events.beats += 1);
-        permits::release_due(node, &session).await?;
+        permits::release_due(node, &session, next).await;
         places::give_back(node, &session).await
     }
 
@@ -139,6 +142,9 @@ impl Heartbeat {
         let beat = match timeout(node.settings.patience(), asked).await {
             Ok(Ok(beat)) => beat,
             Ok(Err(error)) => {
+                // A new connection is not in use before its first beat is answered: then there is nothing to give up,
+                // and the error would be lost. A user without the right to beat is told of it here alone.
+                node.refused(&error);
                 node.disconnect(generation, &error);
                 return Err(NoAnswer);
             }

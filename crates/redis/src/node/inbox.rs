@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use redis::{RedisResult, streams::StreamReadReply};
-use tokio::{
-    sync::watch,
-    time::{sleep, timeout},
-};
+use tokio::{sync::watch, time::sleep};
 
 use super::{Node, beat::millis};
 use crate::{link::Link, permits};
@@ -44,10 +41,10 @@ async fn changed(incarnations: &mut watch::Receiver<u64>) {
 
 /// Until the connection breaks.
 async fn read(node: &Arc<Node>, incarnation: u64, cursor: &mut String) {
-    let Ok(mut connection) = node.settings.client.connect(node.settings.patience()).await else { return };
+    let Ok(mut connection) = node.dial().await else { return };
     // A read returns after a beat at the latest: one that does not is on a connection whose other end is gone.
     let patience = node.settings.beat + node.settings.lease;
-    while let Ok(Ok(reply)) = timeout(patience, next(node, &mut connection, incarnation, cursor)).await {
+    while let Ok(reply) = node.wait_for(patience, next(node, &mut connection, incarnation, cursor)).await {
         for entry in reply.keys.into_iter().flat_map(|key| key.ids) {
             if let Some(message) = entry.get::<String>("m") {
                 permits::make_room(node, &message);

@@ -15,7 +15,7 @@ use portcullis_core::{
 use redis::{ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind};
 use tokio::{
     sync::{Notify, watch},
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 
 use super::{
@@ -31,8 +31,11 @@ use crate::{
     permits::{LocalPermits, PendingReleases},
     places::Pool,
     quota::RequestQueue,
-    script::Call,
+    script::{self, Call},
 };
+
+/// How often it is logged that the store refuses something. All of it is counted.
+const REFUSALS: Duration = Duration::from_secs(10);
 
 /// This node. Layers, permits and tasks share it.
 pub(crate) struct Node {
@@ -53,6 +56,8 @@ pub(crate) struct Node {
     /// What all nodes are told.
     pub(crate) outbox: Outbox,
     health: watch::Sender<Health>,
+    /// When it was last logged that the store has refused something.
+    refusal_logged: Mutex<Option<std::time::Instant>>,
 }
 
 pub(super) struct State {
@@ -82,6 +87,7 @@ impl Node {
         let membership = Membership::new(settings.lease, settings.beat, settings.nodes);
         Self {
             health: watch::Sender::new(Health::new(settings.nodes)),
+            refusal_logged: Mutex::default(),
             settings,
             held: Mutex::default(),
             releases: Mutex::default(),
@@ -178,10 +184,18 @@ impl Node {
         let (mut first, mut second) = (session.connection.clone(), session.connection.clone());
         let mut which = redis::cmd("HGET");
         which.arg(self.settings.keys.facts()).arg("boot");
-        // A connection sends in the order in which it is asked.
         let both = async {
-            let (answer, boot) = join(call.run(&mut first), which.query_async::<Option<String>>(&mut second)).await;
-            Ok((answer?, boot?))
+            let mut question = call.by_hash();
+            loop {
+                // A connection sends in the order in which it is asked, so this data or older has answered.
+                let which = which.query_async::<Option<String>>(&mut second);
+                match join(question.query_async(&mut first), which).await {
+                    // The script runs when it is sent as a text, so which data that is has to be asked behind it again:
+                    // the answer that is there is from before, and the data may be lost in between.
+                    (Err(error), _) if script::is_unknown(&error) => question = call.by_text(),
+                    (answer, boot) => return Ok((answer?, boot?)),
+                }
+            }
         };
         let (answer, boot) = self.heard(session, by, both).await?;
         if boot.as_deref() == Some(&session.boot) {
@@ -246,6 +260,28 @@ impl Node {
         if session.connection.is_one() && is_fatal(error) {
             self.disconnect(session.generation, error);
         }
+        self.refused(error);
+    }
+
+    /// The store has answered with an error, such as a right that is missing, or memory that is full. Nothing but this
+    /// tells an operator why limits are not shared: whoever asked goes on as if there had been no answer.
+    pub(crate) fn refused(&self, error: &RedisError) {
+        // A connection that broke is another matter, and is said by those who make connections.
+        if error.is_io_error() || error.is_connection_dropped() || error.is_timeout() {
+            return;
+        }
+        let is_due = {
+            let mut last = lock(&self.refusal_logged);
+            let is_due = last.is_none_or(|last| now().saturating_duration_since(last) >= REFUSALS);
+            if is_due {
+                *last = Some(now());
+            }
+            is_due
+        };
+        if is_due {
+            observe::refused(error);
+        }
+        self.note(|events| events.refused += 1);
     }
 
     pub(super) fn generation(&self) -> u64 {
@@ -255,6 +291,30 @@ impl Node {
     pub(super) fn link(&self) -> Option<(Link, u64)> {
         let state = lock(&self.state);
         state.link.clone().map(|link| (link, state.generation))
+    }
+
+    /// Makes a connection beside the one of handshakes, for a read that waits.
+    pub(crate) async fn dial(&self) -> Result<Link, NoAnswer> {
+        self.settings.client.connect(self.settings.patience()).await.map_err(|error| {
+            self.refused(&error);
+            NoAnswer
+        })
+    }
+
+    /// Asks on such a connection, and gives up after a time.
+    pub(crate) async fn wait_for<T>(
+        &self,
+        patience: Duration,
+        answer: impl Future<Output = RedisResult<T>>,
+    ) -> Result<T, NoAnswer> {
+        match timeout(patience, answer).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => {
+                self.refused(&error);
+                Err(NoAnswer)
+            }
+            Err(_) => Err(NoAnswer),
+        }
     }
 
     /// A beat was answered on a new connection: it is the one to be used.
@@ -291,7 +351,18 @@ impl Node {
             if before.state != cluster_state {
                 observe::state_changed(before.state, cluster_state);
             }
+            if before.stale != stale {
+                observe::stale_changed(stale);
+            }
         });
+    }
+
+    /// Notices what has changed because time has passed, and nothing else has happened.
+    pub(super) fn look(&self) {
+        let (now, before) = (self.health(), *self.health.borrow());
+        if (now.state, now.stale) != (before.state, before.stale) {
+            self.note(|_| {});
+        }
     }
 
     fn stands(&self) -> (ClusterState, Option<std::num::NonZeroUsize>) {

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::future::join_all;
 use portcullis_core::shared::Name;
+use tokio::time::Instant;
 
 use super::{message::member, pending_releases::PendingRelease};
 use crate::{
@@ -40,21 +41,31 @@ pub(crate) async fn run(node: Arc<Node>) {
     }
 }
 
-/// Gives back what was kept for later, after a beat.
-pub(crate) async fn release_due(node: &Node, session: &Session) -> Result<(), NoAnswer> {
-    let due = lock(&node.releases).take_later();
-    for batch in due.chunks(BATCH) {
-        match release(node, session, batch).await {
-            Ok(()) => {
-                let settled = lock(&node.releases).released(batch.iter().copied());
-                if settled > 0 {
-                    node.note(|events| events.taken_back += settled);
-                }
-            }
-            Err(NoAnswer) => lock(&node.releases).put_back(batch.iter().copied()),
+/// Gives back after a beat what was kept for later, as much of it as there is time for.
+///
+/// This runs between two beats of the one task that renews the lease. After an outage there may be as much to give back
+/// as the node has connections: what is left when the next beat is due waits for it, or the lease would run out over
+/// permits that nobody holds any longer.
+pub(crate) async fn release_due(node: &Node, session: &Session, until: Instant) {
+    let mut due = lock(&node.releases).take_later();
+    while !due.is_empty() {
+        let rest = due.split_off(due.len().min(BATCH));
+        if release(node, session, &due).await.is_err() {
+            // The others first, when it goes on: of a Redis Cluster one server may be gone, which is no reason to keep
+            // what another has.
+            lock(&node.releases).put_back(rest.into_iter().chain(due));
+            return;
         }
+        let settled = lock(&node.releases).released(due);
+        if settled > 0 {
+            node.note(|events| events.taken_back += settled);
+        }
+        if Instant::now() >= until {
+            lock(&node.releases).put_back(rest);
+            return;
+        }
+        due = rest;
     }
-    Ok(())
 }
 
 async fn release(node: &Node, session: &Session, batch: &[PendingRelease]) -> Result<(), NoAnswer> {

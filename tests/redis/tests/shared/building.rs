@@ -143,6 +143,25 @@ async fn the_same_verdicts_over_tls_with_the_documented_rights() {
     assert_enough(&mut inspect).await;
 }
 
+/// What the store refuses is counted and logged, however long ago the node was built.
+#[tokio::test]
+async fn a_right_that_is_missing_is_seen() {
+    let server = Server::start();
+    let mut inspect = server.inspect().await;
+    let url = format!("redis://node:password@127.0.0.1:{}", server.port());
+    for (right, what) in
+        [("-evalsha", "a beat"), ("-xread", "what is revoked and who makes room"), ("-zadd", "a permit")]
+    {
+        let_in(&mut inspect).await;
+        let mut user = redis::cmd("ACL");
+        user.arg("SETUSER").arg("node").arg(right).query_async::<()>(&mut inspect).await.unwrap();
+        let cluster = builder(&url).build().await.unwrap();
+        let site = Site::new(cluster);
+        redis_tests::until(&site.cluster, |health| health.events.refused > 0).await;
+        assert!(!site.cluster.health().is_ready(), "{what}");
+    }
+}
+
 /// A user with the rights that the documentation names.
 pub(crate) async fn let_in(inspect: &mut MultiplexedConnection) {
     let rights = include_str!("../../../../crates/redis/src/lib.rs");

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use portcullis_redis::{Cluster, ClusterState, Denied, Name, Permit, PermitRequest, WhenAway};
+use portcullis_redis::{Cluster, ClusterState, Denied, Gone, Name, OnFenced, Permit, PermitRequest, WhenAway};
 use redis_tests::{Inside, Mode, Proxy, Server, builder, joined, until};
 
 async fn take(cluster: &Cluster, name: Name, most: usize) -> Result<Permit, Denied> {
@@ -199,4 +199,91 @@ async fn a_permit_that_leaked_is_gone_when_what_is_held_is_said() {
     proxy.set(Mode::Pass);
     until(&cluster, |health| health.events.connections == 2 && health.is_ready()).await;
     assert_eq!(inside.permits(name).await.len(), 1);
+}
+
+/// A limit on the whole service counts places, not permits. Its connections are closed all the same.
+#[tokio::test]
+async fn a_node_that_is_to_close_closes_what_has_places_of_a_pool_alone() {
+    let server = Server::start();
+    let proxy = Proxy::to(server.port()).await;
+    let lease = Duration::from_secs(1);
+    let sleeper = joined(builder(&proxy.url()).lease(lease).on_fenced(OnFenced::Close)).await;
+    let other = joined(builder(&server.url()).lease(lease)).await;
+    let (name, pool) = (other.name("subject", "alice"), other.name("pool", "global"));
+    let (gone, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let mut held = Vec::new();
+    for wanted in [
+        vec![PermitRequest::of_pool(pool, 9)],
+        vec![PermitRequest::of_pool(pool, 9), PermitRequest::new(name, 9)],
+        vec![PermitRequest::new(name, 9)],
+    ] {
+        let (gone, number) = (gone.clone(), held.len());
+        let close = move |why| gone.send((number, why)).unwrap();
+        held.push(sleeper.take(&wanted, sleeper.deadline(), close).await.unwrap());
+    }
+    let close = |_| panic!("it was given up before");
+    drop(sleeper.take(&[PermitRequest::of_pool(pool, 9)], sleeper.deadline(), close).await.unwrap());
+    proxy.set(Mode::Hold);
+    until(&other, |health| health.nodes.is_some_and(|nodes| nodes.get() == 1)).await;
+    proxy.set(Mode::Pass);
+    until(&sleeper, |health| health.events.fenced == 1 && health.is_ready()).await;
+    let mut all: Vec<_> = std::iter::from_fn(|| told.try_recv().ok()).collect();
+    all.sort_unstable_by_key(|(number, _)| *number);
+    assert_eq!(all, [0, 1, 2].map(|number| (number, Gone::Fenced)));
+}
+
+/// A node whose connections ended while the store was away: giving back must not hold up its beats.
+#[tokio::test]
+async fn a_node_with_much_to_give_back_keeps_its_lease() {
+    const KEYS: u32 = 6000;
+    let server = Server::start();
+    let proxy = Proxy::to(server.port()).await;
+    let (slow, other) = (joined(builder(&proxy.url())).await, joined(builder(&server.url())).await);
+    let names: Vec<_> = (0..KEYS).map(|key| slow.name("subject", key.to_be_bytes())).collect();
+    let held: Vec<_> = names.iter().map(|name| slow.keep(&[PermitRequest::new(*name, 1)], |_| {})).collect();
+    until(&slow, |health| health.events.said >= KEYS.into() && health.is_ready()).await;
+    proxy.set(Mode::Cut);
+    until(&slow, |health| health.state == ClusterState::Away).await;
+    drop(held);
+    proxy.set(Mode::Delay(Duration::from_millis(150)));
+    let mut inside = Inside(server.inspect().await);
+    for name in &names {
+        while !inside.permits(*name).await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    // Whether it has lost its lease is known at its next beat.
+    let beats = slow.health().events.beats;
+    let health = until(&slow, |health| health.events.fenced > 0 || health.events.beats > beats).await;
+    assert_eq!(health.events.fenced, 0);
+    drop(other);
+}
+
+/// Which data answers is asked behind a question. The server does not know the script, so it is asked once more, and
+/// its data is lost in between.
+#[tokio::test]
+async fn data_that_was_lost_while_a_script_was_loaded_admits_nobody() {
+    let server = Server::start();
+    let proxy = Proxy::to(server.port()).await;
+    // No beat comes in between.
+    let settings = |url: &str| builder(url).beat(Duration::from_secs(2)).lease(Duration::from_secs(10));
+    let (one, other) = tokio::join!(joined(settings(&proxy.url())), joined(settings(&server.url())));
+    let (name, mut inside) = (one.name("subject", "alice"), Inside(server.inspect().await));
+    let _held = take(&other, name, 1).await.unwrap();
+    redis::cmd("SCRIPT").arg("FLUSH").query_async::<()>(&mut inside.0).await.unwrap();
+    redis::cmd("CONFIG").arg("RESETSTAT").query_async::<()>(&mut inside.0).await.unwrap();
+    let beats = one.health().events.beats;
+    until(&one, |health| health.events.beats > beats).await;
+    redis::cmd("CONFIG").arg("RESETSTAT").query_async::<()>(&mut inside.0).await.unwrap();
+    proxy.set(Mode::Delay(Duration::from_millis(300)));
+    let lose = async {
+        let unknown = async |inside: &mut Inside| {
+            let about: String = redis::cmd("INFO").arg("errorstats").query_async(&mut inside.0).await.unwrap();
+            about.contains("errorstat_NOSCRIPT")
+        };
+        while !unknown(&mut inside).await {}
+        redis::cmd("FLUSHALL").query_async::<()>(&mut inside.0).await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(take(&one, name, 1), lose);
+    assert!(answer.is_err(), "over the limit");
 }
