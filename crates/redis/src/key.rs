@@ -111,6 +111,16 @@ impl Keys {
         format!("{}{{r}}:iss", self.prefix)
     }
 
+    /// What is known of the data that revocations and commands are in: in a Redis Cluster it may be lost alone.
+    pub(crate) fn stream_facts(&self) -> String {
+        format!("{}{{r}}:meta", self.prefix)
+    }
+
+    /// Nodes that still put back what that data has lost.
+    pub(crate) fn restoring(&self) -> String {
+        format!("{}{{r}}:marks", self.prefix)
+    }
+
     /// What other nodes tell a node.
     pub(crate) fn inbox(&self, incarnation: u64) -> String {
         format!("{}{{i{incarnation}}}:in", self.prefix)
@@ -147,6 +157,8 @@ mod tests {
         assert_eq!(tag(keys.permits(name)), tag(keys.closing(name)));
         assert_eq!(tag(keys.commands()), tag(keys.revoked()));
         assert_eq!(tag(keys.commands()), tag(keys.issued()));
+        assert_eq!(tag(keys.commands()), tag(keys.stream_facts()));
+        assert_eq!(tag(keys.commands()), tag(keys.restoring()));
         assert_eq!(keys.permits(name), format!("chat:1:{{{name}}}:s"));
     }
 }

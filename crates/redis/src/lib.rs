@@ -15,7 +15,7 @@
 //!   Each node has a copy of all revocations and decides by it, so that handshakes need not ask. A copy that may have
 //!   been incomplete for [`stale_after`](Builder::stale_after) admits no handshake.
 //! - When Redis loses its data, the nodes report what they hold and restore revocations before any handshake is
-//!   admitted by the new data.
+//!   admitted by the new data. An empty store is not believed: for three beats, nobody knows whether it is new.
 //! - Times that two nodes compare are those of the server. A node's own clock may be wrong.
 //! - Redis contains no names of users, tokens or addresses, neither in keys nor in values: names are hashed with a
 //!   secret. The reasons of close frames are stored as they are.
@@ -40,12 +40,14 @@
 //!
 //! # Metrics and events
 //!
-//! With feature `metrics`: `portcullis_cluster_ready` (gauge; 1 while limits count for all nodes) and
+//! With feature `metrics`: `portcullis_cluster_ready` (gauge; 1 while limits count for all nodes),
+//! `portcullis_cluster_stale` (gauge; 1 while this node may not know all revocations) and
 //! `portcullis_cluster_events_total` (counter, by `event`: the fields of [`Events`]).
 //! `portcullis_cluster_purchases_total` (counter) is the number of purchases of messages, by `outcome`: `sold`,
 //! `refused`, `away`, or `crowded` if too many purchases were waiting. With feature `tracing`, a warning is logged when
-//! limits are no longer shared, with the reason, and when commands may have been lost to this node.
-//! [`Cluster::health`] has the same, for a readiness probe.
+//! limits are no longer shared, with the reason, when the copy of all revocations is stale, when Redis answers with an
+//! error (at most every ten seconds), and when commands may have been lost to this node. [`Cluster::health`] has the
+//! same, for a readiness probe.
 //!
 //! # One line a layer
 //!

@@ -41,11 +41,15 @@ impl Followers {
         meant.filter_map(|(_, registry)| registry.upgrade()).collect()
     }
 
-    /// The copies of a generation were whole at a time.
-    pub(super) fn whole(&mut self, generation: u64, at: Instant) {
-        if self.generation == generation {
-            self.whole_at = self.whole_at.max(Some(at));
+    /// The copies of a generation were whole at a time. Returns true if it is the first time.
+    pub(super) fn whole(&mut self, generation: u64, at: Instant) -> bool {
+        // A copy that began to follow meanwhile has not been read into.
+        let is_theirs = self.generation == generation;
+        let before = self.whole_at;
+        if is_theirs {
+            self.whole_at = before.max(Some(at));
         }
+        is_theirs && before.is_none()
     }
 
     pub(crate) fn has_copies(&self) -> bool {

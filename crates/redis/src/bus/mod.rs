@@ -11,11 +11,13 @@
 //!   and skipped.
 
 mod followers;
+mod look;
 mod message;
 mod outbox;
 mod position;
 mod read;
+mod restoring;
 mod send;
 mod snapshot;
 
-pub(crate) use self::{message::Message, outbox::Outbox, read::run as read, send::run as send};
+pub(crate) use self::{look::begin, message::Message, outbox::Outbox, read::run as read, send::run as send};

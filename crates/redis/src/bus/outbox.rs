@@ -95,18 +95,22 @@ impl Outbox {
 #[derive(Default)]
 pub(super) struct Unsent {
     revocations: BTreeMap<Name, Revocation>,
+    /// Some were taken to be sent, and the store has not answered. The task that sends takes none before that.
+    on_their_way: bool,
     /// What this node told of late, which a server that took another's place may not have.
     recent: VecDeque<(Instant, Revocation)>,
 }
 
 impl Unsent {
-    /// Keeps these. Of two revocations of the same name, the one that revokes more is kept.
+    /// Keeps these. Two revocations of the same name become one that revokes what both do.
     pub(super) fn extend(&mut self, revocations: impl IntoIterator<Item = Revocation>) {
         for revocation in revocations {
             let unsent = self.revocations.entry(revocation.name).or_insert(revocation);
-            if unsent.issued < revocation.issued || revocation.all_live {
-                *unsent = revocation;
-            }
+            // Neither of two need include the other: one may reach further ahead, and the other close what is open now.
+            // Whichever was dropped would never be told.
+            unsent.issued = unsent.issued.max(revocation.issued);
+            unsent.life = unsent.life.max(revocation.life);
+            unsent.all_live |= revocation.all_live;
         }
     }
 
@@ -114,10 +118,22 @@ impl Unsent {
         self.revocations.is_empty()
     }
 
-    /// Some of them, as if they were told.
+    /// Takes some of them to be sent. Until [`answered`](Self::answered), they are neither here nor told.
     pub(super) fn take(&mut self, max: usize) -> Vec<Revocation> {
         let names: Vec<_> = self.revocations.keys().copied().take(max).collect();
-        names.iter().filter_map(|name| self.revocations.remove(name)).collect()
+        let taken: Vec<_> = names.iter().filter_map(|name| self.revocations.remove(name)).collect();
+        self.on_their_way = !taken.is_empty();
+        taken
+    }
+
+    /// What was taken is told, or is back.
+    pub(super) fn answered(&mut self) {
+        self.on_their_way = false;
+    }
+
+    /// Whether the store has all that it was to be told.
+    pub(super) fn is_told(&self) -> bool {
+        self.revocations.is_empty() && !self.on_their_way
     }
 
     /// The store has it.
@@ -151,12 +167,26 @@ mod tests {
     }
 
     #[test]
-    fn of_two_revocations_of_a_name_the_one_that_revokes_more_is_kept() {
+    fn revocations_of_a_name_are_sent_as_one() {
         let mut unsent = Unsent::default();
         unsent.extend([revocation(1, 5), revocation(1, 9), revocation(1, 7), revocation(2, 1)]);
         assert_eq!(unsent.take(1), [revocation(1, 9)]);
         assert_eq!(unsent.take(9), [revocation(2, 1)]);
-        assert!(unsent.is_empty());
+        assert!(unsent.is_empty() && !unsent.is_told(), "the store has not answered");
+        unsent.answered();
+        assert!(unsent.is_told());
+    }
+
+    /// A subject's tokens of the next hour are revoked, then all that it has now, or the other way round.
+    #[test]
+    fn of_two_revocations_of_a_name_nothing_is_forgotten() {
+        let (now, mut ahead) = (revocation(1, 5).all_live(), revocation(1, 9));
+        ahead.life = Duration::from_secs(90);
+        for both in [[now, ahead], [ahead, now]] {
+            let mut unsent = Unsent::default();
+            unsent.extend(both);
+            assert_eq!(unsent.take(9), [ahead.all_live()]);
+        }
     }
 
     #[test]

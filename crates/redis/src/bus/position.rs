@@ -77,14 +77,17 @@ impl Position {
     }
 
     /// Looks at the stream, and stands where reading goes on: what is new to a reader begins at the end, and a lost
-    /// stream is read from the beginning of the one that has taken its place.
+    /// stream is read from the beginning of the one that has taken its place. `is_lost` says that the data is known to
+    /// be another: ids alone do not always show it, because the new stream may have passed the cursor already, or begin
+    /// before it where the server's clock was set back.
     ///
     /// Nothing was cut off unread if the first entry is not behind where the reader stood when it last looked. That may
     /// be too strict, which costs a reading of the set, and never too lax.
-    pub(super) fn look(&mut self, extent: Extent) -> Continuity {
+    pub(super) fn look(&mut self, extent: Extent, is_lost: bool) -> Continuity {
         let Extent { first, last, entries } = extent;
         let found = match (self.cursor, first) {
             (None, _) => Continuity::New,
+            (Some(_), _) if is_lost => Continuity::Lost,
             (Some(cursor), _) if cursor > last => Continuity::Lost,
             (Some(cursor), None) if cursor == last => Continuity::Whole,
             (Some(_), Some(first)) if first <= self.looked => Continuity::Whole,
@@ -152,7 +155,7 @@ mod tests {
             ("more than fit", vec![extent(None, 0, 0), extent(Some(4), 200_000, MAX_ENTRIES)], Continuity::Gap, 0),
         ] {
             let mut position = Position::default();
-            let last = extents.into_iter().map(|extent| position.look(extent)).last();
+            let last = extents.into_iter().map(|extent| position.look(extent, false)).last();
             assert_eq!((last, position.cursor()), (Some(found), Id(cursor, 0)), "{case}");
         }
     }
@@ -160,24 +163,28 @@ mod tests {
     #[test]
     fn what_was_read_in_the_meantime_does_not_hide_a_gap() {
         let mut position = Position::default();
-        position.look(extent(Some(1), 9, 9));
+        position.look(extent(Some(1), 9, 9), false);
         position.read(Id(20, 0));
-        assert_eq!(position.look(extent(Some(20), 30, 10)), Continuity::Gap);
-        assert_eq!(position.look(extent(Some(20), 30, 10)), Continuity::Whole, "it is known");
+        assert_eq!(position.look(extent(Some(20), 30, 10), false), Continuity::Gap);
+        assert_eq!(position.look(extent(Some(20), 30, 10), false), Continuity::Whole, "it is known");
         let mut new = Position::default();
-        new.look(extent(None, 0, 0));
+        new.look(extent(None, 0, 0), false);
         new.read(Id(20, 0));
-        assert_eq!(new.look(extent(Some(20), 30, 10)), Continuity::Whole);
+        assert_eq!(new.look(extent(Some(20), 30, 10), false), Continuity::Whole);
         let mut lost = Position::default();
-        lost.look(extent(None, 0, 0));
+        lost.look(extent(None, 0, 0), false);
         lost.read(Id(20, 0));
-        assert_eq!(lost.look(extent(Some(25), 30, 2)), Continuity::Gap, "another stream, begun before anybody looked");
+        assert_eq!(
+            lost.look(extent(Some(25), 30, 2), false),
+            Continuity::Gap,
+            "another stream, begun before anybody looked"
+        );
         let mut lost = Position::default();
-        lost.look(extent(Some(1), 9, 9));
+        lost.look(extent(Some(1), 9, 9), false);
         lost.read(Id(12, 0));
-        assert_eq!(lost.look(extent(Some(12), 12, 1)), Continuity::Gap, "another stream, all of which was read");
+        assert_eq!(lost.look(extent(Some(12), 12, 1), false), Continuity::Gap, "another stream, all of which was read");
         position.read(Id(25, 0));
-        assert_eq!(position.look(extent(Some(20), 30, 10)), Continuity::Whole);
+        assert_eq!(position.look(extent(Some(20), 30, 10), false), Continuity::Whole);
     }
 
     #[test]

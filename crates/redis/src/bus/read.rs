@@ -6,21 +6,22 @@
 use std::{sync::Arc, time::Duration};
 
 use portcullis_core::{clock::now, shared::Revocation};
-use redis::{RedisResult, streams::StreamReadReply};
-use tokio::time::{sleep, timeout};
+use redis::streams::StreamReadReply;
+use tokio::time::sleep;
 
 use super::{
     followers,
+    look::{self, Look},
     message::Message,
     outbox::lag,
-    position::{Clock, Continuity, Extent, Id, Position},
+    position::{Clock, Continuity, Id, Position},
+    restoring::Restoring,
     snapshot,
 };
 use crate::{
     link::Link,
     lock::lock,
     node::{NoAnswer, Node, millis},
-    script::{self, Call},
 };
 
 /// Entries that are read at once. Far fewer than the stream has.
@@ -34,7 +35,7 @@ pub(crate) async fn run(node: Arc<Node>) {
     node.outbox.followed.notified().await;
     let (mut reader, mut pause) = (Reader::default(), PAUSE);
     loop {
-        if let Ok(mut connection) = node.settings.client.connect(node.settings.patience()).await {
+        if let Ok(mut connection) = node.dial().await {
             reader.connected(&node);
             let Err(NoAnswer) = reader.read(&node, &mut connection, &mut pause).await;
         }
@@ -46,6 +47,9 @@ pub(crate) async fn run(node: Arc<Node>) {
 #[derive(Default)]
 struct Reader {
     position: Position,
+    restoring: Restoring,
+    /// The data had all that was ever revoked when it was last looked at.
+    is_settled: bool,
     /// Which copies are whole, but for what is in the stream behind the cursor.
     whole: Option<u64>,
     was_connected: bool,
@@ -75,9 +79,11 @@ impl Reader {
     ) -> Result<std::convert::Infallible, NoAnswer> {
         loop {
             let looked = now();
-            let clock = self.look(node, connection).await?;
+            let Look { clock, data, .. } = self.look(node, connection).await?;
             *pause = PAUSE;
-            let until = looked + node.settings.beat;
+            // As soon as new data may be settled, and not up to a beat later: until then handshakes are refused.
+            let settles_in = Some(data.settles_in(node.settings.beat)).filter(|time| !time.is_zero());
+            let until = looked + settles_in.unwrap_or(node.settings.beat).min(node.settings.beat);
             loop {
                 let sent = now();
                 if sent >= until {
@@ -96,12 +102,16 @@ impl Reader {
 
     /// Looks whether the stream has all that was not read. If not, or if there are copies that were never whole, all
     /// revocations are read.
-    async fn look(&mut self, node: &Node, connection: &mut Link) -> Result<Clock, NoAnswer> {
+    async fn look(&mut self, node: &Node, connection: &mut Link) -> Result<Look, NoAnswer> {
         let sent = now();
-        let asked = timeout(node.settings.patience(), extent(node, connection)).await;
-        let (extent, there) = asked.map_err(|_| NoAnswer)?.map_err(|_| NoAnswer)?.ok_or(NoAnswer)?;
-        let clock = Clock { here: now(), there };
-        let found = self.position.look(extent);
+        if self.whole.is_some() && lock(&node.outbox.unsent).is_told() {
+            // The set was compared with the copies, and what it lacked is accepted.
+            self.restoring.restored();
+        }
+        let look = look::look(node, connection, &self.restoring).await?;
+        let is_lost = self.restoring.look(&look.data);
+        let found = self.position.look(look.extent, is_lost);
+        self.is_settled = look.data.is_settled(node.settings.beat, node.settings.lease);
         match found {
             Continuity::New | Continuity::Whole => {}
             Continuity::Gap => node.note(|events| events.gaps += 1),
@@ -114,20 +124,30 @@ impl Reader {
         if self.whole != Some(generation) {
             if !copies.is_empty() {
                 snapshot::take(node, connection, &copies).await?;
+                self.confirm(node, connection).await?;
             }
             self.whole = Some(generation);
-            if self.position.cursor() >= extent.last {
+            if self.position.cursor() >= look.extent.last {
                 self.is_whole(node, sent);
             }
             node.note(|events| events.snapshots += 1);
         }
-        Ok(clock)
+        Ok(look)
     }
 
-    /// All that was said until a time was heard.
+    /// Whether the data is still the one that was looked at before the set was read. If it was lost meanwhile, the rest
+    /// of the set was read as if there were none, and nothing shows that but the nonce.
+    async fn confirm(&self, node: &Node, connection: &mut Link) -> Result<(), NoAnswer> {
+        let look = look::look(node, connection, &self.restoring).await?;
+        if look.data.nonce == self.restoring.data() { Ok(()) } else { Err(NoAnswer) }
+    }
+
+    /// All that was said until a time was heard. That is all that was revoked, unless others still put something back.
     fn is_whole(&self, node: &Node, at: std::time::Instant) {
-        if let Some(generation) = self.whole {
-            lock(&node.outbox.followers).whole(generation, at);
+        let Some(generation) = self.whole.filter(|_| self.is_settled) else { return };
+        let is_first = lock(&node.outbox.followers).whole(generation, at);
+        if is_first {
+            node.note(|_| {});
         }
     }
 
@@ -181,14 +201,6 @@ async fn next(node: &Node, connection: &mut Link, cursor: Id, wait: Duration) ->
     read.arg("COUNT").arg(BATCH).arg("BLOCK").arg(millis(wait).max(1));
     read.arg("STREAMS").arg(node.settings.keys.commands()).arg(cursor.to_string());
     let asked = read.query_async::<Option<StreamReadReply>>(connection);
-    let reply = timeout(wait + node.settings.patience(), asked).await.map_err(|_| NoAnswer)?.map_err(|_| NoAnswer)?;
+    let reply = node.wait_for(wait + node.settings.patience(), asked).await?;
     Ok(reply.unwrap_or_default())
-}
-
-/// What the stream has, and the server's clock. `None` if that is not as it must be.
-async fn extent(node: &Node, connection: &mut Link) -> RedisResult<Option<(Extent, u64)>> {
-    let call = Call::new(&script::EXTENT).key(&node.settings.keys.commands());
-    let (first, last, entries, now): (String, String, u64, u64) = call.run(connection).await?;
-    let Some(last) = Id::parse(&last) else { return Ok(None) };
-    Ok(Some((Extent { first: Id::parse(&first), last, entries }, now)))
 }

@@ -59,6 +59,7 @@ async fn send(node: &Node, batch: &mut Vec<Outgoing>) {
             let now = now();
             let more = {
                 let mut all = lock(&node.outbox.unsent);
+                all.answered();
                 revocations.for_each(|revocation| all.told(revocation, now));
                 !all.is_empty()
             };
@@ -71,7 +72,11 @@ async fn send(node: &Node, batch: &mut Vec<Outgoing>) {
             }
         }
         // To be told after the next beat: not at once, or this would turn in circles.
-        None => lock(&node.outbox.unsent).extend(unsent.into_iter().chain(revocations)),
+        None => {
+            let mut all = lock(&node.outbox.unsent);
+            all.extend(unsent.into_iter().chain(revocations));
+            all.answered();
+        }
     }
     for outgoing in batch.drain(..) {
         // Who does not wait for it has dropped it.

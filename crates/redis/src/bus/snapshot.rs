@@ -4,7 +4,6 @@ use std::{collections::HashMap, sync::Arc};
 
 use portcullis_core::shared::{Issued, Name, Revocation, RevocationCopy};
 use redis::RedisResult;
-use tokio::time::timeout;
 
 use super::message::life;
 use crate::{
@@ -27,8 +26,8 @@ pub(super) async fn take(
     loop {
         // From the one that is remembered longest on: what expires meanwhile moves none of those that are not read yet.
         // One that is added does, and is read twice.
-        let asked = timeout(node.settings.patience(), read(node, connection, rank));
-        let (found, entries) = asked.await.map_err(|_| NoAnswer)?.map_err(|_| NoAnswer)?;
+        let asked = node.wait_for(node.settings.patience(), read(node, connection, rank));
+        let (found, entries) = asked.await?;
         let mut unreadable = 0;
         for (name, issued, millis) in &entries {
             match parse(name, issued, *millis) {

@@ -16,6 +16,7 @@ use super::{
     settings::OnFenced,
 };
 use crate::{
+    bus,
     link::{Link, Primaries},
     lock::lock,
     observe, permits, places,
@@ -87,6 +88,8 @@ impl Heartbeat {
             outcome = self.ask(node, &mut connection).await?;
         }
         if outcome == Outcome::Joined {
+            // Whoever reads looks as well, so that nothing but a little time is lost if this fails.
+            let _ = node.wait_for(node.settings.patience(), bus::begin(&node.settings, &mut connection)).await;
             lock(&node.held).untell_all();
             lock(&node.releases).clear();
             places::untell_all(node);
@@ -201,7 +204,7 @@ fn void(node: &Node, outcome: Outcome) {
 }
 
 /// What tells this data from any other.
-fn nonce() -> String {
+pub(crate) fn nonce() -> String {
     let mut bytes = [0; 16];
     match getrandom::fill(&mut bytes) {
         Ok(()) => u128::from_be_bytes(bytes).to_string(),

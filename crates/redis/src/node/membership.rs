@@ -16,11 +16,11 @@ use crate::health::ClusterState;
 const MISSES: u32 = 3;
 
 /// How many beats old the data must be before it admits any connection: by then all nodes have reported what they hold.
-const BEATS: u32 = 3;
+pub(crate) const BEATS: u32 = 3;
 
 /// While the data is younger than this many leases, it admits none before all nodes have reported what they hold. A
 /// node that has not done so by then is not waited for.
-const LEASES: u32 = 20;
+pub(crate) const LEASES: u32 = 20;
 
 /// Who lived when the store was last heard of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -19,9 +19,10 @@ mod settings;
 pub use self::settings::OnFenced;
 pub(crate) use self::{
     beat::millis,
-    heartbeat::run as beat,
+    heartbeat::{nonce, run as beat},
     inbox::run as read_inbox,
     leave::{drain, drained, leave},
+    membership::{BEATS, LEASES},
     node::{NoAnswer, Node, Session},
     settings::Settings,
 };

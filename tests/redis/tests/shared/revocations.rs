@@ -280,3 +280,54 @@ async fn a_node_that_never_had_a_copy_lets_nobody_in() {
         tokio::task::yield_now().await;
     }
 }
+
+/// Handshakes of a node that has just started, from the first moment on: none is let in before it knows what others
+/// had revoked.
+async fn nobody_with(tokens: impl Iterator<Item = String>, late: &Site) {
+    let tokens: Vec<_> = tokens.collect();
+    let mut known = 0;
+    while known < tokens.len() {
+        match late.connect(&tokens[known]).await {
+            Err(REVOKED) => known += 1,
+            Err(UNAVAILABLE) => tokio::time::sleep(Duration::from_millis(5)).await,
+            other => panic!("{} was let in: {other:?}", tokens[known]),
+        }
+    }
+    late.cluster.ready().await;
+    assert!(late.connect("alice.other").await.is_ok());
+}
+
+#[tokio::test]
+async fn a_node_that_starts_just_after_the_data_was_lost_waits_until_others_have_put_it_back() {
+    let server = Server::start();
+    let settings = || builder(&server.url()).beat(Duration::from_secs(1));
+    let one = Site::new(joined(settings()).await).whole().await;
+    one.revocations.revoke_id("1").await.unwrap();
+    until(&one.cluster, |health| health.events.heard == 1).await;
+    let mut inspect = server.inspect().await;
+    redis::cmd("FLUSHALL").query_async::<()>(&mut inspect).await.unwrap();
+    let late = Site::new(settings().build().await.unwrap());
+    nobody_with(std::iter::once(String::from("alice.1")), &late).await;
+    assert!(one.connect("alice.2").await.is_ok(), "a node that was there before goes on");
+}
+
+/// So many revocations over so slow a connection that they are back long after the data is old.
+#[tokio::test]
+async fn a_node_that_starts_after_the_data_was_lost_waits_for_one_that_puts_much_back() {
+    const TOKENS: u32 = 8000;
+    let server = Server::start();
+    let proxy = Proxy::to(server.port()).await;
+    let settings = |url: &str| builder(url).beat(Duration::from_millis(400));
+    let one = Site::new(joined(settings(&proxy.url())).await).whole().await;
+    for some in (0..TOKENS).collect::<Vec<_>>().chunks(500) {
+        let told = some.iter().map(|token| one.revocations.revoke_id(token.to_string()));
+        futures_util::future::join_all(told).await.into_iter().for_each(|told| assert_eq!(told, Ok(0)));
+    }
+    until(&one.cluster, |health| health.events.heard == u64::from(TOKENS)).await;
+    proxy.set(Mode::Delay(Duration::from_millis(50)));
+    let mut inspect = server.inspect().await;
+    redis::cmd("FLUSHALL").query_async::<()>(&mut inspect).await.unwrap();
+    let late = Site::new(settings(&server.url()).build().await.unwrap());
+    nobody_with((0..TOKENS).step_by(20).map(|token| format!("alice.{token}")), &late).await;
+    assert_eq!(one.cluster.health().events.put_back, u64::from(TOKENS));
+}
