@@ -2,6 +2,18 @@
 //!
 //! A handler that returns an error would otherwise drop its socket, and its client would read 1006 or an empty close
 //! whatever went wrong. The result, a panic and a cancellation each become a close frame.
+//!
+//! | The handler | The client reads |
+//! | --- | --- |
+//! | returns `Ok` | 1000 |
+//! | returns an error | the close frame of the error |
+//! | panics | 1011, without the panic's message |
+//! | is cancelled, as its task is aborted | an empty close |
+//! | returns after the client has closed | the answer to its close |
+//!
+//! The result and the drop of the socket may come from two tasks, in either order: a socket that was split, or moved
+//! into another task, may be dropped before or after the handler has returned. Whichever comes first, the connection
+//! waits for the result, as only that says how to close.
 
 use std::{
     fmt,

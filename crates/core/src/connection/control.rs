@@ -1,4 +1,8 @@
 //! What the handle asks of the live connection. A trait, because the handle has no type parameter for the transport.
+//!
+//! The handle outlives the transport, and is in the hands of every layer and of the application, so it must not depend
+//! on the type of either. The methods are few, and each is one critical section: a caller can be preempted between two
+//! of them, and never within one.
 
 use std::{sync::Arc, time::Duration};
 

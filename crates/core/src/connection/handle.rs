@@ -296,6 +296,29 @@ impl Connection {
     /// It is dropped exactly once, when the handler has dropped its socket and, if it is
     /// [supervised](Self::supervise), has returned. That may be before or after the connection ends. It is dropped at
     /// once if the handler is done already, or if the handshake fails.
+    ///
+    /// ```
+    /// # #[cfg(feature = "test-util")]
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # use portcullis_core::{CloseCode, Connection};
+    /// use std::{sync::Arc, time::Duration};
+    ///
+    /// let work = Arc::new(()); // such as a permit for a query of a database
+    /// let (connection, client) = Connection::detached().open();
+    /// let handler = connection.supervise(async |(): ()| {
+    ///     tokio::time::sleep(Duration::from_secs(60)).await; // it finishes what it has begun
+    ///     Ok::<_, CloseCode>(())
+    /// });
+    /// let handled = tokio::spawn(handler(()));
+    /// connection.hold_for_handler(work.clone());
+    /// drop(client);
+    /// tokio::time::sleep(Duration::from_secs(1)).await;
+    /// assert_eq!(Arc::strong_count(&work), 2, "the client is gone, and the handler still at work");
+    /// handled.await.unwrap();
+    /// assert_eq!(Arc::strong_count(&work), 1);
+    /// # }
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// ```
     pub fn hold_for_handler(&self, value: impl Send + 'static) {
         self.inner.hold_for_handler(Box::new(value));
     }

@@ -3,6 +3,20 @@
 //!
 //! It has locks of its own, so that it can be asked while the state is locked, and by values that are being dropped. No
 //! destructor and no watcher runs under these locks.
+//!
+//! # The end
+//!
+//! [`ConnectionInner::end`] is called by the last to have the transport, whichever of many paths that is, and possibly
+//! by two of them at once. The lock around `Bonds` decides which comes first. Then, in this order:
+//!
+//! 1. `ended` is set, under the lock: from here on nothing more is held.
+//! 2. Metrics and events are reported. A recorder that panics must not keep permits, so what was taken out of the list
+//!    is in a value whose destructor goes on.
+//! 3. Watchers are notified: a registry removes the connection.
+//! 4. Held values are dropped: permits are free.
+//! 5. Those that wait in `Connection::closed` are woken, last, so that they find all of that done.
+//!
+//! What is held for the handler stays until `handled`, which may come before or after the end.
 
 use std::{
     any::Any,

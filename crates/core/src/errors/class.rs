@@ -1,4 +1,8 @@
 //! The classes that errors are sorted into, and what each means as a close frame.
+//!
+//! A library's error says what went wrong, and this says whose concern it is: the peer's, which reads a code, or the
+//! application's, which reads the log. `Internal` is the only class that is logged. All others are what a peer can
+//! bring about at will, and would let it fill the log.
 
 use crate::close::{CloseCode, CloseFrame};
 

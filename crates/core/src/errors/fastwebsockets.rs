@@ -1,4 +1,15 @@
 //! fastwebsockets 0.10: its errors name each broken rule, and are sorted one by one.
+//!
+//! ```
+//! # #[cfg(feature = "fastwebsockets-0-10")] {
+//! use fastwebsockets::WebSocketError;
+//! use portcullis_core::IntoClose;
+//!
+//! assert_eq!(WebSocketError::FrameTooLarge.into_close().to_string(), "1009 message too big");
+//! assert_eq!(WebSocketError::InvalidUTF8.into_close().to_string(), "1007 invalid data");
+//! assert_eq!(WebSocketError::UnexpectedEOF.into_close().code(), None);
+//! # }
+//! ```
 
 use ::fastwebsockets::WebSocketError as Error;
 

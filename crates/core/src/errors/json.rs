@@ -1,4 +1,14 @@
 //! serde_json: a message that cannot be read, and what of that a client may be told.
+//!
+//! ```
+//! # #[cfg(feature = "json")] {
+//! use portcullis_core::IntoClose;
+//!
+//! let error = serde_json::from_str::<Vec<u8>>("[1,\n 300]").unwrap_err();
+//! assert!(error.internal().is_none(), "the client has sent it");
+//! assert_eq!(error.into_close().to_string(), "1007 invalid JSON at line 2 column 4");
+//! # }
+//! ```
 
 use std::error::Error;
 

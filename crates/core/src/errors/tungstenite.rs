@@ -1,4 +1,19 @@
 //! tungstenite, in the version that axum stands on and in the newest.
+//!
+//! Both versions may be in one build: axum brings one, and an application may use the other. The match ends with a
+//! wildcard, as the error may grow; what is new is 1011 and in the log until it is sorted here.
+//!
+//! ```
+//! # #[cfg(feature = "tungstenite-0-30")] {
+//! use portcullis_core::IntoClose;
+//! use tungstenite_0_30::{Error, error::ProtocolError};
+//!
+//! assert!(Error::ConnectionClosed.into_close().code().is_none(), "no one is left to read a code");
+//! let error = Error::Protocol(ProtocolError::InvalidOpcode(3));
+//! assert!(error.internal().is_none(), "the peer is at fault, so nothing is logged");
+//! assert_eq!(error.into_close().to_string(), "1002 protocol error");
+//! # }
+//! ```
 
 use crate::errors::class::{Class, sorted};
 

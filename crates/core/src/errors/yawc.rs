@@ -1,4 +1,14 @@
 //! yawc 0.5: it says itself which of its errors are errors of protocol.
+//!
+//! ```
+//! # #[cfg(feature = "yawc-0-5")] {
+//! use portcullis_core::IntoClose;
+//! use yawc::WebSocketError;
+//!
+//! assert_eq!(WebSocketError::FrameTooLarge.into_close().to_string(), "1009 message too big");
+//! assert_eq!(WebSocketError::ConnectionClosed.into_close().code(), None);
+//! # }
+//! ```
 
 use ::yawc::WebSocketError as Error;
 

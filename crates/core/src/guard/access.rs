@@ -1,4 +1,8 @@
 //! What the handler may do in each phase: what its reads return, and what becomes of its writes.
+//!
+//! A library must come to its usual end, and each library has its own. So a connection that was taken reads as one
+//! whose peer has closed: a close frame, then the end of the stream. Its writes succeed for a moment, since the library
+//! answers that close; an error there would surface in the handler as a failure that never happened.
 
 use std::time::Instant;
 

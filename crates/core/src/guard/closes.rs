@@ -2,6 +2,9 @@
 //!
 //! Who closed first decides what is reported and what is still sent: each side sends one close frame, and nothing after
 //! it (RFC 6455, section 5.5.1).
+//!
+//! `first` is written once and read at the end. It is not derived from the frames, because both sides may have sent one
+//! by then, and the transport may have ended before either.
 
 use crate::{
     close::{CloseFrame, MalformedClose},

@@ -3,6 +3,25 @@
 //! One path for every cause. A close is decided, by the guard, the handler or the peer; what was admitted before it is
 //! still answered, until the handler pauses or its grace ends; then the transport is taken from the handler, which
 //! reads the close as if the peer had sent it, and what is left is the closing handshake with the peer.
+//!
+//! # Which frame the peer gets
+//!
+//! At most one close frame is sent for this side (RFC 6455, section 5.5.1). When the connection is taken over, it is
+//! the first of these that applies:
+//!
+//! | Situation | Frame |
+//! | --- | --- |
+//! | the handler has sent its own before any close was decided | that one, and nothing else |
+//! | a close was decided before the handler sent its own | the decided one, in place of the handler's |
+//! | the peer has closed, and nothing was decided against it | the answer to the peer's: the same code, or what corrects a malformed one |
+//! | the handler is gone without a close | an empty frame, or 1011 if it panicked |
+//! | any of these, but the handler is in the middle of a frame | none: it would be read as payload, and [`Ended::cut_short`] says so |
+//!
+//! # Who may call what, and when
+//!
+//! Each method is total: it may be called in every phase, and changes nothing where it does not apply. That is what
+//! makes the order of concurrent calls irrelevant. A `close` that comes second, an `abort` after the take-over and a
+//! `finish` for a connection that is over are all ignored, and the caller need not know.
 
 use std::{sync::Arc, time::Instant};
 

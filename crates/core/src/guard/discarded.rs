@@ -2,6 +2,9 @@
 //!
 //! After a connection was taken from its handler, the peer may still send megabytes before it answers the close. They
 //! are not kept; their headers are followed, so that payload is not mistaken for a close frame.
+//!
+//! The bound on what is discarded is the caller's: a peer that sends for ever is not waited for beyond
+//! [`Closing::max_bytes`](crate::settings::Closing::max_bytes).
 
 use crate::frame::{Decoder, Opcode};
 

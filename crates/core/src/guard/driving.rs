@@ -3,6 +3,18 @@
 //! The machine has no clock. It returns what comes next and when, and the driver, a task of the shell, calls again
 //! then. A verdict on a silent peer waits for one more look at the socket, because the answer may have arrived and not
 //! been read.
+//!
+//! # When a deadline is trusted
+//!
+//! tokio fires timers before it polls sockets. After the process has stood still, be it for a debugger, a laptop's lid
+//! or a machine that was moved, the deadlines of all peers have passed, and their answers are in the sockets, unread.
+//! Each of these rules removes one way to close a peer that has done nothing wrong:
+//!
+//! 1. Before a verdict the driver reads what is there ([`Guard::looked`]), and looks whether there is room to write.
+//! 2. A deadline that is noticed more than 250 ms late is not acted on. The verdict waits 50 ms, in which the runtime
+//!    polls its sockets.
+//! 3. Where the look cannot tell, because the inbox is full or a ping could not go out, `Activity::inconclusive` says
+//!    so, and the policy decides what to make of it.
 
 use std::{
     hash::{BuildHasher, RandomState},

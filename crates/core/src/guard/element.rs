@@ -1,4 +1,9 @@
 //! What is next in the peer's stream: found by its header, and by its payload only if it is a control frame.
+//!
+//! Both passes of `inbound` ask here, so they cannot differ about what a header means. A control frame is an element
+//! only when its payload is complete, since its payload decides: whose ping a pong answers, and what a close frame
+//! says. It has at most 125 bytes, so waiting for it costs that much memory at most. A data frame is an element by its
+//! header, and its payload is never looked at.
 
 use super::{Guard, rules, stream::Stream};
 use crate::{

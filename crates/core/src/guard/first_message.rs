@@ -1,6 +1,10 @@
 //! The first message, read by the gate instead of the handler.
 //!
 //! Memory is bounded before the peer is known: a frame is refused by its header if it would not be accepted whole.
+//!
+//! The order of the checks is the bound: a frame is judged by its header as soon as that is there, so a message that
+//! declares a gigabyte is refused after fourteen bytes, and one of many small fragments when the sum of their lengths
+//! exceeds the maximum. Control frames count as well. What is left unbounded is the time, which the gate has.
 
 use super::rules::{self, Violation};
 use crate::{
@@ -77,6 +81,8 @@ impl FirstMessageReader {
         Ok(())
     }
 
+    /// Appends a fragment. Returns the message with its last one. A compressed message cannot come: its reserved bit
+    /// was refused by the rules.
     fn join(&mut self, header: &FrameHeader, payload: Vec<u8>) -> Option<FirstMessage> {
         match &mut self.message {
             Some(message) => message.payload.extend(payload),

@@ -2,6 +2,34 @@
 //!
 //! `scan` judges a read as a batch, `walk` frame by frame. Both must come to the same decisions, and to the same ones
 //! however TCP has split the bytes: what is incomplete, or delayed, is presented again and counted once.
+//!
+//! # Two passes
+//!
+//! `scan` walks once over the headers and changes nothing: it works on a copy of the position, and counts the frames
+//! into a [`Batch`]. If all policies pass the batch, the copy is kept and the bytes are delivered as they are. Most
+//! reads end there, without a copy of any byte.
+//!
+//! `walk` goes frame by frame, and cuts out what is not delivered by moving what follows to the front. It begins anew
+//! at the same place, so whatever `scan` had found is found again. It is needed where a policy answers
+//! [`BatchVerdict::OneByOne`], where a pong of the guard's own must be cut out, where the rest of a dropped message
+//! arrives, and for a frame that was delayed.
+//!
+//! # Who pays
+//!
+//! A policy that passes a batch has charged for all of it. When a later one asks for single frames, those in front of
+//! it (`charged`) are not asked again, and are refunded what `walk` does not deliver. So with policies A, B and C, of
+//! which B objects to the second of three messages:
+//!
+//! | | A | B | C |
+//! | --- | --- | --- | --- |
+//! | `on_batch` of three | passes, charges 3 | asks for each | not asked |
+//! | first message | | passes, charges 1 | passes, charges 1 |
+//! | second message | | drops it, charges nothing | not asked |
+//! | third message | | passes, charges 1 | passes, charges 1 |
+//! | `on_refund` | of 1 | | |
+//!
+//! A delay stops the walk. The policies in front of the one that delays have judged the frame for good and keep their
+//! charge; `resumed` remembers where to go on. If the connection closes meanwhile, `forget_delay` refunds them.
 
 use std::{ops::Range, time::Instant};
 
@@ -18,6 +46,8 @@ use crate::{
 };
 
 /// What was decided about one read.
+///
+/// The bytes between the two are gone: dropped frames, and pongs to the guard's own pings.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Admitted {
     /// How many bytes at the front may be delivered.

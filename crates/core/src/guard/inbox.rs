@@ -2,6 +2,18 @@
 //!
 //! All of it is bounded: half a header or control frame, what was read to look for a peer that is judged, and what a
 //! delay holds back.
+//!
+//! | What | Where | Bound |
+//! | --- | --- | --- |
+//! | an incomplete header or control frame | `backlog` | 139 bytes |
+//! | what the driver has read ahead | `backlog` | [`SIDE`], and one read |
+//! | what a delay holds back over TCP | `backlog` | the rest of one read, which is capped at 16 KiB once there was a delay |
+//! | what a delay holds back over HTTP/2 | `backlog` | [`HELD_BACK`], then the connection is closed |
+//! | admitted, and no room in the caller's buffer | `admitted` | one read |
+//!
+//! `resumed` is what distinguishes a backlog that can be judged now from one that needs more input first. Without it,
+//! half a header would be judged again and again, and a whole frame that the driver has read ahead would wait for input
+//! that may never come.
 
 use std::{ops::Range, time::Instant, vec::Drain};
 

@@ -1,4 +1,7 @@
 //! Which policies judge frames, so that a read does not ask the others.
+//!
+//! Most layers install a policy that has deadlines and judges no frames: idle timeouts, keepalive, a session's end.
+//! With a bit for each, a read iterates over those that want frames, and over nothing where there is none.
 
 use std::iter;
 

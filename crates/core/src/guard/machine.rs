@@ -1,4 +1,12 @@
 //! The state of the machine, its policies, and what it reports about them.
+//!
+//! The fields are grouped by who uses them: `stream` and `resumed` follow what the peer sends, `outbound` what the
+//! handler sends, `phase` and `closes` how the connection ends, `schedule` and `second_look` when the driver must come,
+//! and `telemetry` what is to be reported once the lock is released. Files beside this one have the methods; each of
+//! them names the fields it works on.
+//!
+//! There are tens of thousands of these in a server, so what most connections never need is boxed and made on demand.
+//! Without policies no clock is read, since nothing would be compared with the time.
 
 use std::{
     sync::Arc,
@@ -224,6 +232,8 @@ impl Guard {
 }
 
 /// Counts that a policy ended the connection.
+///
+/// Pings are not counted: they are how a policy asks, not what it enforces.
 fn note(telemetry: &mut Telemetry, policy: &dyn Policy, end: &Action) {
     match end {
         Action::Close(_) => telemetry.violated(policy.name(), Enforcement::Close),

@@ -1,4 +1,11 @@
 //! What the handler sends: followed frame by frame, and inspected only where it closes.
+//!
+//! The guard cannot simply write when it has something to say: the handler's library may be in the middle of a frame,
+//! and what comes next would be taken for its payload. So a decoder follows the library's bytes as they are written,
+//! and knows at each moment whether the next one begins a frame.
+//!
+//! A write may be accepted in part, or not at all. The measure is therefore taken on a copy of the decoder, and becomes
+//! the position only when that many bytes were written ([`Guard::wrote`](super::Guard::wrote)).
 
 use crate::{
     close::{CloseCode, CloseFrame},

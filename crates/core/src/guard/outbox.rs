@@ -2,6 +2,9 @@
 //!
 //! A control frame may stand between the fragments of a message, but not within a frame (RFC 6455, section 5.4). So
 //! what the guard sends waits until the handler's stream stands between two frames.
+//!
+//! Pings are bounded by [`MAX_PINGS`]: a policy may ask for one at each deadline, and a peer that reads nothing would
+//! otherwise collect them. A close frame is not bounded, as there is one.
 
 use crate::{
     close::CloseFrame,

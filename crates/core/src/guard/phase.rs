@@ -1,6 +1,14 @@
 //! The phases of a connection, from the upgrade to its end.
 //!
 //! A connection only moves forward through them: a transport that was taken from the handler is never given back.
+//!
+//! What each phase allows is in `access`, what leads from one to the next in `closing`, and what is due in it in
+//! `driving`. None of these looks at more than the phase and the flags in `Closes`, which is why a table can list all
+//! combinations (`guard/tests/closing.rs`).
+//!
+//! A close or an abort may be requested before there is a transport, from another task or by a policy that is being
+//! installed. [`Requested`] keeps it. A close is carried out once; an abort stays, because there is no way back from
+//! it.
 
 use std::time::{Duration, Instant};
 
@@ -108,6 +116,9 @@ impl Patience {
 }
 
 /// A close that is decided.
+///
+/// `quiet_at` never lies behind `deadline`: a handler that writes without pause is stopped at the deadline all the
+/// same.
 #[derive(Debug)]
 pub(super) struct Ending {
     /// The close frame for the peer. `None` if the handler's close frame was sent in its place.

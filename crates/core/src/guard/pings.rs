@@ -1,4 +1,9 @@
 //! The guard's own pings, and how their pongs are recognized among those that answer the handler's.
+//!
+//! The guard's pings go through the handler's connection, and their pongs would reach its library. Some libraries count
+//! pongs, and a handler may log them, so these must not be delivered. The payload identifies them: four random bytes of
+//! this connection, which a peer cannot know before it has read a ping, and a number. RFC 6455, section 5.5.3, requires
+//! a pong to repeat the payload, and lets a peer answer only the newest of several pings.
 
 use std::time::Instant;
 

@@ -2,6 +2,12 @@
 //!
 //! Most reads and writes are of this kind, so their cost is the cost of a guard. Everything else takes the general
 //! path, which would come to the same decisions about plain calls: property tests compare the two.
+//!
+//! A call is plain if it says so at its end, never by default: `begin_call` clears the flag, and a path that is not
+//! plain leaves it cleared. What a plain call may skip is everything that follows a call: a look at the phase for a
+//! driver, the wakes, the report. That is correct only if the call left nothing behind and nothing was left before it,
+//! which `call_is_plain` checks by its two conditions. A plain read costs two bytes of each header, the policies'
+//! `on_batch`, and a lock.
 
 use std::time::Instant;
 

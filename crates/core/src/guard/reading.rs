@@ -1,4 +1,15 @@
 //! What becomes of bytes that were read from the transport.
+//!
+//! Bytes come from two sides: from a read by the handler, in its own buffer ([`Guard::read`]), and from the driver,
+//! which reads ahead into the inbox to find out whether a silent peer is there ([`Guard::peeked`]). The second kind is
+//! not judged until the handler reads it, so that a policy sees the frames of a connection in one order, by whichever
+//! way they came. Only pongs to the guard's own pings are taken out at once: they are the reason for the look.
+//!
+//! After an admission, what was not admitted has one of three places:
+//!
+//! - An incomplete header or control frame, and what a delay holds back, returns to the inbox.
+//! - What follows a close, of either side, is followed by [`Discarded`] and dropped.
+//! - What a policy dropped is overwritten by what comes behind it.
 
 use std::{ops::Range, time::Instant};
 
@@ -125,6 +136,8 @@ impl Guard {
         self.close(frame, None, now);
     }
 
+    /// Takes the answers to the guard's own pings out of the inbox, and notifies the policies of them. Walks over whole
+    /// frames, and stops at the first that is incomplete.
     fn take_own_pongs(&mut self, now: Instant) {
         // The backlog begins with the rest of a frame whose header was delivered. Frames behind it begin at a header.
         let mut at = usize::try_from(self.inbound_payload_left()).unwrap_or(usize::MAX);

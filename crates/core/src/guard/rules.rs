@@ -3,6 +3,18 @@
 //! They are checked before any policy is asked and before the handler's library sees a byte: libraries differ in which
 //! of them they enforce, and with which close code. Text that is not UTF-8 is left to the library, because only it
 //! reads payload.
+//!
+//! | Rule | Section | What it prevents |
+//! | --- | --- | --- |
+//! | reserved bits are zero | 5.2 | a frame that a library and the guard read differently |
+//! | reserved opcodes do not occur | 5.2 | the same |
+//! | a client's frames are masked | 5.1 | a client that makes a proxy take its bytes for a request or a response |
+//! | a length has 63 bits | 5.2 | overflows where lengths are added |
+//! | control frames are short and whole | 5.5 | a control frame that has to be buffered in full, and one that never ends |
+//! | a continuation continues something | 5.4 | a message without a type |
+//! | a message is not begun inside another | 5.4 | two messages whose fragments mix |
+//!
+//! The order in which they are checked decides only which reason the peer reads, for a frame that breaks several.
 
 use std::fmt;
 

@@ -1,5 +1,9 @@
 //! Whether a connection has a driver, and which time it sleeps until. With it, only a deadline that comes nearer wakes
 //! the driver, and not each message.
+//!
+//! A message may move a deadline at each read, mostly further away. Waking a task costs more than judging the message,
+//! so the driver is woken only where it would come too late. It then finds that a deadline has moved on, and sleeps
+//! again: at most one needless wake for each time that it was armed.
 
 use std::time::Instant;
 
@@ -33,10 +37,14 @@ impl Schedule {
         wanted
     }
 
+    /// While it is awake nothing needs to wake it: it computes the next time at the end of its look, under the same
+    /// lock.
     pub(super) fn awake(&mut self) {
         self.armed = Armed::Awake;
     }
 
+    /// Called under the lock under which the driver has parked its waker, so that a deadline which comes nearer after
+    /// this finds both.
     pub(super) fn sleep(&mut self, until: Option<Instant>) {
         self.armed = until.map_or(Armed::Never, Armed::At);
     }

@@ -1,4 +1,11 @@
 //! The peer's stream, followed from header to header.
+//!
+//! All that is remembered of a peer's stream are three values: the payload still to come, whether that is thrown away,
+//! and whether a message is open. A read that ends in the middle of a frame of many megabytes is continued from these
+//! alone.
+//!
+//! A control frame may stand between two fragments (RFC 6455, section 5.4), and its payload is judged whole, so
+//! `payload_left` never belongs to one: what is left is always a data frame's.
 
 use std::ops::Range;
 
@@ -45,6 +52,9 @@ impl Stream {
     }
 
     /// Skips payload, and returns its range.
+    ///
+    /// `at` is where the payload begins in the read, and is moved behind what there is of it. The rest arrives in a
+    /// later read.
     #[inline]
     pub(super) fn skip(&mut self, at: &mut usize, end: usize) -> Range<usize> {
         let skip = usize::try_from(self.payload_left).unwrap_or(usize::MAX).min(end - *at);

@@ -1,4 +1,8 @@
 //! What becomes of bytes that the handler writes: they are measured and counted, and only a close frame is held.
+//!
+//! There is no policy for what a handler sends: it is the application's own. The guard follows it for two reasons only,
+//! to find the boundaries between which its own frames may go, and to find the close frame after which nothing may
+//! follow (RFC 6455, section 5.5.1).
 
 use super::{Guard, Measure};
 use crate::close::CloseFrame;

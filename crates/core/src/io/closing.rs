@@ -2,6 +2,21 @@
 //!
 //! It waits for the peer's close frame or the end of its stream, and meanwhile reads and discards what the peer sends:
 //! closing a TCP socket with unread input makes the kernel reset the connection, and the close frame in flight is lost.
+//!
+//! # When it is over
+//!
+//! | Event | What follows |
+//! | --- | --- |
+//! | everything is sent, and the peer's close frame was read | the transport is dropped; over TCP the server closes first (section 7.1.1) |
+//! | the peer's stream ends | what is unsent is still sent, then the same |
+//! | reading or writing fails | the same, at once |
+//! | [`Closing::timeout`] has passed, or the peer has sent more than `max_bytes` | the same, whatever is missing |
+//! | the connection is aborted | the same |
+//! | too many of these are under way in the process | one attempt to send, then the same |
+//!
+//! The limit on their number is what an attacker meets who opens connections and never answers a close: beyond it,
+//! sockets are dropped after one write, and legitimate clients still read their close frame, as it fits into a send
+//! buffer that has any room.
 
 use std::{
     future::{Future, poll_fn},

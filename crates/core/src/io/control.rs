@@ -1,5 +1,19 @@
 //! How the state is locked, changed and unlocked. Every change ends with a check whether a driver is needed, and with
 //! the report of metrics and logs after the lock is released.
+//!
+//! # What a change may leave behind
+//!
+//! | What | Done | Why then |
+//! | --- | --- | --- |
+//! | a task to wake | before the unlock | the wakers are behind the lock |
+//! | metrics and events to report | after the unlock | a recorder may call the handle, which locks |
+//! | a driver to spawn | after the unlock | a runtime that has shut down drops it inside of `spawn`, and its destructor locks |
+//! | a transport or policies to drop | after the unlock | their destructors are foreign code, and may call the handle |
+//! | a closing handshake to begin | after the unlock | it polls the transport |
+//!
+//! `with` is for changes by the handle, `settle` for those after which the handler may be gone, `poll` for the
+//! handler's own calls, and `unlock` for a caller that has done the rest itself. A method that locks and does none of
+//! this may only read.
 
 use std::{
     sync::{Arc, MutexGuard},

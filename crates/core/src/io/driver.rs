@@ -2,6 +2,32 @@
 //!
 //! It is spawned when there is something to wait for, and ends when there is nothing. While it waits, the connection
 //! tells it of what comes nearer; a handler that reads and writes does most of the rest itself.
+//!
+//! # A life
+//!
+//! 1. A change leaves something due that the handler may not get to: a policy's deadline, a delay, a ping, a close.
+//!    `Shared::see_to` marks the connection as driven, under the lock, and spawns this.
+//! 2. Each poll locks the state, parks the waker, does what is due (`State::drive`), and sleeps until the next time.
+//! 3. It ends when nothing is due any more, and says so under the same lock: a later change spawns another. Or it takes
+//!    the transport, and runs the closing handshake to the end of the connection.
+//!
+//! # The order in `drive`
+//!
+//! Delays end first, as the handler is to read what they held back. Then the peer is looked at, before it is judged.
+//! Then its input is read on during a delay, with the driver's own waker, which must be the last that the transport
+//! gets. Frames of the guard's own are sent after the judgement, since that may have asked for a ping. What comes next
+//! is computed last, over all of it.
+//!
+//! # What may go wrong
+//!
+//! - **A policy panics.** The panic is caught, the connection is closed with 1011, and `drive` runs once more to begin
+//!   the close. The policy is asked nothing again: the phase is not open any more.
+//! - **A recorder panics** while metrics are reported. It is caught: the transport is already in `next`, and must still
+//!   be closed.
+//! - **The runtime shuts down.** The future is dropped, and its destructor ends a connection that is closing. One that
+//!   is open belongs to its handler, which is dropped as well.
+//! - **The transport fails** while the handler does not read. The connection ends at once, with its permits; the
+//!   handler may still read what came before.
 
 use std::{
     future::Future,
@@ -128,6 +154,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Driver<T> {
     }
 }
 
+/// Resets the timer only if the time has changed. One that fires returns `Ready`, and the driver looks again.
 fn poll_sleep(mut sleep: Pin<&mut Option<Sleep>>, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
     let until = tokio::time::Instant::from_std(until);
     match sleep.as_mut().as_pin_mut() {

@@ -2,6 +2,21 @@
 //!
 //! The handler's upgrade is still pending meanwhile, so the gate takes the handler's place: it answers pings, bounds
 //! what it keeps, and is woken by whatever would wake the handler.
+//!
+//! # What it may cost
+//!
+//! | What | Bound |
+//! | --- | --- |
+//! | time, of the message and its judgement together | [`Gate::timeout`] |
+//! | the message | [`Gate::max_bytes`] |
+//! | frames, control frames and fragments included | 64 |
+//! | answers to pings that the peer does not read | [`MAX_UNSENT`], then no more of its frames are looked at |
+//! | input behind the first message | one read |
+//!
+//! A handle may close or abort the connection meanwhile. It finds the phase `Upgrading` and leaves its wish there;
+//! `asked_to_close` looks for it at each poll, and its waker is the one that the guard wakes for the handler. The
+//! verdict and such a wish may come at the same time: the wish is looked at first, and one that comes after the last
+//! look takes effect in `Guard::open`.
 
 use std::{
     future::{Future, poll_fn},

@@ -5,6 +5,11 @@
 //! stream meanwhile. So a peer that keeps its window shut could leave behind any number of such tasks, and no limit
 //! would count them. `poll_shutdown` is ready once the task has ended: it has sent everything but the last piece, or
 //! the peer has reset the stream, or the HTTP/2 connection is gone. Until then the WebSocket counts as alive.
+//!
+//! | Carrier | Over when | What is done until then |
+//! | --- | --- | --- |
+//! | a TCP connection | it is dropped | nothing |
+//! | a stream of HTTP/2 | `poll_shutdown` is ready | input is read and discarded, so that it does not use up the window of other streams |
 
 use std::{
     future::poll_fn,

@@ -2,6 +2,22 @@
 //!
 //! A read must not return zero bytes before the stream has ended, and must not return `Pending` without a waker: where
 //! nothing of what was read may be delivered, it reads on until the transport itself is pending.
+//!
+//! # The way of a read
+//!
+//! 1. `poll_plain_read`, where nothing waits in the inbox: the transport reads into the caller's buffer, the guard
+//!    judges it there, and mostly that is all.
+//! 2. `deliver`: what was admitted earlier and had no room.
+//! 3. `poll_admitted`: with less than 256 bytes of room, the read goes through a buffer on the stack, because an
+//!    incomplete header in front would leave no room for what completes it.
+//! 4. `poll_judged`: reads, judges and reads again, until something may be delivered, the stream ends, or the transport
+//!    is pending.
+//! 5. `poll_more`: puts what waits in front of what is read, so that the guard sees one piece. The inbox is cleared
+//!    only when something was read behind it.
+//!
+//! The driver's looks (`look`, `read_on`) read into the inbox instead. They poll the same transport, which keeps one
+//! waker for its reader: `look` polls with the handler's waker, `read_on` with the driver's, each on behalf of the task
+//! that will read what comes next.
 
 use std::{
     io,
@@ -26,6 +42,8 @@ const _: () = assert!(SMALL > MAX_HEADER + MAX_CONTROL);
 const CAP: usize = 16 * 1024;
 
 impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
+    /// For the handler's library. Judging may close or delay the connection, and then this is pending until the driver
+    /// or a close wakes the reader.
     #[inline]
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let plain = buf.remaining() >= SMALL && self.guard.reads_plainly() && self.transport.reads_plainly();

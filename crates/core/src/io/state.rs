@@ -1,4 +1,8 @@
 //! The state behind a connection's lock: the guard, and what carries out its decisions.
+//!
+//! The gate and the transport are here and not in the guard, as the guard does no I/O and runs no future. Each method
+//! below is short on purpose: it asks the guard, then moves the transport accordingly, in the same critical section, so
+//! that the two never disagree about who has it.
 
 use std::{sync::Arc, time::Instant};
 

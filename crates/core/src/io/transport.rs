@@ -1,4 +1,15 @@
 //! The transport, and since when it takes nothing of what is sent.
+//!
+//! # A stall
+//!
+//! A peer that does not read makes writes pending, and so does one whose network has gone. A policy wants to know since
+//! when. That is simple for a handler that polls its write until it is done; but a handler may give a write up, for a
+//! timeout or another branch of a `select!`, and then nothing polls the transport, which may have had room for long. So
+//! while a policy watches, a pending write is polled once more with a waker that records its wake ([`Stall`]), and the
+//! driver asks the record before the peer is judged.
+//!
+//! A write and a flush stall separately. TLS and HTTP/2 take a write into a buffer and are pending at the flush; a
+//! plain socket is pending at the write, and its flush is always ready.
 
 use std::{
     io,

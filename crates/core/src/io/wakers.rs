@@ -2,6 +2,15 @@
 //!
 //! All of this is behind the connection's lock. A task parks its waker in the same critical section in which it finds
 //! that it has to wait, so a change cannot come between the two.
+//!
+//! | Slot | Parked by | Woken by |
+//! | --- | --- | --- |
+//! | reader | a read that has nothing to deliver, and a gate | input that the driver has found, the end of a delay, a close, an abort |
+//! | writer | a write or a flush that is pending, or must begin no other frame | the driver, when the guard's own frames are out; the take-over |
+//! | driver | each of its polls | a deadline that has come nearer, a close, a write that ends at a boundary where a ping waits |
+//!
+//! A waker that is woken is taken out, except where the transport may wake a clone of it as well. A task that is woken
+//! in vain parks again.
 
 use std::{
     sync::Arc,

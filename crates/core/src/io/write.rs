@@ -2,6 +2,26 @@
 //!
 //! A frame of the guard's own may go out only at a boundary of the handler's frames. The handler or the driver sends
 //! it, whichever is polled there first.
+//!
+//! # What may be written when
+//!
+//! | The handler stands | The guard has something to send | A write goes out |
+//! | --- | --- | --- |
+//! | between two frames | no | as it is, up to a close frame |
+//! | between two frames | yes | after the guard's own |
+//! | in the middle of a frame | yes | up to the end of that frame; the rest at the next call |
+//! | in its last frame, as the grace is nearly over | either | up to the end of that frame, and nothing after it |
+//! | at a close frame | either | nothing: its bytes are captured until the frame is complete |
+//!
+//! A write returns how many of the caller's bytes were taken, and never counts the guard's own. Where it takes fewer
+//! than offered, the library calls again with the rest, as after any short write.
+//!
+//! # Two who send
+//!
+//! A ping waits for a boundary, and it is not known which task will be polled there: the handler with its next write or
+//! flush, or the driver, if the handler does neither. Both try, and both are woken when there is room
+//! ([`Wakers::both`](super::wakers::Wakers::both)). The first to send leaves the other nothing to do, since the outbox
+//! is behind the lock.
 
 use std::{
     io::{self, IoSlice},
@@ -22,6 +42,8 @@ impl<T: AsyncWrite + Unpin> State<T> {
         self.transport.is_write_vectored()
     }
 
+    /// For the handler's library. Over HTTP/2 no more than a piece is taken at once, so that a stall is noticed after
+    /// that much and not after a message of many megabytes.
     #[inline]
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         let data = self.transport.piece(data);
@@ -109,6 +131,8 @@ impl<T: AsyncWrite + Unpin> State<T> {
         Poll::Ready(Ok(written))
     }
 
+    /// Writes up to the next boundary at which something else has to happen: a frame of the guard's own, the end of the
+    /// last frame, or a close frame of the handler.
     fn poll_frames(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         if data.is_empty() {
             return Poll::Ready(Ok(0));

@@ -1,4 +1,8 @@
 //! Warnings on stderr for an application that has no log yet. In debug builds only.
+//!
+//! An application without a subscriber would see a bare 500 and nothing else. So the first occurrence of each sentence
+//! goes to stderr, where a developer looks. The sentences are constants of layers, and so few; the bound is for layers
+//! of others.
 
 use std::sync::Mutex;
 

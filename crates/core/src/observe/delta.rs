@@ -1,4 +1,6 @@
 //! What is reported about a connection after it was unlocked.
+//!
+//! It is boxed and made only when something is to be reported. Most calls pass `None` through, which is one word.
 
 use std::time::Duration;
 

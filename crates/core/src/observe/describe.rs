@@ -4,8 +4,29 @@ use std::time::SystemTime;
 
 /// Implemented by what a layer keeps for a connection, if it can say something of it.
 ///
-/// A layer hands it to [`Connection::described_by`](crate::Connection::described_by). It is asked only when somebody
-/// wants to know, and must not block.
+/// A layer hands it to [`Connection::described_by`](crate::Connection::described_by). It is called only when the
+/// description is requested, and must not block.
+///
+/// ```
+/// # #[cfg(feature = "guard")] {
+/// use std::time::{Duration, SystemTime};
+/// use portcullis_core::observe::{Describe, Description};
+///
+/// /// A session of the application's own.
+/// struct Session { ends: SystemTime }
+///
+/// impl Describe for Session {
+///     fn describe(&self, description: &mut Description) {
+///         description.ends(Some(self.ends));
+///     }
+/// }
+///
+/// let (mut description, noon) = (Description::default(), SystemTime::now());
+/// Session { ends: noon + Duration::from_secs(60) }.describe(&mut description);
+/// Session { ends: noon }.describe(&mut description); // another layer has one as well
+/// assert_eq!(description.expires_at, Some(noon), "the earliest counts");
+/// # }
+/// ```
 pub trait Describe: Send + Sync + 'static {
     /// Adds what it knows.
     fn describe(&self, description: &mut Description);

@@ -1,4 +1,7 @@
 //! What is recorded. All of it is rare: a handshake, an end, a violation, or some seconds of a connection.
+//!
+//! Handles are looked up for each call instead of being kept. A recorder may be installed late, or replaced in a test,
+//! and a handle that was kept would go on counting for nothing.
 
 #[cfg(feature = "guard")]
 use std::time::Duration;

@@ -1,4 +1,8 @@
 //! The span of a connection, and nothing without feature `tracing`.
+//!
+//! The span is opened by the outermost layer that guards, so that what the layers inside log belongs to the connection.
+//! Client and subject are recorded as they become known. A handler keeps a span of its own, if the application has
+//! opened one inside of this.
 
 use std::net::IpAddr;
 

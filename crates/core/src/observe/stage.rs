@@ -2,6 +2,16 @@
 //!
 //! A handshake may be refused by a layer, fail, be cancelled by its client, or become a connection, and several of
 //! these at the same time. The first to be recorded counts, so that the counters add up to the number of handshakes.
+//!
+//! ```text
+//!   NEW --called--> CALLED --upgraded--> UPGRADED --opened--> REPORTED   "upgraded"
+//!    |                |                     |
+//!    |                |                     +--- ended -----> REPORTED   "failed", "upgrade": no connection followed
+//!    |                +--- failed ------------------------> REPORTED   "failed", "error"
+//!    |                +--- ended -------------------------> REPORTED   "failed", "cancelled" or "panic"
+//!    |                +--- refused -----------------------> REPORTED   "refused"
+//!    +--- ended: a layer has refused it, and the refusal was counted by itself
+//! ```
 
 use std::{
     sync::{

@@ -1,4 +1,8 @@
 //! The table of metrics, as data.
+//!
+//! Labels are closed sets, so that no peer can create a time series: a close code that is not registered is `3xxx` or
+//! `4xxx`, and refusals are counted by kind. A test in `tests/interop` produces each value and compares what was
+//! recorded with this table.
 
 use metrics::Unit;
 
@@ -23,7 +27,7 @@ pub enum Kind {
 pub struct Label {
     /// Its name.
     pub name: &'static str,
-    /// What it may be. The kinds of one's own refusals, and the names of one's own policies, come on top.
+    /// Its possible values, except the kinds of your own refusals and the names of your own policies.
     pub values: &'static [&'static str],
 }
 
@@ -35,7 +39,7 @@ pub struct Metric {
     pub name: &'static str,
     /// What it is.
     pub kind: Kind,
-    /// What it is measured in.
+    /// The unit of its values.
     pub unit: Unit,
     /// Its labels, all of which every sample has.
     pub labels: &'static [Label],
@@ -54,7 +58,22 @@ pub(super) const VIOLATIONS: &str = "portcullis_violations_total";
 pub(super) const ROUND_TRIP: &str = "portcullis_round_trip_seconds";
 pub(super) const CLOSING_TASKS: &str = "portcullis_closing_tasks";
 
-/// Every metric that there is.
+/// All metrics of Portcullis, in the order of the [table](super#metrics).
+///
+/// ```
+/// use portcullis_core::observe::{Kind, METRICS};
+///
+/// let closes = METRICS.iter().find(|metric| metric.name == "portcullis_closes_total").unwrap();
+/// assert_eq!(closes.kind, Kind::Counter);
+/// assert_eq!(closes.labels[1].name, "by");
+/// assert_eq!(closes.labels[1].values, ["peer", "handler", "guard", "transport"]);
+///
+/// // How many time series there are at most, which is what a monitoring system pays for.
+/// let series = |metric: &portcullis_core::observe::Metric| {
+///     metric.labels.iter().map(|label| label.values.len()).product::<usize>()
+/// };
+/// assert!(METRICS.iter().map(series).sum::<usize>() < 1000);
+/// ```
 pub const METRICS: &[Metric] = &[
     Metric {
         name: HANDSHAKES,
@@ -167,7 +186,8 @@ const POLICIES: &[&str] = &[
 
 const ACTIONS: &[&str] = &["close", "abort", "drop", "delay", "report"];
 
-/// Tells the installed recorder what each metric is and what it is measured in. To be called once, behind that.
+/// Describes each metric to the installed recorder, with its unit and a sentence of help. Call it once, after installing
+/// the recorder.
 pub fn describe() {
     for metric in METRICS {
         let Metric { name, unit, help, .. } = *metric;

@@ -1,4 +1,9 @@
 //! What a connection has to report, kept until it is unlocked.
+//!
+//! A recorder may be anything, from an atomic to a call over a network, and may call the connection's handle. So
+//! nothing is recorded under the lock: what happens is noted here, and taken out by the change that has noted it, to be
+//! reported after the unlock. Counters are reported as differences, at most every 15 s, because a metric for each
+//! message would cost more than the message.
 
 use std::time::{Duration, Instant};
 

@@ -2,6 +2,9 @@
 //!
 //! An attacker decides how many handshakes are refused. Ten lines of each kind are written in a minute, and the next
 //! one says how many were left out.
+//!
+//! Kinds are pairs of constants, and the map of them is bounded, so an attacker can neither fill the log nor the memory
+//! that keeps it short. A line that is due costs a lock; one that is suppressed costs the same and nothing else.
 
 use std::{
     collections::HashMap,

@@ -6,6 +6,9 @@
 use std::time::Instant;
 
 /// What happened on a connection and when, for policies that decide by time.
+///
+/// What is a fact about the peer is never taken from the handler: bytes count as received when the transport had them,
+/// by whichever task, so that a peer is not judged by the speed of the handler.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Activity {

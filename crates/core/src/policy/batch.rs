@@ -1,8 +1,20 @@
 //! The frames of one read, counted by kind, so that a policy can decide about all of them at once.
+//!
+//! All counts saturate. Lengths are what headers declare, up to 2^63 bytes, and may never arrive; a policy that limits
+//! by them limits what may come, which is what protects the memory of a handler's library.
 
 use crate::frame::{FrameHeader, Opcode};
 
 /// The number of frames of one kind, and of the payload bytes they declare.
+///
+/// ```
+/// use portcullis_core::{frame::FrameHeader, policy::Batch};
+///
+/// let ping = FrameHeader::parse(&[0x89, 0x04]).unwrap();
+/// let batch = Batch::of(&ping);
+/// assert_eq!((batch.pings.frames, batch.pings.bytes), (1, 4));
+/// assert_eq!((batch.frames(), batch.control_frames(), batch.messages.frames), (1, 1, 0));
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Tally {

@@ -81,6 +81,30 @@ pub trait Policy: Send + 'static {
     }
 
     /// Returns when [`on_deadline`](Self::on_deadline) is due. It may change; moving it later costs nothing.
+    ///
+    /// Called often, under the connection's lock, so it should be a comparison or an addition. [`Activity`] has the
+    /// times that the guard keeps for all policies:
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use portcullis_core::policy::{Action, Activity, Policy};
+    ///
+    /// /// Ends connections on which no message has arrived for an hour, or ever.
+    /// struct Silence;
+    ///
+    /// impl Policy for Silence {
+    ///     fn deadline(&self, activity: &Activity) -> Option<Instant> {
+    ///         let last = activity.last_message_in.or(activity.opened)?;
+    ///         Some(last + Duration::from_secs(3600))
+    ///     }
+    ///
+    ///     fn on_deadline(&mut self, _: &Activity, _: Instant) -> Action {
+    ///         Action::Abort
+    ///     }
+    /// }
+    ///
+    /// assert_eq!(Silence.deadline(&Activity::default()), None, "the upgrade has not completed");
+    /// ```
     fn deadline(&self, activity: &Activity) -> Option<Instant> {
         let _ = activity;
         None
@@ -104,6 +128,9 @@ pub trait Policy: Send + 'static {
 }
 
 /// The decision of a policy about a [`Batch`].
+///
+/// Both are exact: a policy that passes a batch has charged for all of it, and one that wants single frames has charged
+/// for none. In between there is nothing, because the guard could not tell which frames were paid for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BatchVerdict {
@@ -114,6 +141,42 @@ pub enum BatchVerdict {
 }
 
 /// The decision of a policy about a frame.
+///
+/// ```
+/// # #[cfg(feature = "test-util")]
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// # use std::time::{Duration, Instant};
+/// # use portcullis_core::{CloseCode, CloseFrame, GuardedIo, frame::FrameHeader, settings::Settings, testing::Client};
+/// # use tokio::io::{AsyncReadExt, duplex};
+/// use portcullis_core::policy::{Policy, Verdict};
+///
+/// /// Drops empty messages, delays short ones by a minute, and closes at long ones.
+/// struct BySize;
+///
+/// impl Policy for BySize {
+///     fn on_frame(&mut self, frame: &FrameHeader, now: Instant) -> Verdict {
+///         match frame.payload_len() {
+///             0 => Verdict::Drop,
+///             1..=9 => Verdict::Delay(now + Duration::from_secs(60)),
+///             _ => Verdict::Close(CloseFrame::new(CloseCode::MESSAGE_TOO_BIG, "")),
+///         }
+///     }
+/// }
+///
+/// let (ours, theirs) = duplex(1024);
+/// let (mut handler, connection) = GuardedIo::new(theirs, &Settings::new(), vec![Box::new(BySize)]);
+/// let mut client = Client::new(ours);
+/// client.send_text("").await.unwrap();
+/// client.send_text("short").await.unwrap();
+/// let began = tokio::time::Instant::now();
+/// handler.read_exact(&mut [0; 11]).await.unwrap(); // the second message: the first one is gone
+/// assert_eq!((began.elapsed().as_secs(), connection.counters().dropped), (60, 1));
+/// client.send_text("more than nine").await.unwrap();
+/// tokio::spawn(async move { handler.read_to_end(&mut Vec::new()).await });
+/// assert_eq!(client.closed().await.unwrap().to_string(), "1009");
+/// # }
+/// # #[cfg(not(feature = "test-util"))] fn main() {}
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
@@ -138,6 +201,9 @@ pub enum Verdict {
 }
 
 /// What a policy asks the guard to do.
+///
+/// Where several policies are called for one event, the first that ends the connection decides, and those behind it are
+/// not asked. A ping is sent once, however many want one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action {

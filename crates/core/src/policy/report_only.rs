@@ -1,4 +1,8 @@
 //! A policy that is tried out before it is enforced.
+//!
+//! The policy itself goes on counting as if nothing had been passed in spite of it. A quota on report only therefore
+//! says how many frames would have been refused with that quota, and not how many would be if their senders had been
+//! slowed down or closed before.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,7 @@
 //! The future of services that refuse handshakes but do not guard connections.
+//!
+//! A refusal becomes a response when it is polled and not before: it is counted and logged then, once, and a future
+//! that is dropped because the client has disconnected counts nothing.
 
 use std::{
     fmt,

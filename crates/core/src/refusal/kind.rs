@@ -1,4 +1,7 @@
 //! The kinds of refusals, as labels. The page of the module above has a table of them.
+//!
+//! A kind is a constant and not a variant of an enum, so that layers of other crates can have theirs. As a label it
+//! must come from a small, closed set: no kind may contain what a client sent.
 
 use std::fmt;
 

@@ -1,4 +1,7 @@
 //! Whose connections a limit by subject counts together, where there is a subject and where there is none.
+//!
+//! Without this rule, one layer would let anonymous clients share a limit and the next refuse them, and a client that
+//! signs out could have the limits of a subject twice. It stands in core because layers never depend on each other.
 
 use std::net::IpAddr;
 
@@ -87,8 +90,15 @@ impl LimitOwner {
         parts.extensions.get().cloned()
     }
 
-    /// The close frame for a connection whose first message named nobody, where that is not enough: a subject is
-    /// required, or no address is known by which to count it.
+    /// Returns the close frame for a connection whose first message named no subject, where that is not enough: a
+    /// subject is `required`, or no address is known by which to count it.
+    ///
+    /// ```
+    /// use portcullis_core::refusal::LimitOwner;
+    ///
+    /// let frame = LimitOwner::close_frame_without_subject(true);
+    /// assert_eq!(frame.code().unwrap(), 3003);
+    /// ```
     pub fn close_frame_without_subject(required: bool) -> CloseFrame {
         if !required {
             observe::warn_once(NAMELESS);

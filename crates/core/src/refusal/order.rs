@@ -16,6 +16,21 @@ struct Passed {
 ///
 /// [`refusal::call`](super::call) does this itself. Call it in a layer of your own that refuses handshakes with
 /// `upgrade::call`, so that a `CloseLayer` inside of it, which cannot see these refusals, can warn.
+///
+/// ```
+/// use http::{Request, StatusCode};
+/// use portcullis_core::refusal::{Refusal, note_refusing};
+///
+/// /// The decision of a layer that stands on `upgrade::call`.
+/// fn admit(parts: &mut http::request::Parts) -> Result<(), Refusal> {
+///     note_refusing(parts); // whether or not it refuses this one
+///     let member = parts.headers.contains_key("x-member");
+///     if member { Ok(()) } else { Err(Refusal::new("not_a_member", StatusCode::FORBIDDEN)) }
+/// }
+/// let (mut parts, ()) = Request::get("/ws").header("upgrade", "websocket").body(())?.into_parts();
+/// assert_eq!(admit(&mut parts).unwrap_err().kind(), "not_a_member");
+/// # Ok::<_, http::Error>(())
+/// ```
 pub fn note_refusing(parts: &mut Parts) {
     passed(parts).refusing = true;
 }

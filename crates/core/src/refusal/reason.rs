@@ -100,6 +100,14 @@ impl Refusal {
     /// In debug builds the client gets the message as well: in the body if that is axum's (feature `axum`), and in the
     /// close reason from a `CloseLayer`. With another body type and without a subscriber for events (feature
     /// `tracing`), the message is printed to stderr, once in a process.
+    ///
+    /// ```
+    /// use portcullis_core::refusal::Refusal;
+    ///
+    /// let refusal = Refusal::misconfigured("`ThrottleLayer` needs a `SessionLayer` outside of it");
+    /// assert_eq!((refusal.kind().as_str(), refusal.status().as_u16()), ("wiring", 500));
+    /// assert_eq!(refusal.message().is_empty(), !cfg!(debug_assertions));
+    /// ```
     pub fn misconfigured(sentence: &'static str) -> Self {
         observe::wiring(sentence);
         Self::misconfigured_as(sentence, cfg!(debug_assertions))
@@ -139,6 +147,15 @@ impl Refusal {
 
     /// Creates the refusal for when the store of shared limits cannot be reached and the application chose to refuse
     /// handshakes then: a 503.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use portcullis_core::refusal::Refusal;
+    ///
+    /// let refusal = Refusal::limits_unavailable(Duration::from_secs(2));
+    /// assert_eq!((refusal.kind().as_str(), refusal.status().as_u16()), ("limits_unavailable", 503));
+    /// assert_eq!(refusal.close_frame().unwrap().to_string(), "1013 try again later");
+    /// ```
     pub fn limits_unavailable(retry_after: Duration) -> Self {
         let sentence = "try again later";
         let refusal = Self::new(Kind::LIMITS_UNAVAILABLE, StatusCode::SERVICE_UNAVAILABLE).with_message(sentence);
@@ -179,6 +196,17 @@ impl Refusal {
     }
 
     /// Sends this refusal as a status only: no layer turns it into a connection that is accepted and closed.
+    ///
+    /// Used where the client must not learn that there is a WebSocket at all, such as a page of a foreign origin.
+    ///
+    /// ```
+    /// use http::StatusCode;
+    /// use portcullis_core::refusal::Refusal;
+    ///
+    /// let refusal = Refusal::new("foreign", StatusCode::FORBIDDEN).http_only();
+    /// let response = refusal.into_response::<()>();
+    /// assert!(response.extensions().get::<Refusal>().unwrap().is_http_only(), "which a `CloseLayer` respects");
+    /// ```
     pub fn http_only(mut self) -> Self {
         self.http_only = true;
         self
@@ -190,6 +218,17 @@ impl Refusal {
     }
 
     /// Sets a header that the status requires, such as `WWW-Authenticate` (RFC 9110, section 11.6.1).
+    ///
+    /// There is one such header; a second call replaces it.
+    ///
+    /// ```
+    /// use http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE};
+    /// use portcullis_core::refusal::Refusal;
+    ///
+    /// let scheme = HeaderValue::from_static("Bearer");
+    /// let refusal = Refusal::new("signed_out", StatusCode::UNAUTHORIZED).with_header(WWW_AUTHENTICATE, scheme);
+    /// assert_eq!(refusal.into_response::<()>().headers()["www-authenticate"], "Bearer");
+    /// ```
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.aside.get_or_insert_default().header = Some((name, value));
         self

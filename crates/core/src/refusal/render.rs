@@ -1,4 +1,7 @@
 //! A refusal as axum's response: what the extractors of all layers reject with.
+//!
+//! With axum, a function that returns `Result<_, Refusal>` can be a handler or a middleware: the refusal is counted
+//! when it becomes a response, and an outer `CloseLayer` finds it there.
 
 use axum_core::{
     body::Body,

@@ -1,4 +1,8 @@
 //! Connections by what they have in common, so that those of one value are found without a look at the others.
+//!
+//! One ordered set for each shard, and not a map from a value to a set: most values have one connection, for which a
+//! set of its own would be larger than what it holds. Hashes are made with a secret of this index, so a client cannot
+//! choose a subject that is looked up together with many others.
 
 use std::{
     collections::BTreeSet,

@@ -1,4 +1,8 @@
 //! The registry, sharded by id so that no single lock is taken by all connections.
+//!
+//! A connection is in one shard, chosen by its id, and in up to two indexes. The lock of the shard is what orders them:
+//! a fact that becomes known is indexed under it, and so is the removal, so that no index names a connection which is
+//! in no shard for longer than a lookup takes to notice.
 
 use std::{
     collections::HashMap,
@@ -106,6 +110,14 @@ impl Connections {
     /// Creates an empty registry that indexes its connections when they are first looked up by subject or address, and
     /// from then on as they come: for one that is mostly listed, such as that of a drain. Until then a connection costs
     /// it less, and the first lookup costs more the more connections there are.
+    ///
+    /// ```
+    /// use portcullis_core::{Connections, identity::Subject};
+    ///
+    /// let connections = Connections::indexed_on_demand();
+    /// assert_eq!(connections.all().len(), 0); // needs no index
+    /// assert!(connections.of_subject(&Subject::new("alice")).is_empty()); // makes it
+    /// ```
     pub fn indexed_on_demand() -> Self {
         Self(Arc::default())
     }
@@ -116,6 +128,25 @@ impl Connections {
     }
 
     /// Looks up a connection by its id.
+    ///
+    /// Returns `None` once the connection has ended, closing handshake included: an id that an operator copied a moment
+    /// ago may be unknown by now.
+    ///
+    /// ```
+    /// # #[cfg(feature = "test-util")]
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// use portcullis_core::{Connection, Connections};
+    ///
+    /// let connections = Connections::new();
+    /// let (connection, client) = Connection::detached().open();
+    /// connections.insert(&connection);
+    /// assert_eq!(connections.get(connection.id()).unwrap().id(), connection.id());
+    /// drop(client);
+    /// connection.closed().await;
+    /// assert!(connections.get(connection.id()).is_none());
+    /// # }
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// ```
     pub fn get(&self, id: ConnectionId) -> Option<Connection> {
         lock(self.0.shard(id)).get(&id).cloned()
     }
@@ -126,6 +157,22 @@ impl Connections {
     }
 
     /// Returns the connections for which `wanted` returns true. `wanted` must not block.
+    ///
+    /// ```
+    /// # #[cfg(feature = "test-util")]
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// use portcullis_core::{Connection, Connections};
+    ///
+    /// let connections = Connections::new();
+    /// let (alice, _client) = Connection::detached().subject("alice").open();
+    /// let (guest, _other) = Connection::detached().open();
+    /// connections.insert(&alice);
+    /// connections.insert(&guest);
+    /// let guests = connections.find(|connection| connection.subject().is_none());
+    /// assert_eq!((guests.len(), guests[0].id()), (1, guest.id()));
+    /// # }
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// ```
     pub fn find(&self, wanted: impl Fn(&Connection) -> bool) -> Vec<Connection> {
         let of_shard = |shard: &Mutex<Shard>| lock(shard).values().cloned().collect::<Vec<_>>();
         self.0.shards.iter().flat_map(of_shard).filter(|connection| looked_at(connection, &wanted)).collect()
@@ -139,6 +186,22 @@ impl Connections {
     }
 
     /// Returns the connections of a client address. The cost does not grow with the number of other connections.
+    ///
+    /// ```
+    /// # #[cfg(feature = "test-util")]
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// use std::net::IpAddr;
+    /// use portcullis_core::{Connection, Connections};
+    ///
+    /// let connections = Connections::new();
+    /// let [here, there] = [[192, 0, 2, 1], [192, 0, 2, 2]].map(IpAddr::from);
+    /// let (connection, _client) = Connection::detached().client_ip(here).open();
+    /// connections.insert(&connection);
+    /// assert_eq!(connections.of_client_ip(here).len(), 1);
+    /// assert_eq!(connections.of_client_ip(there).len(), 0);
+    /// # }
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// ```
     pub fn of_client_ip(&self, address: IpAddr) -> Vec<Connection> {
         self.0.index();
         self.among(self.0.clients.find(&address), |connection| connection.client_ip() == Some(address))

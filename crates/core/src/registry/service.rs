@@ -1,4 +1,7 @@
 //! The service that puts a handshake's connection into a registry.
+//!
+//! It refuses nothing, and stands on [`upgrade::call`](crate::upgrade::call()) like any layer that guards: a request
+//! that is not a handshake gets the registry and no connection.
 
 use std::task::{Context, Poll};
 

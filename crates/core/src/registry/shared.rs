@@ -1,4 +1,8 @@
 //! Commands to the connections of all nodes: carried out here at once, and sent to the other nodes.
+//!
+//! A command names subjects and addresses by keyed hashes, so the store in between learns neither. It also carries the
+//! latest time at which it was given: a node that receives it late must not close a connection which began after it,
+//! such as that of a user who was let in again.
 
 use std::{
     net::IpAddr,
@@ -91,6 +95,12 @@ impl Connections {
 
     /// Returns the id of this node, if it shares commands. Together with the [`id`](Connection::id) of a connection it
     /// identifies the connection on all nodes: [`Target::Connection`].
+    ///
+    /// ```
+    /// use portcullis_core::Connections;
+    ///
+    /// assert_eq!(Connections::new().node(), None, "one node on its own");
+    /// ```
     pub fn node(&self) -> Option<NodeId> {
         self.0.sharing.get().map(|sharing| sharing.store.node())
     }
@@ -125,6 +135,20 @@ impl Connections {
     /// # Errors
     ///
     /// Like [`close`](Self::close).
+    ///
+    /// ```
+    /// # #[cfg(feature = "test-util")]
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// use portcullis_core::{Connection, Connections, Target};
+    ///
+    /// let connections = Connections::new();
+    /// let (connection, mut client) = Connection::detached().open();
+    /// connections.insert(&connection);
+    /// assert_eq!(connections.abort(Target::All).await, Ok(1));
+    /// assert_eq!(client.closed().await, None, "there was no close frame");
+    /// # }
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// ```
     pub fn abort(&self, target: impl Into<Target>) -> Broadcast {
         self.command(&target.into(), CommandAction::Abort)
     }

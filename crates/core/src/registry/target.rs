@@ -6,6 +6,17 @@ use crate::{id::ConnectionId, identity::Subject, shared::NodeId};
 
 /// Which connections [`Connections::close`](super::Connections::close) and
 /// [`abort`](super::Connections::abort) are for, on whichever node they are.
+///
+/// Subjects and addresses convert into a target:
+///
+/// ```
+/// use std::net::IpAddr;
+/// use portcullis_core::{Target, identity::Subject};
+///
+/// let alice = Subject::new("alice");
+/// assert_eq!(Target::from(&alice), Target::Subject(alice));
+/// assert_eq!(Target::from(IpAddr::from([192, 0, 2, 1])), Target::ClientIp([192, 0, 2, 1].into()));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Target {

@@ -1,4 +1,8 @@
 //! Commands to live connections, on whichever node they are.
+//!
+//! Delivery is at least once and in order for each sending node. That is enough, since each command may be carried out
+//! twice without harm: a connection that is closed already is left as it is. What must not happen is that a command
+//! that arrives late hits a connection that began after it, and `until` prevents that.
 
 use std::{fmt, str::FromStr, sync::Weak, time::Instant};
 
@@ -6,6 +10,16 @@ use super::name::{Name, NotHexadecimal};
 use crate::{close::CloseFrame, decision::Decision, id::ConnectionId};
 
 /// Identifies a node, from its start to its end.
+///
+/// A node that is restarted has another one: its connections are gone, and ids of connections begin anew.
+///
+/// ```
+/// use portcullis_core::shared::NodeId;
+///
+/// let node = NodeId::from_bytes([1; 16]);
+/// assert_eq!(node.to_string().parse(), Ok(node), "as an operator copies it");
+/// assert!("node 1".parse::<NodeId>().is_err());
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId([u8; 16]);
 

@@ -1,4 +1,8 @@
 //! When a handshake stops waiting.
+//!
+//! Several layers may ask the store about one handshake: a rate, a limit of connections, a ticket. Each with a time of
+//! its own would add up, while the client and a place in the server's accept queue wait. So the first sets a deadline
+//! for all.
 
 use std::time::{Duration, Instant};
 

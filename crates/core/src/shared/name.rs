@@ -1,8 +1,20 @@
 //! The names that keys have on every node.
+//!
+//! The hash is computed by the store, with a secret that all nodes are given. The kind of a key is a part of what is
+//! hashed, so that a subject `1` and an address that is encoded as `1` have different names.
 
 use std::{error::Error, fmt, str::FromStr};
 
 /// The name of a key on every node: a keyed hash, so that the store contains neither subjects nor addresses.
+///
+/// ```
+/// use portcullis_core::shared::Name;
+///
+/// let name = Name::from_bytes([0xab; 16]);
+/// assert_eq!(name.to_string(), "ab".repeat(16));
+/// assert_eq!(name.to_string().parse(), Ok(name));
+/// assert_eq!("alice".parse::<Name>().unwrap_err().to_string(), "not 32 hexadecimal digits");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name([u8; 16]);
 

@@ -1,4 +1,8 @@
 //! Permits that are counted over all nodes.
+//!
+//! A permit passes through three calls: `take` in the handshake, of all keys or of none; `settle` when the handshake
+//! was accepted, which is when others make room; and its drop, when the connection has ended. A handshake that fails in
+//! between has taken a permit and evicted no one.
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
@@ -6,6 +10,16 @@ use super::{Away, Deadline, Name};
 use crate::decision::Decision;
 
 /// A request for a permit: a limit and the key whose connections count towards it.
+///
+/// ```
+/// use portcullis_core::shared::{Name, PermitRequest, WhenFull};
+///
+/// let alice = Name::from_bytes([1; 16]);
+/// let five = PermitRequest::new(alice, 5);
+/// assert_eq!((five.max, five.when_full, five.pool), (5, WhenFull::Refuse, false));
+/// assert_eq!(five.evict_oldest().when_full, WhenFull::EvictOldest);
+/// assert!(PermitRequest::of_pool(alice, 100_000).pool);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PermitRequest {
@@ -49,6 +63,13 @@ impl PermitRequest {
 }
 
 /// The error for a permit that was not granted.
+///
+/// ```
+/// use portcullis_core::shared::{Away, Denied};
+///
+/// assert_eq!(Denied::Full(0).to_string(), "the limit is reached");
+/// assert_eq!(Denied::Away(Away::Alone).to_string(), "the store of shared limits cannot be asked");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Denied {

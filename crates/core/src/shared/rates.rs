@@ -8,6 +8,15 @@ use crate::decision::Decision;
 /// A quota of handshakes, or of messages.
 ///
 /// This struct is complete.
+///
+/// ```
+/// use std::time::Duration;
+/// use portcullis_core::shared::Rate;
+///
+/// // Five a second, in bursts of twenty.
+/// let rate = Rate { interval: Duration::from_millis(200), burst: 20 };
+/// assert_eq!(rate.interval * rate.burst, Duration::from_secs(4), "until a burst is there again");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     /// The time after which one more is allowed.

@@ -68,6 +68,19 @@ impl<T> Client<T> {
     }
 
     /// Returns what has arrived of an incomplete frame. At the end of the stream, this is what was cut off.
+    ///
+    /// ```
+    /// # use portcullis_core::testing::Client;
+    /// # use tokio::io::{AsyncWriteExt, duplex};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
+    /// let (ours, mut server) = duplex(1024);
+    /// let mut client = Client::new(ours);
+    /// server.write_all(b"\x81\x05hel").await?; // five bytes are announced
+    /// drop(server);
+    /// assert_eq!(client.next().await, None);
+    /// assert_eq!(client.incomplete(), b"\x81\x05hel", "the server has died in the middle of a message");
+    /// # Ok(()) }
+    /// ```
     pub fn incomplete(&self) -> &[u8] {
         &self.inbox
     }
@@ -81,6 +94,19 @@ impl<T> Client<T> {
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
     /// Reads the next message; `None` at the end of the stream. Cancel safe.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # use std::time::Duration;
+    /// # use portcullis_core::{CloseCode, CloseFrame, Connection, testing::Message};
+    /// # use tokio::time::timeout;
+    /// let (connection, mut client) = Connection::detached().open();
+    /// // Nothing comes, and nothing is lost by giving up.
+    /// assert!(timeout(Duration::from_secs(1), client.next()).await.is_err());
+    /// connection.close(CloseFrame::new(CloseCode::GOING_AWAY, ""));
+    /// assert_eq!(client.next().await, Some(Message::Close(CloseFrame::new(CloseCode::GOING_AWAY, ""))));
+    /// # }
+    /// ```
     pub async fn next(&mut self) -> Option<Message> {
         loop {
             if let Some(message) = Message::take(&mut self.inbox) {
@@ -153,6 +179,23 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
 
     /// Sends a frame of any kind and length, legal or not, masked as a client must. `first` is its first byte: FIN, the
     /// reserved bits and the opcode.
+    ///
+    /// A message in fragments, with a ping between them, as RFC 6455, section 5.4, allows:
+    ///
+    /// ```
+    /// # use portcullis_core::{GuardedIo, settings::Settings, testing::Client};
+    /// # use tokio::io::{AsyncReadExt, duplex};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
+    /// # let (ours, theirs) = duplex(1024);
+    /// # let (mut handler, connection) = GuardedIo::new(theirs, &Settings::new(), Vec::new());
+    /// # let mut client = Client::new(ours);
+    /// client.send_frame(0x01, "hel").await?; // text, and FIN is not set
+    /// client.send_ping("").await?;
+    /// client.send_frame(0x80, "lo").await?; // a continuation, the last
+    /// handler.read_exact(&mut [0; 23]).await?;
+    /// assert_eq!(connection.counters().messages_in, 1);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

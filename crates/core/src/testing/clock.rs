@@ -54,6 +54,19 @@ impl Clock {
 
     /// Sets the clock, as an administrator, NTP or a machine that slept does. It runs on from there. Tokio's clock
     /// stays as it is.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use portcullis_core::testing::Clock;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// let clock = Clock::new();
+    /// let read = clock.reader(); // what a verifier of tokens is given
+    /// clock.set(SystemTime::UNIX_EPOCH);
+    /// tokio::time::sleep(Duration::from_secs(5)).await;
+    /// assert_eq!(read(), SystemTime::UNIX_EPOCH + Duration::from_secs(5));
+    /// # }
+    /// ```
     pub fn set(&self, time: SystemTime) {
         *lock(&self.0) = Set { to: time, at: Instant::now() };
     }

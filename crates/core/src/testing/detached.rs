@@ -52,6 +52,16 @@ impl Connection {
 
 impl Detached {
     /// Sets the client's address: [`Connection::client_ip`].
+    ///
+    /// ```
+    /// use portcullis_core::Connection;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let (connection, _client) = Connection::detached().client_ip([192, 0, 2, 1].into()).open();
+    /// assert_eq!(connection.client_ip().unwrap().to_string(), "192.0.2.1");
+    /// assert_eq!(connection.subject(), None);
+    /// # }
+    /// ```
     pub fn client_ip(mut self, client: IpAddr) -> Self {
         self.client = Some(client);
         self

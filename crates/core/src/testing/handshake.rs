@@ -29,6 +29,26 @@ use crate::{refusal::Refusal, sync::lock};
 type BoxError = Box<dyn Error + Send + Sync>;
 
 /// A WebSocket handshake over HTTP/1.1, as a browser or a library sends it, and what a test adds to it.
+///
+/// ```
+/// # use std::{convert::Infallible, future::ready};
+/// # use hyper::body::Incoming;
+/// use http::{Request, Response};
+/// use portcullis_core::{handshake::is_handshake, testing::Handshake};
+/// use tower::service_fn;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let service = service_fn(|request: Request<Incoming>| {
+///     assert_eq!(request.headers()["host"], "chat.example.com");
+///     assert_eq!(request.headers()["sec-websocket-version"], "13", "one of the headers that it always has");
+///     let (parts, _) = request.into_parts();
+///     let status = if is_handshake(&parts) { 101 } else { 400 };
+///     ready(Ok::<_, Infallible>(Response::builder().status(status).body(String::new()).unwrap()))
+/// });
+/// let handshake = Handshake::new("/ws?room=1").header("host", "chat.example.com");
+/// assert_eq!(handshake.connect(service).await.unwrap().response().status(), 101);
+/// # }
+/// ```
 #[must_use = "a handshake does nothing before it is connected"]
 pub struct Handshake {
     request: Builder,
@@ -98,6 +118,34 @@ impl Handshake {
 
     /// Sets the capacity of the pipe in bytes, in each direction, 64 KiB by default. Beyond it, sending waits until the
     /// other side reads.
+    ///
+    /// A small one stands for a client that reads slowly:
+    ///
+    /// ```
+    /// # use std::{convert::Infallible, time::Duration};
+    /// # use http::{Request, Response};
+    /// # use hyper::body::Incoming;
+    /// # use portcullis_core::testing::Handshake;
+    /// # use tokio::{io::AsyncWriteExt, time::timeout};
+    /// # use tower::service_fn;
+    /// /// Upgrades, and says whether it could send a kilobyte within a second.
+    /// async fn handler(mut request: Request<Incoming>) -> Result<Response<String>, Infallible> {
+    ///     let upgrade = hyper::upgrade::on(&mut request);
+    ///     tokio::spawn(async move {
+    ///         let mut socket = hyper_util::rt::TokioIo::new(upgrade.await.unwrap());
+    ///         let sent = timeout(Duration::from_secs(1), socket.write_all(&[0; 1024])).await;
+    ///         assert!(sent.is_err(), "the client has not read");
+    ///     });
+    ///     let response = Response::builder().status(101).header("connection", "upgrade");
+    ///     Ok(response.header("upgrade", "websocket").body(String::new()).unwrap())
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// let client = Handshake::new("/ws").pipe(256).connect(service_fn(handler)).await.unwrap();
+    /// tokio::time::sleep(Duration::from_secs(2)).await;
+    /// # drop(client);
+    /// # }
+    /// ```
     ///
     /// # Panics
     ///

@@ -6,6 +6,23 @@ use crate::{
 };
 
 /// What a server sent.
+///
+/// What is legal for a server to send is a variant of its own; anything else is [`Other`](Self::Other), so that a test
+/// which expects a message fails where the server has sent an illegal frame.
+///
+/// ```
+/// use portcullis_core::testing::{Client, Message};
+/// # use tokio::io::{AsyncWriteExt, duplex};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
+/// let (ours, mut server) = duplex(1024);
+/// let mut client = Client::new(ours);
+/// server.write_all(b"\x82\x01!\x01\x01?\x81\x81\0\0\0\0m").await?;
+/// assert_eq!(client.next().await, Some(Message::Binary(b"!".into())));
+/// assert_eq!(client.next().await, Some(Message::Other(0x01, b"?".into())), "a fragment");
+/// assert_eq!(client.next().await, Some(Message::Other(0x81, b"m".into())), "masked, as no server may (section 5.1)");
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Message {

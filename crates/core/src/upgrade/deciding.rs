@@ -1,4 +1,8 @@
 //! The future of a layer that may have to wait before it decides.
+//!
+//! A decision that is made at once costs what `call` costs: no box, and no clone of the service. Only a layer that asks
+//! a store or an issuer pays for waiting. The service that was polled ready is the one that is called, whichever of the
+//! two it is: `poll_ready` may have reserved a place in it, which a clone does not have.
 
 use std::{
     fmt, mem,

@@ -3,6 +3,13 @@
 //! A request that a proxy takes for a plain one must not become a connection behind it: the proxy would hand what its
 //! client sends over that to others. And a key of sixteen bytes is what tells a WebSocket client from a program that
 //! can add headers, but not these (RFC 6455, section 1.3). Libraries are lax about both.
+//!
+//! | Header | Accepted | Refused with 400 |
+//! | --- | --- | --- |
+//! | `Connection` | `upgrade`, `keep-alive, Upgrade`, in one line or several | none, `close` |
+//! | `Sec-WebSocket-Key` | one, of 24 characters that end with `==` | none, two, another length |
+//!
+//! Neither exists over HTTP/2, where an extended CONNECT is unmistakable.
 
 use http::{
     HeaderMap, StatusCode, Version,

@@ -1,4 +1,9 @@
 //! The future of a layer that guards: when the response is there, the handshake is completed or has failed.
+//!
+//! Futures of several layers are nested, and complete from the inside out. Each installs its policy outside of those
+//! before; the one that has set the connection up comes last and lets it begin. An error of the inner service, or the
+//! drop of this future because the client has disconnected, drops the handshake instead, and with it everything that
+//! the connection held.
 
 use std::{
     future::Future,

@@ -1,4 +1,9 @@
 //! A handshake between its request and its response.
+//!
+//! It must end in one of three ways, and its drop is one of them: it is completed with a response, it has failed
+//! because there is none, or it is dropped because a layer refused the handshake or the client disconnected. Each is
+//! reported exactly once, by whichever layer comes first; what an inner layer has reported, an outer one finds
+//! reported.
 
 use http::{HeaderMap, Response, header::SEC_WEBSOCKET_EXTENSIONS, request::Parts};
 

@@ -1,4 +1,8 @@
 //! How a layer gets the guarded connection: the outermost layer sets it up, and the layers inside of it join.
+//!
+//! A layer does not know whether it is the first. It asks here, and finds out by the request's extensions: a
+//! [`Connection`] is there if a layer outside guards already. The `OnUpgrade` of a request that is not a handshake is
+//! removed, since a library further inside might upgrade what this crate does not take for a handshake.
 
 use std::sync::Arc;
 

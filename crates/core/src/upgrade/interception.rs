@@ -2,6 +2,32 @@
 //!
 //! Two things must come together: the real upgrade, which hyper fulfils when the response is sent, and the inner
 //! connection, which hands the guarded transport to whatever awaits our `OnUpgrade`. `Interception` holds both.
+//!
+//! # Who waits for whom
+//!
+//! ```text
+//!   the handler's library      inner connection                       real connection
+//!   ---------------------      ----------------                       ---------------
+//!   awaits our OnUpgrade
+//!                              Awaiting: pending, parks no waker      hyper sends the 101
+//!                                                                     fulfils the real OnUpgrade
+//!                                           Bystander::wake  <------- wakes
+//!                              Exchange::bring(real)
+//!                              one poll: Awaiting takes it,
+//!                              activates the transport, answers 200;
+//!                              Tunnel swallows that, and is live
+//!   is woken  <--------------- hyper fulfils our OnUpgrade
+//!   reads and writes through Tunnel: the guarded connection
+//! ```
+//!
+//! `Awaiting` needs no waker, because nothing polls the inner connection but `complete`, which has put the upgrade
+//! there before. If the handshake fails instead, the inner connection is dropped with what it owns, the handler's half
+//! among it, and that ends the guarded connection on the same path as a handler that leaves.
+//!
+//! This depends on how hyper behaves, and not on anything it promises: that one poll suffices to parse the fixed
+//! request, and one to write the response. `open` returns `None` where the first does not hold, and `complete` spawns a
+//! task where the second does not. So another version of hyper would cost a refusal with a sentence, or a task, and
+//! never an unguarded connection.
 
 use std::{
     error::Error,
