@@ -20,7 +20,8 @@ use crate::{
 
 /// A page and an API for operators, as a tower service. See the [crate's documentation](crate) for what it shows.
 ///
-/// It is a service only once it has an [authorizer](Self::authorize). Clones share their state.
+/// It is a service only once it has an [authorizer](Self::authorize). Clones share their state, but not what is set on
+/// one of them afterwards: a clone that [masks](Self::mask_subjects) can be for those who may see less.
 ///
 /// ```
 /// use http::{Request, StatusCode};
@@ -65,7 +66,7 @@ pub struct Console<A = Authorized> {
     connections: Connections,
     history: Arc<History>,
     attached: Arc<Attached>,
-    snapshots: Arc<Snapshots>,
+    snapshots: Snapshots,
     settings: Arc<Settings>,
     authorizer: A,
 }
@@ -80,7 +81,7 @@ impl Console<Unauthorized> {
             connections,
             history,
             attached,
-            snapshots: Arc::default(),
+            snapshots: Snapshots::default(),
             settings: Arc::default(),
             authorizer: Unauthorized::new(),
         }
@@ -181,6 +182,8 @@ impl<A> Console<A> {
 
     fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(Arc::make_mut(&mut self.settings));
+        // Rows are masked as they are taken, so consoles that differ in their settings cannot share them.
+        self.snapshots = Snapshots::default();
         self
     }
 

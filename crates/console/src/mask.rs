@@ -23,7 +23,7 @@ pub(crate) struct Mask {
 pub(crate) enum Shown {
     Plain(Subject),
     /// A number, the same for the same subject.
-    Masked(u32),
+    Masked(u64),
 }
 
 impl Mask {
@@ -47,18 +47,31 @@ impl Mask {
         match &self.subjects {
             None => Shown::Plain(subject.clone()),
             Some(secret) => {
-                let [a, b, c, d, ..] = secret.hash_one(subject).to_be_bytes();
-                Shown::Masked(u32::from_be_bytes([a, b, c, d]))
+                // Of half as many bits, some two of a hundred thousand subjects would be equal.
+                Shown::Masked(secret.hash_one(subject))
             }
         }
     }
 
-    /// An address, or the network that it is in: 24 bits of an IPv4 address, 48 of an IPv6 address.
-    pub(crate) fn address(&self, address: IpAddr) -> String {
-        if !self.addresses {
-            return address.to_canonical().to_string();
-        }
+    /// What is shown of an address: all of it, or 24 bits of an IPv4 address and 48 of an IPv6 address.
+    pub(crate) fn network(&self, address: IpAddr) -> IpAddr {
         match address.to_canonical() {
+            shown if !self.addresses => shown,
+            IpAddr::V4(v4) => {
+                let [a, b, c, _] = v4.octets();
+                [a, b, c, 0].into()
+            }
+            IpAddr::V6(v6) => {
+                let [a, b, c, ..] = v6.segments();
+                [a, b, c, 0, 0, 0, 0, 0].into()
+            }
+        }
+    }
+
+    /// An address, or the network that it is in.
+    pub(crate) fn address(&self, address: IpAddr) -> String {
+        match self.network(address) {
+            shown if !self.addresses => shown.to_string(),
             IpAddr::V4(v4) => {
                 let [a, b, c, _] = v4.octets();
                 format!("{a}.{b}.{c}.x")
@@ -76,7 +89,7 @@ impl Shown {
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Plain(subject) => shortened(subject.as_str()),
-            Self::Masked(number) => format!("masked-{number:08x}"),
+            Self::Masked(number) => format!("masked-{number:016x}"),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::{
 pub(crate) struct State {
     pub(crate) connections: Connections,
     pub(crate) history: Arc<History>,
-    pub(crate) snapshots: Arc<Snapshots>,
+    pub(crate) snapshots: Snapshots,
     pub(crate) settings: Arc<Settings>,
 }
 

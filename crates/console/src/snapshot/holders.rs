@@ -12,7 +12,7 @@ const MOST: usize = 10;
 /// The bits of an IPv6 address that identify a client, the default of connection limits.
 const PREFIX: u8 = 64;
 
-/// A subject or network: how many connections it has, and the id of one of them.
+/// A subject or network: how many connections it has, and the id of the oldest of them.
 #[derive(Debug, Clone)]
 pub(crate) struct Holder<K> {
     pub(crate) key: K,
@@ -35,17 +35,18 @@ pub(super) fn holders(rows: &[Row]) -> Holders {
     Holders { subjects: subjects.map(owned).collect(), clients: most(clients) }
 }
 
-fn most<K: Eq + Hash + Ord + Clone>(rows: impl Iterator<Item = (K, ConnectionId)>) -> Vec<Holder<K>> {
+/// Ties are in order of arrival: the order of names would say something about those that are masked.
+fn most<K: Eq + Hash>(rows: impl Iterator<Item = (K, ConnectionId)>) -> Vec<Holder<K>> {
     let mut counts: HashMap<K, (usize, ConnectionId)> = HashMap::new();
     for (key, id) in rows {
-        let (count, one) = counts.entry(key).or_insert((0, id));
-        (*count, *one) = (*count + 1, id);
+        counts.entry(key).or_insert((0, id)).0 += 1;
     }
     let mut all: Vec<_> = counts.into_iter().map(|(key, (count, one))| Holder { key, count, one }).collect();
+    let place = |holder: &Holder<K>| (Reverse(holder.count), holder.one);
     if all.len() > MOST {
-        all.select_nth_unstable_by_key(MOST, |holder| Reverse(holder.count));
+        all.select_nth_unstable_by_key(MOST, place);
         all.truncate(MOST);
     }
-    all.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.key.cmp(&other.key)));
+    all.sort_unstable_by_key(place);
     all
 }

@@ -19,7 +19,7 @@ impl Snapshot {
             self.rows.iter().enumerate().filter_map(matches).collect()
         };
         let matched = found.len();
-        let by = |one: &usize, other: &usize| query.compare(&self.rows[*one], &self.rows[*other]);
+        let by = |one: &usize, other: &usize| query.compare(&self.rows[*one], &self.rows[*other], mask);
         let first = query.offset.min(matched);
         // Partition off the rows before the page, then those after it.
         if first > 0 && first < matched {
@@ -57,13 +57,15 @@ impl Query {
     }
 
     /// Rows without a value come last, in both directions. Ties are broken by id, so that pages do not overlap.
-    fn compare(&self, one: &Row, other: &Row) -> Ordering {
+    fn compare(&self, one: &Row, other: &Row, mask: &Mask) -> Ordering {
+        // By what is shown: the order of masked addresses would tell which one is the higher.
+        let network = |row: &Row| row.client.map(|client| mask.network(client));
         let rate = |row: &Row, of: fn(&super::row::Rates) -> f32| row.rates.as_ref().map(of).map(Sortable);
         let order = match self.sort {
             // Ids are assigned in order: a lower id is an older connection.
             Sort::Age => self.directed(Some(other.id), Some(one.id)),
             Sort::Subject => self.directed(one.subject.as_ref(), other.subject.as_ref()),
-            Sort::Client => self.directed(one.client, other.client),
+            Sort::Client => self.directed(network(one), network(other)),
             Sort::State => self.directed(Some(one.state), Some(other.state)),
             Sort::MessagesIn => self.directed(rate(one, |r| r.messages_in), rate(other, |r| r.messages_in)),
             Sort::MessagesOut => self.directed(rate(one, |r| r.messages_out), rate(other, |r| r.messages_out)),

@@ -120,6 +120,62 @@ async fn what_layers_report_about_a_connection_is_shown_with_it() {
     assert_eq!(holders["subjects"].as_array().unwrap().len(), 2);
 }
 
+#[test]
+fn a_viewer_that_leaves_meanwhile_costs_the_others_no_look() {
+    // With one thread to look on, which is kept busy until the viewer has left.
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_time().start_paused(true).max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let connections = Connections::new();
+        let _alice = connect(&connections, "alice", [192, 0, 2, 1]);
+        let console = open(&connections);
+        get(&console, "/api/connections").await;
+        tokio::time::advance(Duration::from_secs(2)).await;
+        let (left, busy) = std::sync::mpsc::channel::<()>();
+        let busy = tokio::task::spawn_blocking(move || busy.recv());
+        tokio::select! {
+            biased;
+            _ = get(&console, "/api/connections") => panic!("the thread is busy"),
+            () = async {} => {}
+        }
+        left.send(()).unwrap();
+        busy.await.unwrap().unwrap();
+        let shown = get(&console, "/api/connections").await;
+        assert!(column(&shown, "per_second")[0].is_object(), "there was a look before: {shown}");
+    });
+}
+
+#[tokio::test]
+async fn the_order_says_no_more_of_what_is_masked_than_is_shown() {
+    let connections = Connections::new();
+    let hosts = [[192, 0, 2, 9], [192, 0, 2, 7], [198, 51, 100, 1], [192, 0, 2, 8]];
+    let all = hosts.map(|host| connect(&connections, "alice", host));
+    let ids = |places: [usize; 4]| places.map(|place| json!(all[place].0.id().to_string()));
+    let console = Console::new(connections).mask_addresses().authorize(|_| Some(Operator::new("olga")));
+    for (order, expected) in [("asc", [0, 1, 3, 2]), ("desc", [2, 0, 1, 3])] {
+        let shown = get(&console, &format!("/api/connections?sort=client_ip&order={order}")).await;
+        assert_eq!(column(&shown, "id"), ids(expected), "{order}: of one network as they came");
+    }
+    let holders = get(&console, "/api/summary").await["holders"]["client_ips"].clone();
+    let holders: Vec<_> = holders.as_array().unwrap().iter().map(|holder| holder["connection"].clone()).collect();
+    assert_eq!(holders, ids([0, 1, 2, 3]), "who holds as many, as they came");
+}
+
+#[tokio::test]
+async fn a_clone_that_masks_shows_nothing_that_another_has_looked_at() {
+    let connections = Connections::new();
+    let _alice = connect(&connections, "alice", [192, 0, 2, 77]);
+    let all = open(&connections);
+    let masked = all.clone().mask_subjects();
+    assert_eq!(column(&get(&all, "/api/connections").await, "subject"), ["alice"]);
+    for path in ["/api/connections", "/api/summary"] {
+        let shown = get(&masked, path).await.to_string();
+        assert!(!shown.contains("alice"), "{path}: {shown}");
+    }
+    assert_eq!(get(&masked, "/api/connections?search=alice").await["matched"], 0);
+    assert_eq!(column(&get(&all, "/api/connections").await, "subject"), ["alice"]);
+}
+
 #[tokio::test]
 async fn masked_values_are_neither_shown_nor_found() {
     let connections = Connections::new();
