@@ -143,11 +143,33 @@ impl<A> Console<A> {
 
     /// Sets the maximum number of concurrent viewers, 8 by default. Further ones get a 503 response.
     pub fn viewers(self, max: usize) -> Self {
-        self.set(|settings| settings.viewers = Arc::new(Semaphore::new(max)))
+        self.set(|settings| settings.viewers = Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS))))
     }
 
     /// Sets the origins from which actions are accepted, `OriginLayer::same_origin()` by default. Needed behind a proxy
     /// that changes the `Host`, where the page's origin is not the one that the server sees.
+    ///
+    /// If it [lists hosts](OriginLayer::hosts), every request for another host is refused with 403.
+    ///
+    /// ```
+    /// # use http::{Request, StatusCode};
+    /// # use http_body_util::Empty;
+    /// # use hyper::body::Bytes;
+    /// # use portcullis_console::{Console, Operator};
+    /// # use portcullis_core::Connections;
+    /// # use portcullis_origin::OriginLayer;
+    /// # use tower::ServiceExt;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let own = OriginLayer::same_origin().hosts(["localhost"]).unwrap();
+    /// let console = Console::new(Connections::new()).origin(own);
+    /// let console = console.authorize(|_| Some(Operator::new("on this machine"))); // which a browser is, too
+    ///
+    /// for (host, status) in [("localhost:3000", StatusCode::OK), ("evil.example", StatusCode::FORBIDDEN)] {
+    ///     let look = Request::get("/api/summary").header("host", host).body(Empty::<Bytes>::new()).unwrap();
+    ///     assert_eq!(console.clone().oneshot(look).await.unwrap().status(), status);
+    /// }
+    /// # }
+    /// ```
     pub fn origin(self, origin: OriginLayer) -> Self {
         self.set(|settings| settings.origin = origin)
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::request::Parts;
 use hyper::body::Bytes;
 use serde::Serialize;
 use tokio::{
@@ -9,11 +10,18 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
-use crate::{body::ConsoleBody, operator::Operator, snapshot::Query, state::State, view};
+use crate::{
+    body::ConsoleBody,
+    operator::{Authorized, Operator},
+    snapshot::Query,
+    state::State,
+    view,
+};
 
-/// A stream ends after this long, so that its viewer reconnects and is authorized again. Browsers reconnect by
-/// themselves.
+/// A stream ends after this long. Browsers reconnect by themselves.
 const LIFE: Duration = Duration::from_secs(5 * 60);
+/// How often the authorizer is asked whether the viewer may still watch.
+const AUTHORIZED: Duration = Duration::from_secs(10);
 /// A viewer that reads nothing for this long is disconnected.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -23,10 +31,17 @@ struct Update {
     connections: view::Connections,
 }
 
+/// The request that opened a stream, and its operator.
+pub(crate) struct Asker {
+    pub(crate) authorizer: Authorized,
+    pub(crate) parts: Parts,
+    pub(crate) operator: Operator,
+}
+
 /// The stream of one viewer.
 struct Viewer {
     state: State,
-    operator: Operator,
+    asker: Asker,
     query: Query,
     /// The version of the history that was last sent.
     version: Option<u64>,
@@ -35,10 +50,10 @@ struct Viewer {
 }
 
 /// Sends events for as long as they are read.
-pub(crate) fn watch(state: State, operator: Operator, query: Query, permit: OwnedSemaphorePermit) -> ConsoleBody {
+pub(crate) fn watch(state: State, asker: Asker, query: Query, permit: OwnedSemaphorePermit) -> ConsoleBody {
     // One event on its way and one that waits: a slow reader gets fewer of them.
     let (to, events) = mpsc::channel(1);
-    tokio::spawn(Viewer { state, operator, query, version: None, to, _permit: permit }.run());
+    tokio::spawn(Viewer { state, asker, query, version: None, to, _permit: permit }.run());
     ConsoleBody::events(events)
 }
 
@@ -47,6 +62,7 @@ impl Viewer {
         let mut ticks = interval(self.state.settings.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let ends = Instant::now() + LIFE;
+        let mut ask_at = Instant::now() + AUTHORIZED;
         while Instant::now() < ends {
             // Nothing is looked up for a viewer that is gone.
             tokio::select! {
@@ -55,16 +71,29 @@ impl Viewer {
                 _ = ticks.tick() => {}
                 () = self.drained() => return,
             }
+            if Instant::now() >= ask_at {
+                ask_at = Instant::now() + AUTHORIZED;
+                if self.authorize().await.is_none() {
+                    return;
+                }
+            }
             if self.update().await.is_none() {
                 return;
             }
         }
     }
 
+    /// Asks the authorizer again. `None` if it refuses, or does not answer in time.
+    async fn authorize(&mut self) -> Option<()> {
+        let asked = self.asker.authorizer.ask(&self.asker.parts);
+        self.asker.operator = timeout(PATIENCE, asked).await.ok()??;
+        Some(())
+    }
+
     /// Sends one update. `None` if the viewer is gone.
     async fn update(&mut self) -> Option<()> {
         let snapshot = self.state.snapshot(&self.query).await?;
-        let (state, operator, query) = (self.state.clone(), self.operator.clone(), self.query.clone());
+        let (state, operator, query) = (self.state.clone(), self.asker.operator.clone(), self.query.clone());
         // Selecting a page out of many connections takes a while.
         let chosen = tokio::task::spawn_blocking(move || {
             let connections = view::connections(&state, &snapshot, &query);

@@ -45,7 +45,7 @@ impl Close {
             return Ok(Targeted::All(named_subject(subject, issuer).into()));
         }
         if let Some(client) = client_ip {
-            return Ok(Targeted::All(client.into()));
+            return Ok(Targeted::All(client.to_canonical().into()));
         }
         if let Some(of) = subject_of {
             return Ok(Targeted::All(subject_of_one(state, &of)?.into()));

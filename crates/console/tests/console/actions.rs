@@ -2,16 +2,21 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Weak},
     time::Duration,
 };
 
 use http::StatusCode;
 use portcullis_console::{Console, Operator};
-use portcullis_core::{Connections, EndedBy, identity::Subject};
+use portcullis_core::{
+    Connections, Decision, EndedBy,
+    identity::Subject,
+    shared::{Command, CommandHandler, Name, NodeId, ShareCommands},
+};
 use portcullis_jwt::Revocations;
 use portcullis_liveness::Drain;
 use serde_json::json;
+use tokio::sync::Notify;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::ask::{connect, get, open, post};
@@ -40,6 +45,7 @@ async fn all_connections_of_a_subject_or_an_address_are_closed_and_no_others() {
         (json!({"subject": "alice"}), [true, true, false]),
         (json!({"subject": "alice", "issuer": "https://id.example"}), [false, false, false]),
         (json!({"client_ip": "192.0.2.2"}), [false, true, true]),
+        (json!({"client_ip": "::ffff:192.0.2.2"}), [false, true, true]),
         (json!({"subject_of": 0}), [true, true, false]),
         (json!({"client_ip_of": 1}), [false, true, true]),
     ] {
@@ -118,6 +124,52 @@ async fn tokens_are_revoked() {
     }
     // The registry has the same subject by which a session would be revoked.
     assert_eq!(alice.subject(), Some(Subject::new("alice")));
+}
+
+/// A store that has not said yet whether it will tell the other nodes.
+#[derive(Clone, Default)]
+struct Slow(Arc<Notify>);
+
+impl ShareCommands for Slow {
+    fn name(&self, _: &str, _: &[u8]) -> Name {
+        Name::from_bytes([0; 16])
+    }
+
+    fn node(&self) -> NodeId {
+        NodeId::from_bytes([1; 16])
+    }
+
+    fn send(&self, _: Command) -> Decision<bool> {
+        let accepted = self.0.clone();
+        Decision::wait(async move {
+            accepted.notified().await;
+            true
+        })
+    }
+
+    fn deliver(&self, _: Weak<dyn CommandHandler>) {}
+}
+
+#[tokio::test]
+async fn what_was_done_is_known_even_if_its_operator_has_hung_up() {
+    let store = Slow::default();
+    let connections = Connections::new().shared(&store);
+    let (_alice, mut client) = connect(&connections, "alice", [192, 0, 2, 1]);
+    let console = open(&connections);
+    let mut acting = Box::pin(post(&console, "/api/close", r#"{"subject": "alice"}"#));
+    tokio::select! {
+        biased;
+        _ = &mut acting => panic!("the store has not answered"),
+        closed = client.closed() => assert_eq!(closed.unwrap().to_string(), "1008"),
+    }
+    drop(acting);
+    store.0.notify_one();
+    let known = async {
+        while get(&console, "/api/refusals").await["last"]["actions"].as_array().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), known).await.expect("it is known");
 }
 
 #[tokio::test(start_paused = true)]

@@ -128,6 +128,30 @@ async fn the_origin_of_the_page_can_be_configured_behind_a_proxy() {
 }
 
 #[tokio::test]
+async fn a_host_that_is_not_listed_can_see_and_do_nothing() {
+    let connections = Connections::new();
+    let (_alice, _client) = connect(&connections, "alice", [192, 0, 2, 1]);
+    let console = open(&connections).origin(OriginLayer::same_origin().hosts(["localhost"]).unwrap());
+    for (host, status) in [("localhost:3000", StatusCode::OK), ("evil.example:3000", StatusCode::FORBIDDEN)] {
+        for (method, path) in [
+            ("GET", "/"),
+            ("GET", "/app.js"),
+            ("GET", "/api/summary"),
+            ("GET", "/api/connections"),
+            ("GET", "/api/refusals"),
+            ("GET", "/api/events"),
+            ("POST", "/api/close"),
+        ] {
+            // The browser takes it for a page of the same origin.
+            let request = Request::builder().method(method).uri(path).header("host", host);
+            let request = request.header("origin", format!("http://{host}")).header("content-type", "application/json");
+            let answered = answer(&console, request, r#"{"client_ip": "192.0.2.2"}"#).await;
+            assert_eq!(answered.status(), status, "{method} {path} of {host}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn every_response_is_isolated() {
     let console = open(&Connections::new());
     for path in ["/", "/app.js", "/api/summary", "/nowhere"] {

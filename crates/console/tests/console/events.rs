@@ -1,10 +1,16 @@
 //! Server-sent events: what viewers receive, and how many viewers there may be.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
-use portcullis_console::ConsoleBody;
+use portcullis_console::{Console, ConsoleBody, Operator};
 use portcullis_core::{Connections, refusal::Refusal};
 use serde_json::Value;
 
@@ -59,6 +65,24 @@ async fn a_stream_ends_after_five_minutes_for_a_new_authorization() {
     let began = tokio::time::Instant::now();
     while next(&mut stream).await.is_some() {}
     assert!((299..=302).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_viewer_whose_session_has_ended_sees_no_more() {
+    let (connections, known) = (Connections::new(), Arc::new(AtomicBool::new(true)));
+    let session = known.clone();
+    let console = Console::new(connections).authorize(move |parts| {
+        let cookie = parts.headers.get("cookie")? == "session=7";
+        (cookie && session.load(Ordering::Relaxed)).then(|| Operator::new("olga"))
+    });
+    let mut stream = answer(&console, Request::get("/api/events").header("cookie", "session=7"), "").await;
+    let began = tokio::time::Instant::now();
+    while began.elapsed() < Duration::from_secs(60) {
+        next(&mut stream).await.expect("it may look");
+    }
+    known.store(false, Ordering::Relaxed);
+    while next(&mut stream).await.is_some() {}
+    assert!((60..=71).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
