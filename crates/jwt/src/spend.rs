@@ -34,14 +34,14 @@ impl<T: 'static> Settings<T> {
     /// be anybody's code, is read before anything is done: if it panics, nothing is half done.
     pub(crate) fn spend(&self, verified: Verified<T>, by: impl FnOnce(Duration) -> Deadline) -> Spending<T> {
         let time = Time { wall: self.verifier.now(), steady: now() };
-        let decision = self.tickets.as_ref().map_or_else(
-            || Decision::ready(Ok(())),
-            |tickets| match (&verified.id, verified.expires_at) {
-                (Some(id), Some(until)) => tickets.spend(id, until, time.wall, by),
-                (None, _) => Decision::ready(Err(TokenError::Invalid("a ticket without a name"))),
-                (_, None) => Decision::ready(Err(TokenError::Invalid("a ticket that does not expire"))),
-            },
-        );
+        let decision = match (&self.tickets, &verified.id, verified.expires_at) {
+            // An application's own verifier may set an expiry without comparing it with the clock.
+            (_, _, Some(until)) if until <= time.wall => Decision::ready(Err(TokenError::Expired)),
+            (None, ..) => Decision::ready(Ok(())),
+            (Some(tickets), Some(id), Some(until)) => tickets.spend(id, until, time.wall, by),
+            (_, None, _) => Decision::ready(Err(TokenError::Invalid("a ticket without a name"))),
+            (_, _, None) => Decision::ready(Err(TokenError::Invalid("a ticket that does not expire"))),
+        };
         Spending { token: Some(Spent { verified, time }), decision }
     }
 }

@@ -38,7 +38,7 @@ pub struct Verified<T> {
     pub id: Option<TokenId>,
     /// When the token was issued.
     pub issued_at: Option<SystemTime>,
-    /// When the token expires. The connection is closed then.
+    /// When the token expires. It is not accepted from then on, and the connection is closed then.
     pub expires_at: Option<SystemTime>,
 }
 

@@ -1,14 +1,8 @@
 //! A session that no handshake has begun.
 
-use std::{
-    future::Future,
-    pin::Pin,
-    task::{Context, Poll, Waker},
-};
+use portcullis_core::clock::now;
 
-use portcullis_core::shared::Deadline;
-
-use crate::{JwtLayer, Session, TokenError, Verification, Verified, Verify};
+use crate::{JwtLayer, Session, TokenError, Verification, Verified, Verify, session::Time, spend::Spent};
 
 impl<T: Send + Sync + 'static> Session<T> {
     /// Makes a session from values, for the unit test of a handler that takes one. In the extensions of a request,
@@ -33,11 +27,10 @@ impl<T: Send + Sync + 'static> Session<T> {
     pub(super) fn verified_by(verify: impl Verify<T>, verified: Verified<T>) -> Self {
         let settings = JwtLayer::new(verify).settings();
         let session = Self::new(settings.clone(), false);
-        let mut spending = settings.spend(verified, Deadline::within);
-        let Poll::Ready(Ok(spent)) = Pin::new(&mut spending).poll(&mut Context::from_waker(Waker::noop())) else {
-            unreachable!("a layer without tickets waits for nothing")
-        };
-        session.open(spent).expect("a layer without rules, tickets or revocations accepts every session");
+        let time = Time { wall: settings.verifier.now(), steady: now() };
+        session
+            .open(Spent { verified, time })
+            .expect("a layer without rules, tickets or revocations accepts every session");
         session
     }
 }

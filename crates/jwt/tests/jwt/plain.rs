@@ -44,6 +44,22 @@ impl Verify<()> for Word {
     }
 }
 
+/// Says when a token ends, in seconds since 1970, and leaves it at that. It is the hundredth second.
+struct Ends;
+
+impl Verify<()> for Ends {
+    fn verify(&self, token: &str) -> Verification<()> {
+        let mut verified = Verified::new(());
+        verified.subject = Some(Subject::new("ali baba"));
+        verified.expires_at = token.parse().ok().map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        Verification::ready(Ok(verified))
+    }
+
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(100)
+    }
+}
+
 /// What the handler found: a session with claims, one without, or none; and the URI.
 type Found = (Option<bool>, String);
 
@@ -69,6 +85,27 @@ async fn found(layer: &JwtLayer<()>, request: Request<()>) -> Result<Option<bool
 fn request(method: &str, headers: &[(&str, &str)]) -> Request<()> {
     let request = Request::builder().method(method).uri("/api?a=b&token=sesame");
     headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).body(()).unwrap()
+}
+
+#[tokio::test]
+async fn what_has_ended_is_refused_though_its_verifier_does_not_look() {
+    let layer = JwtLayer::new(Ends).bearer();
+    let handshake = [
+        ("connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    for (token, good) in [("99", false), ("100", false), ("101", true)] {
+        let bearer = format!("Bearer {token}");
+        for more in [&[][..], &handshake] {
+            let headers: Vec<_> = more.iter().copied().chain([("authorization", &*bearer)]).collect();
+            let expected = if good { Ok(Some(true)) } else { Err("token_expired") };
+            assert_eq!(found(&layer, request("GET", &headers)).await, expected, "{token} {more:?}");
+        }
+        let session = Session::detached(Verified::new(()));
+        assert!(session.claims().is_some(), "what no layer has judged is as it was made");
+    }
 }
 
 const GOOD: (&str, &str) = ("authorization", "Bearer sesame");
