@@ -1,4 +1,7 @@
 //! Accepting a handshake, only to close it (RFC 6455, section 4.2.2).
+//!
+//! Accepting is stricter than recognizing a handshake. The response switches protocols, so a proxy that took the
+//! request for a plain one would go on reading HTTP from a WebSocket, and its next client could be answered from there.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{

@@ -1,4 +1,14 @@
 //! The inner service's response, which goes out as it is or becomes an accepted handshake that is closed at once.
+//!
+//! What becomes of a response to a handshake:
+//!
+//! | The response | Who asks | Goes out as |
+//! | --- | --- | --- |
+//! | an upgrade | any | it is |
+//! | an error | a client that can read a status | it is, with `Connection: close` over HTTP/1 |
+//! | an error | a browser | a `101` and a close frame, if the handshake may be accepted and a slot is free |
+//! | a foreign origin ([`Refusal::http_only`]) | any | the status |
+//! | 2xx or 3xx that does not upgrade | any | it is |
 
 use std::{
     fmt,
@@ -101,8 +111,8 @@ impl PendingResponse {
         }
         let wanted = match settings.recipients {
             Recipients::Browsers => handshake.browser,
-            Recipients::Everybody => true,
-            Recipients::Nobody => false,
+            Recipients::All => true,
+            Recipients::None => false,
         };
         let frame = wanted.then(|| frame(&settings, &response)).flatten();
         let accepted = frame.and_then(|frame| Some((frame, handshake.accept(&response)?, settings.slot()?)));

@@ -73,13 +73,13 @@ impl CloseLayer {
     /// # Ok(()) }
     /// ```
     pub fn always() -> Self {
-        Self::with(Recipients::Everybody)
+        Self::with(Recipients::All)
     }
 
     /// Creates a layer that answers every client with the status. The headers that a refused handshake needs
     /// (`Connection: close`, `Sec-WebSocket-Version`) are still added.
     pub fn http_only() -> Self {
-        Self::with(Recipients::Nobody)
+        Self::with(Recipients::None)
     }
 
     fn with(recipients: Recipients) -> Self {

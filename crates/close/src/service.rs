@@ -1,4 +1,8 @@
 //! Reads what decides about the response while the handshake passes, and hands its upgrade to the future.
+//!
+//! The future needs both the handshake, which the request takes with it, and the means to accept it, which a layer
+//! inside may have used. So the headers that matter are copied here, and the upgrade is intercepted whether or not it
+//! will be needed.
 
 use std::{
     sync::Arc,

@@ -11,8 +11,8 @@ use crate::table::Table;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Recipients {
     Browsers,
-    Everybody,
-    Nobody,
+    All,
+    None,
 }
 
 /// The layer's settings, shared by its services.

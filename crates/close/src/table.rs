@@ -1,4 +1,8 @@
 //! The mapping from a refused handshake to the close frame that its client gets.
+//!
+//! The most specific entry decides: the code of a kind, then of a status, then the one that the refusing layer chose,
+//! then the preset. A reason is the layer's if it has one, and the words of the status otherwise; with `Retry-After`,
+//! it ends in the time to wait, which is never cut off.
 
 use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 

@@ -1,4 +1,8 @@
 //! Reads `#[close(..)]`: a code and a reason, or where they come from.
+//!
+//! Everything that can be wrong with an attribute is an error at the place where it is written: a code that may not be
+//! sent, a reason that does not fit into a frame, two codes. What compiles can therefore be sent as it is, and the
+//! macro's output needs no check at run time.
 
 use proc_macro2::{Literal, TokenStream, TokenTree};
 use syn::{Attribute, Error, Ident, LitInt, LitStr, Meta, Path, Result, meta::ParseNestedMeta, spanned::Spanned};

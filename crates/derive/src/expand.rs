@@ -1,4 +1,8 @@
 //! Writes the implementation of `IntoClose` for a type whose attributes were read.
+//!
+//! Paths in the output begin with `::`, so that a module of the user's with the same name is not taken instead; which
+//! crate they begin with depends on whether the macro came from core or from the facade. Bounds are added to types with
+//! parameters alone: elsewhere the compiler checks the output itself, and its message names the user's field.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};

@@ -122,7 +122,7 @@ pub fn into_close(input: TokenStream) -> TokenStream {
     derive(input, "portcullis_core")
 }
 
-/// The same, for those who have the trait from the facade.
+/// The same, where the trait comes from the facade.
 #[doc(hidden)]
 #[proc_macro_derive(IntoCloseOfFacade, attributes(close))]
 pub fn into_close_of_facade(input: TokenStream) -> TokenStream {

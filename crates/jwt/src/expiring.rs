@@ -1,4 +1,7 @@
 //! Values that are remembered until a time: what has expired is found without looking at the rest.
+//!
+//! There is no task that sweeps. Each insertion forgets up to two entries that have expired, so a map shrinks as it is
+//! used, no call pays for many, and one that is never used again keeps what it has, which is bounded.
 
 use std::{
     borrow::Borrow,

@@ -1,4 +1,12 @@
 //! The response to come: the inner service's or a refusal, once the verification is over.
+//!
+//! While a verification waits, the request and the service that was ready wait with it. Nothing of the token does: it
+//! was handed to the verifier, and is gone from the request. If the client disconnects, all of this is dropped, and a
+//! fetch of keys that others need as well goes on without it.
+//!
+//! A handshake that sends its token with the first message is admitted before anything is known about its client. Its
+//! handler must answer with an upgrade then, since any other success would be an answer to a client that is not
+//! authenticated; [`Answer`] turns that into a 401.
 
 use std::{
     fmt,

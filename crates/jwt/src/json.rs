@@ -1,4 +1,11 @@
 //! JSON that means the same to every reader: no member twice (RFC 7519, section 4; RFC 8259, section 4).
+//!
+//! RFC 7519, section 4, lets a parser reject members that occur twice or take the last of them. Where an issuer's
+//! library and the server's differ in that, a token means two things: it is signed with one `sub` in mind and read with
+//! another. So this rejects them, at any depth, for headers, claims and first messages.
+//!
+//! The checks are made while the claims are read, in one pass over the text. Names are compared one by one up to
+//! sixteen, as most objects have fewer, and hashed beyond that, because a sender chooses how many there are.
 
 use std::{borrow::Cow, collections::HashSet, fmt, marker::PhantomData};
 

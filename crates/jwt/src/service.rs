@@ -1,4 +1,8 @@
 //! Acts on the decision: calls the inner service, refuses, or waits for the verification.
+//!
+//! If the verification is ready at the first poll, which it is unless keys have to be fetched, the inner service is
+//! called here and now, and nothing is cloned. Otherwise its clone stays, and the one that was polled ready goes into
+//! the future: its `poll_ready` may have reserved a place.
 
 use std::{
     fmt,

@@ -2,6 +2,14 @@
 //!
 //! A session ends by the wall clock or by the monotonic clock, whichever comes first: setting a clock back prolongs no
 //! session, and neither does a machine that sleeps.
+//!
+//! # Races
+//!
+//! - **A renewal and a revocation**: a token is registered before it counts, so a revocation that comes in between
+//!   finds the session and closes it.
+//! - **Two renewals**: the later end stands, whichever comes last. The token that loses is dropped outside of the lock.
+//! - **A renewal and a deadline**: `look_at` is stored under the lock of the token, so it is never of an older token
+//!   than the one that is held.
 
 use std::{
     fmt,
@@ -123,6 +131,9 @@ struct Named {
 
 /// When the connection is closed, grace included: by the wall clock, or by the monotonic clock, whichever comes
 /// first. A wall clock that is set back does not prolong a session, and a machine that slept does not either.
+///
+/// The monotonic clock may stop while a machine sleeps, and the wall clock may be set back; the earlier of the two ends
+/// is right in both cases.
 #[derive(Clone, Copy)]
 struct End {
     wall: SystemTime,

@@ -1,4 +1,16 @@
 //! What a [`JwtLayer`](crate::JwtLayer) was told, and the questions about a token that need no more than that.
+//!
+//! Settings are kept as they were given. What follows from several, such as the order in which sources decide, is
+//! resolved after each call, so the order of the calls has no effect; and settings that contradict each other are found
+//! when the layer is applied, with the line in which the caller made them.
+//!
+//! Which combinations are a mistake, unless `handshakes_only` is set:
+//!
+//! | Setting | Why |
+//! | --- | --- |
+//! | `single_use` | a token that is good for one request is used up by the first plain request, and the handshake fails |
+//! | `first_message` without another source | a plain request has no first message, so none could ever authenticate |
+//! | `query_on_plain_requests` without `query` | it names no parameter |
 
 use std::{panic::Location, sync::Arc, time::Duration};
 

@@ -32,6 +32,13 @@ impl TokenId {
     }
 
     /// Returns the `jti`.
+    ///
+    /// ```
+    /// use portcullis_jwt::TokenId;
+    ///
+    /// let id = TokenId::of_issuer("https://id.example.com", "7");
+    /// assert_eq!((id.issuer(), id.as_str()), (Some("https://id.example.com"), "7"));
+    /// ```
     pub fn as_str(&self) -> &str {
         &self.id
     }

@@ -72,6 +72,16 @@ impl TokenMessage {
 
     /// Reads the token from a string in a JSON object, at a pointer such as `/payload/token` (RFC 6901). A message in
     /// which an object has a member twice is refused, because two readers could take different tokens from it.
+    ///
+    /// ```
+    /// use portcullis_jwt::TokenMessage;
+    ///
+    /// // {"type": "connection_init", "payload": {"token": "..."}}
+    /// let nested = TokenMessage::json("/payload/token");
+    /// // {"token": "..."}
+    /// let flat = TokenMessage::json("/token");
+    /// # drop((nested, flat));
+    /// ```
     pub fn json(pointer: impl Into<String>) -> Self {
         Self { pointer: Some(pointer.into()), ..Self::raw() }
     }
@@ -89,6 +99,31 @@ impl TokenMessage {
     }
 
     /// Sets the maximum size of the message in bytes, 8 KiB by default. A larger one closes with 1009.
+    ///
+    /// ```
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// # #[cfg(feature = "test-util")] #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # use std::time::Duration;
+    /// # use axum::{Router, extract::ws::WebSocketUpgrade, routing::any};
+    /// # use portcullis_core::testing::{Clock, Handshake};
+    /// # use portcullis_jwt::{JwtLayer, TokenMessage, Verified, testing::Tokens};
+    /// # let tokens = Tokens::new(&Clock::new()).accept("good", Verified::new("alice"));
+    /// # let handler = any(async |upgrade: WebSocketUpgrade| {
+    /// #     upgrade.on_upgrade(async |mut socket| while let Some(Ok(_)) = socket.recv().await {})
+    /// # });
+    /// let message = TokenMessage::raw().max_bytes(100).timeout(Duration::from_secs(3));
+    /// let layer = JwtLayer::new(tokens).first_message(message).handshakes_only();
+    /// let app = Router::new().route("/ws", handler).layer(layer);
+    ///
+    /// let mut long = Handshake::new("/ws").connect(app.clone()).await.unwrap();
+    /// long.send_text("x".repeat(101)).await.unwrap();
+    /// assert_eq!(long.closed().await.unwrap().code().unwrap(), 1009);
+    ///
+    /// let mut late = Handshake::new("/ws").connect(app).await.unwrap();
+    /// tokio::time::sleep(Duration::from_secs(4)).await;
+    /// assert_eq!(late.closed().await.unwrap().to_string(), "3000 token missing");
+    /// # }
+    /// ```
     ///
     /// # Panics
     ///

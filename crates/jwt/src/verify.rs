@@ -93,6 +93,25 @@ pub trait Verify<T>: Send + Sync + 'static {
 
     /// Returns the maximum size of a token in bytes, 8 KiB by default. A larger one is refused before it is verified:
     /// in a handshake, in a first message, and in a renewal.
+    ///
+    /// ```
+    /// use portcullis_jwt::{TokenError, Verification, Verified, Verify};
+    ///
+    /// /// Tokens that a database knows: 32 characters each, so nothing longer is looked up.
+    /// struct Opaque;
+    ///
+    /// impl Verify<()> for Opaque {
+    ///     fn verify(&self, token: &str) -> Verification<()> {
+    ///         let known = token.len() == 32;
+    ///         Verification::ready(if known { Ok(Verified::new(())) } else { Err(TokenError::Invalid("unknown")) })
+    ///     }
+    ///
+    ///     fn max_bytes(&self) -> usize {
+    ///         32
+    ///     }
+    /// }
+    /// assert_eq!(Opaque.max_bytes(), 32);
+    /// ```
     fn max_bytes(&self) -> usize {
         MAX_TOKEN
     }

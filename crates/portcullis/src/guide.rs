@@ -22,6 +22,10 @@
 //! | [`coming_from`] | What is the equivalent of a feature of another server? |
 //!
 //! This module exists only in the documentation.
+//!
+//! The pages are files in `docs/guide`, so that they can be read in the repository as well. Their examples are compiled
+//! and run with those of the code, and tests hold their tables against it: metrics, close codes, refusals and log
+//! messages.
 
 #[doc = include_str!("../docs/guide/order.md")]
 pub mod order {}

@@ -1,4 +1,14 @@
 //! The beginning: takes the token out of a request, and asks for its verification.
+//!
+//! What decides, in this order:
+//!
+//! 1. A source that is there and malformed, such as two tokens in one header, is a refusal. Another source is not
+//!    tried: the client would not know which of them counted.
+//! 2. A cookie of an unchecked origin, on a request that is a handshake by its headers and something else by its
+//!    method, is refused as a request that may be forged.
+//! 3. A token is verified; then `authorize` judges its claims; then a single-use token is spent. Each step is reached
+//!    only by what has passed those before, so that a forged token uses up nothing.
+//! 4. Without a token, the first message may bring one, or the layer is optional, or it is a 401.
 
 use std::{
     future::Future,

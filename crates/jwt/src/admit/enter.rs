@@ -1,4 +1,7 @@
 //! The end: a session for a client that is let in, or the refusal.
+//!
+//! A handler inside finds the session in the request, and layers inside find the subject, or why there is none: that
+//! decides whose limits a connection counts against. All of that is in place before the service inside is called.
 
 use std::sync::Arc;
 
@@ -13,7 +16,7 @@ use portcullis_core::{
 use super::gate::gate;
 use crate::{error::TokenError, policy::Expiry, session::Session, settings::Settings, spend::Spent};
 
-/// As whom a client comes in.
+/// How a client is admitted.
 pub(super) enum Entry<T> {
     Verified(Spent<T>),
     Anonymous,
@@ -41,7 +44,7 @@ where
     T: Send + Sync + 'static,
 {
     let first = matches!(entry, Entry::First);
-    let nobody = match entry {
+    let no_subject = match entry {
         Entry::Verified(_) => NoSubject::Nameless,
         Entry::Anonymous => NoSubject::Anonymous,
         Entry::First => NoSubject::Awaited,
@@ -52,7 +55,7 @@ where
     {
         return refuse(settings, error, parts);
     }
-    let guarded = attach(settings, &session, nobody, parts)?;
+    let guarded = attach(settings, &session, no_subject, parts)?;
     let must_upgrade = (first && !settings.lets_unknown_in()).then(|| parts.method.clone());
     if must_upgrade.is_some() && guarded.is_none() {
         return refuse(settings, TokenError::Missing, parts);
@@ -90,14 +93,14 @@ where
 fn attach<T>(
     settings: &Arc<Settings<T>>,
     session: &Session<T>,
-    nobody: NoSubject,
+    no_subject: NoSubject,
     parts: &mut Parts,
 ) -> Result<Option<GuardedHandshake>, Refusal>
 where
     T: Send + Sync + 'static,
 {
     match session.subject() {
-        None => drop(parts.extensions.insert(nobody)),
+        None => drop(parts.extensions.insert(no_subject)),
         Some(subject) => {
             if let Err(another) = identity::authenticate(parts, &subject) {
                 let refusal = Refusal::from(another);
@@ -114,7 +117,7 @@ where
         session.attach(guarded.connection());
         guarded.connection().described_by(|| session.clone());
     }
-    if nobody == NoSubject::Awaited {
+    if no_subject == NoSubject::Awaited {
         guarded.gate(parts, gate(settings, session.clone(), &guarded))?;
     }
     Ok(Some(guarded))

@@ -1,4 +1,8 @@
 //! The gate in front of a handler whose client sends its token with the first message.
+//!
+//! The gate's timeout runs from the upgrade, and bounds the message and its verification together. A verification that
+//! is slow because of the issuer must not be reported as a message that never came, so it has a deadline of its own,
+//! which is never later.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,8 @@
 //! Requests that are not handshakes: what authenticates them, and what a cookie is good for.
+//!
+//! A cookie is special: a browser sends it along with any request to the server, from whatever page. So it
+//! authenticates a request that only reads, whose answer a foreign page does not get, and one that an origin check
+//! outside has passed ([`CsrfChecked`]). Every other request needs a token that a page has to put there itself.
 
 use std::{
     sync::Arc,

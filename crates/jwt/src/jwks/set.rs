@@ -2,6 +2,18 @@
 //!
 //! Issuers publish keys of kinds that this crate does not know, beside those that it needs. A key that cannot be used
 //! is left out and reported, and does not make the others useless. Secrets and private keys are never taken.
+//!
+//! | Left out | Why |
+//! | --- | --- |
+//! | a symmetric key, or any `k` | any reader of the set could sign with it |
+//! | a private key (`d`, `p`, ..) | the same; the issuer has published it by mistake |
+//! | `use` other than `sig`, `key_ops` without `verify` | it was made for something else (RFC 7517, sections 4.2 and 4.3) |
+//! | an unknown `kty` or `crv` | it may be one of the next version |
+//! | a weak RSA key, or a point that is not on its curve | a signature by it proves nothing |
+//! | one of several without a `kid` | it is unknown which of them a token means |
+//!
+//! Each is reported with its place in the set, once for each document, so an operator sees why a token of a published
+//! key is refused.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jsonwebtoken::Algorithm;

@@ -2,6 +2,9 @@
 //!
 //! A browser sends all cookies of a site together, in whatever octets each was set. Only the value of ours must be
 //! text: a header that others have written into locks no client out.
+//!
+//! Two cookies of the same name are refused, and not the first one taken: a page on a sibling domain can set a cookie
+//! for the whole site, and which of the two is sent first is a browser's choice (RFC 6265, section 5.4).
 
 use http::{HeaderMap, HeaderValue, header::COOKIE, request::Parts};
 

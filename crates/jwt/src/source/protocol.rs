@@ -1,4 +1,8 @@
 //! A subprotocol (RFC 6455, section 4.1): the only header that a script in a browser can choose.
+//!
+//! The token must not be selected, since the server's choice is echoed in the response, where logs and proxies see it.
+//! A browser, on the other hand, drops a connection whose server selects nothing of what was offered. So a client
+//! offers the token beside a name that can be selected: the marker of a pair, or any other subprotocol with a prefix.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderValue, header::SEC_WEBSOCKET_PROTOCOL, request::Parts};

@@ -1,4 +1,15 @@
 //! Which source of several decides, and what all of them take out.
+//!
+//! | Rank | Source | What remains in the request |
+//! | --- | --- | --- |
+//! | 0 | `Authorization: Bearer` | the header, marked as sensitive |
+//! | 1 | a subprotocol pair, `marker, <token>` | the other subprotocols |
+//! | 2 | a subprotocol with a prefix | the other subprotocols |
+//! | 3 | a parameter of the query | the other parameters |
+//! | 4 | a cookie | the header, marked as sensitive |
+//!
+//! All sources are emptied, also those behind the one that decides: a token that was not needed is no less of a secret
+//! to the services inside.
 
 use http::request::Parts;
 
