@@ -15,14 +15,13 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, Ordering},
     },
     time::{Duration, Instant, SystemTime},
 };
 
 use portcullis_core::{
     Connection,
-    clock::now,
     identity::Subject,
     observe::{Describe, Description},
     shared::Deadline,
@@ -89,22 +88,15 @@ pub(crate) struct Live<T> {
     first: bool,
     #[cfg(feature = "axum")]
     good: Good,
+    /// It is the session of a request that is not a handshake. It asks whether it was revoked: nothing is closed where
+    /// a request is answered and over.
+    plain: bool,
     token: Mutex<Option<CurrentToken<T>>>,
-    revoked: Revoked,
-    /// When the end is looked at next, in nanoseconds since `created`. Written under the lock of `token`, and read
-    /// without it: no value is further ahead than [`MAX_BLIND`], and so a stale one is off by no more.
-    look_at: AtomicU64,
-    created: Instant,
-}
-
-/// How a session learns that it was revoked.
-enum Revoked {
-    /// Never: the layer has no revocations.
-    Never,
-    /// It is told, and its connection is closed.
-    Told(Arc<Revocable>),
-    /// It asks: nothing is closed where a request is answered and over.
-    Asks,
+    /// What is told that the session was revoked, and closes its connection. `None` if the layer has no revocations.
+    revocable: Option<Arc<Revocable>>,
+    /// When the end is looked at next, in nanoseconds since the layer's epoch. Written under the lock of `token`, and
+    /// read without it: no value is further ahead than [`MAX_BLIND`], and so a stale one is off by no more.
+    look_at: AtomicI64,
 }
 
 /// What the newest token says.
@@ -112,45 +104,61 @@ struct CurrentToken<T> {
     claims: Arc<T>,
     subject: Option<Subject>,
     expires_at: Option<SystemTime>,
-    end: Option<End>,
-    of: Token,
+    /// When the connection is closed by the monotonic clock, in nanoseconds since the layer's epoch: a wall clock that
+    /// is set back does not prolong a session. [`NEVER`] if it does not expire, or in centuries.
+    steady_end: i64,
+    /// What it is revoked by. `None` if the layer has no revocations.
+    named: Option<Box<Named>>,
 }
 
-/// What a token is revoked by, if the layer has revocations.
-enum Token {
-    Unknown,
-    Registered { _until_dropped: Box<Registration> },
-    Named(Box<Named>),
+/// What a token is revoked by.
+enum Named {
+    /// It is told.
+    Registered { _until_dropped: Registration },
+    /// It asks: beside its subject, by these.
+    Unregistered { id: Option<TokenId>, issued_at: Option<SystemTime> },
 }
 
-/// By what a token may be revoked, beside its subject.
-struct Named {
-    id: Option<TokenId>,
-    issued_at: Option<SystemTime>,
+impl<T> CurrentToken<T> {
+    /// How long the connection may stay open, grace included: by the wall clock, or by the monotonic clock, whichever
+    /// ends first. The monotonic clock may stop while a machine sleeps, and the wall clock may be set back; the earlier of
+    /// the two ends is right in both cases. `None` if it does not expire.
+    fn left(&self, settings: &Settings<T>, time: Time) -> Option<Duration> {
+        let wall = self.expires_at?.checked_add(settings.grace)?;
+        let wall = wall.duration_since(time.wall).unwrap_or_default();
+        if self.steady_end == NEVER {
+            return Some(wall);
+        }
+        let steady = self.steady_end.saturating_sub(settings.nanos(time.steady));
+        Some(wall.min(Duration::from_nanos(u64::try_from(steady).unwrap_or(0))))
+    }
 }
 
-/// When the connection is closed, grace included: by the wall clock, or by the monotonic clock, whichever comes
-/// first. A wall clock that is set back does not prolong a session, and a machine that slept does not either.
-///
-/// The monotonic clock may stop while a machine sleeps, and the wall clock may be set back; the earlier of the two ends
-/// is right in both cases.
-#[derive(Clone, Copy)]
-struct End {
-    wall: SystemTime,
-    steady: Option<Instant>,
-}
-
-impl End {
-    fn of(expires_at: SystemTime, grace: Duration, time: Time) -> Option<Self> {
-        let wall = expires_at.checked_add(grace)?;
-        let left = wall.duration_since(time.wall).unwrap_or_default();
-        Some(Self { wall, steady: time.steady.checked_add(left) })
+impl<T> Settings<T> {
+    /// A time of the monotonic clock in one word, good for centuries.
+    fn nanos(&self, time: Instant) -> i64 {
+        match time.checked_duration_since(self.epoch) {
+            Some(since) => nanos(since),
+            // Under a test's clock, a layer may have been made later than it is used.
+            None => -nanos(self.epoch.saturating_duration_since(time)),
+        }
     }
 
-    fn left(self, time: Time) -> Duration {
-        let wall = self.wall.duration_since(time.wall).unwrap_or_default();
-        self.steady.map_or(wall, |steady| wall.min(steady.saturating_duration_since(time.steady)))
+    fn instant(&self, nanos: i64) -> Option<Instant> {
+        let by = Duration::from_nanos(nanos.unsigned_abs());
+        if nanos < 0 { self.epoch.checked_sub(by) } else { self.epoch.checked_add(by) }
     }
+
+    /// The end of a token by the monotonic clock, grace included.
+    fn steady_end(&self, expires_at: Option<SystemTime>, time: Time) -> i64 {
+        let wall = expires_at.and_then(|expires_at| expires_at.checked_add(self.grace));
+        let left = wall.map(|wall| wall.duration_since(time.wall).unwrap_or_default());
+        left.map_or(NEVER, |left| self.nanos(time.steady).saturating_add(nanos(left)))
+    }
+}
+
+fn nanos(time: Duration) -> i64 {
+    i64::try_from(time.as_nanos()).unwrap_or(NEVER)
 }
 
 /// The time by both clocks.
@@ -160,21 +168,21 @@ pub(crate) struct Time {
     pub(crate) steady: Instant,
 }
 
-const NEVER: u64 = u64::MAX;
+const NEVER: i64 = i64::MAX;
 
 impl<T: Send + Sync + 'static> Session<T> {
     /// A session whose token is yet to come, with the first message if so.
     pub(crate) fn new(settings: Arc<Settings<T>>, first: bool) -> Self {
-        let revoked = if settings.revocations.is_some() { Revoked::Told(Arc::default()) } else { Revoked::Never };
-        Self::of(settings, first, Good::ForAll, revoked)
+        let revocable = settings.revocations.is_some().then(Arc::default);
+        Self::of(settings, first, Good::ForAll, revocable, false)
     }
 
     /// The session of a request that is not a handshake.
     pub(crate) fn plain(settings: Arc<Settings<T>>, good: Good) -> Self {
-        Self::of(settings, false, good, Revoked::Asks)
+        Self::of(settings, false, good, None, true)
     }
 
-    fn of(settings: Arc<Settings<T>>, first: bool, good: Good, revoked: Revoked) -> Self {
+    fn of(settings: Arc<Settings<T>>, first: bool, good: Good, revocable: Option<Arc<Revocable>>, plain: bool) -> Self {
         #[cfg(not(feature = "axum"))]
         let _ = (first, good);
         Self(Arc::new(Live {
@@ -183,10 +191,10 @@ impl<T: Send + Sync + 'static> Session<T> {
             first,
             #[cfg(feature = "axum")]
             good,
+            plain,
             token: Mutex::new(None),
-            revoked,
-            look_at: AtomicU64::new(NEVER),
-            created: now(),
+            revocable,
+            look_at: AtomicI64::new(NEVER),
         }))
     }
 
@@ -209,10 +217,9 @@ impl<T: Send + Sync + 'static> Session<T> {
     /// Returns true if its token or its subject was revoked. The connection is being closed then; the response to a
     /// plain request continues.
     pub fn revoked(&self) -> bool {
-        match &self.0.revoked {
-            Revoked::Never => false,
-            Revoked::Told(revocable) => revocable.is_revoked(),
-            Revoked::Asks => self.0.is_among_revoked(),
+        match &self.0.revocable {
+            Some(revocable) => revocable.is_revoked(),
+            None => self.0.plain && self.0.is_among_revoked(),
         }
     }
 
@@ -229,7 +236,7 @@ impl<T: Send + Sync + 'static> Session<T> {
     /// Returns why the token is not accepted. The session continues as before.
     pub async fn renew(&self, token: &str) -> Result<Option<SystemTime>, TokenError> {
         let settings = &self.0.settings;
-        if let Revoked::Asks = self.0.revoked {
+        if self.0.plain {
             return Err(TokenError::Forbidden("a plain request has no session to renew"));
         }
         let verified = settings.verify(token).await?;
@@ -259,7 +266,7 @@ impl<T: Send + Sync + 'static> Session<T> {
     }
 
     pub(crate) fn attach(&self, connection: &Connection) {
-        if let Revoked::Told(revocable) = &self.0.revoked {
+        if let Some(revocable) = &self.0.revocable {
             revocable.attach(connection);
         }
     }
@@ -282,23 +289,23 @@ impl<T: 'static> Live<T> {
         let Verified { claims, subject, id, issued_at, expires_at } = verified;
         // First it can be revoked, then it counts: a revocation that comes in between finds the session, and closes it.
         let revocations = self.settings.revocations.as_ref();
-        let of = match (&self.revoked, revocations) {
-            (Revoked::Told(revocable), Some(revocations)) => {
+        let named = match (revocations, &self.revocable) {
+            (Some(revocations), Some(revocable)) => {
                 let registration = revocations.register(revocable, subject.as_ref(), id.as_ref(), issued_at)?;
                 // By an older token of its own.
                 if revocable.is_revoked() {
                     return Err(TokenError::Revoked);
                 }
-                Token::Registered { _until_dropped: Box::new(registration) }
+                Some(Box::new(Named::Registered { _until_dropped: registration }))
             }
-            (Revoked::Asks, Some(revocations)) => {
+            (Some(revocations), None) => {
                 revocations.check(subject.as_ref(), id.as_ref(), issued_at)?;
-                Token::Named(Box::new(Named { id, issued_at }))
+                Some(Box::new(Named::Unregistered { id, issued_at }))
             }
-            _ => Token::Unknown,
+            (None, _) => None,
         };
-        let end = expires_at.and_then(|expires_at| End::of(expires_at, self.settings.grace, time));
-        let held = CurrentToken { claims: Arc::new(claims), subject, expires_at, end, of };
+        let steady_end = self.settings.steady_end(expires_at, time);
+        let held = CurrentToken { claims: Arc::new(claims), subject, expires_at, steady_end, named };
         let left = self.replace(held);
         // Nothing is locked: whose claims these are may ask the session as they are dropped.
         drop(left);
@@ -308,11 +315,10 @@ impl<T: 'static> Live<T> {
 
     fn is_among_revoked(&self) -> bool {
         let token = self.token();
-        let Some(CurrentToken { subject, of: Token::Named(named), .. }) = token.as_ref() else {
-            return false;
-        };
+        let Some(CurrentToken { subject, named: Some(named), .. }) = token.as_ref() else { return false };
+        let Named::Unregistered { id, issued_at } = named.as_ref() else { return false };
         let revocations = self.settings.revocations.as_ref();
-        revocations.is_some_and(|all| all.has(subject.as_ref(), named.id.as_ref(), named.issued_at))
+        revocations.is_some_and(|all| all.has(subject.as_ref(), id.as_ref(), *issued_at))
     }
 
     /// Returns what is not held any more, which may be the token itself. Of two renewals at once the later end stands.
@@ -337,20 +343,19 @@ impl<T: 'static> Live<T> {
     fn look_again(&self, time: Time) -> bool {
         // Locked to the end, so that of two at once the one that has seen the newer token says when.
         let token = self.token();
-        let Some(end) = token.as_ref().and_then(|held| held.end) else {
+        let Some(left) = token.as_ref().and_then(|held| held.left(&self.settings, time)) else {
             self.look_at.store(NEVER, Ordering::Relaxed);
             return true;
         };
-        let left = end.left(time);
-        let look_at = time.steady.saturating_duration_since(self.created) + left.min(MAX_BLIND);
-        self.look_at.store(u64::try_from(look_at.as_nanos()).unwrap_or(NEVER - 1), Ordering::Relaxed);
+        let look_at = self.settings.nanos(time.steady).saturating_add(nanos(left.min(MAX_BLIND)));
+        self.look_at.store(look_at.min(NEVER - 1), Ordering::Relaxed);
         !left.is_zero()
     }
 
     pub(crate) fn look_at(&self) -> Option<Instant> {
         match self.look_at.load(Ordering::Relaxed) {
             NEVER => None,
-            nanos => self.created.checked_add(Duration::from_nanos(nanos)),
+            nanos => self.settings.instant(nanos),
         }
     }
 }
@@ -379,10 +384,7 @@ impl<T> Clone for Session<T> {
 
 impl<T> fmt::Debug for Session<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let connection = match &self.0.revoked {
-            Revoked::Told(revocable) => revocable.connection(),
-            Revoked::Never | Revoked::Asks => None,
-        };
+        let connection = self.0.revocable.as_ref().and_then(|revocable| revocable.connection());
         f.debug_struct("Session").field("connection", &connection).finish_non_exhaustive()
     }
 }
@@ -398,6 +400,7 @@ mod tests {
     };
 
     use portcullis_core::{
+        clock::now,
         policy::{Action, Activity, Policy},
         testing::Clock,
     };

@@ -12,9 +12,14 @@
 //! | `first_message` without another source | a plain request has no first message, so none could ever authenticate |
 //! | `query_on_plain_requests` without `query` | it names no parameter |
 
-use std::{panic::Location, sync::Arc, time::Duration};
+use std::{
+    panic::Location,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use http::request::Parts;
+use portcullis_core::clock::now;
 
 use crate::{
     error::TokenError,
@@ -42,6 +47,8 @@ pub(crate) struct Settings<T> {
     pub(crate) revocations: Option<Revocations>,
     pub(crate) tickets: Option<Tickets>,
     pub(crate) allows: Vec<Arc<Allow<T>>>,
+    /// What its sessions count their times from.
+    pub(crate) epoch: Instant,
     cookies: Arc<Once>,
     /// Where settings were named that not all others agree with.
     pub(crate) named_at: NamedAt,
@@ -81,6 +88,7 @@ impl<T> Settings<T> {
             revocations: None,
             tickets: None,
             allows: Vec::new(),
+            epoch: now(),
             cookies: Arc::default(),
             named_at: NamedAt::default(),
         }
@@ -207,6 +215,7 @@ impl<T> Clone for Settings<T> {
             revocations: self.revocations.clone(),
             tickets: self.tickets.clone(),
             allows: self.allows.clone(),
+            epoch: self.epoch,
             cookies: self.cookies.clone(),
             named_at: self.named_at,
         }
