@@ -35,7 +35,6 @@ struct State {
     owner: Owner,
     /// A connection's quota may be changed while it lives. Few are.
     meters: Option<Box<Meters>>,
-    cells: Cells,
 }
 
 /// What was charged, to whom, and at which quota: of a live connection all may change before it is given back.
@@ -49,21 +48,20 @@ pub(crate) struct Charge {
 /// one at a time, and nothing else is.
 impl Account {
     pub(crate) fn new(shared: Arc<Shared>, owner: Owner) -> Self {
-        let state = State { owner, meters: None, cells: Cells::default() };
-        Self { shared, state: Mutex::new(state), violations: AtomicU64::new(0) }
+        Self { shared, state: Mutex::new(State { owner, meters: None }), violations: AtomicU64::new(0) }
     }
 
     /// Takes all, or says what there is not enough of.
     pub(crate) fn take(&self, demand: &Demand, now: Instant) -> Result<(), Over> {
         let now = self.shared.epoch.units(now);
-        let State { owner, meters, cells } = &mut *self.state();
-        self.take_of(owner, self.meters(meters.as_deref()), cells, &Need { demand, at_once: 1 }, now)
+        let State { owner, meters } = &mut *self.state();
+        self.take_of(owner, self.meters(meters.as_deref()), &Need { demand, at_once: 1 }, now)
     }
 
     #[inline]
-    fn take_of(&self, owner: &Owner, meters: &Meters, own: &mut Cells, need: &Need<'_>, now: u64) -> Result<(), Over> {
+    fn take_of(&self, owner: &mut Owner, meters: &Meters, need: &Need<'_>, now: u64) -> Result<(), Over> {
         match owner {
-            Owner::Own | Owner::Unknown => meters.take(own, need.demand, now),
+            Owner::Own(cells) | Owner::Unknown(cells) => meters.take(cells, need.demand, now),
             Owner::Shared(key) => self.shared.table.with(*key, now, |cells| meters.take(cells, need.demand, now)),
             Owner::Cluster(key, handle) => {
                 // The shard of the table stays locked while the block is asked: what this node counts and what it has
@@ -96,14 +94,14 @@ impl Account {
     /// Nothing is due to a time long past, so giving back needs none. A policy gives back what it was charged for in
     /// the same read, under its connection's lock, under which it would be told of a sign-in, too.
     pub(crate) fn give_back(&self, demand: &Demand) {
-        let State { owner, meters, cells } = &mut *self.state();
-        self.give_back_of(owner, self.meters(meters.as_deref()), cells, demand);
+        let State { owner, meters } = &mut *self.state();
+        self.give_back_of(owner, self.meters(meters.as_deref()), demand);
     }
 
-    fn give_back_of(&self, owner: &Owner, meters: &Meters, own: &mut Cells, demand: &Demand) {
+    fn give_back_of(&self, owner: &mut Owner, meters: &Meters, demand: &Demand) {
         // To the owner that the caller names, and not to the current one: a sign-in between the charge and this call
         // has moved the connection to another quota, which never paid.
-        self.cells(owner, own, 0, |cells| meters.give_back(cells, demand));
+        self.cells(owner, 0, |cells| meters.give_back(cells, demand));
         if let Owner::Cluster(_, handle) = owner {
             handle.give_back(demand[Kind::Messages]);
         }
@@ -112,11 +110,11 @@ impl Account {
     /// How many messages could be sent now; `None` if nothing limits them.
     pub(crate) fn remaining(&self, now: Instant) -> Option<u64> {
         let now = self.shared.epoch.units(now);
-        let State { owner, meters, cells } = &mut *self.state();
+        let State { owner, meters } = &mut *self.state();
         let meter = self.meters(meters.as_deref()).0[Kind::Messages]?;
         // Read under the shard's lock, and stale as soon as that is released where others share the quota. It is a
         // number for a page or a hint for a client; only `take` decides.
-        let here = self.cells(owner, cells, now, |cells| meter.remaining(cells[Kind::Messages], now));
+        let here = self.cells(owner, now, |cells| meter.remaining(cells[Kind::Messages], now));
         Some(match owner {
             Owner::Cluster(key, handle) => here.min(handle.left(meter, *key, now)),
             _ => here,
@@ -126,12 +124,12 @@ impl Account {
     /// When `messages` could be sent; `None` if that is never.
     pub(crate) fn ready(&self, messages: u64, now: Instant) -> Option<Instant> {
         let at = self.shared.epoch.units(now);
-        let State { owner, meters, cells } = &mut *self.state();
+        let State { owner, meters } = &mut *self.state();
         let Some(meter) = self.meters(meters.as_deref()).0[Kind::Messages] else { return Some(now) };
         if meter.exceeds_burst(messages) {
             return None;
         }
-        let here = self.cells(owner, cells, at, |cells| meter.ready(meter.after(cells[Kind::Messages], messages, at)));
+        let here = self.cells(owner, at, |cells| meter.ready(meter.after(cells[Kind::Messages], messages, at)));
         let ready = match owner {
             Owner::Cluster(key, handle) => here.max(handle.ready(meter, *key, messages, at)),
             _ => here,
@@ -143,9 +141,9 @@ impl Account {
     pub(crate) fn charge(&self, demand: Demand, now: Instant) -> Result<Charge, Over> {
         let now = self.shared.epoch.units(now);
         let mut state = self.state();
-        let State { owner, meters, cells } = &mut *state;
+        let State { owner, meters } = &mut *state;
         let meters = self.meters(meters.as_deref());
-        self.take_of(owner, meters, cells, &Need { demand: &demand, at_once: demand[Kind::Messages] }, now)?;
+        self.take_of(owner, meters, &Need { demand: &demand, at_once: demand[Kind::Messages] }, now)?;
         // Copies, since the handler keeps the charge while the connection goes on: by the time of `undo`, a sign-in may
         // have changed the owner, and `set_quota` what a message costs.
         Ok(Charge { owner: owner.clone(), meters: *meters, demand })
@@ -153,7 +151,15 @@ impl Account {
 
     pub(crate) fn undo(&self, charge: &Charge) {
         let Charge { owner, meters, demand } = charge;
-        self.give_back_of(owner, meters, &mut self.state().cells, demand);
+        let mut state = self.state();
+        match (owner, &mut state.owner) {
+            (Owner::Own(_) | Owner::Unknown(_), own @ (Owner::Own(_) | Owner::Unknown(_))) => {
+                self.give_back_of(own, meters, demand);
+            }
+            // Its own quota was charged, and does not count any more.
+            (Owner::Own(_) | Owner::Unknown(_), _) => {}
+            (shared, _) => self.give_back_of(&mut shared.clone(), meters, demand),
+        }
     }
 
     pub(crate) fn with<R>(&self, now: Instant, change: impl FnOnce(&Meters, &mut Cells, u64) -> R) -> R {
@@ -163,20 +169,20 @@ impl Account {
 
     fn with_units<R>(&self, now: u64, change: impl FnOnce(&Meters, &mut Cells) -> R) -> R {
         let mut state = self.state();
-        let State { owner, meters, cells } = &mut *state;
+        let State { owner, meters } = &mut *state;
         let meters = self.meters(meters.as_deref());
-        self.cells(owner, cells, now, |cells| change(meters, cells))
+        self.cells(owner, now, |cells| change(meters, cells))
     }
 
-    fn cells<R>(&self, owner: &Owner, own: &mut Cells, now: u64, change: impl FnOnce(&mut Cells) -> R) -> R {
+    fn cells<R>(&self, owner: &mut Owner, now: u64, change: impl FnOnce(&mut Cells) -> R) -> R {
         match owner {
-            Owner::Own | Owner::Unknown => change(own),
+            Owner::Own(cells) | Owner::Unknown(cells) => change(cells),
             Owner::Shared(key) | Owner::Cluster(key, _) => self.shared.table.with(*key, now, change),
         }
     }
 
     pub(crate) fn is_unknown(&self) -> bool {
-        matches!(self.state().owner, Owner::Unknown)
+        matches!(self.state().owner, Owner::Unknown(_))
     }
 
     /// From now on its subject's quota counts, if the layer counts by subject.

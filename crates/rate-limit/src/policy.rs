@@ -40,6 +40,13 @@ pub(crate) struct Limiter {
     knows_subject: bool,
     /// Empty continuation frames of the message that is open.
     empty: u32,
+    /// Boxed: most connections stay within their quota.
+    over_quota: Option<Box<OverQuota>>,
+}
+
+/// What is remembered of a connection that was over its quota.
+#[derive(Default)]
+struct OverQuota {
     /// Since when a frame is held back that will be asked about again.
     held: Option<Instant>,
     /// When the window of patience began, and the violations in it.
@@ -50,7 +57,7 @@ pub(crate) struct Limiter {
 
 impl Limiter {
     pub(crate) fn new(account: Arc<Account>) -> Self {
-        Self { account, knows_subject: false, empty: 0, held: None, window: None, reported: 0 }
+        Self { account, knows_subject: false, empty: 0, over_quota: None }
     }
 
     /// Sets whether the subject was known when the account was created.
@@ -71,7 +78,7 @@ impl Limiter {
         let demand = of_frame(frame);
         match self.account.take(&demand, now) {
             Ok(()) => {
-                self.held = None;
+                self.take_held();
                 Verdict::Pass
             }
             Err(over) if over.cause == Cause::UnderWay => self.ask_again(over, now),
@@ -82,7 +89,7 @@ impl Limiter {
     /// It was not refused yet. It will be known soon: the answer comes, or is late.
     fn ask_again(&mut self, over: Over, now: Instant) -> Verdict {
         // The first time counts: `max_delay` bounds the whole wait, and not each time that it is asked about again.
-        self.held.get_or_insert(now);
+        self.over_quota().held.get_or_insert(now);
         Verdict::AskAgain(self.account.instant(over.ready, now))
     }
 
@@ -101,7 +108,7 @@ impl Limiter {
         if self.is_held_back(over, now) {
             return Verdict::AskAgain(self.account.instant(over.ready, now));
         }
-        let since = self.held.take().unwrap_or(now);
+        let since = self.take_held().unwrap_or(now);
         self.account.violated();
         if self.enforcement().report_only {
             return Verdict::Pass;
@@ -133,7 +140,7 @@ impl Limiter {
         // A store sells what there is, and promises nothing for later. So the frame keeps no place in a queue, and is
         // judged anew when its time has come.
         if self.account.is_cluster_wide() {
-            self.held = Some(since);
+            self.over_quota().held = Some(since);
             return Some(Verdict::AskAgain(ready));
         }
         Some(Verdict::Delay(self.account.reserve(demand, now)))
@@ -142,19 +149,30 @@ impl Limiter {
     /// Whether it is the frame that was delayed before, and another has taken what there was meanwhile.
     fn is_held_back(&self, over: Over, now: Instant) -> bool {
         let Enforcement { excess, max_delay, report_only, .. } = self.enforcement();
-        let Some(since) = self.held.filter(|_| *excess == Excess::Delay && !report_only) else { return false };
+        let held = self.over_quota.as_ref().and_then(|over| over.held);
+        let Some(since) = held.filter(|_| *excess == Excess::Delay && !report_only) else { return false };
         let until = self.account.instant(over.ready, now);
         over.cause == Cause::Quota && until.saturating_duration_since(since) <= *max_delay
     }
 
     fn is_out_of_patience(&mut self, now: Instant) -> bool {
         let Some((most, time)) = self.enforcement().patience else { return false };
-        let (began, violations) = match self.window {
+        let window = &mut self.over_quota().window;
+        let (began, violations) = match *window {
             Some((began, violations)) if now.saturating_duration_since(began) < time => (began, violations + 1),
             _ => (now, 1),
         };
-        self.window = Some((began, violations));
+        *window = Some((began, violations));
         violations > most
+    }
+
+    fn over_quota(&mut self) -> &mut OverQuota {
+        self.over_quota.get_or_insert_default()
+    }
+
+    /// Nothing is held back any more. Returns since when something was.
+    fn take_held(&mut self) -> Option<Instant> {
+        self.over_quota.as_mut()?.held.take()
     }
 
     fn enforcement(&self) -> &Enforcement {
@@ -218,6 +236,9 @@ impl Policy for Limiter {
         // Those of the handler's charges included. Only this policy reads them for the report, under the connection's
         // lock, so the difference is reported once.
         let violations = self.account.violations();
-        violations - std::mem::replace(&mut self.reported, violations)
+        if violations == 0 {
+            return 0;
+        }
+        violations - std::mem::replace(&mut self.over_quota().reported, violations)
     }
 }

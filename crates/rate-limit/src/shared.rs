@@ -10,7 +10,7 @@ use portcullis_core::{
 use portcullis_quota::{Epoch, Key, Secret, Table};
 
 use crate::{
-    cells::{self, KINDS, Meters},
+    cells::{self, Cells, KINDS, Meters},
     cluster::{BlockHandle, KeyBlocks, Sharing},
     excess::Enforcement,
     key::{By, Owned, Scope},
@@ -30,15 +30,15 @@ pub(crate) struct Shared {
     blocks: Option<Arc<KeyBlocks>>,
 }
 
-/// Whose quota a connection uses.
+/// Whose quota a connection uses, and what it has left of its own.
 #[derive(Debug, Clone)]
 pub(crate) enum Owner {
-    Own,
+    Own(Cells),
     Shared(Key),
     /// Of all nodes together.
     Cluster(Key, Arc<BlockHandle>),
     /// No owner, until the peer is known.
-    Unknown,
+    Unknown(Cells),
 }
 
 impl Shared {
@@ -63,13 +63,13 @@ impl Shared {
     /// Whose quota the connection of a handshake uses.
     pub(crate) fn owner(&self, parts: &Parts) -> Result<Owner, Refusal> {
         match self.scope.owned(parts, self.ipv6_prefix) {
-            Ok(Owned::Own) => Ok(Owner::Own),
-            Ok(Owned::Unknown) => Ok(Owner::Unknown),
+            Ok(Owned::Own) => Ok(Owner::Own(Cells::default())),
+            Ok(Owned::Unknown) => Ok(Owner::Unknown(Cells::default())),
             Ok(Owned::By(by)) => Ok(self.shared_by(&by)),
             Err(refusal) if !self.enforcement.report_only || refusal.kind() == Kind::WIRING => Err(refusal),
             Err(refusal) => {
                 refusal.report();
-                Ok(Owner::Unknown)
+                Ok(Owner::Unknown(Cells::default()))
             }
         }
     }

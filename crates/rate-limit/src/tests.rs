@@ -15,7 +15,10 @@ use portcullis_core::{
 };
 
 use crate::{
-    Allowance, ByteQuota, Excess, MessageRateLayer, Quota, account::Account, cells::Kind, policy::Limiter,
+    Allowance, ByteQuota, Excess, MessageRateLayer, Quota,
+    account::Account,
+    cells::{Cells, Kind},
+    policy::Limiter,
     shared::Owner,
 };
 
@@ -40,7 +43,7 @@ pub(crate) fn account(layer: &MessageRateLayer) -> Arc<Account> {
     // Where a subject counts, it comes with the first message.
     let mut parts = Request::new(()).into_parts().0;
     parts.extensions.insert(NoSubject::Awaited);
-    let owner = shared.owner(&parts).unwrap_or(Owner::Own);
+    let owner = shared.owner(&parts).unwrap_or(Owner::Own(Cells::default()));
     Arc::new(Account::new(shared, owner))
 }
 
@@ -280,7 +283,7 @@ fn a_charge_goes_back_to_whom_it_was_charged() {
     let (layer, now) = (MessageRateLayer::per_second(3).per_subject(), now());
     let shared = layer.shared_state();
     let of = |owner| Arc::new(Account::new(shared.clone(), owner));
-    let (alice, theirs) = (Subject::new("alice"), of(Owner::Own));
+    let (alice, theirs) = (Subject::new("alice"), of(Owner::Own(Cells::default())));
     let hers = of(shared.owner_of(&alice).unwrap());
     let mut demand = [0; 4];
     demand[Kind::Messages] = 2;
