@@ -55,6 +55,11 @@ impl Secret {
 }
 
 impl Name {
+    #[cfg(test)]
+    pub(super) fn of(number: u64) -> Self {
+        Self([number, 0])
+    }
+
     /// One of `shards` shards.
     pub(super) fn shard(self, shards: usize) -> usize {
         // From the second word. The trees are ordered by the first, so that the keys of one shard are still spread over

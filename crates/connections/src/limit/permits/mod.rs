@@ -28,6 +28,7 @@ mod evicted;
 #[cfg(all(test, portcullis_loom))]
 mod interleavings;
 mod key;
+mod key_permits;
 #[cfg(test)]
 mod model;
 mod permit;

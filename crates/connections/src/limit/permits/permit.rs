@@ -15,8 +15,8 @@ use std::{
 use super::{
     evicted::Evicted,
     key::{Full, Key, Keys},
+    key_permits::{KeyPermit, KeyPermits},
     pool::Pool,
-    shard::{KeyPermit, KeyPermits},
     total::Crossed,
 };
 use crate::{
@@ -46,7 +46,7 @@ impl<C: Clone> Permit<C> {
         let mut evicted = Evicted::default();
         // The permit stays locked meanwhile, and each shard only for its key. A sign-in that joins another key waits,
         // and is neither lost nor settled twice.
-        for held in self.held().iter_mut() {
+        for held in self.held().as_mut_slice() {
             self.seat(held, connection, &mut evicted);
         }
         evicted
@@ -59,9 +59,9 @@ impl<C: Clone> Permit<C> {
         if self.pool.total.exceeds(&part) {
             return Err(Full::Server);
         }
-        for held in self.held().iter_mut() {
-            held.limit.max = part(held.limit.max);
-            if held.limit.max == 0 || !self.pool.lock(held.name).is_within(held) {
+        for held in self.held().as_mut_slice() {
+            held.limit_to(part(held.max()));
+            if held.max() == 0 || !self.pool.lock(held.name).is_within(held) {
                 return Err(Full::Part);
             }
         }
@@ -77,9 +77,9 @@ impl<C: Clone> Permit<C> {
     ) -> Result<Evicted<C>, Full> {
         let (name, mut evicted) = (self.pool.name(key), Evicted::default());
         let mut all = self.held();
-        if let Some(held) = all.iter_mut().find(|held| held.name == name) {
-            held.limit.max = part(held.limit.max);
-            if held.limit.max == 0 || !self.pool.lock(name).is_within(held) {
+        if let Some(held) = all.as_mut_slice().iter_mut().find(|held| held.name == name) {
+            held.limit_to(part(held.max()));
+            if held.max() == 0 || !self.pool.lock(name).is_within(held) {
                 return Err(Full::Part);
             }
             self.seat(held, connection, &mut evicted);
@@ -93,7 +93,7 @@ impl<C: Clone> Permit<C> {
         let (name, mut evicted) = (self.pool.name(&key), Evicted::default());
         let mut all = self.held();
         // A subject that signs in twice, or was known at the handshake, holds its key already.
-        if all.iter().any(|held| held.name == name) {
+        if all.as_slice().iter().any(|held| held.name == name) {
             return Ok(evicted);
         }
         // The look, the taking and the settling are one critical section: between them no other connection of the key
@@ -114,10 +114,10 @@ impl<C: Clone> Permit<C> {
     pub(crate) fn leave(&self, key: &Key) {
         let name = self.pool.name(key);
         let mut all = self.held();
-        if let Some(at) = all.iter().position(|held| held.name == name) {
+        if let Some(held) = all.take(name) {
             // The permit is locked, then the shard: the order of all paths. The order of a permit's own keys has no
             // meaning.
-            self.free(&all.swap_remove(at));
+            self.free(&held);
         }
     }
 
@@ -139,8 +139,9 @@ impl<C: Clone> Permit<C> {
 
 impl<C: Clone> Drop for Permit<C> {
     fn drop(&mut self) {
-        for held in std::mem::take(&mut *self.held()) {
-            self.free(&held);
+        let held = std::mem::take(&mut *self.held());
+        for held in held.as_slice() {
+            self.free(held);
         }
         // Last: the server's count is never below what its keys add up to.
         self.pool.total.leave();
@@ -149,6 +150,6 @@ impl<C: Clone> Drop for Permit<C> {
 
 impl<C: Clone> fmt::Debug for Permit<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit").field("held", &self.held().len()).finish_non_exhaustive()
+        f.debug_struct("Permit").field("held", &self.held().as_slice().len()).finish_non_exhaustive()
     }
 }

@@ -14,7 +14,8 @@ use smallvec::SmallVec;
 
 use super::{
     key::{Full, Key, Keys, Name, Secret},
-    shard::{KeyPermits, Shard},
+    key_permits::KeyPermits,
+    shard::Shard,
     total::{Crossed, Total},
 };
 use crate::{

@@ -19,9 +19,7 @@
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
-use smallvec::SmallVec;
-
-use super::{evicted::Evicted, key::Name, places::Places};
+use super::{evicted::Evicted, key::Name, key_permits::KeyPermit, places::Places};
 use crate::limit::Limit;
 
 /// How many connections of one key may be closing at once, or as many as may live. Each takes the moment that its
@@ -58,20 +56,6 @@ struct Group {
     aborted: u32,
 }
 
-/// What a permit holds of all its keys. Most often there is one, which is stored inline.
-pub(super) type KeyPermits = SmallVec<[KeyPermit; 1]>;
-
-/// What a permit holds of one key.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct KeyPermit {
-    pub(super) name: Name,
-    pub(super) limit: Limit,
-    /// Which permit of the key it is: later ones have higher numbers. Unique within a shard.
-    number: u64,
-    /// Its connection has begun.
-    settled: bool,
-}
-
 impl<C> Default for Shard<C> {
     fn default() -> Self {
         let (seated, closing, turns) = (Places::default(), Places::default(), Places::default());
@@ -92,14 +76,14 @@ impl<C> Shard<C> {
 
     /// Whether a permit's key has no more than its limit, or the oldest makes room.
     pub(super) fn is_within(&self, held: &KeyPermit) -> bool {
-        held.limit.evict || self.keys.get(&held.name).is_none_or(|group| group.taken() <= held.limit.max)
+        held.evict || self.keys.get(&held.name).is_none_or(|group| group.taken() <= held.max())
     }
 
     pub(super) fn take(&mut self, name: Name, limit: Limit) -> KeyPermit {
         let (number, id) = (self.next(), self.next());
         let new = || Group { id, pending: 0, seated: 0, closing: 0, aborted: 0 };
         self.keys.entry(name).or_insert_with(new).pending += 1;
-        KeyPermit { name, limit, number, settled: false }
+        KeyPermit::new(name, limit, number)
     }
 
     /// The connection has begun: beyond the limit, the oldest give up their permits. Returns what stood in its place.
@@ -110,7 +94,7 @@ impl<C> Shard<C> {
         let group = self.keys.get_mut(&held.name)?;
         // Nothing of this layer is ever evicted, so no connection has to be found again: two counters suffice, and no
         // tree.
-        if held.limit.refuses {
+        if held.refuses {
             if !std::mem::replace(&mut held.settled, true) {
                 group.pending -= 1;
                 group.seated += 1;
@@ -128,7 +112,7 @@ impl<C> Shard<C> {
             group.seated += 1;
             self.seated.insert(group.id, held.number, connection.clone())
         };
-        if held.limit.evict {
+        if held.evict {
             // Not the newcomer itself, whose number the search leaves out: with a limit of one it would otherwise close
             // on arrival.
             self.evict(*held, evicted);
@@ -145,7 +129,7 @@ impl<C> Shard<C> {
         let left = if !held.settled {
             group.pending -= 1;
             None
-        } else if held.limit.refuses {
+        } else if held.refuses {
             group.seated -= 1;
             None
         } else if let Some(connection) = self.seated.remove(group.id, held.number) {
@@ -169,7 +153,7 @@ impl<C> Shard<C> {
     where
         C: Clone,
     {
-        let (max, mut turn) = (newcomer.limit.max, self.last);
+        let (max, mut turn) = (newcomer.max(), self.last);
         let Some(group) = self.keys.get_mut(&newcomer.name) else { return };
         while group.seated as usize > max {
             let Some(oldest) = self.seated.first(group.id, newcomer.number) else { break };
