@@ -12,7 +12,7 @@ use portcullis_core::{
 
 use crate::{
     service::{Watch, layer, reported},
-    time::later,
+    time::{Fraction, later},
 };
 
 /// Closes each connection at a maximum age.
@@ -115,14 +115,14 @@ layer!(MaxAgeLayer);
 
 impl Watch for MaxAgeLayer {
     fn policy(self: &Arc<Self>) -> Box<dyn Policy> {
-        let age = self.age.saturating_sub(self.spread.mul_f64(fastrand::f64()));
-        reported(MaxAge { layer: self.clone(), age }, self.report_only)
+        reported(MaxAge { layer: self.clone(), early: Fraction::random() }, self.report_only)
     }
 }
 
 struct MaxAge {
     layer: Arc<MaxAgeLayer>,
-    age: Duration,
+    /// How much of the spread it is closed earlier.
+    early: Fraction,
 }
 
 impl Policy for MaxAge {
@@ -135,7 +135,8 @@ impl Policy for MaxAge {
     }
 
     fn deadline(&self, activity: &Activity) -> Option<Instant> {
-        later(activity.opened?, self.age)
+        let MaxAgeLayer { age, spread, .. } = *self.layer;
+        later(activity.opened?, age.saturating_sub(self.early.of(spread)))
     }
 
     fn on_deadline(&mut self, _: &Activity, _: Instant) -> Action {

@@ -12,7 +12,7 @@ use portcullis_core::{
 
 use crate::{
     service::{Watch, layer},
-    time::later,
+    time::{Fraction, later},
 };
 
 /// Pings each peer, and closes a connection whose peer does not answer.
@@ -168,21 +168,20 @@ layer!(KeepAliveLayer);
 
 impl Watch for KeepAliveLayer {
     fn policy(self: &Arc<Self>) -> Box<dyn Policy> {
-        let period = self.interval.saturating_sub(self.interval.mul_f64(fastrand::f64() / 4.0));
-        Box::new(KeepAlive { layer: self.clone(), period, last: None, asked: None, reported: 0 })
+        Box::new(KeepAlive { layer: self.clone(), last: None, asked: None, early: Fraction::random(), reported: 0 })
     }
 }
 
 struct KeepAlive {
     layer: Arc<KeepAliveLayer>,
-    /// Between pings.
-    period: Duration,
     /// The last ping.
     last: Option<Instant>,
     /// It was not answered yet.
     asked: Option<Asked>,
+    /// How much of a quarter of the interval it pings earlier.
+    early: Fraction,
     /// On report only: how many pings had no answer.
-    reported: u64,
+    reported: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -199,6 +198,12 @@ impl KeepAlive {
         self.asked = Some(Asked { received: activity.received, until: later(now, self.layer.timeout) });
         Action::Ping
     }
+
+    /// The time between pings.
+    fn period(&self) -> Duration {
+        let interval = self.layer.interval;
+        interval.saturating_sub(self.early.of(interval / 4))
+    }
 }
 
 impl Policy for KeepAlive {
@@ -211,7 +216,7 @@ impl Policy for KeepAlive {
     }
 
     fn take_reported(&mut self) -> u64 {
-        std::mem::take(&mut self.reported)
+        std::mem::take(&mut self.reported).into()
     }
 
     fn on_pong(&mut self, _: Duration, _: Instant) {
@@ -221,7 +226,7 @@ impl Policy for KeepAlive {
     fn deadline(&self, activity: &Activity) -> Option<Instant> {
         match &self.asked {
             Some(asked) => asked.until,
-            None => later(self.last.or(activity.opened)?, self.period),
+            None => later(self.last.or(activity.opened)?, self.period()),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Limits a message: its bytes, its fragments, and the time it takes to arrive.
 
 use std::{
+    num::NonZeroU32,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -209,7 +210,7 @@ impl Watch for MessageSizeLayer {
 #[derive(Clone, Copy)]
 struct Open {
     bytes: u64,
-    fragments: u32,
+    fragments: NonZeroU32,
 }
 
 struct MessageSize {
@@ -223,7 +224,7 @@ impl MessageSize {
         let Self { limits, .. } = self;
         let reason = match message {
             Open { bytes, .. } if bytes > limits.bytes => format!("message over {} bytes", limits.bytes),
-            Open { fragments, .. } if fragments > limits.fragment_limit() => {
+            Open { fragments, .. } if fragments.get() > limits.fragment_limit() => {
                 format!("message in more than {} fragments", limits.fragment_limit())
             }
             _ => return None,
@@ -246,10 +247,12 @@ impl Policy for MessageSize {
         if frame.opcode().is_control() {
             return Verdict::Pass;
         }
-        let before = self.open.take().filter(|_| !frame.starts_message()).unwrap_or(Open { bytes: 0, fragments: 0 });
-        let message = Open {
-            bytes: before.bytes.saturating_add(frame.payload_len()),
-            fragments: before.fragments.saturating_add(1),
+        let bytes = frame.payload_len();
+        let message = match self.open.take().filter(|_| !frame.starts_message()) {
+            Some(before) => {
+                Open { bytes: before.bytes.saturating_add(bytes), fragments: before.fragments.saturating_add(1) }
+            }
+            None => Open { bytes, fragments: NonZeroU32::MIN },
         };
         if let Some(frame) = self.too_big(message) {
             return Verdict::Close(frame);

@@ -15,6 +15,21 @@ pub(crate) fn later(time: Instant, by: Duration) -> Option<Instant> {
     time.checked_add(by)
 }
 
+/// A random part of a time, which each connection has for itself, in few bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fraction(u32);
+
+impl Fraction {
+    pub(crate) fn random() -> Self {
+        Self(fastrand::u32(..))
+    }
+
+    /// That part of a time, never all of it.
+    pub(crate) fn of(self, time: Duration) -> Duration {
+        time.mul_f64(f64::from(self.0) / (f64::from(u32::MAX) + 1.0))
+    }
+}
+
 /// Puts a verdict on a peer off while input waits that its handler has not read.
 ///
 /// A peer that sends a little all the time has something waiting whenever one looks: once the handler has read what
