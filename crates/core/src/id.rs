@@ -40,6 +40,16 @@ impl ConnectionId {
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// Two words that are ordered as the ids are.
+    pub(crate) fn halves(self) -> [u32; 2] {
+        let halves = [self.0 >> 32, self.0 & u64::from(u32::MAX)];
+        halves.map(|half| u32::try_from(half).unwrap_or_default())
+    }
+
+    pub(crate) fn of_halves([high, low]: [u32; 2]) -> Self {
+        Self(u64::from(high) << 32 | u64::from(low))
+    }
+
     /// One of `shards` shards. Ids are given out in turn, so the shards are of equal size.
     pub(crate) fn shard(self, shards: usize) -> usize {
         usize::try_from(self.0 % shards as u64).unwrap_or(0)

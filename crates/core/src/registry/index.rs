@@ -24,24 +24,37 @@ pub(super) struct Index {
     shards: [Mutex<BTreeSet<Place>>; SHARDS],
 }
 
-/// A hash and a connection.
-type Place = (u64, ConnectionId);
+/// A part of a hash, and a connection. In few bytes: there is one for each connection, and few connections of different
+/// values have that part in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    hash: u32,
+    id: [u32; 2],
+}
+
+impl Place {
+    fn new(hash: u64, id: ConnectionId) -> Self {
+        let [a, b, c, d, ..] = hash.to_le_bytes();
+        Self { hash: u32::from_le_bytes([a, b, c, d]), id: id.halves() }
+    }
+}
 
 impl Index {
     pub(super) fn add(&self, value: &impl Hash, id: ConnectionId) {
         let hash = self.secret.hash_one(value);
-        lock(self.shard(hash)).insert((hash, id));
+        lock(self.shard(hash)).insert(Place::new(hash, id));
     }
 
     pub(super) fn remove(&self, value: &impl Hash, id: ConnectionId) {
         let hash = self.secret.hash_one(value);
-        lock(self.shard(hash)).remove(&(hash, id));
+        lock(self.shard(hash)).remove(&Place::new(hash, id));
     }
 
     pub(super) fn find(&self, value: &impl Hash) -> Vec<ConnectionId> {
         let hash = self.secret.hash_one(value);
-        let places = lock(self.shard(hash));
-        places.range((hash, ConnectionId::LOWEST)..).take_while(|(of, _)| *of == hash).map(|(_, id)| *id).collect()
+        let (places, lowest) = (lock(self.shard(hash)), Place::new(hash, ConnectionId::LOWEST));
+        let found = places.range(lowest..).take_while(|place| place.hash == lowest.hash);
+        found.map(|place| ConnectionId::of_halves(place.id)).collect()
     }
 
     fn shard(&self, hash: u64) -> &Mutex<BTreeSet<Place>> {

@@ -5,9 +5,7 @@
 //! in no shard for longer than a lookup takes to notice.
 
 use std::{
-    collections::HashMap,
     fmt,
-    hash::{BuildHasherDefault, Hasher},
     net::IpAddr,
     sync::{
         Arc, Mutex, OnceLock,
@@ -17,7 +15,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::{index::Index, shared::Sharing};
+use super::{index::Index, roll::Roll, shared::Sharing};
 use crate::{
     close::CloseFrame,
     connection::{Connection, Known, Watch},
@@ -57,34 +55,9 @@ const SHARDS: usize = 16;
 #[derive(Clone)]
 pub struct Connections(pub(super) Arc<Registry>);
 
-pub(super) type Shard = HashMap<ConnectionId, Connection, BuildHasherDefault<OfIds>>;
-
-/// Hashes ids by a multiplication: they are given out in turn by this process, and no peer can choose them.
-#[derive(Default)]
-pub(super) struct OfIds(u64);
-
-impl Hasher for OfIds {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, id: u64) {
-        /// Two to the 64th over the golden ratio, made odd.
-        const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-        self.0 = (self.0 ^ id).wrapping_mul(FACTOR);
-    }
-
-    /// A table takes its places from the low bits, which in one shard are the same of all ids.
-    fn finish(&self) -> u64 {
-        self.0.rotate_left(26)
-    }
-}
-
 #[derive(Default)]
 pub(super) struct Registry {
-    pub(super) shards: [Mutex<Shard>; SHARDS],
+    pub(super) shards: [Mutex<Roll>; SHARDS],
     /// Indexes the connections that are in a shard. Changed under that shard's lock only.
     subjects: Index,
     clients: Index,
@@ -148,7 +121,7 @@ impl Connections {
     /// # #[cfg(not(feature = "test-util"))] fn main() {}
     /// ```
     pub fn get(&self, id: ConnectionId) -> Option<Connection> {
-        lock(self.0.shard(id)).get(&id).cloned()
+        lock(self.0.shard(id)).get(id).cloned()
     }
 
     /// Returns all connections. Each shard is locked only while it is copied.
@@ -174,7 +147,7 @@ impl Connections {
     /// # #[cfg(not(feature = "test-util"))] fn main() {}
     /// ```
     pub fn find(&self, wanted: impl Fn(&Connection) -> bool) -> Vec<Connection> {
-        let of_shard = |shard: &Mutex<Shard>| lock(shard).values().cloned().collect::<Vec<_>>();
+        let of_shard = |shard: &Mutex<Roll>| lock(shard).iter().cloned().collect::<Vec<_>>();
         self.0.shards.iter().flat_map(of_shard).filter(|connection| looked_at(connection, &wanted)).collect()
     }
 
@@ -273,7 +246,7 @@ impl Connections {
     /// Adds a connection until it has ended, for applications that guard a transport of their own.
     pub fn insert(&self, connection: &Connection) {
         let id = connection.id();
-        if lock(self.0.shard(id)).insert(id, connection.clone()).is_none() {
+        if lock(self.0.shard(id)).insert(id, connection.clone()) {
             // Before it is held, and so before its entry can be dropped: the count never falls below zero.
             self.0.count.fetch_add(1, Ordering::AcqRel);
             // First watch, then index what is known: a fact that becomes known in between is indexed twice, which does
@@ -292,7 +265,7 @@ impl Default for Connections {
 }
 
 impl Registry {
-    pub(super) fn shard(&self, id: ConnectionId) -> &Mutex<Shard> {
+    pub(super) fn shard(&self, id: ConnectionId) -> &Mutex<Roll> {
         &self.shards[id.shard(SHARDS)]
     }
 
@@ -302,7 +275,7 @@ impl Registry {
             self.indexes.store(true, Ordering::Release);
             // Those that were inserted before; later ones are added by their insertion.
             for shard in &self.shards {
-                let came: Vec<_> = lock(shard).keys().copied().collect();
+                let came: Vec<_> = lock(shard).ids().collect();
                 for id in came {
                     self.add(id, &Known::ALL);
                 }
@@ -326,7 +299,7 @@ impl Registry {
     /// under the same lock, and must not be added again.
     pub(super) fn add(&self, id: ConnectionId, known: &[Known]) {
         let shard = lock(self.shard(id));
-        let Some(connection) = shard.get(&id) else { return };
+        let Some(connection) = shard.get(id) else { return };
         if self.indexes.load(Ordering::Acquire) {
             for what in known {
                 match what {
@@ -342,7 +315,7 @@ impl Registry {
 
     fn remove(&self, id: ConnectionId) {
         let mut shard = lock(self.shard(id));
-        let Some(removed) = shard.remove(&id) else { return };
+        let Some(removed) = shard.remove(id) else { return };
         // Under the shard's lock, so that `add` does not index it again. What was known when it was indexed is still
         // known, so everything is found.
         if self.indexes.load(Ordering::Acquire) {
@@ -388,22 +361,6 @@ mod tests {
     fn connection() -> (GuardedIo<DuplexStream>, Connection) {
         let (_, io) = duplex(1);
         GuardedIo::new(io, &Settings::default(), Vec::new())
-    }
-
-    #[test]
-    fn ids_of_one_shard_are_spread() {
-        let ids = (0..4096_u64).map(|id| 16 * id + 3);
-        let places: Vec<_> = ids
-            .map(|id| {
-                let mut hasher = OfIds::default();
-                hasher.write_u64(id);
-                hasher.finish()
-            })
-            .collect();
-        for bits in [|hash: u64| hash & 0xfff, |hash: u64| hash >> 52] {
-            let taken: std::collections::BTreeSet<_> = places.iter().map(|hash| bits(*hash)).collect();
-            assert!(taken.len() > 2048, "{} of 4096", taken.len());
-        }
     }
 
     fn address(number: u32) -> IpAddr {

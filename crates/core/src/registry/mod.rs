@@ -8,6 +8,7 @@ mod extract;
 mod index;
 mod layer;
 mod live;
+mod roll;
 mod service;
 mod shared;
 mod target;

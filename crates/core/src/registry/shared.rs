@@ -185,7 +185,7 @@ fn carry_out(action: &CommandAction, connection: &Connection) {
 
 impl Registry {
     fn targeted(&self, sharing: &Sharing, target: CommandTarget) -> Vec<Connection> {
-        let get = |id: ConnectionId| lock(self.shard(id)).get(&id).cloned();
+        let get = |id: ConnectionId| lock(self.shard(id)).get(id).cloned();
         match target {
             // Two names may have the same hash in the index.
             CommandTarget::Subject(name) | CommandTarget::ClientIp(name) => {
@@ -195,7 +195,7 @@ impl Registry {
             CommandTarget::Connection(node, id) if node == sharing.store.node() => get(id).into_iter().collect(),
             CommandTarget::Connection(..) => Vec::new(),
             CommandTarget::All => {
-                self.shards.iter().flat_map(|shard| lock(shard).values().cloned().collect::<Vec<_>>()).collect()
+                self.shards.iter().flat_map(|shard| lock(shard).iter().cloned().collect::<Vec<_>>()).collect()
             }
         }
     }
