@@ -6,7 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::Status;
+use super::{ConnectionInner, Status};
 use crate::{
     close::CloseFrame,
     counters::Counters,
@@ -16,10 +16,11 @@ use crate::{
     settings::{Grace, Settings},
 };
 
-/// What a handle may ask of a connection, whatever its transport. Each method locks the state.
+/// What a handle may ask of a connection, whatever its transport. Each method but the first locks the state.
 ///
 /// Methods that may have to spawn a driver take an `Arc`, which the driver keeps.
 pub(crate) trait Control: Send + Sync {
+    fn inner(&self) -> &ConnectionInner;
     fn close(self: Arc<Self>, frame: CloseFrame, grace: Option<Grace>);
     fn abort(self: Arc<Self>);
     /// The supervised handler has returned, and its result means `frame`.

@@ -40,40 +40,37 @@ use crate::{
 /// # #[cfg(not(feature = "test-util"))] fn main() {}
 /// ```
 #[derive(Clone)]
-pub struct Connection {
-    inner: Arc<ConnectionInner>,
-    control: Arc<dyn Control>,
-}
+pub struct Connection(Arc<dyn Control>);
 
 impl Connection {
-    pub(crate) fn new(inner: Arc<ConnectionInner>, control: Arc<dyn Control>) -> Self {
-        Self { inner, control }
+    pub(crate) fn new(control: Arc<dyn Control>) -> Self {
+        Self(control)
     }
 
     /// Returns the id, which identifies the connection within this process.
     pub fn id(&self) -> ConnectionId {
-        self.inner.id
+        self.inner().id
     }
 
     /// Returns when the handshake arrived.
     pub fn started(&self) -> Instant {
-        self.inner.started
+        self.inner().started
     }
 
     /// Returns the client's IP address, if a layer has determined it: behind trusted proxies, it is not that of the
     /// socket's peer.
     pub fn client_ip(&self) -> Option<IpAddr> {
-        self.inner.client.get().copied()
+        self.inner().client.get().copied()
     }
 
     /// Records the client's address, for a layer inside the one that set up the guard. Later calls have no effect.
     pub fn set_client_ip(&self, client: IpAddr) {
-        self.inner.set_client_ip(client);
+        self.inner().set_client_ip(client);
     }
 
     /// Returns the authenticated subject, if there is one.
     pub fn subject(&self) -> Option<Subject> {
-        self.inner.subject().cloned()
+        self.inner().subject().cloned()
     }
 
     /// Returns what has passed through the connection so far.
@@ -97,18 +94,18 @@ impl Connection {
     /// # #[cfg(not(feature = "test-util"))] fn main() {}
     /// ```
     pub fn counters(&self) -> Counters {
-        self.control.counters()
+        self.0.counters()
     }
 
     /// Returns how long the peer took to answer the guard's last ping, or `None` before the first answer.
     pub fn round_trip(&self) -> Option<Duration> {
-        self.control.round_trip()
+        self.0.round_trip()
     }
 
     /// Returns how far the connection has come, what has passed through it, and its round trip, all of one moment.
     pub fn status(&self) -> Status {
-        let status = self.control.status();
-        if self.inner.ended.get().is_some() { status.ended() } else { status }
+        let status = self.0.status();
+        if self.inner().ended.get().is_some() { status.ended() } else { status }
     }
 
     /// Adds what a layer knows about the connection to its [`description`](Self::description). The value is held until
@@ -118,7 +115,7 @@ impl Connection {
     pub fn described_by<D: Describe>(&self, describes: impl FnOnce() -> D) {
         #[cfg(feature = "observer")]
         if crate::observe::is_attached() {
-            self.inner.described_by(Arc::new(describes()));
+            self.inner().described_by(Arc::new(describes()));
         }
         #[cfg(not(feature = "observer"))]
         let _ = describes;
@@ -130,7 +127,7 @@ impl Connection {
         #[cfg_attr(not(feature = "observer"), expect(unused_mut, reason = "nothing describes it without that feature"))]
         let mut description = Description::default();
         #[cfg(feature = "observer")]
-        for describes in self.inner.who_describe() {
+        for describes in self.inner().who_describe() {
             describes.describe(&mut description);
         }
         description
@@ -155,7 +152,7 @@ impl Connection {
     /// # #[cfg(not(feature = "test-util"))] fn main() {}
     /// ```
     pub fn close(&self, frame: CloseFrame) {
-        self.control.clone().close(frame, None);
+        self.0.clone().close(frame, None);
     }
 
     /// Closes the connection like [`close`](Self::close), but gives the handler this `grace` to finish what it is
@@ -186,14 +183,14 @@ impl Connection {
     /// # #[cfg(not(feature = "test-util"))] fn main() {}
     /// ```
     pub fn close_with(&self, frame: CloseFrame, grace: Grace) {
-        self.control.clone().close(frame, Some(grace));
+        self.0.clone().close(frame, Some(grace));
     }
 
     /// Spawns a task that [closes](Self::close) the connection. For policies, which are called while their connection
     /// is locked and must not close it themselves.
     pub fn spawn_close(&self, frame: CloseFrame) {
         let connection = self.clone();
-        self.inner.runtime.spawn(async move { connection.close(frame) });
+        self.inner().runtime.spawn(async move { connection.close(frame) });
     }
 
     /// Ends the connection without a close frame. Aborts a closing handshake that is under way. What was not sent yet
@@ -217,15 +214,15 @@ impl Connection {
     /// # #[cfg(not(feature = "test-util"))] fn main() {}
     /// ```
     pub fn abort(&self) {
-        self.inner.abort();
-        self.control.clone().abort();
+        self.inner().abort();
+        self.0.clone().abort();
     }
 
     /// Spawns a task that [aborts](Self::abort) the connection. For policies, which are called while their connection
     /// is locked.
     pub fn spawn_abort(&self) {
         let connection = self.clone();
-        self.inner.runtime.spawn(async move { connection.abort() });
+        self.inner().runtime.spawn(async move { connection.abort() });
     }
 
     /// Sets the subject, where it became known after the handshake. Setting the same subject again has no effect.
@@ -248,8 +245,8 @@ impl Connection {
     /// # #[cfg(not(feature = "test-util"))] fn main() {}
     /// ```
     pub fn authenticate(&self, subject: &Subject) -> Result<(), AnotherSubject> {
-        if self.inner.identify(subject)? {
-            self.control.clone().authenticated(subject);
+        if self.inner().identify(subject)? {
+            self.0.clone().authenticated(subject);
         }
         Ok(())
     }
@@ -283,12 +280,12 @@ impl Connection {
     /// # #[cfg(not(feature = "test-util"))] fn main() {}
     /// ```
     pub fn hold(&self, value: impl Send + 'static) {
-        self.inner.hold(Box::new(value));
+        self.inner().hold(Box::new(value));
     }
 
     /// Holds a value like [`hold`](Self::hold) where others hold it as well, without another allocation for it.
     pub fn hold_shared(&self, value: Arc<impl Send + Sync + 'static>) {
-        self.inner.hold_shared(value);
+        self.inner().hold_shared(value);
     }
 
     /// Holds a value while a handler works on the connection, and then drops it.
@@ -320,7 +317,7 @@ impl Connection {
     /// # #[cfg(not(feature = "test-util"))] fn main() {}
     /// ```
     pub fn hold_for_handler(&self, value: impl Send + 'static) {
-        self.inner.hold_for_handler(Box::new(value));
+        self.inner().hold_for_handler(Box::new(value));
     }
 
     /// Waits until the connection has ended, including its closing handshake and its transport. Cancel safe.
@@ -351,7 +348,7 @@ impl Connection {
     pub async fn closed(&self) -> Ended {
         loop {
             // Registered before the check: an end after it wakes this task, and the check finds an earlier one.
-            let notified = self.inner.changed.notified();
+            let notified = self.inner().changed.notified();
             if let Some(ended) = self.close_reason() {
                 return ended;
             }
@@ -361,33 +358,33 @@ impl Connection {
 
     /// Returns how the connection ended, or `None` while it is alive.
     pub fn close_reason(&self) -> Option<Ended> {
-        self.inner.ended.get().map(|ended| Ended::clone(ended))
+        self.inner().ended.get().map(|ended| Ended::clone(ended))
     }
 
     /// Returns the span of the connection, for tasks that work for it. A handler that
     /// [`supervise`](Self::supervise) runs is in it already.
     #[cfg(feature = "tracing")]
     pub fn span(&self) -> &tracing::Span {
-        self.inner.scope.span()
+        self.inner().scope.span()
     }
 
     /// Called when the handler has ended, with the close frame that its result means.
     pub(crate) fn finish(&self, frame: CloseFrame) {
-        self.control.clone().finish(frame);
+        self.0.clone().finish(frame);
     }
 
     pub(crate) fn inner(&self) -> &ConnectionInner {
-        &self.inner
+        self.0.inner()
     }
 
     pub(crate) fn control(&self) -> &dyn Control {
-        self.control.as_ref()
+        self.0.as_ref()
     }
 }
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let inner = &self.inner;
+        let inner = self.inner();
         f.debug_struct("Connection").field("id", &inner.id).field("client", &inner.client.get()).finish_non_exhaustive()
     }
 }

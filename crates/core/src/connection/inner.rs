@@ -44,7 +44,8 @@ use crate::{
     sync::lock,
 };
 
-/// The part of a connection that outlives its state, shared by the handle and by everything that works for it.
+/// The part of a connection that is not its state: the handle, and everything that works for the connection, asks it
+/// without the state's lock.
 #[derive(Debug)]
 pub(crate) struct ConnectionInner {
     pub(crate) id: ConnectionId,

@@ -35,10 +35,12 @@ use tokio::{
     time::timeout,
 };
 
-use super::leaving::{EndOnDrop, Leaving, run_leaving, spawn_leaving};
+use super::{
+    leaving::{EndOnDrop, Leaving, run_leaving, spawn_leaving},
+    shared::Shared,
+};
 use crate::{
     carrier::Carrier,
-    connection::ConnectionInner,
     ended::Ended,
     gate::Gate,
     guard::{Discarded, Taken},
@@ -79,17 +81,17 @@ impl DropUnlocked {
 }
 
 /// Runs a closing handshake to its end, at once if that can be, else in a task.
-pub(super) fn spawn_closing<T>(inner: &Arc<ConnectionInner>, mut closing: ClosingHandshake<T>)
+pub(super) fn spawn_closing<T>(shared: &Arc<Shared<T>>, mut closing: ClosingHandshake<T>)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     // Before the first poll: if the transport panics, the unwinding ends the connection.
-    let end = EndOnDrop::new(inner, closing.ended());
+    let end = EndOnDrop::new(shared, closing.ended());
     // No task is needed if the peer has closed already, and its socket takes the answer in one write.
     if closing.at_once() {
         spawn_leaving(end, closing.leave());
     } else {
-        inner.runtime.spawn(run_closing(end, Box::new(closing)));
+        shared.inner.runtime.spawn(run_closing(end, Box::new(closing)));
     }
 }
 

@@ -27,7 +27,7 @@ use crate::{
     carrier::Carrier,
     clock::now,
     close::CloseFrame,
-    connection::{Control, Status},
+    connection::{ConnectionInner, Control, Status},
     counters::Counters,
     gate::Gate,
     identity::Subject,
@@ -63,7 +63,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
         let handled = state.guard.is_handled();
         self.unlock(state);
         match closing {
-            Some(closing) => spawn_closing(&self.inner, closing),
+            Some(closing) => spawn_closing(self, closing),
             // Nothing was taken: the close that was decided needs a driver, which `with` spawns.
             None => self.with(|_| ()),
         }
@@ -124,6 +124,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Control for Shared<T> {
+    fn inner(&self) -> &ConnectionInner {
+        &self.inner
+    }
+
     fn close(self: Arc<Self>, frame: CloseFrame, grace: Option<Grace>) {
         self.with(|state| state.guard.close(frame, grace, now()));
     }

@@ -133,12 +133,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Driver<T> {
             let _panicked = catch_unwind(AssertUnwindSafe(|| this.shared.inner.emit(delta)));
             match next {
                 Next::Close(closing) => {
-                    let end = EndOnDrop::new(&this.shared.inner, closing.ended());
+                    let end = EndOnDrop::new(this.shared, closing.ended());
                     *this.closing = Some(Box::pin(run_closing(end, closing)));
                 }
                 Next::Leave(leaving, policies) => {
                     drop(policies);
-                    let end = EndOnDrop::new(&this.shared.inner, Ended::aborted());
+                    let end = EndOnDrop::new(this.shared, Ended::aborted());
                     *this.closing = Some(Box::pin(run_leaving(end, leaving)));
                 }
                 Next::Done => return Poll::Ready(()),

@@ -178,7 +178,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> GatedIo<T> {
         self.io.flush().await.map_err(|_| Turned::Gone)
     }
 
-    fn turn_away(mut self, shared: &Shared<T>, turned: Turned, carrier: Carrier) {
+    fn turn_away(mut self, shared: &Arc<Shared<T>>, turned: Turned, carrier: Carrier) {
         let aborted = matches!(turned, Turned::Aborted);
         let mut discarded = Discarded::default();
         let (by, said, received) = match turned {
@@ -203,7 +203,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> GatedIo<T> {
         // Nothing can be said: the transport is gone, or is to be dropped as it is.
         let Some(frame) = said else {
             drop(policies);
-            let end = EndOnDrop::new(&shared.inner, if aborted { Ended::aborted() } else { lost });
+            let end = EndOnDrop::new(shared, if aborted { Ended::aborted() } else { lost });
             return spawn_leaving(end, Leaving::new(self.io, carrier));
         };
         // The timeout may have cut a write off in the middle of a pong. The rest of it goes first, or the peer would
@@ -214,6 +214,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> GatedIo<T> {
         discarded.follow(0, &self.inbox);
         let ended = Ended { by, frame: Some(frame.clone()), sent: Some(frame), received, cut_short: false };
         let taken = Taken { unsent, discarded, ended };
-        spawn_closing(&shared.inner, ClosingHandshake::new(self.io, taken, carrier, bounds, policies));
+        spawn_closing(shared, ClosingHandshake::new(self.io, taken, carrier, bounds, policies));
     }
 }

@@ -77,8 +77,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuardedIo<T> {
     ///
     /// Outside of a tokio runtime.
     pub fn new(io: T, settings: &Settings, policies: Vec<Box<dyn Policy>>) -> (Self, Connection) {
-        let inner = Arc::new(ConnectionInner::new(None, &Method::GET, Handle::current()));
-        let (guarded, connection) = Self::pending(inner);
+        let (guarded, connection) = Self::pending(ConnectionInner::new(None, &Method::GET, Handle::current()));
         connection.control().configure(&Arc::new(settings.clone()));
         for policy in policies.into_iter().rev() {
             connection.control().install_outermost(policy);
@@ -89,9 +88,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuardedIo<T> {
     }
 
     /// Creates the halves of a connection whose upgrade has not completed.
-    pub(crate) fn pending(inner: Arc<ConnectionInner>) -> (Self, Connection) {
-        let shared = Arc::new(Shared { inner: inner.clone(), state: Mutex::new(State::new()) });
-        let connection = Connection::new(inner, shared.clone());
+    pub(crate) fn pending(inner: ConnectionInner) -> (Self, Connection) {
+        let shared = Arc::new(Shared { inner, state: Mutex::new(State::new()) });
+        let connection = Connection::new(shared.clone());
         (Self { shared }, connection)
     }
 

@@ -21,25 +21,33 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::{carrier::Carrier, connection::ConnectionInner, ended::Ended};
+use super::shared::Shared;
+use crate::{
+    carrier::Carrier,
+    connection::{ConnectionInner, Control},
+    ended::Ended,
+};
 
 /// Ends the connection when it is dropped, so that it ends on every path: a runtime that shuts down may drop a closing
 /// handshake before its first poll, and a transport may panic.
-pub(super) struct EndOnDrop(Arc<ConnectionInner>, Ended);
+pub(super) struct EndOnDrop(Arc<dyn Control>, Ended);
 
 impl EndOnDrop {
-    pub(super) fn new(inner: &Arc<ConnectionInner>, ended: Ended) -> Self {
-        Self(inner.clone(), ended)
+    pub(super) fn new<T>(shared: &Arc<Shared<T>>, ended: Ended) -> Self
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        Self(shared.clone(), ended)
     }
 
     pub(super) fn inner(&self) -> &ConnectionInner {
-        &self.0
+        self.0.inner()
     }
 }
 
 impl Drop for EndOnDrop {
     fn drop(&mut self) {
-        self.0.end(self.1.clone());
+        self.inner().end(self.1.clone());
     }
 }
 

@@ -112,7 +112,7 @@ fn set_up(parts: &mut Parts, real: OnUpgrade) -> Result<(Connection, Interceptio
         return Err(Refusal::misconfigured("a WebSocket can be guarded on a tokio runtime only"));
     };
     let client = parts.extensions.get::<ClientIp>().map(|client| client.0);
-    let inner = Arc::new(ConnectionInner::new(client, &parts.method, runtime));
+    let inner = ConnectionInner::new(client, &parts.method, runtime);
     let carrier = Carrier::of(parts.version);
     let (ours, connection, interception) = interception::open(inner, real, carrier)
         .ok_or_else(|| Refusal::misconfigured("hyper did not accept the guard's own handshake; please report this"))?;

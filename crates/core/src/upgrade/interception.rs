@@ -166,7 +166,7 @@ impl Wake for Bystander {
 /// Opens an inner connection, up to the point at which it has yielded an `OnUpgrade`. `None` if hyper does not behave
 /// as expected.
 pub(super) fn open(
-    inner: Arc<ConnectionInner>,
+    inner: ConnectionInner,
     real: OnUpgrade,
     carrier: Carrier,
 ) -> Option<(OnUpgrade, Connection, Interception)> {
@@ -392,7 +392,7 @@ mod tests {
     fn serve(opened: impl Fn(OnUpgrade, Interception) + Send + 'static) -> DuplexStream {
         let (ours, theirs) = duplex(1024);
         let service = service_fn(move |mut request: Request<Incoming>| {
-            let inner = Arc::new(ConnectionInner::new(None, &Method::GET, Handle::current()));
+            let inner = ConnectionInner::new(None, &Method::GET, Handle::current());
             let real = hyper::upgrade::on(&mut request);
             let (upgrade, _, interception) = open(inner, real, Carrier::of(Version::HTTP_11)).unwrap();
             opened(upgrade, interception);
