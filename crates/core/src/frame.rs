@@ -200,6 +200,8 @@ impl FrameHeader {
 pub struct Decoder {
     partial: [u8; MAX_HEADER],
     have: u8,
+    /// The last header was a control frame's.
+    control: bool,
     payload_left: u64,
 }
 
@@ -211,13 +213,19 @@ impl Decoder {
 
     /// A decoder in the middle of a payload, of which `payload_left` bytes are still to come.
     pub const fn inside(payload_left: u64) -> Self {
-        Self { partial: [0; MAX_HEADER], have: 0, payload_left }
+        Self { partial: [0; MAX_HEADER], have: 0, control: false, payload_left }
     }
 
     /// Whether the next byte begins a frame.
     #[inline]
     pub const fn at_boundary(&self) -> bool {
         self.have == 0 && self.payload_left == 0
+    }
+
+    /// Whether the last header that it returned was a control frame's.
+    #[inline]
+    pub const fn in_control_frame(&self) -> bool {
+        self.control
     }
 
     /// Bytes of the current payload that are still to come.
@@ -240,6 +248,7 @@ impl Decoder {
             _ => self.assemble(bytes)?,
         };
         self.payload_left = header.payload_len();
+        self.control = header.opcode().is_control();
         Some(header)
     }
 

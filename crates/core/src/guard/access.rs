@@ -48,7 +48,7 @@ impl Guard {
             // What is in the inbox is judged and delivered first. Then the missing transport reads as the end.
             Phase::Lost => Reads::Open,
             Phase::Open | Phase::Upgrading(_) | Phase::Ending(_) => Reads::Wait,
-            Phase::Taken { .. } => Reads::End,
+            Phase::Taken(_) => Reads::End,
             Phase::Aborted | Phase::Over => Reads::Aborted,
         }
     }
@@ -58,8 +58,7 @@ impl Guard {
     pub(crate) fn writes(&self, now: impl FnOnce() -> Instant) -> Writes {
         match &self.phase {
             Phase::Open | Phase::Ending(_) if !self.closes.handler_has_closed() => Writes::Open,
-            // A handler that has closed is not waited for: it knows that nothing may follow its close frame.
-            Phase::Taken { swallow_until, handler_closed: false } if now() < *swallow_until => Writes::Swallow,
+            Phase::Taken(swallowing) if swallowing.goes_on(now) => Writes::Swallow,
             _ => Writes::Broken,
         }
     }
@@ -91,8 +90,8 @@ impl Guard {
             }
         }
         let (taken, frame) = self.capture_close(data);
-        if let (Some(_), Phase::Taken { handler_closed, .. }) = (frame, &mut self.phase) {
-            *handler_closed = true;
+        if let (Some(_), Phase::Taken(swallowing)) = (frame, &mut self.phase) {
+            swallowing.handler_closed = true;
         }
         taken
     }

@@ -75,6 +75,8 @@ impl Guard {
         self.activity.opened = Some(now);
         self.activity.received = inbox.len() as u64;
         self.inbox.open(inbox, carrier);
+        // All are there, for as long as the connection lives.
+        self.policies.shrink_to_fit();
         self.phase = Phase::Open;
         // A close or an abort that came before the transport takes effect now.
         match requested {

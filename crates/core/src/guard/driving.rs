@@ -58,7 +58,7 @@ impl Guard {
     #[inline]
     fn has_something_due(&self) -> bool {
         match self.phase {
-            Phase::Upgrading(_) | Phase::Lost | Phase::Over | Phase::Taken { .. } => false,
+            Phase::Upgrading(_) | Phase::Lost | Phase::Over | Phase::Taken(_) => false,
             Phase::Open => self.has_something_due_while_open(),
             Phase::Ending(_) | Phase::Aborted => true,
         }
@@ -110,7 +110,7 @@ impl Guard {
             Phase::Ending(ending) if ending.is_due(self.is_between_frames(), now) => Next::Take,
             Phase::Ending(ending) => Next::Wait(ending.next(now)),
             Phase::Aborted => Next::Abort,
-            Phase::Upgrading(_) | Phase::Taken { .. } | Phase::Lost | Phase::Over => Next::Nothing,
+            Phase::Upgrading(_) | Phase::Taken(_) | Phase::Lost | Phase::Over => Next::Nothing,
         }
     }
 

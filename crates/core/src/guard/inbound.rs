@@ -36,6 +36,7 @@ use std::{ops::Range, time::Instant};
 use super::{
     Guard,
     element::Element,
+    input_watchers::Place,
     stream::{Open, SHORT_HEADER, Stream, short_message},
 };
 use crate::{
@@ -268,7 +269,7 @@ impl Guard {
     /// Asks the policies about one frame, from the first that has not charged for it yet.
     fn judge(&mut self, header: &FrameHeader, charged: usize, now: Instant) -> Ruling {
         let resumed = self.resumed.take();
-        let first = resumed.unwrap_or(charged);
+        let first = resumed.map_or(charged, Place::index);
         // Where the refund begins if the frame is refused. In a batch, `walk` itself refunds the first `charged`. A
         // frame that was delayed is not in the batch any more, so the policies before the delay are refunded here.
         let owed = if resumed.is_some() { 0 } else { charged };
@@ -282,13 +283,14 @@ impl Guard {
                 Verdict::Drop if self.droppable(header) => (Enforcement::Drop, Ruling::Drop),
                 Verdict::Drop => (Enforcement::Close, Ruling::Close(undroppable())),
                 Verdict::Delay(until) => {
-                    (self.resumed, self.delaying) = (Some(index + 1), index);
+                    (self.resumed, self.delaying) = (Some(Place::of(index + 1)), Place::of(index));
                     (Enforcement::Delay, Ruling::Delay(until))
                 }
                 Verdict::AskAgain(until) => {
                     // A policy may answer this again and again about one frame. That is one violation.
-                    let noted = resumed == Some(index) && self.delaying == index;
-                    (self.resumed, self.delaying) = (Some(index), index);
+                    let place = Place::of(index);
+                    let noted = resumed == Some(place) && self.delaying == place;
+                    (self.resumed, self.delaying) = (Some(place), place);
                     if noted {
                         return Ruling::Delay(until);
                     }
@@ -328,7 +330,7 @@ impl Guard {
         self.inbox.forget_delay();
         let Some(charged) = self.resumed.take() else { return };
         if let Some(header) = FrameHeader::parse(self.inbox.backlog()) {
-            self.refund(0..charged, &Batch::of(&header));
+            self.refund(0..charged.index(), &Batch::of(&header));
         }
     }
 
@@ -356,9 +358,9 @@ impl Guard {
         // shows that the peer was there, but says nothing about the round trip now.
         let Some(sent) = self.pings.last.filter(|_| ping == self.pings.sent) else { return };
         let round_trip = now.saturating_duration_since(sent);
-        self.round_trip = Some(round_trip);
+        self.pings.took(round_trip);
         self.telemetry.answered(round_trip);
-        self.input_watchers.others_told = true;
+        self.others_told = true;
         for policy in &mut self.policies {
             policy.on_pong(round_trip, now);
         }

@@ -5,13 +5,26 @@
 
 use std::iter;
 
+/// The place of a policy, the outermost first, in few bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Place(u32);
+
+impl Place {
+    /// No connection has so many policies that this would be a lie.
+    pub(super) fn of(index: usize) -> Self {
+        Self(u32::try_from(index).unwrap_or(u32::MAX))
+    }
+
+    pub(super) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// Which policies judge frames, by their places. A policy beyond the 64th place is always asked, which is never wrong.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct InputWatchers {
     /// A bit for each of the outermost 64 policies: it judges frames.
     known: u64,
-    /// All policies were told of a pong, so the deadlines of those that do not judge frames may have come nearer too.
-    pub(super) others_told: bool,
 }
 
 impl InputWatchers {

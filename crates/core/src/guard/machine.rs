@@ -14,8 +14,17 @@ use std::{
 };
 
 use super::{
-    closes::Closes, discarded::Discarded, inbox::Inbox, input_watchers::InputWatchers, outbound::Outbound,
-    outbox::Outbox, phase::Phase, pings::Pings, schedule::Schedule, stream::Stream, wakes::Wakes,
+    closes::Closes,
+    discarded::Discarded,
+    inbox::Inbox,
+    input_watchers::{InputWatchers, Place},
+    outbound::Outbound,
+    outbox::Outbox,
+    phase::Phase,
+    pings::Pings,
+    schedule::Schedule,
+    stream::Stream,
+    wakes::Wakes,
 };
 use crate::{
     connection_state::ConnectionState,
@@ -41,17 +50,18 @@ pub(crate) struct Guard {
     pub(super) compressed: bool,
     pub(super) stream: Stream,
     /// The place of the first policy that has not judged the delayed frame for good.
-    pub(super) resumed: Option<usize>,
+    pub(super) resumed: Option<Place>,
     /// The place of the policy that delayed it.
-    pub(super) delaying: usize,
+    pub(super) delaying: Place,
     pub(super) outbound: Outbound,
     pub(super) pings: Pings,
     /// A policy judges by what is sent.
     watches_output: bool,
+    /// All policies were told of a pong, so the deadlines of those that do not judge frames may have come nearer too.
+    pub(super) others_told: bool,
     /// The policies were told who the peer is. Not the same as that the connection has a subject: see `install`.
     pub(super) authenticated: bool,
     pub(super) activity: Activity,
-    pub(super) round_trip: Option<Duration>,
     pub(super) counters: Counters,
     pub(super) telemetry: Telemetry,
     pub(super) phase: Phase,
@@ -136,14 +146,14 @@ impl Guard {
         match self.phase {
             Phase::Upgrading(_) => ConnectionState::Opening,
             Phase::Open => ConnectionState::Open,
-            Phase::Ending(_) | Phase::Taken { .. } | Phase::Aborted => ConnectionState::Closing,
+            Phase::Ending(_) | Phase::Taken(_) | Phase::Aborted => ConnectionState::Closing,
             Phase::Lost | Phase::Over => ConnectionState::Ended,
         }
     }
 
     /// How long the peer took to answer the last ping of the guard's own that it did answer.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
-        self.round_trip
+        self.pings.round_trip()
     }
 
     /// Whether any policy is installed.
@@ -162,7 +172,7 @@ impl Guard {
     pub(crate) fn deadline_after_read(&mut self) -> Option<Instant> {
         // A read changes only the policies that judge frames, unless a pong was in it. The driver is armed for the
         // others already.
-        if std::mem::take(&mut self.input_watchers.others_told) {
+        if std::mem::take(&mut self.others_told) {
             return self.deadline();
         }
         let input_watchers = self.input_watchers.of(self.policies.len());

@@ -16,8 +16,6 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Outbound {
     pub(super) decoder: Decoder,
-    /// The current frame is a control frame.
-    pub(super) control: bool,
     /// The close frame that is being captured.
     capture: Option<Box<Capture>>,
 }
@@ -38,7 +36,6 @@ pub(crate) struct Measure {
     /// A close frame begins after them, which [`Guard::capture_close`](super::Guard::capture_close) takes.
     pub(crate) close_follows: bool,
     pub(super) decoder: Decoder,
-    pub(super) control: bool,
     /// Some of the bytes belong to a data message, as header or payload.
     data: bool,
     pub(super) messages: u64,
@@ -56,7 +53,7 @@ impl Measure {
     pub(crate) fn extend(&mut self, data: &[u8], one_frame: bool) {
         let mut rest = data;
         while !self.close_follows {
-            self.data |= !self.decoder.skip_payload(&mut rest).is_empty() && !self.control;
+            self.data |= !self.decoder.skip_payload(&mut rest).is_empty() && !self.decoder.in_control_frame();
             let Some(&first) = rest.first() else { break };
             if self.decoder.at_boundary() {
                 // Most frames: skipped without the decoder.
@@ -73,8 +70,7 @@ impl Measure {
             }
             let Some(header) = self.decoder.next(&mut rest) else { break };
             self.messages += u64::from(header.starts_message());
-            self.control = header.opcode().is_control();
-            self.data |= !self.control;
+            self.data |= !self.decoder.in_control_frame();
         }
         self.pass += data.len() - rest.len();
     }
@@ -84,8 +80,7 @@ impl Outbound {
     /// An empty measure from the current position. On a copy of the decoder: a write may be short, or pending.
     #[inline]
     pub(super) fn measure(&self) -> Measure {
-        let (decoder, control) = (self.decoder.clone(), self.control);
-        Measure { pass: 0, close_follows: false, decoder, control, data: false, messages: 0 }
+        Measure { pass: 0, close_follows: false, decoder: self.decoder.clone(), data: false, messages: 0 }
     }
 
     /// Whether a close frame is being captured.

@@ -17,8 +17,8 @@ const MAX_PINGS: usize = 512;
 /// What is sent at the next boundary: pings, or the handler's close frame, mended or replaced.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
+    /// What is still to be sent. It is little: what is left of it may be moved to the front.
     bytes: Vec<u8>,
-    sent: usize,
     /// Something was sent, and the transport was not flushed since.
     unflushed: bool,
 }
@@ -44,17 +44,13 @@ impl Outbox {
 
     /// The bytes that are still to be sent.
     pub(crate) fn unsent(&self) -> &[u8] {
-        &self.bytes[self.sent..]
+        &self.bytes
     }
 
     /// That many of the unsent bytes were written.
     pub(crate) fn sent(&mut self, bytes: usize) {
-        self.sent += bytes;
-        if self.sent == self.bytes.len() {
-            self.bytes.clear();
-            self.sent = 0;
-            self.unflushed = true;
-        }
+        self.bytes.drain(..bytes);
+        self.unflushed |= self.bytes.is_empty();
     }
 
     #[inline]
@@ -75,8 +71,6 @@ impl Outbox {
 
     /// Takes what is left to send.
     pub(super) fn take(&mut self) -> Vec<u8> {
-        let mut bytes = std::mem::take(&mut self.bytes);
-        bytes.drain(..std::mem::take(&mut self.sent));
-        bytes
+        std::mem::take(&mut self.bytes)
     }
 }

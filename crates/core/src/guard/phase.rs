@@ -37,7 +37,7 @@ pub(super) enum Phase {
     /// A close is decided. The handler may still answer what was admitted before it.
     Ending(Box<Ending>),
     /// The closing handshake has the transport. What the handler writes is discarded for a while.
-    Taken { swallow_until: Instant, handler_closed: bool },
+    Taken(Box<Swallowing>),
     /// The transport is to be dropped as it is.
     Aborted,
     /// The transport has failed, and is gone. The handler may read what was received before.
@@ -55,7 +55,22 @@ impl Default for Phase {
 impl Phase {
     /// From here on the handler's reads and writes do not reach the peer.
     pub(super) fn taken(now: Instant, handler_closed: bool) -> Self {
-        Self::Taken { swallow_until: now + SWALLOW, handler_closed }
+        Self::Taken(Box::new(Swallowing { until: now + SWALLOW, handler_closed }))
+    }
+}
+
+/// How long writes of a handler whose connection was taken are discarded.
+#[derive(Debug)]
+pub(super) struct Swallowing {
+    until: Instant,
+    pub(super) handler_closed: bool,
+}
+
+impl Swallowing {
+    /// Whether writes are still discarded. A handler that has closed is not waited for: it knows that nothing may
+    /// follow its close frame.
+    pub(super) fn goes_on(&self, now: impl FnOnce() -> Instant) -> bool {
+        !self.handler_closed && now() < self.until
     }
 }
 

@@ -5,7 +5,10 @@
 //! this connection, which a peer cannot know before it has read a ping, and a number. RFC 6455, section 5.5.3, requires
 //! a pong to repeat the payload, and lets a peer answer only the newest of several pings.
 
-use std::time::Instant;
+use std::{
+    num::NonZeroU64,
+    time::{Duration, Instant},
+};
 
 /// The guard's own pings, recognized by their payload: a random prefix and a number.
 ///
@@ -21,9 +24,21 @@ pub(super) struct Pings {
     pub(super) answered: u32,
     /// When the last one was created.
     pub(super) last: Option<Instant>,
+    /// How many nanoseconds the peer took to answer, and one more: zero is none.
+    round_trip: Option<NonZeroU64>,
 }
 
 impl Pings {
+    /// How long the peer took to answer the last one that it did answer.
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        self.round_trip.map(|nanos| Duration::from_nanos(nanos.get() - 1))
+    }
+
+    pub(super) fn took(&mut self, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.round_trip = Some(NonZeroU64::MIN.saturating_add(nanos));
+    }
+
     /// The number of the ping that a pong answers.
     pub(super) fn answered_by(&self, pong: &[u8]) -> Option<u32> {
         let (prefix, number) = pong.split_at_checked(4)?;

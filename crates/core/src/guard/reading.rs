@@ -125,7 +125,7 @@ impl Guard {
         if !self.inbox.overflows() {
             return;
         }
-        let delaying = self.resumed.and_then(|_| self.policies.get_mut(self.delaying));
+        let delaying = self.resumed.and_then(|_| self.policies.get_mut(self.delaying.index()));
         let frame = match delaying {
             Some(policy) => {
                 self.telemetry.violated(policy.name(), Enforcement::Close);

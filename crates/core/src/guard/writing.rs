@@ -34,7 +34,6 @@ impl Guard {
         self.counters.bytes_out += measure.pass as u64;
         self.counters.messages_out += measure.messages;
         self.outbound.decoder = measure.decoder;
-        self.outbound.control = measure.control;
     }
 
     /// Takes bytes of the handler's close frame. Returns how many, and the frame, mended, once it is whole.

@@ -37,7 +37,7 @@ pub(super) struct Transport<T> {
     /// The error of a read by the driver, kept for the handler: a transport may report it only once.
     failed: Option<io::Error>,
     /// Since when writes or flushes are pending. Kept only if a policy watches what is sent.
-    stall: Option<(Arc<Stall>, Instant)>,
+    stall: Option<Box<(Arc<Stall>, Instant)>>,
 }
 
 /// A write or a flush that was pending, and whether the transport has woken it since.
@@ -116,12 +116,12 @@ impl<T> Transport<T> {
 
     #[inline]
     pub(super) fn stalled_since(&self) -> Option<Instant> {
-        self.stall.as_ref().map(|(_, since)| *since)
+        self.stall.as_ref().map(|stall| stall.1)
     }
 
     /// Forgets a stall after which there was room.
     pub(super) fn look_for_room(&mut self) {
-        if self.stall.as_ref().is_some_and(|(stall, _)| stall.room.load(Ordering::Acquire)) {
+        if self.stall.as_ref().is_some_and(|stall| stall.0.room.load(Ordering::Acquire)) {
             self.stall = None;
         }
     }
@@ -195,7 +195,7 @@ impl<T: AsyncWrite + Unpin> Transport<T> {
             self.moved(cx, flush);
         } else {
             let since = self.stalled_since().unwrap_or_else(now);
-            self.stall = Some((stall, since));
+            self.stall = Some(Box::new((stall, since)));
         }
         polled
     }
@@ -206,7 +206,7 @@ impl<T: AsyncWrite + Unpin> Transport<T> {
     /// that is ready end the stall of a flush: a transport with a buffer accepts writes while nothing is sent.
     #[inline]
     fn moved(&mut self, cx: &mut Context<'_>, flush: bool) {
-        match &self.stall {
+        match self.stall.as_deref() {
             // Asks the flush itself. If it is pending still, the stall keeps its beginning.
             Some((stall, _)) if stall.flush && !flush => drop(self.poll_flush(cx, true)),
             Some((stall, _)) if flush && !stall.flush => {}
