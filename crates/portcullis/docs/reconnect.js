@@ -30,7 +30,7 @@ export function advise(code, reason) {
     const seconds = /retry after (\d{1,4}) s$/.exec(reason);
     return { act: 'retry', wait: seconds ? Number(seconds[1]) : 0, then: 'waiting, then trying again' };
   }
-  return { act: 'stop', wait: 0, then: 'not coming back by itself' };
+  return { act: 'stop', wait: 0, then: 'not reconnecting by itself' };
 }
 
 /** How many milliseconds to wait before an attempt, if the reason said "retry after" `seconds`. */

@@ -1,4 +1,4 @@
-// Forms, buttons, and what the client tells.
+// Forms, buttons, and the events of the client.
 
 import { Client } from './client.js';
 import { meaning, tone } from './codes.js';
@@ -14,10 +14,10 @@ const STATES = {
 
 let countdown = 0;
 
-/** The buttons that do something on the chat's own connection, and what they say while there is one. */
-const liveDeeds = [];
+/** The buttons that act on the chat's own connection, and their texts while it is open. */
+const liveActions = [];
 
-/** What was pressed last, to see whether it led to what it says. */
+/** The last button that was pressed, to see whether it led to the expected code. */
 let pressed = null;
 
 function state(now, detail) {
@@ -29,8 +29,8 @@ function state(now, detail) {
   at('hall').hidden = at('leave').hidden = now === 'out';
   at('say-text').disabled = at('say').querySelector('button').disabled = now !== 'open';
   at('say-text').placeholder = now === 'open' ? 'Say something' : 'Not connected';
-  for (const { button, text, note } of liveDeeds) {
-    // Not `disabled`, which would take the focus away from the button that was just pressed.
+  for (const { button, text, note } of liveActions) {
+    // Not `disabled`, which would remove the focus from the button that was just pressed.
     button.ariaDisabled = String(now !== 'open');
     note.textContent = now === 'open' ? text : 'needs a live connection';
   }
@@ -38,21 +38,21 @@ function state(now, detail) {
   if (now === 'open' || now === 'out') at('status-code').textContent = '';
   if (now === 'open') {
     at('ended').hidden = true;
-    // The server repeats the latest messages to every client that comes in.
+    // The server sends the latest messages to every client that connects.
     at('messages').replaceChildren();
   } else {
     at('members').replaceChildren();
   }
   if (now === 'waiting') count(status, detail);
   if (now === 'stopped') {
-    if (at('ended').hidden) ended(null, detail, 'not coming back by itself');
+    if (at('ended').hidden) ended(null, detail, 'not reconnecting by itself');
     at('back').focus();
   }
 }
 
 function count(status, until) {
   const tick = () => {
-    status.textContent = `back in ${Math.max(0, Math.ceil((until - Date.now()) / 1000))} s`;
+    status.textContent = `reconnecting in ${Math.max(0, Math.ceil((until - Date.now()) / 1000))} s`;
   };
   tick();
   countdown = setInterval(tick, 250);
@@ -64,17 +64,17 @@ function ended(code, reason, then) {
     at(id).textContent = code ?? '';
     at(id).dataset.tone = code === null ? 'stop' : tone(code);
   }
-  at('ended-meaning').textContent = code === null ? 'the server gave no token' : meaning(code);
+  at('ended-meaning').textContent = code === null ? 'the server issued no token' : meaning(code);
   at('ended-reason').textContent = reason ? `“${reason}”` : 'no reason given';
   at('ended-then').textContent = `The client is ${then}.`;
 }
 
-function event(heard) {
-  if (heard.type === 'said') view.said(at('messages'), heard, heard.name === client.name);
-  if (heard.type === 'members') view.members(at('members'), heard.names, client.name, kick);
+function event(received) {
+  if (received.type === 'said') view.said(at('messages'), received, received.name === client.name);
+  if (received.type === 'members') view.members(at('members'), received.names, client.name, kick);
 }
 
-/** One more end of a connection of this page. */
+/** Logs the end of a connection of this page. */
 function log(who, code, reason, then = '') {
   view.closed(at('closes'), who, code, reason, then);
   if (pressed?.code === code) pressed.button.dataset.seen = 'true';
@@ -99,7 +99,7 @@ function enter(name, room) {
   client.enter(name, room);
 }
 
-/** A form's fields, when it is sent. */
+/** Calls `take` with a form's fields when it is submitted. */
 function onSubmit(id, take) {
   at(id).addEventListener('submit', (submitted) => {
     submitted.preventDefault();
@@ -125,12 +125,12 @@ for (const { id, title, text, code, live, act } of ALL) {
   const note = view.element('small', {}, text);
   const button = view.element(
     'button',
-    { type: 'button', id, class: 'deed' },
+    { type: 'button', id, class: 'action' },
     view.element('span', {}, view.element('strong', {}, title), note),
     view.badge(code),
   );
-  if (live) liveDeeds.push({ button, text, note });
-  const label = { href: `/source#${id}`, target: 'source', 'aria-label': `The line of code that answers “${title}”` };
+  if (live) liveActions.push({ button, text, note });
+  const label = { href: `/source#${id}`, target: 'source', 'aria-label': `The line of code behind “${title}”` };
   const line = view.element('a', { class: 'line', ...label }, 'code');
   button.addEventListener('click', async () => {
     if (button.ariaBusy === 'true' || button.ariaDisabled === 'true') return;

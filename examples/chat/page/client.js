@@ -1,20 +1,20 @@
-// The chat's connection: a token for each, which is renewed before it expires.
+// The chat's connection: each gets a token, which is renewed before it expires.
 
 import { Reconnecting, Refused } from './reconnect.js';
 
 const LONGEST = 60;
 const RENEW_AHEAD = 20;
 
-/** Asks for a token that lives for some seconds. */
+/** Requests a token that is valid for `seconds`. */
 export async function issue(name, seconds = LONGEST) {
-  const answer = await fetch('/session', {
+  const response = await fetch('/session', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ name, seconds }),
   });
-  if (answer.status >= 400 && answer.status < 500) throw new Refused(await answer.text());
-  if (!answer.ok) throw new Error(`status ${answer.status}`);
-  return (await answer.json()).token;
+  if (response.status >= 400 && response.status < 500) throw new Refused(await response.text());
+  if (!response.ok) throw new Error(`status ${response.status}`);
+  return (await response.json()).token;
 }
 
 /** Opens a WebSocket. A subprotocol is the only header that a script can choose: the token travels there. */
@@ -27,7 +27,7 @@ export function open(room, token) {
 export class Client {
   #listener;
   #socket;
-  /** How long the next token lives. One that lives shorter than usual is not renewed. */
+  /** The lifetime of the next token. One that is shorter than usual is not renewed. */
   #seconds = LONGEST;
   #renews = true;
   #renewal = 0;
@@ -43,14 +43,14 @@ export class Client {
     });
   }
 
-  /** Enters a room, from wherever it was. */
+  /** Enters a room, leaving the current one. */
   enter(name, room, seconds = LONGEST) {
     Object.assign(this, { name, room });
     this.#seconds = seconds;
     this.#socket.start();
   }
 
-  /** Comes back, with a token that lives for some seconds and is not renewed if that is less than usual. */
+  /** Reconnects, with a token that is valid for `seconds` and not renewed if that is less than usual. */
   again(seconds = LONGEST) {
     this.enter(this.name, this.room, seconds);
   }
@@ -60,7 +60,7 @@ export class Client {
     this.#state('out');
   }
 
-  /** Sends an object as JSON. Returns whether it could. */
+  /** Sends an object as JSON. Returns whether the connection is open. */
   send(object) {
     return this.#socket.send(JSON.stringify(object));
   }
@@ -78,14 +78,14 @@ export class Client {
     this.#listener.state(state, detail);
   }
 
-  /** Goes on with a newer token before the old one ends. If none is to be had, the end of the old one is the end. */
+  /** Renews the token before it expires. If that fails, the connection is closed when the old one expires. */
   #renewLater() {
     const renewal = setTimeout(async () => {
       try {
         const token = await issue(this.name);
         if (renewal === this.#renewal && this.send({ type: 'renew', token })) this.#renewLater();
       } catch (error) {
-        console.warn('no newer token', error);
+        console.warn('the token could not be renewed', error);
       }
     }, (LONGEST - RENEW_AHEAD) * 1000);
     this.#renewal = renewal;

@@ -1,4 +1,4 @@
-// What a close code means.
+// The meaning of close codes.
 
 import { advise } from './reconnect.js';
 
@@ -8,7 +8,7 @@ const MEANINGS = new Map([
   [1002, 'protocol error'],
   [1003, 'unsupported data'],
   [1005, 'no code given'],
-  [1006, 'abnormal closure, never sent: the browser says no more'],
+  [1006, 'abnormal closure, never sent; the browser gives no details'],
   [1007, 'invalid payload'],
   [1008, 'policy violation'],
   [1009, 'message too big'],
@@ -26,7 +26,7 @@ export function meaning(code) {
   return MEANINGS.get(code) ?? (code >= 4000 ? 'private use: the application’s own' : 'not registered');
 }
 
-/** A word for style sheets: what kind of end it is. */
+/** The kind of close, for the style sheet. */
 export function tone(code) {
   if (code === 1000) return 'calm';
   if (code === 3000) return 'token';

@@ -1,4 +1,4 @@
-// What a page of another site may try: this document has no origin, and its browser says so.
+// An attempt by a page of another site: this document has an opaque origin, which the browser sends as `null`.
 
 const socket = new WebSocket(`ws://${location.host}/ws/lobby`, ['bearer', 'token']);
 

@@ -1,4 +1,4 @@
-// What a client may do wrong, and the code that it should read then.
+// What a client can do wrong, and the close code that it should receive.
 
 import { issue, open } from './client.js';
 
@@ -6,7 +6,7 @@ const HOLD = 4_000;
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
-/** Another connection than the chat's own: `settled` when it has come in or was closed, `done` when it was closed. */
+/** A second connection: `settled` when it was greeted or closed, `done` when it was closed. */
 function beside(who, room, token, closed) {
   const socket = open(room, token);
   const done = new Promise((resolve) => {
@@ -21,7 +21,7 @@ function beside(who, room, token, closed) {
   return { socket, done, settled: Promise.race([welcome, done]) };
 }
 
-/** Lets go of them, after a while in which they can be seen. */
+/** Closes connections after a while, so that they can be seen in the meantime. */
 async function hold(held) {
   await pause(HOLD);
   for (const { socket } of held) socket.close(1000);
@@ -53,7 +53,7 @@ async function tabs({ client, closed }) {
     const tab = beside('tab', 'tabs', token, closed);
     held.push(tab);
     await tab.settled;
-    // Of those that are closing at the same time, more than a few are cut off without a code.
+    // If too many close at the same time, some are cut off without a code.
     await pause(80);
   }
   await hold(held);
@@ -72,11 +72,11 @@ async function crowd({ closed }) {
 async function hammer({ client, closed }) {
   const token = await issue('hammer');
   for (let number = 1; number <= 80; number += 1) {
-    // Your own comes when nothing is left of what this address may ask for.
+    // Your own connection comes when the quota of this address is used up.
     if (number === 50) client.again();
-    const blow = beside('hammer', 'tabs', token, closed);
-    blow.socket.addEventListener('open', () => blow.socket.close(1000));
-    await blow.done;
+    const attempt = beside('hammer', 'tabs', token, closed);
+    attempt.socket.addEventListener('open', () => attempt.socket.close(1000));
+    await attempt.done;
   }
 }
 
@@ -90,7 +90,7 @@ async function elsewhere({ closed }) {
   frame.sandbox = 'allow-scripts';
   frame.hidden = true;
   frame.src = '/elsewhere';
-  const answer = new Promise((resolve) => {
+  const result = new Promise((resolve) => {
     addEventListener('message', function listen({ source, data }) {
       if (source !== frame.contentWindow) return;
       removeEventListener('message', listen);
@@ -98,20 +98,20 @@ async function elsewhere({ closed }) {
     });
   });
   document.body.append(frame);
-  const { code, reason } = await Promise.race([answer, pause(5_000).then(() => ({ code: 1006, reason: '' }))]);
+  const { code, reason } = await Promise.race([result, pause(5_000).then(() => ({ code: 1006, reason: '' }))]);
   frame.remove();
   closed('foreign page', Number(code), String(reason));
 }
 
-/** Each with a name, what it does, the code that it leads to, and whether it is done on the chat's own connection. */
+/** Each with a name, a description, the expected code, and whether it acts on the chat's own connection. */
 export const ALL = [
   { id: 'flood', title: 'Flood', text: '50 messages at once', code: 1008, live: true, act: flood },
-  { id: 'oversize', title: 'Oversized message', text: '6,000 bytes of 4,096', code: 1009, live: true, act: oversize },
+  { id: 'oversize', title: 'Oversized message', text: '6,000 bytes, 4,096 allowed', code: 1009, live: true, act: oversize },
   { id: 'expire', title: 'Let the token expire', text: 'after 4 s, not renewed', code: 3000, act: expire },
   { id: 'forge', title: 'Forge a token', text: 'with another signature', code: 3000, act: forge },
-  { id: 'tabs', title: 'Open twenty tabs', text: 'four stay, the oldest go', code: 1008, act: tabs },
-  { id: 'crowd', title: 'Bring a crowd', text: '18 from an address of 16', code: 1013, act: crowd },
+  { id: 'tabs', title: 'Open twenty tabs', text: 'four stay, the oldest are closed', code: 1008, act: tabs },
+  { id: 'crowd', title: 'Bring a crowd', text: '18 from one address, 16 allowed', code: 1013, act: crowd },
   { id: 'hammer', title: 'Hammer at the door', text: '80 handshakes, one yours', code: 1013, act: hammer },
-  { id: 'elsewhere', title: 'Foreign page', text: 'a 403 that no page sees', code: 1006, act: elsewhere },
-  { id: 'crash', title: 'Crash the handler', text: 'a panic, of yours alone', code: 1011, live: true, act: crash },
+  { id: 'elsewhere', title: 'Foreign page', text: 'a 403 that the page cannot see', code: 1006, act: elsewhere },
+  { id: 'crash', title: 'Crash the handler', text: 'a panic, only of your connection', code: 1011, live: true, act: crash },
 ];

@@ -1,4 +1,4 @@
-// What the server sees, asked for each second.
+// What the server sees, updated each second.
 
 import { badge, element } from './view.js';
 
@@ -27,28 +27,28 @@ function show({ count, live, refusals, ends }) {
   const refused = refusals.map(({ kind, status, code, count: times }) => [
     kind.replaceAll('_', ' '), String(status), badge(code), String(times),
   ]);
-  table('refusals', ['why', 'status', 'code', 'times'], refused, 'no refusals yet');
+  table('refusals', ['reason', 'status', 'code', 'times'], refused, 'no refusals yet');
   const ended = ends.map(({ subject, by, code, reason, count: times, seconds }) => [
     `${subject ?? '–'}${times > 1 ? ` × ${times}` : ''}`, badge(code), reason || '–', by, age(seconds),
   ]);
-  table('ends', ['whose', 'code', 'reason', 'by', 'ago'], ended, 'no connection has ended yet');
+  table('ends', ['subject', 'code', 'reason', 'by', 'ago'], ended, 'no connection was closed yet');
 }
 
-async function ask() {
+async function refresh() {
   try {
-    const answer = await fetch('/panel');
-    if (!answer.ok) throw new Error(`status ${answer.status}`);
-    show(await answer.json());
-    at('panel-state').textContent = 'each second';
+    const response = await fetch('/panel');
+    if (!response.ok) throw new Error(`status ${response.status}`);
+    show(await response.json());
+    at('panel-state').textContent = 'updated each second';
   } catch {
-    at('panel-state').textContent = 'the server does not answer';
+    at('panel-state').textContent = 'the server does not respond';
   }
 }
 
-/** Asks for as long as the page is visible. */
+/** Refreshes the panel while the page is visible. */
 export async function watch() {
   for (;;) {
-    if (!document.hidden) await ask();
+    if (!document.hidden) await refresh();
     await new Promise((done) => setTimeout(done, EVERY));
   }
 }

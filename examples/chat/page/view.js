@@ -1,4 +1,4 @@
-// How things look. What users typed becomes text, never markup.
+// Rendering. What users typed becomes text, never markup.
 
 import { meaning, tone } from './codes.js';
 
@@ -19,13 +19,13 @@ export function badge(code) {
   return element('span', { class: 'code', 'data-tone': none ? 'calm' : tone(code) }, none ? '–' : String(code));
 }
 
-/** Adds at the end, and drops what is too old. */
+/** Appends an item, and removes the oldest ones beyond `most`. */
 function append(list, item, most) {
   list.append(item);
   while (list.childElementCount > most) list.firstElementChild.remove();
 }
 
-/** Keeps a list that is scrolled to its end there, whatever is added and however the list is resized. */
+/** Keeps a list scrolled to its end when items are added or the list is resized. */
 export function keepAtEnd(list) {
   let there = true;
   let before = 0;
@@ -33,7 +33,7 @@ export function keepAtEnd(list) {
     if (there) list.scrollTop = list.scrollHeight;
   };
   list.addEventListener('scroll', () => {
-    // The end also moves away because the list was resized: only who scrolls up leaves it.
+    // Resizing moves the end, too: only scrolling up leaves it.
     there = list.scrollHeight - list.scrollTop - list.clientHeight < 40 || (there && list.scrollTop >= before);
     before = list.scrollTop;
   });
@@ -50,7 +50,7 @@ export function said(list, { name, text, at }, own) {
   append(list, element('li', { 'data-own': String(own) }, head, element('p', {}, text)), MOST_MESSAGES);
 }
 
-/** Who is here, with a button for each of the others. */
+/** The members of the room, each with a button to kick them. */
 export function members(list, names, own, kick) {
   const items = names.map((name) => {
     const button = element('button', { type: 'button', 'aria-label': `Kick ${name}`, title: `Kick ${name}` }, 'kick');
@@ -60,7 +60,7 @@ export function members(list, names, own, kick) {
   list.replaceChildren(...items);
 }
 
-/** A connection's end. The same end again, right behind it, is counted. */
+/** The end of a connection. Consecutive equal ones are counted. */
 export function closed(list, who, code, reason, then) {
   const key = JSON.stringify([who, code, reason]);
   const last = list.lastElementChild;

@@ -1,8 +1,8 @@
-//! A chat in a browser, with a button for everything that a client may do wrong.
+//! A chat in a browser, with a button for everything that a client can do wrong.
 //!
-//! What guards it stands in [`app`]: the layers around the chat. Everything else is a chat: [`rooms`], the
-//! [`talk`](mod@talk) of one connection, the [`session`] that hands out tokens, the [`panel`] of what happens, and the
-//! [`source`] lines that the buttons of the page lead to.
+//! The layers that guard it are in [`app`]. Everything else is a chat: the [`rooms`], the handler of a connection in
+//! [`talk`](mod@talk), the [`session`] that issues tokens, the [`panel`] that shows what happens, and the [`source`]
+//! lines to which the buttons of the page link.
 
 mod app;
 mod name;
@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
-const USAGE: &str = "usage: chat [--port N]  (or the environment's PORT; 0 takes any that is free)";
+const USAGE: &str = "usage: chat [--port N]  (or PORT in the environment; 0 for any free port)";
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -32,18 +32,18 @@ async fn main() -> Result<()> {
     serve(listener).await
 }
 
-/// Serves until Ctrl-C is pressed, and every client has been told.
+/// Serves until Ctrl-C is pressed and all connections are drained.
 async fn serve(listener: TcpListener) -> Result<()> {
     let drain = Drain::new().window(Duration::from_secs(1));
     let app = app::app(&drain)?.into_make_service_with_connect_info::<SocketAddr>();
-    // Nagle's algorithm would hold answers back; a failure to switch it off changes nothing else.
+    // Nagle's algorithm would delay messages. A failure to disable it is harmless.
     let listener = listener.tap_io(|io| drop(io.set_nodelay(true)));
     axum::serve(listener, app).with_graceful_shutdown(drain.on(tokio::signal::ctrl_c())).await?;
     println!("{}", drain.drained().await);
     Ok(())
 }
 
-/// The port of the command line, of the environment, or 3000.
+/// The port from the command line, the environment, or 3000.
 fn port() -> Result<u16> {
     let mut arguments = env::args().skip(1);
     let port = match arguments.next().as_deref() {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// The longest name, in bytes.
 pub(crate) const MAX_NAME: usize = 24;
 
-/// Up to 24 letters, digits, `-` and `_` of ASCII: nothing that a page, a log or a close reason could trip over, and no
+/// Up to 24 ASCII letters, digits, `-` and `_`: nothing that needs escaping in a page, a log or a close reason, and no
 /// two names that look alike.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
@@ -20,7 +20,7 @@ impl Name {
     }
 }
 
-/// Not a name.
+/// The text is not a valid name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a name has 1 to {MAX_NAME} letters, digits, - or _")]
 pub(crate) struct InvalidName;
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_holds_nothing_that_needs_escaping() {
+    fn a_name_contains_nothing_that_needs_escaping() {
         for (text, legal) in [
             ("alice", true),
             ("Bob_2-x", true),

@@ -1,4 +1,4 @@
-//! The page: files that are part of the program, and headers that keep them to themselves.
+//! The page: files that are embedded in the program, and headers that isolate them.
 
 use axum::{
     Router,
@@ -14,14 +14,14 @@ use axum::{
 
 use crate::source;
 
-/// The names of this machine, with any port. A request for another name was sent here by an attacker's DNS.
+/// The names of this machine, with any port. A request for another name may be the result of DNS rebinding.
 pub(crate) const HOSTS: [&str; 2] = ["127.0.0.1", "localhost"];
 
-/// Scripts, styles and requests of our own, and nothing else.
+/// Only our own scripts, styles and requests.
 const OWN: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; frame-src 'self'; \
      connect-src 'self' ws://127.0.0.1:* ws://localhost:*; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// A page without an origin, in a frame of ours: what a page of another site is to this server.
+/// A page with an opaque origin, in a frame of ours: to this server, it is like a page of another site.
 const ELSEWHERE: &str = "sandbox allow-scripts; default-src 'none'; script-src 'self'; \
      connect-src ws://127.0.0.1:* ws://localhost:*; base-uri 'none'; frame-ancestors 'self'";
 
@@ -66,8 +66,8 @@ fn headers(kind: &'static str, policy: &'static str) -> [(HeaderName, &'static s
     ]
 }
 
-/// Answers only those who ask for this machine by its own name: against DNS rebinding, for the requests that are no
-/// handshakes and so none of an origin check's.
+/// Accepts only requests for this machine by its own name: against DNS rebinding, for plain requests, which the origin
+/// check does not cover.
 pub(crate) async fn local_only(request: Request, next: Next) -> Result<Response, StatusCode> {
     if is_local(request.headers()) { Ok(next.run(request).await) } else { Err(StatusCode::MISDIRECTED_REQUEST) }
 }

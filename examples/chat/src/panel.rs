@@ -1,4 +1,4 @@
-//! What the server sees: its live connections, whom it refused, and how connections ended. Everything has a bound.
+//! What the server sees: live connections, refusals, and how connections ended. Everything is bounded.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -20,18 +20,18 @@ use serde::Serialize;
 const MAX_ROWS: usize = 40;
 const MAX_ENDS: usize = 12;
 
-/// Counts what [`watch`] sees. Clones are the same panel.
+/// Counts what [`watch`] observes. Clones share their counts.
 #[derive(Clone)]
 pub(crate) struct Panel {
     connections: Connections,
-    seen: Arc<Mutex<Seen>>,
+    observed: Arc<Mutex<Observed>>,
 }
 
 #[derive(Default)]
-struct Seen {
-    /// By kind, which is a label of a closed set.
+struct Observed {
+    /// By kind, of which there is a fixed set.
     refusals: BTreeMap<&'static str, Refused>,
-    /// The last ones, when and how often in a row.
+    /// The latest ends: when, how many times in a row, and the end.
     ends: VecDeque<(Instant, u64, End)>,
 }
 
@@ -76,26 +76,26 @@ struct View {
     ends: Vec<Ends>,
 }
 
-/// Counts a refused handshake by what its response carries, and an accepted one when its connection has ended.
+/// Counts a refused handshake by the refusal in its response, and an accepted one when its connection has ended.
 pub(crate) async fn watch(State(panel): State<Panel>, request: Request, next: Next) -> Response {
     let connection = request.extensions().get::<Connection>().cloned();
     let response = next.run(request).await;
     if let Some(refusal) = response.extensions().get::<Refusal>() {
         panel.refused(refusal);
     } else if let (Some(connection), StatusCode::SWITCHING_PROTOCOLS) = (connection, response.status()) {
-        // As many tasks as connections, which have their limits.
+        // One task per connection, and connections are limited.
         tokio::spawn(async move { panel.ended(&connection, connection.closed().await) });
     }
     response
 }
 
 impl Panel {
-    /// A panel of the connections in a registry.
+    /// Creates a panel for the connections of a registry.
     pub(crate) fn new(connections: Connections) -> Self {
-        Self { connections, seen: Arc::default() }
+        Self { connections, observed: Arc::default() }
     }
 
-    /// `GET /panel`: what a page shows that asks each second.
+    /// `GET /panel`, which the page polls each second.
     pub(crate) fn routes(self) -> Router {
         Router::new().route("/panel", get(async |State(panel): State<Self>| Json(panel.view()))).with_state(self)
     }
@@ -103,15 +103,15 @@ impl Panel {
     fn refused(&self, refusal: &Refusal) {
         let (kind, status) = (refusal.kind().as_str(), refusal.status().as_u16());
         let code = refusal.close_frame().filter(|_| !refusal.is_http_only()).and_then(code);
-        let mut seen = self.seen();
-        seen.refusals.entry(kind).or_insert(Refused { kind, status, code, count: 0 }).count += 1;
+        let mut observed = self.observed();
+        observed.refusals.entry(kind).or_insert(Refused { kind, status, code, count: 0 }).count += 1;
     }
 
     fn ended(&self, connection: &Connection, ended: Ended) {
         let frame = ended.frame.unwrap_or_default();
         let reason = frame.reason().to_owned();
         let end = End { subject: subject(connection), by: by(ended.by), code: code(&frame), reason };
-        let ends = &mut self.seen().ends;
+        let ends = &mut self.observed().ends;
         match ends.front_mut() {
             Some((at, count, last)) if *last == end => (*at, *count) = (Instant::now(), *count + 1),
             _ => ends.push_front((Instant::now(), 1, end)),
@@ -122,7 +122,7 @@ impl Panel {
     fn view(&self) -> View {
         let mut live = self.connections.all();
         live.sort_by_key(Connection::id);
-        let seen = self.seen();
+        let observed = self.observed();
         let aged = |(at, count, end): &(Instant, u64, End)| {
             let seconds = at.elapsed().as_secs();
             Ends { end: end.clone(), count: *count, seconds }
@@ -130,13 +130,13 @@ impl Panel {
         View {
             count: live.len(),
             live: live.iter().rev().take(MAX_ROWS).map(Live::of).collect(),
-            refusals: seen.refusals.values().cloned().collect(),
-            ends: seen.ends.iter().map(aged).collect(),
+            refusals: observed.refusals.values().cloned().collect(),
+            ends: observed.ends.iter().map(aged).collect(),
         }
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    fn observed(&self) -> MutexGuard<'_, Observed> {
+        self.observed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

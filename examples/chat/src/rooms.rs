@@ -1,4 +1,4 @@
-//! Rooms: their members, their latest messages, and how these are delivered. Everything has a bound.
+//! Rooms: their members, their latest messages, and their delivery. Everything is bounded.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -16,18 +16,18 @@ const MAX_HISTORY: usize = 20;
 /// How many events a connection may lag behind before it is closed.
 const MAX_LAG: usize = 64;
 
-/// All rooms that have members. Clones are the same rooms.
+/// All rooms that have members. Clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct Rooms(Arc<Mutex<HashMap<Name, Room>>>);
 
 struct Room {
-    voice: Sender<Arc<str>>,
+    events: Sender<Arc<str>>,
     history: VecDeque<Arc<str>>,
-    /// Who is there, and with how many connections.
+    /// The members, and the number of their connections.
     members: BTreeMap<Name, usize>,
 }
 
-/// What all members of a room hear, as JSON.
+/// An event that all members of a room receive, as JSON.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Event<'a> {
@@ -37,16 +37,16 @@ enum Event<'a> {
 
 impl Event<'_> {
     fn to_json(&self) -> Arc<str> {
-        serde_json::to_string(self).expect("an event has nothing in it that is not JSON").into()
+        serde_json::to_string(self).expect("an event can be serialized").into()
     }
 }
 
-/// There is no room, or none in it.
+/// The room is full, or there are too many rooms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Full;
 
 impl Rooms {
-    /// Takes a seat in a room, which comes to be if it is not there.
+    /// Takes a seat in a room, which is created if necessary.
     pub(crate) fn enter(&self, room: Name, who: Name) -> Result<Seat, Full> {
         let mut rooms = self.lock();
         if !rooms.contains_key(&room) && rooms.len() >= MAX_ROOMS {
@@ -57,9 +57,9 @@ impl Rooms {
             return Err(Full);
         }
         *entered.members.entry(who.clone()).or_default() += 1;
-        let (ears, history) = (entered.voice.subscribe(), entered.history.iter().cloned().collect());
+        let (events, history) = (entered.events.subscribe(), entered.history.iter().cloned().collect());
         entered.announce();
-        Ok(Seat { rooms: self.clone(), room, who, ears, history })
+        Ok(Seat { rooms: self.clone(), room, who, events, history })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Name, Room>> {
@@ -69,7 +69,7 @@ impl Rooms {
 
 impl Room {
     fn new() -> Self {
-        Self { voice: Sender::new(MAX_LAG), history: VecDeque::new(), members: BTreeMap::new() }
+        Self { events: Sender::new(MAX_LAG), history: VecDeque::new(), members: BTreeMap::new() }
     }
 
     fn say(&mut self, name: &Name, text: &str) {
@@ -78,31 +78,31 @@ impl Room {
             self.history.pop_front();
         }
         self.history.push_back(event.clone());
-        self.tell(event);
+        self.send(event);
     }
 
     fn announce(&self) {
-        self.tell(Event::Members { names: self.members.keys().collect() }.to_json());
+        self.send(Event::Members { names: self.members.keys().collect() }.to_json());
     }
 
-    fn tell(&self, event: Arc<str>) {
-        // There is no member left to hear it only if the last one is leaving.
-        let _heard_by = self.voice.send(event);
+    fn send(&self, event: Arc<str>) {
+        // This fails only if the last member is leaving.
+        let _receivers = self.events.send(event);
     }
 }
 
-/// One connection's place in a room, left when it is dropped.
+/// A connection's seat in a room, which is freed when it is dropped.
 pub(crate) struct Seat {
     rooms: Rooms,
     room: Name,
     who: Name,
-    ears: Receiver<Arc<str>>,
-    /// What was said before.
+    events: Receiver<Arc<str>>,
+    /// The latest messages, from before it was taken.
     pub(crate) history: Vec<Arc<str>>,
 }
 
 impl Seat {
-    /// Whose it is.
+    /// The member whose seat it is.
     pub(crate) fn who(&self) -> &Name {
         &self.who
     }
@@ -119,9 +119,9 @@ impl Seat {
         self.rooms.lock().get(&self.room).is_some_and(|room| room.members.contains_key(name))
     }
 
-    /// What is to be heard next. Cancel safe.
-    pub(crate) async fn hear(&mut self) -> Result<Arc<str>, broadcast::error::RecvError> {
-        self.ears.recv().await
+    /// Receives the next event. Cancel safe.
+    pub(crate) async fn next_event(&mut self) -> Result<Arc<str>, broadcast::error::RecvError> {
+        self.events.recv().await
     }
 }
 
@@ -153,16 +153,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_lags_behind_is_told_to_come_later() {
+    async fn a_client_that_lags_behind_is_closed_with_1013() {
         let rooms = Rooms::default();
         let mut slow = rooms.enter(name("lobby"), name("slow")).unwrap();
         (0..=MAX_LAG).for_each(|_| slow.say("faster!"));
-        let error = TalkError::from(slow.hear().await.unwrap_err());
+        let error = TalkError::from(slow.next_event().await.unwrap_err());
         assert_eq!(error.into_close().to_string(), "1013 you read too slowly");
     }
 
     #[test]
-    fn rooms_and_seats_have_an_end_and_are_freed() {
+    fn rooms_and_seats_are_limited_and_freed() {
         let rooms = Rooms::default();
         let open: Vec<_> = (0..MAX_ROOMS).map(|n| rooms.enter(name(format!("room-{n}")), name("a")).unwrap()).collect();
         assert_eq!(rooms.enter(name("lobby"), name("a")).err(), Some(Full));
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_is_bounded() {
+    fn the_history_is_bounded() {
         let rooms = Rooms::default();
         let seat = rooms.enter(name("lobby"), name("a")).unwrap();
         (0..100).for_each(|number| seat.say(&number.to_string()));

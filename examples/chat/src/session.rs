@@ -1,5 +1,4 @@
-//! Signs users in: a token for a minute, without a password. This is an example of what happens to tokens, not of
-//! passwords.
+//! Signs users in: a token for a minute, without a password. This is an example about tokens, not about passwords.
 
 use std::{
     sync::Arc,
@@ -22,17 +21,17 @@ use crate::{Result, name::Name};
 const ISSUER: &str = "https://chat.example";
 const AUDIENCE: &str = "chat";
 
-/// The longest that a token lives, in seconds.
+/// The maximum lifetime of a token, in seconds.
 const LONGEST: u64 = 60;
 
-/// What a token says.
+/// The claims of a token.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct User {
-    /// The name, unique as far as this server is concerned.
+    /// The name, which identifies the user on this server.
     pub(crate) sub: Name,
 }
 
-/// Signs and verifies tokens, with a secret that is new with each start of the server.
+/// Signs and verifies tokens, with a new secret for each start of the server.
 #[derive(Clone)]
 pub(crate) struct Tokens {
     secret: Arc<[u8; 32]>,
@@ -47,16 +46,16 @@ struct Claims<'a> {
 }
 
 impl Tokens {
-    /// A new secret.
+    /// Generates a secret.
     pub(crate) fn new() -> Result<Self> {
-        // Where other crates switch both providers on, jsonwebtoken wants to be told; only the first call counts.
+        // If other crates enable both providers, jsonwebtoken needs an explicit one; only the first call has an effect.
         let _installed_before = rust_crypto::DEFAULT_PROVIDER.install_default();
         let mut secret = [0; 32];
         getrandom::fill(&mut secret)?;
         Ok(Self { secret: Arc::new(secret) })
     }
 
-    /// Accepts what this server has issued. One machine has one clock: no leeway.
+    /// Accepts tokens that this server has issued, without leeway: there is only one clock.
     pub(crate) fn verifier(&self) -> Result<Verifier, BuildError> {
         Verifier::hs256(*self.secret).issuer(ISSUER).audience(AUDIENCE).leeway(Duration::ZERO).build()
     }
@@ -76,7 +75,7 @@ pub(crate) fn routes(tokens: Tokens) -> Router {
 #[derive(Deserialize)]
 struct SignIn {
     name: Name,
-    /// How long the token is to live; a minute where nothing is said.
+    /// The lifetime of the token; a minute by default.
     #[serde(default = "longest")]
     seconds: u64,
 }

@@ -1,9 +1,9 @@
-//! The layers' own code as a page: beside each button that misbehaves is a link to the line that answers it.
+//! The code of the layers as a page: each button has a link to the line that stops it.
 
-/// The code in which the layers stand.
+/// The file with the layers.
 const CODE: &str = include_str!("app.rs");
 
-/// Buttons, by their id on the page, and what stands only on the line that answers them.
+/// Buttons, by their id on the page, and a text that only the line that stops them contains.
 const LINES: [(&str, &str); 9] = [
     ("flood", "MessageRateLayer::per_second(5).burst(10).per_subject()"),
     ("oversize", "MessageSizeLayer::new(MAX_MESSAGE)"),
@@ -16,7 +16,7 @@ const LINES: [(&str, &str); 9] = [
     ("crash", "connection.supervise("),
 ];
 
-/// The page. Each line has an anchor for every button it answers.
+/// The page. Each line has an anchor for every button that it stops.
 pub(crate) fn page() -> String {
     let item = |line: &str| ["<li>", &anchors(line), &escaped(line), "</li>\n"].concat();
     let lines: String = CODE.lines().map(item).collect();
@@ -31,8 +31,8 @@ pub(crate) fn page() -> String {
 }
 
 fn anchors(line: &str) -> String {
-    let answered = LINES.iter().filter(|(_, text)| line.contains(text));
-    answered.map(|(button, _)| ["<span id=\"", button, "\"></span>"].concat()).collect()
+    let stopped = LINES.iter().filter(|(_, text)| line.contains(text));
+    stopped.map(|(button, _)| ["<span id=\"", button, "\"></span>"].concat()).collect()
 }
 
 fn escaped(text: &str) -> String {
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn each_button_leads_to_one_line_which_is_the_readmes() {
+    fn each_button_links_to_one_line_which_is_in_the_readme() {
         let page = page();
         let buttons = buttons();
         assert_eq!(buttons.len(), LINES.len());

@@ -1,4 +1,4 @@
-//! The talk of one connection, and what ends it.
+//! The handler of one connection, and the errors that end it.
 
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::{SinkExt, StreamExt};
@@ -20,13 +20,13 @@ use crate::{
 /// The longest message, in bytes.
 pub(crate) const MAX_MESSAGE: usize = 4 * 1024;
 
-/// The chat's own code, of those that are for private use (RFC 6455, section 7.4.2).
+/// A private code of the chat (RFC 6455, section 7.4.2).
 const KICKED: CloseCode = match CloseCode::new(4001) {
     Ok(code) => code,
     Err(_) => unreachable!(),
 };
 
-/// What ends a talk, and what the client reads then.
+/// Errors that end a conversation, with their close codes.
 #[derive(Debug, thiserror::Error, IntoClose)]
 pub(crate) enum TalkError {
     #[error("no such room: {0}")]
@@ -61,7 +61,7 @@ impl From<RecvError> for TalkError {
     }
 }
 
-/// What a client may say.
+/// A message from a client.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Request {
@@ -71,14 +71,14 @@ enum Request {
     Crash,
 }
 
-/// A user who has come in.
+/// A connected user.
 pub(crate) struct Visitor {
     pub(crate) session: Session<User>,
     pub(crate) rooms: Rooms,
     pub(crate) connections: Connections,
 }
 
-/// Talks until the client goes, the connection is closed from elsewhere, or an error says how it ends.
+/// Chats until the client leaves, the connection is closed from elsewhere, or an error ends it.
 pub(crate) async fn talk(socket: WebSocket, room: String, visitor: Visitor) -> Result<(), TalkError> {
     let user = visitor.session.claims().ok_or(TokenError::Missing)?;
     let mut seat = visitor.rooms.enter(Name::try_from(room)?, user.sub.clone())?;
@@ -89,21 +89,21 @@ pub(crate) async fn talk(socket: WebSocket, room: String, visitor: Visitor) -> R
     loop {
         tokio::select! {
             request = socket.next() => match request.transpose()? {
-                Some(request) => visitor.answer(&seat, request).await?,
+                Some(request) => visitor.handle(&seat, request).await?,
                 None => return Ok(()),
             },
-            event = seat.hear() => socket.send(Message::text(&*event?)).await?,
+            event = seat.next_event() => socket.send(Message::text(&*event?)).await?,
         }
     }
 }
 
 impl Visitor {
-    async fn answer(&self, seat: &Seat, request: Request) -> Result<(), TalkError> {
+    async fn handle(&self, seat: &Seat, request: Request) -> Result<(), TalkError> {
         match request {
             Request::Say { text } => seat.say(&text),
             Request::Kick { name } => self.kick(seat, &name),
             Request::Renew { token } => drop(self.session.renew(&token).await?),
-            Request::Crash => panic!("somebody pressed the button that crashes a handler"),
+            Request::Crash => panic!("the button that crashes the handler was pressed"),
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! A Chromium without a window, and without a past.
+//! A headless Chromium with a fresh profile.
 
 use std::{env, fs, io, path::PathBuf, process};
 
@@ -14,7 +14,7 @@ use crate::{
     site::Site,
 };
 
-/// What keeps it from the network, and from what a container has not.
+/// Keeps it off the network, and from what a container does not have.
 const FLAGS: [&str; 8] = [
     "--headless=new",
     "--no-sandbox",
@@ -26,12 +26,12 @@ const FLAGS: [&str; 8] = [
     "--disable-sync",
 ];
 
-/// A browser with a profile of its own. Both are gone when it is dropped.
+/// A browser with its own profile. Both are removed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Browser {
     client: Client,
     _driver: Driver,
-    // Removed behind the driver, whose browser writes to it.
+    // Dropped after the driver, whose browser writes to it.
     _profile: Profile,
 }
 
@@ -45,12 +45,12 @@ impl Browser {
         Ok(Self { client, _driver: driver, _profile: profile })
     }
 
-    /// Loads the page of a site, in place of the one before it.
+    /// Loads the page of a site.
     pub(crate) async fn open(&self, site: &Site) -> Result<Page<'_>> {
         self.go(&site.page()).await
     }
 
-    /// Loads the page at a URL, in place of the one before it.
+    /// Loads the page at a URL.
     pub(crate) async fn go(&self, url: &str) -> Result<Page<'_>> {
         self.client.goto(url).await?;
         Ok(Page::new(&self.client))
@@ -60,7 +60,7 @@ impl Browser {
 fn capabilities(profile: &Profile) -> Capabilities {
     let folder = format!("--user-data-dir={}", profile.0.display());
     let flags: Vec<Value> = FLAGS.into_iter().map(Value::from).chain([folder.into()]).collect();
-    // Its own first page waits for the network, for seconds.
+    // Its default start page waits for the network for seconds.
     let first_page = json!({"session": {"restore_on_startup": 4, "startup_urls": ["about:blank"]}});
     Capabilities::from_iter([
         ("acceptInsecureCerts".to_owned(), true.into()),
@@ -69,7 +69,7 @@ fn capabilities(profile: &Profile) -> Capabilities {
     ])
 }
 
-/// A folder that did not exist before.
+/// A new folder.
 #[derive(Debug)]
 struct Profile(PathBuf);
 
@@ -88,7 +88,7 @@ impl Profile {
 
 impl Drop for Profile {
     fn drop(&mut self) {
-        // What cannot be removed is left to whoever cleans the folder of temporary files.
+        // On failure, the files are left in the folder for temporary files.
         let _removed = fs::remove_dir_all(&self.0);
     }
 }

@@ -1,4 +1,4 @@
-//! A console over connections that are made from values, and a browser that looks at it.
+//! A console over detached connections, and a browser that shows it.
 
 use std::{
     net::IpAddr,
@@ -30,17 +30,17 @@ use crate::{Page, Result, browser::Browser};
 /// How long one check may take.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// The cookie by which an operator is known.
+/// The cookie that identifies an operator.
 const KNOWN: &str = "operator=olga";
 
-/// What each `POST` was answered, and whether it came with the cookie.
+/// The status of the response to each `POST`, and whether the request had the cookie.
 type Answers = Arc<Mutex<Vec<(StatusCode, bool)>>>;
 
-/// A server with a console, whose connections are there for it alone.
+/// A server with a console, whose connections exist only for the tests.
 #[derive(Debug)]
 pub struct Watched {
     port: u16,
-    /// Where a page without a policy is, of another origin and of the same site: it is sent the same cookies.
+    /// The port of a page without a policy, on another origin of the same site: the browser sends it the same cookies.
     elsewhere: u16,
     answers: Answers,
     connections: Connections,
@@ -68,7 +68,7 @@ impl Watched {
         Ok(Self { port, elsewhere, answers, connections, drain })
     }
 
-    /// Connects somebody. The connection lives as long as its client.
+    /// Connects a client. The connection lives as long as its client.
     pub fn connect(&self, subject: &str, address: impl Into<IpAddr>) -> (Connection, Client) {
         let (connection, client) = Connection::detached().subject(subject).client_ip(address.into()).open();
         self.connections.insert(&connection);
@@ -80,17 +80,17 @@ impl Watched {
         format!("http://127.0.0.1:{}/console", self.port)
     }
 
-    /// The URL of a page of somebody else's, on the same host.
+    /// The URL of a foreign page on the same host.
     pub fn elsewhere(&self) -> String {
         format!("http://127.0.0.1:{}/", self.elsewhere)
     }
 
-    /// What each `POST` was answered, and whether it came with the operator's cookie.
+    /// The status of the response to each `POST`, and whether the request had the operator's cookie.
     pub fn answers(&self) -> Vec<(StatusCode, bool)> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What stops it.
+    /// The drain that stops it.
     pub fn drain(&self) -> &Drain {
         &self.drain
     }
@@ -117,7 +117,7 @@ async fn record(State(answers): State<Answers>, request: Request, next: Next) ->
     response
 }
 
-/// Runs a check on the page of a console, at which an operator looks who is known.
+/// Runs a check on the page of a console, as seen by an operator.
 ///
 /// # Errors
 ///
@@ -126,7 +126,7 @@ pub async fn watch(check: impl AsyncFn(&Page<'_>, &Watched) -> Result<()>) -> Re
     let (browser, watched) = (Browser::start().await?, Watched::start().await?);
     timeout(PATIENCE, async {
         let page = browser.go(&watched.url()).await?;
-        // Nobody is known yet: what is there is the answer to a stranger.
+        // Without the cookie yet: the page shows a refusal.
         page.evaluate(&format!("document.cookie = '{KNOWN}; path=/'")).await?;
         let page = browser.go(&watched.url()).await?;
         check(&page, &watched).await
@@ -134,11 +134,11 @@ pub async fn watch(check: impl AsyncFn(&Page<'_>, &Watched) -> Result<()>) -> Re
     .await?
 }
 
-/// Waits until an expression of the page's is true.
+/// Waits until an expression on the page is true.
 ///
 /// # Errors
 ///
-/// If that takes longer than the browser's patience with a script.
+/// If that takes longer than the browser's script timeout.
 pub async fn until(page: &Page<'_>, expression: &str) -> Result<()> {
     let wait = format!(
         "new Promise((resolve) => {{

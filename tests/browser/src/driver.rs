@@ -1,4 +1,4 @@
-//! The process of chromedriver, which starts Chromium and ends it.
+//! The chromedriver process, which starts and stops Chromium.
 
 use std::{
     io::{self, Read, Write},
@@ -19,7 +19,7 @@ use crate::Result;
 pub(crate) const CHROMIUM: &str = "/usr/bin/chromium";
 const CHROMEDRIVER: &str = "/usr/bin/chromedriver";
 
-/// How long it, or its browser, may take to start, and to end.
+/// How long it or its browser may take to start or end.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A chromedriver on a free port. Ends with its browsers when it is dropped.
@@ -28,7 +28,7 @@ pub(crate) struct Driver {
     child: Child,
     /// Open for as long as it may write.
     output: Lines<BufReader<ChildStdout>>,
-    /// 0 until it has said which.
+    /// 0 until it has printed its port.
     port: u16,
 }
 
@@ -48,7 +48,7 @@ impl Driver {
         Ok(driver)
     }
 
-    /// The port, as it says at its start.
+    /// Reads the port, which it prints when it starts.
     async fn chosen_port(&mut self) -> Result<u16> {
         while let Some(line) = self.output.next_line().await? {
             if let Some((_, port)) = line.split_once("started successfully on port ") {
@@ -62,7 +62,7 @@ impl Driver {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Waits until the browsers are gone, which would outlive a driver that is killed.
+    /// Waits until the browsers have ended, which would outlive a killed driver.
     fn shut_down(&self) -> io::Result<()> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
@@ -74,7 +74,7 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to end.
+        // It may have ended by itself.
         let _gone_already = self.shut_down();
         let _gone_already = self.child.kill();
         let _reaped = self.child.wait();
@@ -84,6 +84,6 @@ impl Drop for Driver {
 fn missing(program: &str) -> String {
     format!(
         "there is no {program}: install Debian's packages chromium and chromium-driver, or run `cargo xtask test`, \
-         which does"
+         which installs them"
     )
 }

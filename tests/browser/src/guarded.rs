@@ -15,10 +15,10 @@ use tower::ServiceBuilder;
 
 use crate::{Result, page::PAGE, tokens};
 
-/// How many connections a site has room for.
+/// The maximum number of connections of a site.
 pub const SEATS: usize = 8;
 
-/// A page, and behind `/ws` an echo for its own script.
+/// A page, and at `/ws` an echo for its script.
 pub(crate) fn app(connections: &Connections, drain: &Drain) -> Result<Router> {
     let layers = ServiceBuilder::new()
         .layer(CloseLayer::new())
@@ -36,7 +36,7 @@ async fn upgrade(upgrade: WebSocketUpgrade, connection: Connection) -> Response 
     upgrade.on_upgrade(connection.supervise(echo))
 }
 
-/// Echoes until it is told how to end.
+/// Echoes until a message is a command to end.
 async fn echo(mut socket: WebSocket) -> std::result::Result<(), (CloseCode, &'static str)> {
     while let Some(Ok(message)) = socket.recv().await {
         match message.to_text() {

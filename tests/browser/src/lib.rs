@@ -1,9 +1,9 @@
 //! What the script of a page sees of a guarded server, in a real Chromium.
 //!
 //! A browser hides from its pages most of what a client at the wire can read: every failed handshake is 1006 without a
-//! reason, whatever its status says. Whether a close code arrives where it is meant to arrive, only a browser tells.
+//! reason, whatever its status. Only a browser shows whether a close code reaches the page.
 //!
-//! Debian's packages `chromium` and `chromium-driver` must be installed; `cargo xtask test` sees to that.
+//! Debian's packages `chromium` and `chromium-driver` must be installed; `cargo xtask test` installs them.
 
 mod browser;
 pub mod console;
@@ -26,14 +26,14 @@ pub use crate::{
     site::{Http, Site},
 };
 
-/// Whatever went wrong; a test only reports it.
+/// Any error: a test only prints it.
 pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// How long one check may take over one version of HTTP.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Runs a check on the page of a guarded site over HTTP/1.1, then over HTTP/2. The output of a test that failed ends
-/// with the version it failed over.
+/// Runs a check on the page of a guarded site over HTTP/1.1, then over HTTP/2. The output of a failed test ends
+/// with the version over which it failed.
 ///
 /// # Errors
 ///
@@ -51,5 +51,5 @@ async fn over(http: Http, browser: &Browser, check: impl AsyncFn(&Page<'_>, &Sit
     let site = Site::start(http).await?;
     let page = browser.open(&site).await?;
     check(&page, &site).await?;
-    site.answers().map(drop)
+    site.statuses().map(drop)
 }

@@ -1,7 +1,7 @@
-// The sockets of this page, in the order in which it opened them.
+// The sockets of this page, in the order of their creation.
 const sockets = [];
 
-// A socket, and what comes out of it. Returns its number.
+// Opens a socket and records its events. Returns its index.
 function connect(url, protocols) {
   const socket = new WebSocket(url, protocols);
   const closed = new Promise((resolve) => {
@@ -11,18 +11,18 @@ function connect(url, protocols) {
     socket.onopen = () => resolve(socket.protocol);
     closed.then(() => resolve(null));
   });
-  const seen = { closed, opened, messages: 0 };
-  seen.message = new Promise((resolve) => {
+  const observed = { closed, opened, messages: 0 };
+  observed.message = new Promise((resolve) => {
     socket.onmessage = ({ data }) => {
-      seen.messages += 1;
+      observed.messages += 1;
       resolve(data);
     };
   });
-  seen.send = async (message, times) => {
+  observed.send = async (message, times) => {
     await opened;
     for (let sent = 0; sent < times; sent += 1) {
       socket.send(message);
     }
   };
-  return sockets.push(seen) - 1;
+  return sockets.push(observed) - 1;
 }

@@ -1,4 +1,4 @@
-//! A page, asked through its own script.
+//! A page, driven through its own script.
 
 use fantoccini::Client;
 use serde::{Deserialize, de::DeserializeOwned};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::Result;
 
-/// The page of every site, which does as it is told.
+/// The page of every site, which tests drive.
 pub(crate) const PAGE: &str =
     concat!("<!doctype html><title>A page</title><script>", include_str!("page.js"), "</script>");
 
@@ -40,7 +40,7 @@ impl Closed {
         Self { code, reason: reason.to_owned(), clean: true }
     }
 
-    /// All that a page learns of a handshake that failed.
+    /// All that a page learns about a failed handshake.
     pub fn unexplained() -> Self {
         Self { code: 1006, reason: String::new(), clean: false }
     }
@@ -70,17 +70,17 @@ impl<'a> Page<'a> {
         ask(self.client, expression).await
     }
 
-    /// Goes to another page, and returns the text of what is there.
+    /// Navigates to another page, and returns its text.
     ///
     /// # Errors
     ///
-    /// If there is no answer.
+    /// If the page cannot be loaded.
     pub async fn visit(&self, url: &str) -> Result<String> {
         self.client.goto(url).await?;
         ask(self.client, "document.documentElement.textContent").await
     }
 
-    /// Gives its window another size, in pixels.
+    /// Resizes its window, in pixels.
     ///
     /// # Errors
     ///
@@ -89,11 +89,11 @@ impl<'a> Page<'a> {
         Ok(self.client.set_window_size(width, height).await?)
     }
 
-    /// Fetches what it may not read, as any page can, with the user's cookies.
+    /// Fetches a URL of another origin, whose response the page cannot read, with the user's cookies.
     ///
     /// # Errors
     ///
-    /// If there is no answer.
+    /// If there is no response.
     pub async fn fetch(&self, url: &str) -> Result<()> {
         let how = json!({"mode": "no-cors", "credentials": "include"});
         ask(self.client, &format!("fetch({}, {how}).then(() => null)", json!(url))).await
@@ -101,7 +101,7 @@ impl<'a> Page<'a> {
 }
 
 impl Socket<'_> {
-    /// Waits until it opens: then its `protocol`. `None` if it closes without that.
+    /// Waits until it opens, and returns its `protocol`. `None` if it closes without opening.
     ///
     /// # Errors
     ///
@@ -137,11 +137,11 @@ impl Socket<'_> {
         self.ask("messages").await
     }
 
-    /// Waits for its end.
+    /// Waits until it closes.
     ///
     /// # Errors
     ///
-    /// If it does not end in time.
+    /// If it does not close in time.
     pub async fn closed(&self) -> Result<Closed> {
         self.ask("closed").await
     }

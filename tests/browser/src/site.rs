@@ -1,4 +1,4 @@
-//! A guarded server on a port of its own, and so an origin of its own.
+//! A guarded server on its own port, which makes it an origin of its own.
 
 use std::{
     fmt,
@@ -18,20 +18,20 @@ use tokio::net::TcpListener;
 
 use crate::{Result, guarded, server, tls};
 
-/// How pages and their sockets travel.
+/// The version of HTTP for pages and sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Http {
     /// HTTP/1.1 in the clear.
     One,
-    /// HTTP/2 in TLS, without which no browser speaks it (RFC 8441 for WebSockets).
+    /// HTTP/2 over TLS, as browsers require (RFC 8441 for WebSockets).
     Two,
 }
 
 impl Http {
-    /// One after the other.
+    /// Both versions.
     pub(crate) const BOTH: [Self; 2] = [Self::One, Self::Two];
 
-    /// What a handshake is over this version.
+    /// The method and version of a handshake.
     fn handshake(self) -> (Method, Version) {
         match self {
             Self::One => (Method::GET, Version::HTTP_11),
@@ -39,7 +39,7 @@ impl Http {
         }
     }
 
-    /// The answer that accepts a handshake.
+    /// The status that accepts a handshake.
     pub fn accepted(self) -> StatusCode {
         match self {
             Self::One => StatusCode::SWITCHING_PROTOCOLS,
@@ -57,7 +57,7 @@ impl fmt::Display for Http {
     }
 }
 
-/// A handshake, as it arrived outside of every layer, and what was answered.
+/// A handshake as it arrived, outside of every layer, and the status of the response.
 #[derive(Debug)]
 struct Handshake {
     method: Method,
@@ -82,7 +82,7 @@ impl Site {
     ///
     /// # Errors
     ///
-    /// If there is no port, or no certificate.
+    /// If there is no free port, or no certificate can be generated.
     pub async fn start(http: Http) -> Result<Self> {
         let (connections, log) = (Connections::new(), Log::default());
         let drain = Drain::new().window(Duration::ZERO);
@@ -106,7 +106,7 @@ impl Site {
         format!("{scheme}://{}/ws", self.address)
     }
 
-    /// How its page travels.
+    /// Its version of HTTP.
     pub fn http(&self) -> Http {
         self.http
     }
@@ -121,22 +121,22 @@ impl Site {
         &self.drain
     }
 
-    /// What its handshakes were answered, in order.
+    /// The statuses of the responses to its handshakes, in order.
     ///
     /// # Errors
     ///
-    /// If one did not travel as its page does.
-    pub fn answers(&self) -> Result<Vec<StatusCode>> {
+    /// If one came over another version of HTTP.
+    pub fn statuses(&self) -> Result<Vec<StatusCode>> {
         let (expected_method, expected_version) = self.http.handshake();
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut answers = Vec::new();
+        let mut statuses = Vec::new();
         for Handshake { method, version, status } in log.iter() {
             if (method, *version) != (&expected_method, expected_version) {
                 return Err(format!("a handshake is a {method} over {version:?}, not over {}", self.http).into());
             }
-            answers.push(*status);
+            statuses.push(*status);
         }
-        Ok(answers)
+        Ok(statuses)
     }
 }
 

@@ -1,4 +1,4 @@
-//! TLS with a certificate that nobody has signed.
+//! TLS with a self-signed certificate.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use tokio_rustls::{
 
 use crate::Result;
 
-/// Offers HTTP/2, and HTTP/1.1 to a browser that wants no other for its WebSockets.
+/// Offers HTTP/2, and HTTP/1.1 for browsers that use only that for WebSockets.
 pub(crate) fn acceptor() -> Result<TlsAcceptor> {
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()])?;
     let key = PrivateKeyDer::try_from(made.signing_key.serialize_der())?;

@@ -1,4 +1,4 @@
-//! Tokens, and who accepts them.
+//! Tokens and their verifier.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,16 +12,16 @@ const SECRET: &[u8; 32] = b"a secret of the pages, 32 bytes.";
 const ISSUER: &str = "https://id.example";
 const AUDIENCE: &str = "pages";
 
-/// Whose tokens they are.
+/// The subject of the tokens.
 pub const SUBJECT: &str = "alice";
 
-/// A token that expires in so many seconds, or has so long ago.
+/// A token that expires in `seconds`, or has already expired if that is negative.
 ///
 /// # Errors
 ///
-/// If the clock stands before 1970, or the token cannot be signed.
+/// If the clock is before 1970, or the token cannot be signed.
 pub fn expiring(seconds: i64) -> Result<String> {
-    // With more than one provider in the build, jsonwebtoken wants to be told. Only the first call of a process counts.
+    // With several providers in the build, jsonwebtoken needs an explicit one. Only the first call has an effect.
     let _installed_before = crypto::rust_crypto::DEFAULT_PROVIDER.install_default();
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let claims = json!({"iss": ISSUER, "aud": AUDIENCE, "sub": SUBJECT, "exp": now.saturating_add_signed(seconds)});

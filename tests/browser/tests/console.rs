@@ -45,7 +45,7 @@ async fn confirm(page: &Page<'_>) -> Result<()> {
 }
 
 #[tokio::test]
-async fn connections_appear_are_searched_and_go() -> Result<()> {
+async fn connections_appear_are_searched_and_disappear() -> Result<()> {
     watch(async |page, watched| {
         let _alice = watched.connect("alice", [192, 0, 2, 1]);
         let bob = watched.connect("bob", [192, 0, 2, 2]);
@@ -80,12 +80,12 @@ async fn columns_are_sorted_by_the_server() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_peers_send_is_text_and_nothing_else() -> Result<()> {
+async fn text_from_peers_is_never_markup() -> Result<()> {
     watch(async |page, watched| {
         let mut clients = Vec::new();
         for (host, hostile) in (1..).zip(HOSTILE) {
             clients.push(watched.connect(hostile, [192, 0, 2, host]));
-            // What a refusal quotes: an origin, for one.
+            // A refusal quotes what the peer sent, such as an origin.
             let refusal = portcullis::refusal::Refusal::new("origin_not_allowed", StatusCode::FORBIDDEN);
             refusal.with_message(format!("origin {hostile} is not allowed")).into_response::<()>();
             let (gone, mut client) = watched.connect(hostile, [192, 0, 2, host]);
@@ -115,7 +115,7 @@ async fn what_peers_send_is_text_and_nothing_else() -> Result<()> {
         assert_eq!(page.evaluate(foreign).await?, 0);
         assert_eq!(page.evaluate("document.querySelectorAll('h1').length").await?, 1);
         assert_eq!(page.evaluate("'pwned' in window").await?, false);
-        // If something would make markup of text all the same, the page's policy stands behind it.
+        // If text were turned into markup after all, the page's policy would still stop it.
         let forced =
             "(() => { try { document.body.innerHTML = '<img src=x onerror=\"window.pwned=1\">'; return 'made' }
                        catch { return 'refused' } })()";
@@ -126,7 +126,7 @@ async fn what_peers_send_is_text_and_nothing_else() -> Result<()> {
 }
 
 #[tokio::test]
-async fn marks_that_turn_text_around_are_shown() -> Result<()> {
+async fn bidirectional_and_invisible_characters_are_escaped() -> Result<()> {
     watch(async |page, watched| {
         let _evil = watched.connect("\u{202e}evil\u{200b}", [192, 0, 2, 1]);
         until(page, &format!("{ROWS} === 1")).await?;
@@ -137,7 +137,7 @@ async fn marks_that_turn_text_around_are_shown() -> Result<()> {
 }
 
 #[tokio::test]
-async fn one_connection_is_closed_with_what_was_typed() -> Result<()> {
+async fn a_connection_is_closed_with_the_entered_code_and_reason() -> Result<()> {
     watch(async |page, watched| {
         let (alice, mut client) = watched.connect("alice", [192, 0, 2, 1]);
         let _bob = watched.connect("bob", [192, 0, 2, 2]);
@@ -208,7 +208,7 @@ async fn tokens_are_revoked_and_the_drain_begins() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_page_of_another_origin_and_a_stranger_can_do_nothing() -> Result<()> {
+async fn a_page_of_another_origin_and_an_unknown_operator_cannot_act() -> Result<()> {
     watch(async |page, watched| {
         let (alice, _client) = watched.connect("alice", [192, 0, 2, 1]);
         until(page, &format!("{ROWS} === 1")).await?;
@@ -219,17 +219,17 @@ async fn a_page_of_another_origin_and_a_stranger_can_do_nothing() -> Result<()> 
                      headers: {{ 'content-type': '{kind}' }} }}).then((answer) => answer.type, () => 'failed')"
             )
         };
-        // The own page, with what a form of another page could send.
+        // The own page, with what a form on another page could send.
         assert_eq!(page.evaluate(&post("text/plain", "cors")).await?, "basic");
         assert_eq!(watched.answers(), [(StatusCode::UNSUPPORTED_MEDIA_TYPE, true)]);
         page.visit(&watched.elsewhere()).await?;
-        // It is sent, cookie and all, and its answer is withheld from the page.
+        // It is sent with the cookie, but the response is withheld from the page.
         assert_eq!(page.evaluate(&post("text/plain", "no-cors")).await?, "failed");
         assert_eq!(watched.answers()[1..], [(StatusCode::FORBIDDEN, true)]);
-        assert_eq!(page.evaluate(&post("application/json", "cors")).await?, "failed", "it has to ask first");
+        assert_eq!(page.evaluate(&post("application/json", "cors")).await?, "failed", "it needs a preflight");
         assert_eq!(watched.answers().len(), 2);
         assert_eq!(alice.close_reason(), None);
-        // Nobody is known any more.
+        // The operator is no longer known.
         page.evaluate("document.cookie = 'operator=; path=/; max-age=0'").await?;
         for path in ["/", "/app.js", "/api/connections", "/api/events"] {
             let seen = page.visit(&format!("{}{path}", watched.url())).await?;
@@ -241,7 +241,7 @@ async fn a_page_of_another_origin_and_a_stranger_can_do_nothing() -> Result<()> 
 }
 
 #[tokio::test]
-async fn nothing_is_scrolled_sideways_in_a_narrow_window() -> Result<()> {
+async fn a_narrow_window_has_no_horizontal_scrolling() -> Result<()> {
     watch(async |page, watched| {
         let long = "a-very-long-name-".repeat(12);
         let _all: Vec<_> = (1..30).map(|host| watched.connect(&long, [192, 0, 2, host])).collect();

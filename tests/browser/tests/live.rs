@@ -1,9 +1,9 @@
-//! What a page learns of the end of a connection that was open.
+//! What a page learns about the close of an open connection.
 
 use browser::{Closed, Page, Result, Site, Socket, over_both, tokens};
 use portcullis::{CloseCode, CloseFrame, identity::Subject};
 
-/// An open socket, which has been answered.
+/// An open socket that has received an echo.
 async fn open<'a>(page: &Page<'a>, site: &Site, seconds: i64) -> Result<Socket<'a>> {
     let socket = page.connect(&site.socket(), &["bearer", &tokens::expiring(seconds)?]).await?;
     socket.send("hello", 1).await?;
@@ -12,11 +12,11 @@ async fn open<'a>(page: &Page<'a>, site: &Site, seconds: i64) -> Result<Socket<'
 }
 
 #[tokio::test]
-async fn a_token_among_the_subprotocols_opens() -> Result<()> {
+async fn a_token_among_the_subprotocols_is_accepted() -> Result<()> {
     over_both(async |page, site| {
         let socket = page.connect(&site.socket(), &["bearer", &tokens::expiring(60)?]).await?;
         assert_eq!(socket.opened().await?.as_deref(), Some("bearer"));
-        assert_eq!(site.answers()?, [site.http().accepted()]);
+        assert_eq!(site.statuses()?, [site.http().accepted()]);
         Ok(())
     })
     .await
@@ -29,7 +29,7 @@ async fn a_flood_ends_with_the_name_of_the_quota() -> Result<()> {
         socket.send("more", 100).await?;
         assert_eq!(socket.closed().await?, Closed::cleanly(1008, "message rate exceeded"));
         let messages = socket.messages().await?;
-        assert!((5..100).contains(&messages), "what was admitted was answered: {messages}");
+        assert!((5..100).contains(&messages), "admitted messages were echoed: {messages}");
         Ok(())
     })
     .await
@@ -46,7 +46,7 @@ async fn a_session_ends_with_its_token() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_end_of_the_handler_decides() -> Result<()> {
+async fn the_result_of_the_handler_decides_the_code() -> Result<()> {
     over_both(async |page, site| {
         for (command, code, reason) in
             [("leave", 1000, ""), ("fail", 1003, "no such command"), ("panic", 1011, "internal error")]
@@ -61,7 +61,7 @@ async fn the_end_of_the_handler_decides() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_kick_tells_why() -> Result<()> {
+async fn a_kick_gives_a_reason() -> Result<()> {
     over_both(async |page, site| {
         let socket = open(page, site, 60).await?;
         let frame = CloseFrame::new(CloseCode::new(4000)?, "signed in elsewhere");
@@ -75,7 +75,7 @@ async fn a_kick_tells_why() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_drain_tells_when_to_come_back() -> Result<()> {
+async fn a_drain_says_when_to_reconnect() -> Result<()> {
     over_both(async |page, site| {
         let live = open(page, site, 60).await?;
         let drained = site.drain().start().await;

@@ -1,5 +1,4 @@
-//! What a reconnecting client makes of close codes: the script of the guide and the chat, with sockets that do as they
-//! are told.
+//! How a reconnecting client reacts to close codes: the script of the guide and the chat, with scripted sockets.
 
 use browser::{Page, Result, over_both};
 use serde_json::{Value, json};
@@ -13,7 +12,7 @@ async fn run(page: &Page<'_>, function: &str) -> Result<Value> {
 }
 
 #[tokio::test]
-async fn codes_say_whether_to_come_back() -> Result<()> {
+async fn codes_decide_whether_to_reconnect() -> Result<()> {
     over_both(async |page, _| {
         for (code, reason, act, wait) in [
             (1000, "", "stop", 0),
@@ -42,24 +41,28 @@ async fn codes_say_whether_to_come_back() -> Result<()> {
 }
 
 #[tokio::test]
-async fn waits_grow_up_to_a_bound_and_half_of_each_is_random() -> Result<()> {
+async fn delays_grow_up_to_a_bound_and_half_of_each_is_random() -> Result<()> {
     over_both(async |page, _| {
         let bounds_of = "(attempt) => [module.backoff(attempt, 0, 0), module.backoff(attempt, 0, 1)]";
         let waits = run(page, &format!("(module) => [0, 1, 2, 4, 5, 40].map({bounds_of})")).await?;
         let bounds = [[500, 1000], [1000, 2000], [2000, 4000], [8000, 16_000], [15_000, 30_000], [15_000, 30_000]];
         assert_eq!(waits, json!(bounds));
-        assert_eq!(run(page, "({ backoff }) => backoff(0, 5, 0)").await?, json!(5500), "not before the server said");
+        assert_eq!(
+            run(page, "({ backoff }) => backoff(0, 5, 0)").await?,
+            json!(5500),
+            "not before the time that the server gave"
+        );
         Ok(())
     })
     .await
 }
 
-/// Ends one connection after another as `ends` says, and returns all that a listener hears. Waits take no time.
-fn story(ends: &Value) -> String {
+/// Ends one connection after another as `ends` says, and returns all calls of the listener. Delays take no time.
+fn sequence(ends: &Value) -> String {
     format!(
         "async ({{ Reconnecting, Refused }}) => {{
             const ends = {ends};
-            const heard = [];
+            const calls = [];
             const later = window.setTimeout;
             window.setTimeout = (next) => later(next, 0);
             await new Promise((over) => {{
@@ -76,27 +79,27 @@ fn story(ends: &Value) -> String {
                 }};
                 const listener = {{
                     state: (state, detail) => {{
-                        heard.push(state === 'waiting' ? state : [state, detail].filter(Boolean).join(': '));
+                        calls.push(state === 'waiting' ? state : [state, detail].filter(Boolean).join(': '));
                         if (state === 'stopped') over();
                     }},
-                    message: (data) => heard.push(`message: ${{data}}`),
-                    closed: (code) => heard.push(`closed: ${{code}}`),
+                    message: (data) => calls.push(`message: ${{data}}`),
+                    closed: (code) => calls.push(`closed: ${{code}}`),
                 }};
                 new Reconnecting(connect, listener).start();
             }});
             window.setTimeout = later;
-            return heard;
+            return calls;
         }}"
     )
 }
 
 #[tokio::test]
-async fn a_client_comes_back_until_it_is_told_not_to() -> Result<()> {
+async fn a_client_reconnects_until_it_is_closed_for_good() -> Result<()> {
     over_both(async |page, _| {
         let expired = json!({"code": 3000, "reason": "token expired", "greeted": true});
         let flood = json!({"code": 1008, "reason": "message rate exceeded"});
         let ends = json!([expired, expired, "unreachable", {"code": 1006}, flood]);
-        let heard = json!([
+        let calls = json!([
             "connecting",
             "open",
             "message: hello",
@@ -110,13 +113,13 @@ async fn a_client_comes_back_until_it_is_told_not_to() -> Result<()> {
             "waiting",
             "connecting",
             "closed: 1006",
-            "waiting", // it never said hello
+            "waiting", // it was never greeted
             "connecting",
             "closed: 1008",
             "stopped: message rate exceeded",
         ]);
-        assert_eq!(run(page, &story(&ends)).await?, heard);
-        assert_eq!(run(page, &story(&json!(["refused"]))).await?, json!(["connecting", "stopped: no such user"]));
+        assert_eq!(run(page, &sequence(&ends)).await?, calls);
+        assert_eq!(run(page, &sequence(&json!(["refused"]))).await?, json!(["connecting", "stopped: no such user"]));
         Ok(())
     })
     .await

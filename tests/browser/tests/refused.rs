@@ -1,4 +1,4 @@
-//! What a page learns of a handshake that was refused.
+//! What a page learns about a refused handshake.
 
 use browser::{Closed, Result, SEATS, Site, over_both, tokens};
 
@@ -23,7 +23,7 @@ async fn an_expired_token_is_named() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_full_server_says_when_to_try_again() -> Result<()> {
+async fn a_full_server_says_when_to_retry() -> Result<()> {
     over_both(async |page, site| {
         let token = tokens::expiring(60)?;
         for _ in 0..SEATS {
@@ -43,12 +43,12 @@ async fn a_full_server_says_when_to_try_again() -> Result<()> {
 async fn a_page_of_another_origin_learns_nothing() -> Result<()> {
     over_both(async |page, site| {
         let (other, token) = (Site::start(site.http()).await?, tokens::expiring(60)?);
-        // Over HTTP/2 a handshake needs a connection that is there already.
+        // Over HTTP/2, a handshake needs an existing connection.
         page.fetch(&other.page()).await?;
         let refused = page.connect(&other.socket(), &["bearer", &token]).await?;
         assert_eq!(refused.opened().await?, None);
         assert_eq!(refused.closed().await?, Closed::unexplained());
-        assert_eq!(other.answers()?, [403]);
+        assert_eq!(other.statuses()?, [403]);
         let allowed = page.connect(&site.socket(), &["bearer", &token]).await?;
         assert_eq!(allowed.opened().await?.as_deref(), Some("bearer"));
         Ok(())

@@ -1,4 +1,4 @@
-//! A server on a free port, and a client that does as it is told.
+//! A server on a free port, and a client for it.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -35,7 +35,7 @@ impl Server {
         Self { address, running: tokio::spawn(crate::serve(listener)) }
     }
 
-    /// Signs in, and comes into the lobby.
+    /// Signs in and enters the lobby.
     pub(super) async fn enter(&self, name: &str) -> Client {
         self.open("lobby", &self.token(name, 60).await).await
     }
@@ -51,15 +51,15 @@ impl Server {
             "POST /session HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
             body.len()
         );
-        let answer = self.http(&(head + &body)).await;
-        json_of(&answer)["token"].as_str().unwrap().to_owned()
+        let response = self.http(&(head + &body)).await;
+        json_of(&response)["token"].as_str().unwrap().to_owned()
     }
 
     pub(super) async fn panel(&self) -> Value {
         json_of(&self.http("GET /panel HTTP/1.1\r\nhost: localhost\r\n\r\n").await)
     }
 
-    /// The panel, as soon as it shows something.
+    /// Waits until the panel shows something, and returns it.
     pub(super) async fn until(&self, shows: impl Fn(&Value) -> bool) -> Value {
         for _ in 0..200 {
             let panel = self.panel().await;
@@ -68,22 +68,22 @@ impl Server {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        panic!("the panel never showed it")
+        panic!("the panel never showed what was expected")
     }
 
-    /// One request, and the whole answer to it.
+    /// Sends a request, and returns the whole response.
     pub(super) async fn http(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let request = request.replacen("\r\n", "\r\nconnection: close\r\n", 1);
         stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
-        answer
+        let mut response = String::new();
+        timeout(PATIENCE, stream.read_to_string(&mut response)).await.unwrap().unwrap();
+        response
     }
 }
 
-fn json_of(answer: &str) -> Value {
-    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+fn json_of(response: &str) -> Value {
+    serde_json::from_str(response.split_once("\r\n\r\n").unwrap().1).unwrap()
 }
 
 /// The same token with another signature.
@@ -97,7 +97,7 @@ pub(super) fn forged(token: &str) -> String {
 pub(super) struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Client {
-    /// Connects from a page of an origin, or says with which status it was refused.
+    /// Connects from a page of `origin`. Returns the status of a refusal.
     pub(super) async fn open(server: &Server, room: &str, token: &str, origin: &str) -> Result<Self, u16> {
         let mut request = format!("ws://{}/ws/{room}", server.address).into_client_request().unwrap();
         request.headers_mut().insert("sec-websocket-protocol", format!("bearer, {token}").parse().unwrap());
@@ -112,20 +112,20 @@ impl Client {
         }
     }
 
-    pub(super) async fn say(&mut self, message: &str) {
+    pub(super) async fn send(&mut self, message: &str) {
         self.0.send(Message::text(message)).await.unwrap();
     }
 
-    /// The same message so many times at once.
-    pub(super) async fn shout(&mut self, message: &str, times: usize) {
+    /// Sends the same message `times` times, flushing once at the end.
+    pub(super) async fn send_many(&mut self, message: &str, times: usize) {
         for _ in 0..times {
             self.0.feed(Message::text(message)).await.unwrap();
         }
         self.0.flush().await.unwrap();
     }
 
-    /// The next event of a type.
-    pub(super) async fn hears(&mut self, kind: &str) -> Value {
+    /// Receives the next event of a type.
+    pub(super) async fn receive(&mut self, kind: &str) -> Value {
         loop {
             let message = self.next().await;
             let event: Value = serde_json::from_str(message.to_text().unwrap()).unwrap();
@@ -135,7 +135,7 @@ impl Client {
         }
     }
 
-    /// The close code and the reason, after whatever comes before. The close is answered.
+    /// Waits for the close frame, and replies to it. Returns its code and reason.
     pub(super) async fn closed(&mut self) -> (u16, String) {
         loop {
             if let Message::Close(frame) = self.next().await {

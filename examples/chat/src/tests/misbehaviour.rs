@@ -1,4 +1,4 @@
-//! One test for each.
+//! One test for each kind of misbehaviour.
 
 use std::time::Duration;
 
@@ -6,31 +6,31 @@ use super::client::{Client, Server, forged};
 use serde_json::json;
 
 /// A message of the chat, as JSON.
-fn said(text: &str) -> String {
+fn say(text: &str) -> String {
     json!({"type": "say", "text": text}).to_string()
 }
 
 #[tokio::test]
-async fn what_one_says_all_in_the_room_hear() {
+async fn a_message_reaches_all_members_of_the_room() {
     let server = Server::start().await;
     let (mut alice, mut bob) = (server.enter("alice").await, server.enter("bob").await);
-    bob.hears("members").await;
-    alice.say(&said("<b>hello</b>")).await;
-    let event = bob.hears("said").await;
+    bob.receive("members").await;
+    alice.send(&say("<b>hello</b>")).await;
+    let event = bob.receive("said").await;
     assert_eq!((&event["name"], &event["text"]), (&json!("alice"), &json!("<b>hello</b>")));
     let mut carol = server.enter("carol").await;
-    assert_eq!(carol.hears("said").await["text"], "<b>hello</b>", "what was said before she came");
+    assert_eq!(carol.receive("said").await["text"], "<b>hello</b>", "an earlier message");
 }
 
 #[tokio::test]
 async fn a_flood_is_closed_with_1008_and_a_new_connection_does_not_help() {
     let server = Server::start().await;
     let mut alice = server.enter("alice").await;
-    alice.shout(&said("now!"), 50).await;
+    alice.send_many(&say("now!"), 50).await;
     assert_eq!(alice.closed().await, (1008, "message rate exceeded".into()));
     let mut again = server.enter("alice").await;
-    // As many as a quota of its own would admit.
-    again.shout(&said("now!"), 10).await;
+    // As many as a separate quota would admit.
+    again.send_many(&say("now!"), 10).await;
     assert_eq!(again.closed().await.0, 1008, "the quota is the user's");
 }
 
@@ -38,23 +38,23 @@ async fn a_flood_is_closed_with_1008_and_a_new_connection_does_not_help() {
 async fn a_long_message_is_closed_with_1009() {
     let server = Server::start().await;
     let mut alice = server.enter("alice").await;
-    alice.say(&said(&"a".repeat(5000))).await;
+    alice.send(&say(&"a".repeat(5000))).await;
     assert_eq!(alice.closed().await, (1009, "message over 4096 bytes".into()));
 }
 
 #[tokio::test]
-async fn who_is_kicked_reads_by_whom() {
+async fn a_kicked_client_receives_the_name_of_the_kicker() {
     let server = Server::start().await;
     let (mut alice, mut bob) = (server.enter("alice").await, server.enter("bob").await);
-    bob.hears("members").await;
+    bob.receive("members").await;
     let mut elsewhere = server.open("attic", &server.token("bob", 60).await).await;
-    alice.say(&json!({"type": "kick", "name": "carol"}).to_string()).await;
-    alice.say(&json!({"type": "kick", "name": "bob"}).to_string()).await;
+    alice.send(&json!({"type": "kick", "name": "carol"}).to_string()).await;
+    alice.send(&json!({"type": "kick", "name": "bob"}).to_string()).await;
     for bobs in [&mut bob, &mut elsewhere] {
         assert_eq!(bobs.closed().await, (4001, "kicked by alice".into()));
     }
-    alice.say(&said("gone")).await;
-    assert_eq!(alice.hears("said").await["text"], "gone");
+    alice.send(&say("gone")).await;
+    assert_eq!(alice.receive("said").await["text"], "gone");
 }
 
 #[tokio::test]
@@ -62,18 +62,18 @@ async fn a_session_ends_with_its_token_unless_it_is_renewed() {
     let server = Server::start().await;
     let mut alice = server.open("lobby", &server.token("alice", 3).await).await;
     let mut bob = server.open("lobby", &server.token("bob", 3).await).await;
-    bob.say(&json!({"type": "renew", "token": server.token("bob", 60).await}).to_string()).await;
+    bob.send(&json!({"type": "renew", "token": server.token("bob", 60).await}).to_string()).await;
     assert_eq!(alice.closed().await, (3000, "token expired".into()));
     tokio::time::sleep(Duration::from_secs(1)).await;
-    bob.say(&said("still here")).await;
-    assert_eq!(bob.hears("said").await["text"], "still here");
+    bob.send(&say("still here")).await;
+    assert_eq!(bob.receive("said").await["text"], "still here");
 }
 
 #[tokio::test]
-async fn another_users_token_renews_nothing() {
+async fn a_session_cannot_be_renewed_with_another_users_token() {
     let server = Server::start().await;
     let mut alice = server.enter("alice").await;
-    alice.say(&json!({"type": "renew", "token": server.token("bob", 60).await}).to_string()).await;
+    alice.send(&json!({"type": "renew", "token": server.token("bob", 60).await}).to_string()).await;
     assert_eq!(alice.closed().await, (3003, "forbidden: not a token of the same subject".into()));
 }
 
@@ -86,21 +86,21 @@ async fn a_forged_token_is_closed_with_3000() {
 }
 
 #[tokio::test]
-async fn a_crash_is_closed_with_1011_and_costs_nobody_else() {
+async fn a_crash_is_closed_with_1011_and_affects_no_other_connection() {
     let server = Server::start().await;
     let (mut alice, mut bob) = (server.enter("alice").await, server.enter("bob").await);
-    alice.say(&json!({"type": "crash"}).to_string()).await;
+    alice.send(&json!({"type": "crash"}).to_string()).await;
     let (code, reason) = alice.closed().await;
     assert!(code == 1011 && !reason.contains("button"), "{code} {reason}");
-    bob.say(&said("still here")).await;
-    assert_eq!(bob.hears("said").await["text"], "still here");
+    bob.send(&say("still here")).await;
+    assert_eq!(bob.receive("said").await["text"], "still here");
 }
 
 #[tokio::test]
-async fn what_is_no_message_or_no_room_says_so() {
+async fn an_invalid_message_or_room_closes_with_a_reason() {
     let server = Server::start().await;
     let mut alice = server.enter("alice").await;
-    alice.say("{}").await;
+    alice.send("{}").await;
     assert_eq!(alice.closed().await, (1007, "invalid message at line 1 column 2".into()));
     let mut lost = server.open("no%20room", &server.token("alice", 60).await).await;
     assert_eq!(lost.closed().await.0, 4404);
@@ -115,11 +115,11 @@ async fn the_fifth_tab_replaces_the_first() {
         tabs.push(server.open("lobby", &token).await);
     }
     assert_eq!(tabs[0].closed().await, (1008, "replaced by a newer connection".into()));
-    tabs[1].hears("members").await;
+    tabs[1].receive("members").await;
 }
 
 #[tokio::test]
-async fn a_crowd_at_one_address_is_told_to_come_later() {
+async fn too_many_connections_from_one_address_close_with_1013() {
     let server = Server::start().await;
     let mut crowd = Vec::new();
     for number in 0..16 {
@@ -129,11 +129,11 @@ async fn a_crowd_at_one_address_is_told_to_come_later() {
     assert_eq!(late.closed().await, (1013, "too many connections; retry after 5 s".into()));
     drop(crowd.pop());
     server.until(|panel| panel["count"] == 15).await;
-    server.enter("late").await.hears("members").await;
+    server.enter("late").await.receive("members").await;
 }
 
 #[tokio::test]
-async fn many_handshakes_are_told_to_come_later() {
+async fn too_many_handshakes_close_with_1013() {
     let server = Server::start().await;
     let token = server.token("alice", 60).await;
     let mut codes = Vec::new();
@@ -158,10 +158,10 @@ async fn a_foreign_page_gets_a_403_and_no_connection() {
 }
 
 #[tokio::test]
-async fn the_panel_shows_who_lives_and_how_others_ended() {
+async fn the_panel_shows_live_connections_and_how_others_ended() {
     let server = Server::start().await;
     let (mut alice, _bob) = (server.enter("alice").await, server.enter("bob").await);
-    alice.say("{}").await;
+    alice.send("{}").await;
     alice.closed().await;
     let panel = server.until(|panel| panel["count"] == 1 && panel["ends"][0].is_object()).await;
     assert_eq!(panel["live"][0]["subject"], "bob");
@@ -169,13 +169,13 @@ async fn the_panel_shows_who_lives_and_how_others_ended() {
 }
 
 #[tokio::test]
-async fn only_this_machine_is_answered_by_its_own_name() {
+async fn only_requests_for_this_machine_are_answered() {
     let server = Server::start().await;
     for (host, status) in [("localhost:3000", 200), ("127.0.0.1", 200), ("evil.example", 421), ("localhost.evil", 421)]
     {
-        let answer = server.http(&format!("GET /panel HTTP/1.1\r\nhost: {host}\r\n\r\n")).await;
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{host}: {answer}");
+        let response = server.http(&format!("GET /panel HTTP/1.1\r\nhost: {host}\r\n\r\n")).await;
+        assert!(response.starts_with(&format!("HTTP/1.1 {status}")), "{host}: {response}");
     }
-    let answer = server.http("GET /panel HTTP/1.1\r\nhost: localhost\r\nhost: evil.example\r\n\r\n").await;
-    assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+    let response = server.http("GET /panel HTTP/1.1\r\nhost: localhost\r\nhost: evil.example\r\n\r\n").await;
+    assert!(response.starts_with("HTTP/1.1 4"), "{response}");
 }

@@ -1,4 +1,4 @@
-//! What each misbehaviour leads to, over real sockets.
+//! The consequences of misbehaviour, over real sockets.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod client;
