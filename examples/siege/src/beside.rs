@@ -1,4 +1,4 @@
-//! What stands beside a socket on its router: a plain API, and the polling of a transport that falls back to it.
+//! Routes beside the socket on the same router: a plain API, and the polling of a fallback transport.
 
 use axum::{
     Router,
@@ -15,20 +15,20 @@ use serde_json::Value;
 
 use crate::{Result, handlers::returns, page::OWN, tokens};
 
-/// The routes that no side protects: `/beside/ws` is the socket.
+/// The routes that neither side protects by itself: `/beside/ws` is the socket.
 fn open() -> Router {
     Router::new()
         .route("/beside/ws", any(async |socket: WebSocketUpgrade| socket.on_upgrade(returns)))
-        .route("/beside/messages", get(async || "what was said so far"))
+        .route("/beside/messages", get(async || "earlier messages"))
         .route("/beside/poll", get(async || r#"0{"sid":"7","upgrades":["websocket"]}"#).post(async || "ok"))
 }
 
-/// Moves money, for whoever has signed in.
+/// Moves money of the signed-in user.
 fn transfer() -> Router {
     Router::new().route("/beside/transfer", post(async || "done"))
 }
 
-/// One layer for all of it.
+/// One stack of layers for all routes.
 pub(crate) fn guarded() -> Result<Router> {
     let origins = OriginLayer::new([OWN])?.plain_requests();
     let layer = JwtLayer::<Value>::new(tokens::verifier()?).bearer().cookie("session", &origins);
@@ -36,7 +36,7 @@ pub(crate) fn guarded() -> Result<Router> {
     Ok(open().merge(transfer()).layer(layer).layer(failures).layer(origins).layer(ClientIpLayer::new()))
 }
 
-/// By hand, as applications do: the socket's handler asks for a token, the transfer for the session's cookie.
+/// By hand, as applications do it: the handler of the socket requires a token, and the transfer the session cookie.
 pub(crate) fn bare() -> Router {
     open().merge(transfer().layer(from_fn(signed_in)))
 }

@@ -1,7 +1,7 @@
-//! A server beside the one under attack, which is replaced while clients are connected to it.
+//! A second server, which is replaced while clients are connected to it.
 //!
-//! It has a runtime of its own, which is dropped when it has shut down: its connections end as those of a process do
-//! that exits.
+//! It has its own runtime, which is dropped after the shutdown, so its connections end like those of a process that
+//! exits.
 
 use std::{
     net::SocketAddr,
@@ -19,13 +19,13 @@ use crate::Result;
 /// Tells the server to shut down.
 type Stop = Arc<Mutex<Option<oneshot::Sender<()>>>>;
 
-/// A drain, scaled down as all times are here.
+/// A drain, with all times scaled down.
 pub(crate) fn drain() -> Drain {
     let quiet = Duration::from_millis(50);
     Drain::new().window(Duration::from_millis(500)).quiet(quiet).deadline(Duration::from_secs(2))
 }
 
-/// `/deploy` starts a server and says its port, `/stop` lets it shut down gracefully.
+/// `/deploy` starts a server and returns its port, and `/stop` shuts it down gracefully.
 pub(crate) fn routes(app: Router, drain: Option<Drain>) -> Router {
     let stop = Stop::default();
     let stops = stop.clone();
@@ -45,12 +45,12 @@ fn start(app: Router, drain: Option<Drain>, stop: &Stop) -> Result<String> {
     let (sender, stopped) = oneshot::channel();
     *stop.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
     let runtime = Runtime::new()?;
-    // Should it fail, its clients say so.
+    // If it fails, its clients notice.
     thread::spawn(move || runtime.block_on(serve(listener, app, drain, stopped)));
     Ok(port.to_string())
 }
 
-/// Shuts down as axum's documentation says, and with a drain as the drain's says.
+/// Shuts down as in axum's documentation, or with a drain as in the documentation of the drain.
 async fn serve(
     listener: std::net::TcpListener,
     app: Router,

@@ -1,4 +1,4 @@
-//! What README and the guide's threat model say of attacks, held against the attacks themselves.
+//! Checks the tables of attacks in README and the guide's threat model against the attacks themselves.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::attacks::{self, Attack, Want};
@@ -6,7 +6,7 @@ use crate::attacks::{self, Attack, Want};
 const README: &str = include_str!("../../../README.md");
 const THREATS: &str = include_str!("../../../crates/portcullis/docs/guide/threat_model.md");
 
-/// Where the layers of the guarded server stand.
+/// The files with the layers of the guarded server.
 const LAYERS: [&str; 4] = [
     include_str!("guarded.rs"),
     include_str!("tokens.rs"),
@@ -36,8 +36,8 @@ fn find(name: &str) -> &'static Attack {
     attacks::all().find(|attack| attack.name == name).unwrap_or_else(|| panic!("the siege has no attack \"{name}\""))
 }
 
-/// What a row must say, so that it agrees with what the siege wants.
-fn said_of(want: Want) -> Vec<String> {
+/// The texts that a row must contain to agree with the expected outcome.
+fn texts_of(want: Want) -> Vec<String> {
     match want {
         Want::Because(code, why) | Want::Replaced(code, why) => vec![code.to_string(), format!("\"{why}\"")],
         Want::EmptyClose => vec!["1005".to_owned()],
@@ -49,8 +49,8 @@ fn said_of(want: Want) -> Vec<String> {
 }
 
 fn agrees(row: &Row) {
-    for said in said_of(find(row.attack).want) {
-        assert!(row.sees.contains(&said), "{}: \"{}\" does not say {said}", row.attack, row.sees);
+    for text in texts_of(find(row.attack).want) {
+        assert!(row.sees.contains(&text), "{}: \"{}\" does not contain {text}", row.attack, row.sees);
     }
     for layer in row.layer.split('`').skip(1).step_by(2) {
         let named = layer.split(['(', '<', ':']).next().unwrap();
@@ -59,14 +59,14 @@ fn agrees(row: &Row) {
 }
 
 #[test]
-fn the_table_of_readme_says_what_the_siege_sees() {
+fn the_table_of_the_readme_agrees_with_the_siege() {
     let rows = rows(README);
     assert!(rows.len() >= 15, "{} rows", rows.len());
     rows.iter().for_each(agrees);
 }
 
 #[test]
-fn the_threat_model_has_every_attack_once() {
+fn the_threat_model_lists_every_attack_once() {
     let rows = rows(THREATS);
     rows.iter().for_each(agrees);
     let mut listed: Vec<_> = rows.iter().map(|row| row.attack).collect();

@@ -1,4 +1,4 @@
-//! What the application does with a socket, the same on both sides.
+//! The handlers of the application, the same on both sides.
 
 use std::{
     sync::{
@@ -21,22 +21,22 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// What the handlers saw.
+/// What reached the handlers.
 #[derive(Default)]
-pub(crate) struct Seen {
+pub(crate) struct Counters {
     pub(crate) messages: AtomicU64,
     pub(crate) bytes: AtomicU64,
-    /// How many feeds are being written.
+    /// The number of feeds being written.
     feeds: watch::Sender<usize>,
 }
 
 /// A feed that is being written, from its handshake to the end of its handler.
-struct Feed(Arc<Seen>);
+struct Feed(Arc<Counters>);
 
 impl Feed {
-    fn new(seen: Arc<Seen>) -> Self {
-        seen.feeds.send_modify(|feeds| *feeds += 1);
-        Self(seen)
+    fn new(counters: Arc<Counters>) -> Self {
+        counters.feeds.send_modify(|feeds| *feeds += 1);
+        Self(counters)
     }
 }
 
@@ -46,7 +46,7 @@ impl Drop for Feed {
     }
 }
 
-impl Seen {
+impl Counters {
     fn count(&self, message: &Message) -> bool {
         let (Message::Text(_) | Message::Binary(_)) = message else { return false };
         self.messages.fetch_add(1, Ordering::Relaxed);
@@ -55,51 +55,51 @@ impl Seen {
     }
 }
 
-/// How long a busy handler does something else: longer than the guarded server waits for an answer to a ping.
+/// How long a busy handler does not read: longer than the guarded server waits for the answer to a ping.
 const BUSY: Duration = Duration::from_millis(1500);
 
-/// How long it is waited for a feed to end: longer than the guarded server gives a client that does not read.
+/// How long to wait for feeds to end: longer than the guarded server waits for a client that does not read.
 const FEED: Duration = Duration::from_millis(1800);
 
-/// How many messages of how many bytes a feed sends: more than the kernels of both sides hold.
+/// The number and size of messages in a feed: more than the kernels of both sides buffer.
 const FEED_MESSAGES: usize = 1024;
 const FEED_BYTES: usize = 64 * 1024;
 
-pub(crate) async fn upgrade(State(seen): State<Arc<Seen>>, socket: WebSocketUpgrade) -> Response {
+pub(crate) async fn upgrade(State(counters): State<Arc<Counters>>, socket: WebSocketUpgrade) -> Response {
     let socket = socket.protocols(["bearer"]).read_buffer_size(16 * 1024).max_write_buffer_size(1024 * 1024);
-    socket.on_upgrade(move |socket| echo(socket, seen))
+    socket.on_upgrade(move |socket| echo(socket, counters))
 }
 
-/// The same for messages of any size that the library takes.
-pub(crate) async fn upgrade_large(State(seen): State<Arc<Seen>>, socket: WebSocketUpgrade) -> Response {
-    socket.on_upgrade(move |socket| echo(socket, seen))
+/// An echo for messages of any size that the library accepts.
+pub(crate) async fn upgrade_large(State(counters): State<Arc<Counters>>, socket: WebSocketUpgrade) -> Response {
+    socket.on_upgrade(move |socket| echo(socket, counters))
 }
 
 /// Reads nothing for a time, then echoes.
-pub(crate) async fn upgrade_busy(State(seen): State<Arc<Seen>>, socket: WebSocketUpgrade) -> Response {
+pub(crate) async fn upgrade_busy(State(counters): State<Arc<Counters>>, socket: WebSocketUpgrade) -> Response {
     socket.on_upgrade(async move |socket| {
         sleep(BUSY).await;
-        echo(socket, seen).await;
+        echo(socket, counters).await;
     })
 }
 
-pub(crate) async fn upgrade_feed(State(seen): State<Arc<Seen>>, socket: WebSocketUpgrade) -> Response {
-    let feed = Feed::new(seen);
+pub(crate) async fn upgrade_feed(State(counters): State<Arc<Counters>>, socket: WebSocketUpgrade) -> Response {
+    let feed = Feed::new(counters);
     socket.on_upgrade(move |socket| write_feed(socket, feed))
 }
 
-async fn echo(mut socket: WebSocket, seen: Arc<Seen>) {
+async fn echo(mut socket: WebSocket, counters: Arc<Counters>) {
     while let Some(Ok(message)) = socket.recv().await {
-        if seen.count(&message) && socket.send(message).await.is_err() {
+        if counters.count(&message) && socket.send(message).await.is_err() {
             return;
         }
     }
 }
 
-/// Sends all that there is to whoever asks.
+/// Sends the whole feed in response to the first message.
 async fn write_feed(mut socket: WebSocket, feed: Feed) {
-    let Some(Ok(asked)) = socket.recv().await else { return };
-    feed.0.count(&asked);
+    let Some(Ok(request)) = socket.recv().await else { return };
+    feed.0.count(&request);
     let part = Bytes::from(vec![0; FEED_BYTES]);
     for _ in 0..FEED_MESSAGES {
         if socket.send(Message::Binary(part.clone())).await.is_err() {
@@ -108,9 +108,9 @@ async fn write_feed(mut socket: WebSocket, feed: Feed) {
     }
 }
 
-/// Whether the handlers of all feeds have come to their end, if need be in a while.
-pub(crate) async fn freed(State(seen): State<Arc<Seen>>) -> String {
-    let mut feeds = seen.feeds.subscribe();
+/// Whether the handlers of all feeds end within a while.
+pub(crate) async fn freed(State(counters): State<Arc<Counters>>) -> String {
+    let mut feeds = counters.feeds.subscribe();
     timeout(FEED, feeds.wait_for(|feeds| *feeds == 0)).await.is_ok().to_string()
 }
 

@@ -1,7 +1,7 @@
-//! Two attackers of WebSocket servers, on the same client that writes bytes.
+//! Two attackers of WebSocket servers, which share a client that writes raw bytes.
 //!
-//! [`siege`] starts a bare axum server and a guarded one and attacks both. [`audit`] attacks a running server that its
-//! operator names, from outside.
+//! [`siege`] starts a bare axum server and a guarded one and attacks both. [`audit`] attacks a running server from
+//! outside, on behalf of its operator.
 
 mod attacks;
 pub mod audit;
@@ -11,9 +11,9 @@ mod deploy;
 mod documented;
 mod guarded;
 mod handlers;
+mod observation;
 mod page;
 mod raw;
-mod saw;
 mod server;
 mod side;
 mod siege;
@@ -22,5 +22,5 @@ mod tokens;
 
 pub use self::siege::siege;
 
-/// Whatever went wrong; it is only reported.
+/// Any error: it is only reported.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;

@@ -17,49 +17,49 @@ use tokio::net::TcpListener;
 
 use crate::{
     Result,
-    handlers::{Seen, freed, panics, returns, upgrade, upgrade_busy, upgrade_feed, upgrade_large},
+    handlers::{Counters, freed, panics, returns, upgrade, upgrade_busy, upgrade_feed, upgrade_large},
 };
 
-/// The application's routes, by how they are to be protected.
+/// The application's routes, grouped by the layers that protect them.
 pub(crate) struct Routes {
     pub(crate) open: Router,
-    /// `/private`, for those who bring a token.
+    /// `/private`, for clients with a token.
     pub(crate) private: Router,
-    /// `/user?name=`, where whoever stands outside knows who is who.
+    /// `/user?name=`, whose users an outer layer identifies.
     pub(crate) user: Router,
-    /// `/seat`, `/proxied` and `/session?name=`, of which there are few.
+    /// `/seat`, `/proxied` and `/session?name=`, with limits on connections.
     pub(crate) seat: Router,
     pub(crate) proxied: Router,
     pub(crate) session: Router,
-    /// `/first`, for those who say who they are in their first message.
+    /// `/first`, for clients that authenticate with the first message.
     pub(crate) first: Router,
-    /// `/alive`, whose handler echoes, and `/busy`, whose handler does something else at first.
+    /// `/alive`, whose handler echoes, and `/busy`, whose handler does not read at first.
     pub(crate) alive: Router,
-    /// `/idle`, where something is to be said.
+    /// `/idle`, where clients must send messages.
     pub(crate) idle: Router,
-    /// `/feed`, where there is more to read than a client has room for.
+    /// `/feed`, which sends more than the kernels buffer.
     pub(crate) feed: Router,
-    /// `/shut`, another feed, of which there are few.
+    /// `/shut`, another feed, with a limit on connections.
     pub(crate) shut: Router,
-    /// `/sized`, where no message is to be large.
+    /// `/sized`, with a limit on message size.
     pub(crate) sized: Router,
-    /// `/shared`, whose clients have a quota in common, beside one each.
+    /// `/shared`, whose clients share a quota, and have one each.
     pub(crate) shared: Router,
-    /// `/many`, which remembers the quotas of few of its clients.
+    /// `/many`, with room for the quotas of few clients.
     pub(crate) many: Router,
-    /// `/delayed`, where there is one seat, and where who says too much is read slowly.
+    /// `/delayed`, for one connection, which is delayed if it exceeds its quota.
     pub(crate) delayed: Router,
-    /// The `/ws` of the server that is replaced, which is none of this one's.
+    /// The `/ws` of the server that is replaced, not of this one.
     pub(crate) deployed: Router,
 }
 
 impl Routes {
     pub(crate) fn new() -> Self {
-        let seen = Arc::new(Seen::default());
-        let app = |routes: Router<Arc<Seen>>| routes.with_state(seen.clone());
+        let counters = Arc::new(Counters::default());
+        let app = |routes: Router<Arc<Counters>>| routes.with_state(counters.clone());
         let echo = |path| app(Router::new().route(path, any(upgrade)));
         Self {
-            open: open(seen.clone()),
+            open: open(counters.clone()),
             private: echo("/private"),
             first: echo("/first"),
             user: echo("/user"),
@@ -79,7 +79,7 @@ impl Routes {
     }
 }
 
-fn open(seen: Arc<Seen>) -> Router {
+fn open(counters: Arc<Counters>) -> Router {
     Router::new()
         .route("/ws", any(upgrade))
         .route("/panic", any(async |socket: WebSocketUpgrade| socket.on_upgrade(panics)))
@@ -87,10 +87,10 @@ fn open(seen: Arc<Seen>) -> Router {
         .route("/large", any(upgrade_large))
         .route("/freed", get(freed))
         .route("/stats", get(stats))
-        .with_state(seen)
+        .with_state(counters)
 }
 
-/// Serves until standard input ends: when the siege is gone, so is its server.
+/// Serves until standard input ends, so that it does not outlive the siege.
 #[tokio::main]
 pub(crate) async fn run(app: Router) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -99,19 +99,19 @@ pub(crate) async fn run(app: Router) -> Result<()> {
         let _end_or_error = std::io::stdin().read_to_end(&mut Vec::new());
         std::process::exit(0);
     });
-    // Nagle's algorithm would hide everything else; a failure to switch it off changes no outcome.
+    // Nagle's algorithm would distort the figures. A failure to disable it is harmless.
     let listener = listener.tap_io(|io| drop(io.set_nodelay(true)));
     axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
     Ok(())
 }
 
 /// `messages bytes cpu-milliseconds`
-async fn stats(State(seen): State<Arc<Seen>>) -> String {
-    let (messages, bytes) = (seen.messages.load(Ordering::Relaxed), seen.bytes.load(Ordering::Relaxed));
+async fn stats(State(counters): State<Arc<Counters>>) -> String {
+    let (messages, bytes) = (counters.messages.load(Ordering::Relaxed), counters.bytes.load(Ordering::Relaxed));
     format!("{messages} {bytes} {}", cpu_ms().unwrap_or_default())
 }
 
-/// What this process has used of a processor: fields 14 and 15 of its `stat`, in ticks of 10 ms.
+/// The CPU time of this process: fields 14 and 15 of its `stat`, in ticks of 10 ms.
 fn cpu_ms() -> Option<u64> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     let (_, fields) = stat.rsplit_once(')')?;

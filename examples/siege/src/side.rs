@@ -8,16 +8,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Result, attacks::Attack, raw, saw::Saw};
+use crate::{Result, attacks::Attack, observation::Observation, raw};
 
 pub(crate) struct Side {
     child: Child,
     address: SocketAddr,
 }
 
-/// What the client saw of an attack, and what it cost the server.
-pub(crate) struct Suffered {
-    pub(crate) saw: Saw,
+/// What the client observed of an attack, and what it cost the server.
+pub(crate) struct Outcome {
+    pub(crate) observed: Observation,
     pub(crate) messages: u64,
     pub(crate) bytes: u64,
     pub(crate) cpu_ms: u64,
@@ -34,15 +34,15 @@ impl Side {
         Ok(Self { child, address })
     }
 
-    pub(crate) fn suffer(&self, attack: &Attack) -> Result<Suffered> {
+    pub(crate) fn run(&self, attack: &Attack) -> Result<Outcome> {
         let before = self.stats()?;
-        let saw = (attack.run)(self.address).unwrap_or_else(|error| Saw::Failed(error.to_string()));
+        let observed = (attack.run)(self.address).unwrap_or_else(|error| Observation::Failed(error.to_string()));
         let after = self.settled()?;
         let [messages, bytes, cpu_ms] = [0, 1, 2].map(|at| after[at] - before[at]);
-        Ok(Suffered { saw, messages, bytes, cpu_ms })
+        Ok(Outcome { observed, messages, bytes, cpu_ms })
     }
 
-    /// The statistics once they stand still, so that no attack is charged for the one before it.
+    /// Waits until the statistics are stable, so that no attack is charged for the previous one.
     fn settled(&self) -> Result<[u64; 3]> {
         let deadline = Instant::now() + raw::PATIENCE;
         let mut last = self.stats()?;
@@ -60,9 +60,9 @@ impl Side {
         let mut stream = TcpStream::connect(self.address)?;
         stream.set_read_timeout(Some(raw::PATIENCE))?;
         stream.write_all(b"GET /stats HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        let (_, body) = answer.split_once("\r\n\r\n").ok_or("statistics without a body")?;
+        let mut response = String::new();
+        stream.read_to_string(&mut response)?;
+        let (_, body) = response.split_once("\r\n\r\n").ok_or("statistics without a body")?;
         let mut numbers = body.split_whitespace().map(str::parse);
         let mut next = || numbers.next().ok_or("too few statistics");
         Ok([next()??, next()??, next()??])
@@ -71,7 +71,7 @@ impl Side {
 
 impl Drop for Side {
     fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to end.
+        // It may have ended by itself.
         let _gone_already = self.child.kill();
         let _reaped = self.child.wait();
     }

@@ -9,8 +9,8 @@ use crate::{Result, attacks, beside, deploy, guarded, server, server::Routes, si
 /// Starts a bare axum server and a guarded one on loopback, attacks both with real sockets one attack after another,
 /// and prints what each let through.
 ///
-/// `--json` prints one object a line, `--only text` runs the attacks that have this text in their names. Exits 0 only
-/// if the guarded server stopped every attack, and every legitimate client got through to both.
+/// `--json` prints one object per line, and `--only text` runs the attacks whose names contain this text. Exits with 0
+/// only if the guarded server stopped every attack, and both servers served every legitimate client.
 pub fn siege(arguments: &[String]) -> ExitCode {
     tokens::install();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -32,7 +32,7 @@ pub fn siege(arguments: &[String]) -> ExitCode {
     }
 }
 
-/// What applications write by hand, if anything.
+/// The bare server, with the checks that applications write by hand, if any.
 fn bare(routes: Routes) -> Router {
     let Routes { open, user, seat, proxied, session, private, first, .. } = routes;
     let Routes { alive, idle, feed, shut, sized, shared, many, delayed, deployed, .. } = routes;
@@ -46,12 +46,12 @@ fn compare(json: bool, only: &str) -> Result<bool> {
     let guarded = Side::start("guarded")?;
     let mut rows = Vec::new();
     for attack in attacks::all().filter(|attack| attack.name.contains(only)) {
-        rows.push(table::Row { attack, bare: bare.suffer(attack)?, guarded: guarded.suffer(attack)? });
+        rows.push(table::Row { attack, bare: bare.run(attack)?, guarded: guarded.run(attack)? });
     }
     if json {
         table::print_json(&rows);
     } else {
         table::print(&rows);
     }
-    Ok(rows.iter().all(table::Row::is_well))
+    Ok(rows.iter().all(table::Row::is_as_expected))
 }

@@ -1,4 +1,4 @@
-//! Tokens: how they are signed, how the guarded server checks them, and how a bare one does by hand.
+//! Tokens: how they are signed, how the guarded server verifies them, and how the bare one does by hand.
 
 use std::{
     sync::{
@@ -28,10 +28,10 @@ const SECRET: &[u8; 32] = b"a secret of the siege, 32 bytes.";
 const PUBLIC: &[u8] = include_bytes!("../keys/rsa.pub.pem");
 const ISSUER: &str = "https://id.example";
 
-/// How long a client may take to say who it is.
+/// How long a client may take to authenticate.
 const FIRST: Duration = Duration::from_millis(500);
 
-/// A token of alice's for the chat, changed as an attack needs it.
+/// A token of alice for the chat, changed as an attack needs it.
 pub(crate) fn token(change: impl FnOnce(&mut Value)) -> Result<String> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let mut claims = json!({"iss": ISSUER, "aud": "chat", "sub": "alice", "iat": now, "exp": now + 3600});
@@ -39,7 +39,7 @@ pub(crate) fn token(change: impl FnOnce(&mut Value)) -> Result<String> {
     sign(&Header::new(Algorithm::HS256), &claims, SECRET)
 }
 
-/// A token that expires in so many seconds, or has so long ago.
+/// A token that expires in `seconds`, or has already expired if that is negative.
 pub(crate) fn expiring(seconds: i64) -> Result<String> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     token(|claims| claims["exp"] = now.saturating_add_signed(seconds).into())
@@ -55,25 +55,25 @@ fn sign(header: &Header, claims: &Value, secret: &[u8]) -> Result<String> {
     Ok(jsonwebtoken::encode(header, claims, &EncodingKey::from_secret(secret))?)
 }
 
-/// Checks tokens of the chat.
+/// Verifies tokens of the chat.
 pub(crate) fn verifier() -> Result<Verifier> {
     Ok(Verifier::hs256(SECRET).issuer(ISSUER).audience("chat").leeway(Duration::ZERO).build()?)
 }
 
-/// The same by hand, with jsonwebtoken's own defaults.
+/// The same by hand, with the defaults of jsonwebtoken.
 pub(crate) fn is_good(token: &str) -> bool {
     let mut validation = Validation::new(Algorithm::HS256);
     validation.validate_aud = false;
     jsonwebtoken::decode::<Value>(token, &DecodingKey::from_secret(SECRET), &validation).is_ok()
 }
 
-/// With more than one provider in the build, jsonwebtoken wants to be told.
+/// With several providers in the build, jsonwebtoken needs an explicit one.
 pub(crate) fn install() {
-    // Only the first call of a process counts.
+    // Only the first call has an effect.
     let _installed_before = crypto::rust_crypto::DEFAULT_PROVIDER.install_default();
 }
 
-/// The guarded server's routes: `/private` takes a token from the query or a subprotocol, `/first` from the first
+/// The guarded server's routes: `/private` accepts a token in the query or a subprotocol, and `/first` in the first
 /// message.
 pub(crate) fn guarded(private: Router, first: Router) -> Result<Router> {
     let keys =
@@ -98,7 +98,7 @@ pub(crate) fn guarded(private: Router, first: Router) -> Result<Router> {
     Ok(private.merge(log.route()).route("/revoke/{subject}", revoke))
 }
 
-/// The same by hand, as applications do: the token is checked once, with jsonwebtoken's own defaults.
+/// The same by hand, as applications do it: the token is checked once, with the defaults of jsonwebtoken.
 pub(crate) fn bare(private: Router, first: Router) -> Router {
     let log = AccessLog::default();
     let private = log.around(private).layer(from_fn(checked));
@@ -108,33 +108,33 @@ pub(crate) fn bare(private: Router, first: Router) -> Router {
 }
 
 async fn checked(request: Request, next: Next) -> Response {
-    let token = brought(&request).unwrap_or_default();
+    let token = presented(&request).unwrap_or_default();
     if is_good(token) { next.run(request).await } else { StatusCode::UNAUTHORIZED.into_response() }
 }
 
-fn brought(request: &Request) -> Option<&str> {
+fn presented(request: &Request) -> Option<&str> {
     let query = request.uri().query().unwrap_or_default();
     let offered = || request.headers().get(SEC_WEBSOCKET_PROTOCOL)?.to_str().ok()?.strip_prefix("bearer, ");
     query.split('&').find_map(|pair| pair.strip_prefix("token=")).or_else(offered)
 }
 
-/// What an application's own log would keep: the URI of each request.
+/// What an application's access log would record: the URI of each request.
 #[derive(Clone, Default)]
 struct AccessLog(Arc<AtomicBool>);
 
 impl AccessLog {
     fn around(&self, app: Router) -> Router {
-        let seen = self.0.clone();
+        let logged = self.0.clone();
         app.layer(from_fn(move |uri: OriginalUri, request: Request, next: Next| {
             let line = format!("{} {}", uri.0, request.uri());
-            seen.fetch_or(line.contains("eyJ"), Ordering::Relaxed);
+            logged.fetch_or(line.contains("eyJ"), Ordering::Relaxed);
             next.run(request)
         }))
     }
 
     /// Whether a token was logged.
     fn route(&self) -> Router {
-        let seen = self.0.clone();
-        Router::new().route("/logged", get(async move || seen.load(Ordering::Relaxed).to_string()))
+        let logged = self.0.clone();
+        Router::new().route("/logged", get(async move || logged.load(Ordering::Relaxed).to_string()))
     }
 }

@@ -31,7 +31,7 @@ pub(crate) fn print(folder: &Path, names: &[&str]) -> Result<bool> {
         let report = audit(peer, folder)?;
         let found = report.findings();
         attacks = found.iter().map(|finding| finding.attack()).collect();
-        let found = found.iter().map(|finding| (finding.attack(), (finding.verdict(), finding.saw().to_owned())));
+        let found = found.iter().map(|finding| (finding.attack(), (finding.verdict(), finding.observed().to_owned())));
         columns.push(Column { name: peer.name, found: found.collect() });
     }
     println!("{}", head(&columns));
@@ -71,7 +71,7 @@ fn audit(peer: &Peer, folder: &Path) -> Result<Report> {
     words.extend(LIMITS.split_whitespace().map(str::to_owned));
     let name = peer.name;
     let print = |finding: &siege::audit::Finding| {
-        eprintln!("  {name}: {:<36}{:<16}{}", finding.attack(), finding.verdict(), finding.saw());
+        eprintln!("  {name}: {:<36}{:<16}{}", finding.attack(), finding.verdict(), finding.observed());
     };
     Ok(Report::of(Plan::parse(&words)?, print).map_err(|error| format!("{name}: {error}"))?)
 }
@@ -120,8 +120,8 @@ fn lost(attacks: &[&'static str], columns: &[Column]) -> Vec<String> {
         columns.iter().find(stops).map(|column| column.name)
     };
     let line = |attack: &&'static str| {
-        let (_, saw) = bad(ours.found.get(attack))?;
-        Some(format!("{attack} ({saw}), which {} stops", better(attack)?))
+        let (_, observed) = bad(ours.found.get(attack))?;
+        Some(format!("{attack} ({observed}), which {} stops", better(attack)?))
     };
     attacks.iter().filter_map(line).collect()
 }

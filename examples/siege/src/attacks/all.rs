@@ -2,7 +2,7 @@
 
 use super::{attack::Attack, beside, connections, deploy, frames, liveness, pages, polite, rates, sizes, tokens};
 
-/// Every attack, and the legitimate clients behind them.
+/// All attacks, followed by the legitimate clients.
 pub(crate) fn all() -> impl Iterator<Item = &'static Attack> {
     let connected = [pages::ALL, frames::ALL, rates::ALL, connections::ALL, tokens::ALL, beside::ALL];
     let living = [liveness::ALL, sizes::ALL, deploy::ALL, polite::ALL];

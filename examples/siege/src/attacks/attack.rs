@@ -1,18 +1,18 @@
-//! What an attack is, and what must come of it.
+//! The definition of an attack, with its expected outcome.
 
 use std::net::SocketAddr;
 
-use crate::{Result, saw::Saw};
+use crate::{Result, observation::Observation};
 
-/// One thing that is done to both servers.
+/// An attack, which is run against both servers.
 pub(crate) struct Attack {
     pub(crate) name: &'static str,
-    pub(crate) run: fn(SocketAddr) -> Result<Saw>,
-    /// What the guarded server must answer.
+    pub(crate) run: fn(SocketAddr) -> Result<Observation>,
+    /// The outcome that is required of the guarded server.
     pub(crate) want: Want,
 }
 
-/// What stops an attack, or what a legitimate client must see.
+/// The outcome that means that an attack was stopped, or that a legitimate client was served.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Want {
     /// A close code and its reason.
@@ -23,33 +23,35 @@ pub(crate) enum Want {
     Refused(u16, u16),
     Echoed,
     Answered(u16),
-    /// A plain request that is answered with this status, and on the bare server may be with another.
+    /// A plain request is answered with this status; the bare server may answer with another.
     Denied(u16),
     NotLogged,
-    /// Each client sees this code and this reason, and is back.
+    /// Each client receives this code and reason, and reconnects.
     Replaced(u16, &'static str),
 }
 
 impl Want {
-    /// Whether this is what a legitimate client must see, on the bare server too.
+    /// Whether this is the outcome of a legitimate client, which is required of the bare server as well.
     pub(crate) fn is_legitimate(self) -> bool {
         matches!(self, Self::Echoed | Self::Answered(_))
     }
 
-    pub(crate) fn is_met(self, saw: &Saw) -> bool {
-        match (self, saw) {
-            (Self::Because(wanted, why), Saw::Closed { code, reason, .. }) => *code == Some(wanted) && reason == why,
-            (Self::EmptyClose, Saw::Closed { code, .. }) => code.is_none(),
-            (Self::Refused(wanted, code), Saw::Refused { status, page }) => {
+    pub(crate) fn is_met(self, observed: &Observation) -> bool {
+        match (self, observed) {
+            (Self::Because(wanted, why), Observation::Closed { code, reason, .. }) => {
+                *code == Some(wanted) && reason == why
+            }
+            (Self::EmptyClose, Observation::Closed { code, .. }) => code.is_none(),
+            (Self::Refused(wanted, code), Observation::Refused { status, page }) => {
                 *status == wanted && page.code() == Some(code)
             }
-            (Self::Replaced(wanted, why), Saw::Replaced { ends, back }) => {
+            (Self::Replaced(wanted, why), Observation::Replaced { ends, back }) => {
                 *back == ends.len() && ends.iter().all(|end| Self::Because(wanted, why).is_met(end))
             }
-            (Self::Answered(wanted) | Self::Denied(wanted), Saw::Answered(status)) => *status == wanted,
-            (Self::Echoed, Saw::Echoed(_)) | (Self::NotLogged, Saw::Logged(false)) | (Self::Lost, Saw::Lost { .. }) => {
-                true
-            }
+            (Self::Answered(wanted) | Self::Denied(wanted), Observation::Answered(status)) => *status == wanted,
+            (Self::Echoed, Observation::Echoed(_))
+            | (Self::NotLogged, Observation::Logged(false))
+            | (Self::Lost, Observation::Lost { .. }) => true,
             _ => false,
         }
     }
@@ -60,13 +62,13 @@ mod tests {
     use super::*;
     use crate::page::Page;
 
-    fn told(code: u16, reason: &str) -> Saw {
-        Saw::Closed { code: Some(code), reason: reason.to_owned(), messages: 0 }
+    fn closed(code: u16, reason: &str) -> Observation {
+        Observation::Closed { code: Some(code), reason: reason.to_owned(), messages: 0 }
     }
 
     #[test]
-    fn a_refusal_is_well_only_if_a_page_learns_what_it_should() {
-        let refused = |page| Saw::Refused { status: 401, page };
+    fn a_refusal_is_as_expected_only_if_the_page_sees_the_right_code() {
+        let refused = |page| Observation::Refused { status: 401, page };
         let want = Want::Refused(401, 3000);
         assert!(want.is_met(&refused(Page::closed(Some(3000), "token missing"))));
         for page in [Page::failed(), Page::Open, Page::closed(Some(1008), "")] {
@@ -75,24 +77,24 @@ mod tests {
     }
 
     #[test]
-    fn another_layers_reason_will_not_do() {
+    fn the_reason_of_another_layer_is_not_accepted() {
         let want = Want::Because(3008, "idle for too long");
-        assert!(want.is_met(&told(3008, "idle for too long")));
-        assert!(!want.is_met(&told(3008, "no answer to a ping")));
+        assert!(want.is_met(&closed(3008, "idle for too long")));
+        assert!(!want.is_met(&closed(3008, "no answer to a ping")));
     }
 
     #[test]
-    fn a_deploy_is_well_only_if_everybody_was_told_and_is_back() {
+    fn a_deploy_is_as_expected_only_if_every_client_got_the_code_and_reconnected() {
         let want = Want::Replaced(1012, "service restarts");
-        let lost = Saw::Lost { reset: false, messages: 0 };
-        for (ends, back, well) in [
-            (vec![told(1012, "service restarts"), told(1012, "service restarts")], 2, true),
-            (vec![told(1012, "service restarts"), told(1012, "service restarts")], 1, false),
-            (vec![told(1012, "service restarts"), lost], 2, false),
-            (vec![told(1012, "")], 1, false),
+        let lost = Observation::Lost { reset: false, messages: 0 };
+        for (ends, back, expected) in [
+            (vec![closed(1012, "service restarts"), closed(1012, "service restarts")], 2, true),
+            (vec![closed(1012, "service restarts"), closed(1012, "service restarts")], 1, false),
+            (vec![closed(1012, "service restarts"), lost], 2, false),
+            (vec![closed(1012, "")], 1, false),
         ] {
-            let saw = Saw::Replaced { ends, back };
-            assert_eq!(want.is_met(&saw), well, "{saw}");
+            let observed = Observation::Replaced { ends, back };
+            assert_eq!(want.is_met(&observed), expected, "{observed}");
         }
     }
 }

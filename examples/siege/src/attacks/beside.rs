@@ -1,9 +1,9 @@
-//! Requests beside the socket: nothing of a WebSocket's is in them, and layers for sockets alone do not see them.
+//! Plain requests beside the socket, which layers only for WebSockets do not check.
 
 use std::net::SocketAddr;
 
 use super::attack::{Attack, Want};
-use crate::{Result, page::OWN, raw, saw::Saw, tokens};
+use crate::{Result, observation::Observation, page::OWN, raw, tokens};
 
 pub(super) const ALL: &[Attack] = &[
     Attack { name: "no token beside socket", run: |address| get(address, MESSAGES, ""), want: Want::Denied(401) },
@@ -19,21 +19,21 @@ const MESSAGES: &str = "/beside/messages";
 const POLLING: &str = "/beside/poll?EIO=4&transport=polling";
 const EVIL: &str = "https://evil.example";
 
-fn get(address: SocketAddr, path: &str, headers: &str) -> Result<Saw> {
-    Ok(Saw::Answered(raw::plain(address, "GET", path, headers)?))
+fn get(address: SocketAddr, path: &str, headers: &str) -> Result<Observation> {
+    Ok(Observation::Answered(raw::plain(address, "GET", path, headers)?))
 }
 
-/// What a form of some origin's page sends: the browser adds the cookie.
-fn transfer(address: SocketAddr, origin: &str) -> Result<Saw> {
+/// Sends what a form on a page of `origin` sends: the browser adds the cookie.
+fn transfer(address: SocketAddr, origin: &str) -> Result<Observation> {
     let token = tokens::token(|_| ())?;
     let headers = format!(
         "origin: {origin}\r\ncookie: theme=dark; session={token}\r\ncontent-type: text/plain\r\ncontent-length: 0\r\n"
     );
-    Ok(Saw::Answered(raw::plain(address, "POST", "/beside/transfer", &headers)?))
+    Ok(Observation::Answered(raw::plain(address, "POST", "/beside/transfer", &headers)?))
 }
 
-/// Tries one signature after another. Each costs a verification, unless the server has had enough.
-fn guess(address: SocketAddr) -> Result<Saw> {
+/// Tries one signature after another. Each costs a verification, until the server limits them.
+fn guess(address: SocketAddr) -> Result<Observation> {
     let token = tokens::token(|_| ())?;
     let (claims, _) = token.rsplit_once('.').ok_or("a token has a signature")?;
     let mut status = 0;
@@ -44,10 +44,10 @@ fn guess(address: SocketAddr) -> Result<Saw> {
             break;
         }
     }
-    Ok(Saw::Answered(status))
+    Ok(Observation::Answered(status))
 }
 
-fn poll(address: SocketAddr) -> Result<Saw> {
+fn poll(address: SocketAddr) -> Result<Observation> {
     let headers = format!("authorization: Bearer {}\r\n", tokens::token(|_| ())?);
     get(address, POLLING, &headers)
 }

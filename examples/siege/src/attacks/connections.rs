@@ -1,4 +1,4 @@
-//! Clients that take more seats than are theirs.
+//! Clients that take more connections than they may.
 
 use std::{
     net::SocketAddr,
@@ -12,9 +12,9 @@ use super::{
 };
 use crate::{
     Result,
+    observation::Observation,
     page::{OWN, Visit},
     raw::{self, Opened, PATIENCE, Streams, Wire, frames},
-    saw::Saw,
 };
 
 pub(super) const ALL: &[Attack] = &[
@@ -25,63 +25,63 @@ pub(super) const ALL: &[Attack] = &[
     Attack { name: "too many sessions", run: sessions, want: Want::Because(1008, "replaced by a newer connection") },
     Attack { name: "windows that are shut", run: shut, want: Want::Refused(503, 1013) },
     Attack { name: "zombie after the close", run: zombie, want: Want::Because(1002, "client frame is not masked") },
-    Attack { name: "seat of a client gone", run: abandoned, want: Want::Echoed },
+    Attack { name: "seat of a lost client", run: abandoned, want: Want::Echoed },
     Attack { name: "another address's seat", run: neighbour, want: Want::Echoed },
 ];
 
-/// Holds five seats, and asks for another. A page asks for one, too.
-fn sixth(address: SocketAddr, path: &str, headers: fn(u8) -> String, visit: Visit) -> Result<Saw> {
+/// Opens five connections, and then another one, as a script and as a page.
+fn sixth(address: SocketAddr, path: &str, headers: fn(u8) -> String, visit: Visit) -> Result<Observation> {
     let held = (0..5).map(|at| open_with(address, path, &headers(at))).collect::<Result<Vec<_>>>()?;
-    let saw = match raw::open_with(address, path, &headers(5))? {
+    let observed = match raw::open_with(address, path, &headers(5))? {
         Opened::Socket(socket) => socket.greet()?,
-        Opened::Status(status) => Saw::Refused { status, page: visit.see()? },
+        Opened::Status(status) => Observation::Refused { status, page: visit.observe()? },
     };
     drop(held);
-    Ok(saw)
+    Ok(observed)
 }
 
-fn seats(address: SocketAddr) -> Result<Saw> {
+fn seats(address: SocketAddr) -> Result<Observation> {
     sixth(address, "/seat", |_| String::new(), Visit::new(address, "/seat", OWN)?)
 }
 
-/// Another address in every handshake, which nobody but the client vouches for. A script sets no headers.
-fn forged(address: SocketAddr) -> Result<Saw> {
+/// Another address in every handshake, in a header that the client forges. Scripts of pages cannot set headers.
+fn forged(address: SocketAddr) -> Result<Observation> {
     let headers = |at| format!("x-forwarded-for: 192.0.2.{at}\r\n");
     sixth(address, "/seat", headers, Visit::new(address, "/seat", OWN)?)
 }
 
-/// Another address in every handshake, all of which one client has.
-fn network(address: SocketAddr) -> Result<Saw> {
+/// Another address in every handshake, all from the network of one client.
+fn network(address: SocketAddr) -> Result<Observation> {
     let visit = Visit::new(address, "/proxied", OWN)?.of_client("2001:db8::6");
     sixth(address, "/proxied", |at| format!("x-forwarded-for: 2001:db8::{at}\r\n"), visit)
 }
 
-/// Three may say nothing yet; they are given half a second.
-fn silent(address: SocketAddr) -> Result<Saw> {
+/// Three connections may be unauthenticated, for half a second.
+fn silent(address: SocketAddr) -> Result<Observation> {
     let held = (0..3).map(|_| open(address, "/first")).collect::<Result<Vec<_>>>()?;
-    let saw = match raw::open(address, "/first", None)? {
-        Opened::Socket(_) => Saw::Open { messages: 0 },
-        Opened::Status(status) => Saw::Refused { status, page: Visit::new(address, "/first", OWN)?.see()? },
+    let observed = match raw::open(address, "/first", None)? {
+        Opened::Socket(_) => Observation::Open { messages: 0 },
+        Opened::Status(status) => Observation::Refused { status, page: Visit::new(address, "/first", OWN)?.observe()? },
     };
     drop(held);
-    Ok(saw)
+    Ok(observed)
 }
 
-/// What the oldest of three sessions sees.
-fn sessions(address: SocketAddr) -> Result<Saw> {
+/// Observes the oldest of three sessions.
+fn sessions(address: SocketAddr) -> Result<Observation> {
     let oldest = open(address, "/session?name=alice")?;
     let newer = (0..2).map(|_| open(address, "/session?name=alice")).collect::<Result<Vec<_>>>()?;
-    let saw = oldest.storm(&[]);
+    let observed = oldest.storm(&[]);
     drop(newer);
-    Ok(saw)
+    Ok(observed)
 }
 
-/// How many streams there may be at `/shut`.
+/// The limit on streams at `/shut`.
 const STREAMS: usize = 50;
 
-/// Takes nothing of what fifty streams of one connection ask for, waits until nobody works for them any more, and then
-/// wants one more than there may be: what is left of the fifty takes up memory still.
-fn shut(address: SocketAddr) -> Result<Saw> {
+/// Requests data on fifty streams of one connection without reading it, waits until their handlers have ended, and then
+/// opens one more stream than the limit: the fifty still take up memory.
+fn shut(address: SocketAddr) -> Result<Observation> {
     let mut streams = Streams::shut(Wire::plain(raw::connect(address)?))?;
     for _ in 0..STREAMS {
         if !streams.speak("/shut")? {
@@ -89,26 +89,26 @@ fn shut(address: SocketAddr) -> Result<Saw> {
         }
     }
     if !raw::get(address, "/freed")?.ends_with("true") {
-        return Ok(Saw::Held);
+        return Ok(Observation::Held);
     }
     // Their closing handshakes may take a second.
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
         if streams.speak("/shut")? {
-            return Ok(Saw::Open { messages: 0 });
+            return Ok(Observation::Open { messages: 0 });
         }
         thread::sleep(Duration::from_millis(50));
     }
-    Ok(Saw::Refused { status: 503, page: Visit::new(address, "/shut", OWN)?.see()? })
+    Ok(Observation::Refused { status: 503, page: Visit::new(address, "/shut", OWN)?.observe()? })
 }
 
-/// Breaks a rule, and neither answers the close nor leaves.
-fn zombie(address: SocketAddr) -> Result<Saw> {
+/// Breaks a rule, and then neither answers the close nor disconnects.
+fn zombie(address: SocketAddr) -> Result<Observation> {
     open(address, "/ws")?.linger(b"\x81\x05hello")
 }
 
-/// A client that wants the only seat, whose holder has said too much and is gone since, with a reset.
-fn abandoned(address: SocketAddr) -> Result<Saw> {
+/// A client that needs the only seat, whose holder was delayed for sending too much and has since reset its connection.
+fn abandoned(address: SocketAddr) -> Result<Observation> {
     let mut holder = open(address, "/delayed")?;
     holder.send(&frames(100, 0x81, &[b'a'; 200]))?;
     holder.reset()?;
@@ -116,17 +116,17 @@ fn abandoned(address: SocketAddr) -> Result<Saw> {
     loop {
         match raw::open(address, "/delayed", None)? {
             Opened::Socket(socket) => return socket.greet(),
-            Opened::Status(status) if Instant::now() >= deadline => return Ok(Saw::Answered(status)),
+            Opened::Status(status) if Instant::now() >= deadline => return Ok(Observation::Answered(status)),
             Opened::Status(_) => thread::sleep(Duration::from_millis(50)),
         }
     }
 }
 
-/// A client whose neighbour holds all seats that are his.
-fn neighbour(address: SocketAddr) -> Result<Saw> {
+/// A client whose neighbour has used up its own limit.
+fn neighbour(address: SocketAddr) -> Result<Observation> {
     let greedy = "x-forwarded-for: 198.51.100.1\r\n";
     let held = (0..5).map(|_| open_with(address, "/proxied", greedy)).collect::<Result<Vec<_>>>()?;
-    let saw = open_with(address, "/proxied", "x-forwarded-for: 198.51.100.2\r\n")?.greet();
+    let observed = open_with(address, "/proxied", "x-forwarded-for: 198.51.100.2\r\n")?.greet();
     drop(held);
-    saw
+    observed
 }

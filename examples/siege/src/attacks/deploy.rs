@@ -1,4 +1,4 @@
-//! No attack at all: the server is replaced.
+//! Not an attack: the server is replaced.
 
 use std::net::SocketAddr;
 
@@ -8,20 +8,20 @@ use super::{
 };
 use crate::{
     Result,
+    observation::Observation,
     raw::{self, PATIENCE, Raw, frames},
-    saw::Saw,
 };
 
 pub(super) const ALL: &[Attack] =
     &[Attack { name: "deploy", run: deploy, want: Want::Replaced(1012, "service restarts") }];
 
-/// How many are connected when the server is told to stop.
+/// How many clients are connected when the server is stopped.
 const CLIENTS: usize = 20;
 
-/// Clients of a server that stops. Whatever they see of it, they turn to the next one.
-fn deploy(address: SocketAddr) -> Result<Saw> {
-    let answer = raw::get(address, "/deploy")?;
-    let (_, port) = answer.rsplit_once("\r\n\r\n").ok_or("an answer without a body")?;
+/// Clients of a server that stops. Whatever they observe, they reconnect to the next one.
+fn deploy(address: SocketAddr) -> Result<Observation> {
+    let response = raw::get(address, "/deploy")?;
+    let (_, port) = response.rsplit_once("\r\n\r\n").ok_or("a response without a body")?;
     let replaced = SocketAddr::new(address.ip(), port.parse()?);
     let clients = (0..CLIENTS).map(|_| connect(replaced)).collect::<Result<Vec<_>>>()?;
     raw::get(address, "/stop")?;
@@ -29,17 +29,17 @@ fn deploy(address: SocketAddr) -> Result<Saw> {
     for mut client in clients {
         ends.push(client.end(PATIENCE));
         drop(client);
-        back += usize::from(open(address, "/ws")?.greet()? == Saw::Echoed(1));
+        back += usize::from(open(address, "/ws")?.greet()? == Observation::Echoed(1));
     }
-    Ok(Saw::Replaced { ends, back })
+    Ok(Observation::Replaced { ends, back })
 }
 
-/// A client that is in the middle of a conversation.
+/// A client that has exchanged a message.
 fn connect(address: SocketAddr) -> Result<Raw> {
     let mut socket = open(address, "/ws")?;
     socket.send(&frames(1, 0x81, b"hello"))?;
     match socket.read_messages(1) {
-        Saw::Open { messages: 1 } => Ok(socket),
-        saw => Err(format!("the server that is to be replaced does not answer: {saw}").into()),
+        Observation::Open { messages: 1 } => Ok(socket),
+        observed => Err(format!("the server to be replaced does not respond: {observed}").into()),
     }
 }

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     Result,
+    observation::Observation,
     raw::{frames, sequences},
-    saw::Saw,
 };
 
 pub(super) const ALL: &[Attack] = &[
@@ -31,34 +31,34 @@ pub(super) const ALL: &[Attack] = &[
     Attack { name: "handler that returns", run: drops, want: Want::EmptyClose },
 ];
 
-fn message_flood(address: SocketAddr) -> Result<Saw> {
+fn message_flood(address: SocketAddr) -> Result<Observation> {
     storm(address, "/ws", &frames(20_000, 0x81, b"spam spam spam"))
 }
 
-fn ping_flood(address: SocketAddr) -> Result<Saw> {
+fn ping_flood(address: SocketAddr) -> Result<Observation> {
     storm(address, "/ws", &frames(200_000, 0x89, b"ping"))
 }
 
-fn empty_continuations(address: SocketAddr) -> Result<Saw> {
+fn empty_continuations(address: SocketAddr) -> Result<Observation> {
     storm(address, "/ws", &sequences::empty_continuations(1_000_000))
 }
 
-fn tiny_fragments(address: SocketAddr) -> Result<Saw> {
+fn tiny_fragments(address: SocketAddr) -> Result<Observation> {
     storm(address, "/ws", &sequences::tiny_fragments(500_000))
 }
 
-fn unmasked(address: SocketAddr) -> Result<Saw> {
+fn unmasked(address: SocketAddr) -> Result<Observation> {
     storm(address, "/ws", sequences::UNMASKED)
 }
 
-fn reserved_bit(address: SocketAddr) -> Result<Saw> {
+fn reserved_bit(address: SocketAddr) -> Result<Observation> {
     storm(address, "/ws", &sequences::reserved_bit())
 }
 
-fn panic(address: SocketAddr) -> Result<Saw> {
+fn panic(address: SocketAddr) -> Result<Observation> {
     storm(address, "/panic", &frames(1, 0x81, b"hello"))
 }
 
-fn drops(address: SocketAddr) -> Result<Saw> {
+fn drops(address: SocketAddr) -> Result<Observation> {
     storm(address, "/drop", &frames(1, 0x81, b"hello"))
 }

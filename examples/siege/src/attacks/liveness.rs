@@ -1,4 +1,4 @@
-//! Clients that are gone, that are there for nothing, or that do not read.
+//! Clients that are gone, that are idle, or that do not read.
 
 use std::net::SocketAddr;
 
@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     Result,
+    observation::Observation,
     raw::{self, PATIENCE, frames},
-    saw::Saw,
 };
 
 pub(super) const ALL: &[Attack] = &[
@@ -20,36 +20,36 @@ pub(super) const ALL: &[Attack] = &[
     Attack { name: "handler that is busy", run: busy, want: Want::Echoed },
 ];
 
-/// A phone without a network: its socket is open, and nobody answers pings.
-fn gone(address: SocketAddr) -> Result<Saw> {
+/// A phone without a network: its socket is open, but pings are not answered.
+fn gone(address: SocketAddr) -> Result<Observation> {
     storm(address, "/alive", &[])
 }
 
-/// Answers every ping, and says nothing.
-fn idle(address: SocketAddr) -> Result<Saw> {
+/// Answers every ping, but sends nothing else.
+fn idle(address: SocketAddr) -> Result<Observation> {
     Ok(open(address, "/idle")?.answering_pings().end(PATIENCE))
 }
 
-/// Asks for much, and reads nothing until its handler has come to its end.
-fn unread(address: SocketAddr) -> Result<Saw> {
+/// Requests much data, and reads nothing until its handler has ended.
+fn unread(address: SocketAddr) -> Result<Observation> {
     let mut socket = open(address, "/feed")?;
     socket.send(&frames(1, 0x81, b"everything"))?;
     if !raw::get(address, "/freed")?.ends_with("true") {
-        return Ok(Saw::Held);
+        return Ok(Observation::Held);
     }
     Ok(socket.end(PATIENCE))
 }
 
-/// Answers pings for several intervals, and has something to say then.
-fn alive(address: SocketAddr) -> Result<Saw> {
+/// Answers pings for several intervals, and then sends a message.
+fn alive(address: SocketAddr) -> Result<Observation> {
     let mut socket = open(address, "/alive")?.answering_pings();
     match socket.end(PATIENCE) {
-        Saw::Open { .. } => socket.greet(),
+        Observation::Open { .. } => socket.greet(),
         ended => Ok(ended),
     }
 }
 
-/// Answers pings while the handler reads nothing, not even what was said before them.
-fn busy(address: SocketAddr) -> Result<Saw> {
+/// Answers pings while the handler reads nothing, not even the message before them.
+fn busy(address: SocketAddr) -> Result<Observation> {
     open(address, "/busy")?.answering_pings().converse(&frames(1, 0x81, b"hello"), 1)
 }

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use super::attack::{Attack, Want};
 use crate::{
     Result,
+    observation::Observation,
     page::Visit,
     raw::{self, Opened},
-    saw::Saw,
 };
 
 pub(super) const ALL: &[Attack] = &[
@@ -16,15 +16,17 @@ pub(super) const ALL: &[Attack] = &[
     Attack { name: "null origin", run: |address| page(address, "null"), want: NOTHING },
 ];
 
-/// A page of another site is not told why, not even by a close code.
+/// A page of another site learns nothing, not even from a close code.
 const NOTHING: Want = Want::Refused(403, 1006);
 
 const LOOK_ALIKE: &str = "https://chat.example.evil.net";
 
-/// What a page of some origin gets: an echo of its message, or a refusal.
-fn page(address: SocketAddr, origin: &str) -> Result<Saw> {
+/// Connects as a page of `origin`: gets an echo, or a refusal.
+fn page(address: SocketAddr, origin: &str) -> Result<Observation> {
     match raw::open(address, "/ws", Some(origin))? {
         Opened::Socket(socket) => socket.greet(),
-        Opened::Status(status) => Ok(Saw::Refused { status, page: Visit::new(address, "/ws", origin)?.see()? }),
+        Opened::Status(status) => {
+            Ok(Observation::Refused { status, page: Visit::new(address, "/ws", origin)?.observe()? })
+        }
     }
 }

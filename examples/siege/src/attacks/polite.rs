@@ -7,9 +7,9 @@ use tungstenite::{ClientRequestBuilder, Message, WebSocket};
 use super::attack::{Attack, Want};
 use crate::{
     Result,
+    observation::Observation,
     page::OWN,
     raw::{self, PATIENCE},
-    saw::Saw,
 };
 
 pub(super) const ALL: &[Attack] = &[
@@ -20,13 +20,13 @@ pub(super) const ALL: &[Attack] = &[
     Attack { name: "GET with upgrade: h2c", run: plain_get, want: Want::Answered(200) },
 ];
 
-/// What `curl --http2` sends: an offer to upgrade that the server may ignore.
-fn plain_get(address: SocketAddr) -> Result<Saw> {
-    Ok(Saw::Answered(raw::offer_h2c(address, "/stats")?))
+/// Sends what `curl --http2` sends: an offer to upgrade, which the server may ignore.
+fn plain_get(address: SocketAddr) -> Result<Observation> {
+    Ok(Observation::Answered(raw::offer_h2c(address, "/stats")?))
 }
 
-/// Sends thirty messages, so many at once, and checks every answer.
-fn talk(address: SocketAddr, origin: Option<&str>, at_once: u32) -> Result<Saw> {
+/// Sends thirty messages, `at_once` at a time, and checks every echo.
+fn talk(address: SocketAddr, origin: Option<&str>, at_once: u32) -> Result<Observation> {
     let mut socket = connect(address, "/ws", origin)?;
     let mut echoed = 0;
     for round in 0..30 / at_once {
@@ -37,23 +37,23 @@ fn talk(address: SocketAddr, origin: Option<&str>, at_once: u32) -> Result<Saw> 
         socket.flush()?;
         for text in &texts {
             if socket.read()?.to_text()? != text {
-                return Ok(Saw::Open { messages: echoed });
+                return Ok(Observation::Open { messages: echoed });
             }
             echoed += 1;
         }
     }
     socket.close(None)?;
-    Ok(Saw::Echoed(echoed))
+    Ok(Observation::Echoed(echoed))
 }
 
-/// As much as axum takes in one frame, where nobody has said that it is too much.
-fn large(address: SocketAddr) -> Result<Saw> {
+/// Sends as much as axum accepts in one frame, on a route without a size limit.
+fn large(address: SocketAddr) -> Result<Observation> {
     let mut socket = connect(address, "/large", Some(OWN))?;
     let sent = Message::binary((0_u8..=255).cycle().take(16 * 1024 * 1024).collect::<Vec<_>>());
     socket.send(sent.clone())?;
-    let saw = if socket.read()? == sent { Saw::Echoed(1) } else { Saw::Open { messages: 1 } };
+    let observed = if socket.read()? == sent { Observation::Echoed(1) } else { Observation::Open { messages: 1 } };
     socket.close(None)?;
-    Ok(saw)
+    Ok(observed)
 }
 
 fn connect(address: SocketAddr, path: &str, origin: Option<&str>) -> Result<WebSocket<TcpStream>> {

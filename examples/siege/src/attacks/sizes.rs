@@ -1,4 +1,4 @@
-//! Messages that are too large, in too many pieces, or never done.
+//! Messages that are too large, in too many fragments, or never finished.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     Result,
+    observation::Observation,
     raw::{frames, sequences},
-    saw::Saw,
 };
 
 pub(super) const ALL: &[Attack] = &[
@@ -26,43 +26,43 @@ pub(super) const ALL: &[Attack] = &[
     Attack { name: "slow writer within limit", run: in_time, want: Want::Echoed },
 ];
 
-/// The largest message on this route of the guarded server's.
+/// The largest message on this route of the guarded server.
 const LIMIT: usize = 64 * 1024;
 
 const TOO_LARGE: Want = Want::Because(1009, "message over 65536 bytes");
 
-/// Between the bytes of those that write slowly.
+/// The pause between the bytes of slow writers.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Begins a message, and would need three seconds for it.
-fn drip(address: SocketAddr) -> Result<Saw> {
+/// Starts a message that would take three seconds.
+fn drip(address: SocketAddr) -> Result<Observation> {
     Ok(open(address, "/sized")?.drip(&frames(1, 0x81, &[b'a'; 54]), PAUSE))
 }
 
-/// As much as the library takes: sixteen mebibytes.
-fn oversize(address: SocketAddr) -> Result<Saw> {
+/// Sends as much as the library accepts: sixteen mebibytes.
+fn oversize(address: SocketAddr) -> Result<Observation> {
     storm(address, "/sized", &frames(1, 0x82, &vec![0; 16 * 1024 * 1024]))
 }
 
-/// A header, and nothing of what it declares.
-fn declared(address: SocketAddr) -> Result<Saw> {
+/// Sends a header without the payload that it declares.
+fn declared(address: SocketAddr) -> Result<Observation> {
     storm(address, "/sized", &sequences::declared())
 }
 
-fn fragments(address: SocketAddr) -> Result<Saw> {
+fn fragments(address: SocketAddr) -> Result<Observation> {
     storm(address, "/sized", &sequences::over_in_fragments(LIMIT))
 }
 
-/// Small ones, which together are not large.
-fn many_fragments(address: SocketAddr) -> Result<Saw> {
+/// Sends many small fragments, which together are not large.
+fn many_fragments(address: SocketAddr) -> Result<Observation> {
     let mut bytes = frames(1, 0x02, b"x");
     bytes.extend(frames(9_998, 0x00, b"x"));
     bytes.extend(frames(1, 0x80, b"x"));
     storm(address, "/sized", &bytes)
 }
 
-/// As large as may be, in one piece, and in as many as may be.
-fn at_the_limit(address: SocketAddr) -> Result<Saw> {
+/// Sends the largest message, once in one frame, and once in the maximum number of fragments.
+fn at_the_limit(address: SocketAddr) -> Result<Observation> {
     let mut bytes = frames(1, 0x82, &vec![0; LIMIT]);
     bytes.extend(frames(1, 0x02, &[0; 16]));
     bytes.extend(frames(4094, 0x00, &[0; 16]));
@@ -70,13 +70,13 @@ fn at_the_limit(address: SocketAddr) -> Result<Saw> {
     open(address, "/sized")?.converse(&bytes, 2)
 }
 
-/// A message that takes most of the time that it may.
-fn in_time(address: SocketAddr) -> Result<Saw> {
+/// Sends a message within most of its time limit.
+fn in_time(address: SocketAddr) -> Result<Observation> {
     let mut socket = open(address, "/sized")?;
     let bytes = frames(1, 0x81, b"slow");
     let (last, most) = bytes.split_last().ok_or("a frame has bytes")?;
     match socket.drip(most, PAUSE) {
-        Saw::Open { .. } => socket.converse(&[*last], 1),
+        Observation::Open { .. } => socket.converse(&[*last], 1),
         ended => Ok(ended),
     }
 }

@@ -1,4 +1,4 @@
-//! Clients without a token that is theirs and good.
+//! Clients without a valid token of their own.
 
 use std::net::SocketAddr;
 
@@ -8,9 +8,9 @@ use super::{
 };
 use crate::{
     Result,
+    observation::Observation,
     page::{OWN, Visit},
     raw::{self, Opened, frames},
-    saw::Saw,
     tokens,
 };
 
@@ -43,58 +43,58 @@ pub(super) const ALL: &[Attack] = &[
 
 const UNAUTHORIZED: Want = Want::Refused(401, 3000);
 
-fn private(address: SocketAddr, token: Option<&str>) -> Result<Saw> {
-    bring(address, "/private", token)
+fn private(address: SocketAddr, token: Option<&str>) -> Result<Observation> {
+    present(address, "/private", token)
 }
 
-/// Brings a token in the query, a page as a subprotocol.
-fn bring(address: SocketAddr, path: &str, token: Option<&str>) -> Result<Saw> {
+/// Sends a token in the query, or as a page, in a subprotocol.
+fn present(address: SocketAddr, path: &str, token: Option<&str>) -> Result<Observation> {
     let query = token.map(|token| format!("?token={token}")).unwrap_or_default();
     match raw::open(address, &format!("{path}{query}"), None)? {
         Opened::Socket(socket) => Ok(socket.storm(&[])),
         Opened::Status(status) => {
             let visit = Visit::new(address, path, OWN)?;
             let visit = token.into_iter().fold(visit, Visit::bearer);
-            Ok(Saw::Refused { status, page: visit.see()? })
+            Ok(Observation::Refused { status, page: visit.observe()? })
         }
     }
 }
 
-fn with(address: SocketAddr, token: Result<String>) -> Result<Saw> {
+fn with(address: SocketAddr, token: Result<String>) -> Result<Observation> {
     private(address, Some(&token?))
 }
 
-fn wrong_audience(address: SocketAddr) -> Result<Saw> {
+fn wrong_audience(address: SocketAddr) -> Result<Observation> {
     with(address, tokens::token(|claims| claims["aud"] = "billing".into()))
 }
 
-/// `alg: none`, which asks a server not to check.
-fn unsigned(address: SocketAddr) -> Result<Saw> {
+/// `alg: none`, which asks the server not to check the signature.
+fn unsigned(address: SocketAddr) -> Result<Observation> {
     let token = tokens::token(|_| ())?;
     let claims = token.split('.').nth(1).ok_or("a token has claims")?;
     private(address, Some(&format!("eyJhbGciOiJub25lIn0.{claims}.")))
 }
 
-fn confused(address: SocketAddr) -> Result<Saw> {
-    bring(address, "/named/private", Some(&tokens::confused()?))
+fn confused(address: SocketAddr) -> Result<Observation> {
+    present(address, "/named/private", Some(&tokens::confused()?))
 }
 
-fn logged(address: SocketAddr) -> Result<Saw> {
+fn logged(address: SocketAddr) -> Result<Observation> {
     own(address)?;
-    Ok(Saw::Logged(raw::get(address, "/logged")?.ends_with("true")))
+    Ok(Observation::Logged(raw::get(address, "/logged")?.ends_with("true")))
 }
 
-fn revoked(address: SocketAddr) -> Result<Saw> {
+fn revoked(address: SocketAddr) -> Result<Observation> {
     let token = tokens::token(|claims| claims["sub"] = "mallory".into())?;
     let socket = open(address, &format!("/private?token={token}"))?;
     raw::get(address, "/revoke/mallory")?;
     Ok(socket.storm(&[]))
 }
 
-fn garbage_first(address: SocketAddr) -> Result<Saw> {
+fn garbage_first(address: SocketAddr) -> Result<Observation> {
     storm(address, "/first", &frames(1, 0x81, b"let me in"))
 }
 
-fn own(address: SocketAddr) -> Result<Saw> {
+fn own(address: SocketAddr) -> Result<Observation> {
     open(address, &format!("/private?token={}", tokens::token(|_| ())?))?.greet()
 }

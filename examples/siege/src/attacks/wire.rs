@@ -1,18 +1,18 @@
-//! What many attacks begin with: an open socket.
+//! Opens a socket, the first step of many attacks.
 
 use std::net::SocketAddr;
 
 use crate::{
     Result,
+    observation::Observation,
     raw::{self, Opened, Raw},
-    saw::Saw,
 };
 
-pub(super) fn storm(address: SocketAddr, path: &str, bytes: &[u8]) -> Result<Saw> {
+pub(super) fn storm(address: SocketAddr, path: &str, bytes: &[u8]) -> Result<Observation> {
     Ok(open(address, path)?.storm(bytes))
 }
 
-/// A socket where nobody is to be refused.
+/// Opens a socket. A refusal is an error.
 pub(super) fn open(address: SocketAddr, path: &str) -> Result<Raw> {
     open_with(address, path, "")
 }

@@ -19,7 +19,7 @@ usage: siege audit ws://HOST:PORT/PATH [options]
 
 what a legitimate client knows:
   --origin ORIGIN            the origin of a page that may connect (default: the server's own)
-  --token-file FILE          a valid token; --token-env NAME takes it from the environment
+  --token-file FILE          a valid token; --token-env NAME reads it from the environment
   --expired-token-file FILE  a token that has expired
   --short-token-file FILE    a token that expires within two minutes
   --token-in PLACE           bearer (default), query:NAME, cookie:NAME, subprotocol:MARKER or message
@@ -27,32 +27,32 @@ what a legitimate client knows:
   --subprotocol NAME         a subprotocol to offer
   --first TEXT               a client's first message, in which {token} is replaced; may be repeated
   --message TEXT             a message that the server understands (default: hello)
-  --answer TEXT              a text that its answer contains (default: any answer)
-  --reply ASKED=SAID         how a client answers a ping that is a message, such as 2=3 of socket.io
+  --answer TEXT              a text that the answer contains (default: any answer)
+  --reply PING=PONG          the reply to a ping that is a text message, such as 2=3 for socket.io
   --beside PATH              a plain route that also needs the token (default: the socket's own path)
 
 limits that the server is meant to enforce:
-  --burst N, --rate N        messages of one connection at once (100), and a second (100)
-  --size N, --bytes N        bytes of one message (65536), and at once (not tried by default)
-  --sockets N                sockets of one client (100)
-  --handshakes N             handshakes of one client in ten seconds (100)
+  --burst N, --rate N        messages per connection at once (100), and per second (100)
+  --size N, --bytes N        bytes per message (65536), and at once (not tried by default)
+  --sockets N                sockets per client (100)
+  --handshakes N             handshakes per client in ten seconds (100)
   --silence N                seconds that a client may neither send nor read (60)
 
-what is run, and how it is reported:
-  --only TEXT, --skip TEXT   attacks with TEXT in their name or kind; may be repeated
+attacks and reports:
+  --only TEXT, --skip TEXT   attacks with TEXT in their name or of this kind; may be repeated
   --json                     prints one JSON object on standard output
   --junit FILE               writes a report for a build server
   --fail-on WHAT             through (default), unclear, or never
   --list                     lists the attacks with their kinds and CWEs
 
-where:
+target:
   --ca FILE                  certificates to trust, in PEM (default: those of browsers)
-  --i-operate HOST           allows a host other than loopback: repeat the one in the URL
-  --with-load                runs floods and bombs there as well
+  --i-operate HOST           allows a host other than loopback: repeat the host of the URL
+  --with-load                also runs floods and bombs there
 
-exit codes: 0 nothing got through, 1 something did, 2 no attack was begun, 130 interrupted";
+exit codes: 0 nothing got through, 1 something did, 2 no attack was started, 130 interrupted";
 
-/// What was asked for.
+/// The parsed command line.
 pub(super) struct Arguments {
     pub(super) url: String,
     pub(super) i_operate: Option<String>,
@@ -67,21 +67,21 @@ pub(super) struct Arguments {
     pub(super) fail_on: FailOn,
 }
 
-/// What makes an audit fail. A legitimate client that was turned away always does, but for `Never`.
+/// What makes an audit fail. A legitimate client that was turned away always does, except with `Never`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FailOn {
     Through,
-    /// What cannot be told from outside, too.
+    /// Also what cannot be told from outside.
     Unclear,
     Never,
 }
 
 impl Arguments {
-    /// Reads the words behind `siege audit`.
+    /// Parses the arguments of `siege audit`.
     ///
     /// # Errors
     ///
-    /// A sentence.
+    /// A message for the user.
     pub(super) fn parse(words: &[String]) -> Result<Self, String> {
         let mut arguments = Self::default();
         let mut url = None;
@@ -89,7 +89,7 @@ impl Arguments {
         while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
             match argument {
                 Value(value) if url.is_none() => url = Some(text(value)?),
-                Value(value) => return Err(format!("one URL at a time: {}", value.to_string_lossy())),
+                Value(value) => return Err(format!("unexpected argument: {}", value.to_string_lossy())),
                 Short(letter) => return Err(format!("invalid option '-{letter}'")),
                 Long(name) => {
                     let name = name.to_owned();
@@ -111,7 +111,7 @@ impl Arguments {
             "with-load" => self.with_load = true,
             "burst" | "rate" | "size" | "bytes" | "sockets" | "handshakes" | "silence" => {
                 let value = given(name, parser)?;
-                let number = value.parse().map_err(|_| format!("--{name} {value}: that is no number"))?;
+                let number = value.parse().map_err(|_| format!("--{name} {value}: not a number"))?;
                 self.limits.set(name, number)?;
             }
             "header" => self.facts.headers.push(header(&given(name, parser)?)?),
@@ -176,7 +176,7 @@ fn given(name: &str, parser: &mut Parser) -> Result<String, String> {
 /// A value that goes into the head of a request.
 fn one_line(name: &str, value: String) -> Result<String, String> {
     if value.is_empty() || value.chars().any(char::is_control) {
-        return Err(format!("--{name}: the value is empty, or more than a line"));
+        return Err(format!("--{name}: the value is empty or has control characters"));
     }
     Ok(value)
 }
@@ -189,19 +189,15 @@ fn header(line: &str) -> Result<(String, String), String> {
 }
 
 fn reply(pair: &str) -> Result<(String, String), String> {
-    let (asked, said) = pair.split_once('=').ok_or_else(|| format!("--reply {pair}: it is ASKED=SAID"))?;
-    Ok((asked.to_owned(), said.to_owned()))
+    let (ping, pong) = pair.split_once('=').ok_or_else(|| format!("--reply {pair}: expected PING=PONG"))?;
+    Ok((ping.to_owned(), pong.to_owned()))
 }
 
 fn path(path: String) -> Result<String, String> {
-    if path.starts_with('/') && !path.contains(' ') {
-        Ok(path)
-    } else {
-        Err(format!("--beside {path}: that is no path"))
-    }
+    if path.starts_with('/') && !path.contains(' ') { Ok(path) } else { Err(format!("--beside {path}: not a path")) }
 }
 
-/// So that a flood of it stays below what an attack may send.
+/// Limits a message, so that a flood of it stays within the caps.
 fn short(name: &str, message: String) -> Result<String, String> {
     let most = caps::BYTES / caps::FRAMES - 14;
     if message.len() > most {
@@ -212,12 +208,12 @@ fn short(name: &str, message: String) -> Result<String, String> {
 
 fn token(name: &str, file: &str) -> Result<String, String> {
     let text = fs::read_to_string(file).map_err(|error| format!("--{name} {file}: {error}"))?;
-    usable(text.trim()).ok_or_else(|| format!("--{name} {file}: there is no token in it"))
+    usable(text.trim()).ok_or_else(|| format!("--{name} {file}: it contains no token"))
 }
 
 fn from_env(name: &str) -> Result<String, String> {
-    let text = env::var(name).map_err(|_| format!("--token-env {name}: there is no such variable"))?;
-    usable(text.trim()).ok_or_else(|| format!("--token-env {name}: there is no token in it"))
+    let text = env::var(name).map_err(|_| format!("--token-env {name}: not set"))?;
+    usable(text.trim()).ok_or_else(|| format!("--token-env {name}: it contains no token"))
 }
 
 /// A token that fits into a header.
@@ -230,7 +226,7 @@ fn fail_on(word: &str) -> Result<FailOn, String> {
         "through" => Ok(FailOn::Through),
         "unclear" => Ok(FailOn::Unclear),
         "never" => Ok(FailOn::Never),
-        _ => Err(format!("--fail-on {word}: it fails on through or unclear, or never")),
+        _ => Err(format!("--fail-on {word}: expected through, unclear or never")),
     }
 }
 
@@ -244,28 +240,28 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_a_sentence() {
-        for (line, said) in [
+    fn invalid_arguments_are_reported() {
+        for (line, expected) in [
             ("", "a URL is missing"),
-            ("ws://a ws://b", "one URL at a time: ws://b"),
+            ("ws://a ws://b", "unexpected argument: ws://b"),
             ("ws://a -x", "invalid option '-x'"),
             ("ws://a --frobnicate", "invalid option '--frobnicate'"),
             ("ws://a --origin", "--origin needs a value"),
-            ("ws://a --burst many", "--burst many: that is no number"),
+            ("ws://a --burst many", "--burst many: not a number"),
             ("ws://a --burst 999999", "an audit can try limits of 1 to 5000 messages"),
             ("ws://a --token-file /nonexistent", "--token-file /nonexistent: "),
-            ("ws://a --token-env PORTCULLIS_NO_SUCH", "there is no such variable"),
-            ("ws://a --token-in pocket", "--token-in pocket: a token goes to"),
+            ("ws://a --token-env PORTCULLIS_NO_SUCH", "not set"),
+            ("ws://a --token-in pocket", "--token-in pocket: expected bearer,"),
             ("ws://a --header nonsense", "has no colon"),
             ("ws://a --header a=b:c", ""),
-            ("ws://a --beside api", "that is no path"),
-            ("ws://a --reply pong", "--reply pong: it is ASKED=SAID"),
+            ("ws://a --beside api", "not a path"),
+            ("ws://a --reply pong", "--reply pong: expected PING=PONG"),
             ("ws://a --fail-on anything", "--fail-on anything: "),
         ] {
             let result = parse(line).err();
             match result {
-                Some(error) => assert!(error.contains(said), "{line}: {error}"),
-                None => assert_eq!(said, "", "{line}"),
+                Some(error) => assert!(error.contains(expected), "{line}: {error}"),
+                None => assert_eq!(expected, "", "{line}"),
             }
         }
         let words = ["ws://a", "--header", "a: b\r\nc: d"].map(str::to_owned);

@@ -1,29 +1,29 @@
-//! What an attack of an audit is.
+//! The definition of an attack of an audit.
 
 use super::{client::Client, group::Group, verdict::Judged};
 use crate::Result;
 
-/// One thing that is done to a server.
+/// An attack on a server.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Attack {
     pub(super) name: &'static str,
     pub(super) group: &'static Group,
-    /// What it does to a service.
+    /// The harm that it does to a service.
     pub(super) harm: &'static str,
     pub(super) load: Load,
     pub(super) run: fn(&Client) -> Result<Judged>,
 }
 
-/// What an attack costs the server.
+/// The load that an attack puts on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Load {
     /// A few bytes.
     Light,
     /// A flood, or a bomb.
     Heavy,
-    /// A few bytes, and the time for which silence is tried: all of these run at once.
+    /// A few bytes, and the time of the silence limit: all of these run concurrently.
     Slow,
-    /// The same for a flood.
+    /// A flood, and the time of the silence limit.
     SlowAndHeavy,
 }
 

@@ -1,4 +1,4 @@
-//! Who attacks, and who does not: a client of one server, with the token and the words of a legitimate one.
+//! The client that attacks, and that behaves legitimately: it has the token and the messages of a legitimate client.
 
 use std::{net::TcpStream, sync::Arc, time::Duration};
 
@@ -6,49 +6,49 @@ use rustls::{ClientConfig, pki_types::ServerName};
 use socket2::{Domain, Socket, Type};
 use tungstenite::handshake::derive_accept_key;
 
-use super::{caps, facts::Facts, hello::Hello, limits::Limits, scope::Scope, verdict::Judged};
+use super::{caps, facts::Facts, handshake::Handshake, limits::Limits, scope::Scope, verdict::Judged};
 use crate::{
     Result,
-    raw::{Answer, Heard, Left, PATIENCE, Raw, Streams, Wire, frame},
-    saw::Saw,
+    observation::Observation,
+    raw::{Answer, Budget, PATIENCE, Raw, Received, Streams, Wire, frame},
 };
 
-/// How long a server may greet a client, or answer what it says first.
+/// How long a server may take to greet a client, or to answer its first messages.
 const SETTLE: Duration = Duration::from_millis(300);
 
-/// What an attacker's ping says, so that its pong shows that all before it was read.
+/// The payload of an attacker's ping. Its pong shows that everything before it was read.
 pub(super) const MARK: &[u8] = b"portcullis";
 
-/// What one attack is run with.
+/// A client for one attack.
 pub(super) struct Client {
     pub(super) scope: Scope,
     pub(super) facts: Facts,
     pub(super) limits: Limits,
     tls: Option<Arc<ClientConfig>>,
     /// How the server treats a legitimate client.
-    manners: Manners,
-    /// Its sockets are streams of HTTP/2.
+    behaviour: Behaviour,
+    /// Whether its sockets are HTTP/2 streams.
     http2: bool,
-    left: Arc<Left>,
+    left: Arc<Budget>,
 }
 
 /// How a server treats a legitimate client.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Manners {
+pub(super) struct Behaviour {
     /// Whether it answers the legal message.
     pub(super) answers: bool,
-    /// Whether it says something before the client does.
+    /// Whether it sends something before the client does.
     greets: bool,
 }
 
-/// What came of a handshake.
+/// The outcome of a handshake.
 pub(super) enum Entry {
     Open(Raw, Answer),
     Refused(Answer),
     Ended(String),
 }
 
-/// What came of a legal message.
+/// The outcome of a legal message.
 pub(super) enum Talk {
     Answered,
     Silent,
@@ -57,17 +57,17 @@ pub(super) enum Talk {
 
 impl Client {
     pub(super) fn new(scope: Scope, facts: Facts, limits: Limits, tls: Option<Arc<ClientConfig>>) -> Self {
-        Self { scope, facts, limits, tls, manners: Manners::default(), http2: false, left: caps::attack() }
+        Self { scope, facts, limits, tls, behaviour: Behaviour::default(), http2: false, left: caps::attack() }
     }
 
-    /// The same client for another attack, which has caps of its own.
+    /// The same client for another attack, with a new budget.
     pub(super) fn afresh(&self) -> Self {
         let (scope, facts, limits) = (self.scope.clone(), self.facts.clone(), self.limits.clone());
-        let (tls, manners, http2) = (self.tls.clone(), self.manners, self.http2);
-        Self { scope, facts, limits, tls, manners, http2, left: caps::attack() }
+        let (tls, behaviour, http2) = (self.tls.clone(), self.behaviour, self.http2);
+        Self { scope, facts, limits, tls, behaviour, http2, left: caps::attack() }
     }
 
-    /// The same client in the same attack, whose sockets are streams of HTTP/2.
+    /// The same client in the same attack, with HTTP/2 streams as its sockets.
     pub(super) fn over_http2(&self) -> Self {
         Self { http2: true, left: self.left.clone(), ..self.afresh() }
     }
@@ -76,53 +76,54 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// A sentence, if it does not let one in.
+    /// A message for the user, if the server does not admit one.
     pub(super) fn learn(mut self) -> std::result::Result<Self, String> {
-        let hello = self.hello();
+        let handshake = self.handshake();
         let address = self.scope.address;
-        let entry = self.enter(&hello).map_err(|error| format!("{address} does not answer as a server: {error}"))?;
+        let entry =
+            self.enter(&handshake).map_err(|error| format!("{address} does not respond like a server: {error}"))?;
         let mut raw = match entry {
             Entry::Open(raw, answer)
-                if answer.header("sec-websocket-accept") == Some(&derive_accept_key(hello.key().as_bytes())) =>
+                if answer.header("sec-websocket-accept") == Some(&derive_accept_key(handshake.key().as_bytes())) =>
             {
                 raw
             }
             Entry::Open(..) => {
-                return Err(format!("{address} is no WebSocket server: its 101 has not the right accept"));
+                return Err(format!("{address} is not a WebSocket server: its 101 has the wrong accept"));
             }
             Entry::Refused(answer) => return Err(refused(&answer, self.facts.token.is_some())),
-            Entry::Ended(how) => return Err(format!("the server ended the polite client's handshake: {how}")),
+            Entry::Ended(how) => return Err(format!("the server ended the legitimate client's handshake: {how}")),
         };
         let greeting = raw.exchange(&[], SETTLE, |_| false);
-        self.manners.greets = greeting.messages + greeting.others > 0;
-        match self.talk(&mut raw, &hello) {
-            Talk::Answered => self.manners.answers = true,
+        self.behaviour.greets = greeting.messages + greeting.others > 0;
+        match self.talk(&mut raw, &handshake) {
+            Talk::Answered => self.behaviour.answers = true,
             Talk::Silent => {}
-            Talk::Ended(how) => return Err(format!("the server closed the polite client: {how}")),
+            Talk::Ended(how) => return Err(format!("the server closed the legitimate client: {how}")),
         }
         Ok(self)
     }
 
-    pub(super) fn manners(&self) -> Manners {
-        self.manners
+    pub(super) fn behaviour(&self) -> Behaviour {
+        self.behaviour
     }
 
     /// A legitimate handshake.
-    pub(super) fn hello(&self) -> Hello {
-        self.hello_with(self.facts.token.as_deref())
+    pub(super) fn handshake(&self) -> Handshake {
+        self.handshake_with(self.facts.token.as_deref())
     }
 
     /// The same with another token, or none.
-    pub(super) fn hello_with(&self, token: Option<&str>) -> Hello {
-        Hello::new(&self.scope, &self.facts, token)
+    pub(super) fn handshake_with(&self, token: Option<&str>) -> Handshake {
+        Handshake::new(&self.scope, &self.facts, token)
     }
 
-    /// A connection on which nothing was said.
+    /// A connection on which nothing was sent.
     pub(super) fn dial(&self) -> Result<Raw> {
         self.wrap(Wire::connect(self.scope.address)?)
     }
 
-    /// The same, with little room for what the server sends.
+    /// The same, with a small receive buffer.
     fn dial_narrow(&self) -> Result<Raw> {
         let address = self.scope.address;
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
@@ -135,14 +136,14 @@ impl Client {
         self.wrap(stream)
     }
 
-    /// A connection over HTTP/2 to a server that offers WebSockets over it. Why not, else.
+    /// An HTTP/2 connection to a server that offers WebSockets over it. Otherwise, why not.
     pub(super) fn dial_http2(&self) -> std::result::Result<Streams, &'static str> {
         let wire = Wire::connect(self.scope.address).map_err(Into::into).and_then(|wire| self.secure(wire, b"h2"));
-        let mut streams = wire.and_then(Streams::open).map_err(|_| "HTTP/2 is not spoken")?;
-        if streams.offers_websockets() { Ok(streams) } else { Err("no WebSocket over HTTP/2 is offered") }
+        let mut streams = wire.and_then(Streams::open).map_err(|_| "HTTP/2 is not supported")?;
+        if streams.offers_websockets() { Ok(streams) } else { Err("WebSockets over HTTP/2 are not offered") }
     }
 
-    /// Wraps a connection in TLS, if that is spoken here, and in this attack's caps.
+    /// Wraps a connection in TLS, if the URL is wss, and in the budget of this attack.
     fn secure(&self, stream: TcpStream, protocol: &[u8]) -> Result<Wire> {
         let allowance = self.left.socket()?;
         let wire = match &self.tls {
@@ -164,18 +165,18 @@ impl Client {
     fn raw(&self, wire: Wire) -> Raw {
         let reply = self.facts.reply.clone();
         let raw = Raw::new(wire).expecting(self.facts.answer.as_bytes());
-        raw.replying(reply.map(|(asked, said)| (asked.into_bytes(), said.into_bytes())))
+        raw.replying(reply.map(|(ping, pong)| (ping.into_bytes(), pong.into_bytes())))
     }
 
-    /// Sends a handshake and reads its answer.
-    pub(super) fn enter(&self, hello: &Hello) -> Result<Entry> {
-        if self.http2 { self.enter_http2(hello) } else { self.enter_on(self.dial()?, hello) }
+    /// Sends a handshake and reads the response.
+    pub(super) fn enter(&self, handshake: &Handshake) -> Result<Entry> {
+        if self.http2 { self.enter_http2(handshake) } else { self.enter_on(self.dial()?, handshake) }
     }
 
-    fn enter_http2(&self, hello: &Hello) -> Result<Entry> {
+    fn enter_http2(&self, handshake: &Handshake) -> Result<Entry> {
         let mut streams = self.dial_http2()?;
         let scheme = if self.scope.secure { "https" } else { "http" };
-        let status = streams.ask(scheme, hello.target(), &self.scope.authority, &hello.http2())?;
+        let status = streams.ask(scheme, handshake.target(), &self.scope.authority, &handshake.http2())?;
         Ok(match status {
             Some(status @ 200..=299) => Entry::Open(self.raw(streams.tunnel()), Answer::of(status)),
             Some(status) => Entry::Refused(Answer::of(status)),
@@ -184,114 +185,114 @@ impl Client {
     }
 
     #[allow(clippy::unused_self, reason = "a handshake is the client's")]
-    fn enter_on(&self, mut raw: Raw, hello: &Hello) -> Result<Entry> {
-        raw.send(&hello.bytes())?;
+    fn enter_on(&self, mut raw: Raw, handshake: &Handshake) -> Result<Entry> {
+        raw.send(&handshake.bytes())?;
         Ok(match raw.head() {
             Ok(answer) if answer.status == 101 => Entry::Open(raw, answer),
             Ok(answer) => Entry::Refused(answer),
-            Err(error) => Entry::Ended(format!("no answer: {error}")),
+            Err(error) => Entry::Ended(format!("no response: {error}")),
         })
     }
 
-    /// A socket of a legitimate client that has said what comes first.
+    /// A socket of a legitimate client that has sent its first messages.
     pub(super) fn open(&self) -> Result<Raw> {
-        self.open_with(&self.hello())
+        self.open_with(&self.handshake())
     }
 
-    /// The same, with little room for what the server sends.
+    /// The same, with a small receive buffer.
     pub(super) fn open_narrow(&self) -> Result<Raw> {
-        let hello = self.hello();
-        self.opened(self.enter_on(self.dial_narrow()?, &hello)?, &hello)
+        let handshake = self.handshake();
+        self.opened(self.enter_on(self.dial_narrow()?, &handshake)?, &handshake)
     }
 
-    /// The same with another handshake, which must be let in.
-    pub(super) fn open_with(&self, hello: &Hello) -> Result<Raw> {
-        self.opened(self.enter(hello)?, hello)
+    /// The same with another handshake, which must be admitted.
+    pub(super) fn open_with(&self, handshake: &Handshake) -> Result<Raw> {
+        self.opened(self.enter(handshake)?, handshake)
     }
 
-    fn opened(&self, entry: Entry, hello: &Hello) -> Result<Raw> {
+    fn opened(&self, entry: Entry, handshake: &Handshake) -> Result<Raw> {
         match entry {
-            Entry::Open(mut raw, _) => match self.settle(&mut raw, hello) {
-                Some(how) => Err(format!("the polite client was closed: {how}").into()),
+            Entry::Open(mut raw, _) => match self.settle(&mut raw, handshake) {
+                Some(how) => Err(format!("the legitimate client was closed: {how}").into()),
                 None => Ok(raw),
             },
-            Entry::Refused(answer) => Err(format!("the polite client was refused: HTTP {}", answer.status).into()),
-            Entry::Ended(how) => Err(format!("the polite client was ended: {how}").into()),
+            Entry::Refused(answer) => Err(format!("the legitimate client was refused: HTTP {}", answer.status).into()),
+            Entry::Ended(how) => Err(format!("the legitimate client was ended: {how}").into()),
         }
     }
 
-    /// Says what comes first, and waits for what the server says to it. Returns how the connection ended, if it did.
-    fn settle(&self, raw: &mut Raw, hello: &Hello) -> Option<String> {
-        if hello.first.is_empty() && !self.manners.greets {
+    /// Sends the first messages, and waits for the answers. Returns how the connection ended, if it did.
+    fn settle(&self, raw: &mut Raw, handshake: &Handshake) -> Option<String> {
+        if handshake.first.is_empty() && !self.behaviour.greets {
             return None;
         }
         let mut bytes = Vec::new();
-        for text in &hello.first {
+        for text in &handshake.first {
             frame(&mut bytes, 0x81, text.as_bytes());
         }
         ended(&raw.exchange(&bytes, SETTLE, |_| false))
     }
 
-    /// Says the legal message on a socket that was just opened.
-    pub(super) fn talk(&self, raw: &mut Raw, hello: &Hello) -> Talk {
-        match self.settle(raw, hello) {
+    /// Sends the legal message on a socket that was just opened.
+    pub(super) fn talk(&self, raw: &mut Raw, handshake: &Handshake) -> Talk {
+        match self.settle(raw, handshake) {
             Some(how) => Talk::Ended(how),
             None => self.say(raw),
         }
     }
 
-    /// Says the legal message.
+    /// Sends the legal message.
     pub(super) fn say(&self, raw: &mut Raw) -> Talk {
         let mut bytes = Vec::new();
         frame(&mut bytes, 0x81, self.facts.message.as_bytes());
-        let heard = raw.exchange(&bytes, PATIENCE, |heard| heard.messages > 0);
-        match ended(&heard) {
-            _ if heard.messages > 0 => Talk::Answered,
+        let received = raw.exchange(&bytes, PATIENCE, |received| received.messages > 0);
+        match ended(&received) {
+            _ if received.messages > 0 => Talk::Answered,
             Some(how) => Talk::Ended(how),
             None => Talk::Silent,
         }
     }
 
-    /// Whether a handshake lets in whoever sends it.
-    pub(super) fn judge(&self, hello: &Hello) -> Result<Judged> {
-        let (mut raw, status) = match self.enter(hello)? {
+    /// Judges whether a handshake is admitted.
+    pub(super) fn judge(&self, handshake: &Handshake) -> Result<Judged> {
+        let (mut raw, status) = match self.enter(handshake)? {
             Entry::Open(raw, answer) => (raw, answer.status),
             Entry::Refused(answer) => return Ok(not_upgraded(&answer)),
             Entry::Ended(how) => return Ok(Judged::stopped(how)),
         };
-        Ok(match self.talk(&mut raw, hello) {
+        Ok(match self.talk(&mut raw, handshake) {
             Talk::Answered => Judged::through(format!("HTTP {status}, and the message was answered")),
             Talk::Ended(how) => Judged::stopped(format!("HTTP {status}, then {how}")),
-            Talk::Silent if self.manners.answers => {
-                Judged::unclear(format!("HTTP {status}, and no answer to a message that the own page is answered"))
+            Talk::Silent if self.behaviour.answers => {
+                Judged::unclear(format!("HTTP {status}, but no answer to a message that is answered for the own page"))
             }
             Talk::Silent => Judged::through(format!("HTTP {status}, and open, as for the own page")),
         })
     }
 
-    /// Sends bytes on a legitimate client's socket, and a ping behind them.
-    pub(super) fn volley(&self, bytes: &[u8], patience: Duration) -> Result<Heard> {
+    /// Sends bytes and a ping on the socket of a legitimate client.
+    pub(super) fn volley(&self, bytes: &[u8], patience: Duration) -> Result<Received> {
         let mut raw = self.open()?;
         Ok(marked(&mut raw, bytes, patience))
     }
 }
 
-/// Sends bytes and a ping behind them, and hears up to its pong or the end.
-pub(super) fn marked(raw: &mut Raw, bytes: &[u8], patience: Duration) -> Heard {
+/// Sends bytes and a ping, and receives up to the pong or the end.
+pub(super) fn marked(raw: &mut Raw, bytes: &[u8], patience: Duration) -> Received {
     let mut bytes = bytes.to_vec();
     frame(&mut bytes, 0x89, MARK);
-    raw.exchange(&bytes, patience, |heard| heard.pong == MARK)
+    raw.exchange(&bytes, patience, |received| received.pong == MARK)
 }
 
 /// How a connection ended, if it did.
-pub(super) fn ended(heard: &Heard) -> Option<String> {
-    heard.end.is_some().then(|| Saw::from(heard.clone()).to_string())
+pub(super) fn ended(received: &Received) -> Option<String> {
+    received.end.is_some().then(|| Observation::from(received.clone()).to_string())
 }
 
-/// What is said of an answer that is no upgrade. A client that was too fast is refused in the same way.
+/// The verdict on a response that is not an upgrade. A client that exceeds a rate is refused in the same way.
 pub(super) fn not_upgraded(answer: &Answer) -> Judged {
     match answer.status {
-        429 | 503 => Judged::unclear(format!("HTTP {}, which may be for its rate", answer.status)),
+        429 | 503 => Judged::unclear(format!("HTTP {}, which may be a rate limit", answer.status)),
         status => Judged::stopped(format!("HTTP {status}")),
     }
 }
@@ -299,10 +300,15 @@ pub(super) fn not_upgraded(answer: &Answer) -> Judged {
 fn refused(answer: &Answer, token: bool) -> String {
     match answer.status {
         401 | 403 if !token => {
-            format!("the polite client was refused with HTTP {}: name a token, or the page's origin", answer.status)
+            format!(
+                "the legitimate client was refused with HTTP {}: give a token, or the origin of the page",
+                answer.status
+            )
         }
-        401 | 403 => format!("the polite client was refused with HTTP {}: its token or origin is wrong", answer.status),
-        429 | 503 => format!("the polite client was refused with HTTP {}: there is no room", answer.status),
-        status => format!("there is no WebSocket at this URL: it was answered with HTTP {status}"),
+        401 | 403 => {
+            format!("the legitimate client was refused with HTTP {}: its token or origin is wrong", answer.status)
+        }
+        429 | 503 => format!("the legitimate client was refused with HTTP {}: there is no room", answer.status),
+        status => format!("there is no WebSocket at this URL: the response was HTTP {status}"),
     }
 }

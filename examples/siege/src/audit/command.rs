@@ -1,4 +1,4 @@
-//! The command `siege audit`: what it prints, and how it ends.
+//! The command `siege audit`: its output and its exit code.
 
 use std::{
     io::{IsTerminal, Write, stderr, stdout},
@@ -14,7 +14,7 @@ use super::{
     report::{Finding, Report},
 };
 
-/// Runs `siege audit` with the words behind it.
+/// Runs `siege audit` with its arguments.
 pub fn command(words: &[String]) -> ExitCode {
     if words.iter().any(|word| word == "--help" || word == "-h") {
         return print(HELP);
@@ -24,14 +24,14 @@ pub fn command(words: &[String]) -> ExitCode {
     }
     match Plan::parse(words).and_then(audit) {
         Ok(code) => code,
-        Err(sentence) => {
-            eprintln!("siege audit: {sentence}");
+        Err(message) => {
+            eprintln!("siege audit: {message}");
             ExitCode::from(2)
         }
     }
 }
 
-/// A reader that has gone, as `head` does, is not an error.
+/// Prints a text. A closed pipe, such as that of `head`, is not an error.
 fn print(text: &str) -> ExitCode {
     let _gone_already = writeln!(stdout(), "{text}");
     ExitCode::SUCCESS
@@ -45,11 +45,11 @@ fn list() -> String {
     attacks::all().iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// What is told to the thread that prints.
-enum News {
-    Begins(&'static str),
-    Done(Finding),
-    Over(Result<(), String>),
+/// An event for the thread that prints.
+enum Event {
+    Started(&'static str),
+    Finished(Finding),
+    Ended(Result<(), String>),
     Interrupted,
 }
 
@@ -57,18 +57,18 @@ fn audit(plan: Plan) -> Result<ExitCode, String> {
     let (json, junit) = (plan.arguments.json, plan.arguments.junit.clone());
     eprintln!("{}", plan.preamble());
     let mut report = Report::new(&plan.arguments.url, plan.attacks());
-    let (news, told) = channel();
-    listen(news.clone());
+    let (events, receiver) = channel();
+    forward_interrupt(events.clone());
     let (run, fail_on) = plan.begin();
     thread::spawn(move || {
-        let (begins, done, over) = (news.clone(), news.clone(), news);
-        // The thread that prints is gone when it was interrupted.
-        let result = run.run(&mut |name| drop(begins.send(News::Begins(name))), &mut |finding| {
-            drop(done.send(News::Done(finding)));
+        let (started, finished, ended) = (events.clone(), events.clone(), events);
+        // After an interrupt, the thread that prints is gone.
+        let result = run.run(&mut |name| drop(started.send(Event::Started(name))), &mut |finding| {
+            drop(finished.send(Event::Finished(finding)));
         });
-        drop(over.send(News::Over(result)));
+        drop(ended.send(Event::Ended(result)));
     });
-    let interrupted = follow(&told, &mut report)?;
+    let interrupted = follow(&receiver, &mut report)?;
     if interrupted {
         report.interrupt();
     }
@@ -94,18 +94,18 @@ fn code(report: &Report, fail_on: FailOn, interrupted: bool) -> ExitCode {
     }
 }
 
-/// Tells of an interrupt. The process ends then, and with it every socket.
-fn listen(news: Sender<News>) {
+/// Forwards an interrupt. The process then exits, which closes every socket.
+fn forward_interrupt(events: Sender<Event>) {
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         if runtime.is_ok_and(|runtime| runtime.block_on(tokio::signal::ctrl_c()).is_ok()) {
-            drop(news.send(News::Interrupted));
+            drop(events.send(Event::Interrupted));
         }
     });
 }
 
-/// Collects what is found, and whether that was interrupted.
-fn follow(told: &Receiver<News>, report: &mut Report) -> Result<bool, String> {
+/// Collects the findings. Returns whether the audit was interrupted.
+fn follow(receiver: &Receiver<Event>, report: &mut Report) -> Result<bool, String> {
     let terminal = stderr().is_terminal();
     let clear = || {
         if terminal {
@@ -113,18 +113,18 @@ fn follow(told: &Receiver<News>, report: &mut Report) -> Result<bool, String> {
         }
     };
     loop {
-        match told.recv() {
-            Ok(News::Begins(name)) if terminal => {
+        match receiver.recv() {
+            Ok(Event::Started(name)) if terminal => {
                 clear();
                 eprint!("[{}/{}] {name} ", report.done() + 1, report.all());
             }
-            Ok(News::Begins(_)) => {}
-            Ok(News::Done(finding)) => report.add(finding),
-            Ok(News::Over(result)) => {
+            Ok(Event::Started(_)) => {}
+            Ok(Event::Finished(finding)) => report.add(finding),
+            Ok(Event::Ended(result)) => {
                 clear();
                 return result.map(|()| false);
             }
-            Ok(News::Interrupted) => {
+            Ok(Event::Interrupted) => {
                 clear();
                 return Ok(true);
             }

@@ -1,6 +1,6 @@
-//! What a legitimate client knows of the server.
+//! What a legitimate client knows about the server.
 
-/// What is in place of the token in a first message.
+/// The placeholder for the token in a first message.
 pub(super) const HOLE: &str = "{token}";
 
 /// Where a token goes.
@@ -9,14 +9,14 @@ pub(super) enum Place {
     Bearer,
     Query(String),
     Cookie(String),
-    /// Behind this subprotocol, as a second one.
+    /// As the subprotocol after this one.
     Subprotocol(String),
     /// In a first message.
     Message,
 }
 
 impl Place {
-    /// Reads `bearer`, `query:NAME`, `cookie:NAME`, `subprotocol:MARKER` or `message`.
+    /// Parses `bearer`, `query:NAME`, `cookie:NAME`, `subprotocol:MARKER` or `message`.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let (place, name) = text.split_once(':').unwrap_or((text, ""));
         let named = |default: &str| if name.is_empty() { default } else { name }.to_owned();
@@ -27,35 +27,35 @@ impl Place {
             "subprotocol" => Ok(Self::Subprotocol(named("bearer"))),
             "message" => Ok(Self::Message),
             _ => Err(format!(
-                "--token-in {text}: a token goes to bearer, query:NAME, cookie:NAME, subprotocol:MARKER or message"
+                "--token-in {text}: expected bearer, query:NAME, cookie:NAME, subprotocol:MARKER or message"
             )),
         }
     }
 }
 
-/// What was told on the command line, but for limits.
+/// What the command line says about a legitimate client, except limits.
 #[derive(Clone)]
 pub(super) struct Facts {
-    /// Of the page that may connect. Empty until the server's own takes its place, if none was given.
+    /// The origin of the page that may connect. If none was given, empty until replaced by the server's own.
     pub(super) origin: String,
     pub(super) token: Option<String>,
-    /// Another one, which was good once.
+    /// A token that has expired.
     pub(super) expired: Option<String>,
-    /// Another one, which is good for some seconds more.
+    /// A token that expires soon.
     pub(super) short: Option<String>,
     pub(super) place: Place,
     /// Headers of every handshake.
     pub(super) headers: Vec<(String, String)>,
     pub(super) subprotocol: Option<String>,
-    /// What a client says first, before any message.
+    /// The first messages of a client.
     pub(super) first: Vec<String>,
     /// A message that the server understands.
     pub(super) message: String,
-    /// What is in its answer; whatever comes, if empty.
+    /// A text that its answer contains; any answer if empty.
     pub(super) answer: String,
-    /// What the server says for a ping of its own, and what a client says to it.
+    /// A text message that is a ping of the application, and the reply to it.
     pub(super) reply: Option<(String, String)>,
-    /// A path beside the socket that needs the token as well.
+    /// A plain route that also needs the token.
     pub(super) beside: Option<String>,
 }
 
@@ -79,10 +79,10 @@ impl Default for Facts {
 }
 
 impl Facts {
-    /// The legal message, as large as that.
+    /// The legal message, padded to `size`.
     pub(super) fn message_of(&self, size: usize) -> Vec<u8> {
         let mut message = self.message.clone().into_bytes();
-        // White space behind a value is legal in JSON.
+        // White space after a value is legal in JSON.
         message.resize(size.max(message.len()), b' ');
         message
     }
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_of_a_token_are_read() {
+    fn places_of_a_token_are_parsed() {
         let name = String::from;
         for (text, place) in [
             ("bearer", Ok(Place::Bearer)),

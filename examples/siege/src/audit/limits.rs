@@ -1,34 +1,35 @@
-//! The limits that a server's operator believes in.
+//! The limits that a server is meant to enforce, as stated by its operator.
 
 use std::time::Duration;
 
 use super::caps;
 
-/// How many attackers' steps beyond a limit show that it is none.
+/// The stated limits. Attacks exceed them.
 #[derive(Debug, Clone)]
 pub(super) struct Limits {
-    /// Messages of one connection at once, and a second.
+    /// Messages per connection: at once, and per second.
     pub(super) burst: usize,
     pub(super) rate: usize,
-    /// Bytes of one message.
+    /// Bytes per message.
     pub(super) size: usize,
-    /// Bytes of one connection at once, if there is such a limit.
+    /// Bytes per connection at once, if there is such a limit.
     pub(super) bytes: Option<usize>,
-    /// Sockets of one client.
+    /// Sockets per client.
     pub(super) sockets: usize,
-    /// Handshakes of one client in ten seconds.
+    /// Handshakes per client in ten seconds.
     pub(super) handshakes: usize,
-    /// Seconds that a client may say nothing, answer no ping, read nothing, or need for a handshake or a message.
+    /// Seconds for which a client may be silent, leave pings unanswered, not read, or take for a handshake or a
+    /// message.
     pub(super) silence: usize,
 }
 
-/// An option's name, the largest value it may have, and what that is a limit of.
+/// The name of an option, its maximum, and its unit.
 struct Bound(&'static str, usize, &'static str);
 
 const BOUNDS: [Bound; 7] = [
     Bound("burst", 5000, "messages"),
-    Bound("rate", 1000, "messages a second"),
-    Bound("size", 4 * 1024 * 1024, "bytes of a message"),
+    Bound("rate", 1000, "messages per second"),
+    Bound("size", 4 * 1024 * 1024, "bytes per message"),
     Bound("bytes", 4 * 1024 * 1024, "bytes"),
     Bound("sockets", 200, "sockets"),
     Bound("handshakes", 200, "handshakes"),
@@ -36,11 +37,11 @@ const BOUNDS: [Bound; 7] = [
 ];
 
 impl Limits {
-    /// Sets the limit of that name.
+    /// Sets the limit of this name.
     pub(super) fn set(&mut self, name: &str, value: usize) -> Result<(), String> {
-        let Bound(_, most, what) = BOUNDS.iter().find(|bound| bound.0 == name).ok_or("no such limit")?;
+        let Bound(_, most, unit) = BOUNDS.iter().find(|bound| bound.0 == name).ok_or("no such limit")?;
         if value == 0 || value > *most {
-            return Err(format!("--{name} {value}: an audit can try limits of 1 to {most} {what}"));
+            return Err(format!("--{name} {value}: an audit can try limits of 1 to {most} {unit}"));
         }
         match name {
             "burst" => self.burst = value,
@@ -54,28 +55,28 @@ impl Limits {
         Ok(())
     }
 
-    /// How many messages a flood has: several times as many as may be.
+    /// The number of messages in a flood: several times the limit.
     pub(super) fn flood(&self) -> usize {
         (10 * (self.burst + self.rate)).clamp(1000, caps::FRAMES)
     }
 
-    /// How many messages may have been answered in that time.
+    /// How many messages may be answered in this time.
     pub(super) fn messages_in(&self, time: Duration) -> u64 {
         let seconds = time.as_secs() + 1;
         self.burst as u64 + self.rate as u64 * seconds
     }
 
-    /// How long a silent client is watched: until the limit has passed, and an answer had its time.
+    /// How long a silent client is watched: the limit, and some time for a response.
     pub(super) fn watch(&self) -> Duration {
         Duration::from_secs(self.silence as u64).min(caps::ATTACK) + Duration::from_secs(2)
     }
 
-    /// What is printed before anything is sent.
+    /// The description that is printed before anything is sent.
     pub(super) fn sentence(&self) -> String {
         let bytes = self.bytes.map(|bytes| format!(" and {bytes} bytes")).unwrap_or_default();
         format!(
-            "{} messages{bytes} at once, {} messages a second, {} bytes a message, {} sockets, {} handshakes in 10 s, \
-             {} s of silence",
+            "{} messages{bytes} at once, {} messages per second, {} bytes per message, {} sockets, \
+             {} handshakes in 10 s, {} s of silence",
             self.burst, self.rate, self.size, self.sockets, self.handshakes, self.silence
         )
     }
@@ -92,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_limit_may_be_believed_in_that_an_audit_could_not_try() {
+    fn every_accepted_limit_can_be_tried_within_the_caps() {
         for Bound(name, most, _) in BOUNDS {
             for (value, accepted) in [(0, false), (1, true), (most, true), (most + 1, false), (usize::MAX, false)] {
                 let mut limits = Limits::default();

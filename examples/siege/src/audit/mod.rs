@@ -1,15 +1,15 @@
-//! Attacks a running WebSocket server from outside, and says what it let through.
+//! Attacks a running WebSocket server from outside, and reports what it let through.
 //!
-//! - It is told what a legitimate client knows: the page's own origin, a token and where it goes, a message that the
-//!   server understands, and the limits that its operator believes in.
-//! - A verdict is what the client sees: [`Verdict::Stopped`], [`Verdict::Through`], or [`Verdict::Unclear`] where that
-//!   cannot be told from outside. Legitimate clients come first and last, and between any two attacks: a server that
-//!   refuses everybody fails.
-//! - It is no weapon. It attacks loopback alone, unless its operator names the host of the URL a second time; floods
-//!   and bombs elsewhere need an option of their own; what it sends and holds has caps that no option raises.
+//! - The operator states what a legitimate client knows: the origin of the page, a token and its place, a message that
+//!   the server understands, and the limits that the server is meant to enforce.
+//! - A verdict follows from what the client observes: [`Verdict::Stopped`], [`Verdict::Through`], or
+//!   [`Verdict::Unclear`] if it cannot be told from outside. Legitimate clients come first, last, and between any two
+//!   attacks: a server that refuses every client fails.
+//! - It is not a weapon. It attacks only loopback, unless the operator names the host of the URL a second time; floods
+//!   and bombs elsewhere need another option; and no option raises the caps on what it sends and holds.
 //!
-//! **What this does not do.** It knows nothing of what an application means by its messages, of authorization between
-//! users, or of what a server writes to its logs.
+//! **What this does not do.** It does not know the meaning of an application's messages, the rules of authorization
+//! between users, or what a server writes to its logs.
 
 mod arguments;
 mod attack;
@@ -19,7 +19,7 @@ mod client;
 mod command;
 mod facts;
 mod group;
-mod hello;
+mod handshake;
 mod limits;
 mod plan;
 mod report;

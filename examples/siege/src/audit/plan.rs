@@ -1,4 +1,4 @@
-//! What is to be attacked and how, checked before anything is sent.
+//! The plan of an audit: its target, attacks and limits, checked before anything is sent.
 
 use std::net::ToSocketAddrs;
 
@@ -13,21 +13,21 @@ use super::{
     tls,
 };
 
-/// An audit that may be run.
+/// An audit that is allowed to run.
 pub struct Plan {
     client: Client,
     attacks: Vec<Attack>,
-    /// Floods and bombs are left out.
+    /// Whether floods and bombs are left out.
     spare: bool,
     pub(super) arguments: Arguments,
 }
 
 impl Plan {
-    /// Reads the words behind `siege audit`, and looks the URL's host up.
+    /// Parses the arguments of `siege audit`, and looks up the host of the URL.
     ///
     /// # Errors
     ///
-    /// A sentence, if the words mean nothing, or a server that may not be attacked.
+    /// A message for the user, if the arguments are invalid, or the server may not be attacked.
     pub fn parse(words: &[String]) -> Result<Self, String> {
         let mut arguments = Arguments::parse(words)?;
         let scope = Scope::of(&arguments.url, arguments.i_operate.as_deref(), |host, port| {
@@ -35,7 +35,7 @@ impl Plan {
         })?;
         let attacks = chosen(&arguments)?;
         if arguments.ca.is_some() && !scope.secure {
-            return Err("--ca is of no use without wss://".to_owned());
+            return Err("--ca needs a wss:// URL".to_owned());
         }
         let config = if scope.secure { Some(tls::config(arguments.ca.as_deref())?) } else { None };
         let facts = facts(&mut arguments, &scope);
@@ -44,12 +44,12 @@ impl Plan {
         Ok(Self { client, attacks, spare, arguments })
     }
 
-    /// What is printed before anything is sent.
+    /// The description that is printed before anything is sent.
     pub fn preamble(&self) -> String {
         let Client { scope, limits, .. } = &self.client;
-        let load = if self.spare { "\nload: floods and bombs are left out, as --with-load was not said" } else { "" };
+        let load = if self.spare { "\nload: floods and bombs are left out without --with-load" } else { "" };
         format!(
-            "target: {}, pinned to {}\ncaps: {}\nlimits believed in: {}{load}",
+            "target: {}, pinned to {}\ncaps: {}\nlimits to try: {}{load}",
             // A query may hold a token.
             self.arguments.url.split('?').next().unwrap_or_default(),
             scope.address,
@@ -58,12 +58,12 @@ impl Plan {
         )
     }
 
-    /// The names of the attacks that are to be run, in their order.
+    /// The names of the attacks to run, in order.
     pub fn names(&self) -> Vec<&'static str> {
         self.attacks.iter().map(|attack| attack.name).collect()
     }
 
-    /// What is to be run.
+    /// Turns the plan into a run.
     pub(super) fn begin(self) -> (Run, FailOn) {
         (Run::new(self.client, self.attacks, self.spare), self.arguments.fail_on)
     }
@@ -73,22 +73,22 @@ impl Plan {
     }
 }
 
-/// The attacks that were asked for.
+/// The selected attacks.
 fn chosen(arguments: &Arguments) -> Result<Vec<Attack>, String> {
     let has = |attack: &Attack, text: &String| attack.name.contains(text.as_str()) || attack.group.name == text;
     let Arguments { only, skip, .. } = arguments;
     for text in only.iter().chain(skip) {
         if !attacks::all().iter().any(|attack| has(attack, text)) {
-            return Err(format!("no attack has {text:?} in its name or is of this kind: --list names them"));
+            return Err(format!("no attack has {text:?} in its name or is of this kind: see --list"));
         }
     }
     let wanted = |attack: &Attack| only.is_empty() || only.iter().any(|text| has(attack, text));
     let mut chosen = attacks::all();
     chosen.retain(|attack| wanted(attack) && !skip.iter().any(|text| has(attack, text)));
-    if chosen.is_empty() { Err("no attack is left: --skip names all of --only".to_owned()) } else { Ok(chosen) }
+    if chosen.is_empty() { Err("no attack is left: --skip excludes all of --only".to_owned()) } else { Ok(chosen) }
 }
 
-/// Moves what a client knows out of the arguments.
+/// Moves the facts out of the arguments.
 fn facts(arguments: &mut Arguments, scope: &Scope) -> Facts {
     let mut facts = std::mem::take(&mut arguments.facts);
     if facts.origin.is_empty() {
@@ -99,7 +99,7 @@ fn facts(arguments: &mut Arguments, scope: &Scope) -> Facts {
 
 impl std::fmt::Debug for Plan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The token is in the client's facts.
+        // The facts of the client contain the token.
         f.debug_struct("Plan").field("address", &self.client.scope.address).finish_non_exhaustive()
     }
 }
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     fn spares(line: &str) -> bool {
-        // An address is not looked up anywhere, and nothing is sent before a plan is begun.
+        // An IP address needs no lookup, and nothing is sent before the run.
         let words: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
         let plan = Plan::parse(&words).expect("it may be attacked");
         assert_eq!(plan.preamble().contains("floods and bombs are left out"), plan.spare, "{line}");
@@ -117,17 +117,17 @@ mod tests {
     }
 
     #[test]
-    fn load_elsewhere_needs_a_word_of_its_own() {
+    fn load_elsewhere_needs_an_option() {
         assert!(spares("ws://192.0.2.1/ws --i-operate 192.0.2.1"));
         assert!(!spares("ws://192.0.2.1/ws --i-operate 192.0.2.1 --with-load"));
         assert!(!spares("ws://127.0.0.1/ws"));
     }
 
     #[test]
-    fn what_is_printed_first_names_the_caps_the_address_and_no_token() {
+    fn the_preamble_has_the_caps_and_the_address_but_no_token() {
         let plan = Plan::parse(&["ws://127.0.0.1:7/ws?token=secret".to_owned()]).expect("it is loopback");
-        let said = plan.preamble();
-        assert!(said.contains("pinned to 127.0.0.1:7") && said.contains(&caps::sentence()), "{said}");
-        assert!(!said.contains("secret"), "{said}");
+        let preamble = plan.preamble();
+        assert!(preamble.contains("pinned to 127.0.0.1:7") && preamble.contains(&caps::sentence()), "{preamble}");
+        assert!(!preamble.contains("secret"), "{preamble}");
     }
 }

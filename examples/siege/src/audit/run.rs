@@ -1,4 +1,4 @@
-//! One attack after another, with a legitimate client between any two of them.
+//! Runs one attack after another, with a legitimate client between any two of them.
 
 use std::{
     thread,
@@ -14,13 +14,13 @@ use super::{
     verdict::{Judged, Verdict},
 };
 
-/// An audit under way.
+/// A running audit.
 pub(super) struct Run {
     client: Client,
     attacks: Vec<Attack>,
     spare: bool,
     end: Instant,
-    /// Why nothing more is run.
+    /// Why no more attacks are run.
     over: Option<String>,
 }
 
@@ -29,11 +29,11 @@ impl Run {
         Self { client, attacks, spare, end: Instant::now() + caps::AUDIT, over: None }
     }
 
-    /// Runs all of it. `begins` is told of an attack before it is run, `done` what came of it.
+    /// Runs all attacks. Calls `begins` with the name of each attack before it is run, and `done` with its finding.
     ///
     /// # Errors
     ///
-    /// A sentence, if the server does not let in a legitimate client. No attack was begun then.
+    /// A message for the user, if the server does not admit a legitimate client. Then no attack was started.
     pub(super) fn run(
         mut self,
         begins: &mut dyn FnMut(&'static str),
@@ -71,12 +71,12 @@ impl Run {
             return Some(over.clone());
         }
         if self.spare && attack.load.is_heavy() {
-            return Some("a flood or bomb that is not for loopback: --with-load".to_owned());
+            return Some("a flood or bomb not on loopback needs --with-load".to_owned());
         }
-        (Instant::now() >= self.end).then(|| "the audit's time is over".to_owned())
+        (Instant::now() >= self.end).then(|| "the time of the audit is over".to_owned())
     }
 
-    /// Runs those at once that mostly wait.
+    /// Runs the slow attacks concurrently, as they mostly wait.
     fn at_once(&self, attacks: &[Attack]) -> Vec<Judged> {
         thread::scope(|scope| {
             let threads: Vec<_> = attacks.iter().map(|attack| scope.spawn(|| self.attack(attack))).collect();
@@ -85,14 +85,14 @@ impl Run {
         })
     }
 
-    /// Waits, so that the handshakes of all attacks together are no flood: about three for each, at half the rate that
-    /// one client may have.
+    /// Waits, so that the handshakes of all attacks together are not a flood: about three per attack, at half the limit
+    /// on handshakes.
     fn pace(&self) {
         let handshakes = u32::try_from(self.client.limits.handshakes).unwrap_or(u32::MAX);
         thread::sleep(Duration::from_mins(1) / handshakes);
     }
 
-    /// Ends the run where an attack has left the server of no use.
+    /// Ends the run if an attack has left the server unusable.
     fn look_after(&mut self, attack: &Attack, done: &mut dyn FnMut(Finding)) {
         if self.over.is_some() {
             return;
@@ -108,11 +108,11 @@ impl Run {
     }
 }
 
-/// Runs one attack. That it could not be run is no verdict.
+/// Runs one attack. A failure to run it is not a verdict.
 fn attempt(client: &Client, attack: &Attack) -> Judged {
-    let judged = (attack.run)(client).unwrap_or_else(|error| Judged::unclear(format!("it could not be run: {error}")));
+    let judged = (attack.run)(client).unwrap_or_else(|error| Judged::unclear(format!("could not be run: {error}")));
     if attack.group.name == "polite" && judged.verdict == Verdict::Unclear {
-        return Judged::turned_away(judged.saw);
+        return Judged::turned_away(judged.observed);
     }
     judged
 }
@@ -123,8 +123,8 @@ mod tests {
     use crate::audit::{attack::Load, plan::Plan};
 
     #[test]
-    fn floods_and_bombs_elsewhere_are_left_out_unless_they_are_asked_for() {
-        // No packet is sent to an address of loopback that nobody listens at, and none to any other.
+    fn floods_and_bombs_elsewhere_are_left_out_without_with_load() {
+        // Nothing is sent: no attack is run.
         let words = ["ws://127.0.0.1:1/"].map(str::to_owned);
         for spare in [false, true] {
             let plan = Plan::parse(&words).expect("it is loopback");
@@ -139,11 +139,11 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_run_when_the_time_is_over() {
+    fn no_attack_is_run_when_the_time_is_over() {
         let plan = Plan::parse(&["ws://127.0.0.1:1/".to_owned()]).expect("it is loopback");
         let attack = *plan.attacks().first().expect("there are attacks");
         let (run, _) = plan.begin();
         let over = Run { end: Instant::now(), ..run };
-        assert!(over.why_not(&attack).is_some_and(|why| why.contains("time is over")));
+        assert!(over.why_not(&attack).is_some_and(|why| why.contains("is over")));
     }
 }

@@ -1,4 +1,4 @@
-//! Which server is attacked: one on this machine, or one whose host its operator has named twice.
+//! The server under attack: on this machine, or on a host that its operator has named twice.
 
 use std::{
     io,
@@ -13,7 +13,7 @@ pub(super) struct Scope {
     pub(super) secure: bool,
     /// Without brackets.
     pub(super) host: String,
-    /// As it stands in `Host`.
+    /// As in the `Host` header.
     pub(super) authority: String,
     /// Path and query.
     pub(super) target: String,
@@ -22,11 +22,12 @@ pub(super) struct Scope {
 }
 
 impl Scope {
-    /// Reads a URL and looks its host up, once.
+    /// Parses a URL and looks up its host, once.
     ///
     /// # Errors
     ///
-    /// A sentence, if the URL is none of a WebSocket, or its server is not on loopback and `i_operate` is not its host.
+    /// A message for the user, if it is not a WebSocket URL, or its server is neither on loopback nor the host in
+    /// `i_operate`.
     pub(super) fn of(
         url: &str,
         i_operate: Option<&str>,
@@ -41,25 +42,25 @@ impl Scope {
         }
         if !here && i_operate.is_none() {
             return Err(format!(
-                "{host} is not on this machine's loopback: say --i-operate {host} if you operate that server"
+                "{host} is not on this machine's loopback: add --i-operate {host} if you operate that server"
             ));
         }
         let found = look_up(&host, port).map_err(|error| format!("{host} could not be looked up: {error}"))?;
         if here && !found.iter().all(|address| address.ip().to_canonical().is_loopback()) {
-            return Err(format!("{host} is not on this machine's loopback, whatever it is called"));
+            return Err(format!("{host} does not resolve to this machine's loopback"));
         }
-        // Most servers of one machine listen at IPv4 alone, and `localhost` is both.
+        // Most local servers listen only on IPv4, and `localhost` is both.
         let address = found.iter().find(|address| address.is_ipv4()).or(found.first());
         let address = *address.ok_or_else(|| format!("{host} has no address"))?;
         Ok(Self { secure, host, authority: authority.to_string(), target, address })
     }
 
-    /// Whether floods and bombs need a word of their own.
+    /// Whether floods and bombs need `--with-load`.
     pub(super) fn is_elsewhere(&self) -> bool {
         !self.address.ip().to_canonical().is_loopback()
     }
 
-    /// The origin of a page that the same server serves.
+    /// The origin of a page on the same server.
     pub(super) fn origin(&self) -> String {
         let scheme = if self.secure { "https" } else { "http" };
         let default = if self.secure { ":443" } else { ":80" };
@@ -74,15 +75,15 @@ fn parse(url: &str) -> Result<(bool, http::uri::Authority, String), String> {
     let secure = match uri.scheme_str() {
         Some("ws") => false,
         Some("wss") => true,
-        _ => return Err(wrong("it begins with neither ws:// nor wss://")),
+        _ => return Err(wrong("the scheme is neither ws nor wss")),
     };
     let authority = uri.authority().ok_or_else(|| wrong("it has no host"))?.clone();
     let after = authority.as_str().rsplit_once(authority.host()).map_or("", |(_, after)| after);
     if authority.as_str().contains('@') {
-        return Err(wrong("a user name has no place in it"));
+        return Err(wrong("it contains a user name"));
     }
     if !after.is_empty() && authority.port_u16().is_none_or(|port| port == 0) {
-        return Err(wrong("its port is none"));
+        return Err(wrong("invalid port"));
     }
     let target = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     Ok((secure, authority, if target.is_empty() { "/" } else { target }.to_owned()))
@@ -97,32 +98,32 @@ fn is_loopback_name(host: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// What a host is looked up as.
+    /// Resolves any host to this address.
     fn at(address: &'static str) -> impl FnOnce(&str, u16) -> io::Result<Vec<SocketAddr>> {
         move |_, port| Ok(vec![SocketAddr::new(address.parse().expect("an address"), port)])
     }
 
     #[test]
-    fn nothing_but_loopback_is_attacked_unless_its_operator_names_it() {
-        for (url, i_operate, address, said) in [
+    fn only_loopback_is_attacked_unless_its_operator_names_it() {
+        for (url, i_operate, address, expected) in [
             ("ws://127.0.0.1:8080/ws", None, "127.0.0.1", Ok(false)),
             ("ws://[::1]:8080/ws", None, "::1", Ok(false)),
             ("ws://localhost/ws", None, "127.0.0.1", Ok(false)),
             ("ws://app.localhost/ws", None, "127.0.0.1", Ok(false)),
-            ("ws://localhost/ws", None, "192.0.2.7", Err("whatever it is called")),
-            ("ws://192.0.2.7/ws", None, "192.0.2.7", Err("say --i-operate 192.0.2.7")),
-            ("ws://10.0.0.7/ws", None, "10.0.0.7", Err("say --i-operate 10.0.0.7")),
-            ("ws://0.0.0.0:80/ws", None, "0.0.0.0", Err("say --i-operate")),
-            ("wss://example.com/ws", None, "127.0.0.1", Err("say --i-operate example.com")),
+            ("ws://localhost/ws", None, "192.0.2.7", Err("does not resolve")),
+            ("ws://192.0.2.7/ws", None, "192.0.2.7", Err("add --i-operate 192.0.2.7")),
+            ("ws://10.0.0.7/ws", None, "10.0.0.7", Err("add --i-operate 10.0.0.7")),
+            ("ws://0.0.0.0:80/ws", None, "0.0.0.0", Err("add --i-operate")),
+            ("wss://example.com/ws", None, "127.0.0.1", Err("add --i-operate example.com")),
             ("wss://example.com/ws", Some("example.com"), "192.0.2.7", Ok(true)),
             ("wss://example.com/ws", Some("EXAMPLE.com"), "192.0.2.7", Ok(true)),
             ("wss://example.com/ws", Some("example.com"), "127.0.0.1", Ok(false)),
             ("wss://example.com/ws", Some("example.org"), "192.0.2.7", Err("is not the host of the URL")),
             ("wss://example.com/ws", Some("www.example.com"), "192.0.2.7", Err("is not the host of the URL")),
             ("ws://127.0.0.1/ws", Some("example.org"), "127.0.0.1", Err("is not the host of the URL")),
-            ("ws://localhost/ws", Some("localhost"), "192.0.2.7", Err("whatever it is called")),
+            ("ws://localhost/ws", Some("localhost"), "192.0.2.7", Err("does not resolve")),
         ] {
-            match (Scope::of(url, i_operate, at(address)), said) {
+            match (Scope::of(url, i_operate, at(address)), expected) {
                 (Ok(scope), Ok(elsewhere)) => assert_eq!(scope.is_elsewhere(), elsewhere, "{url}"),
                 (Err(error), Err(part)) => assert!(error.contains(part), "{url}: {error}"),
                 (got, _) => panic!("{url} {i_operate:?} at {address}: {got:?}"),
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_is_not_admitted_is_not_even_looked_up() {
+    fn a_host_that_may_not_be_attacked_is_not_looked_up() {
         for (url, i_operate) in [
             ("ws://example.com/", None),
             ("ws://example.com/", Some("example.org")),

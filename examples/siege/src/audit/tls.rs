@@ -1,4 +1,4 @@
-//! How a server's certificate is checked.
+//! Verification of the server's certificate.
 
 use std::{path::Path, sync::Arc};
 
@@ -8,11 +8,11 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject},
 };
 
-/// A client's settings: its roots are those of a file, or the ones that browsers have.
+/// Creates the client's configuration, with the roots of a file or those of browsers.
 ///
 /// # Errors
 ///
-/// A sentence, if the file has no certificate.
+/// A message for the user, if the file has no certificate.
 pub(super) fn config(ca: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
     let roots = match ca {
         Some(path) => from_file(path)?,

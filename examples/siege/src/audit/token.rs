@@ -1,9 +1,9 @@
-//! Tokens that are not what they should be, made of one that is.
+//! Invalid tokens, made from a valid one.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-/// A signed token of RFC 7519: its header, its claims, and three parts that are text.
+/// A signed token (RFC 7519): its claims, and the text of its three parts.
 pub(super) struct Jwt<'a> {
     header: &'a str,
     claims: Value,
@@ -12,7 +12,7 @@ pub(super) struct Jwt<'a> {
 }
 
 impl<'a> Jwt<'a> {
-    /// `None` if it is another kind of token.
+    /// Parses a token. `None` if it is not a JWT.
     pub(super) fn parse(token: &'a str) -> Option<Self> {
         let mut parts = token.split('.');
         let (header, encoded, signature) = (parts.next()?, parts.next()?, parts.next()?);
@@ -21,7 +21,7 @@ impl<'a> Jwt<'a> {
         parts.next().is_none().then_some(Self { header, claims, encoded, signature })
     }
 
-    /// Other claims, and the signature that was on these.
+    /// Different claims with the original signature.
     pub(super) fn altered(&self) -> String {
         let mut claims = self.claims.clone();
         claims["sub"] = "admin".into();
@@ -29,15 +29,15 @@ impl<'a> Jwt<'a> {
         format!("{}.{}.{}", self.header, encode(&claims), self.signature)
     }
 
-    /// `alg: none`, which asks a server not to check.
+    /// `alg: none`, which asks the server not to check the signature.
     pub(super) fn unsigned(&self) -> String {
         format!("{}.{}.", encode(&json!({"alg": "none", "typ": "JWT"})), self.encoded)
     }
 
-    /// A signature of the right length that nobody made.
+    /// An invalid signature of the right length.
     pub(super) fn forged(&self) -> String {
         let turned: String = self.signature.chars().rev().collect();
-        // Its own reverse would be a good one.
+        // A palindrome would still be valid.
         let other = if turned == self.signature { "A".repeat(turned.len()) } else { turned };
         format!("{}.{}.{other}", self.header, self.encoded)
     }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_made_of_a_token_differs_where_it_should() {
+    fn changed_tokens_differ_in_the_right_part() {
         let claims = json!({"sub": "alice", "exp": 1_700_000_000});
         let token = format!("{}.{}.c2lnbmF0dXJl", encode(&json!({"alg": "HS256"})), encode(&claims));
         let jwt = Jwt::parse(&token).unwrap();

@@ -1,8 +1,8 @@
-//! What is said of an attack, or of a legitimate client.
+//! The verdict on an attack or a legitimate client.
 
 use std::fmt;
 
-/// What the client saw, in a word.
+/// The verdict, in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// The attack was refused, closed or held back.
@@ -45,47 +45,47 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// A verdict, and what the client saw.
+/// A verdict, and what the client observed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Judged {
     pub(super) verdict: Verdict,
-    pub(super) saw: String,
+    pub(super) observed: String,
 }
 
-/// The most characters of what was seen that are shown.
+/// The maximum length of the shown observation, in characters.
 const MOST: usize = 120;
 
 impl Judged {
-    fn new(verdict: Verdict, saw: impl Into<String>) -> Self {
-        Self { verdict, saw: harmless(&saw.into()) }
+    fn new(verdict: Verdict, observed: impl Into<String>) -> Self {
+        Self { verdict, observed: harmless(&observed.into()) }
     }
 
-    pub(super) fn stopped(saw: impl Into<String>) -> Self {
-        Self::new(Verdict::Stopped, saw)
+    pub(super) fn stopped(observed: impl Into<String>) -> Self {
+        Self::new(Verdict::Stopped, observed)
     }
 
-    pub(super) fn through(saw: impl Into<String>) -> Self {
-        Self::new(Verdict::Through, saw)
+    pub(super) fn through(observed: impl Into<String>) -> Self {
+        Self::new(Verdict::Through, observed)
     }
 
-    pub(super) fn unclear(saw: impl Into<String>) -> Self {
-        Self::new(Verdict::Unclear, saw)
+    pub(super) fn unclear(observed: impl Into<String>) -> Self {
+        Self::new(Verdict::Unclear, observed)
     }
 
     pub(super) fn not_run(why: impl Into<String>) -> Self {
         Self::new(Verdict::NotRun, why)
     }
 
-    pub(super) fn served(saw: impl Into<String>) -> Self {
-        Self::new(Verdict::Served, saw)
+    pub(super) fn served(observed: impl Into<String>) -> Self {
+        Self::new(Verdict::Served, observed)
     }
 
-    pub(super) fn turned_away(saw: impl Into<String>) -> Self {
-        Self::new(Verdict::TurnedAway, saw)
+    pub(super) fn turned_away(observed: impl Into<String>) -> Self {
+        Self::new(Verdict::TurnedAway, observed)
     }
 }
 
-/// What a server said, without what a terminal or a file of XML would take for more than text.
+/// Replaces control characters, which a terminal or XML would interpret, and truncates the text.
 fn harmless(text: &str) -> String {
     text.chars().take(MOST).map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect()
 }
@@ -95,9 +95,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_server_says_reaches_no_terminal_as_it_is() {
+    fn control_characters_from_a_server_are_replaced() {
         let judged = Judged::stopped(format!("1008 \u{1b}[2J\r\n{}", "x".repeat(500)));
-        assert!(judged.saw.starts_with("1008 \u{fffd}[2J\u{fffd}\u{fffd}x"));
-        assert_eq!(judged.saw.chars().count(), MOST);
+        assert!(judged.observed.starts_with("1008 \u{fffd}[2J\u{fffd}\u{fffd}x"));
+        assert_eq!(judged.observed.chars().count(), MOST);
     }
 }

@@ -1,10 +1,10 @@
-//! The event of a `WebSocket` that a script listens to.
+//! The events of a `WebSocket` that a script observes.
 
 use std::fmt;
 
 use serde_json::{Value, json};
 
-/// What a script sees of its socket.
+/// What a script observes of its socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Page {
     /// It is not closed.
@@ -32,7 +32,7 @@ impl Page {
         }
     }
 
-    /// With the names that a script knows.
+    /// With the property names of the DOM event.
     pub(crate) fn to_json(&self) -> Value {
         match self {
             Self::Open => json!({"event": "open"}),

@@ -1,11 +1,12 @@
-//! What the script of a page sees of its `WebSocket`.
+//! What the script of a page observes of its `WebSocket`.
 //!
-//! - A handshake that is not accepted, a connection that is lost and a frame that breaks a rule are all the same to it:
-//!   1006, without a reason, not clean.
-//! - Of a close frame it reads code and reason, and 1005 if there is none. Its browser answers the frame: it is clean.
+//! - A refused handshake, a lost connection and a frame that breaks a rule all look the same: 1006, without a reason,
+//!   not clean.
+//! - From a close frame it gets the code and the reason, or 1005 if it is empty. The browser answers the frame, so the
+//!   close is clean.
 //!
-//! So a refused handshake is made again, as a browser makes it: it never goes without an `Origin`, which decides how a
-//! server may answer. What a real Chromium sees of refusals and of close codes, `tests/browser` shows.
+//! So a refused handshake is repeated as a browser would send it: with an `Origin`, which decides how the server may
+//! respond. `tests/browser` shows what a real Chromium observes.
 
 mod event;
 #[cfg(test)]

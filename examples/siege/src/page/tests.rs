@@ -1,4 +1,4 @@
-//! What a page sees of servers that answer in one way each.
+//! What a page observes of servers with one kind of response each.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
@@ -16,12 +16,12 @@ use tungstenite::{
 
 use super::{OWN, Page, Visit};
 
-/// What a page sees that brings a token, of a server that does so with its connection.
-fn seen(serve: impl FnOnce(TcpStream) + Send + 'static) -> Page {
+/// What a page with a token observes of a server.
+fn observe(serve: impl FnOnce(TcpStream) + Send + 'static) -> Page {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let server = thread::spawn(move || serve(listener.accept().unwrap().0));
-    let page = Visit::new(address, "/", OWN).unwrap().bearer("token").see().unwrap();
+    let page = Visit::new(address, "/", OWN).unwrap().bearer("token").observe().unwrap();
     server.join().unwrap();
     page
 }
@@ -43,8 +43,8 @@ fn accept(stream: TcpStream, selected: Option<&str>) -> WebSocket<TcpStream> {
 fn close(stream: TcpStream, selected: Option<&str>, frame: Option<CloseFrame>) {
     let mut socket = accept(stream, selected);
     socket.close(frame).unwrap();
-    // A page that took the frame answers it, another leaves.
-    let _answer = socket.read();
+    // A page that accepted the frame answers it; otherwise it disconnects.
+    let _reply = socket.read();
 }
 
 fn missing() -> CloseFrame {
@@ -52,9 +52,9 @@ fn missing() -> CloseFrame {
 }
 
 #[test]
-fn every_answer_that_accepts_nothing_is_1006() {
+fn every_response_that_is_not_an_upgrade_is_1006() {
     for status in ["200 OK", "301 Moved Permanently", "401 Unauthorized", "403 Forbidden", "503 Service Unavailable"] {
-        let page = seen(move |mut stream| {
+        let page = observe(move |mut stream| {
             let _request = stream.read(&mut [0; 4096]).unwrap();
             write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 3\r\n\r\nwhy").unwrap();
         });
@@ -63,29 +63,29 @@ fn every_answer_that_accepts_nothing_is_1006() {
 }
 
 #[test]
-fn an_accepted_handshake_that_is_closed_says_why() {
-    let page = seen(|stream| close(stream, Some("bearer"), Some(missing())));
+fn an_accepted_handshake_that_is_closed_has_a_reason() {
+    let page = observe(|stream| close(stream, Some("bearer"), Some(missing())));
     assert_eq!(page, Page::Closed { code: 3000, reason: "token missing".to_owned(), clean: true });
-    let page = seen(|stream| close(stream, Some("bearer"), None));
+    let page = observe(|stream| close(stream, Some("bearer"), None));
     assert_eq!(page, Page::Closed { code: 1005, reason: String::new(), clean: true });
 }
 
 #[test]
 fn a_handshake_that_selects_another_subprotocol_or_none_fails() {
     for selected in [None, Some("chat")] {
-        let page = seen(move |stream| close(stream, selected, Some(missing())));
+        let page = observe(move |stream| close(stream, selected, Some(missing())));
         assert_eq!(page, Page::failed(), "{selected:?}");
     }
 }
 
 #[test]
 fn a_connection_that_ends_without_a_close_frame_is_1006() {
-    let page = seen(|stream| drop(accept(stream, Some("bearer"))));
+    let page = observe(|stream| drop(accept(stream, Some("bearer"))));
     assert_eq!(page, Page::failed());
 }
 
 #[test]
-fn scripts_names_are_kept() {
+fn json_has_the_property_names_of_the_event() {
     let json = Page::closed(Some(1013), "server full").to_json();
     assert_eq!(json, json!({"event": "close", "code": 1013, "reason": "server full", "wasClean": true}));
     assert_eq!(Page::failed().to_json(), json!({"event": "close", "code": 1006, "reason": "", "wasClean": false}));

@@ -1,4 +1,4 @@
-//! What one attack of an audit may still send and hold: no option raises it.
+//! The budget of one attack of an audit: what it may still send and hold. No option raises it.
 
 use std::{
     io::{Error, Result},
@@ -9,12 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A share of what an attack may send and hold, from the connection's beginning to its end.
-pub(crate) struct Allowance(Arc<Left>);
+/// A connection's share of the budget, from its start to its end.
+pub(crate) struct Allowance(Arc<Budget>);
 
-/// What one attack may do in all.
+/// The budget of one attack.
 #[derive(Debug)]
-pub(crate) struct Left {
+pub(crate) struct Budget {
     bytes: AtomicUsize,
     /// Sockets that may still be open at once.
     sockets: AtomicUsize,
@@ -23,7 +23,7 @@ pub(crate) struct Left {
     end: Instant,
 }
 
-impl Left {
+impl Budget {
     pub(crate) fn new(bytes: usize, sockets: usize, connections: usize, time: Duration) -> Arc<Self> {
         let [bytes, sockets, connections] = [bytes, sockets, connections].map(AtomicUsize::new);
         Arc::new(Self { bytes, sockets, connections, end: Instant::now() + time })
@@ -34,7 +34,7 @@ impl Left {
         if over { Err(Error::other("the audit's cap on the seconds of one attack")) } else { Ok(()) }
     }
 
-    /// A socket's share, unless there are as many as there may be.
+    /// Takes the share of a socket, within the caps.
     pub(crate) fn socket(self: &Arc<Self>) -> Result<Allowance> {
         self.in_time()?;
         take(&self.connections, 1).ok_or_else(|| Error::other("the audit's cap on connections of one attack"))?;
@@ -44,7 +44,7 @@ impl Left {
 }
 
 impl Allowance {
-    /// Whether so many bytes may be sent.
+    /// Checks that this many bytes may be sent.
     pub(super) fn check(&self, bytes: usize) -> Result<()> {
         self.0.in_time()?;
         if self.0.bytes.load(Ordering::Relaxed) < bytes {
@@ -53,8 +53,7 @@ impl Allowance {
         Ok(())
     }
 
-    /// Counts bytes that were sent. Sockets of one attack that send at the same time may each send one write more than
-    /// is left.
+    /// Counts bytes that were sent. Concurrent sockets of one attack may each exceed the budget by one write.
     pub(super) fn spend(&self, bytes: usize) {
         let left = |left: usize| Some(left.saturating_sub(bytes));
         let _always_some = self.0.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
@@ -85,10 +84,10 @@ mod tests {
     const LONG: Duration = Duration::from_mins(1);
 
     #[test]
-    fn nothing_is_sent_and_no_connection_made_when_the_time_is_over() {
+    fn no_bytes_are_sent_and_no_connection_is_made_when_the_time_is_over() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = Wire::connect(listener.local_addr().unwrap()).unwrap();
-        let over = Arc::new(Left { end: Instant::now(), ..Arc::into_inner(Left::new(10, 1, 1, LONG)).unwrap() });
+        let over = Arc::new(Budget { end: Instant::now(), ..Arc::into_inner(Budget::new(10, 1, 1, LONG)).unwrap() });
         assert!(over.socket().err().unwrap().to_string().contains("cap on the seconds"));
         let mut wire = Wire::plain(stream).within(Allowance(over));
         assert!(wire.write_all(b"x").unwrap_err().to_string().contains("cap on the seconds"));
@@ -97,7 +96,7 @@ mod tests {
     #[test]
     fn no_more_bytes_are_sent_than_are_allowed() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let left = Left::new(10, 1, 1, LONG);
+        let left = Budget::new(10, 1, 1, LONG);
         let stream = Wire::connect(listener.local_addr().unwrap()).unwrap();
         let mut wire = Wire::plain(stream).within(left.socket().unwrap());
         wire.write_all(b"12345678").unwrap();
@@ -105,14 +104,14 @@ mod tests {
         wire.write_all(b"90").unwrap();
         assert!(wire.write_all(b"x").is_err());
         drop(wire);
-        let mut came = String::new();
-        listener.accept().unwrap().0.read_to_string(&mut came).unwrap();
-        assert_eq!(came, "1234567890");
+        let mut arrived = String::new();
+        listener.accept().unwrap().0.read_to_string(&mut arrived).unwrap();
+        assert_eq!(arrived, "1234567890");
     }
 
     #[test]
-    fn a_socket_that_is_closed_makes_room_for_another_until_all_connections_are_made() {
-        let left = Left::new(0, 2, 3, LONG);
+    fn a_closed_socket_makes_room_for_another_up_to_the_cap_on_connections() {
+        let left = Budget::new(0, 2, 3, LONG);
         let first = left.socket().unwrap();
         let second = left.socket().unwrap();
         assert!(left.socket().err().unwrap().to_string().contains("cap on sockets"));

@@ -1,8 +1,8 @@
-//! The head of an answer.
+//! The head of a response.
 
 use crate::Result;
 
-/// The most bytes that the head of an answer may have.
+/// The maximum size of the head of a response.
 pub(super) const MOST: usize = 64 * 1024;
 
 /// A status and headers.
@@ -13,10 +13,10 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Reads a head that ends with its empty line.
+    /// Parses a head that ends with an empty line.
     pub(super) fn parse(head: &[u8]) -> Result<Self> {
         if !head.starts_with(b"HTTP/") {
-            return Err("the answer is not one of HTTP".into());
+            return Err("the response is not HTTP".into());
         }
         let status = std::str::from_utf8(head.get(9..12).ok_or("no status line")?)?.parse()?;
         let text = String::from_utf8_lossy(head);
@@ -25,12 +25,12 @@ impl Answer {
         Ok(Self { status, headers })
     }
 
-    /// A status whose headers are not read.
+    /// A status without headers.
     pub(crate) fn of(status: u16) -> Self {
         Self { status, headers: Vec::new() }
     }
 
-    /// The first header of that name, which is in lower case.
+    /// The first header of this name, in lower case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(of, _)| of == name).map(|(_, value)| value.as_str())
     }

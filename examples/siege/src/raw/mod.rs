@@ -1,9 +1,9 @@
-//! A client that writes bytes, because a polite library does not misbehave.
+//! A client that writes raw bytes, because a well-behaved library cannot misbehave.
 
 mod allowance;
 mod answer;
 mod frame;
-mod heard;
+mod received;
 mod request;
 pub(crate) mod sequences;
 mod socket;
@@ -13,10 +13,10 @@ mod tunnel;
 mod wire;
 
 pub(crate) use self::{
-    allowance::Left,
+    allowance::Budget,
     answer::Answer,
     frame::{frame, frames},
-    heard::{End, Heard},
+    received::{End, Received},
     request::{Opened, connect, get, offer_h2c, open, open_with, plain},
     socket::{PATIENCE, Raw, is_timeout},
     streams::Streams,

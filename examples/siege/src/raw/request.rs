@@ -1,4 +1,4 @@
-//! How a connection begins: with a handshake, or with a request that is none.
+//! Opens connections, with a handshake or a plain request.
 
 use std::{
     io::{Read, Write},
@@ -18,7 +18,7 @@ pub(crate) fn open(address: SocketAddr, path: &str, origin: Option<&str>) -> Res
     open_with(address, path, &origin.map(|origin| format!("origin: {origin}\r\n")).unwrap_or_default())
 }
 
-/// The same with any headers, each with its end of line.
+/// The same with additional headers, each with its line ending.
 pub(crate) fn open_with(address: SocketAddr, path: &str, headers: &str) -> Result<Opened> {
     let mut stream = connect(address)?;
     write!(
@@ -31,7 +31,7 @@ pub(crate) fn open_with(address: SocketAddr, path: &str, headers: &str) -> Resul
     Ok(if status == 101 { Opened::Socket(raw) } else { Opened::Status(status) })
 }
 
-/// Sends a plain request that offers HTTP/2, and returns the status of the answer.
+/// Sends a plain request that offers HTTP/2, and returns the status of the response.
 pub(crate) fn offer_h2c(address: SocketAddr, path: &str) -> Result<u16> {
     let mut stream = connect(address)?;
     write!(
@@ -42,20 +42,20 @@ pub(crate) fn offer_h2c(address: SocketAddr, path: &str) -> Result<u16> {
     Raw::new(Wire::plain(stream)).status()
 }
 
-/// The status of the answer to a plain request with any headers, each with its end of line.
+/// Sends a plain request with additional headers, each with its line ending. Returns the status.
 pub(crate) fn plain(address: SocketAddr, method: &str, path: &str, headers: &str) -> Result<u16> {
     let mut stream = connect(address)?;
     write!(stream, "{method} {path} HTTP/1.1\r\nhost: chat.example\r\n{headers}connection: close\r\n\r\n")?;
     Raw::new(Wire::plain(stream)).status()
 }
 
-/// The whole answer to a plain request.
+/// Sends a plain request, and returns the whole response.
 pub(crate) fn get(address: SocketAddr, path: &str) -> Result<String> {
     let mut stream = connect(address)?;
     write!(stream, "GET {path} HTTP/1.1\r\nhost: chat.example\r\nconnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
+    let mut response = String::new();
+    stream.read_to_string(&mut response)?;
+    Ok(response)
 }
 
 pub(crate) fn connect(address: SocketAddr) -> Result<TcpStream> {

@@ -1,30 +1,30 @@
-//! Sequences of frames that no client should send, and what the largest legal message looks like.
+//! Sequences of frames that no client should send.
 
 use super::frames;
 
-/// Text that its sender did not mask.
+/// An unmasked text.
 pub(crate) const UNMASKED: &[u8] = b"\x81\x05hello";
 
-/// Text with a bit that no extension has given a meaning to.
+/// A text with a reserved bit that no extension uses.
 pub(crate) fn reserved_bit() -> Vec<u8> {
     frames(1, 0xa1, b"hello")
 }
 
-/// A message that begins, and goes on for ever without a byte.
+/// A message that starts, and continues with empty fragments.
 pub(crate) fn empty_continuations(count: usize) -> Vec<u8> {
     let mut bytes = frames(1, 0x01, b"begin");
     bytes.extend(frames(count, 0x00, b""));
     bytes
 }
 
-/// A message of one byte a frame, which does not end.
+/// A message in fragments of one byte, which does not end.
 pub(crate) fn tiny_fragments(count: usize) -> Vec<u8> {
     let mut bytes = frames(1, 0x01, b"b");
     bytes.extend(frames(count, 0x00, b"x"));
     bytes
 }
 
-/// A header that declares 2^62 bytes, and none of them.
+/// A header that declares 2^62 bytes, without a payload.
 pub(crate) fn declared() -> Vec<u8> {
     let mut bytes = vec![0x82, 0xff];
     bytes.extend((1_u64 << 62).to_be_bytes());
@@ -32,7 +32,7 @@ pub(crate) fn declared() -> Vec<u8> {
     bytes
 }
 
-/// Sixteen fragments that are all there may be, and one more byte.
+/// Sixteen fragments up to the limit, and one more byte.
 pub(crate) fn over_in_fragments(limit: usize) -> Vec<u8> {
     let mut bytes = frames(1, 0x02, &vec![0; limit / 16]);
     bytes.extend(frames(15, 0x00, &vec![0; limit / 16]));

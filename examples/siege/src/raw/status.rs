@@ -1,13 +1,13 @@
-//! The status of an answer over HTTP/2, without the rest of its headers.
+//! The status of a response over HTTP/2, without the other headers.
 
-/// What completes an extended CONNECT.
+/// The status that accepts an extended CONNECT.
 pub(super) const OK: u16 = 200;
 
-/// Those of the static table (RFC 7541, appendix A), from index 8 on.
+/// The statuses of the static table (RFC 7541, appendix A), from index 8 on.
 const STATIC: [u16; 7] = [OK, 204, 206, 304, 400, 404, 500];
 
-/// Reads the first header of a block, which is the status (RFC 9113, section 8.3.2): by index, or as text with the name
-/// by index. None, if it is written in another way.
+/// Parses the first header of a block, which is the status (RFC 9113, section 8.3.2): indexed, or a literal with an
+/// indexed name. `None` for other encodings.
 pub(super) fn of(block: &[u8]) -> Option<u16> {
     // An update of the table's size may come first (RFC 7541, section 4.2).
     let sizes = block.iter().take_while(|&&byte| byte & 0xe0 == 0x20).count();
@@ -23,7 +23,7 @@ pub(super) fn of(block: &[u8]) -> Option<u16> {
     }
 }
 
-/// Three digits (RFC 7541, appendix B): those up to 2 are 5 bits, the others 6.
+/// Decodes three digits (RFC 7541, appendix B): 0 to 2 have 5 bits, the others 6.
 fn huffman(text: &[u8]) -> Vec<u8> {
     let bits: Vec<u8> = text.iter().flat_map(|byte| (0..8).rev().map(move |at| byte >> at & 1)).collect();
     let number = |bits: &[u8]| bits.iter().fold(0, |number, bit| number << 1 | bit);
@@ -37,7 +37,7 @@ fn huffman(text: &[u8]) -> Vec<u8> {
         digits.push(b'0' + digit);
         rest = &rest[used..];
     }
-    // The last digit may end with the last bit but padding.
+    // The last digit may have no padding after it.
     if digits.len() == 2 && rest.len() == 5 && number(rest) <= 2 {
         digits.push(b'0' + number(rest));
     }
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_status_is_read_as_servers_write_it() {
+    fn a_status_is_parsed_in_all_common_encodings() {
         for (block, status) in [
             (&[0x88][..], Some(200)),
             (&[0x8c, 0x61], Some(400)),

@@ -11,10 +11,10 @@ use super::{
 };
 use crate::Result;
 
-/// How a connection begins (RFC 9113, section 3.4).
+/// The connection preface (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// No stream may send anything: SETTINGS_INITIAL_WINDOW_SIZE (4) is zero.
+/// The server may send no data: SETTINGS_INITIAL_WINDOW_SIZE (4) is zero.
 const SHUT: [u8; 6] = [0, 4, 0, 0, 0, 0];
 
 /// SETTINGS_ENABLE_CONNECT_PROTOCOL (8) is one.
@@ -27,17 +27,17 @@ pub(crate) struct Streams {
     wire: Wire,
     last: u32,
     windows: Windows,
-    /// Read, and not a whole frame yet.
+    /// Bytes of an incomplete frame.
     unread: Vec<u8>,
 }
 
 impl Streams {
-    /// A client that takes nothing of its streams.
+    /// A client with zero flow-control windows.
     pub(crate) fn shut(wire: Wire) -> Result<Self> {
         Self::new(wire, &SHUT)
     }
 
-    /// A client that takes what comes.
+    /// A client with default windows.
     pub(crate) fn open(wire: Wire) -> Result<Self> {
         Self::new(wire, &[])
     }
@@ -50,14 +50,14 @@ impl Streams {
         Ok(streams)
     }
 
-    /// Whether the server begins with HTTP/2, and offers WebSockets over it.
+    /// Whether the server speaks HTTP/2, and offers WebSockets over it.
     pub(crate) fn offers_websockets(&mut self) -> bool {
         let Ok(first) = self.next() else { return false };
         let offers = first.payload.chunks(6).any(|setting| setting == OFFERED);
         first.kind == SETTINGS && first.flags & ACK == 0 && offers && self.send(SETTINGS, ACK, 0, &[]).is_ok()
     }
 
-    /// Opens a WebSocket and says something. `false` if it is refused.
+    /// Opens a WebSocket and sends a message. `false` if it is refused.
     pub(crate) fn speak(&mut self, path: &str) -> Result<bool> {
         let admitted = self.ask("http", path, "chat.example", &[])? == Some(OK);
         if admitted {
@@ -68,7 +68,7 @@ impl Streams {
         Ok(admitted)
     }
 
-    /// Asks for a WebSocket, and reads up to the answer's status. None, if it was refused in another way.
+    /// Requests a WebSocket, and reads the status of the response. `None` if it was refused in another way.
     pub(crate) fn ask(
         &mut self,
         scheme: &str,
@@ -95,7 +95,7 @@ impl Streams {
         }
     }
 
-    /// The stream that was opened last, as a connection of its own.
+    /// The last stream as a connection.
     pub(crate) fn tunnel(self) -> Wire {
         Wire::http2(Tunnel::new(self.wire, self.last, self.windows, self.unread))
     }
@@ -123,7 +123,7 @@ impl Streams {
     }
 }
 
-/// Text as it is (RFC 7541, sections 5.1 and 5.2).
+/// Encodes a string literal without Huffman coding (RFC 7541, sections 5.1 and 5.2).
 fn string(text: &str) -> Vec<u8> {
     let mut out = Vec::new();
     let mut left = text.len();
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_are_written_as_hpack_does() {
+    fn lengths_are_encoded_as_in_hpack() {
         for (length, head) in [
             (0, &[0][..]),
             (126, &[126]),

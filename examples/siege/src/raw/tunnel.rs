@@ -1,10 +1,10 @@
-//! One stream of an HTTP/2 connection (RFC 9113), read and written as if it were a connection of its own.
+//! One stream of an HTTP/2 connection (RFC 9113), read and written like a connection.
 
 use std::io::{Error, ErrorKind, Read, Result, Write};
 
 use super::wire::Wire;
 
-/// The kinds of frames that are looked at.
+/// The kinds of frames that are handled.
 pub(super) const DATA: u8 = 0;
 pub(super) const HEADERS: u8 = 1;
 pub(super) const RST_STREAM: u8 = 3;
@@ -19,7 +19,7 @@ pub(super) const END_STREAM: u8 = 1;
 /// The largest frame, unless a client allows more (RFC 9113, section 4.2).
 pub(super) const LARGEST: usize = 16 * 1024;
 
-/// A frame of HTTP/2.
+/// An HTTP/2 frame.
 pub(super) struct Frame {
     pub(super) kind: u8,
     pub(super) flags: u8,
@@ -28,13 +28,13 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// Takes the first frame, if all of it is there.
+    /// Takes the first frame, if it is complete.
     pub(super) fn take(bytes: &mut Vec<u8>) -> Result<Option<Self>> {
         let Some(&[a, b, c, kind, flags, ref stream @ ..]) = bytes.first_chunk::<9>() else { return Ok(None) };
         let stream = u32::from_be_bytes(*stream);
         let length = u32::from_be_bytes([0, a, b, c]) as usize;
         if length > LARGEST {
-            return Err(Error::new(ErrorKind::InvalidData, "a frame of HTTP/2 that is too large"));
+            return Err(Error::new(ErrorKind::InvalidData, "an HTTP/2 frame is too large"));
         }
         if bytes.len() < 9 + length {
             return Ok(None);
@@ -51,17 +51,17 @@ impl Frame {
     }
 }
 
-/// How much may be sent (RFC 9113, section 5.2): what the server allows, without what was sent.
+/// The flow-control windows (RFC 9113, section 5.2): how much may still be sent.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Windows {
     pub(super) connection: i64,
-    /// Of the stream that was opened last.
+    /// The window of the last stream.
     pub(super) stream: i64,
-    /// Of a stream that is to be opened.
+    /// The initial window of a new stream.
     initial: i64,
 }
 
-/// What it is before a server says otherwise.
+/// The default window.
 const WINDOW: i64 = 65_535;
 
 impl Windows {
@@ -83,7 +83,7 @@ impl Windows {
         self.stream -= bytes;
     }
 
-    /// Looks at what a server says of windows. `own` is the stream that was opened last.
+    /// Applies a frame that changes windows. `own` is the last stream.
     pub(super) fn learn(&mut self, frame: &Frame, own: u32) {
         match (frame.kind, frame.payload.first_chunk()) {
             (WINDOW_UPDATE, Some(more)) => {
@@ -111,16 +111,16 @@ impl Windows {
     }
 }
 
-/// A stream that was opened.
+/// An open stream.
 pub(crate) struct Tunnel {
     wire: Wire,
     stream: u32,
     windows: Windows,
-    /// Read, and not a whole frame yet.
+    /// Bytes of an incomplete frame.
     unread: Vec<u8>,
-    /// What came over the stream.
+    /// Data received on the stream.
     data: Vec<u8>,
-    /// Frames that are to be written, or the rest of one.
+    /// Frames to write, or the rest of one.
     unsent: Vec<u8>,
     end: Option<Ended>,
 }
@@ -140,7 +140,7 @@ impl Tunnel {
         &self.wire
     }
 
-    /// Reads once, and looks at all frames that are whole by then.
+    /// Reads once, and handles all complete frames.
     fn pump(&mut self) -> Result<()> {
         let mut part = [0; LARGEST];
         let read = self.wire.read(&mut part)?;
@@ -148,10 +148,10 @@ impl Tunnel {
             self.end.get_or_insert(Ended::Whole);
         }
         self.unread.extend_from_slice(&part[..read]);
-        self.look()
+        self.handle()
     }
 
-    fn look(&mut self) -> Result<()> {
+    fn handle(&mut self) -> Result<()> {
         while let Some(frame) = Frame::take(&mut self.unread)? {
             self.windows.learn(&frame, self.stream);
             let own = frame.stream == self.stream;
@@ -168,7 +168,7 @@ impl Tunnel {
         self.flush_some()
     }
 
-    /// Keeps what came, and allows as much again.
+    /// Stores received data, and replenishes the windows.
     fn take_data(&mut self, frame: &Frame, own: bool) {
         if let Some(more) = u32::try_from(frame.payload.len()).ok().filter(|more| *more > 0) {
             for stream in [0, frame.stream] {
@@ -183,12 +183,12 @@ impl Tunnel {
         }
     }
 
-    /// Writes what waits, as far as the connection takes it.
+    /// Writes pending frames, as far as the connection accepts them.
     fn flush_some(&mut self) -> Result<()> {
         while !self.unsent.is_empty() {
             match self.wire.write(&self.unsent) {
                 Ok(written) => drop(self.unsent.drain(..written)),
-                Err(error) if is_patience(&error) => return Ok(()),
+                Err(error) if is_timeout(&error) => return Ok(()),
                 Err(error) => return Err(error),
             }
         }
@@ -196,13 +196,13 @@ impl Tunnel {
     }
 }
 
-fn is_patience(error: &Error) -> bool {
+fn is_timeout(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }
 
 impl Read for Tunnel {
     fn read(&mut self, part: &mut [u8]) -> Result<usize> {
-        self.look()?;
+        self.handle()?;
         loop {
             if !self.data.is_empty() {
                 let some = self.data.len().min(part.len());
@@ -226,7 +226,7 @@ impl Write for Tunnel {
             if self.end.is_some() {
                 return Err(ErrorKind::BrokenPipe.into());
             }
-            // A server that is to allow more says so.
+            // Wait for the server to replenish the window.
             self.pump()?;
         }
         if self.end.is_some() {
@@ -257,15 +257,15 @@ mod tests {
         let mut bytes = Vec::new();
         Frame::put(&mut bytes, DATA, END_STREAM, 3, b"hello");
         Frame::put(&mut bytes, PING, 0, 0, &[7; 8]);
-        let mut came = Vec::new();
-        let mut seen = Vec::new();
+        let mut arrived = Vec::new();
+        let mut taken = Vec::new();
         for byte in bytes {
-            came.push(byte);
-            while let Some(frame) = Frame::take(&mut came).expect("they are small") {
-                seen.push((frame.kind, frame.flags, frame.stream, frame.payload));
+            arrived.push(byte);
+            while let Some(frame) = Frame::take(&mut arrived).expect("they are small") {
+                taken.push((frame.kind, frame.flags, frame.stream, frame.payload));
             }
         }
-        assert_eq!(seen, [(DATA, END_STREAM, 3, b"hello".to_vec()), (PING, 0, 0, vec![7; 8])]);
+        assert_eq!(taken, [(DATA, END_STREAM, 3, b"hello".to_vec()), (PING, 0, 0, vec![7; 8])]);
         assert!(Frame::take(&mut vec![0xff; 9]).is_err(), "larger than this client allows");
     }
 
@@ -282,7 +282,7 @@ mod tests {
         windows.learn(&frame(WINDOW_UPDATE, 0, 1, &60_u32.to_be_bytes()), 1);
         assert_eq!(windows.left(), 60);
         windows.learn(&frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]), 1);
-        assert_eq!(windows.left(), 0, "a window may be below nothing");
+        assert_eq!(windows.left(), 0, "a window may be negative");
         windows.learn(&frame(SETTINGS, ACK, 0, &[]), 1);
         windows.open();
         assert_eq!((windows.stream, windows.connection), (0, 100));

@@ -1,5 +1,4 @@
-//! What a connection is made of: TCP, TLS over it, or a stream of HTTP/2 over one of these, with a count of what an
-//! audit may still send.
+//! The transport of a connection: TCP, TLS, or an HTTP/2 stream over one of these, within the budget of an attack.
 
 use std::{
     io::{ErrorKind, Read, Result, Write},
@@ -12,7 +11,7 @@ use rustls::{ClientConfig, ClientConnection, StreamOwned, pki_types::ServerName}
 
 use super::{PATIENCE, allowance::Allowance, tunnel::Tunnel};
 
-/// A connection's bytes.
+/// The transport of a connection.
 pub(crate) struct Wire {
     stream: Stream,
     allowance: Option<Allowance>,
@@ -37,7 +36,7 @@ impl Wire {
         Ok(stream)
     }
 
-    /// Wraps the connection in TLS. The handshake is done here, so that its error is none of a later write's.
+    /// Wraps the connection in TLS. Completes the handshake, so that its errors do not show up in a later write.
     pub(crate) fn secure(stream: TcpStream, config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<Self> {
         let mut connection = ClientConnection::new(config, name).map_err(std::io::Error::other)?;
         let mut stream = stream;
@@ -52,18 +51,18 @@ impl Wire {
         Self { stream: Stream::Http2(Box::new(tunnel)), allowance: None }
     }
 
-    /// The same, but for no more bytes than are allowed.
+    /// Limits it to an allowance.
     pub(crate) fn within(self, allowance: Allowance) -> Self {
         Self { allowance: Some(allowance), ..self }
     }
 
-    /// The next read waits for so long, and a write for as long as patience lasts.
+    /// Makes reads block for up to `time`.
     pub(crate) fn wait(&mut self, time: Duration) -> Result<()> {
         self.tcp().set_nonblocking(false)?;
         self.tcp().set_read_timeout(Some(time))
     }
 
-    /// The next read or write waits for nothing.
+    /// Makes reads and writes non-blocking.
     pub(crate) fn hurry(&mut self) -> Result<()> {
         self.tcp().set_nonblocking(true)
     }
@@ -86,7 +85,7 @@ impl Read for Wire {
     fn read(&mut self, part: &mut [u8]) -> Result<usize> {
         match &mut self.stream {
             Stream::Plain(stream) => stream.read(part),
-            // An end without TLS's own alert is an end, as it is over TCP.
+            // An end without a TLS alert is treated as an end, as over TCP.
             Stream::Tls(stream) => match stream.read(part) {
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(0),
                 read => read,

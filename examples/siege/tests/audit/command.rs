@@ -1,4 +1,4 @@
-//! The command itself: bad input, exit codes, files, and what is left of it when it is interrupted.
+//! The command itself: invalid input, exit codes, files, and interrupts.
 
 use std::{
     fs,
@@ -30,46 +30,46 @@ fn line(text: &str) -> Vec<String> {
     text.split_whitespace().map(str::to_owned).collect()
 }
 
-/// A server that gives one answer to whatever comes, and counts.
-fn answering(answer: &'static str) -> SocketAddr {
+/// A server that sends the same response to every request.
+fn responding(response: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
             let _read = stream.read(&mut [0; 4096]);
-            stream.write_all(answer.as_bytes()).unwrap();
+            stream.write_all(response.as_bytes()).unwrap();
         }
     });
     address
 }
 
 #[test]
-fn bad_input_is_one_sentence_and_no_attack() {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let plain = answering("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
-    let ssh = answering("SSH-2.0-OpenSSH_9.2\r\n\r\n");
-    let wrong = answering("HTTP/1.1 101 Switching Protocols\r\nsec-websocket-accept: x\r\n\r\n");
-    let locked = answering("HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n");
-    for (words, said) in [
+fn invalid_input_is_reported_without_an_attack() {
+    let unused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let plain = responding("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
+    let ssh = responding("SSH-2.0-OpenSSH_9.2\r\n\r\n");
+    let wrong = responding("HTTP/1.1 101 Switching Protocols\r\nsec-websocket-accept: x\r\n\r\n");
+    let locked = responding("HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n");
+    for (words, expected) in [
         (String::new(), "a URL is missing"),
-        (format!("http://{plain}/"), "begins with neither ws:// nor wss://"),
-        ("ws://192.0.2.1/ws".to_owned(), "say --i-operate 192.0.2.1 if you operate that server"),
+        (format!("http://{plain}/"), "the scheme is neither ws nor wss"),
+        ("ws://192.0.2.1/ws".to_owned(), "add --i-operate 192.0.2.1 if you operate that server"),
         ("ws://192.0.2.1/ws --i-operate example.com".to_owned(), "is not the host of the URL"),
-        (format!("ws://{nobody}/"), "does not answer as a server: Connection refused"),
-        (format!("ws://{plain}/"), "there is no WebSocket at this URL: it was answered with HTTP 404"),
-        (format!("ws://{ssh}/"), "not one of HTTP"),
-        (format!("ws://{wrong}/"), "is no WebSocket server"),
-        (format!("ws://{locked}/"), "refused with HTTP 401: name a token"),
+        (format!("ws://{unused}/"), "does not respond like a server: Connection refused"),
+        (format!("ws://{plain}/"), "there is no WebSocket at this URL: the response was HTTP 404"),
+        (format!("ws://{ssh}/"), "the response is not HTTP"),
+        (format!("ws://{wrong}/"), "is not a WebSocket server"),
+        (format!("ws://{locked}/"), "refused with HTTP 401: give a token"),
         (format!("wss://{plain}/"), "TLS: "),
         (format!("ws://{plain}/ --only nonsense"), "no attack has \"nonsense\""),
         (format!("ws://{plain}/ --only silence --skip silence"), "no attack is left"),
-        (format!("ws://{plain}/ --ca /nonexistent"), "--ca is of no use without wss://"),
+        (format!("ws://{plain}/ --ca /nonexistent"), "--ca needs a wss:// URL"),
         (format!("wss://{plain}/ --ca /nonexistent"), "--ca /nonexistent: "),
     ] {
         let output = siege(&line(&words));
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{words}: {stderr}");
-        assert!(stderr.lines().last().is_some_and(|line| line.contains(said)), "{words}: {stderr}");
+        assert!(stderr.lines().last().is_some_and(|line| line.contains(expected)), "{words}: {stderr}");
         assert!(output.stdout.is_empty(), "{words}");
     }
 }
@@ -115,8 +115,8 @@ fn reports_are_written_for_people_programs_and_build_servers() {
     let file = std::env::temp_dir().join(format!("siege-audit-junit-{}.xml", std::process::id()));
     let more = format!("--only|null origin|--junit|{}", file.display());
     let table = String::from_utf8(siege(&words(&loose.url(), &tokens, &more)).stdout).unwrap();
-    for said in ["null origin", "LET THROUGH", "CWE-1385", "Origin Header Validation", "OriginLayer", "1 let through"] {
-        assert!(table.contains(said), "{said}: {table}");
+    for text in ["null origin", "LET THROUGH", "CWE-1385", "Origin Header Validation", "OriginLayer", "1 let through"] {
+        assert!(table.contains(text), "{text}: {table}");
     }
     let junit = fs::read_to_string(&file).unwrap();
     assert!(junit.contains("<testcase classname=\"origin\" name=\"null origin\"><failure type=\"through\""), "{junit}");
@@ -129,13 +129,13 @@ fn reports_are_written_for_people_programs_and_build_servers() {
 }
 
 #[test]
-fn an_interrupt_leaves_no_socket_and_says_what_was_not_run() {
+fn an_interrupt_leaves_no_socket_and_reports_what_was_not_run() {
     let tokens: Tokens = tokens();
     let server = Server::start(Loose::Everything, tokens.good.clone());
     let mut all = words(&server.url(), &tokens, "--only|null origin|--only|silence|--json");
     all.extend(["--silence".to_owned(), "60".to_owned()]);
     let child = command(&all).spawn().unwrap();
-    // All that are tried with silence, at once.
+    // All attacks of the silence group run concurrently.
     server.wait_for(5);
     let status = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(status.success());
@@ -146,7 +146,7 @@ fn an_interrupt_leaves_no_socket_and_says_what_was_not_run() {
     let of = |name: &str| found.iter().find(|finding| finding["attack"] == name).unwrap();
     assert_eq!(of("null origin")["verdict"], "through");
     for name in ["nothing is said", "pings unanswered", "answers unread"] {
-        assert_eq!((&of(name)["verdict"], &of(name)["saw"]), (&"not-run".into(), &"interrupted".into()), "{name}");
+        assert_eq!((&of(name)["verdict"], &of(name)["observed"]), (&"not-run".into(), &"interrupted".into()), "{name}");
     }
     server.wait_for(0);
 }

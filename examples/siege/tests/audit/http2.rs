@@ -1,4 +1,4 @@
-//! A small server that speaks HTTP/2 as well, with rules of its own for what comes over it.
+//! A small server that also speaks HTTP/2, with separate rules for it.
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
@@ -26,7 +26,7 @@ use crate::{
 
 const CONTROL: usize = 500;
 
-/// A server that is strict over HTTP/1.1, and lets this through over HTTP/2.
+/// Starts a server that is strict over HTTP/1.1, and lets these attacks through over HTTP/2.
 async fn start(loose: Loose, good: Vec<String>) -> SocketAddr {
     let answer = move |request: Request| std::future::ready(answer(request, loose, &good));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -106,7 +106,7 @@ impl Connection {
         }
     }
 
-    /// What no frame may be.
+    /// The close code for an invalid frame.
     fn broken(&self, header: FrameHeader) -> Option<u16> {
         let large = header.payload_len() > SIZE as u64;
         let huge = header.payload_len() > 1 << 40;
@@ -120,7 +120,7 @@ impl Connection {
         rules.iter().find(|(attack, broken, _)| *broken && !self.loose.lets(attack)).map(|(.., code)| *code)
     }
 
-    /// What there may not be more of.
+    /// The close code for too many frames.
     fn over(&self, header: FrameHeader, counts: &mut Counts) -> Option<u16> {
         counts.messages += usize::from(header.opcode() == Opcode::TEXT);
         counts.pings += usize::from(header.opcode() == Opcode::PING);
@@ -137,36 +137,40 @@ impl Connection {
     }
 }
 
-/// What is said of each attack over HTTP/2 on a server that lets this through.
+/// The verdicts on attacks over HTTP/2 against such a server.
 async fn verdicts(loose: Loose, only: &str) -> BTreeMap<&'static str, (Verdict, String)> {
     let tokens = tokens();
     let address = start(loose, tokens.good.clone()).await;
     let plan = Plan::parse(&words(&format!("ws://{address}/ws"), &tokens, &format!("--only|{only}"))).unwrap();
     let report = tokio::task::spawn_blocking(|| Report::of(plan, |_| {}).unwrap()).await.unwrap();
-    report.findings().into_iter().map(|found| (found.attack(), (found.verdict(), found.saw().to_owned()))).collect()
+    report
+        .findings()
+        .into_iter()
+        .map(|found| (found.attack(), (found.verdict(), found.observed().to_owned())))
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_as_strict_over_http_2_stops_everything() {
+async fn a_server_that_is_equally_strict_over_http_2_stops_everything() {
     let found = verdicts(Loose::Nothing, " over HTTP/2").await;
     assert_eq!(found.len(), 13);
-    for (attack, (verdict, saw)) in found {
-        assert_eq!(verdict, Verdict::Stopped, "{attack}: {saw}");
+    for (attack, (verdict, observed)) in found {
+        assert_eq!(verdict, Verdict::Stopped, "{attack}: {observed}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn checks_of_one_version_of_http_alone_are_found() {
-    for (attack, (verdict, saw)) in verdicts(Loose::Everything, " over HTTP/2").await {
-        assert_eq!(verdict, Verdict::Through, "{attack}: {saw}");
+async fn checks_for_only_one_version_of_http_are_found() {
+    for (attack, (verdict, observed)) in verdicts(Loose::Everything, " over HTTP/2").await {
+        assert_eq!(verdict, Verdict::Through, "{attack}: {observed}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_alone_is_not_stopped_over_http_2_gets_through() {
+async fn a_single_attack_that_is_not_stopped_over_http_2_gets_through() {
     let all = verdicts(Loose::Nothing, " over HTTP/2").await;
     for attack in all.into_keys() {
-        let (verdict, saw) = &verdicts(Loose::Only(attack), attack).await[attack];
-        assert_eq!(*verdict, Verdict::Through, "{attack}: {saw}");
+        let (verdict, observed) = &verdicts(Loose::Only(attack), attack).await[attack];
+        assert_eq!(*verdict, Verdict::Through, "{attack}: {observed}");
     }
 }

@@ -1,4 +1,4 @@
-//! What a server lets through, by the names of the attacks.
+//! What a server lets through, by names of attacks.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,7 +9,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 pub(crate) enum Loose {
     Nothing,
     Everything,
-    /// One, and what would stop that one for another reason.
+    /// One attack, without the rules that would stop it for another reason.
     Only(&'static str),
 }
 
@@ -22,7 +22,7 @@ impl Loose {
         }
     }
 
-    /// What of it is meant for HTTP/2, by the names that the same has over HTTP/1.1.
+    /// The rules for HTTP/2, with the names of the same attacks over HTTP/1.1.
     pub(crate) fn over_http2(self) -> Self {
         match self {
             Self::Only(only) => only.strip_suffix(" over HTTP/2").map_or(Self::Nothing, Self::Only),
@@ -35,12 +35,12 @@ impl Loose {
     }
 }
 
-/// Rules that a slow machine makes an attacker break who tries another one.
+/// Rules with a deadline, which other attacks may break on a slow machine.
 fn is_timed(attack: &str) -> bool {
     ["nothing is said", "pings unanswered", "message byte by byte", "handshake never finished"].contains(&attack)
 }
 
-/// What else would stop an attack.
+/// Other rules that would stop an attack.
 fn beside(attack: &str) -> &'static [&'static str] {
     match attack {
         "answers unread" => &["message flood", "byte flood"],
@@ -51,14 +51,15 @@ fn beside(attack: &str) -> &'static [&'static str] {
     }
 }
 
-/// A token that expires in so many seconds, or has so long ago. Nobody has signed it: the server knows it by heart.
+/// A token that expires in `seconds`, or has already expired if that is negative. Its signature is invalid: the server
+/// compares whole tokens.
 pub(crate) fn token(seconds: i64) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let claims = format!(r#"{{"sub":"alice","exp":{}}}"#, now.saturating_add_signed(seconds));
     format!("{}.{}.c2lnbmVkIGJ5IGFsaWNl", URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256"}"#), URL_SAFE_NO_PAD.encode(claims))
 }
 
-/// Whether a server takes a token: the good one, or one that an attack has made of it.
+/// Whether a server accepts a token: the valid one, or one that an attack has made from it.
 pub(crate) fn takes(loose: Loose, token: Option<&str>, good: &[String]) -> bool {
     let Some(token) = token else { return loose.lets("no token") };
     if good.iter().any(|good| good == token && !is_over(good)) {
@@ -81,7 +82,7 @@ fn parts(token: &str) -> Vec<&str> {
     parts
 }
 
-/// Seconds until it expires; none, if it has.
+/// Seconds until it expires; zero if it has.
 pub(crate) fn left(token: &str) -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let claims = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok()).unwrap_or_default();

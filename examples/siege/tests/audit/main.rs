@@ -1,5 +1,5 @@
-//! `siege audit` against small servers that stop everything, let everything through, or let one thing through; and what
-//! it says to words that mean nothing.
+//! `siege audit` against small servers that stop everything, let everything through, or let one attack through, and
+//! with invalid arguments.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod command;

@@ -1,5 +1,5 @@
-//! A small WebSocket server that echoes, on blocking sockets and with rules of its own: none of Portcullis's code but
-//! what reads and writes frames.
+//! A small WebSocket echo server on blocking sockets, with its own rules. It uses no code of Portcullis except for
+//! parsing and writing frames.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -18,7 +18,7 @@ use crate::loose::{Loose, left, takes};
 /// The page that may connect.
 pub(crate) const OWN: &str = "https://chat.example";
 
-/// What is the most on this server.
+/// The limits of this server.
 pub(crate) const BURST: usize = 40;
 pub(crate) const SIZE: usize = 16 * 1024;
 pub(crate) const BYTES: usize = 100_000;
@@ -30,7 +30,7 @@ const CONTROL: usize = 500;
 const SOON: Duration = Duration::from_millis(1300);
 const TICK: Duration = Duration::from_millis(100);
 
-/// What all connections have in common.
+/// The state that all connections share.
 pub(crate) struct Shared {
     loose: Loose,
     good: Vec<String>,
@@ -52,7 +52,7 @@ impl Server {
         Self::with(loose, good, true)
     }
 
-    /// A server that answers nothing.
+    /// A server that does not answer messages.
     pub(crate) fn mute(loose: Loose, good: Vec<String>) -> Self {
         Self::with(loose, good, false)
     }
@@ -76,12 +76,12 @@ impl Server {
         format!("ws://{}/ws", self.address)
     }
 
-    /// What clients have said they are.
+    /// The user agents of all requests.
     pub(crate) fn agents(&self) -> BTreeSet<String> {
         self.shared.agents.lock().unwrap().clone()
     }
 
-    /// Waits until so many sockets are open, or more, or none.
+    /// Waits until at least this many sockets are open, or none if zero.
     pub(crate) fn wait_for(&self, sockets: usize) {
         let until = |live: &mut usize| *live != 0 && sockets == 0 || *live < sockets;
         let live = self.shared.live.lock().unwrap();
@@ -116,7 +116,7 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
     Connection::new(stream, buffer, shared, ends).run();
 }
 
-/// Reads a request's head, unless it takes too long.
+/// Reads the head of a request, with a deadline.
 fn head(stream: &mut TcpStream, buffer: &mut Vec<u8>, shared: &Shared) -> Option<Head> {
     let begin = Instant::now();
     loop {
@@ -131,7 +131,7 @@ fn head(stream: &mut TcpStream, buffer: &mut Vec<u8>, shared: &Shared) -> Option
     }
 }
 
-/// Reads what there is. An error is an end.
+/// Reads available data. An error is the end of the connection.
 fn fill(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<(), ()> {
     let mut part = [0; 16 * 1024];
     match stream.read(&mut part) {
@@ -186,7 +186,7 @@ const ORIGINS: [&str; 10] = [
 ];
 
 impl Shared {
-    /// How many there were before.
+    /// Takes a seat. Returns how many were taken before.
     fn sit(&self) -> usize {
         let mut live = self.live.lock().unwrap();
         *live += 1;
@@ -223,7 +223,7 @@ impl Shared {
         )
     }
 
-    /// Plain requests of no handshake, without a token.
+    /// Whether a plain request is let through without a token.
     fn is_open(&self, head: &Head) -> bool {
         let polls = head.0.contains("transport=polling");
         head.is_of("GET", "/api")
@@ -279,7 +279,7 @@ struct Connection<'a> {
     said: Instant,
     asked: Instant,
     ponged: Instant,
-    /// Of a message whose end is to come.
+    /// An incomplete message.
     message: Option<(Vec<u8>, Instant)>,
     counts: Counts,
 }
@@ -320,7 +320,7 @@ impl<'a> Connection<'a> {
         };
         if let Over::Close(code) = over {
             let sent = self.send(0x88, &code.to_be_bytes());
-            // What is unread would make a reset of the end.
+            // Unread data would turn the close into a reset.
             let until = Instant::now() + SOON;
             while sent.is_ok() && Instant::now() < until && fill(&mut self.stream, &mut self.buffer).is_ok() {
                 self.buffer.clear();
@@ -332,7 +332,7 @@ impl<'a> Connection<'a> {
         self.shared.loose.lets(attack)
     }
 
-    /// An end, unless the server is loose about it.
+    /// Closes the connection, unless the server lets this attack through.
     fn refuse(&self, attack: &str, code: u16) -> Result<(), Over> {
         if self.lets(attack) { Ok(()) } else { Err(Over::Close(code)) }
     }

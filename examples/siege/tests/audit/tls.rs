@@ -19,7 +19,7 @@ use tungstenite::handshake::derive_accept_key;
 
 use crate::server::OWN;
 
-/// Where it listens, and its certificate.
+/// Starts a server. Returns its address and its certificate.
 fn start() -> (SocketAddr, PathBuf) {
     let certified = rcgen::generate_simple_self_signed([String::from("localhost")]).unwrap();
     let file = std::env::temp_dir().join(format!("siege-audit-{}.pem", std::process::id()));
@@ -39,7 +39,7 @@ fn start() -> (SocketAddr, PathBuf) {
     (address, file)
 }
 
-/// Lets its own page in, and sends back what it sends.
+/// Admits its own page, and echoes.
 fn serve(stream: TcpStream, config: Arc<ServerConfig>) -> std::io::Result<()> {
     let mut stream = StreamOwned::new(ServerConnection::new(config).unwrap(), stream);
     let mut part = [0; 4096];
@@ -66,7 +66,7 @@ fn plan(address: SocketAddr, more: &[&str]) -> Plan {
 }
 
 #[test]
-fn a_certificate_is_trusted_if_its_file_is_named() {
+fn a_certificate_is_trusted_if_its_file_is_given() {
     let (address, file) = start();
     let report = Report::of(plan(address, &["--ca", file.to_str().unwrap()]), |_| {}).unwrap();
     assert_eq!(report.count(Verdict::Stopped), 2, "{}", report.to_table());

@@ -1,4 +1,4 @@
-//! Each verdict in both directions: a server that stops an attack, and one that does not.
+//! Verdicts on servers that stop an attack, and on servers that do not.
 
 use std::{
     collections::BTreeMap,
@@ -17,13 +17,13 @@ use crate::{
     server::{BURST, BYTES, HANDSHAKES, OWN, SILENCE, SIZE, SOCKETS, Server},
 };
 
-/// Tokens in files, as an operator has them.
+/// Tokens, and the options with their files.
 pub(crate) struct Tokens {
     pub(crate) good: Vec<String>,
     pub(crate) words: Vec<String>,
 }
 
-/// A good one, one that expires while the audit runs, and one that has expired.
+/// A valid token, one that expires soon, and one that has expired.
 pub(crate) fn tokens() -> Tokens {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let folder = std::env::temp_dir().join(format!("siege-audit-{}", std::process::id()));
@@ -40,7 +40,7 @@ pub(crate) fn tokens() -> Tokens {
     Tokens { good, words }
 }
 
-/// The words of an audit of a server, with what its operator knows of it.
+/// The arguments of an audit, with what the operator knows.
 pub(crate) fn words(url: &str, tokens: &Tokens, more: &str) -> Vec<String> {
     let facts = format!(
         "{url} --origin {OWN} --token-in cookie:session --beside /api --message hello --burst {BURST} --rate 10 --size \
@@ -57,17 +57,21 @@ fn audit(server: &Server, tokens: &Tokens, more: &str) -> Report {
     Report::of(Plan::parse(&words(&server.url(), tokens, more)).unwrap(), |_| {}).unwrap()
 }
 
-/// What is said of each attack.
+/// The verdict on each attack.
 fn verdicts(report: &Report) -> BTreeMap<&'static str, (Verdict, String)> {
-    report.findings().into_iter().map(|found| (found.attack(), (found.verdict(), found.saw().to_owned()))).collect()
+    report
+        .findings()
+        .into_iter()
+        .map(|found| (found.attack(), (found.verdict(), found.observed().to_owned())))
+        .collect()
 }
 
-/// What a small server cannot do differently: these have tests of their own.
+/// Attacks that the small server cannot influence, which have separate tests.
 fn is_otherwise(attack: &str) -> bool {
     ["no encryption", "token in the address"].contains(&attack) || attack.ends_with(" over HTTP/2")
 }
 
-/// All attacks but legitimate clients and those.
+/// All attacks except legitimate clients and those above.
 fn attacks(report: &Report) -> Vec<&'static str> {
     let found = report.findings().into_iter().filter(|found| found.verdict() != Verdict::Served);
     found.map(siege::audit::Finding::attack).filter(|name| !is_otherwise(name)).collect()
@@ -76,10 +80,10 @@ fn attacks(report: &Report) -> Vec<&'static str> {
 #[test]
 fn a_server_that_stops_everything_lets_nothing_through_and_serves_its_own_page() {
     let tokens = tokens();
-    // The short token is tried on its own: its attack waits for it to expire.
+    // The short token has a separate test: its attack waits until it expires.
     let server = Server::start(Loose::Nothing, tokens.good.clone());
     let report = audit(&server, &tokens, "--skip|outlived token");
-    for (attack, (verdict, saw)) in verdicts(&report) {
+    for (attack, (verdict, observed)) in verdicts(&report) {
         let expected = match attack {
             "own page"
             | "half a burst"
@@ -90,8 +94,12 @@ fn a_server_that_stops_everything_lets_nothing_through_and_serves_its_own_page()
             _ if attack.ends_with(" over HTTP/2") => Verdict::NotRun,
             _ => Verdict::Stopped,
         };
-        assert_eq!(verdict, expected, "{attack}: {saw}");
-        assert_eq!(saw == "not offered: no WebSocket over HTTP/2 is offered", expected == Verdict::NotRun, "{saw}");
+        assert_eq!(verdict, expected, "{attack}: {observed}");
+        assert_eq!(
+            observed == "not offered: WebSockets over HTTP/2 are not offered",
+            expected == Verdict::NotRun,
+            "{observed}"
+        );
     }
     assert!(!report.has_failed(false));
     let agents = server.agents();
@@ -105,14 +113,14 @@ fn a_server_that_stops_nothing_lets_everything_through() {
     let report = audit(&server, &tokens, "--skip|outlived token");
     assert!(attacks(&report).len() > 45);
     for attack in attacks(&report) {
-        let (verdict, saw) = &verdicts(&report)[attack];
-        assert_eq!(*verdict, Verdict::Through, "{attack}: {saw}");
+        let (verdict, observed) = &verdicts(&report)[attack];
+        assert_eq!(*verdict, Verdict::Through, "{attack}: {observed}");
     }
     assert!(report.has_failed(false));
 }
 
 #[test]
-fn what_alone_is_not_stopped_gets_through() {
+fn a_single_attack_that_is_not_stopped_gets_through() {
     let listed = tokens();
     let server = Server::start(Loose::Everything, listed.good.clone());
     let plan = Plan::parse(&words(&server.url(), &listed, "")).unwrap();
@@ -124,7 +132,7 @@ fn what_alone_is_not_stopped_gets_through() {
     });
 }
 
-/// Tries one attack on a server that lets in nothing else.
+/// Runs one attack against a server that lets only this one through.
 fn alone(attack: &'static str) {
     let mut tokens = tokens();
     if attack == "outlived token" {
@@ -133,29 +141,29 @@ fn alone(attack: &'static str) {
     }
     let server = Server::start(Loose::Only(attack), tokens.good.clone());
     let report = audit(&server, &tokens, &format!("--only|{attack}"));
-    // Others have this one's name in theirs.
-    let (verdict, saw) = &verdicts(&report)[attack];
+    // Other names may contain this one.
+    let (verdict, observed) = &verdicts(&report)[attack];
     let expected = if POLITE.contains(&attack) { Verdict::Served } else { Verdict::Through };
-    assert_eq!(*verdict, expected, "{attack}: {saw}");
+    assert_eq!(*verdict, expected, "{attack}: {observed}");
 }
 
 const POLITE: [&str; 5] =
     ["own page", "half a burst", "message at the limit", "client that talks and answers pings", "own page again"];
 
 #[test]
-fn a_socket_that_outlives_its_token_is_stopped_by_a_server_that_looks() {
+fn a_server_that_checks_expiry_stops_a_socket_that_outlives_its_token() {
     let mut tokens = tokens();
     tokens.good[1] = token(3);
     fs::write(&tokens.words[3], &tokens.good[1]).unwrap();
     let server = Server::start(Loose::Only("nothing is said"), tokens.good.clone());
     let report = audit(&server, &tokens, "--only|outlived token");
-    let (verdict, saw) = &verdicts(&report)["outlived token"];
-    assert_eq!(*verdict, Verdict::Stopped, "{saw}");
-    assert!(saw.contains("3000"), "{saw}");
+    let (verdict, observed) = &verdicts(&report)["outlived token"];
+    assert_eq!(*verdict, Verdict::Stopped, "{observed}");
+    assert!(observed.contains("3000"), "{observed}");
 }
 
 #[test]
-fn what_is_not_seen_from_outside_is_said_to_be_so() {
+fn what_cannot_be_seen_from_outside_is_unclear() {
     let tokens = tokens();
     let server = Server::mute(Loose::Everything, tokens.good.clone());
     let report = audit(&server, &tokens, "--only|message flood|--only|answers unread|--only|over the limit");
@@ -170,7 +178,7 @@ fn what_is_not_seen_from_outside_is_said_to_be_so() {
     assert!(report.has_failed(true) && !audit(&server, &tokens, "--only|message flood").has_failed(false));
 }
 
-/// A server that serves whoever comes first, and nobody after that.
+/// A server that serves only the first client.
 fn serving_one() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -195,18 +203,18 @@ fn serving_one() -> SocketAddr {
 }
 
 #[test]
-fn a_server_that_refuses_everybody_fails_and_is_not_attacked_further() {
+fn a_server_that_refuses_every_client_fails_and_is_not_attacked_further() {
     let line = format!("ws://{}/ws --only null --only own", serving_one());
     let words: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
     let report = Report::of(Plan::parse(&words).unwrap(), |_| {}).unwrap();
     let verdicts = verdicts(&report);
-    for (attack, expected, said) in [
+    for (attack, expected, reason) in [
         ("own page", Verdict::TurnedAway, "HTTP 403"),
         ("null origin", Verdict::NotRun, "the server turned its own page away after \"own page\""),
         ("own page again", Verdict::TurnedAway, "HTTP 403, after \"own page\""),
     ] {
-        let (verdict, saw) = &verdicts[attack];
-        assert_eq!((*verdict, saw.as_str()), (expected, said), "{attack}");
+        let (verdict, observed) = &verdicts[attack];
+        assert_eq!((*verdict, observed.as_str()), (expected, reason), "{attack}");
     }
     assert!(report.has_failed(false));
 }

@@ -5,7 +5,7 @@ use super::{
     tokens, transport,
 };
 
-/// Everything, legitimate clients first and last.
+/// All attacks, with legitimate clients first and last.
 pub(in crate::audit) fn all() -> Vec<Attack> {
     let doors = [polite::FIRST, transport::ALL, origins::ALL, tokens::ALL, http2::ALL, smuggling::ALL, beside::ALL];
     let inside = [frames::ALL, sizes::ALL, floods::ALL, silence::ALL, connections::ALL, polite::LAST];
@@ -29,7 +29,7 @@ mod tests {
     }
 
     #[test]
-    fn what_floods_or_explodes_is_heavy() {
+    fn floods_and_bombs_are_heavy() {
         for attack in all().iter().filter(|attack| attack.group.name != "polite") {
             let floods = ["flood", "bomb", "unread"].iter().any(|word| attack.name.contains(word));
             assert_eq!(attack.load.is_heavy(), floods, "{}", attack.name);

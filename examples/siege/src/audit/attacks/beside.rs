@@ -1,11 +1,11 @@
-//! Plain requests beside the socket, which checks for sockets alone do not see.
+//! Plain requests beside the socket, which checks only for WebSockets do not cover.
 
 use super::super::{
     attack::{Attack, Load},
     client::{Client, Entry},
     facts::Place,
     group::{BESIDE, ORIGIN},
-    hello::Hello,
+    handshake::Handshake,
     verdict::Judged,
 };
 use crate::Result;
@@ -14,16 +14,16 @@ pub(super) const ALL: &[Attack] = &[
     Attack {
         name: "plain request without token",
         group: &BESIDE,
-        harm: "what the socket protects is read without it",
+        harm: "data that the socket protects is read without it",
         load: Load::Light,
-        run: |client| without_token(client, |hello| hello),
+        run: |client| without_token(client, |handshake| handshake),
     },
     Attack {
         name: "polling without token",
         group: &BESIDE,
         harm: "a fallback transport opens the session that the socket refuses",
         load: Load::Light,
-        run: |client| without_token(client, |hello| hello.asking("EIO=4&transport=polling")),
+        run: |client| without_token(client, |handshake| handshake.asking("EIO=4&transport=polling")),
     },
     Attack {
         name: "foreign page's POST",
@@ -34,29 +34,29 @@ pub(super) const ALL: &[Attack] = &[
     },
 ];
 
-fn beside(client: &Client) -> Hello {
+fn beside(client: &Client) -> Handshake {
     let target = client.facts.beside.as_ref().unwrap_or(&client.scope.target);
-    Hello::plain(&client.scope, &client.facts, target).with("connection", "close")
+    Handshake::plain(&client.scope, &client.facts, target).with("connection", "close")
 }
 
-fn without_token(client: &Client, change: fn(Hello) -> Hello) -> Result<Judged> {
+fn without_token(client: &Client, change: fn(Handshake) -> Handshake) -> Result<Judged> {
     if client.facts.token.is_none() {
         return Ok(Judged::not_run("no token was given"));
     }
     answered(client, &change(beside(client)))
 }
 
-/// What a foreign page's form sends, with the cookie that the browser adds.
+/// Sends what a form on a foreign page sends, with the cookie that the browser adds.
 fn post(client: &Client) -> Result<Judged> {
     let (Place::Cookie(_), Some(_)) = (&client.facts.place, &client.facts.beside) else {
-        return Ok(Judged::not_run("it needs --token-in cookie:NAME and --beside PATH"));
+        return Ok(Judged::not_run("needs --token-in cookie:NAME and --beside PATH"));
     };
-    let hello = beside(client).bring(&client.facts.place, client.facts.token.as_deref());
-    answered(client, &hello.by("POST").set("origin", "https://evil.example").with("content-length", "0"))
+    let handshake = beside(client).with_token(&client.facts.place, client.facts.token.as_deref());
+    answered(client, &handshake.by("POST").set("origin", "https://evil.example").with("content-length", "0"))
 }
 
-fn answered(client: &Client, hello: &Hello) -> Result<Judged> {
-    Ok(match client.enter(hello)? {
+fn answered(client: &Client, handshake: &Handshake) -> Result<Judged> {
+    Ok(match client.enter(handshake)? {
         Entry::Refused(answer) if (200..300).contains(&answer.status) => {
             Judged::through(format!("HTTP {}", answer.status))
         }

@@ -1,4 +1,4 @@
-//! Clients that take more seats, or knock more often, than one may.
+//! Clients that hold more connections, or connect more often, than one client may.
 
 use std::time::{Duration, Instant};
 
@@ -14,16 +14,16 @@ pub(super) const ALL: &[Attack] = &[
     Attack {
         name: "connection flood",
         group: &CONNECTIONS,
-        harm: "one client holds all sockets, and nobody else gets one",
+        harm: "one client holds all sockets, and other clients get none",
         load: Load::Heavy,
         run: |client| Ok(hold(client)),
     },
     Attack {
         name: "handshake flood",
         group: &CONNECTIONS,
-        harm: "one client keeps the server busy with handshakes and with their tokens",
+        harm: "one client keeps the server busy with handshakes and their tokens",
         load: Load::Heavy,
-        run: |client| Ok(knock(client)),
+        run: |client| Ok(reconnect(client)),
     },
 ];
 
@@ -33,25 +33,25 @@ const LONG: Duration = Duration::from_secs(40);
 /// How long handshakes are counted.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// A socket that is served: a ping on it is answered. Else, what became of its handshake, which a server may accept
-/// only to say in a close frame why it is refused.
+/// Opens a socket on which a ping is answered. Otherwise returns how it was refused: a server may accept a handshake
+/// only to close it with a reason.
 fn served(client: &Client) -> Result<Raw, String> {
-    let mut raw = match client.enter(&client.hello()) {
+    let mut raw = match client.enter(&client.handshake()) {
         Ok(Entry::Open(raw, _)) => raw.answering_pings(),
         Ok(Entry::Refused(answer)) => return Err(format!("HTTP {}", answer.status)),
         Ok(Entry::Ended(how)) => return Err(how),
         Err(error) => return Err(error.to_string()),
     };
-    let heard = marked(&mut raw, &[], PATIENCE);
-    ended(&heard).map_or(Ok(raw), Err)
+    let received = marked(&mut raw, &[], PATIENCE);
+    ended(&received).map_or(Ok(raw), Err)
 }
 
-/// Holds one socket more than one client may.
+/// Holds one socket more than the limit.
 fn hold(client: &Client) -> Judged {
     let (begin, mut held) = (Instant::now(), Vec::new());
     for at in 0..=client.limits.sockets {
         if begin.elapsed() > LONG {
-            return Judged::unclear(format!("no more than {at} sockets could be opened in {} s", LONG.as_secs()));
+            return Judged::unclear(format!("only {at} sockets could be opened in {} s", LONG.as_secs()));
         }
         match served(client) {
             Ok(raw) => held.push(raw),
@@ -67,8 +67,8 @@ fn hold(client: &Client) -> Judged {
     Judged::through(format!("{all} sockets at once"))
 }
 
-/// Makes twice as many handshakes as one client may, and leaves each time.
-fn knock(client: &Client) -> Judged {
+/// Makes twice as many handshakes as the limit, disconnecting each time.
+fn reconnect(client: &Client) -> Judged {
     let (begin, most) = (Instant::now(), 2 * client.limits.handshakes);
     let mut made = 0;
     let how = loop {
@@ -80,10 +80,10 @@ fn knock(client: &Client) -> Judged {
             Err(how) => break Some(how),
         }
     };
-    let said = format!("{made} handshakes in {:.1} s", begin.elapsed().as_secs_f32());
+    let count = format!("{made} handshakes in {:.1} s", begin.elapsed().as_secs_f32());
     match how {
-        _ if made > client.limits.handshakes => Judged::through(said),
-        Some(how) => Judged::stopped(format!("{how} after {said}")),
-        None => Judged::unclear(format!("no more than {said} could be made")),
+        _ if made > client.limits.handshakes => Judged::through(count),
+        Some(how) => Judged::stopped(format!("{how} after {count}")),
+        None => Judged::unclear(format!("only {count} could be made")),
     }
 }

@@ -1,4 +1,4 @@
-//! More of everything than a client may send.
+//! Floods: more of everything than a client may send.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use super::super::{
 };
 use crate::{
     Result,
-    raw::{Heard, frame, sequences},
+    raw::{Received, frame, sequences},
 };
 
 const APPLICATION: &str = "one client keeps the application busy with its messages";
@@ -19,7 +19,7 @@ const BELOW: &str = "one client keeps a processor busy below the application, wh
 
 pub(super) const ALL: &[Attack] = &[
     flood("message flood", APPLICATION, messages),
-    flood("byte flood", "one client takes the bandwidth and memory of all", bytes),
+    flood("byte flood", "one client uses up bandwidth and memory", bytes),
     flood("ping flood", BELOW, pings),
     flood("pong flood", BELOW, |client| control(client, &frames(CONTROL, 0x8a, b"pong"))),
     flood("one-byte fragment flood", BELOW, |client| control(client, &sequences::tiny_fragments(CONTROL))),
@@ -30,24 +30,24 @@ const fn flood(name: &'static str, harm: &'static str, run: fn(&Client) -> Resul
     Attack { name, group: &RATE, harm, load: Load::Heavy, run }
 }
 
-/// Frames that no limit is believed to let through: two less than an attack may have, for those around them.
+/// More control frames than any limit should allow: two less than the cap, for the frames around them.
 const CONTROL: usize = caps::FRAMES - 2;
 
-/// How long a server may take for a flood. A slow one is not a limited one.
+/// How long a server may take for a flood. A slow server is not a limited one.
 const LONG: Duration = Duration::from_secs(20);
 
 pub(super) fn pings(client: &Client) -> Result<Judged> {
     control(client, &frames(CONTROL, 0x89, b"ping"))
 }
 
-/// Frames that are no messages: what comes of them is seen by the pong behind them.
+/// Sends frames that are not messages. The pong after them shows that they were read.
 fn control(client: &Client, bytes: &[u8]) -> Result<Judged> {
-    let heard = client.volley(bytes, LONG)?;
-    Ok(match ended(&heard) {
+    let received = client.volley(bytes, LONG)?;
+    Ok(match ended(&received) {
         Some(how) => Judged::stopped(how),
-        None if heard.pong == MARK => Judged::through(format!("all {CONTROL} frames were read")),
+        None if received.pong == MARK => Judged::through(format!("all {CONTROL} frames were read")),
         None => {
-            Judged::unclear(format!("open and silent, and {} bytes of {} were not taken", heard.unsent, bytes.len()))
+            Judged::unclear(format!("open and silent, and {} bytes of {} were not taken", received.unsent, bytes.len()))
         }
     })
 }
@@ -58,12 +58,12 @@ pub(super) fn messages(client: &Client) -> Result<Judged> {
     answered(client, &bytes, count, |time| client.limits.messages_in(time))
 }
 
-/// Few messages, and large ones, twice as many bytes as may be. A limit of messages lets them through.
+/// Sends few but large messages, twice the limit in bytes. A limit on messages lets them through.
 fn bytes(client: &Client) -> Result<Judged> {
     let Some(limit) = client.limits.bytes else {
-        return Ok(Judged::not_run("no limit of bytes was stated: --bytes"));
+        return Ok(Judged::not_run("no limit on bytes was given: --bytes"));
     };
-    // Half of the messages that may be sent at once, if that is enough for the bytes.
+    // Half of the burst, if that is enough for the bytes.
     let size = (2 * limit).div_ceil((client.limits.burst / 2).max(1)).max(1024).min(client.limits.size);
     let count = (2 * limit).div_ceil(size);
     let mut bytes = Vec::new();
@@ -74,26 +74,28 @@ fn bytes(client: &Client) -> Result<Judged> {
     answered(client, &bytes, count, |_| allowed)
 }
 
-/// Sends messages at once, and counts their answers. Where nothing is answered, the pong behind them is awaited.
+/// Sends messages at once, and counts the answers. If the server does not answer messages, waits for the pong.
 fn answered(client: &Client, bytes: &[u8], count: usize, allowed: impl Fn(Duration) -> u64) -> Result<Judged> {
     let mut raw = client.open()?;
-    if !client.manners().answers {
+    if !client.behaviour().answers {
         return Ok(unanswered(&marked(&mut raw, bytes, LONG)));
     }
     let begin = Instant::now();
-    let heard = raw.exchange(bytes, LONG, |heard| heard.messages >= count as u64);
-    let (time, answers) = (begin.elapsed(), heard.messages);
-    let said = format!("{answers} of {count} messages answered in {:.1} s", time.as_secs_f32());
-    Ok(match ended(&heard) {
-        _ if answers > allowed(time) => Judged::through(said),
-        Some(how) => Judged::stopped(format!("{how}, {said}")),
-        None => Judged::stopped(format!("held back: {said}")),
+    let received = raw.exchange(bytes, LONG, |received| received.messages >= count as u64);
+    let (time, answers) = (begin.elapsed(), received.messages);
+    let count_answered = format!("{answers} of {count} messages answered in {:.1} s", time.as_secs_f32());
+    Ok(match ended(&received) {
+        _ if answers > allowed(time) => Judged::through(count_answered),
+        Some(how) => Judged::stopped(format!("{how}, {count_answered}")),
+        None => Judged::stopped(format!("held back: {count_answered}")),
     })
 }
 
-fn unanswered(heard: &Heard) -> Judged {
-    match ended(heard) {
+fn unanswered(received: &Received) -> Judged {
+    match ended(received) {
         Some(how) => Judged::stopped(how),
-        None => Judged::unclear("this server answers nothing: whether its application got the messages is not seen"),
+        None => Judged::unclear(
+            "this server answers nothing, so it cannot be seen whether its application got the messages",
+        ),
     }
 }

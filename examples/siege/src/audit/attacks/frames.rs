@@ -9,12 +9,12 @@ use super::super::{
 };
 use crate::{
     Result,
+    observation::Observation,
     raw::{End, PATIENCE, frame, sequences},
-    saw::Saw,
 };
 
-const FRAMING: &str = "what the server reads differs from what a proxy before it does";
-const GARBAGE: &str = "an application is handed what its code believes impossible";
+const FRAMING: &str = "the server reads something else than a proxy in front of it";
+const GARBAGE: &str = "the application receives what its code assumes to be impossible";
 
 pub(super) const ALL: &[Attack] = &[
     broken("unmasked frame", FRAMING, |client| send(client, sequences::UNMASKED)),
@@ -36,35 +36,35 @@ const fn broken(name: &'static str, harm: &'static str, run: fn(&Client) -> Resu
     Attack { name, group: &FRAMES, harm, load: Load::Light, run }
 }
 
-/// Sends what fails a connection, and a ping that must not be answered any more.
+/// Sends bytes that must fail the connection, and a ping that must not be answered any more.
 pub(super) fn send(client: &Client, bytes: &[u8]) -> Result<Judged> {
     let mut raw = client.open()?;
     let mut all = bytes.to_vec();
     frame(&mut all, 0x89, MARK);
-    let heard = raw.exchange(&all, PATIENCE, |heard| heard.messages > 0 || heard.pong == MARK);
-    if heard.messages > 0 {
+    let received = raw.exchange(&all, PATIENCE, |received| received.messages > 0 || received.pong == MARK);
+    if received.messages > 0 {
         return Ok(Judged::through("answered as a message"));
     }
-    if let Some(how) = ended(&heard) {
+    if let Some(how) = ended(&received) {
         return Ok(Judged::stopped(how));
     }
-    // A library may answer pings before its application reads what was before them.
-    let later = raw.exchange(&[], PATIENCE, |heard| heard.messages > 0);
+    // A library may answer pings before the application reads what came before them.
+    let later = raw.exchange(&[], PATIENCE, |received| received.messages > 0);
     Ok(match ended(&later) {
         Some(how) => Judged::stopped(how),
         None if later.messages > 0 => Judged::through("answered as a message"),
-        None if heard.pong == MARK => Judged::through("read over: a ping behind it was answered"),
+        None if received.pong == MARK => Judged::through("ignored: a ping after it was answered"),
         None => Judged::unclear("open and silent"),
     })
 }
 
-/// Closes with a code that is not to be on any wire.
+/// Closes with a code that must not be sent.
 fn close(client: &Client) -> Result<Judged> {
-    let heard = client.open()?.exchange(&frames(1, 0x88, &1005_u16.to_be_bytes()), PATIENCE, |_| false);
-    let saw = Saw::from(heard.clone());
-    Ok(match heard.end {
-        Some(End::Closed(_)) if saw == Saw::BrokenClose => Judged::through("the illegal code came back"),
-        Some(_) => Judged::stopped(saw.to_string()),
+    let received = client.open()?.exchange(&frames(1, 0x88, &1005_u16.to_be_bytes()), PATIENCE, |_| false);
+    let observed = Observation::from(received.clone());
+    Ok(match received.end {
+        Some(End::Closed(_)) if observed == Observation::BrokenClose => Judged::through("the illegal code came back"),
+        Some(_) => Judged::stopped(observed.to_string()),
         None => Judged::unclear("open and silent"),
     })
 }

@@ -1,5 +1,5 @@
-//! The same over HTTP/2 (RFC 8441), where a server offers it: checks that look at `Upgrade`, and limits of whatever
-//! reads sockets over HTTP/1.1, do not see these.
+//! The same attacks over HTTP/2 (RFC 8441), if the server offers it: checks of `Upgrade`, and limits in the HTTP/1.1
+//! path, do not apply there.
 
 use super::{
     super::{
@@ -13,11 +13,11 @@ use super::{
 };
 use crate::{Result, raw::sequences};
 
-const PAGE: &str = "any site that a user visits talks to the server, as its browser speaks HTTP/2";
-const ANYBODY: &str = "anybody uses the service who speaks HTTP/2";
-const FRAMING: &str = "what the server reads differs from what a proxy before it does, which speaks HTTP/2 to it";
+const PAGE: &str = "any site that a user visits talks to the server, because browsers use HTTP/2";
+const ANYONE: &str = "anyone can use the service over HTTP/2";
+const FRAMING: &str = "the server reads something else than a proxy in front of it that uses HTTP/2";
 const MEMORY: &str = "a few streams of one connection fill the memory of the server";
-const BUSY: &str = "one client keeps a processor busy over streams that nobody counts";
+const BUSY: &str = "one client keeps a processor busy over streams that are not counted";
 
 pub(super) const ALL: &[Attack] = &[
     light("foreign page over HTTP/2", &ORIGIN, PAGE, |client| {
@@ -25,9 +25,9 @@ pub(super) const ALL: &[Attack] = &[
     }),
     light("own name as a suffix over HTTP/2", &ORIGIN, PAGE, |client| served(client, origins::suffixed)),
     light("null origin over HTTP/2", &ORIGIN, PAGE, |client| served(client, |client| origins::from(client, "null"))),
-    light("no token over HTTP/2", &TOKEN, ANYBODY, |client| served(client, tokens::none)),
-    light("garbage for a token over HTTP/2", &TOKEN, ANYBODY, |client| served(client, tokens::garbage)),
-    light("altered token over HTTP/2", &SIGNATURE, ANYBODY, |client| served(client, tokens::altered)),
+    light("no token over HTTP/2", &TOKEN, ANYONE, |client| served(client, tokens::none)),
+    light("garbage for a token over HTTP/2", &TOKEN, ANYONE, |client| served(client, tokens::garbage)),
+    light("altered token over HTTP/2", &SIGNATURE, ANYONE, |client| served(client, tokens::altered)),
     light("unmasked frame over HTTP/2", &FRAMES, FRAMING, |client| {
         served(client, |client| frames::send(client, sequences::UNMASKED))
     }),
@@ -56,15 +56,15 @@ const fn heavy(name: &'static str, harm: &'static str, run: fn(&Client) -> Resul
     Attack { name, group: &RATE, harm, load: Load::Heavy, run }
 }
 
-/// Runs an attack over HTTP/2, if the own page is served over it.
+/// Runs an attack over HTTP/2, if the server serves its own page over it.
 fn served(client: &Client, run: fn(&Client) -> Result<Judged>) -> Result<Judged> {
     if let Err(why) = client.dial_http2() {
         return Ok(Judged::not_run(format!("not offered: {why}")));
     }
     let client = client.over_http2();
-    let own = client.judge(&client.hello())?;
+    let own = client.judge(&client.handshake())?;
     if own.verdict != Verdict::Through {
-        return Ok(Judged::not_run(format!("the own page is not served over HTTP/2: {}", own.saw)));
+        return Ok(Judged::not_run(format!("the own page is not served over HTTP/2: {}", own.observed)));
     }
     run(&client)
 }

@@ -1,4 +1,4 @@
-//! Pages that are not the server's own.
+//! Handshakes from pages of other origins.
 
 use super::super::{
     attack::{Attack, Load},
@@ -22,36 +22,44 @@ pub(super) const ALL: &[Attack] = &[
         let own = Own::of(client);
         from(client, &format!("{}://{}@evil.example", own.scheme, own.host))
     }),
-    page("own name in a path", "a search for your name finds it in the attacker's address", |client| {
+    page("own name in a path", "a substring search for your name finds it in the attacker's address", |client| {
         let own = Own::of(client);
         from(client, &format!("{}://evil.example/{}", own.scheme, own.authority))
     }),
-    page("own name but for a dot", "a regular expression's dot is any letter, which an attacker registers", |client| {
-        let own = Own::of(client);
-        if !own.authority.contains('.') {
-            return Ok(Judged::not_run("the own name has no dot"));
-        }
-        from(client, &format!("{}://{}", own.scheme, own.authority.replacen('.', "x", 1)))
-    }),
-    page("own name, other scheme", "who can change an unencrypted page of yours owns the encrypted one", |client| {
-        let own = Own::of(client);
-        if own.scheme != "https" {
-            return Ok(Judged::not_run("the own page is not encrypted"));
-        }
-        from(client, &format!("http://{}", own.authority))
-    }),
+    page(
+        "own name but for a dot",
+        "a dot in a regular expression matches any letter, and an attacker registers such a name",
+        |client| {
+            let own = Own::of(client);
+            if !own.authority.contains('.') {
+                return Ok(Judged::not_run("the own name has no dot"));
+            }
+            from(client, &format!("{}://{}", own.scheme, own.authority.replacen('.', "x", 1)))
+        },
+    ),
+    page(
+        "own name, other scheme",
+        "an attacker who can alter your unencrypted page controls the encrypted one",
+        |client| {
+            let own = Own::of(client);
+            if own.scheme != "https" {
+                return Ok(Judged::not_run("the own page is not encrypted"));
+            }
+            from(client, &format!("http://{}", own.authority))
+        },
+    ),
     page("own name, other port", "another program on the same host acts for your page", |client| {
         let own = Own::of(client);
         from(client, &format!("{}://{}:{}", own.scheme, own.host, own.other_port()))
     }),
-    page("null origin", "any site puts a page into a sandboxed frame, whose origin is `null`", |client| {
+    page("null origin", "any site can put a page into a sandboxed frame, whose origin is `null`", |client| {
         from(client, "null")
     }),
-    page("two origins", "one part of the server reads the first header, another the last", |client| {
-        let hello = client.hello().with("origin", "https://evil.example");
-        client.judge(&hello)
+    page("two origins", "one part of the server reads the first header, and another the last", |client| {
+        let handshake = client.handshake().with("origin", "https://evil.example");
+        client.judge(&handshake)
     }),
-    page("no origin", "a credential that a browser adds by itself is used without any page", missing),
+    page("no origin", "a credential that a browser adds by itself works without a page", missing),
 ];
 
 const fn page(name: &'static str, harm: &'static str, run: fn(&Client) -> Result<Judged>) -> Attack {
@@ -59,7 +67,7 @@ const fn page(name: &'static str, harm: &'static str, run: fn(&Client) -> Result
 }
 
 pub(super) fn from(client: &Client, origin: &str) -> Result<Judged> {
-    client.judge(&client.hello().set("origin", origin))
+    client.judge(&client.handshake().set("origin", origin))
 }
 
 pub(super) fn suffixed(client: &Client) -> Result<Judged> {
@@ -67,23 +75,23 @@ pub(super) fn suffixed(client: &Client) -> Result<Judged> {
     from(client, &format!("{}://evil{}", own.scheme, own.authority))
 }
 
-/// Browsers always send one, so that it is no attack by itself; a cookie is a browser's.
+/// Browsers always send an origin, so its absence is an attack only with a cookie, which only browsers send.
 fn missing(client: &Client) -> Result<Judged> {
-    let hello = client.hello().without("origin");
+    let handshake = client.handshake().without("origin");
     if matches!(client.facts.place, Place::Cookie(_)) && client.facts.token.is_some() {
-        return client.judge(&hello);
+        return client.judge(&handshake);
     }
-    Ok(match client.enter(&hello)? {
-        Entry::Open(mut raw, _) => match client.talk(&mut raw, &hello) {
+    Ok(match client.enter(&handshake)? {
+        Entry::Open(mut raw, _) => match client.talk(&mut raw, &handshake) {
             Talk::Ended(how) => Judged::stopped(format!("HTTP 101, then {how}")),
-            _ => Judged::unclear("HTTP 101, which no page can get: whether other clients should, its operator knows"),
+            _ => Judged::unclear("HTTP 101, which no page can get: the operator must decide whether other clients may"),
         },
         Entry::Refused(answer) => super::super::client::not_upgraded(&answer),
         Entry::Ended(how) => Judged::stopped(how),
     })
 }
 
-/// The own page's origin.
+/// The origin of the server's own page.
 struct Own<'a> {
     scheme: &'a str,
     /// With the port, if there is one.
@@ -101,7 +109,7 @@ impl<'a> Own<'a> {
         Self { scheme, authority, host }
     }
 
-    /// A port that is not the own one.
+    /// A different port.
     fn other_port(&self) -> u16 {
         if self.authority.ends_with(":8444") { 8445 } else { 8444 }
     }

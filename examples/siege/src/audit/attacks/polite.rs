@@ -1,4 +1,4 @@
-//! The clients that must get through, first and last and between any two attacks.
+//! The legitimate clients that must be served: first, last, and between any two attacks.
 
 use std::{
     thread,
@@ -16,13 +16,13 @@ use crate::{
     raw::{PATIENCE, frames},
 };
 
-const NEEDED: &str = "none: it is what the server is for";
+const NEEDED: &str = "none: this is what the server is for";
 
 pub(super) const FIRST: &[Attack] = &[
     legitimate("own page", greet),
     legitimate("half a burst", burst),
     legitimate("message at the limit", |client| {
-        says(client, &frames(1, 0x81, &client.facts.message_of(client.limits.size)), 1)
+        send(client, &frames(1, 0x81, &client.facts.message_of(client.limits.size)), 1)
     }),
 ];
 
@@ -37,19 +37,19 @@ const fn legitimate(name: &'static str, run: fn(&Client) -> Result<Judged>) -> A
     Attack { name, group: &POLITE, harm: NEEDED, load: Load::Light, run }
 }
 
-/// How long a server may take to come to itself after an attack.
+/// How long a server may take to recover from an attack.
 const RECOVERY: Duration = Duration::from_secs(25);
 
-/// Between two tries.
+/// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Whether a legitimate client is served, now or in a while. How it was turned away, if not.
+/// Checks that a legitimate client is served, possibly after a while. Returns how it was turned away, if not.
 pub(in crate::audit) fn control(client: &Client) -> std::result::Result<(), String> {
     let deadline = Instant::now() + RECOVERY;
     loop {
         let how = match greet(client) {
             Ok(judged) if judged.verdict == super::super::Verdict::Served => return Ok(()),
-            Ok(judged) => judged.saw,
+            Ok(judged) => judged.observed,
             Err(error) => error.to_string(),
         };
         if Instant::now() > deadline {
@@ -59,13 +59,13 @@ pub(in crate::audit) fn control(client: &Client) -> std::result::Result<(), Stri
     }
 }
 
-/// A handshake, and a message.
+/// Sends a handshake and a message.
 fn greet(client: &Client) -> Result<Judged> {
-    let hello = client.hello();
-    Ok(match client.enter(&hello)? {
-        Entry::Open(mut raw, _) => match client.talk(&mut raw, &hello) {
+    let handshake = client.handshake();
+    Ok(match client.enter(&handshake)? {
+        Entry::Open(mut raw, _) => match client.talk(&mut raw, &handshake) {
             Talk::Answered => Judged::served("answered"),
-            Talk::Silent if client.manners().answers => Judged::turned_away("its message was not answered"),
+            Talk::Silent if client.behaviour().answers => Judged::turned_away("its message was not answered"),
             Talk::Silent => Judged::served("open"),
             Talk::Ended(how) => Judged::turned_away(how),
         },
@@ -74,25 +74,26 @@ fn greet(client: &Client) -> Result<Judged> {
     })
 }
 
-/// Half of what may be said at once.
+/// Sends half of the burst.
 fn burst(client: &Client) -> Result<Judged> {
     let count = (client.limits.burst / 2).max(1);
-    says(client, &frames(count, 0x81, client.facts.message.as_bytes()), count as u64)
+    send(client, &frames(count, 0x81, client.facts.message.as_bytes()), count as u64)
 }
 
-/// Says so many messages, each of which must be answered if any is.
-fn says(client: &Client, bytes: &[u8], count: u64) -> Result<Judged> {
-    let expected = if client.manners().answers { count } else { u64::MAX };
-    let heard = client.open()?.answering_pings().exchange(bytes, 2 * PATIENCE, |heard| heard.messages >= expected);
-    Ok(match ended(&heard) {
-        _ if heard.messages >= expected => Judged::served(format!("{count} answered")),
+/// Sends messages, each of which must be answered if the server answers any.
+fn send(client: &Client, bytes: &[u8], count: u64) -> Result<Judged> {
+    let expected = if client.behaviour().answers { count } else { u64::MAX };
+    let received =
+        client.open()?.answering_pings().exchange(bytes, 2 * PATIENCE, |received| received.messages >= expected);
+    Ok(match ended(&received) {
+        _ if received.messages >= expected => Judged::served(format!("{count} answered")),
         Some(how) => Judged::turned_away(how),
-        None if client.manners().answers => Judged::turned_away(format!("{} of {count} answered", heard.messages)),
+        None if client.behaviour().answers => Judged::turned_away(format!("{} of {count} answered", received.messages)),
         None => Judged::served("open"),
     })
 }
 
-/// Talks for longer than a client may be silent.
+/// Talks for longer than the limit on silence.
 fn stay(client: &Client) -> Result<Judged> {
     let mut raw = client.open()?.answering_pings();
     let time = client.limits.watch();
@@ -100,7 +101,7 @@ fn stay(client: &Client) -> Result<Judged> {
     while Instant::now() < end {
         match client.say(&mut raw) {
             Talk::Answered => {}
-            Talk::Silent if !client.manners().answers => {}
+            Talk::Silent if !client.behaviour().answers => {}
             Talk::Silent => return Ok(Judged::turned_away("its message was not answered")),
             Talk::Ended(how) => return Ok(Judged::turned_away(how)),
         }

@@ -1,4 +1,4 @@
-//! Clients that are gone, that are there for nothing, that do not come to an end, or that do not read.
+//! Clients that are gone, that are idle, that never finish, or that do not read.
 
 use std::time::{Duration, Instant};
 
@@ -11,20 +11,20 @@ use super::super::{
 };
 use crate::{
     Result,
-    raw::{Heard, PATIENCE, Raw, frame, frames},
+    raw::{PATIENCE, Raw, Received, frame, frames},
 };
 
-const SEATS: &str = "clients that do nothing take every socket that there is";
+const SEATS: &str = "clients that do nothing use up all sockets";
 
 pub(super) const ALL: &[Attack] = &[
     slow("handshake never finished", SEATS, |client| {
         let mut raw = client.dial()?;
-        let hello = client.hello().bytes();
-        raw.send(hello.strip_suffix(b"\r\n").unwrap_or(&hello))?;
+        let handshake = client.handshake().bytes();
+        raw.send(handshake.strip_suffix(b"\r\n").unwrap_or(&handshake))?;
         Ok(watched(client, raw, "open after"))
     }),
     slow("nothing is said", SEATS, |client| Ok(watched(client, client.open()?.answering_pings(), "open after"))),
-    slow("pings unanswered", "sockets of clients that are long gone are never given back", |client| {
+    slow("pings unanswered", "sockets of clients that are long gone are never freed", |client| {
         Ok(watched(client, client.open()?, "open, and no pong for"))
     }),
     slow("message byte by byte", "a message that never ends holds its memory and its socket", drip),
@@ -41,21 +41,21 @@ const fn slow(name: &'static str, harm: &'static str, run: fn(&Client) -> Result
     Attack { name, group: &SILENCE, harm, load: Load::Slow, run }
 }
 
-/// Looks whether a client that does nothing more is sent away in time.
+/// Checks whether a client that does nothing more is closed in time.
 fn watched(client: &Client, mut raw: Raw, open: &str) -> Judged {
     let time = client.limits.watch();
-    let heard = raw.exchange(&[], time, |_| false);
-    match ended(&heard) {
+    let received = raw.exchange(&[], time, |_| false);
+    match ended(&received) {
         Some(how) => Judged::stopped(how),
-        None if heard.pings == 0 => Judged::through(format!("{open} {} s, without a ping", time.as_secs())),
-        None => Judged::through(format!("{open} {} s and {} pings", time.as_secs(), heard.pings)),
+        None if received.pings == 0 => Judged::through(format!("{open} {} s, without a ping", time.as_secs())),
+        None => Judged::through(format!("{open} {} s and {} pings", time.as_secs(), received.pings)),
     }
 }
 
-/// Between the bytes of a message that never ends.
+/// The pause between the bytes of a message that never ends.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// A fragment of one byte after another, with a pong wherever one is due.
+/// Sends fragments of one byte, and answers pings.
 fn drip(client: &Client) -> Result<Judged> {
     let mut raw = client.open()?.answering_pings();
     let time = client.limits.watch();
@@ -70,9 +70,9 @@ fn drip(client: &Client) -> Result<Judged> {
     Ok(Judged::through(format!("open after {} s of one message", time.as_secs())))
 }
 
-/// Asks for much and reads nothing. What a server does about it is seen when everything is read at last.
+/// Requests much data without reading it. Reading at the end shows what the server did about it.
 fn unread(client: &Client) -> Result<Judged> {
-    if !client.manners().answers {
+    if !client.behaviour().answers {
         return Ok(Judged::unclear("this server answers nothing, so there is nothing to leave unread"));
     }
     let begin = Instant::now();
@@ -83,26 +83,26 @@ fn unread(client: &Client) -> Result<Judged> {
     let mut raw = client.open_narrow()?;
     let sent = raw.stuff(&bytes, PATIENCE)?;
     std::thread::sleep(client.limits.watch().saturating_sub(begin.elapsed()));
-    let heard = raw.exchange(&bytes[sent..], caps::ATTACK.saturating_sub(begin.elapsed()).min(LATER), is_over);
-    Ok(judged(&heard, sent, bytes.len()))
+    let received = raw.exchange(&bytes[sent..], caps::ATTACK.saturating_sub(begin.elapsed()).min(LATER), is_over);
+    Ok(judged(&received, sent, bytes.len()))
 }
 
-fn is_over(heard: &Heard) -> bool {
-    heard.pong == MARK
+fn is_over(received: &Received) -> bool {
+    received.pong == MARK
 }
 
-/// Of one message, and of all.
+/// The size of one message, and of all.
 const LARGE: usize = 32 * 1024;
 const MUCH: usize = 24 * 1024 * 1024;
 
-/// How long all that was asked for may take to come.
+/// How long all requested data may take to arrive.
 const LATER: Duration = Duration::from_secs(15);
 
-fn judged(heard: &Heard, sent: usize, all: usize) -> Judged {
+fn judged(received: &Received, sent: usize, all: usize) -> Judged {
     let took = format!("{} of {} KiB taken", sent / 1024, all / 1024);
-    match ended(heard) {
+    match ended(received) {
         Some(how) => Judged::stopped(format!("{how}, {took}")),
-        None if heard.pong == MARK => Judged::through(format!("everything was kept for later, {took}")),
+        None if received.pong == MARK => Judged::through(format!("everything was buffered, {took}")),
         None => Judged::unclear(format!("open and silent, {took}")),
     }
 }

@@ -1,4 +1,4 @@
-//! Messages that are larger than the server's operator believes that they may be.
+//! Messages that are larger than the limit of the server's operator.
 
 use flate2::{Compress, Compression, FlushCompress};
 
@@ -11,10 +11,10 @@ use super::super::{
 };
 use crate::{
     Result,
-    raw::{Heard, PATIENCE, frame, sequences},
+    raw::{PATIENCE, Received, frame, sequences},
 };
 
-const MEMORY: &str = "few clients fill the memory of the server";
+const MEMORY: &str = "a few clients fill the memory of the server";
 
 pub(super) const ALL: &[Attack] = &[
     Attack { name: "2^62 bytes declared", group: &SIZE, harm: MEMORY, load: Load::Light, run: declared },
@@ -29,15 +29,15 @@ pub(super) const ALL: &[Attack] = &[
     },
 ];
 
-/// A header, and more of what it declares than a message may have.
+/// Sends a header that declares 2^62 bytes, and more of them than the limit.
 pub(super) fn declared(client: &Client) -> Result<Judged> {
     let mut bytes = sequences::declared();
     let over = bytes.len() + client.limits.size + 1;
     bytes.resize(over, 0);
-    let heard = client.open()?.exchange(&bytes, PATIENCE, |_| false);
-    Ok(match ended(&heard) {
+    let received = client.open()?.exchange(&bytes, PATIENCE, |_| false);
+    Ok(match ended(&received) {
         Some(how) => Judged::stopped(how),
-        None if heard.unsent > 0 => Judged::unclear("open, and not read to the limit"),
+        None if received.unsent > 0 => Judged::unclear("open, but not read up to the limit"),
         None => Judged::through(format!("open after {} bytes of it", over - sequences::declared().len())),
     })
 }
@@ -45,8 +45,8 @@ pub(super) fn declared(client: &Client) -> Result<Judged> {
 pub(super) fn over(client: &Client) -> Result<Judged> {
     let message = client.facts.message_of(client.limits.size + 1);
     let mut raw = client.open()?;
-    let heard = taken(&mut raw, &frames(1, 0x81, &message));
-    Ok(judge(client, &heard))
+    let received = taken(&mut raw, &frames(1, 0x81, &message));
+    Ok(judge(client, &received))
 }
 
 fn fragments(client: &Client) -> Result<Judged> {
@@ -59,39 +59,39 @@ fn fragments(client: &Client) -> Result<Judged> {
         frame(&mut bytes, first | last, part);
     }
     let mut raw = client.open()?;
-    let heard = taken(&mut raw, &bytes);
-    Ok(judge(client, &heard))
+    let received = taken(&mut raw, &bytes);
+    Ok(judge(client, &received))
 }
 
-/// Hears the answer that comes to a message, or to a ping behind it.
-fn taken(raw: &mut crate::raw::Raw, bytes: &[u8]) -> Heard {
-    let heard = marked(raw, bytes, 2 * PATIENCE);
-    if heard.messages > 0 || heard.end.is_some() {
-        return heard;
+/// Receives the answer to a message, or to a ping after it.
+fn taken(raw: &mut crate::raw::Raw, bytes: &[u8]) -> Received {
+    let received = marked(raw, bytes, 2 * PATIENCE);
+    if received.messages > 0 || received.end.is_some() {
+        return received;
     }
-    // A library answers the ping, its application the message, later.
-    let later = raw.exchange(&[], PATIENCE, |heard| heard.messages > 0);
-    Heard { messages: later.messages, end: later.end, ..heard }
+    // The library answers the ping; the application answers the message later.
+    let later = raw.exchange(&[], PATIENCE, |received| received.messages > 0);
+    Received { messages: later.messages, end: later.end, ..received }
 }
 
-fn judge(client: &Client, heard: &Heard) -> Judged {
-    match ended(heard) {
-        _ if heard.messages > 0 => Judged::through("answered"),
+fn judge(client: &Client, received: &Received) -> Judged {
+    match ended(received) {
+        _ if received.messages > 0 => Judged::through("answered"),
         Some(how) => Judged::stopped(how),
-        None if heard.pong == MARK && !client.manners().answers => {
-            Judged::through("read over: a ping behind it was answered")
+        None if received.pong == MARK && !client.behaviour().answers => {
+            Judged::through("ignored: a ping after it was answered")
         }
-        None if heard.pong == MARK => Judged::unclear("read, and not answered"),
+        None if received.pong == MARK => Judged::unclear("read, but not answered"),
         None => Judged::unclear("open and silent"),
     }
 }
 
-/// What a bomb becomes: many times what a message may have.
+/// The inflated size of a bomb: many times the limit.
 const INFLATED: usize = 8 * 1024 * 1024;
 
 fn bomb(client: &Client) -> Result<Judged> {
-    let hello = client.hello().with("sec-websocket-extensions", "permessage-deflate");
-    let (mut raw, answer) = match client.enter(&hello)? {
+    let handshake = client.handshake().with("sec-websocket-extensions", "permessage-deflate");
+    let (mut raw, answer) = match client.enter(&handshake)? {
         Entry::Open(raw, answer) => (raw, answer),
         Entry::Refused(answer) => return Ok(super::super::client::not_upgraded(&answer)),
         Entry::Ended(how) => return Ok(Judged::stopped(how)),
@@ -99,20 +99,20 @@ fn bomb(client: &Client) -> Result<Judged> {
     if !answer.header("sec-websocket-extensions").is_some_and(|agreed| agreed.contains("permessage-deflate")) {
         return Ok(Judged::stopped("compression was declined"));
     }
-    if let Talk::Ended(how) = client.talk(&mut raw, &hello) {
-        return Err(format!("the polite client was closed: {how}").into());
+    if let Talk::Ended(how) = client.talk(&mut raw, &handshake) {
+        return Err(format!("the legitimate client was closed: {how}").into());
     }
     let bytes = frames(1, 0xc1, &deflated(&client.facts.message_of(INFLATED))?);
-    let heard = marked(&mut raw, &bytes, 2 * PATIENCE);
-    Ok(match ended(&heard) {
+    let received = marked(&mut raw, &bytes, 2 * PATIENCE);
+    Ok(match ended(&received) {
         Some(how) => Judged::stopped(how),
-        None if heard.pong == MARK => Judged::through(format!("{} bytes were taken for {INFLATED}", bytes.len())),
-        None if heard.messages + heard.others > 0 => Judged::through("answered"),
+        None if received.pong == MARK => Judged::through(format!("{} bytes were taken for {INFLATED}", bytes.len())),
+        None if received.messages + received.others > 0 => Judged::through("answered"),
         None => Judged::unclear("open and silent"),
     })
 }
 
-/// A message's payload as RFC 7692, section 7.2.1, has it: without the empty block at its end.
+/// Compresses a payload as in RFC 7692, section 7.2.1: without the empty block at its end.
 fn deflated(message: &[u8]) -> Result<Vec<u8>> {
     let mut out = Vec::with_capacity(message.len() / 8 + 1024);
     Compress::new(Compression::best(), false).compress_vec(message, &mut out, FlushCompress::Sync)?;

@@ -1,4 +1,4 @@
-//! Clients without a token that is theirs and good.
+//! Clients without a valid token of their own.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,23 +14,26 @@ use super::super::{
 use crate::Result;
 
 pub(super) const ALL: &[Attack] = &[
-    attack("no token", &TOKEN, "anybody uses the service", none),
-    attack("garbage for a token", &TOKEN, "anybody uses the service who sends something", garbage),
-    attack("altered token", &SIGNATURE, "a user makes himself an administrator", altered),
-    attack("unsigned token", &SIGNATURE, "anybody writes a token with `alg: none`", |client| {
+    attack("no token", &TOKEN, "anyone can use the service", none),
+    attack("garbage for a token", &TOKEN, "anyone who sends some text can use the service", garbage),
+    attack("altered token", &SIGNATURE, "a user becomes an administrator", altered),
+    attack("unsigned token", &SIGNATURE, "anyone can write a token with `alg: none`", |client| {
         with_jwt(client, |jwt| judge(client, &jwt.unsigned()))
     }),
-    attack("another's signature", &SIGNATURE, "anybody writes a token, as nobody looks who signed it", |client| {
-        with_jwt(client, |jwt| judge(client, &jwt.forged()))
-    }),
-    attack("expired token", &EXPIRY, "a token that leaked long ago is good for ever", |client| {
+    attack(
+        "another's signature",
+        &SIGNATURE,
+        "anyone can write a token, because the signature is not verified",
+        |client| with_jwt(client, |jwt| judge(client, &jwt.forged())),
+    ),
+    attack("expired token", &EXPIRY, "a token that leaked long ago is valid forever", |client| {
         match &client.facts.expired {
             Some(token) => judge(client, token),
             None => Ok(Judged::not_run("no expired token was given: --expired-token-file")),
         }
     }),
-    attack("outlived token", &EXPIRY, "who connected in time stays for ever, signed out or not", outlived),
-    attack("token in the address", &LOGS, "who reads an access log signs in as any user", |client| {
+    attack("outlived token", &EXPIRY, "a client that connected in time stays forever, signed out or not", outlived),
+    attack("token in the address", &LOGS, "anyone who reads an access log can sign in as any user", |client| {
         with_own(client, |_| Ok(in_address(&client.facts.place)))
     }),
 ];
@@ -45,7 +48,7 @@ const fn attack(
 }
 
 pub(super) fn none(client: &Client) -> Result<Judged> {
-    with_own(client, |_| client.judge(&client.hello_with(None)))
+    with_own(client, |_| client.judge(&client.handshake_with(None)))
 }
 
 pub(super) fn garbage(client: &Client) -> Result<Judged> {
@@ -70,10 +73,10 @@ fn with_jwt(client: &Client, run: impl FnOnce(Jwt<'_>) -> Result<Judged>) -> Res
 }
 
 fn judge(client: &Client, token: &str) -> Result<Judged> {
-    client.judge(&client.hello_with(Some(token)))
+    client.judge(&client.handshake_with(Some(token)))
 }
 
-/// The same token but for its last character.
+/// The same token with a different last character.
 fn last_changed(token: &str) -> String {
     let mut changed = token.to_owned();
     let last = changed.pop();
@@ -81,26 +84,28 @@ fn last_changed(token: &str) -> String {
     changed
 }
 
-/// Opens a socket in time, and looks whether it is closed when its token expires.
+/// Opens a socket in time, and checks whether it is closed when its token expires.
 fn outlived(client: &Client) -> Result<Judged> {
     let Some(token) = client.facts.short.as_deref() else {
         return Ok(Judged::not_run("no token that expires soon was given: --short-token-file"));
     };
     let Some(expires) = Jwt::parse(token).and_then(|jwt| jwt.expires()) else {
-        return Ok(Judged::not_run("the short token is no JWT, or never expires"));
+        return Ok(Judged::not_run("the short token is not a JWT, or never expires"));
     };
     let wait = Duration::from_secs(expires).saturating_sub(SystemTime::now().duration_since(UNIX_EPOCH)?);
     if wait.is_zero() || wait + GRACE > caps::ATTACK {
-        return Ok(Judged::not_run(format!("the short token is good for {} s", wait.as_secs())));
+        return Ok(Judged::not_run(format!("the short token is valid for {} s", wait.as_secs())));
     }
-    let mut raw = client.open_with(&client.hello_with(Some(token)))?.answering_pings();
-    let heard = raw.exchange(&[], wait + GRACE, |_| false);
-    Ok(match ended(&heard) {
+    let mut raw = client.open_with(&client.handshake_with(Some(token)))?.answering_pings();
+    let received = raw.exchange(&[], wait + GRACE, |_| false);
+    Ok(match ended(&received) {
         Some(how) => Judged::stopped(format!("{how} once the token had expired")),
         None => match client.say(&mut raw) {
             Talk::Ended(how) => Judged::stopped(how),
             Talk::Answered => Judged::through("answered after the token had expired"),
-            Talk::Silent if client.manners().answers => Judged::unclear("open after the token had expired, and silent"),
+            Talk::Silent if client.behaviour().answers => {
+                Judged::unclear("open after the token had expired, and silent")
+            }
             Talk::Silent => Judged::through("open after the token had expired"),
         },
     })
@@ -108,12 +113,12 @@ fn outlived(client: &Client) -> Result<Judged> {
 
 fn in_address(place: &Place) -> Judged {
     match place {
-        Place::Query(_) => Judged::unclear("it is in the query: what logs keep is not seen from outside"),
+        Place::Query(_) => Judged::unclear("it is in the query: what is logged cannot be seen from outside"),
         _ => Judged::stopped("it is not in the address"),
     }
 }
 
-/// What a server may allow for clocks that differ.
+/// The leeway that a server may allow for clock differences.
 const GRACE: Duration = Duration::from_secs(5);
 
 #[cfg(test)]

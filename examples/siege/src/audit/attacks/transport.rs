@@ -1,8 +1,7 @@
-//! What everybody on the way can read.
+//! Whether the connection is encrypted.
 
 use super::super::{
     attack::{Attack, Load},
-    client::Client,
     group::TRANSPORT,
     scope::Scope,
     verdict::Judged,
@@ -10,14 +9,10 @@ use super::super::{
 pub(super) const ALL: &[Attack] = &[Attack {
     name: "no encryption",
     group: &TRANSPORT,
-    harm: "whoever is on the way reads tokens and messages, and writes others",
+    harm: "anyone on the path can read and change tokens and messages",
     load: Load::Light,
-    run: |client| Ok(look(client)),
+    run: |client| Ok(judge(&client.scope)),
 }];
-
-fn look(client: &Client) -> Judged {
-    judge(&client.scope)
-}
 
 fn judge(scope: &Scope) -> Judged {
     if scope.secure {
@@ -25,7 +20,7 @@ fn judge(scope: &Scope) -> Judged {
     } else if scope.is_elsewhere() {
         Judged::through("ws, over a network")
     } else {
-        Judged::unclear("ws, on loopback: whether a proxy encrypts is not seen from here")
+        Judged::unclear("ws, on loopback: whether a proxy encrypts cannot be seen from here")
     }
 }
 

@@ -1,4 +1,4 @@
-//! All that was found of one server.
+//! The findings about one server.
 
 use super::{
     super::{
@@ -9,7 +9,7 @@ use super::{
     Finding,
 };
 
-/// What an audit found, in the order in which its attacks are listed.
+/// The findings of an audit.
 #[derive(Debug, Clone)]
 pub struct Report {
     pub(super) url: String,
@@ -28,7 +28,7 @@ impl Report {
     ///
     /// # Errors
     ///
-    /// A sentence, if the server does not let in a legitimate client.
+    /// A message for the user, if the server does not admit a legitimate client.
     pub fn of(plan: Plan, mut done: impl FnMut(&Finding)) -> Result<Self, String> {
         let mut report = Self::new(&plan.arguments.url, plan.attacks());
         let (run, _) = plan.begin();
@@ -43,7 +43,7 @@ impl Report {
         self.findings.push(finding);
     }
 
-    /// The rest was not run.
+    /// Marks the remaining attacks as not run.
     pub(in crate::audit) fn interrupt(&mut self) {
         for attack in &self.attacks {
             if !self.findings.iter().any(|finding| finding.attack == attack.name) {
@@ -52,13 +52,12 @@ impl Report {
         }
     }
 
-    /// What was found, each attack once. Attacks that run at once are found together; here they stand where they are
-    /// listed.
+    /// The findings, one per attack, in the order in which attacks are listed, although some run concurrently.
     pub fn findings(&self) -> Vec<&Finding> {
         let place = |finding: &Finding| self.attacks.iter().position(|attack| attack.name == finding.attack);
         let mut findings: Vec<_> = self.findings.iter().collect();
         findings.sort_by_key(|finding| place(finding).unwrap_or(usize::MAX));
-        // A control that failed stands where the last client would have: the first of both says why.
+        // A failed control takes the place of the last legitimate client: the first of both has the reason.
         findings.dedup_by_key(|finding| finding.attack);
         findings
     }
@@ -76,15 +75,14 @@ impl Report {
         self.findings().iter().filter(|finding| finding.verdict == verdict).count()
     }
 
-    /// Whether something got through, or a legitimate client did not; what cannot be told counts as well, if that is
-    /// asked for.
+    /// Whether an attack got through, or a legitimate client did not. With `unclear`, unclear verdicts count as well.
     pub fn has_failed(&self, unclear: bool) -> bool {
         let verdicts = self.findings().into_iter().map(|finding| finding.verdict);
         verdicts.into_iter().any(|verdict| is_failure(verdict, unclear))
     }
 }
 
-/// Whether an audit fails over it.
+/// Whether this verdict makes an audit fail.
 pub(super) fn is_failure(verdict: Verdict, unclear: bool) -> bool {
     match verdict {
         Verdict::Through | Verdict::TurnedAway => true,

@@ -24,12 +24,12 @@ impl Report {
 }
 
 fn object(finding: &Finding) -> Value {
-    let Finding { attack, group, harm, verdict, saw } = finding;
+    let Finding { attack, group, harm, verdict, observed } = finding;
     json!({
         "attack": attack,
         "kind": group.name,
         "verdict": verdict.name(),
-        "saw": saw,
+        "observed": observed,
         "harm": harm,
         "cwe": (group.cwe > 0).then_some(group.cwe),
         "owasp": group.owasp,

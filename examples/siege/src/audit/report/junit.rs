@@ -1,11 +1,11 @@
-//! The report for build servers, in the XML that JUnit made common.
+//! The report for build servers, as JUnit XML.
 
 use std::fmt::Write as _;
 
 use super::{super::verdict::Verdict, Finding, Report, found::is_failure};
 
 impl Report {
-    /// One test for each attack. What cannot be told fails, if that is asked for.
+    /// One test per attack. With `unclear`, unclear verdicts are failures.
     pub fn to_junit(&self, unclear: bool) -> String {
         let findings = self.findings();
         let failures = findings.iter().filter(|finding| is_failure(finding.verdict, unclear)).count();
@@ -25,21 +25,21 @@ impl Report {
 }
 
 fn case(out: &mut String, finding: &Finding, unclear: bool) {
-    let Finding { attack, group, verdict, saw, .. } = finding;
-    let saw = escaped(saw);
+    let Finding { attack, group, verdict, observed, .. } = finding;
+    let observed = escaped(observed);
     let inside = match verdict {
-        Verdict::NotRun => format!("<skipped message=\"{saw}\"/>"),
+        Verdict::NotRun => format!("<skipped message=\"{observed}\"/>"),
         _ if is_failure(*verdict, unclear) => {
             let (name, remedy) = (verdict.name(), escaped(group.remedy));
-            format!("<failure type=\"{name}\" message=\"{saw}\">CWE-{}: {remedy}</failure>", group.cwe)
+            format!("<failure type=\"{name}\" message=\"{observed}\">CWE-{}: {remedy}</failure>", group.cwe)
         }
-        _ => format!("<system-out>{saw}</system-out>"),
+        _ => format!("<system-out>{observed}</system-out>"),
     };
     let _never_fails =
         writeln!(out, "<testcase classname=\"{}\" name=\"{}\">{inside}</testcase>", group.name, escaped(attack));
 }
 
-/// Text between tags or quotes. Characters that XML does not know were taken out when the server said them.
+/// Escapes text between tags or quotes. Control characters, which XML forbids, were removed when it was received.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for char in text.chars() {
@@ -61,7 +61,7 @@ mod tests {
     use crate::audit::{attacks::all, verdict::Judged};
 
     #[test]
-    fn what_a_server_says_does_not_leave_its_attribute() {
+    fn text_from_a_server_does_not_leave_its_attribute() {
         let attacks = all();
         let mut report = Report::new("ws://127.0.0.1/<b>&c?token=x", &attacks);
         for (attack, judged) in attacks.iter().skip(3).zip([

@@ -1,4 +1,4 @@
-//! What was found, for people, programs and build servers.
+//! Reports for people, programs and build servers.
 
 mod finding;
 mod found;

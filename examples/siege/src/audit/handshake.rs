@@ -1,4 +1,4 @@
-//! A handshake, polite at first, that an attack changes before it is sent.
+//! A legitimate handshake, which an attack changes before sending it.
 
 use std::fmt::Write as _;
 
@@ -9,39 +9,39 @@ use super::{
     scope::Scope,
 };
 
-/// What an audit says of itself in every request.
+/// The `User-Agent` of every request, which identifies the audit.
 const USER_AGENT: &str =
     concat!("portcullis-siege/", env!("CARGO_PKG_VERSION"), " (security audit by this server's operator)");
 
 /// One request.
 #[derive(Clone)]
-pub(super) struct Hello {
+pub(super) struct Handshake {
     method: &'static str,
     target: String,
     version: &'static str,
     headers: Vec<(String, String)>,
-    /// What is said first, once the socket is open.
+    /// The first messages, once the socket is open.
     pub(super) first: Vec<String>,
 }
 
-impl Hello {
-    /// What a legitimate client with that token sends.
+impl Handshake {
+    /// The handshake of a legitimate client with this token.
     pub(super) fn new(scope: &Scope, facts: &Facts, token: Option<&str>) -> Self {
-        let mut hello = Self::plain(scope, facts, &scope.target);
+        let mut handshake = Self::plain(scope, facts, &scope.target);
         let key = STANDARD.encode(fastrand::u128(..).to_be_bytes());
         for (name, value) in
             [("connection", "Upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "13"), (KEY, key.as_str())]
         {
-            hello.headers.push((name.into(), value.into()));
+            handshake.headers.push((name.into(), value.into()));
         }
         if let Some(subprotocol) = &facts.subprotocol {
-            hello.headers.push((PROTOCOL.into(), subprotocol.clone()));
+            handshake.headers.push((PROTOCOL.into(), subprotocol.clone()));
         }
-        hello.first = first(facts, token);
-        hello.bring(&facts.place, token)
+        handshake.first = first(facts, token);
+        handshake.with_token(&facts.place, token)
     }
 
-    /// A request that asks for no upgrade and brings no token.
+    /// A request without an upgrade and without a token.
     pub(super) fn plain(scope: &Scope, facts: &Facts, target: &str) -> Self {
         let fixed = [("host", &scope.authority), ("user-agent", &USER_AGENT.to_owned()), ("origin", &facts.origin)];
         let fixed = fixed.map(|(name, value)| (name.to_owned(), value.clone()));
@@ -49,8 +49,8 @@ impl Hello {
         Self { method: "GET", target: target.to_owned(), version: "HTTP/1.1", headers, first: Vec::new() }
     }
 
-    /// Brings a token where it goes.
-    pub(super) fn bring(self, place: &Place, token: Option<&str>) -> Self {
+    /// Adds a token in its place.
+    pub(super) fn with_token(self, place: &Place, token: Option<&str>) -> Self {
         let Some(token) = token else { return self };
         match place {
             Place::Bearer => self.with("authorization", &format!("Bearer {token}")),
@@ -61,14 +61,14 @@ impl Hello {
         }
     }
 
-    /// With this in the query.
+    /// Adds a pair to the query.
     pub(super) fn asking(mut self, pair: &str) -> Self {
         let mark = if self.target.contains('?') { '&' } else { '?' };
         let _never_fails = write!(self.target, "{mark}{pair}");
         self
     }
 
-    /// With these subprotocols before the ones it has.
+    /// Offers these subprotocols before the existing ones.
     fn offering(self, offered: &str) -> Self {
         match self.header(PROTOCOL).map(|others| format!("{offered}, {others}")) {
             Some(all) => self.set(PROTOCOL, &all),
@@ -76,19 +76,19 @@ impl Hello {
         }
     }
 
-    /// With another header.
+    /// Adds a header.
     pub(super) fn with(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Without the headers of that name, in lower case.
+    /// Removes the headers of this name.
     pub(super) fn without(mut self, name: &str) -> Self {
         self.headers.retain(|(of, _)| !of.eq_ignore_ascii_case(name));
         self
     }
 
-    /// With this header in place of those of its name.
+    /// Replaces the headers of this name.
     pub(super) fn set(self, name: &str, value: &str) -> Self {
         self.without(name).with(name, value)
     }
@@ -109,14 +109,14 @@ impl Hello {
         &self.target
     }
 
-    /// Its headers but for those that HTTP/2 says otherwise or not at all, with names in lower case.
+    /// Its headers for HTTP/2, with names in lower case: without those that do not exist there.
     pub(super) fn http2(&self) -> Vec<(&str, &str)> {
-        let gone = ["host", "connection", "upgrade", KEY, "sec-websocket-version"];
+        let omitted = ["host", "connection", "upgrade", KEY, "sec-websocket-version"];
         let headers = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        headers.filter(|(name, _)| !gone.contains(name)).collect()
+        headers.filter(|(name, _)| !omitted.contains(name)).collect()
     }
 
-    /// The key, for its answer.
+    /// The key, to check the response.
     pub(super) fn key(&self) -> &str {
         self.header(KEY).unwrap_or_default()
     }
@@ -134,14 +134,15 @@ impl Hello {
 const KEY: &str = "sec-websocket-key";
 const PROTOCOL: &str = "sec-websocket-protocol";
 
-/// What is said first, with the token where it has its place. Without a token, what would bring one is not said.
+/// The first messages, with the token in its place. Without a token, messages with a place for it are omitted.
 fn first(facts: &Facts, token: Option<&str>) -> Vec<String> {
-    let says = facts.first.iter();
-    says.filter_map(|text| match token {
-        Some(token) => Some(text.replace(HOLE, token)),
-        None => (!text.contains(HOLE)).then(|| text.clone()),
-    })
-    .collect()
+    let messages = facts.first.iter();
+    messages
+        .filter_map(|text| match token {
+            Some(token) => Some(text.replace(HOLE, token)),
+            None => (!text.contains(HOLE)).then(|| text.clone()),
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -159,12 +160,12 @@ mod tests {
             first: first.iter().map(|text| (*text).to_owned()).collect(),
             ..Facts::default()
         };
-        let hello = Hello::new(&scope.unwrap(), &facts, token);
-        (String::from_utf8(hello.bytes()).unwrap(), hello.first)
+        let handshake = Handshake::new(&scope.unwrap(), &facts, token);
+        (String::from_utf8(handshake.bytes()).unwrap(), handshake.first)
     }
 
     #[test]
-    fn a_token_goes_where_it_was_said_and_headers_and_the_subprotocol_go_along() {
+    fn a_token_is_put_in_its_place_with_headers_and_the_subprotocol() {
         for (place, line) in [
             ("bearer", "\r\nauthorization: Bearer t0ken\r\n"),
             ("cookie:sid", "\r\ncookie: sid=t0ken\r\n"),
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_first_has_the_token_in_its_place_or_is_not_said() {
+    fn first_messages_contain_the_token_or_are_omitted() {
         let first = ["hi", "auth {token}"];
         assert_eq!(sent("message", Some("t0ken"), &first).1, ["hi", "auth t0ken"]);
         assert_eq!(sent("message", None, &first).1, ["hi"]);

@@ -1,23 +1,23 @@
-//! What a client hears of a server.
+//! What a client receives from a server.
 
-use crate::saw::Saw;
+use crate::observation::Observation;
 
-/// What came of an exchange.
+/// The result of an exchange.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Heard {
+pub(crate) struct Received {
     /// Messages that are answers.
     pub(crate) messages: u64,
-    /// Messages that are none.
+    /// Other messages.
     pub(crate) others: u64,
     pub(crate) pings: u64,
     pub(crate) pongs: u64,
     /// The payload of the last pong.
     pub(crate) pong: Vec<u8>,
-    /// Bytes, headers and all.
+    /// Bytes, including headers.
     pub(crate) bytes: usize,
-    /// Bytes that the server, or the kernels between, did not take.
+    /// Bytes that neither the server nor the kernels accepted.
     pub(crate) unsent: usize,
-    /// What is unsent cannot be sent any more.
+    /// Unsent bytes cannot be sent any more.
     pub(crate) is_stuck: bool,
     pub(crate) end: Option<End>,
 }
@@ -32,10 +32,10 @@ pub(crate) enum End {
     },
 }
 
-impl From<Heard> for Saw {
-    fn from(heard: Heard) -> Self {
-        let messages = heard.messages;
-        match heard.end {
+impl From<Received> for Observation {
+    fn from(received: Received) -> Self {
+        let messages = received.messages;
+        match received.end {
             None => Self::Open { messages },
             Some(End::Closed(payload)) => Self::closed(&payload, messages),
             Some(End::Lost { reset }) => Self::Lost { reset, messages },

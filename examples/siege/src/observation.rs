@@ -1,4 +1,4 @@
-//! What a client saw of an attack.
+//! What a client observes of an attack.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -6,9 +6,9 @@ use portcullis_core::CloseCode;
 
 use crate::page::Page;
 
-/// What the client saw.
+/// What the client observed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Saw {
+pub(crate) enum Observation {
     Closed {
         code: Option<u16>,
         reason: String,
@@ -23,27 +23,27 @@ pub(crate) enum Saw {
     Open {
         messages: u64,
     },
-    /// A handshake that was answered with this status, and what a page learns of one like it.
+    /// A handshake that was refused with this status, and what a page observes of such a handshake.
     Refused {
         status: u16,
         page: Page,
     },
-    /// The status of the answer to a plain request.
+    /// The status of the response to a plain request.
     Answered(u16),
     Echoed(u64),
     Failed(String),
     Logged(bool),
-    /// The connection was left, and its handler never came to an end.
+    /// The client disconnected, but its handler did not end.
     Held,
-    /// How each client of a server saw it end, and how many of them are back on another.
+    /// The close that each client of a server observed, and how many clients reconnected to the next one.
     Replaced {
-        ends: Vec<Saw>,
+        ends: Vec<Observation>,
         back: usize,
     },
 }
 
-impl Saw {
-    /// What a close frame of that payload says.
+impl Observation {
+    /// The observation of a close frame with this payload.
     pub(crate) fn closed(payload: &[u8], messages: u64) -> Self {
         let [high, low, reason @ ..] = payload else {
             let empty = Self::Closed { code: None, reason: String::new(), messages };
@@ -56,10 +56,9 @@ impl Saw {
         }
     }
 
-    /// What the script of a page would have seen, had its browser been at this end of the connection. `None` where
-    /// there is nothing that a browser could have been.
+    /// What the script of a page would have observed in place of this client. `None` if this was not a WebSocket.
     ///
-    /// A browser answers a close frame by itself: whoever reads one was closed cleanly.
+    /// A browser answers a close frame by itself, so the close is clean.
     pub(crate) fn page(&self) -> Option<Page> {
         Some(match self {
             Self::Closed { code, reason, .. } => Page::closed(*code, reason),
@@ -72,7 +71,7 @@ impl Saw {
     }
 }
 
-impl fmt::Display for Saw {
+impl fmt::Display for Observation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed { code: Some(code), reason, .. } => write!(f, "{code} {reason}"),
@@ -92,16 +91,16 @@ impl fmt::Display for Saw {
     }
 }
 
-/// What the page saw that learned least.
-fn unluckiest(ends: &[Saw]) -> Option<Page> {
-    ends.iter().filter_map(Saw::page).max_by_key(|page| match page {
+/// The observation of the page that learned the least.
+fn unluckiest(ends: &[Observation]) -> Option<Page> {
+    ends.iter().filter_map(Observation::page).max_by_key(|page| match page {
         Page::Closed { clean, .. } => u8::from(!clean),
         Page::Open => 2,
     })
 }
 
-/// How many saw which code.
-fn counted(ends: &[Saw]) -> String {
+/// The number of clients per code.
+fn counted(ends: &[Observation]) -> String {
     let mut counts = BTreeMap::<_, usize>::new();
     for end in ends {
         let code = end.page().and_then(|page| page.code());
@@ -120,8 +119,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_reads_what_a_close_frame_says_if_it_may_say_so() {
-        for (payload, seen) in [
+    fn a_page_gets_code_and_reason_of_a_valid_close_frame() {
+        for (payload, expected) in [
             (&b""[..], "1005"),
             (b"\x03\xe8", "1000"),
             (b"\x03\xf0message rate exceeded", "1008 message rate exceeded"),
@@ -133,47 +132,49 @@ mod tests {
             (b"\x13\x88beyond", "1006"),
             (b"\x03\xf0\xff", "1006"),
         ] {
-            let page = Saw::closed(payload, 0).page().unwrap();
-            assert_eq!(page.to_string(), seen, "{payload:02x?}");
-            assert_eq!(page == Page::failed(), seen == "1006", "{payload:02x?}");
+            let page = Observation::closed(payload, 0).page().unwrap();
+            assert_eq!(page.to_string(), expected, "{payload:02x?}");
+            assert_eq!(page == Page::failed(), expected == "1006", "{payload:02x?}");
         }
     }
 
     #[test]
-    fn a_page_does_not_learn_why_a_connection_is_gone() {
+    fn a_page_does_not_learn_why_a_connection_was_lost() {
         for reset in [false, true] {
-            assert_eq!(Saw::Lost { reset, messages: 7 }.page(), Some(Page::failed()));
+            assert_eq!(Observation::Lost { reset, messages: 7 }.page(), Some(Page::failed()));
         }
     }
 
     #[test]
-    fn a_page_sees_a_refusal_as_its_browser_does_and_not_its_status() {
+    fn a_page_observes_a_refusal_as_a_browser_does_without_its_status() {
         let page = Page::closed(Some(3000), "token missing");
-        assert_eq!(Saw::Refused { status: 401, page: page.clone() }.page(), Some(page));
+        assert_eq!(Observation::Refused { status: 401, page: page.clone() }.page(), Some(page));
     }
 
     #[test]
-    fn a_page_whose_socket_was_not_closed_has_seen_no_event() {
-        for saw in [Saw::Open { messages: 0 }, Saw::Echoed(1), Saw::Logged(true), Saw::Held] {
-            assert_eq!(saw.page(), Some(Page::Open), "{saw}");
+    fn a_page_whose_socket_was_not_closed_got_no_event() {
+        for observed in
+            [Observation::Open { messages: 0 }, Observation::Echoed(1), Observation::Logged(true), Observation::Held]
+        {
+            assert_eq!(observed.page(), Some(Page::Open), "{observed}");
         }
-        for saw in [Saw::Answered(200), Saw::Failed("no server".to_owned())] {
-            assert_eq!(saw.page(), None, "{saw}");
+        for observed in [Observation::Answered(200), Observation::Failed("no server".to_owned())] {
+            assert_eq!(observed.page(), None, "{observed}");
         }
     }
 
     #[test]
-    fn of_many_clients_each_is_counted_and_the_unluckiest_shown() {
-        let told = || Saw::Closed { code: Some(1012), reason: "service restarts".to_owned(), messages: 0 };
-        let lost = || Saw::Lost { reset: true, messages: 0 };
-        let open = || Saw::Open { messages: 0 };
+    fn many_clients_are_counted_and_the_unluckiest_is_shown() {
+        let closed = || Observation::Closed { code: Some(1012), reason: "service restarts".to_owned(), messages: 0 };
+        let lost = || Observation::Lost { reset: true, messages: 0 };
+        let open = || Observation::Open { messages: 0 };
         for (ends, shown, page) in [
-            (vec![told(), told()], "2×1012, 1 back", "1012 service restarts"),
-            (vec![told(), lost(), told()], "1×1006 2×1012, 1 back", "1006"),
-            (vec![open(), lost(), told()], "1×open 1×1006 1×1012, 1 back", "open"),
+            (vec![closed(), closed()], "2×1012, 1 back", "1012 service restarts"),
+            (vec![closed(), lost(), closed()], "1×1006 2×1012, 1 back", "1006"),
+            (vec![open(), lost(), closed()], "1×open 1×1006 1×1012, 1 back", "open"),
         ] {
-            let saw = Saw::Replaced { ends, back: 1 };
-            assert_eq!((saw.to_string().as_str(), saw.page().unwrap().to_string().as_str()), (shown, page));
+            let observed = Observation::Replaced { ends, back: 1 };
+            assert_eq!((observed.to_string().as_str(), observed.page().unwrap().to_string().as_str()), (shown, page));
         }
     }
 }
