@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Client(WebSocket<TcpStream>);
 
 impl Client {
-    /// Connects as a user. `None` if that is refused.
+    /// Connects as a user. `None` if the handshake is refused.
     pub(crate) fn connect(port: u16, path: &str, user: &str) -> Result<Option<Self>> {
         let stream = open(port)?;
         let mut request = format!("ws://127.0.0.1:{port}{path}").into_client_request()?;
@@ -29,7 +29,7 @@ impl Client {
         }
     }
 
-    /// What the connection is closed with. Waits for it.
+    /// Waits for the close frame, and returns its code.
     pub(crate) fn closed(&mut self) -> Result<Option<u16>> {
         loop {
             match self.0.read() {
@@ -41,49 +41,49 @@ impl Client {
         }
     }
 
-    /// Sends so many messages. How many are answered before the connection is closed.
+    /// Sends this many messages, and returns how many are echoed before the connection is closed.
     pub(crate) fn flood(&mut self, messages: u32) -> Result<u32> {
         for _ in 0..messages {
             if self.0.send(Message::text("again")).is_err() {
                 break;
             }
         }
-        let mut answered = 0;
+        let mut echoed = 0;
         loop {
             match self.0.read() {
-                Ok(Message::Text(_)) => answered += 1,
-                Ok(Message::Close(_)) | Err(Error::ConnectionClosed) => return Ok(answered),
+                Ok(Message::Text(_)) => echoed += 1,
+                Ok(Message::Close(_)) | Err(Error::ConnectionClosed) => return Ok(echoed),
                 Ok(_) => {}
                 Err(error) => return Err(error.into()),
             }
         }
     }
 
-    /// Whether the other end still answers.
+    /// Whether the other end still answers a ping.
     pub(crate) fn is_alive(&mut self) -> bool {
-        let asked = self.0.send(Message::Ping("?".into()));
-        asked.is_ok() && matches!(self.0.read(), Ok(Message::Pong(_)))
+        let sent = self.0.send(Message::Ping("?".into()));
+        sent.is_ok() && matches!(self.0.read(), Ok(Message::Pong(_)))
     }
 
-    /// The body of a plain answer.
+    /// Sends a `GET`, and returns the body of the response.
     pub(crate) fn get(port: u16, path: &str) -> Result<String> {
-        Self::ask(port, &format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"))
+        Self::exchange(port, &format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"))
     }
 
-    /// The body of the answer to JSON.
+    /// Posts JSON, and returns the body of the response.
     pub(crate) fn post(port: u16, path: &str, json: &str) -> Result<String> {
         let length = json.len();
         let kind = "content-type: application/json";
         let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\n{kind}\r\nconnection: close");
-        Self::ask(port, &format!("{head}\r\ncontent-length: {length}\r\n\r\n{json}"))
+        Self::exchange(port, &format!("{head}\r\ncontent-length: {length}\r\n\r\n{json}"))
     }
 
-    fn ask(port: u16, request: &str) -> Result<String> {
+    fn exchange(port: u16, request: &str) -> Result<String> {
         let mut stream = open(port)?;
         stream.write_all(request.as_bytes())?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+        let mut response = String::new();
+        stream.read_to_string(&mut response)?;
+        Ok(response.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
     }
 }
 

@@ -1,7 +1,7 @@
-//! Starts a Redis of its own and two pairs of nodes, each node a process: one pair without shared limits and one with.
-//! Attacks both, kills a node and Redis, and prints what each pair let through.
+//! Starts Redis and two pairs of nodes, each node a process: one pair without shared limits and one with. Attacks both
+//! pairs, kills a node and Redis, and prints what each pair let through.
 //!
-//! Needs `redis-server`, or what `PORTCULLIS_REDIS_BIN` names. Exits 0 only if every row is as it must be.
+//! Needs `redis-server`, or the binary in `PORTCULLIS_REDIS_BIN`. Exits with 0 only if every row is as expected.
 
 mod client;
 mod node;
@@ -13,7 +13,7 @@ mod tokens;
 
 use std::{env, error::Error, process::ExitCode};
 
-/// Whatever went wrong; the example only reports it.
+/// Any error: the example only prints it.
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> ExitCode {

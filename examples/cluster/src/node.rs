@@ -1,4 +1,4 @@
-//! A node: the same layers, with shared limits or without.
+//! A node: the same layers, with or without shared limits.
 
 use std::{io::Write, time::Duration};
 
@@ -22,23 +22,23 @@ use portcullis_redis::{Cluster, WhenAway};
 use tokio::net::TcpListener;
 use tower::util::MapRequestLayer;
 
-use crate::{Result, tokens::Believe};
+use crate::{Result, tokens::AcceptAll};
 
-/// Short, so that nobody who watches has to wait for a node that was killed.
+/// Short, so that the wait after a killed node is short.
 pub(crate) const LEASE: Duration = Duration::from_secs(3);
 pub(crate) const BEAT: Duration = Duration::from_millis(500);
 pub(crate) const DEADLINE: Duration = Duration::from_millis(100);
 
-/// Connections of a user.
+/// Connections per user.
 pub(crate) const CONNECTIONS: usize = 3;
-/// Handshakes of a user at once.
+/// Handshakes per user, as a burst.
 pub(crate) const HANDSHAKES: u32 = 20;
 
-/// Messages of a user at once, and how many a node buys of them at once.
+/// Messages per user, as a burst, and how many of them a node buys at once.
 pub(crate) const MESSAGES: u32 = 100;
 pub(crate) const BLOCK: u32 = 5;
 
-/// Serves on a free port, which it prints.
+/// Serves on a free port, and prints the port.
 #[tokio::main]
 pub(crate) async fn run(redis: Option<&str>) -> Result<()> {
     let cluster = match redis {
@@ -60,7 +60,7 @@ async fn join(url: &str) -> Result<Cluster> {
     Ok(cluster)
 }
 
-/// One line a layer makes the difference.
+/// One line per layer makes the difference.
 fn routes(cluster: Option<&Cluster>) -> Router {
     let few = ConnectionLimitLayer::new().per_subject(CONNECTIONS);
     let one = ConnectionLimitLayer::new().per_subject(Limit::new(1).evict_oldest());
@@ -68,7 +68,7 @@ fn routes(cluster: Option<&Cluster>) -> Router {
     let (tickets, revocations, connections) = (Tickets::new(10_000), Revocations::new(), Connections::new());
     let messages = MessageRateLayer::new(hourly()).burst(MESSAGES).per_subject();
     let (few, one, rate, messages, tickets, revocations, connections) = match cluster {
-        // Refused while Redis is away: to go on with a share of the limit is the default.
+        // Refuses while Redis is away. The default is to continue with a share of the limit.
         Some(cluster) => (
             few.shared(&cluster.when_away(WhenAway::Refuse)),
             one.shared(&cluster.scope("one")),
@@ -86,12 +86,12 @@ fn routes(cluster: Option<&Cluster>) -> Router {
         None => console,
     };
     let console = console.allow_actions().authorize(operator);
-    let tokens = || JwtLayer::new(Believe).query("token").handshakes_only();
+    let tokens = || JwtLayer::new(AcceptAll).query("token").handshakes_only();
     let (ticket, token) = (tokens().single_use(tickets), tokens().revocations(revocations.clone()));
     let registry = connections.layer();
-    let revoke = async move |Path(id): Path<String>| said(revocations.revoke_id(id)).await;
+    let revoke = async move |Path(id): Path<String>| announced(revocations.revoke_id(id)).await;
     let kick = async move |Path(user): Path<String>| {
-        said(connections.close(Subject::new(user), CloseFrame::new(CloseCode::POLICY_VIOLATION, "kicked"))).await
+        announced(connections.close(Subject::new(user), CloseFrame::new(CloseCode::POLICY_VIOLATION, "kicked"))).await
     };
     let ready = cluster.cloned();
     let health =
@@ -109,24 +109,24 @@ fn routes(cluster: Option<&Cluster>) -> Router {
         .nest_service("/console", console)
 }
 
-/// What whoever revokes or kicks is told.
-async fn said(broadcast: Broadcast) -> &'static str {
-    if broadcast.await.is_ok() { "told" } else { "not told" }
+/// The response to a revocation or a kick.
+async fn announced(broadcast: Broadcast) -> &'static str {
+    if broadcast.await.is_ok() { "announced" } else { "not announced" }
 }
 
-/// Whoever asks this machine by its own name: a real server asks who it is.
+/// Accepts requests for this machine by its own name. A real server authenticates its operators.
 fn operator(parts: &Parts) -> Option<Operator> {
     let host = parts.headers.get(HOST)?.to_str().ok()?;
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     matches!(name, "127.0.0.1" | "localhost").then(|| Operator::new("example"))
 }
 
-/// A burst, and next to nothing after it.
+/// A burst, and then almost nothing.
 fn hourly() -> Quota {
     Quota::per_hour(std::num::NonZeroU32::MIN)
 }
 
-/// As a login layer does it, but for the login.
+/// Sets the subject as a login layer would, but without a login.
 fn sign_in(mut request: Request) -> Request {
     let user = request.headers().get("x-user").and_then(|user| user.to_str().ok());
     if let Some(user) = user.map(Subject::new) {

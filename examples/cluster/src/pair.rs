@@ -1,4 +1,4 @@
-//! Two nodes, each a process.
+//! A pair of nodes, each a process.
 
 use std::{
     env,
@@ -8,10 +8,10 @@ use std::{
 
 use crate::{Result, client::Client, proxy::Proxy, redis::Redis};
 
-/// Two nodes behind an imaginary balancer.
+/// Two nodes behind an imaginary load balancer.
 pub(crate) struct Pair {
     nodes: [Node; 2],
-    /// Where each finds Redis: the second behind a proxy.
+    /// The URL of Redis for each node; the second one goes through a proxy.
     urls: [Option<String>; 2],
     proxy: Option<Proxy>,
 }
@@ -22,7 +22,7 @@ struct Node {
 }
 
 impl Pair {
-    /// Two nodes, which share limits if there is a Redis.
+    /// Starts two nodes, which share limits if there is a Redis.
     pub(crate) fn start(redis: Option<&Redis>) -> Result<Self> {
         let proxy = redis.map(|redis| Proxy::to(redis.port())).transpose()?;
         let urls = [redis.map(Redis::url), proxy.as_ref().map(Proxy::url)];
@@ -42,12 +42,12 @@ impl Pair {
         Client::connect(self.nodes[node].port, path, user)
     }
 
-    /// Asks a node, and returns its answer.
-    pub(crate) fn ask(&self, node: usize, path: &str) -> Result<String> {
+    /// Sends a `GET` to a node, and returns the body of the response.
+    pub(crate) fn get(&self, node: usize, path: &str) -> Result<String> {
         Client::get(self.nodes[node].port, path)
     }
 
-    /// Does something in the console of a node, and returns its answer.
+    /// Posts an action to the console of a node, and returns the body of the response.
     pub(crate) fn act(&self, node: usize, action: &str, json: &str) -> Result<String> {
         Client::post(self.nodes[node].port, &format!("/console/api/{action}"), json)
     }
@@ -61,7 +61,7 @@ impl Pair {
         self.proxy.iter().for_each(Proxy::mend);
     }
 
-    /// Kills a node, which has no time for anything.
+    /// Kills a node without notice.
     pub(crate) fn kill(&mut self, node: usize) -> Result<()> {
         let child = &mut self.nodes[node].child;
         child.kill()?;
@@ -69,13 +69,13 @@ impl Pair {
         Ok(())
     }
 
-    /// Puts another node in the place of one that was killed.
+    /// Starts a new node in place of a killed one.
     pub(crate) fn replace(&mut self, node: usize) -> Result<()> {
         self.nodes[node] = Node::start(self.urls[node].as_deref())?;
         self.wait_until_ready()
     }
 
-    /// Waits until limits count for both nodes.
+    /// Waits until limits are shared.
     pub(crate) fn wait_until_ready(&self) -> Result<()> {
         for node in &self.nodes {
             while Client::get(node.port, "/ready")? != "true" {
@@ -85,7 +85,7 @@ impl Pair {
         Ok(())
     }
 
-    /// Waits until neither node asks Redis any longer.
+    /// Waits until both nodes consider Redis away.
     pub(crate) fn wait_until_away(&self) -> Result<()> {
         for node in &self.nodes {
             while self.shares() && Client::get(node.port, "/ready")? == "true" {

@@ -1,4 +1,4 @@
-//! What stands between a node and Redis, and can be cut.
+//! A proxy between a node and Redis, which can be cut.
 
 use std::{
     io,
@@ -28,7 +28,7 @@ impl Proxy {
         let lines = line.clone();
         thread::spawn(move || {
             for client in listener.incoming().map_while(io::Result::ok) {
-                // A connection that fails is one that the node makes anew.
+                // If a connection fails, the node makes a new one.
                 let _ = pass(client, server, &lines);
             }
         });
@@ -39,7 +39,7 @@ impl Proxy {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Breaks all connections, and accepts no more.
+    /// Closes all connections, and drops new ones.
     pub(crate) fn cut(&self) {
         let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
         line.cut = true;

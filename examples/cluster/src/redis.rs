@@ -1,4 +1,4 @@
-//! A Redis of the example's own.
+//! The Redis server of the example.
 
 use std::{
     env, fs,
@@ -10,7 +10,7 @@ use std::{
 
 use crate::Result;
 
-/// A server on a free port, with a folder of its own and nothing on a disk. Ends with the example.
+/// A server on a free port, with its own folder and no persistence. Ends with the example.
 pub(crate) struct Redis {
     child: Child,
     port: u16,
@@ -33,7 +33,7 @@ impl Redis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Stops the process. It answers nothing, and loses nothing.
+    /// Suspends the process, which loses nothing.
     pub(crate) fn stop(&self) -> Result<()> {
         self.signal("STOP")
     }
@@ -42,7 +42,7 @@ impl Redis {
         self.signal("CONT")
     }
 
-    /// Ends it, and starts it anew with nothing in it.
+    /// Kills the server, and starts it again without data.
     pub(crate) fn restart(&mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait()?;
@@ -73,13 +73,15 @@ fn run(port: u16, folder: &PathBuf) -> Result<Child> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
-        .map_err(|error| format!("{binary} does not start ({error}): `apt-get install redis-server` brings it"))?;
+        .map_err(|error| {
+            format!("{binary} does not start ({error}): install it with `apt-get install redis-server`")
+        })?;
     let out = child.stdout.take().ok_or("the server has no output")?;
     let mut lines = BufReader::new(out).lines();
     if !lines.by_ref().map_while(std::result::Result::ok).any(|line| line.contains("Ready to accept connections")) {
         return Err(format!("{binary} ended instead of listening").into());
     }
-    // What it says later must not fill the pipe.
+    // Keep reading, so that its output does not fill the pipe.
     std::thread::spawn(move || lines.map_while(std::result::Result::ok).for_each(drop));
     Ok(child)
 }

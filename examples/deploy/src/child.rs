@@ -14,11 +14,11 @@ pub(crate) struct Child {
     address: SocketAddr,
 }
 
-/// What a server says when it has ended.
+/// What a server reports when it has ended.
 pub(crate) struct Report {
-    /// How many messages it booked.
-    pub(crate) booked: u32,
-    /// What its drain came to.
+    /// How many messages it recorded.
+    pub(crate) recorded: u32,
+    /// The outcome of its drain.
     pub(crate) drained: String,
 }
 
@@ -37,7 +37,7 @@ impl Child {
         self.address
     }
 
-    /// Sends a SIGTERM, as whatever supervises a server does.
+    /// Sends a SIGTERM, as a supervisor does.
     pub(crate) fn terminate(&mut self) -> Result<()> {
         let sent = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status()?;
         if sent.success() { Ok(()) } else { Err("the server could not be sent a signal".into()) }
@@ -51,14 +51,14 @@ impl Child {
         if !status.success() {
             return Err(format!("a server ended with {status}").into());
         }
-        let (booked, drained) = report.trim().split_once('\n').ok_or("a server without a report")?;
-        Ok(Report { booked: booked.parse()?, drained: drained.to_owned() })
+        let (recorded, drained) = report.trim().split_once('\n').ok_or("a server without a report")?;
+        Ok(Report { recorded: recorded.parse()?, drained: drained.to_owned() })
     }
 }
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to end.
+        // It may have ended by itself.
         let _gone_already = self.process.kill();
         let _reaped = self.process.wait();
     }

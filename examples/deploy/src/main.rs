@@ -1,11 +1,12 @@
-//! Starts two servers, connects a hundred clients to the first, sends that a SIGTERM, and watches the clients move to
-//! the second.
+//! Starts two servers, connects a hundred clients to the first, sends it a SIGTERM, and watches the clients move to the
+//! second.
 //!
-//! Each client numbers its messages, and sends each until it is acknowledged. A server books a message, which takes a
-//! moment, and acknowledges it: it knows of no other server, and would book a message again that is sent again. Exits 0
-//! only if every message was booked once and acknowledged once, and every client read why it was closed.
+//! Each client numbers its messages, and sends each until it is acknowledged. A server records a message, which takes a
+//! moment, and acknowledges it. It does not know about the other server, so it would record a message that is sent
+//! again a second time. Exits with 0 only if every message was recorded once and acknowledged once, and every client
+//! received the reason for its close.
 //!
-//! `deploy serve` is one server, for whoever wants to send the signal himself.
+//! `deploy serve` runs a single server, to which you can send the signal yourself.
 
 mod child;
 mod client;
@@ -16,13 +17,13 @@ use std::{env, error::Error, process::ExitCode, sync::Arc, time::Duration};
 
 use tokio::{sync::Barrier, task::JoinSet, time::sleep};
 
-use crate::{child::Child, client::Story};
+use crate::{child::Child, client::Observations};
 
-/// Whatever went wrong; the example only reports it.
+/// Any error: the example only prints it.
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const CLIENTS: usize = 100;
-/// Of each client.
+/// Messages per client.
 const MESSAGES: u32 = 150;
 
 #[tokio::main]
@@ -53,12 +54,12 @@ async fn deploy() -> Result<bool> {
         clients.spawn(client::run(id, addresses, connected.clone()));
     }
     connected.wait().await;
-    println!("{CLIENTS} clients talk to the first server, which gets a SIGTERM");
+    println!("{CLIENTS} clients are connected to the first server, which now gets a SIGTERM");
     sleep(Duration::from_millis(500)).await;
     let [mut first, mut second] = servers;
     first.terminate()?;
-    let stories: Vec<Story> = clients.join_all().await;
+    let observations: Vec<Observations> = clients.join_all().await;
     second.terminate()?;
     let reports = [first.report()?, second.report()?];
-    Ok(table::print(&stories, &reports))
+    Ok(table::print(&observations, &reports))
 }

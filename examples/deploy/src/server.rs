@@ -1,4 +1,4 @@
-//! A server that books messages, and may be replaced at any time.
+//! A server that records messages, and may be replaced at any time.
 
 use std::{
     future::Future,
@@ -29,44 +29,45 @@ use tower::ServiceBuilder;
 
 use crate::Result;
 
-/// Stands for a database, which has an entry for each message.
-type Books = Arc<AtomicU32>;
+/// Stands in for a database with an entry for each message.
+type Records = Arc<AtomicU32>;
 
-/// Serves until a SIGTERM. Says its port first, and last how many messages it booked, and what the drain came to.
+/// Serves until a SIGTERM. Prints its port first, and at the end how many messages it recorded and the outcome of the
+/// drain.
 pub(crate) async fn run() -> Result<()> {
-    let (drain, books, stop) = (Drain::new().window(Duration::from_secs(2)), Books::default(), terminated()?);
+    let (drain, records, stop) = (Drain::new().window(Duration::from_secs(2)), Records::default(), terminated()?);
     let layers = ServiceBuilder::new().layer(CloseLayer::new()).layer(drain.layer());
-    let app = Router::new().route("/ws", any(upgrade)).with_state(books.clone()).layer(layers);
+    let app = Router::new().route("/ws", any(upgrade)).with_state(records.clone()).layer(layers);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?.port());
     end_with_the_example();
 
-    // An answer of a few bytes should not wait for the next.
+    // Do not delay small messages.
     let listener = listener.tap_io(|io| drop(io.set_nodelay(true)));
     axum::serve(listener, app).with_graceful_shutdown(drain.on(stop)).await?;
 
-    println!("{}\n{}", books.load(Ordering::Relaxed), drain.drained().await);
+    println!("{}\n{}", records.load(Ordering::Relaxed), drain.drained().await);
     Ok(())
 }
 
-async fn upgrade(State(books): State<Books>, upgrade: WebSocketUpgrade, connection: Connection) -> Response {
+async fn upgrade(State(records): State<Records>, upgrade: WebSocketUpgrade, connection: Connection) -> Response {
     let upgrade = upgrade.read_buffer_size(16 * 1024);
-    upgrade.on_upgrade(connection.supervise(move |socket| book(socket, books)))
+    upgrade.on_upgrade(connection.supervise(move |socket| record(socket, records)))
 }
 
-/// Books each message and acknowledges it, some work later: whoever is stopped in between has booked a message that
-/// comes again. Nothing here knows of drains.
-async fn book(mut socket: WebSocket, books: Books) -> std::result::Result<(), CloseCode> {
+/// Records each message, and acknowledges it after some work: if the handler is stopped in between, the message comes
+/// again and is recorded twice. The handler does not know about drains.
+async fn record(mut socket: WebSocket, records: Records) -> std::result::Result<(), CloseCode> {
     while let Some(Ok(message)) = socket.recv().await {
         let Message::Text(_) = message else { continue };
-        books.fetch_add(1, Ordering::Relaxed);
+        records.fetch_add(1, Ordering::Relaxed);
         sleep(Duration::from_millis(10)).await;
         socket.send(message).await.map_err(|_| CloseCode::INTERNAL_ERROR)?;
     }
     Ok(())
 }
 
-/// Listens for a SIGTERM from this call on.
+/// Completes on a SIGTERM, which is caught from this call on.
 #[cfg(unix)]
 fn terminated() -> Result<impl Future + Send + 'static> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -75,14 +76,14 @@ fn terminated() -> Result<impl Future + Send + 'static> {
     Ok(async move { signals.recv().await })
 }
 
-/// Where there is no SIGTERM.
+/// Ctrl-C, where there is no SIGTERM.
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "elsewhere it may fail")]
 fn terminated() -> Result<impl Future + Send + 'static> {
     Ok(tokio::signal::ctrl_c())
 }
 
-/// Ends the process with its standard input, so that no server outlives an example that was killed.
+/// Exits when standard input ends, so that no server outlives a killed example.
 fn end_with_the_example() {
     thread::spawn(|| {
         let _end_or_error = std::io::stdin().read_to_end(&mut Vec::new());

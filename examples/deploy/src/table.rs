@@ -1,55 +1,57 @@
-//! What is printed, and whether all is well.
+//! Prints the results, and decides whether they are as expected.
 
 use std::time::Duration;
 
 use crate::{
     CLIENTS, MESSAGES,
     child::Report,
-    client::{Chapter, Story},
+    client::{Observations, PerServer},
 };
 
-/// What clients of a server that goes away should read.
+/// The close code that clients of the first server should receive.
 const RESTARTS: u16 = 1012;
 
-/// Prints the table, and says whether nothing was lost, nothing was done twice, and everybody was told why.
-pub(crate) fn print(stories: &[Story], reports: &[Report; 2]) -> bool {
-    let sum = |of: fn(&Chapter) -> u32| [0, 1].map(|at| stories.iter().map(|story| of(&story.chapters[at])).sum());
+/// Prints the table. Returns whether no message was lost, none was recorded twice, and every client received 1012.
+pub(crate) fn print(observations: &[Observations], reports: &[Report; 2]) -> bool {
+    let sum = |of: fn(&PerServer) -> u32| {
+        [0, 1].map(|at| observations.iter().map(|observed| of(&observed.servers[at])).sum())
+    };
     let closes = |wanted: fn(u16) -> bool| {
         [0, 1].map(|at| {
-            let codes = stories.iter().flat_map(|story| &story.chapters[at].closes);
+            let codes = observations.iter().flat_map(|observed| &observed.servers[at].closes);
             codes.filter(|(code, _)| wanted(**code)).map(|(_, count)| count).sum()
         })
     };
     println!("\n{:<34} {:>10} {:>10}", "", "first", "second");
-    row("clients that connected", sum(|chapter| chapter.connected));
+    row("clients that connected", sum(|server| server.connected));
     row("closed with 1012", closes(|code| code == RESTARTS));
     let other: [u32; 2] = closes(|code| code != RESTARTS);
     row("closed with anything else", other);
-    row("handshakes refused with 503", sum(|chapter| chapter.refused));
-    row("handshakes unanswered", sum(|chapter| chapter.unanswered));
-    row("messages booked", reports.each_ref().map(|report| report.booked));
+    row("handshakes refused with 503", sum(|server| server.refused));
+    row("handshakes unanswered", sum(|server| server.unanswered));
+    row("messages recorded", reports.each_ref().map(|report| report.recorded));
     println!();
     for (name, report) in ["first", "second"].iter().zip(reports) {
         println!("the {name} server drained: {}", report.drained);
     }
-    verdict(stories, reports) && other == [0, 0]
+    verdict(observations, reports) && other == [0, 0]
 }
 
 fn row(name: &str, [first, second]: [u32; 2]) {
     println!("{name:<34} {first:>10} {second:>10}");
 }
 
-fn verdict(stories: &[Story], reports: &[Report; 2]) -> bool {
+fn verdict(observations: &[Observations], reports: &[Report; 2]) -> bool {
     let sent = u32::try_from(CLIENTS).unwrap_or(u32::MAX) * MESSAGES;
-    let acknowledged: u32 = stories.iter().map(|story| story.acknowledged).sum();
-    let booked: u32 = reports.iter().map(|report| report.booked).sum();
-    let stray: u32 = stories.iter().map(|story| story.stray).sum();
-    let waited = stories.iter().map(|story| story.waited).max().unwrap_or(Duration::ZERO);
+    let acknowledged: u32 = observations.iter().map(|observed| observed.acknowledged).sum();
+    let recorded: u32 = reports.iter().map(|report| report.recorded).sum();
+    let stray: u32 = observations.iter().map(|observed| observed.stray).sum();
+    let waited = observations.iter().map(|observed| observed.waited).max().unwrap_or(Duration::ZERO);
     println!("the longest wait for an acknowledgement: {} ms", waited.as_millis());
     println!(
-        "{sent} messages: {acknowledged} acknowledged, {} lost, {} booked twice, {stray} stray acknowledgements",
+        "{sent} messages: {acknowledged} acknowledged, {} lost, {} recorded twice, {stray} stray acknowledgements",
         sent - acknowledged,
-        booked.saturating_sub(acknowledged)
+        recorded.saturating_sub(acknowledged)
     );
-    acknowledged == sent && booked == sent && stray == 0
+    acknowledged == sent && recorded == sent && stray == 0
 }

@@ -1,4 +1,4 @@
-//! GraphQL subscriptions by the protocol graphql-transport-ws, whose client sends its token in `connection_init`.
+//! GraphQL subscriptions over graphql-transport-ws, whose clients send their token in `connection_init`.
 
 mod schema;
 mod tokens;
@@ -28,13 +28,14 @@ use tower::ServiceBuilder;
 pub use self::tokens::Tokens;
 use self::{schema::Schema, tokens::User};
 
-/// The only protocol that is spoken, <https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md>.
+/// The only supported subprotocol, <https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md>.
 const PROTOCOL: &str = "graphql-transport-ws";
 
 /// How long a client may take to authenticate.
 const INIT: Duration = Duration::from_secs(3);
 
-/// Queries by `POST`, whose token is a header, and subscriptions over a WebSocket, whose token is in the first message.
+/// Queries by `POST`, with the token in a header, and subscriptions over a WebSocket, with the token in the first
+/// message.
 ///
 /// # Errors
 ///
@@ -49,7 +50,7 @@ pub fn app(tokens: &Tokens) -> Result<Router, BuildError> {
         .layer(JwtLayer::<User>::new(tokens.verifier()?).bearer().first_message(init)) // closes at `exp`
         .layer(MessageRateLayer::per_second(10).burst(20).per_subject());
     let schema = schema::schema();
-    let route = post_service(GraphQL::new(schema.clone())).get(upgrade).connect(upgrade); // HTTP/2 has `CONNECT`
+    let route = post_service(GraphQL::new(schema.clone())).get(upgrade).connect(upgrade); // over HTTP/2: `CONNECT`
     Ok(Router::new().route("/graphql", route).with_state(schema).layer(layers))
 }
 
@@ -61,7 +62,7 @@ fn frame(code: u16, reason: &'static str) -> CloseFrame {
 fn refused(error: TokenError) -> CloseFrame {
     match error {
         TokenError::Malformed(_) => frame(4400, "Invalid message"),
-        TokenError::Missing => frame(4401, "Unauthorized"), // a subscription before `connection_init`, for one
+        TokenError::Missing => frame(4401, "Unauthorized"), // such as a subscription before `connection_init`
         TokenError::Unavailable | TokenError::LimitsUnavailable => error.close_frame(), // 1013: try again
         _ => frame(4403, "Forbidden"),
     }
@@ -85,17 +86,17 @@ async fn upgrade(
     Ok(upgrade.on_upgrade(connection.supervise(serve)))
 }
 
-/// Runs once the token was verified: whom it speaks of is known from here on.
+/// Runs once the token has been verified: from here on, the session has claims.
 async fn serve(socket: WebSocket, protocol: GraphQLProtocol, session: Session<User>, schema: Schema) {
     let mut data = Data::default();
     data.insert(session);
     let (sink, stream) = socket.split();
-    let sink = sink.with(|message| ready(Ok::<_, axum::Error>(spoken(message))));
+    let sink = sink.with(|message| ready(Ok::<_, axum::Error>(translated(message))));
     GraphQLWebSocket::new_with_pair(sink, stream, schema, protocol).with_data(data).serve().await;
 }
 
-/// The library says 1002 and 1011 where the protocol has codes of its own.
-fn spoken(message: Message) -> Message {
+/// The library closes with 1002 and 1011 where the protocol defines codes of its own.
+fn translated(message: Message) -> Message {
     let (code, reason) = match &message {
         Message::Close(Some(close)) if close.code == 1002 => (4400, "Invalid message"),
         Message::Close(Some(close)) if close.code == 1011 => (4401, "Unauthorized"),

@@ -1,10 +1,10 @@
-//! Serves until it is stopped, and prints a token.
+//! Prints a token and serves until it is stopped.
 
 use graphql::{Tokens, app};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let tokens = Tokens::new("an example's secret, which everyone knows");
+    let tokens = Tokens::new("the secret of an example, which is not secret");
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
     println!("ws://127.0.0.1:3000/graphql\ntoken: {}", tokens.issue("alice", 3600)?);
     axum::serve(listener, app(&tokens)?).await?;

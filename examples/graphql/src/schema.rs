@@ -1,5 +1,5 @@
-//! What can be asked for.
-#![expect(clippy::unused_async, reason = "the library's macros ask for async functions")]
+//! The schema.
+#![expect(clippy::unused_async, reason = "the library's macros require async functions")]
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::tokens::User;
 pub(crate) type Schema = async_graphql::Schema<Query, EmptyMutation, Counter>;
 
 pub(crate) fn schema() -> Schema {
-    // What one message may ask for is bounded here: the layers count messages, and do not look into them.
+    // Queries are bounded here: the layers count messages, but do not inspect them.
     Schema::build(Query, EmptyMutation, Counter).limit_depth(5).limit_complexity(20).finish()
 }
 
@@ -30,9 +30,9 @@ pub(crate) struct Counter;
 
 #[Subscription]
 impl Counter {
-    /// Counts for the user whose token it was.
+    /// Counts up, for the user of the session.
     async fn count(&self, context: &Context<'_>, to: u32) -> Result<impl Stream<Item = String>> {
-        let user = context.data::<Session<User>>()?.claims().ok_or("nobody is signed in")?;
+        let user = context.data::<Session<User>>()?.claims().ok_or("not signed in")?;
         Ok(stream::unfold(0, move |at| {
             let user = user.clone();
             async move {

@@ -1,4 +1,4 @@
-//! Tokens with a secret of this server's. Yours come from whoever signs your users in: see the example `oidc`.
+//! Tokens signed with a secret of this server. Yours come from your identity provider: see the example `oidc`.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 const ISSUER: &str = "https://id.example.com";
 const AUDIENCE: &str = "graphql";
 
-/// What a token says.
+/// The claims of a token.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct User {
     pub(crate) sub: String,
@@ -29,9 +29,9 @@ struct Claims<'a> {
 pub struct Tokens(Vec<u8>);
 
 impl Tokens {
-    /// Tokens that are signed with a secret of 32 bytes or more.
+    /// Signs tokens with a secret, of 32 bytes or more.
     pub fn new(secret: impl Into<Vec<u8>>) -> Self {
-        // Where other crates switch both providers on, jsonwebtoken wants to be told; only the first call counts.
+        // If other crates enable both providers, jsonwebtoken needs an explicit one; only the first call has an effect.
         let _installed_before = rust_crypto::DEFAULT_PROVIDER.install_default();
         Self(secret.into())
     }
@@ -40,7 +40,7 @@ impl Tokens {
         Verifier::hs256(&self.0).issuer(ISSUER).audience(AUDIENCE).leeway(Duration::ZERO).build()
     }
 
-    /// A token for a user, that is good for so many seconds.
+    /// Issues a token for a user, valid for `seconds`.
     ///
     /// # Errors
     ///

@@ -24,16 +24,16 @@ use portcullis::{
 use tokio::net::TcpListener;
 use tower::{ServiceBuilder, service_fn};
 
-/// Serves until `stop` completes, and then until every client was told to come back later.
+/// Serves until `stop` completes, and then drains: every client is closed with 1012.
 ///
 /// # Errors
 ///
 /// If the listener fails.
 pub async fn serve(listener: TcpListener, stop: impl Future) -> std::io::Result<()> {
     let drain = Drain::new();
-    // Made once: what the layers count belongs to all connections.
+    // Built once: the layers count across all connections.
     let service = ServiceBuilder::new()
-        .layer(drain.layer()) // at the end: closes every connection with 1012
+        .layer(drain.layer()) // at shutdown: closes every connection with 1012
         .layer(ClientIpLayer::new()) // the client's address
         .layer(ConnectionLimitLayer::new().global(10_000).per_client_ip(4)) // live connections, not requests
         .layer(MessageRateLayer::per_second(20).burst(40)) // excess closes with 1008
@@ -51,7 +51,7 @@ pub async fn serve(listener: TcpListener, stop: impl Future) -> std::io::Result<
         stream.set_nodelay(true)?;
         let service = service.clone();
         tokio::spawn(async move {
-            // Over no framework, each request is told where it comes from.
+            // Without a framework, put the peer's address into each request.
             let service = ServiceBuilder::new().map_request(move |request| with_peer(request, peer)).service(service);
             let mut server = auto::Builder::new(TokioExecutor::new());
             server.http2().enable_connect_protocol(); // WebSockets over HTTP/2
@@ -67,26 +67,26 @@ fn with_peer(mut request: Request<Incoming>, peer: SocketAddr) -> Request<Incomi
     request
 }
 
-/// Upgrades, or answers a plain request.
+/// Upgrades a handshake, or responds to a plain request.
 async fn handle(mut request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    // Where no layer guards the route there is no `Connection`, and nothing is upgraded.
+    // Without a guarding layer there is no `Connection`, and nothing is upgraded.
     let Some(connection) = request.extensions().get::<Connection>().cloned() else {
-        return Ok(Response::new(Full::from("a WebSocket is here\n")));
+        return Ok(Response::new(Full::from("connect with a WebSocket\n")));
     };
     let Ok((response, socket)) = hyper_tungstenite::upgrade(&mut request, None) else {
-        return Ok(answer(StatusCode::BAD_REQUEST));
+        return Ok(empty(StatusCode::BAD_REQUEST));
     };
     tokio::spawn(connection.supervise(echo)(socket));
     Ok(response)
 }
 
-fn answer(status: StatusCode) -> Response<Full<Bytes>> {
+fn empty(status: StatusCode) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::default());
     *response.status_mut() = status;
     response
 }
 
-/// The handler: an error closes with the code that it stands for.
+/// The handler. `supervise` closes with the code of its error.
 async fn echo(socket: HyperWebsocket) -> Result<(), Error> {
     let mut socket = socket.await?;
     while let Some(message) = socket.next().await {

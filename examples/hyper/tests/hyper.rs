@@ -1,4 +1,4 @@
-//! What README says that clients see.
+//! Checks the table in the README: what clients see.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::pin::pin;
@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use visitor::{Client, Table, http, listen};
 
 #[tokio::test]
-async fn clients_see_what_readme_says() {
+async fn clients_see_what_the_readme_says() {
     let (listener, server) = listen().await;
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(hyper_example::serve(listener, stopped));
@@ -17,22 +17,22 @@ async fn clients_see_what_readme_says() {
     table.row("sends a plain request", status);
 
     let mut polite = Client::open(server, "/", &[]).await;
-    table.row("says \"hello\"", format!("\"{}\"", polite.asks("hello").await));
+    table.row("sends \"hello\"", format!("\"{}\"", polite.request("hello").await));
 
     let mut flood = Client::open(server, "/", &[]).await;
-    flood.shout("now!", 1000).await;
+    flood.send_many("now!", 1000).await;
     let (answers, end) = flood.count_until_closed().await;
     table.row("sends 1,000 messages at once", format!("{answers} answers, then {end}"));
     drop(flood);
 
     let mut held = vec![Client::open(server, "/", &[]).await, Client::open(server, "/", &[]).await];
     let refused = loop {
-        match Client::ask(server, "/", &[]).await {
+        match Client::connect(server, "/", &[]).await {
             Ok(client) => held.push(client),
             Err(status) => break status,
         }
     };
-    table.row("has four connections, and asks for a fifth", refused);
+    table.row("has four connections and opens a fifth", refused);
 
     stop.send(()).unwrap();
     // Both at once: the drain waits for the clients.
@@ -45,7 +45,7 @@ async fn clients_see_what_readme_says() {
     };
     let ends = pin!(all).await;
     assert!(ends.iter().all(|end| *end == ends[0]), "{ends:?}");
-    table.row("is there when the server stops", &ends[0]);
+    table.row("is connected when the server stops", &ends[0]);
     serving.await.unwrap().unwrap();
-    table.stands_in(include_str!("../README.md"));
+    table.assert_in(include_str!("../README.md"));
 }

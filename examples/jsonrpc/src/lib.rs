@@ -1,4 +1,4 @@
-//! JSON-RPC over WebSockets by jsonrpsee, on an accept loop of one's own with layers in front.
+//! JSON-RPC over WebSockets with jsonrpsee, on a custom accept loop with layers in front.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -19,10 +19,11 @@ use serde_json::{Value, value::to_raw_value};
 use tokio::{net::TcpListener, time::sleep};
 use tower::ServiceBuilder;
 
-/// The most calls in one message. The layers count messages: without this bound, a batch would be a way around them.
+/// The maximum number of calls in one message. The layers count messages: without this bound, a batch would bypass
+/// their limits.
 const BATCH: u32 = 10;
 
-/// One method, and one subscription.
+/// One method and one subscription.
 fn methods() -> Result<RpcModule<()>, RegisterMethodError> {
     let mut module = RpcModule::new(());
     module.register_method("say", |params, (), _| params.one::<Value>())?;
@@ -41,14 +42,14 @@ fn methods() -> Result<RpcModule<()>, RegisterMethodError> {
 ///
 /// # Errors
 ///
-/// If the listener fails, or a method has the name of another.
+/// If the listener fails, or two methods have the same name.
 pub async fn serve(listener: TcpListener) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let methods = methods()?;
-    // Over plain HTTP each call is a request, which layers for WebSockets do not count.
+    // Over plain HTTP, each call is a request, which WebSocket layers do not count.
     let config = ServerConfig::builder().ws_only().set_batch_request_config(BatchRequestConfig::Limit(BATCH)).build();
     let rpc = Server::builder().set_config(config).to_service_builder();
     let (stop, _handle) = stop_channel();
-    // Made once: what the layers count belongs to all connections.
+    // Built once: the layers count across all connections.
     let layers = ServiceBuilder::new()
         .layer(ClientIpLayer::new())
         .layer(ConnectionLimitLayer::new().global(10_000).per_client_ip(100))
@@ -59,7 +60,7 @@ pub async fn serve(listener: TcpListener) -> Result<(), Box<dyn std::error::Erro
         let (stream, peer) = listener.accept().await?;
         stream.set_nodelay(true)?;
         let service = ServiceBuilder::new()
-            .map_request(move |request| with_peer(request, peer)) // nobody else tells the layers
+            .map_request(move |request| with_peer(request, peer)) // for the layers that count by address
             .layer(layers.clone())
             .service(rpc.clone().build(methods.clone(), stop.clone()));
         tokio::spawn(async move {

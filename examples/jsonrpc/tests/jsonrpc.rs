@@ -1,4 +1,4 @@
-//! What README says that clients see.
+//! Checks the table in the README: what clients see.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use visitor::{Client, Table, http, listen};
@@ -12,32 +12,32 @@ fn batch(calls: usize) -> String {
 }
 
 #[tokio::test]
-async fn clients_see_what_readme_says() {
+async fn clients_see_what_the_readme_says() {
     let (listener, server) = listen().await;
     tokio::spawn(jsonrpc::serve(listener));
     let mut table = Table::new();
 
     let mut client = Client::open(server, "/", &[]).await;
-    table.row("calls a method", format!("`{}`", client.asks(&call("say")).await));
-    let answers = client.asks(&batch(10)).await.matches("hello").count();
+    table.row("calls a method", format!("`{}`", client.request(&call("say")).await));
+    let answers = client.request(&batch(10)).await.matches("hello").count();
     table.row("sends ten calls in one message", format!("{answers} results: it counts as one message"));
-    table.row("sends eleven", format!("`{}`", client.asks(&batch(11)).await));
+    table.row("sends eleven", format!("`{}`", client.request(&batch(11)).await));
 
-    client.say(&call("subscribe_ticks")).await;
-    let _subscribed = client.hears().await;
+    client.send_text(&call("subscribe_ticks")).await;
+    let _subscribed = client.receive().await;
     let mut last = String::new();
     for _ in 0..100 {
-        last = client.hears().await;
+        last = client.receive().await;
     }
     let at = last.split("\"result\":").nth(1).unwrap().trim_end_matches('}');
-    table.row("subscribes", format!("notifications, up to {at} and on: they do not count"));
+    table.row("subscribes", format!("notifications, past number {at}: they do not count"));
 
     let mut flood = Client::open(server, "/", &[]).await;
-    flood.shout(&call("say"), 1000).await;
+    flood.send_many(&call("say"), 1000).await;
     let (answers, end) = flood.count_until_closed().await;
     table.row("sends 1,000 calls at once", format!("{answers} results, then {end}"));
 
     let request = format!("POST /\ncontent-type: application/json\n\n{}", call("say"));
     table.row("posts a call over plain HTTP", http(server, &request).await.0);
-    table.stands_in(include_str!("../README.md"));
+    table.assert_in(include_str!("../README.md"));
 }

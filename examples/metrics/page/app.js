@@ -1,4 +1,4 @@
-// Reads /metrics once a second, and draws it.
+// Reads /metrics once a second and plots it.
 
 import { Chart } from "./chart.js";
 import { History } from "./series.js";
@@ -16,7 +16,7 @@ const seconds = (value) => (value < 1 ? `${plain(value * 1000)} ms` : `${plain(v
 
 const QUANTILES = ["p50", "p95"];
 
-/** The names that this server is known to have come first: each keeps its colour, after a reload as well. */
+/** Known names come first, so that each keeps its colour, even after a reload. */
 const CHARTS = [
   {
     title: "Live connections", unit: "", format: plain, least: 10, names: ["live", "closing"],
@@ -27,7 +27,7 @@ const CHARTS = [
     read: () => history.rates(HANDSHAKES, (labels) => labels.outcome),
   },
   {
-    title: "Turned away", unit: "a second, by reason", format: plain, least: 1,
+    title: "Refused and failed", unit: "a second, by reason", format: plain, least: 1,
     names: ["origin_not_allowed", "too_many_connections", "handshake_rate"],
     read: () => history.rates(HANDSHAKES, (labels) => labels.reason, (labels) => labels.outcome !== "upgraded"),
   },
@@ -37,7 +37,7 @@ const CHARTS = [
     read: () => history.rates(VIOLATIONS, (labels) => `${labels.policy} ${labels.action}`),
   },
   {
-    title: "Closes", unit: "a second, by code and by who", format: plain, least: 1,
+    title: "Closes", unit: "a second, by code and side", format: plain, least: 1,
     names: ["1005 peer", "1006 transport", "1008 guard", "1009 guard", "1002 guard", "1011 handler"],
     read: () => history.rates(CLOSES, (labels) => `${labels.code} ${labels.by}`),
   },
@@ -76,7 +76,7 @@ const TOTALS = [
 document.querySelector("#charts").append(...CHARTS.map((chart) => chart.view.element));
 document.querySelector("#totals").append(...TOTALS.map((total) => total.row));
 
-/** The values of two rows of points at the same times. */
+/** Merges two series with the same times. */
 function merge(one, other) {
   return one.map(({ time, values }, at) => ({ time, values: new Map([...values, ...other[at].values]) }));
 }
@@ -87,7 +87,7 @@ const calm = [...status.childNodes];
 async function read() {
   try {
     const response = await fetch("metrics");
-    if (!response.ok) throw new Error(`the server answered ${response.status}`);
+    if (!response.ok) throw new Error(`the server responded with ${response.status}`);
     history.add(await response.text(), performance.now() / 1000);
     for (const chart of CHARTS) chart.view.show(chart.read());
     for (const total of TOTALS) total.show();
@@ -99,7 +99,7 @@ async function read() {
   }
 }
 
-/** A button that sends clients, and is pressed for as long as they are there. */
+/** Makes a button start clients. It is disabled while they run. */
 function sends(path, time) {
   const button = document.querySelector(`#${path}`);
   button.addEventListener("click", async () => {

@@ -1,9 +1,9 @@
-// A line chart: axes, lines, a legend, and a cursor that reads the lines.
+// A line chart: axes, lines, a legend, and a cursor that shows values.
 
 import { SPAN } from "./series.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-/** More lines than colours are drawn as one. */
+/** The number of colours. Further lines are combined into one. */
 const COLOURS = 6;
 const OTHERS = "others";
 const [LEFT, RIGHT, TOP, BOTTOM] = [40, 6, 8, 20];
@@ -15,7 +15,7 @@ function svg(name, attributes, text) {
   return element;
 }
 
-/** A round number that is not less. */
+/** The next round number. */
 function ceiling(value) {
   const unit = 10 ** Math.floor(Math.log10(value));
   return [1, 2, 4, 5, 10].find((step) => step * unit >= value) * unit;
@@ -28,12 +28,12 @@ export class Chart {
   #image = svg("svg", { role: "img" });
   #legend = document.createElement("ul");
   #points = [];
-  /** The names that have a colour: the fixed ones, then others in the order in which they came. */
+  /** The names with a colour: fixed ones first, then others in order of appearance. */
   #names;
-  /** Where the pointer is. */
+  /** The position of the pointer. */
   #pointer;
 
-  /** `least` is the least that the axis reaches; `names` are those whose colours are fixed, whenever they appear. */
+  /** `least` is the minimum height of the axis; `names` are the names with fixed colours. */
   constructor({ title, unit, format, least, names = [] }) {
     [this.#title, this.#format, this.#least, this.#names] = [title, format, least, [...names]];
     this.#image.addEventListener("pointermove", (event) => this.#point(event.offsetX));
@@ -48,7 +48,7 @@ export class Chart {
     new ResizeObserver(() => this.#draw()).observe(this.#image);
   }
 
-  /** Shows points in time, each with the values of some names. */
+  /** Shows points in time, each with values by name. */
   show(points) {
     for (const name of points.flatMap((point) => [...point.values.keys()].sort())) {
       if (!this.#names.includes(name)) this.#names.push(name);
@@ -94,10 +94,10 @@ export class Chart {
     if (!this.#points.some((point) => point.values.size)) {
       this.#image.append(svg("text", { class: "empty", x: width / 2, y: height / 2 - 6 }, "nothing yet"));
     }
-    this.#tell(at);
+    this.#label(at);
   }
 
-  /** The point under the pointer, or the last. */
+  /** The point under the pointer, or the last one. */
   #read(x) {
     if (this.#pointer === undefined) return this.#points.at(-1);
     const distance = (point) => Math.abs(x(point.time) - this.#pointer);
@@ -122,7 +122,7 @@ export class Chart {
     return svg("polyline", { class: `series c${colour}`, points: points.join(" ") });
   }
 
-  #tell(at) {
+  #label(at) {
     const values = this.#lines().map((name) => [name, this.#format(at?.values.get(name) ?? 0)]);
     this.#legend.replaceChildren(
       ...values.map(([name, value], colour) => {

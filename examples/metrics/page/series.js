@@ -1,15 +1,15 @@
-// What was read of /metrics, and what follows from it.
+// The samples read from /metrics, and the series computed from them.
 
-/** The seconds over which rates are averages. */
+/** The window of rates, in seconds. */
 const WINDOW = 15;
-/** The seconds over which distributions are taken. */
+/** The window of distributions, in seconds. */
 const RECENT = 60;
-/** The seconds that are kept and drawn. */
+/** The span that is plotted, in seconds. */
 export const SPAN = 120;
 
 const SAMPLE = /^([a-z_]+)(?:\{(.*)\})? (\S+)$/;
 
-/** The samples of a page of Prometheus' text format: their name, labels and value. */
+/** Parses Prometheus' text format into samples: name, labels and value. */
 function parse(text) {
   const samples = [];
   for (const line of text.split("\n")) {
@@ -23,7 +23,7 @@ function parse(text) {
 }
 
 export class History {
-  /** What was read, and when, in seconds; the oldest first. */
+  /** The samples that were read, and when, in seconds; oldest first. */
   #pages = [];
 
   add(text, time) {
@@ -35,7 +35,7 @@ export class History {
     return this.#pages.at(-1)?.time ?? 0;
   }
 
-  /** The sum of a metric's samples at the end. */
+  /** The current sum of a metric's samples. */
   total(name, wanted = () => true) {
     return [...sums(this.#pages.at(-1), name, () => "", wanted).values()][0] ?? 0;
   }
@@ -45,7 +45,7 @@ export class History {
     return this.#points().map((page) => ({ time: page.time, values: sums(page, name, () => key) }));
   }
 
-  /** How much a counter grew in a second, by what names its samples. */
+  /** The rate of a counter per second, grouped by `key`. */
   rates(name, key, wanted = () => true) {
     return this.#points().map((page) => {
       const since = this.#before(page.time - WINDOW);
@@ -73,13 +73,13 @@ export class History {
     return this.#pages.filter((page) => page.time > this.now - SPAN);
   }
 
-  /** The last page up to a time, or the first. */
+  /** The last page before or at a time, or the first one. */
   #before(time) {
     return this.#pages.findLast((page) => page.time <= time) ?? this.#pages[0];
   }
 }
 
-/** The sums of a metric's samples, by what names them. */
+/** The sums of a metric's samples, grouped by `key`. */
 function sums(page, name, key, wanted = () => true) {
   const sums = new Map();
   for (const sample of page?.samples ?? []) {
@@ -90,7 +90,7 @@ function sums(page, name, key, wanted = () => true) {
   return sums;
 }
 
-/** As Prometheus has it: between the ends of a bucket, values lie evenly. */
+/** As in Prometheus: values are evenly distributed within a bucket. */
 function quantile(buckets, q) {
   const rank = q * (buckets.at(-1)?.count ?? 0);
   if (rank === 0) return undefined;

@@ -1,4 +1,4 @@
-//! What is guarded: an echo.
+//! The guarded application: an echo.
 
 use std::time::Duration;
 
@@ -19,14 +19,14 @@ use tower::ServiceBuilder;
 
 use crate::Result;
 
-/// The only page that may connect, besides clients that are no browsers.
+/// The only origin whose pages may connect. Clients that are not browsers may connect as well.
 pub(crate) const ORIGIN: &str = "https://app.example.com";
 
-/// Not a line in here is about metrics: each layer counts what it does.
+/// No code here is about metrics: each layer counts what it does.
 pub(crate) fn guarded() -> Result<Router> {
     let layers = ServiceBuilder::new()
         .layer(CloseLayer::new())
-        .layer(ClientIpLayer::new().trust(["127.0.0.0/8"])?) // the traffic says which client it plays
+        .layer(ClientIpLayer::new().trust(["127.0.0.0/8"])?) // simulated clients send their address
         .layer(OriginLayer::new([ORIGIN])?)
         .layer(HandshakeRateLayer::per_second(10).burst(30).per_client_ip())
         .layer(ConnectionLimitLayer::new().global(500).per_client_ip(8))
@@ -44,7 +44,7 @@ async fn upgrade(upgrade: WebSocketUpgrade, connection: Connection) -> Response 
 async fn echo(mut socket: WebSocket) -> Result<(), (CloseCode, &'static str)> {
     while let Some(Ok(message)) = socket.recv().await {
         if message.to_text().is_ok_and(|text| text == "fail") {
-            return Err((CloseCode::INTERNAL_ERROR, "as asked"));
+            return Err((CloseCode::INTERNAL_ERROR, "as requested"));
         }
         if matches!(message, Message::Text(_) | Message::Binary(_)) && socket.send(message).await.is_err() {
             break;

@@ -1,8 +1,8 @@
-//! A guarded echo server, what it counts in the format of Prometheus, and a page of graphs of it.
+//! A guarded echo server, its metrics in the Prometheus format, and a page that plots them.
 //!
-//! What a server of one's own needs of this stands in [`record`]: a recorder is installed, told what the metrics mean,
-//! and rendered at `/metrics`. The [`app`] knows nothing of it. The page draws what it reads there, and its buttons
-//! send [`traffic`].
+//! What your own server needs is in [`record`]: it installs a recorder, describes the metrics, and renders them at
+//! `/metrics`. The [`app`] does not know about it. The page plots what it reads there, and its buttons start
+//! [`traffic`].
 
 mod app;
 mod page;
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
-const USAGE: &str = "usage: metrics-example [--port N]  (3000 by default; 0 takes any that is free)";
+const USAGE: &str = "usage: metrics-example [--port N]  (3000 by default; 0 for any free port)";
 
 #[tokio::main]
 async fn main() -> Result<()> {

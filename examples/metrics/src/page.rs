@@ -1,4 +1,4 @@
-//! The page: files that are part of the program.
+//! The page: files that are embedded in the program.
 
 use axum::{
     Router,
@@ -14,7 +14,7 @@ use axum::{
 
 use crate::source;
 
-/// Scripts, styles and requests of our own, and nothing else.
+/// Only our own scripts, styles and requests.
 const OWN: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -34,7 +34,7 @@ fn headers(kind: &'static str) -> [(HeaderName, &'static str); 3] {
     [(CONTENT_TYPE, kind), (CONTENT_SECURITY_POLICY, OWN), (CACHE_CONTROL, "no-cache")]
 }
 
-/// Answers only those who ask for this machine by its own name: against DNS rebinding.
+/// Accepts only requests for this machine by its own name: against DNS rebinding.
 pub(crate) async fn local_only(request: Request, next: Next) -> Result<Response, StatusCode> {
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     let name = host.map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));

@@ -1,4 +1,4 @@
-//! What is recorded, and where it can be read.
+//! Records metrics, and serves them.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use portcullis::observe;
 
 use crate::Result;
 
-/// From a glance to a working day.
+/// From a tenth of a second to a working day.
 const LIVES: [f64; 10] = [0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 600.0, 3600.0, 28_800.0];
-/// From the same machine to the moon.
+/// From a tenth of a millisecond, on the same machine, to a very slow network.
 const ROUND_TRIPS: [f64; 10] = [0.0001, 0.0003, 0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 2.5];
 
-/// Installs the recorder of this process, and tells it what there will be to record.
+/// Installs the recorder of this process, and describes the metrics.
 pub(crate) fn install() -> Result<PrometheusHandle> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Full("portcullis_connection_duration_seconds".into()), &LIVES)?
@@ -24,7 +24,7 @@ pub(crate) fn install() -> Result<PrometheusHandle> {
     Ok(handle)
 }
 
-/// Distributions are kept in pieces until they are summed up.
+/// Merges the samples of distributions, which are buffered until then.
 async fn upkeep(handle: PrometheusHandle) {
     loop {
         tokio::time::sleep(Duration::from_secs(5)).await;

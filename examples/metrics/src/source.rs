@@ -1,9 +1,9 @@
-//! The code of the clients as a page: beside each button is a link to the line that does what it says.
+//! The code of the clients as a page: each button has a link to its code.
 
 /// The code of the clients.
 const CODE: &str = include_str!("traffic.rs");
 
-/// Buttons, by their id on the page, and how the line begins that does what they say.
+/// Buttons, by their id on the page, and how the line of their code begins.
 const LINES: [(&str, &str); 2] = [("traffic", "fn visitors("), ("attack", "fn attackers(")];
 
 pub(crate) fn page() -> String {

@@ -1,4 +1,4 @@
-//! Clients of this server, in this process: visitors, and attackers of every kind.
+//! Clients of this server, in this process: visitors and attackers.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -23,8 +23,8 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
 
-/// `POST /traffic` sends visitors for half a minute, `POST /attack` attackers for a quarter. Only from our own page: a
-/// browser names the page that sends a form, and one that sends a header of ours has to ask first.
+/// `POST /traffic` starts visitors for half a minute, `POST /attack` attackers for a quarter. Only our own page can do
+/// so: a page of another site needs a CORS preflight to send the header.
 pub(crate) fn routes(server: SocketAddr) -> Router {
     let visit = post(move |request: Request| async move { begin(&request, || visitors(server)) });
     let attack = post(move |request: Request| async move { begin(&request, || attackers(server)) });
@@ -43,13 +43,13 @@ fn visitors(server: SocketAddr) {
     for host in 1..=40 {
         tokio::spawn(async move {
             sleep(Duration::from_millis(fastrand::u64(..5000))).await;
-            // Whatever goes wrong is for the graphs to show.
+            // The graphs show failures.
             let _shown = visit(server, Ipv4Addr::new(198, 51, 100, host)).await;
         });
     }
 }
 
-/// Says something now and then, and leaves in one of several ways.
+/// Sends messages now and then, and leaves in one of several ways.
 async fn visit(server: SocketAddr, client: Ipv4Addr) -> Result<()> {
     let mut socket = open(server, client, ORIGIN).await?;
     let leaves = Instant::now() + Duration::from_secs(fastrand::u64(5..25));
@@ -57,7 +57,7 @@ async fn visit(server: SocketAddr, client: Ipv4Addr) -> Result<()> {
         socket.send(Message::text("x".repeat(fastrand::usize(10..400)))).await?;
         let pause = sleep(Duration::from_millis(fastrand::u64(150..900)));
         tokio::pin!(pause);
-        // Reading is what answers pings.
+        // Reading also answers pings.
         while let Some(read) = tokio::select! { read = socket.next() => Some(read), () = &mut pause => None } {
             read.ok_or("closed")??;
         }
@@ -78,7 +78,7 @@ fn attackers(server: SocketAddr) {
     repeat(2500, move || hoard(server));
 }
 
-/// Does it over and over for a quarter of a minute.
+/// Repeats an attack for a quarter of a minute.
 fn repeat<F: Future<Output = Result<()>> + Send + 'static>(pause: u64, attack: impl Fn() -> F + Send + 'static) {
     tokio::spawn(async move {
         let ends = Instant::now() + Duration::from_secs(15);
@@ -106,7 +106,7 @@ async fn oversized(server: SocketAddr) -> Result<()> {
     Ok(())
 }
 
-/// More connections than one client may have.
+/// Opens more connections than one client may have.
 async fn hoard(server: SocketAddr) -> Result<()> {
     let mut sockets = Vec::new();
     for _ in 0..12 {
@@ -116,7 +116,7 @@ async fn hoard(server: SocketAddr) -> Result<()> {
     Ok(())
 }
 
-/// A frame that no library sends: it is not masked.
+/// Sends an unmasked frame, which no library does.
 async fn malformed(server: SocketAddr) -> Result<()> {
     let mut stream = TcpStream::connect(server).await?;
     let request = format!(
@@ -136,7 +136,7 @@ async fn open(server: SocketAddr, client: Ipv4Addr, origin: &str) -> Result<Sock
     Ok(connect_async(request).await?.0)
 }
 
-/// Up to the close frame: a client that reads it answers it.
+/// Reads up to the close frame: reading it sends the reply.
 async fn read_out(mut socket: Socket) {
     while let Some(Ok(_)) = socket.next().await {}
 }

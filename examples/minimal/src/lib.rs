@@ -1,4 +1,4 @@
-//! The smallest guarded server: one route, and one layer around it.
+//! The smallest guarded server: one route with one layer around it.
 
 use axum::{
     Router,
@@ -7,11 +7,11 @@ use axum::{
 };
 use portcullis::rate_limit::MessageRateLayer;
 
-/// An echo, with a limit on messages. Its handler knows nothing of the limit.
+/// An echo with a limit on messages. The handler does not know about the limit.
 pub fn app() -> Router {
     Router::new()
         .route("/ws", any(async |upgrade: WebSocketUpgrade| upgrade.read_buffer_size(16 * 1024).on_upgrade(echo)))
-        .layer(MessageRateLayer::per_second(20).burst(40)) // the only line that is about security
+        .layer(MessageRateLayer::per_second(20).burst(40)) // the only line about security
 }
 
 async fn echo(mut socket: WebSocket) {

@@ -1,4 +1,4 @@
-//! An authority in this process: issues certificates to clients, and lists those that are revoked.
+//! A certificate authority in this process: issues client certificates and revocation lists.
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, Error, IsCa, Issuer, KeyIdMethod,
@@ -15,13 +15,13 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The certificate, and its key, as rustls takes them.
+    /// The certificate chain and its key, as rustls expects them.
     pub fn into_parts(self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
         (vec![self.certificate], PrivateKeyDer::Pkcs8(self.key.into()))
     }
 }
 
-/// The authority.
+/// A certificate authority.
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -29,14 +29,14 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// An authority with a key of its own.
+    /// Creates an authority with a new key.
     ///
     /// # Errors
     ///
-    /// If there is no key.
+    /// If the key cannot be generated.
     pub fn new() -> Result<Self, Error> {
         let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, "an example's authority");
+        params.distinguished_name.push(DnType::CommonName, "example authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate()?;
@@ -44,16 +44,16 @@ impl Authority {
         Ok(Self { issuer: Issuer::new(params, key), certificate })
     }
 
-    /// What everybody trusts.
+    /// The root certificate, which servers and clients trust.
     pub fn certificate(&self) -> &CertificateDer<'static> {
         &self.certificate
     }
 
-    /// A certificate for a name.
+    /// Issues a certificate for a host name.
     ///
     /// # Errors
     ///
-    /// If it is not the name of a host.
+    /// If `name` is not a host name.
     pub fn issue(&self, name: &str, serial: u64) -> Result<Identity, Error> {
         let mut params = CertificateParams::new([name.to_owned()])?;
         params.serial_number = Some(serial.into());
@@ -62,7 +62,7 @@ impl Authority {
         Ok(Identity { certificate, key: key.serialize_der(), serial: serial.into() })
     }
 
-    /// The list of what is revoked.
+    /// Signs a revocation list with these certificates.
     ///
     /// # Errors
     ///

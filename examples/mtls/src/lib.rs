@@ -1,4 +1,4 @@
-//! Clients that are known by their certificates, and what becomes of those whose certificate is revoked.
+//! Clients that authenticate with certificates, and revocation of certificates.
 
 pub mod authority;
 
@@ -44,10 +44,10 @@ use tokio_rustls::{
 use tower::ServiceBuilder;
 use webpki::EndEntityCert;
 
-/// How long a client may take for TLS.
+/// How long the TLS handshake may take.
 const TLS: Duration = Duration::from_secs(10);
 
-/// A server and whom it trusts.
+/// A server, with its certificate and the authorities that it trusts.
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
 pub struct Server {
     identity: (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>),
@@ -57,7 +57,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Trusts the clients of an authority.
+    /// Creates a server that trusts clients with a certificate from `authority`.
     ///
     /// # Errors
     ///
@@ -74,8 +74,8 @@ impl Server {
         Ok(Self { identity, roots, tls, connections: Connections::new() })
     }
 
-    /// Takes a new list of what is revoked, and closes the connections of a subject that is on it. Without the latter,
-    /// who is connected already stays so: TLS looks at certificates once.
+    /// Replaces the revocation list, and closes the connections of the subject `name`. TLS checks certificates only
+    /// once, so existing connections would otherwise stay open.
     ///
     /// # Errors
     ///
@@ -83,7 +83,7 @@ impl Server {
     pub fn revoke(&self, list: CertificateRevocationListDer<'static>, name: &str) -> Result<(), Box<dyn Error>> {
         *self.tls.write().unwrap_or_else(PoisonError::into_inner) = config(&self.identity, &self.roots, list)?;
         let frame = CloseFrame::new(CloseCode::UNAUTHORIZED, "certificate revoked");
-        let _one_node_is_told_at_once = self.connections.close(Subject::new(name), frame);
+        let _done_at_once_on_one_node = self.connections.close(Subject::new(name), frame);
         Ok(())
     }
 
@@ -105,14 +105,14 @@ impl Server {
             let (stream, _) = listener.accept().await?;
             let (app, tls) = (app.clone(), self.tls());
             tokio::spawn(async move {
-                // Of a client that TLS refuses there is nothing to serve.
+                // A client that TLS refuses is not served.
                 let _gone = serve(stream, tls, app).await;
             });
         }
     }
 }
 
-/// Admits clients with a certificate of the authority that is not revoked, and nobody else.
+/// Admits only clients with a certificate from the authority that is not revoked.
 fn config(
     (chain, key): &(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>),
     roots: &Arc<RootCertStore>,
@@ -125,7 +125,7 @@ fn config(
     Ok(Arc::new(config.with_client_cert_verifier(clients).with_single_cert(chain.clone(), key.clone_key())?))
 }
 
-/// One connection, whose requests are all of the subject of its certificate.
+/// Serves one connection. All its requests have the subject of its certificate.
 async fn serve(stream: TcpStream, tls: Arc<ServerConfig>, app: Router) -> Result<(), Box<dyn Error + Send + Sync>> {
     stream.set_nodelay(true)?;
     let stream = timeout(TLS, TlsAcceptor::from(tls.clone()).accept(stream)).await??;
@@ -136,10 +136,10 @@ async fn serve(stream: TcpStream, tls: Arc<ServerConfig>, app: Router) -> Result
     server.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(app)).await
 }
 
-/// The first name of a host in the certificate. rustls has verified it.
+/// The first host name in the certificate, which rustls has verified.
 fn subject(certificate: &CertificateDer<'_>) -> Result<Subject, Box<dyn Error + Send + Sync>> {
     let certificate = EndEntityCert::try_from(certificate)?;
-    Ok(Subject::new(certificate.valid_dns_names().next().ok_or("the certificate names nobody")?))
+    Ok(Subject::new(certificate.valid_dns_names().next().ok_or("the certificate has no host name")?))
 }
 
 async fn upgrade(
@@ -148,8 +148,8 @@ async fn upgrade(
     upgrade: WebSocketUpgrade,
     connection: Connection,
 ) -> Result<Response, StatusCode> {
-    // The certificate was held against an older list. The connection is in the registry by now, so that it is found
-    // there if the list changes from here on.
+    // The certificate was checked against an older list. By now the connection is in the registry, so a later change of
+    // the list closes it.
     if !Arc::ptr_eq(&verified, &server.tls()) {
         return Err(StatusCode::UNAUTHORIZED);
     }
@@ -158,7 +158,7 @@ async fn upgrade(
 }
 
 async fn greet(mut socket: WebSocket, subject: Option<Subject>) -> Result<(), axum::Error> {
-    let name = subject.as_ref().map_or("nobody", Subject::as_str);
+    let name = subject.as_ref().map_or("anonymous", Subject::as_str);
     while let Some(message) = socket.recv().await {
         socket.send(Message::text(format!("{}, {name}", message?.to_text()?))).await?;
     }

@@ -1,4 +1,4 @@
-//! Serves until it is stopped, and writes what a client needs into a folder.
+//! Writes the files that a client needs to a folder, and serves until it is stopped.
 
 use std::{fs, path::PathBuf, sync::Arc};
 

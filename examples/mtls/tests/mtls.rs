@@ -1,4 +1,4 @@
-//! What README says that clients see.
+//! Checks the table in the README: what clients see.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{net::SocketAddr, sync::Arc};
@@ -17,7 +17,7 @@ use visitor::{Client, Table, listen};
 
 type Socket = Client<TlsStream<TcpStream>>;
 
-/// How clients connect: whom they trust, and with which certificate.
+/// How clients connect: to which server, trusting which authority.
 struct Site {
     server: SocketAddr,
     authority: Authority,
@@ -38,16 +38,16 @@ impl Site {
     }
 
     async fn open(&self, identity: Option<Identity>) -> Result<Socket, String> {
-        over(self.connect(identity).await).await
+        handshake(self.connect(identity).await).await
     }
 }
 
-async fn over(stream: TlsStream<TcpStream>) -> Result<Socket, String> {
-    Client::over(stream, "wss://localhost/ws", &[]).await
+async fn handshake(stream: TlsStream<TcpStream>) -> Result<Socket, String> {
+    Client::connect_over(stream, "wss://localhost/ws", &[]).await
 }
 
 #[tokio::test]
-async fn clients_see_what_readme_says() {
+async fn clients_see_what_the_readme_says() {
     let authority = Authority::new().unwrap();
     let identity = authority.issue("localhost", 1).unwrap().into_parts();
     let none = authority.revoke(&[]).unwrap();
@@ -59,20 +59,20 @@ async fn clients_see_what_readme_says() {
     let mut table = Table::new();
 
     let mut first = site.open(Some(alice())).await.unwrap();
-    table.row("has a certificate, and says \"hello\"", format!("\"{}\"", first.asks("hello").await));
+    table.row("has a certificate and sends \"hello\"", format!("\"{}\"", first.request("hello").await));
     table.row("has none", site.open(None).await.err().unwrap());
     let stranger = Authority::new().unwrap().issue("alice.example.com", 2).unwrap();
-    table.row("has one of another authority", site.open(Some(stranger)).await.err().unwrap());
+    table.row("has one from another authority", site.open(Some(stranger)).await.err().unwrap());
     let mut second = site.open(Some(alice())).await.unwrap();
     let _third = site.open(Some(alice())).await.unwrap();
-    table.row("is there twice, and comes a third time", format!("on its first: {}", first.closed().await));
+    table.row("has two connections and opens a third", format!("on the first: {}", first.closed().await));
 
     let idle = site.connect(Some(alice())).await;
     running.revoke(site.authority.revoke(&[&alice()]).unwrap(), "alice.example.com").unwrap();
     table.row("is connected when its certificate is revoked", second.closed().await);
-    table.row("asks over a TLS connection from before", over(idle).await.err().unwrap());
-    table.row("comes back with the revoked certificate", site.open(Some(alice())).await.err().unwrap());
+    table.row("sends a handshake over an earlier TLS connection", handshake(idle).await.err().unwrap());
+    table.row("reconnects with the revoked certificate", site.open(Some(alice())).await.err().unwrap());
     let mut bob = site.open(Some(site.authority.issue("bob.example.com", 3).unwrap())).await.unwrap();
-    table.row("has a certificate that is not revoked", format!("\"{}\"", bob.asks("hello").await));
-    table.stands_in(include_str!("../README.md"));
+    table.row("has a certificate that is not revoked", format!("\"{}\"", bob.request("hello").await));
+    table.assert_in(include_str!("../README.md"));
 }

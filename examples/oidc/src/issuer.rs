@@ -1,4 +1,4 @@
-//! An issuer of tokens in this process, as Keycloak, Auth0 or Entra are in earnest: a document, keys, and signatures.
+//! A token issuer in this process, in place of Keycloak, Auth0 or Entra: a discovery document, keys and signatures.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 use crate::AUDIENCE;
 
-/// An issuer, with one key.
+/// An issuer with one key.
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
 pub struct Issuer {
     name: String,
@@ -19,16 +19,16 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// Publishes an issuer's document and its key on a free port of this machine.
+    /// Publishes an issuer's document and key on a free local port.
     ///
     /// # Errors
     ///
-    /// If there is no port, or no key.
+    /// If there is no free port, or the key cannot be generated.
     pub async fn start() -> Result<Self, Box<dyn std::error::Error>> {
-        // Where other crates switch both providers on, jsonwebtoken wants to be told; only the first call counts.
+        // If other crates enable both providers, jsonwebtoken needs an explicit one; only the first call has an effect.
         let _installed_before = rust_crypto::DEFAULT_PROVIDER.install_default();
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        // Plain http is for issuers on this machine alone.
+        // Plain HTTP is only accepted for issuers on this machine.
         let name = format!("http://{}", listener.local_addr()?);
         let pair = KeyPair::generate()?;
         let document = json!({"issuer": name, "jwks_uri": format!("{name}/keys")});
@@ -40,12 +40,12 @@ impl Issuer {
         Ok(Self { name, key: EncodingKey::from_ec_der(pair.serialized_der()) })
     }
 
-    /// What tokens have as `iss`.
+    /// The `iss` of its tokens.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// A token that is good for an hour.
+    /// Issues a token that is valid for an hour.
     ///
     /// # Errors
     ///
@@ -54,7 +54,7 @@ impl Issuer {
         self.issue_as(&self.name, sub, role)
     }
 
-    /// A token in the name of an issuer, which may be another.
+    /// Issues a token in the name of `issuer`, which may be a different one.
     ///
     /// # Errors
     ///
@@ -67,7 +67,7 @@ impl Issuer {
     }
 }
 
-/// A key as a JWK (RFC 7518, section 6.2): a point is a byte that says that it is not compressed, x, and y.
+/// The public key as a JWK (RFC 7518, section 6.2). The raw point is a byte for "uncompressed", then x and y.
 fn public(pair: &KeyPair) -> Value {
     let (x, y) = pair.public_key_raw()[1..].split_at(32);
     let [x, y] = [x, y].map(|coordinate| URL_SAFE_NO_PAD.encode(coordinate));

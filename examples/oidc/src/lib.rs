@@ -1,4 +1,4 @@
-//! Tokens of two OpenID Connect issuers, whose roles decide about limits.
+//! Tokens of two OpenID Connect issuers, with limits that depend on roles.
 
 pub mod issuer;
 
@@ -18,10 +18,10 @@ use portcullis::{
 use serde::Deserialize;
 use tower::ServiceBuilder;
 
-/// Whom tokens are for.
+/// The audience of the tokens.
 pub const AUDIENCE: &str = "chat";
 
-/// What a token says.
+/// The claims of a token.
 #[derive(Debug, Clone, Deserialize)]
 struct User {
     sub: String,
@@ -29,7 +29,7 @@ struct User {
     roles: Vec<Role>,
 }
 
-/// What a user may do, the most first.
+/// The roles, from the most privileged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Role {
@@ -46,18 +46,18 @@ impl User {
     }
 }
 
-/// Messages per second, and at once.
+/// Messages per second, and the burst.
 fn quota(role: Role) -> Quota {
     let (messages, burst) = if role == Role::Admin { (100, 500) } else { (1, 5) };
     let positive = |number| NonZeroU32::new(number).expect("a positive number");
     Quota::per_second(positive(messages)).allow_burst(positive(burst))
 }
 
-/// Admits users of these issuers, whose documents say where their keys are. Nothing is fetched before a token asks.
+/// Admits users of these issuers. Their keys are discovered when the first token arrives.
 ///
 /// # Errors
 ///
-/// If what should be an issuer is none.
+/// If one of `issuers` is not a valid issuer.
 pub fn app(issuers: &[&str]) -> Result<Router, Box<dyn Error>> {
     let verifier = |issuer: &&str| -> Result<Verifier, Box<dyn Error>> {
         Ok(Verifier::jwks(Jwks::discover(*issuer).build()?).audience(AUDIENCE).build()?)

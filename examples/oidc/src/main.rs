@@ -1,4 +1,4 @@
-//! Serves until it is stopped, with two issuers in this process, and prints a token of each.
+//! Starts two issuers in this process, prints a token of each, and serves until it is stopped.
 
 use oidc::{app, issuer::Issuer};
 

@@ -1,4 +1,4 @@
-//! A policy of one's own: a trial that ends after so much time, or so many bytes.
+//! A custom policy: a trial that ends after a period of time or a number of bytes.
 
 use std::time::{Duration, Instant};
 
@@ -14,12 +14,12 @@ use portcullis::{
     policy::{Action, Activity, Batch, BatchVerdict, Policy, Verdict},
 };
 
-/// What the client reads when its trial is over. 4000 to 4999 are an application's own codes.
+/// The close frame at the end of a trial. Codes from 4000 to 4999 are for applications.
 fn over(reason: &'static str) -> CloseFrame {
     CloseFrame::new(CloseCode::new(4402).expect("4402 is a private code"), reason)
 }
 
-/// How long a trial is, and how much may be sent in it. One lives on each connection.
+/// The limits of a trial. Each connection has its own.
 #[derive(Debug, Clone)]
 pub struct Trial {
     /// How long it lasts.
@@ -33,7 +33,7 @@ impl Policy for Trial {
         "trial"
     }
 
-    /// All frames of one read at once, which is cheap. What it cannot decide is asked about frame by frame.
+    /// Decides about all frames of one read at once, which is cheap. If that is not possible, asks for them one by one.
     fn on_batch(&mut self, batch: &Batch, _: Instant) -> BatchVerdict {
         match self.bytes.checked_sub(batch.messages.bytes + batch.continuations.bytes) {
             Some(left) => {
@@ -44,7 +44,7 @@ impl Policy for Trial {
         }
     }
 
-    /// Decided by the header, so that nothing is read of a message for which nothing is left.
+    /// Decides by the header, so that a message beyond the limit is never read.
     fn on_frame(&mut self, frame: &FrameHeader, _: Instant) -> Verdict {
         if frame.opcode().is_control() {
             return Verdict::Pass;
@@ -58,7 +58,7 @@ impl Policy for Trial {
         }
     }
 
-    /// The time begins when the connection is open.
+    /// The time starts when the connection is open.
     fn deadline(&self, activity: &Activity) -> Option<Instant> {
         Some(activity.opened? + self.time)
     }
@@ -68,7 +68,7 @@ impl Policy for Trial {
     }
 }
 
-/// An echo on trial. Customers, who have a key, have more of it.
+/// An echo with a trial. Customers, who have a key, have no limit on bytes.
 pub fn app(trial: &Trial) -> Router {
     let trial = trial.clone();
     let policy = move |parts: &Parts, _: &Connection| {

@@ -1,4 +1,4 @@
-//! Serves until it is stopped: a minute, or 10 KiB.
+//! Serves until it is stopped, with a trial of a minute or 10 KiB.
 
 use std::time::Duration;
 

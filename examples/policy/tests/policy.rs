@@ -1,4 +1,4 @@
-//! How a policy is tested: alone, on a held clock, and over a real socket as README says.
+//! How to test a policy: by itself, on a paused clock, and over a real socket.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use visitor::{Client, Table, serve};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// A decision needs no connection: a header is parsed from bytes.
+/// A decision needs no connection: the header is parsed from bytes.
 #[test]
 fn bytes_are_counted_by_the_headers_of_data_frames() {
     let mut trial = Trial { time: MINUTE, bytes: 10 };
@@ -26,9 +26,9 @@ fn bytes_are_counted_by_the_headers_of_data_frames() {
     }
 }
 
-/// Time needs a connection in memory, and no waiting: the clock is paused, and jumps to the next timer.
+/// Time needs an in-memory connection, but no waiting: the paused clock jumps to the next timer.
 #[tokio::test(start_paused = true)]
-async fn the_time_begins_with_the_connection() {
+async fn the_time_starts_with_the_connection() {
     let mut client = Handshake::new("/ws").connect(app(&Trial { time: MINUTE, bytes: 10 })).await.unwrap();
     let began = tokio::time::Instant::now();
     assert_eq!(client.closed().await.unwrap().to_string(), "4402 the trial's time is over");
@@ -36,21 +36,21 @@ async fn the_time_begins_with_the_connection() {
 }
 
 #[tokio::test]
-async fn clients_see_what_readme_says() {
+async fn clients_see_what_the_readme_says() {
     let server = serve(app(&Trial { time: MINUTE, bytes: 20 })).await;
     let mut table = Table::new();
 
     let mut polite = Client::open(server, "/ws", &[]).await;
-    table.row("says \"hello\"", format!("\"{}\"", polite.asks("hello").await));
-    polite.say(&"long ".repeat(10)).await;
+    table.row("sends \"hello\"", format!("\"{}\"", polite.request("hello").await));
+    polite.send_text(&"long ".repeat(10)).await;
     table.row("then sends more bytes than are left", polite.closed().await);
 
     let mut customer = Client::open(server, "/ws", &[("x-key", "customer")]).await;
-    let answer = customer.asks(&"long ".repeat(10)).await;
-    table.row("sends as much as a customer", format!("{} bytes", answer.len()));
+    let answer = customer.request(&"long ".repeat(10)).await;
+    table.row("sends more, as a customer", format!("{} bytes", answer.len()));
 
     let short = serve(app(&Trial { time: Duration::from_millis(100), bytes: 20 })).await;
     let mut slow = Client::open(short, "/ws", &[]).await;
-    table.row("stays longer than it may", slow.closed().await);
-    table.stands_in(include_str!("../README.md"));
+    table.row("stays longer than the trial lasts", slow.closed().await);
+    table.assert_in(include_str!("../README.md"));
 }

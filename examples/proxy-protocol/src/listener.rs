@@ -1,4 +1,4 @@
-//! A listener whose peers are whom proxies name.
+//! A listener that reads the client's address from the PROXY protocol.
 
 use std::{
     collections::HashSet,
@@ -16,19 +16,19 @@ use tokio::{
     time::timeout,
 };
 
-/// How long a proxy may take to say whose connection it is.
+/// How long a proxy may take to send the header.
 const HEADER: Duration = Duration::from_secs(5);
 
-/// How many connections may wait for that at once.
+/// How many connections may wait for a header at once.
 const WAITING: usize = 1024;
 
 type Accepted = (ProxiedStream<TcpStream>, SocketAddr);
 
-/// Reads the PROXY protocol (version 2) of trusted proxies, and of nobody else.
+/// Reads the PROXY protocol (version 2), from trusted proxies only.
 ///
-/// - A trusted peer must begin with a header. A connection that does not, within 5 s, is dropped.
-/// - From any other peer a header is not read: it is what the peer says to the HTTP server, which answers 400.
-/// - A proxy that checks the server's health (`LOCAL`) is a peer by itself.
+/// - A trusted peer must start with a header. A connection without one is dropped after 5 s.
+/// - From any other peer a header is not read: it goes to the HTTP server, which responds with 400.
+/// - A health check of a proxy (`LOCAL`) has the address of the proxy.
 #[derive(Debug)]
 pub struct ProxyListener {
     local: SocketAddr,
@@ -36,7 +36,7 @@ pub struct ProxyListener {
 }
 
 impl ProxyListener {
-    /// Trusts these proxies.
+    /// Creates a listener that trusts these proxies.
     ///
     /// # Errors
     ///
@@ -49,7 +49,7 @@ impl ProxyListener {
     }
 }
 
-/// Accepts until the listener is dropped. One proxy that says nothing holds up nobody else.
+/// Accepts until the listener is dropped. A silent proxy does not delay other connections.
 async fn accept(mut listener: TcpListener, trusted: HashSet<IpAddr>, sender: mpsc::Sender<Accepted>) {
     let waiting = Arc::new(Semaphore::new(WAITING));
     loop {
@@ -60,22 +60,21 @@ async fn accept(mut listener: TcpListener, trusted: HashSet<IpAddr>, sender: mps
             () = sender.closed() => return,
         };
         if !trusted.contains(&peer.ip().to_canonical()) {
-            // The server has stopped.
-            let _unheard = sender.send((ProxiedStream::unproxied(stream), peer)).await;
+            let _server_stopped = sender.send((ProxiedStream::unproxied(stream), peer)).await;
             continue;
         }
         let (sender, waiting) = (sender.clone(), waiting.clone());
         let Ok(permit) = waiting.acquire_owned().await else { return };
         tokio::spawn(async move {
             if let Some(accepted) = read(stream, peer).await {
-                let _unheard = sender.send(accepted).await;
+                let _server_stopped = sender.send(accepted).await;
             }
             drop(permit);
         });
     }
 }
 
-/// Whose connection it is. `None` for what is not a header, or comes too late.
+/// Reads the header, for the address of the client. `None` if it is invalid or late.
 async fn read(stream: TcpStream, proxy: SocketAddr) -> Option<Accepted> {
     let config = ParseConfig { include_tlvs: false, allow_v1: false, allow_v2: true };
     let stream = timeout(HEADER, ProxiedStream::create_from_tokio(stream, config)).await.ok()?.ok()?;
@@ -90,7 +89,7 @@ impl Listener for ProxyListener {
     async fn accept(&mut self) -> Accepted {
         match self.accepted.recv().await {
             Some(accepted) => accepted,
-            // The task ends with the runtime alone.
+            // The task ends only with the runtime.
             None => std::future::pending().await,
         }
     }

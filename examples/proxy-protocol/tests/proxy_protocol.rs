@@ -1,4 +1,4 @@
-//! What README says that clients see.
+//! Checks the table in the README: what clients see.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
@@ -16,7 +16,7 @@ use tokio::{
 };
 use visitor::{Client, Table, listen};
 
-/// A server that trusts these proxies.
+/// Starts a server that trusts these proxies.
 async fn serve(trusted: &[IpAddr]) -> SocketAddr {
     let (listener, server) = listen().await;
     let listener = ProxyListener::new(listener, trusted.iter().copied()).unwrap().tap_io(|_| {});
@@ -25,7 +25,7 @@ async fn serve(trusted: &[IpAddr]) -> SocketAddr {
     server
 }
 
-/// What a proxy says of a client.
+/// The header that a proxy sends for a client.
 fn header(client: &str) -> Vec<u8> {
     let client = SocketAddr::new(client.parse().unwrap(), 4711);
     let server =
@@ -36,49 +36,49 @@ fn header(client: &str) -> Vec<u8> {
     bytes
 }
 
-/// Connects, beginning with some bytes.
-async fn begin(server: SocketAddr, bytes: &[u8]) -> TcpStream {
+/// Connects and sends `bytes`.
+async fn connect(server: SocketAddr, bytes: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(server).await.unwrap();
     stream.write_all(bytes).await.unwrap();
     stream
 }
 
 async fn open(server: SocketAddr, bytes: &[u8]) -> Result<Client, String> {
-    Client::over(begin(server, bytes).await, "ws://localhost/ws", &[]).await
+    Client::connect_over(connect(server, bytes).await, "ws://localhost/ws", &[]).await
 }
 
-/// What the server says to these bytes, up to the end.
-async fn answer(server: SocketAddr, bytes: &[u8]) -> String {
-    let mut answer = String::new();
-    match begin(server, bytes).await.read_to_string(&mut answer).await {
-        Ok(0) | Err(_) => "the connection ends".to_owned(),
-        Ok(_) => answer.split(' ').nth(1).unwrap().to_owned(),
+/// The status of the response to these bytes.
+async fn status(server: SocketAddr, bytes: &[u8]) -> String {
+    let mut response = String::new();
+    match connect(server, bytes).await.read_to_string(&mut response).await {
+        Ok(0) | Err(_) => "the connection is closed".to_owned(),
+        Ok(_) => response.split(' ').nth(1).unwrap().to_owned(),
     }
 }
 
 #[tokio::test]
-async fn clients_see_what_readme_says() {
+async fn clients_see_what_the_readme_says() {
     let behind = serve(&[Ipv4Addr::LOCALHOST.into()]).await;
     let mut table = Table::new();
 
     let mut client = open(behind, &header("203.0.113.7")).await.unwrap();
-    table.row("comes by the proxy, from 203.0.113.7", format!("\"{}\"", client.asks("hello").await));
+    table.row("connects through the proxy, from 203.0.113.7", format!("\"{}\"", client.request("hello").await));
     let _second = open(behind, &header("203.0.113.7")).await.unwrap();
     let third = open(behind, &header("203.0.113.7")).await.err().unwrap();
-    table.row("comes a third time, from the same address", third);
+    table.row("opens a third connection from the same address", third);
     let mut other = open(behind, &header("2001:db8::7")).await.unwrap();
-    table.row("comes by the proxy, from another", format!("\"{}\"", other.asks("hello").await));
+    table.row("connects through the proxy, from another address", format!("\"{}\"", other.request("hello").await));
     let request = b"GET /ws HTTP/1.1\r\nhost: localhost\r\n\r\n";
-    table.row("comes by the proxy, which says nothing of it", answer(behind, request).await);
+    table.row("connects through a proxy that sends no header", status(behind, request).await);
     let began = Instant::now();
-    assert_eq!(answer(behind, &header("203.0.113.7")[..10]).await, "the connection ends");
+    assert_eq!(status(behind, &header("203.0.113.7")[..10]).await, "the connection is closed");
     assert!(began.elapsed() >= Duration::from_secs(5), "{:?}", began.elapsed());
-    table.row("comes by a proxy that stops in its header", "the connection ends after 5 s");
+    table.row("connects through a proxy that stops within the header", "the connection is closed after 5 s");
 
     let open_to_all = serve(&[]).await;
     let forged = [&header("203.0.113.7"), &request[..]].concat();
-    table.row("is no proxy of ours, and says that it is one", answer(open_to_all, &forged).await);
+    table.row("is not a trusted proxy, but sends a header", status(open_to_all, &forged).await);
     let mut direct = open(open_to_all, b"").await.unwrap();
-    table.row("comes without a proxy", format!("\"{}\"", direct.asks("hello").await));
-    table.stands_in(include_str!("../README.md"));
+    table.row("connects without a proxy", format!("\"{}\"", direct.request("hello").await));
+    table.assert_in(include_str!("../README.md"));
 }

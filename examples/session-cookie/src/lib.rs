@@ -1,4 +1,4 @@
-//! Sessions in a cookie: the browser has a number that says nothing, and a store knows whose it is.
+//! Session cookies: the browser holds an opaque session id, and a store maps it to a user.
 
 mod store;
 
@@ -31,24 +31,24 @@ struct App {
     revocations: Revocations,
 }
 
-/// A site whose own pages, which are those of `origin`, may connect and act for the user.
+/// A site that only pages of `origin` may connect to or act on.
 ///
 /// # Errors
 ///
-/// If `origin` is not one.
+/// If `origin` is not a valid origin.
 pub fn app(origin: &str) -> Result<Router, InvalidOrigin> {
     let app = App { store: Arc::default(), revocations: Revocations::new() };
-    // A browser sends the cookie for any page. The origin says which page it was: on handshakes, and on forms.
+    // A browser sends the cookie for any page. The origin identifies the page, for handshakes and for forms.
     let origins = OriginLayer::new([origin])?.plain_requests();
     let sessions =
         JwtLayer::<User>::new(app.store.clone()).cookie(COOKIE, &origins).revocations(app.revocations.clone());
     let guarded = Router::new().route("/ws", any(upgrade)).route("/logout", post(log_out)).layer(
         ServiceBuilder::new()
-            .layer(CloseLayer::new()) // a page reads why it was refused
+            .layer(CloseLayer::new()) // tells a page why it was refused
             .layer(origins.clone())
             .layer(sessions), // closes when the session ends
     );
-    // Whoever signs in has no session yet, but a foreign page must not sign a user in as somebody else.
+    // A user who signs in has no session yet, but a foreign page must not sign them in as another user.
     let open = Router::new().route("/login", post(log_in)).layer(origins);
     Ok(guarded.merge(open).with_state(app))
 }
@@ -60,17 +60,17 @@ struct Login {
 
 /// Signs in. A real site asks for a password here.
 async fn log_in(State(app): State<App>, Form(Login { name }): Form<Login>) -> Result<Response, StatusCode> {
-    let number = app.store.begin(name).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
-    // `__Host-`: no other host of the site can set it. `HttpOnly`: no script reads it. `Lax`: a second line of defence.
-    let cookie = format!("{COOKIE}={number}; Path=/; Secure; HttpOnly; SameSite=Lax");
+    let id = app.store.begin(name).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    // `__Host-`: no other host of the site can set it. `HttpOnly`: scripts cannot read it. `Lax`: defence in depth.
+    let cookie = format!("{COOKIE}={id}; Path=/; Secure; HttpOnly; SameSite=Lax");
     Ok(([(SET_COOKIE, cookie)], "signed in\n").into_response())
 }
 
-/// Ends the session, and every WebSocket that lives on it.
+/// Ends the session, and closes its WebSockets.
 async fn log_out(State(app): State<App>, session: Session<User>) -> Result<(HeaderMap, &'static str), StatusCode> {
     let user = session.claims().ok_or(StatusCode::UNAUTHORIZED)?;
     app.store.end(&user);
-    let _one_node_is_told_at_once = app.revocations.revoke_id(user.session.clone());
+    let _done_at_once_on_one_node = app.revocations.revoke_id(user.session.clone());
     let mut headers = HeaderMap::new();
     let gone = format!("{COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0");
     headers.insert(SET_COOKIE, gone.parse().map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?);

@@ -1,4 +1,4 @@
-//! Serves until it is stopped. Browsers send a `__Host-` cookie over https alone, and to `localhost`.
+//! Serves until it is stopped. Browsers send a `__Host-` cookie only over HTTPS, and to `localhost`.
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

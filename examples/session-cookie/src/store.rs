@@ -1,4 +1,4 @@
-//! The store: which numbers are whose. In memory here; a database in earnest.
+//! The session store: in memory here, a database in production.
 
 use std::{
     collections::HashMap,
@@ -15,14 +15,14 @@ use portcullis::{
 /// The cookie's name.
 pub const COOKIE: &str = "__Host-session";
 
-/// How long a session lasts. Its WebSockets are closed then.
+/// How long a session lasts. Then its WebSockets are closed.
 const LASTS: Duration = Duration::from_hours(8);
 
-/// Whose session it is, and which.
+/// The user of a session, and which session it is.
 #[derive(Debug, Clone)]
 pub(crate) struct User {
     pub(crate) name: String,
-    /// Names the session where it may be logged. It is not the number in the cookie, which is a secret.
+    /// Identifies the session in logs and revocations. It is not the id in the cookie, which is secret.
     pub(crate) session: String,
 }
 
@@ -31,15 +31,15 @@ pub(crate) struct User {
 pub(crate) struct Store(Mutex<HashMap<String, (User, SystemTime)>>);
 
 impl Store {
-    /// Begins a session, and returns its number: 128 bits that nobody guesses, and that say nothing.
+    /// Starts a session, and returns its secret id: 128 random bits.
     pub(crate) fn begin(&self, name: String) -> Result<String, getrandom::Error> {
-        let mut numbers = [[0; 16]; 2];
-        getrandom::fill(numbers.as_flattened_mut())?;
-        let [number, session] = numbers.map(|number| URL_SAFE_NO_PAD.encode(number));
+        let mut random = [[0; 16]; 2];
+        getrandom::fill(random.as_flattened_mut())?;
+        let [id, session] = random.map(|bytes| URL_SAFE_NO_PAD.encode(bytes));
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         sessions.retain(|_, (_, ends)| *ends > SystemTime::now());
-        sessions.insert(number.clone(), (User { name, session }, SystemTime::now() + LASTS));
-        Ok(number)
+        sessions.insert(id.clone(), (User { name, session }, SystemTime::now() + LASTS));
+        Ok(id)
     }
 
     /// Ends a session.
@@ -49,11 +49,11 @@ impl Store {
     }
 }
 
-/// What makes an opaque number a token. The layer does the rest: it closes at the end, and at a revocation.
+/// Makes a session id a token. The layer does the rest: it closes connections when the session ends or is revoked.
 impl Verify<User> for Arc<Store> {
-    fn verify(&self, number: &str) -> Verification<User> {
+    fn verify(&self, id: &str) -> Verification<User> {
         let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let verified = sessions.get(number).map(|(user, ends)| {
+        let verified = sessions.get(id).map(|(user, ends)| {
             let mut verified = Verified::new(user.clone());
             verified.subject = Some(Subject::new(user.name.as_str()));
             verified.id = Some(user.session.as_str().into());

@@ -1,4 +1,4 @@
-//! Socket.IO by socketioxide, whose polling and whose WebSocket are both guarded.
+//! Socket.IO with socketioxide, with both polling and WebSockets guarded.
 
 use axum::Router;
 use portcullis::{
@@ -13,11 +13,11 @@ use socketioxide::{
 };
 use tower::ServiceBuilder;
 
-/// Who is signed in.
+/// A signed-in user.
 #[derive(Debug, Clone)]
 pub struct User(String);
 
-/// Accepts `token-of-NAME`. Yours come from whoever signs your users in: see the example `oidc`.
+/// Accepts `token-of-NAME`. Yours come from your identity provider: see the example `oidc`.
 struct Tokens;
 
 impl Verify<User> for Tokens {
@@ -31,7 +31,7 @@ impl Verify<User> for Tokens {
     }
 }
 
-/// Socket.IO by these transports.
+/// Socket.IO over these transports.
 pub fn app<const N: usize>(transports: [TransportType; N]) -> Router {
     let (socket_io, io) = SocketIo::builder().transports(transports).max_payload(64 * 1024).build_layer();
     io.ns("/", connected);
@@ -39,13 +39,13 @@ pub fn app<const N: usize>(transports: [TransportType; N]) -> Router {
         ServiceBuilder::new()
             .layer(ClientIpLayer::new())
             .layer(ConnectionLimitLayer::new().global(10_000).per_client_ip(100)) // WebSockets
-            .layer(JwtLayer::<User>::new(Tokens).bearer()) // each poll, and each handshake
+            .layer(JwtLayer::<User>::new(Tokens).bearer()) // each poll and each handshake
             .layer(MessageRateLayer::per_second(10).burst(20).per_subject()) // messages over WebSockets
             .layer(socket_io), // inside of the layers that guard it
     )
 }
 
-/// A client that comes here has passed every layer: its session is in the request that brought it.
+/// The client has passed every layer: its session is in the request that opened the socket.
 async fn connected(socket: SocketRef) {
     let session = socket.req_parts().extensions.get::<Session<User>>();
     let Some(user) = session.and_then(Session::claims) else {

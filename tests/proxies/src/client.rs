@@ -32,5 +32,5 @@ pub async fn open(front: Front, proxy: SocketAddr, certificate: &Certificate) ->
     } else {
         Box::new(stream)
     };
-    Client::over(stream, "ws://localhost/ws", &[("x-forwarded-for", FORGED)]).await.unwrap()
+    Client::connect_over(stream, "ws://localhost/ws", &[("x-forwarded-for", FORGED)]).await.unwrap()
 }

@@ -1,4 +1,4 @@
-//! A polite WebSocket client, and one for plain requests.
+//! A well-behaved WebSocket client, and one for plain requests.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -16,24 +16,24 @@ use tokio_tungstenite::{
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A WebSocket that was admitted.
+/// An open WebSocket.
 pub struct Client<S = TcpStream>(WebSocketStream<S>);
 
 impl Client {
     /// Connects, and panics if the handshake is refused.
     pub async fn open(server: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Self {
-        Self::ask(server, path, headers).await.unwrap_or_else(|refused| panic!("refused with {refused}"))
+        Self::connect(server, path, headers).await.unwrap_or_else(|refused| panic!("refused with {refused}"))
     }
 
     /// Connects.
     ///
     /// # Errors
     ///
-    /// The status with which the handshake was refused, or what else went wrong.
-    pub async fn ask(server: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Result<Self, String> {
+    /// The status of the refusal, or the error that occurred.
+    pub async fn connect(server: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Result<Self, String> {
         let stream = TcpStream::connect(server).await.unwrap();
         stream.set_nodelay(true).unwrap();
-        Self::over(stream, &format!("ws://{server}{path}"), headers).await
+        Self::connect_over(stream, &format!("ws://{server}{path}"), headers).await
     }
 }
 
@@ -42,8 +42,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     ///
     /// # Errors
     ///
-    /// Like [`ask`](Client::ask).
-    pub async fn over(stream: S, url: &str, headers: &[(&str, &str)]) -> Result<Self, String> {
+    /// Like [`connect`](Client::connect).
+    pub async fn connect_over(stream: S, url: &str, headers: &[(&str, &str)]) -> Result<Self, String> {
         let mut request = url.into_client_request().unwrap();
         for (name, value) in headers {
             let (name, value) = (HeaderName::try_from(*name).unwrap(), HeaderValue::try_from(*value).unwrap());
@@ -56,50 +56,50 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         }
     }
 
-    /// Sends a text.
-    pub async fn say(&mut self, text: &str) {
+    /// Sends a text message.
+    pub async fn send_text(&mut self, text: &str) {
         self.0.send(Message::text(text)).await.unwrap();
     }
 
-    /// Sends bytes.
-    pub async fn send(&mut self, bytes: Vec<u8>) {
+    /// Sends a binary message.
+    pub async fn send_binary(&mut self, bytes: Vec<u8>) {
         self.0.send(Message::binary(bytes)).await.unwrap();
     }
 
-    /// Sends a text so many times at once.
-    pub async fn shout(&mut self, text: &str, times: usize) {
+    /// Sends a text message `times` times, flushing once at the end.
+    pub async fn send_many(&mut self, text: &str, times: usize) {
         for _ in 0..times {
             self.0.feed(Message::text(text)).await.unwrap();
         }
         self.0.flush().await.unwrap();
     }
 
-    /// The next text. Panics if the connection ends.
-    pub async fn hears(&mut self) -> String {
+    /// Receives the next text message. Panics if the connection ends.
+    pub async fn receive(&mut self) -> String {
         match self.next().await {
             Message::Text(text) => text.to_string(),
             other => panic!("{other:?}"),
         }
     }
 
-    /// Sends a text, and returns the next one that comes.
-    pub async fn asks(&mut self, text: &str) -> String {
-        self.say(text).await;
-        self.hears().await
+    /// Sends a text message and receives the next one.
+    pub async fn request(&mut self, text: &str) -> String {
+        self.send_text(text).await;
+        self.receive().await
     }
 
-    /// How the connection ends: code and reason, after the messages that come before.
+    /// Waits for the close frame, skipping messages. Returns its code and reason.
     pub async fn closed(&mut self) -> String {
         self.count_until_closed().await.1
     }
 
-    /// How many messages come, and how the connection ends then.
+    /// Counts messages until the close frame. Returns the count, and the code and reason.
     pub async fn count_until_closed(&mut self) -> (usize, String) {
         let mut messages = 0;
         loop {
             match self.next().await {
                 Message::Close(frame) => {
-                    // The answer is sent; the server may not wait for it.
+                    // Replies to the close; the server may not wait for it.
                     let _gone = self.0.flush().await;
                     let frame = frame.map(|frame| format!("{} {}", u16::from(frame.code), frame.reason));
                     return (messages, frame.unwrap_or_else(|| "1005".to_owned()).trim_end().to_owned());
@@ -115,7 +115,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     }
 }
 
-/// A plain request, without its last line breaks: its status, and the whole answer.
+/// Sends a plain request, given without its trailing line breaks. Returns the status and the whole response.
 pub async fn http(server: SocketAddr, request: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(server).await.unwrap();
     let (line, headers) = request.split_once('\n').unwrap_or((request, ""));
@@ -124,8 +124,8 @@ pub async fn http(server: SocketAddr, request: &str) -> (u16, String) {
     let length = if body.is_empty() { String::new() } else { format!("content-length: {}\r\n", body.len()) };
     let head = format!("{line} HTTP/1.1\r\nhost: {server}\r\nconnection: close\r\n{headers}{length}\r\n{body}");
     stream.write_all(head.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    timeout(PATIENCE, stream.read_to_string(&mut answer)).await.expect("20 s passed").unwrap();
-    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, answer)
+    let mut response = String::new();
+    timeout(PATIENCE, stream.read_to_string(&mut response)).await.expect("20 s passed").unwrap();
+    let status = response.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, response)
 }

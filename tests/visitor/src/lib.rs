@@ -1,9 +1,9 @@
-//! A client for the tests of the examples, and the table of what it saw, which their READMEs show.
+//! A client for the tests of the examples, and the table of results that their READMEs show.
 #![allow(
     clippy::unwrap_used,
     clippy::missing_panics_doc,
     missing_debug_implementations,
-    reason = "what tests call fails by panicking, and is not printed"
+    reason = "test support fails by panicking, and is not printed"
 )]
 
 mod client;

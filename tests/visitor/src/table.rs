@@ -1,13 +1,13 @@
-//! What clients saw, as a README shows it.
+//! The table of what clients see, as in the READMEs.
 
 use std::fmt::{self, Display};
 
-/// Rows of what a client does, and what it sees.
+/// Rows of what a client does and what it sees.
 #[derive(Debug, Default)]
 pub struct Table(Vec<(String, String)>);
 
 impl Table {
-    /// No rows.
+    /// An empty table.
     pub fn new() -> Self {
         Self::default()
     }
@@ -17,8 +17,8 @@ impl Table {
         self.0.push((client.to_string(), sees.to_string()));
     }
 
-    /// Prints the table, and checks that it is the one of a README.
-    pub fn stands_in(&self, readme: &str) {
+    /// Prints the table, and asserts that `readme` contains it.
+    pub fn assert_in(&self, readme: &str) {
         println!("{self}");
         let lines = readme.lines().skip_while(|line| !line.starts_with("| A client that"));
         let documented: Vec<_> = lines.take_while(|line| line.starts_with('|')).collect();

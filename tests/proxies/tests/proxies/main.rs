@@ -22,26 +22,26 @@ async fn passes(front: Front) {
 
     let mut client = open().await;
     let version = if front == Front::HaproxyHttp2Behind { "HTTP/2.0" } else { "HTTP/1.1" };
-    assert_eq!(client.asks("where am I").await, format!("{CLIENT}, by {version}"));
-    client.shout("now!", 100).await;
+    assert_eq!(client.request("where am I").await, format!("{CLIENT}, by {version}"));
+    client.send_many("now!", 100).await;
     assert_eq!(client.closed().await, "1008 message rate exceeded");
     drop(client);
 
     let mut kicked = open().await;
-    assert_eq!(kicked.asks("hello").await, "hello");
+    assert_eq!(kicked.request("hello").await, "hello");
     let frame = CloseFrame::new(CloseCode::new(4001).unwrap(), "kicked");
     server.connections().close_where(&frame, |_| true);
     assert_eq!(kicked.closed().await, "4001 kicked");
     drop(kicked);
 
     let mut deaf = open().await;
-    deaf.say("news").await;
+    deaf.send_text("news").await;
     timeout(PATIENCE, server.freed.recv()).await.expect("the handler is freed").unwrap();
     drop(deaf);
     timeout(PATIENCE, server.connections().wait_until_empty()).await.expect("nothing is left of it");
 
     let mut last = open().await;
-    assert_eq!(last.asks("hello").await, "hello");
+    assert_eq!(last.request("hello").await, "hello");
     let (drained, closed) = tokio::join!(server.drain.start(), async {
         let closed = last.closed().await;
         drop(last);
