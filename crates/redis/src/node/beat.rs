@@ -1,4 +1,11 @@
 //! What the store answers to a beat: whether the lease stands, who else is alive, and whether data was lost.
+//!
+//! All of it comes from one script (`scripts/beat.lua`), so it is of one moment. Asked one by one, a node might renew its
+//! lease in data that is lost before it looks at the nonce, and take the new data for the old.
+//!
+//! The script also holds leases still. If nobody has beaten for more than half a lease, the server itself was not there,
+//! or its clock was set, and all leases are moved by as much. Otherwise a pause of Redis would end the lease of every node
+//! at once.
 
 use std::time::Duration;
 
@@ -38,6 +45,10 @@ pub(crate) struct Flags {
 }
 
 impl Beat {
+    /// Asks for the lease of an incarnation, or for a new incarnation if it is nought.
+    ///
+    /// `boot` is the data that the node knows: in other data its incarnation means nothing, even if a number is alike.
+    /// `nonce` names the data if this beat is the first that it sees.
     pub(crate) async fn ask(
         settings: &Settings,
         connection: &mut Link,
@@ -60,6 +71,7 @@ impl Beat {
     }
 }
 
+/// In whole milliseconds, as scripts and commands take them.
 pub(crate) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

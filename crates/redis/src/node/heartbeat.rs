@@ -2,8 +2,25 @@
 //!
 //! One task beats. Each answer says whether the lease is still valid and whether the server still has its data; if it
 //! does not, everything that this node holds is reported before any handshake is admitted by the new data.
+//!
+//! One turn, which takes as long as a beat or less:
+//!
+//! 1. If there is no connection, make one. Nothing else uses it before step 4.
+//! 2. Ask for the lease. If it was lost, or the data was, ask once more, for a new incarnation.
+//! 3. Decide what the store does not know: all that is held, if the incarnation is new; what was taken of late, if only
+//!    the connection is, because the server may be a replica that has taken another's place and lags.
+//! 4. From here on, handshakes may use the connection.
+//! 5. Report what the store does not know, until the next beat is due. The rest waits: a node with a hundred thousand
+//!    connections reports for longer than its lease.
+//! 6. Give back what was given up or could not be given back, again until the next beat is due.
+//!
+//! A turn that fails anywhere is begun again after 50 ms, from the first step. All steps can be repeated: what was
+//! reported is marked as such when it was answered, and not before.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use portcullis_core::{clock::now, shared::Gone};
 use redis::RedisError;
@@ -11,7 +28,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{
     NoAnswer, Node, Session,
-    beat::{Beat, Flags, millis},
+    beat::{Beat, Flags},
     membership::Outcome,
     settings::OnFenced,
 };
@@ -37,7 +54,7 @@ pub(crate) async fn run(node: Arc<Node>) {
     let mut heartbeat = Heartbeat { unanswered: 0, refreshed, primaries, away: false };
     loop {
         let begun = Instant::now();
-        if lock(&node.state).membership.has_left() {
+        if has_left(&node) {
             return;
         }
         let next = match heartbeat.beat(&node, begun + node.settings.beat).await {
@@ -52,8 +69,11 @@ pub(crate) async fn run(node: Arc<Node>) {
 }
 
 struct Heartbeat {
+    /// Beats in a row that had no answer in time.
     unanswered: u32,
+    /// When everything was last said anew.
     refreshed: Instant,
+    /// The servers of a Redis Cluster, to notice one that has taken another's place.
     primaries: Primaries,
     /// That the server cannot be reached was said.
     away: bool,
@@ -62,6 +82,7 @@ struct Heartbeat {
 impl Heartbeat {
     /// Until the next beat is due, or a connection has broken. Says in between when the data has become old enough.
     async fn rest(&self, node: &Node, next: Instant) {
+        // Nothing happens at this moment but that time has passed. Those who wait for `ready` are woken for it.
         let ready = lock(&node.state).membership.ready_at().map(Instant::from_std);
         let rest = async {
             if let Some(ready) = ready.filter(|ready| *ready > Instant::now() && *ready < next) {
@@ -84,6 +105,11 @@ impl Heartbeat {
         };
         let mut outcome = self.ask(node, &mut connection).await?;
         if matches!(outcome, Outcome::DataLost | Outcome::Fenced) {
+            // Of a node that leaves, the lease is gone because it has given it up. It must not close its last connections
+            // for that, and not join again.
+            if has_left(node) {
+                return Err(NoAnswer);
+            }
             void(node, outcome);
             outcome = self.ask(node, &mut connection).await?;
         }
@@ -91,15 +117,19 @@ impl Heartbeat {
             // Whoever reads looks as well, so that nothing but a little time is lost if this fails.
             let _ = node.wait_for(node.settings.patience(), bus::begin(&node.settings, &mut connection)).await;
             lock(&node.held).untell_all();
+            // What an incarnation that is over had to give back is void with it. No permit of the new one can be in here:
+            // none is reported before this task comes to it, and none taken before everything is reported.
             lock(&node.releases).clear();
             places::untell_all(node);
         } else if is_new {
-            // What a server that took another's place may not have heard of.
+            // What a server that took another's place may not have heard of: it was acknowledged by one that is gone, and
+            // not replicated. Two leases, because replicas that lag further behind are not promoted in a sound setup.
             lock(&node.held).untell_since(now().checked_sub(node.settings.lease * 2));
             lock(&node.state).membership.unsaid();
         }
         if self.primaries.changed(&connection, node.settings.beat / 2).await {
-            // Its keys may be those of some time ago, or none.
+            // Its keys may be those of some time ago, or none. In a Redis Cluster the connection lives on when a server is
+            // replaced, and the server with the leases may know nothing of it.
             lock(&node.held).untell_all();
             places::untell_all(node);
             lock(&node.state).membership.unsaid();
@@ -108,6 +138,7 @@ impl Heartbeat {
             node.connect(connection);
             node.note(|events| events.connections += 1);
         }
+        // The lease may have been lost between the two answers, on a server that is restarted over and over.
         let Some(session) = node.own_session() else { return Err(NoAnswer) };
         node.inbox.send_if_modified(|inbox| std::mem::replace(inbox, session.incarnation) != session.incarnation);
         self.say(node, &session, next).await?;
@@ -133,9 +164,16 @@ impl Heartbeat {
 
     /// One beat. An answer within the deadline of handshakes closes the breaker.
     async fn ask(&mut self, node: &Node, connection: &mut Link) -> Result<Outcome, NoAnswer> {
+        // The connection may have been made for as long as it took the node to leave. A beat would renew a lease that is
+        // given up, and the other nodes would count a node, and what it held, that nobody runs any longer.
+        if has_left(node) {
+            return Err(NoAnswer);
+        }
         let holds = !lock(&node.held).is_empty();
         let (incarnation, boot, marks) = {
             let membership = &lock(&node.state).membership;
+            // In the same request as the lease: if a node joined first and said later that it has something to report,
+            // others could admit in between.
             let says = if membership.incarnation() == 0 { holds } else { membership.says() };
             (membership.incarnation(), membership.boot().clone(), Flags { drains: membership.drains(), says })
         };
@@ -151,6 +189,8 @@ impl Heartbeat {
                 node.disconnect(generation, &error);
                 return Err(NoAnswer);
             }
+            // One late answer is no reason to give up a connection with all that is under way on it. But one whose other
+            // end is gone without a word would stay silent for ever.
             Err(_) => {
                 self.unanswered += 1;
                 if self.unanswered >= UNANSWERED {
@@ -164,6 +204,7 @@ impl Heartbeat {
         };
         self.unanswered = 0;
         let mut state = lock(&node.state);
+        // A beat that took longer than handshakes wait does not show that they would be answered.
         if now().saturating_duration_since(sent) <= node.settings.deadline {
             state.membership.answered();
         }
@@ -181,6 +222,8 @@ impl Heartbeat {
         permits::say_untold(node, session, until).await?;
         places::say_untold(node, session).await?;
         let mut state = lock(&node.state);
+        // Under both locks. A permit that is kept without the store's word is entered first and marks the membership
+        // second: either it is seen here, or it marks what is set here.
         if state.membership.incarnation() == session.incarnation && !lock(&node.held).has_untold() {
             state.membership.said();
         }
@@ -188,9 +231,15 @@ impl Heartbeat {
     }
 }
 
+fn has_left(node: &Node) -> bool {
+    lock(&node.state).membership.has_left()
+}
+
 /// What belonged to an incarnation is void.
 fn void(node: &Node, outcome: Outcome) {
     if outcome == Outcome::DataLost {
+        // The lease may have been valid all the time, and nobody was granted anything that this node holds. So its
+        // connections stay, whatever `on_fenced` says.
         node.note(|events| events.data_lost += 1);
         return;
     }
@@ -208,7 +257,10 @@ pub(crate) fn nonce() -> String {
     let mut bytes = [0; 16];
     match getrandom::fill(&mut bytes) {
         Ok(()) => u128::from_be_bytes(bytes).to_string(),
-        // No two beats propose the same, and it must not be secret.
-        Err(_) => millis(now().elapsed()).to_string() + &std::process::id().to_string(),
+        // It must not be secret, only one that nobody has proposed before.
+        Err(_) => {
+            let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            format!("{}{}", time.as_nanos(), std::process::id())
+        }
     }
 }

@@ -2,6 +2,20 @@
 //!
 //! All rules about leases, incarnations and lost data are here, as functions of what was answered and when, and are
 //! tested without a server.
+//!
+//! [`Membership::cluster_state`] is computed and not stored, because the most important change comes without an event: a
+//! lease runs out while the process stands still. The first thing that happens after that, whatever it is, sees it. The
+//! states exclude each other in this order:
+//!
+//! | State | While |
+//! | --- | --- |
+//! | `Left` | the node has left, for good |
+//! | `Joining` | no beat was ever answered |
+//! | `Fenced` | the lease had run out, and what is held was not reported since |
+//! | `Away` | there is no connection, the breaker is open, or the lease may be over by the node's own clock |
+//! | `Recovering` | this node has not reported all that it holds, or the data is too young for what others hold |
+//! | `Draining` | everything is well, and the node takes nothing more |
+//! | `Joined` | limits count for all nodes |
 
 use std::{
     num::NonZeroUsize,
@@ -25,8 +39,11 @@ pub(crate) const LEASES: u32 = 20;
 /// Who lived when the store was last heard of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct View {
+    /// The incarnations that had a lease.
     alive: Vec<u64>,
+    /// The last that was given out by then.
     newest: u64,
+    /// How many of those that live take nothing more.
     draining: usize,
 }
 
@@ -56,11 +73,14 @@ pub(crate) enum Outcome {
     Fenced,
 }
 
+/// What no beat changes by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
+    /// Nothing is out of the ordinary.
     Member,
     /// The lease had run out, and what is held was not said since.
     Fenced,
+    /// The node has given up its lease, and takes no other.
     Left,
 }
 
@@ -74,15 +94,22 @@ enum Reported {
     All,
 }
 
+/// What is known, from the answers to all beats so far.
 #[derive(Debug)]
 pub(crate) struct Membership {
+    /// How long a lease is, which is the same on all nodes.
     lease: Duration,
+    /// How often it is renewed.
     beat: Duration,
     /// Nought: none.
     incarnation: u64,
+    /// The nonce of the data. Empty before the first beat.
     boot: Arc<str>,
+    /// Who lived at the last beat.
     view: Arc<View>,
+    /// How many take part, or the number that the application has given.
     nodes: Option<NonZeroUsize>,
+    /// Until when this node is sure of its lease.
     lease_until: Option<Instant>,
     /// When the data is old enough.
     ready_at: Option<Instant>,
@@ -115,6 +142,7 @@ impl Membership {
     }
 
     pub(crate) fn cluster_state(&self, now: Instant) -> ClusterState {
+        // By this node's own clock. The store may have kept the lease for longer, but nobody has asked it.
         let holds = self.lease_until.is_some_and(|until| now < until);
         if self.has_left() {
             ClusterState::Left
@@ -133,10 +161,12 @@ impl Membership {
         }
     }
 
+    /// Nought while the node has none: before it joined, and after it lost its lease or the store its data.
     pub(crate) fn incarnation(&self) -> u64 {
         self.incarnation
     }
 
+    /// The nonce of the data that the last beat has seen.
     pub(crate) fn boot(&self) -> &Arc<str> {
         &self.boot
     }
@@ -149,6 +179,7 @@ impl Membership {
         self.nodes
     }
 
+    /// When the data is old enough, unless the next beat says otherwise.
     pub(crate) fn ready_at(&self) -> Option<Instant> {
         self.ready_at
     }
@@ -156,6 +187,7 @@ impl Membership {
     /// A beat that was sent with an incarnation was answered. The lease runs from when it was sent: the server began to
     /// count later.
     pub(crate) fn beaten(&mut self, asked: u64, beat: Beat, sent: Instant, now: Instant) -> Outcome {
+        // The first data that a node sees is lost to nobody.
         let lost = !self.boot.is_empty() && *self.boot != beat.boot;
         self.boot = beat.boot.into();
         if beat.incarnation == 0 {
@@ -163,16 +195,20 @@ impl Membership {
             if lost {
                 return Outcome::DataLost;
             }
+            // A node that leaves takes its lease away itself.
             if !self.has_left() {
                 self.phase = Phase::Fenced;
             }
             return Outcome::Fenced;
         }
         self.view = Arc::new(View { alive: beat.alive, newest: beat.last, draining: beat.draining });
+        // If all nodes drain there is nobody to divide by, and shares are those of before.
         self.nodes = NonZeroUsize::new(self.view.nodes()).or(self.nodes);
         self.incarnation = beat.incarnation;
+        // Not from when it was answered: the answer may have been under way for as long as a lease.
         self.lease_until = sent.checked_add(self.lease);
-        // A beat that has no answer in a lease has ended that.
+        // While others report, this is set ahead by each beat. By a lease, because a beat that has no answer for as long has
+        // ended the lease, and with it everything that this time is for.
         let others_say = beat.saying > 0 && beat.age < self.lease * LEASES;
         let wait = if others_say { self.lease } else { (self.beat * BEATS).saturating_sub(beat.age) };
         self.ready_at = now.checked_add(wait);
@@ -183,7 +219,7 @@ impl Membership {
         Outcome::Joined
     }
 
-    /// What is held was said.
+    /// What is held was said. Ends the time in which the node was fenced: what it holds counts again.
     pub(crate) fn said(&mut self) {
         self.said = Reported::All;
         if self.phase == Phase::Fenced {
@@ -203,6 +239,7 @@ impl Membership {
         }
     }
 
+    /// The server stops. There is no way back.
     pub(crate) fn drain(&mut self) {
         self.drains = true;
     }
@@ -211,6 +248,7 @@ impl Membership {
         self.drains
     }
 
+    /// The node gives up its lease. There is no way back.
     pub(crate) fn leave(&mut self) {
         self.phase = Phase::Left;
     }
@@ -234,6 +272,7 @@ impl Membership {
 
     /// A question was not answered in time. Whether nothing is asked from here on.
     pub(crate) fn missed(&mut self) -> bool {
+        // Equal, and not more: requests that were sent before it opened are missed after that, and open nothing.
         self.misses = self.misses.saturating_add(1);
         self.misses == MISSES
     }

@@ -1,22 +1,33 @@
-//! What is known and held, and the door to the store.
+//! What a node has: its settings, what it holds, its membership, and the one connection on which handshakes ask.
+//!
+//! The connection is not for everybody at all times. Those who want to ask take a [`Session`], and which of three they
+//! take says what they may do while limits are not shared:
+//!
+//! | Right | Given while | For |
+//! | --- | --- | --- |
+//! | [`session`](Node::session) | limits count for all nodes | new handshakes |
+//! | [`reporting_session`](Node::reporting_session) | the same, and while the node drains | what live connections buy and leave |
+//! | [`own_session`](Node::own_session) | the node has an incarnation | reports and messages of the node itself, without which a recovery would not end |
+//!
+//! # Locks
+//!
+//! There are several mutexes instead of one, because a handshake must not wait while thousands of permits are put
+//! together for a report. They are held for moments and never across an `await`. Where two are held at once, `state` is
+//! taken before `held`, and `pools` before the state of a pool. No callback of a connection runs under any of them: it may
+//! drop a permit, which takes them again.
 
 use std::{
     collections::HashMap,
-    future::Future,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use futures_util::future::join;
 use portcullis_core::{
     clock::now,
-    shared::{Deadline, Name, NodeId},
+    shared::{Name, NodeId},
 };
-use redis::{ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind};
-use tokio::{
-    sync::{Notify, watch},
-    time::{Instant, timeout, timeout_at},
-};
+use redis::RedisError;
+use tokio::sync::{Notify, watch};
 
 use super::{
     membership::{Membership, View},
@@ -31,18 +42,18 @@ use crate::{
     permits::{LocalPermits, PendingReleases},
     places::Pool,
     quota::RequestQueue,
-    script::{self, Call},
 };
-
-/// How often it is logged that the store refuses something. All of it is counted.
-const REFUSALS: Duration = Duration::from_secs(10);
 
 /// This node. Layers, permits and tasks share it.
 pub(crate) struct Node {
     pub(crate) settings: Settings,
+    /// The permits of live connections.
     pub(crate) held: Mutex<LocalPermits>,
+    /// The permits of connections that have ended, which the store still has.
     pub(crate) releases: Mutex<PendingReleases>,
+    /// The allotments of pools.
     pub(crate) pools: Mutex<HashMap<Name, Arc<Pool>>>,
+    /// Purchases of messages that wait for their task.
     pub(crate) requests: RequestQueue,
     /// A beat is due at once.
     pub(crate) wake: Notify,
@@ -57,30 +68,28 @@ pub(crate) struct Node {
     pub(crate) outbox: Outbox,
     health: watch::Sender<Health>,
     /// When it was last logged that the store has refused something.
-    refusal_logged: Mutex<Option<std::time::Instant>>,
+    pub(super) refusal_logged: Mutex<Option<std::time::Instant>>,
 }
 
 pub(super) struct State {
     pub(super) membership: Membership,
+    /// None from when the connection broke until a beat was answered on the next one.
     link: Option<Link>,
-    /// Which connection it is.
+    /// Which connection it is. Many requests fail when a connection breaks, and those that are late must not give up the
+    /// next one.
     generation: u64,
 }
 
 /// A connection on which a beat was answered, and the incarnation that the beat was for: what is needed to ask.
 #[derive(Clone)]
 pub(crate) struct Session {
-    connection: Link,
-    generation: u64,
+    pub(super) connection: Link,
+    pub(super) generation: u64,
     pub(crate) incarnation: u64,
     pub(crate) view: Arc<View>,
     /// The data of the store that the beat has seen.
-    boot: Arc<str>,
+    pub(super) boot: Arc<str>,
 }
-
-/// The error for a question that the store did not answer in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct NoAnswer;
 
 impl Node {
     pub(crate) fn new(settings: Settings) -> Self {
@@ -104,6 +113,8 @@ impl Node {
 
     /// The right to ask for a handshake, unless limits do not count for all nodes now.
     pub(crate) fn session(&self) -> Option<Session> {
+        // One lock for the state and for what it is about: a lease that runs out in between would give away a session
+        // that is void.
         let state = lock(&self.state);
         (state.membership.cluster_state(now()) == ClusterState::Joined).then(|| state.session()).flatten()
     }
@@ -147,143 +158,6 @@ impl Node {
         lock(&self.held).is_empty() && lock(&self.pools).values().all(|pool| pool.is_idle())
     }
 
-    /// Asks for a handshake, by its deadline. Without an answer in time, the breaker has one miss more.
-    pub(crate) async fn ask<T: FromRedisValue>(
-        &self,
-        session: &Session,
-        by: Deadline,
-        call: Call,
-    ) -> Result<T, NoAnswer> {
-        let mut connection = session.connection.clone();
-        self.heard(session, by, call.run(&mut connection)).await
-    }
-
-    /// As [`ask`](Self::ask), with a command.
-    pub(crate) async fn ask_command<T: FromRedisValue>(
-        &self,
-        session: &Session,
-        by: Deadline,
-        command: &redis::Cmd,
-    ) -> Result<T, NoAnswer> {
-        let mut connection = session.connection.clone();
-        self.heard(session, by, command.query_async(&mut connection)).await
-    }
-
-    /// Asks for a handshake what must not be answered by data that is not what it was at the last beat: others have not
-    /// said yet what they hold. Which data it is is asked behind the question, in the same round trip. In a Redis
-    /// Cluster another server may know that, and cannot be asked together with this one.
-    pub(crate) async fn ask_known<T: FromRedisValue>(
-        &self,
-        session: &Session,
-        by: Deadline,
-        call: Call,
-    ) -> Result<T, NoAnswer> {
-        if !session.connection.is_one() {
-            return self.ask(session, by, call).await;
-        }
-        let (mut first, mut second) = (session.connection.clone(), session.connection.clone());
-        let mut which = redis::cmd("HGET");
-        which.arg(self.settings.keys.facts()).arg("boot");
-        let both = async {
-            let mut question = call.by_hash();
-            loop {
-                // A connection sends in the order in which it is asked, so this data or older has answered.
-                let which = which.query_async::<Option<String>>(&mut second);
-                match join(question.query_async(&mut first), which).await {
-                    // The script runs when it is sent as a text, so which data that is has to be asked behind it again:
-                    // the answer that is there is from before, and the data may be lost in between.
-                    (Err(error), _) if script::is_unknown(&error) => question = call.by_text(),
-                    (answer, boot) => return Ok((answer?, boot?)),
-                }
-            }
-        };
-        let (answer, boot) = self.heard(session, by, both).await?;
-        if boot.as_deref() == Some(&session.boot) {
-            return Ok(answer);
-        }
-        self.wake.notify_one();
-        Err(NoAnswer)
-    }
-
-    /// Waits for an answer by a deadline.
-    async fn heard<T>(
-        &self,
-        session: &Session,
-        by: Deadline,
-        answer: impl Future<Output = RedisResult<T>>,
-    ) -> Result<T, NoAnswer> {
-        match timeout_at(Instant::from_std(by.at()), answer).await {
-            Ok(Ok(answer)) => {
-                lock(&self.state).membership.answered();
-                Ok(answer)
-            }
-            Ok(Err(error)) => {
-                self.failed(session, &error);
-                self.missed();
-                Err(NoAnswer)
-            }
-            Err(_) => {
-                self.missed();
-                Err(NoAnswer)
-            }
-        }
-    }
-
-    /// Asks for the node itself.
-    pub(crate) async fn tell<T, F>(&self, session: &Session, ask: impl FnOnce(Link) -> F) -> Result<T, NoAnswer>
-    where
-        F: Future<Output = RedisResult<T>>,
-    {
-        let by = Instant::now() + self.settings.patience();
-        match timeout_at(by, ask(session.connection.clone())).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => {
-                self.failed(session, &error);
-                Err(NoAnswer)
-            }
-            Err(_) => Err(NoAnswer),
-        }
-    }
-
-    /// A question that was not answered in time.
-    fn missed(&self) {
-        let opened = lock(&self.state).membership.missed();
-        self.note(|events| {
-            events.missed += 1;
-            events.broken += u64::from(opened);
-        });
-    }
-
-    /// An error: the connection is given up where it cannot be used any longer.
-    fn failed(&self, session: &Session, error: &RedisError) {
-        // In a Redis Cluster it is one server that fails, and the others are asked as before.
-        if session.connection.is_one() && is_fatal(error) {
-            self.disconnect(session.generation, error);
-        }
-        self.refused(error);
-    }
-
-    /// The store has answered with an error, such as a right that is missing, or memory that is full. Nothing but this
-    /// tells an operator why limits are not shared: whoever asked goes on as if there had been no answer.
-    pub(crate) fn refused(&self, error: &RedisError) {
-        // A connection that broke is another matter, and is said by those who make connections.
-        if error.is_io_error() || error.is_connection_dropped() || error.is_timeout() {
-            return;
-        }
-        let is_due = {
-            let mut last = lock(&self.refusal_logged);
-            let is_due = last.is_none_or(|last| now().saturating_duration_since(last) >= REFUSALS);
-            if is_due {
-                *last = Some(now());
-            }
-            is_due
-        };
-        if is_due {
-            observe::refused(error);
-        }
-        self.note(|events| events.refused += 1);
-    }
-
     pub(super) fn generation(&self) -> u64 {
         lock(&self.state).generation
     }
@@ -293,31 +167,10 @@ impl Node {
         state.link.clone().map(|link| (link, state.generation))
     }
 
-    /// Makes a connection beside the one of handshakes, for a read that waits.
-    pub(crate) async fn dial(&self) -> Result<Link, NoAnswer> {
-        self.settings.client.connect(self.settings.patience()).await.map_err(|error| {
-            self.refused(&error);
-            NoAnswer
-        })
-    }
-
-    /// Asks on such a connection, and gives up after a time.
-    pub(crate) async fn wait_for<T>(
-        &self,
-        patience: Duration,
-        answer: impl Future<Output = RedisResult<T>>,
-    ) -> Result<T, NoAnswer> {
-        match timeout(patience, answer).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => {
-                self.refused(&error);
-                Err(NoAnswer)
-            }
-            Err(_) => Err(NoAnswer),
-        }
-    }
-
     /// A beat was answered on a new connection: it is the one to be used.
+    ///
+    /// A beat comes first because what is on the other end may be another server than before, or the same one without its
+    /// data. No handshake is decided by it before that is known.
     pub(super) fn connect(&self, connection: Link) {
         let mut state = lock(&self.state);
         state.link = Some(connection);
@@ -325,8 +178,10 @@ impl Node {
         state.membership.connected();
     }
 
+    /// Gives up a connection, if it is still the one in use.
     pub(super) fn disconnect(&self, generation: u64, error: &RedisError) {
         {
+            // In a block of its own: what follows takes this lock as well.
             let mut state = lock(&self.state);
             if state.generation != generation || state.link.take().is_none() {
                 return;
@@ -342,6 +197,8 @@ impl Node {
     pub(crate) fn note(&self, change: impl FnOnce(&mut Events)) {
         let (cluster_state, nodes) = self.stands();
         let stale = self.is_stale();
+        // What is computed here may be older than what another task has computed meanwhile, which the next beat mends.
+        // Readers of `health` never see it: they compute it anew.
         self.health.send_modify(|health| {
             let before = *health;
             health.stale = stale;
@@ -365,19 +222,22 @@ impl Node {
         }
     }
 
+    /// What time alone may change.
     fn stands(&self) -> (ClusterState, Option<std::num::NonZeroUsize>) {
         let state = lock(&self.state);
         (state.membership.cluster_state(now()), state.membership.nodes())
     }
 
+    /// The state of this moment, which may be another one than at the last event: leases run out silently.
     pub(crate) fn health(&self) -> Health {
         let (cluster_state, nodes) = self.stands();
         Health { state: cluster_state, nodes, stale: self.is_stale(), ..*self.health.borrow() }
     }
 
-    /// Whether copies of what was revoked may not be whole.
+    /// Whether copies of what was revoked may not be whole. A node that has no copy has nothing that could be stale.
     pub(crate) fn is_stale(&self) -> bool {
         let followers = lock(&self.outbox.followers);
+        // Never whole counts as old: a copy that was never complete says nothing about a token.
         let is_old = |at| now().saturating_duration_since(at) > self.settings.stale_after;
         followers.has_copies() && followers.whole_at().is_none_or(is_old)
     }
@@ -414,11 +274,4 @@ fn id() -> NodeId {
         bytes[..4].copy_from_slice(&std::process::id().to_be_bytes());
     }
     NodeId::from_bytes(bytes)
-}
-
-/// Whether a connection is of no use after an error: it is broken, or what it leads to is no primary any longer.
-fn is_fatal(error: &RedisError) -> bool {
-    error.is_unrecoverable_error()
-        || error.is_io_error()
-        || matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown))
 }

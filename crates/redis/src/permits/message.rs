@@ -20,14 +20,7 @@ pub(super) fn message(name: Name, permit: u64) -> String {
 
 pub(super) fn parse_message(message: &str) -> Option<(Name, u64)> {
     let (name, permit) = message.split_once(':')?;
-    let mut bytes = [0; 16];
-    if name.len() != 2 * bytes.len() || !name.is_ascii() {
-        return None;
-    }
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&name[2 * at..2 * at + 2], 16).ok()?;
-    }
-    Some((Name::from_bytes(bytes), permit.parse().ok()?))
+    Some((name.parse().ok()?, permit.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -39,7 +32,14 @@ mod tests {
         let name = Name::from_bytes(std::array::from_fn(|at| u8::try_from(at * 17).unwrap()));
         assert_eq!(parse_message(&message(name, 12)), Some((name, 12)));
         assert_eq!(parse_member(&member(3, 4)), Some((3, 4)));
-        for bad in ["", ":", "00:1", "g0112233445566778899aabbccddeeff:1", "é112233445566778899aabbccddeeff:1"] {
+        for bad in [
+            "",
+            ":",
+            "00:1",
+            "g0112233445566778899aabbccddeeff:1",
+            "+0112233445566778899aabbccddeeff:1",
+            "é112233445566778899aabbccddeeff:1",
+        ] {
             assert_eq!(parse_message(bad), None, "{bad}");
         }
         for bad in ["", "1", "1:", ":1", "1:2:3", "-1:2"] {

@@ -287,3 +287,26 @@ async fn data_that_was_lost_while_a_script_was_loaded_admits_nobody() {
     let (answer, ()) = tokio::join!(take(&one, name, 1), lose);
     assert!(answer.is_err(), "over the limit");
 }
+
+/// It leaves while it connects anew. What it then finds must not make it join once more.
+#[tokio::test]
+async fn a_node_that_has_left_does_not_join_again() {
+    let server = Server::start();
+    let proxy = Proxy::to(server.port()).await;
+    let (leaves, stays) = (joined(builder(&proxy.url())).await, joined(builder(&server.url())).await);
+    let mut inside = Inside(server.inspect().await);
+    proxy.set(Mode::Cut);
+    until(&leaves, |health| health.state == ClusterState::Away).await;
+    proxy.set(Mode::Hold);
+    let heard = proxy.heard();
+    while proxy.heard() == heard {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    leaves.leave().await;
+    redis::cmd("FLUSHALL").query_async::<()>(&mut inside.0).await.unwrap();
+    proxy.set(Mode::Pass);
+    let beats = stays.health().events.beats;
+    until(&stays, |health| health.events.beats > beats + 5).await;
+    assert_eq!(inside.nodes().await.len(), 1);
+    assert_eq!((leaves.health().state, leaves.health().events.fenced), (ClusterState::Left, 0));
+}
