@@ -1,4 +1,10 @@
 //! Who on this node is told what the stream says, and how fresh the copies are.
+//!
+//! Followers are held weakly: a layer that is dropped ends its registry or its copy, and nobody has to say so here.
+//!
+//! All copies of a node have one time until when they are complete, `whole_at`. It is the time at which a question was
+//! *sent* whose answer said that there was nothing more, because at that moment nothing was missing; when the answer came
+//! is later by however long it took. A copy that begins to follow makes the time unknown, as nothing was read into it.
 
 use std::{
     sync::{Arc, Weak},
@@ -22,6 +28,7 @@ impl Followers {
     pub(crate) fn follow(&mut self, copy: Weak<dyn RevocationCopy>) {
         self.copies.retain(|copy| copy.strong_count() > 0);
         self.copies.push(copy);
+        // A snapshot that is being read is read into the copies of before. Its end must not call this one complete.
         self.generation += 1;
         self.whole_at = None;
     }
@@ -36,6 +43,7 @@ impl Followers {
         (self.copies.iter().filter_map(Weak::upgrade).collect(), self.generation)
     }
 
+    /// The registries of a scope: others share the stream, and must not carry out its commands.
     pub(super) fn registries(&self, of: Name) -> Vec<Arc<dyn CommandHandler>> {
         let meant = self.registries.iter().filter(|(scope, _)| *scope == of);
         meant.filter_map(|(_, registry)| registry.upgrade()).collect()
@@ -47,6 +55,7 @@ impl Followers {
         let is_theirs = self.generation == generation;
         let before = self.whole_at;
         if is_theirs {
+            // Never back: answers may come in another order than the questions were sent.
             self.whole_at = before.max(Some(at));
         }
         is_theirs && before.is_none()

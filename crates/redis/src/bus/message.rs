@@ -4,7 +4,13 @@
 //! - `c<scope> <whose> <what>`: a command, to `s<subject>`, `i<client ip>`, `n<node>.<connection>` or `*`; to close
 //!   with a code and a reason, `-` to close without, `x` to cut off.
 //!
-//! Subjects, addresses and tokens are names: hashes with a secret.
+//! Subjects, addresses and tokens are names: hashes with a secret. The reason of a close frame is the rest of the line, as
+//! the application wrote it.
+//!
+//! The parser is total, and strict. Whoever can write to the stream can close every connection, so a forged line needs no
+//! parser that errs; but one that panicked or read a broken line as a broad command would turn an accident into an
+//! outage. A line that is too long, has a word too many, a name of another length, a code that must not be sent or a
+//! reason that does not fit is none of ours, and nothing is done.
 
 use std::time::Duration;
 
@@ -13,10 +19,11 @@ use portcullis_core::{
     shared::{Command, CommandAction, CommandTarget, Issued, Name, Revocation},
 };
 
-/// The longest line: a command to one connection of one node, with the longest reason.
+/// The longest line: a command to one connection of one node, with the longest reason. Checked before anything is read
+/// from the line, so that what is looked at is bounded.
 const MAX_LINE: usize = 128 + CloseReason::MAX_BYTES;
 
-/// For good: longer than any token lives.
+/// For good: longer than any token lives. Times are added to clocks on every node, and no clock can say what is later.
 const FOR_GOOD: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// What all nodes are told.
@@ -31,6 +38,7 @@ pub(crate) enum Message {
 }
 
 impl Message {
+    /// The line for it, which [`parse`](Self::parse) reads.
     pub(super) fn write(&self) -> String {
         match self {
             Self::Revocation(revocation) => {
@@ -52,6 +60,7 @@ impl Message {
         if let Some(revocation) = line.strip_prefix('r') {
             return parse_revocation(revocation).map(Self::Revocation);
         }
+        // Three parts and not more: a reason has spaces of its own.
         let mut words = line.strip_prefix('c')?.splitn(3, ' ');
         let (scope, target, action) = (words.next()?, words.next()?, words.next()?);
         let command = Command::new(parse_target(target)?, parse_action(action)?);
@@ -93,6 +102,7 @@ fn parse_target(word: &str) -> Option<CommandTarget> {
     if word == "*" {
         return Some(CommandTarget::All);
     }
+    // Checked, because the first character may be longer than a byte.
     let (kind, name) = word.split_at_checked(1)?;
     match kind {
         "s" => Some(CommandTarget::Subject(name.parse().ok()?)),
@@ -122,6 +132,7 @@ fn parse_action(words: &str) -> Option<CommandAction> {
         _ => {
             let (code, reason) = words.split_once(' ')?;
             let code = CloseCode::new(code.parse().ok()?).ok()?;
+            // Not cut to what fits, as it is for an application: no node writes such a line.
             (reason.len() <= CloseReason::MAX_BYTES)
                 .then(|| CommandAction::Close(CloseFrame::new(code, reason.to_owned())))
         }

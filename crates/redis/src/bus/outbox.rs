@@ -2,6 +2,15 @@
 //!
 //! The queue is bounded. A revocation that cannot be sent now is remembered and sent when the store is back; a command
 //! is not, because it is for connections that are open at the moment at which it is given.
+//!
+//! Three things are kept here, for three reasons:
+//!
+//! - what waits to be sent now, in order, each with somebody who may wait for the answer;
+//! - revocations that the store may not have ([`Unsent`]): what did not fit into the queue, what was refused or not
+//!   answered, and what a reader found missing in the set. It has as many entries as there are names in the copies, and
+//!   the order does not matter, because of two revocations of a name both hold;
+//! - revocations that the store has accepted of late. A server that takes the place of another may not have been told of
+//!   them, and says so to nobody: they are told again after each reconnection, and ignored where they are known.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -26,7 +35,9 @@ const RECENT: usize = 4096;
 
 /// What is to be sent, and the local receivers of what all nodes have sent.
 pub(crate) struct Outbox {
+    /// What this node is called in commands to one connection.
     pub(crate) node: NodeId,
+    /// The queue. It is never waited for: where it is full, the caller learns that at once.
     outgoing: mpsc::Sender<Outgoing>,
     /// The receiving end, until the task takes it.
     waiting: Mutex<Option<mpsc::Receiver<Outgoing>>>,
@@ -62,6 +73,8 @@ impl Outbox {
     /// Sends a message to all nodes. It is in the queue when this returns.
     pub(crate) fn post(&self, message: Message) -> Decision<bool> {
         let (answer, answered) = oneshot::channel();
+        // In the queue before anybody awaits: what is revoked is told even if the caller drops the answer, and in the order
+        // in which it was said.
         match self.outgoing.try_send(Outgoing { message, answer }) {
             Ok(()) => Decision::wait(async move { answered.await.unwrap_or(false) }),
             Err(mpsc::error::TrySendError::Full(outgoing) | mpsc::error::TrySendError::Closed(outgoing)) => {
@@ -87,6 +100,7 @@ impl Outbox {
     /// There is a follower more.
     pub(crate) fn follow(&self, change: impl FnOnce(&mut Followers)) {
         change(&mut lock(&self.followers));
+        // A permit is stored if nobody waits yet, so the reader begins even if it is spawned later.
         self.followed.notify_one();
     }
 }
@@ -138,6 +152,8 @@ impl Unsent {
 
     /// The store has it.
     pub(super) fn told(&mut self, revocation: Revocation, now: Instant) {
+        // A node that revokes more than this within two leases leaves the oldest to the copies, which are compared with the
+        // set when data is lost.
         if self.recent.len() >= RECENT {
             self.recent.pop_front();
         }

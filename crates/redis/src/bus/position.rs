@@ -86,12 +86,13 @@ impl Position {
     pub(super) fn look(&mut self, extent: Extent, is_lost: bool) -> Continuity {
         let Extent { first, last, entries } = extent;
         let found = match (self.cursor, first) {
+            // Nothing was heard that could have been missed. What was revoked before is in the set.
             (None, _) => Continuity::New,
             (Some(_), _) if is_lost => Continuity::Lost,
             (Some(cursor), _) if cursor > last => Continuity::Lost,
             (Some(cursor), None) if cursor == last => Continuity::Whole,
             (Some(_), Some(first)) if first <= self.looked => Continuity::Whole,
-            // There was none: all that has come since is there.
+            // There was none: all that has come since is there, as long as it cannot have been cut.
             (Some(Id::ZERO), Some(_)) if entries < MAX_ENTRIES => Continuity::Whole,
             // This is also what a stream looks like that has taken the place of a lost one, of which some was read.
             _ => Continuity::Gap,

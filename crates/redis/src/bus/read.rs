@@ -2,6 +2,21 @@
 //!
 //! A reader that has fallen behind, or has found a gap, reads all revocations anew before its copy counts as complete.
 //! Commands in a gap are lost, and counted.
+//!
+//! # One turn
+//!
+//! A turn takes a beat. It begins with a look at what the stream has, and at which data it belongs to. Then entries are
+//! read as they come, each read waiting for the rest of the turn at most.
+//!
+//! The look cannot be left out, because a read that returns nothing has two meanings. A reader whose cursor is ahead of the
+//! stream hears nothing until the stream has caught up: that is what a reader meets after the store has lost its data, and
+//! it would wait in good faith while tokens are revoked.
+//!
+//! # What makes the copy complete
+//!
+//! An answer with fewer entries than were asked for: everything that was there when the question was sent has been read.
+//! It counts only if the set was read since anything may have been missed, and if the data is
+//! [settled](super::restoring).
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,7 +39,8 @@ use crate::{
     node::{NoAnswer, Node, millis},
 };
 
-/// Entries that are read at once. Far fewer than the stream has.
+/// Entries that are read at once. Far fewer than the stream has, so that a reader that keeps up is never cut off between
+/// two looks.
 const BATCH: usize = 512;
 
 /// After an attempt that failed; twice as long after the next, up to a beat.
@@ -60,7 +76,7 @@ impl Reader {
     fn connected(&mut self, node: &Node) {
         node.note(|events| events.readers += 1);
         if self.position.cursor() == Id::ZERO {
-            // A stream that has come and gone meanwhile looks as if there had been none.
+            // A stream that has come and gone meanwhile looks as if there had been none, and was read to its end.
             self.whole = None;
         }
         if std::mem::replace(&mut self.was_connected, true) {
@@ -121,12 +137,14 @@ impl Reader {
             self.whole = None;
         }
         let (copies, generation) = lock(&node.outbox.followers).copies();
+        // After the position: what is revoked while the set is read is behind the cursor, and read from the stream.
         if self.whole != Some(generation) {
             if !copies.is_empty() {
                 snapshot::take(node, connection, &copies).await?;
                 self.confirm(node, connection).await?;
             }
             self.whole = Some(generation);
+            // Nothing is behind the cursor. Otherwise the next read says when the end is reached.
             if self.position.cursor() >= look.extent.last {
                 self.is_whole(node, sent);
             }
@@ -155,8 +173,10 @@ impl Reader {
     fn hear(&mut self, node: &Node, reply: StreamReadReply, clock: Clock) -> usize {
         let (mut count, mut unreadable) = (0, 0);
         for entry in reply.keys.into_iter().flat_map(|key| key.ids) {
+            // All count, whether they can be read or not: a batch that is full means that there may be more.
             count += 1;
             let Some(id) = Id::parse(&entry.id) else { continue };
+            // Before it is carried out. If that panicked, the same entry would be read, and panic, for ever.
             self.position.read(id);
             let message = entry.get::<String>("m").and_then(|line| Message::parse(&line));
             match message {
@@ -176,9 +196,12 @@ impl Reader {
 
 /// Tells followers. Nothing is locked: what they close may call anything.
 fn tell(node: &Node, message: Message, clock: Clock, id: Id) {
+    // By the server's clock and this node's own, so that it does not matter how late the entry is read. A command to all
+    // connections of a user must not close the one with which the user has come back since.
     let latest = clock.latest(id);
     match message {
         Message::Revocation(revocation) => {
+            // What was waited for in the stream is not remembered for longer than what was heard at once.
             let age = latest.map_or(Duration::ZERO, |latest| now().saturating_duration_since(latest));
             let left = Revocation::new(revocation.name, revocation.issued, revocation.life.saturating_sub(age));
             let left = if revocation.all_live { left.all_live() } else { left };
@@ -198,6 +221,7 @@ fn tell(node: &Node, message: Message, clock: Clock, id: Id) {
 
 async fn next(node: &Node, connection: &mut Link, cursor: Id, wait: Duration) -> Result<StreamReadReply, NoAnswer> {
     let mut read = redis::cmd("XREAD");
+    // At least a millisecond: none means for ever, on a connection whose other end may be gone.
     read.arg("COUNT").arg(BATCH).arg("BLOCK").arg(millis(wait).max(1));
     read.arg("STREAMS").arg(node.settings.keys.commands()).arg(cursor.to_string());
     let asked = read.query_async::<Option<StreamReadReply>>(connection);

@@ -1,4 +1,16 @@
 //! Writes what all nodes are told, in the order in which it was said.
+//!
+//! One task writes for the whole node. Two would need an order between them, and a user that is banned and admitted again
+//! may be banned on half of the nodes.
+//!
+//! A batch is what has come while the last one was under way, and, in what room is left, revocations that are owed. One
+//! script writes all of it: an entry in the stream for each, and each revocation into the set. If there is no answer,
+//!
+//! - whoever waits learns that the message may not have arrived;
+//! - commands are not tried again. They may have been carried out, or may be by a server that wakes up: a command says by
+//!   itself that it is for connections of before;
+//! - revocations are kept, and told again after the next beat, marked as told before. The store writes such a one only if
+//!   it has none that revokes as much, so that a long outage does not fill the stream with what everybody knows.
 
 use std::sync::Arc;
 
@@ -27,6 +39,7 @@ pub(crate) async fn run(node: Arc<Node>) {
     let (mut beats, mut batch) = (node.watch(), Vec::new());
     loop {
         let has_unsent = !lock(&node.outbox.unsent).is_empty();
+        // The beats are waited for only if something is owed, or each beat would wake this for nothing.
         tokio::select! {
             count = outgoing.recv_many(&mut batch, BATCH) => if count == 0 { return },
             () = node.outbox.unsent_added.notified() => {}
@@ -37,10 +50,12 @@ pub(crate) async fn run(node: Arc<Node>) {
 }
 
 async fn send(node: &Node, batch: &mut Vec<Outgoing>) {
+    // New ones first: somebody waits for them, and their order counts.
     let unsent = lock(&node.outbox.unsent).take(BATCH - batch.len());
     if batch.is_empty() && unsent.is_empty() {
         return;
     }
+    // Also while the node recovers or drains: a revocation must not wait until limits are shared.
     let told = match node.own_session() {
         Some(session) => {
             let call = call(node, batch, &unsent);
@@ -67,6 +82,7 @@ async fn send(node: &Node, batch: &mut Vec<Outgoing>) {
                 events.sent += batch.len() as u64;
                 events.put_back += put_back;
             });
+            // At once, as long as the store accepts them. Others admit nobody by new data before that is done.
             if more {
                 node.outbox.unsent_added.notify_one();
             }
@@ -84,6 +100,7 @@ async fn send(node: &Node, batch: &mut Vec<Outgoing>) {
     }
 }
 
+/// One call for all of it. `+` is said for the first time, and `=` again.
 fn call(node: &Node, batch: &[Outgoing], unsent: &[Revocation]) -> Call {
     let keys = &node.settings.keys;
     let call = Call::new(&script::PUBLISH).key(&keys.commands()).key(&keys.revoked()).key(&keys.issued());

@@ -1,4 +1,13 @@
 //! Reads all revocations, and puts back those that the store has lost.
+//!
+//! The set is read in parts, so that no other request waits for a server that is busy with a hundred thousand entries. It
+//! changes meanwhile, and no part may be missed because of that: parts are counted from the entry that is remembered
+//! longest. What expires is at the other end and moves nothing that is not read; what is added, or is remembered longer
+//! from now on, may move, and is in the stream as well, behind the cursor.
+//!
+//! Both directions are in one pass. What the set has is applied to each copy, and what a copy has and the set has not
+//! was lost by the store, so it is sent again. Which of the two has lost something is not asked: revocations only add up,
+//! and to know one too many is no harm.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -37,12 +46,14 @@ pub(super) async fn take(
                     }
                     known.insert(revocation.name, revocation.issued);
                 }
+                // Somebody else has written it. To stop here would let one bad entry keep every copy incomplete.
                 None => unreadable += 1,
             }
         }
         if unreadable > 0 {
             node.note(|events| events.unreadable += unreadable);
         }
+        // By how many there were, with those that are forgotten, and not by how many of them could be read.
         rank += found;
         if found < CHUNK {
             break;
@@ -55,6 +66,7 @@ pub(super) async fn take(
     Ok(())
 }
 
+/// Whether the set revokes as much.
 fn has(known: &HashMap<Name, Issued>, revocation: &Revocation) -> bool {
     known.get(&revocation.name).is_some_and(|issued| *issued >= revocation.issued)
 }
