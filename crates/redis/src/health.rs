@@ -1,4 +1,7 @@
-//! The state of a node's connection to the store.
+//! The state of a node's connection to the store, for probes and metrics.
+//!
+//! States are few and exclude each other. Events are counts that only grow, so that a probe that looks once in a while
+//! misses none of them.
 
 use std::num::NonZeroUsize;
 
@@ -6,15 +9,18 @@ use std::num::NonZeroUsize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClusterState {
-    /// The store was not reached yet.
+    /// The store was not reached yet. Shares need [`Builder::nodes`](crate::Builder::nodes) in this state.
     Joining,
     /// The store is reachable, and limits are shared.
     Joined,
-    /// The store is empty, because its data was lost or it is new. Nodes first report what they hold.
+    /// The store is empty, because its data was lost or it is new. Nodes first report what they hold, which takes three beats
+    /// or longer. Layers do what [`WhenAway`](crate::WhenAway) says.
     Recovering,
-    /// The store is unreachable, or does not answer in time.
+    /// The store is unreachable, or three handshakes in a row were not answered in time. Layers do what
+    /// [`WhenAway`](crate::WhenAway) says, without asking, until a beat is answered.
     Away,
-    /// The node's lease has expired, so that others may have been granted what it held. It is joining again.
+    /// The node's lease has expired, so that others may have been granted what it held. It is joining again, and its
+    /// connections are closed or not: see [`OnFenced`](crate::OnFenced).
     Fenced,
     /// The node is draining: it takes nothing more. What its connections hold counts until they end.
     Draining,
@@ -24,7 +30,28 @@ pub enum ClusterState {
 
 /// The state of this node, for a readiness probe.
 ///
-/// Do not use it for a liveness probe: killing a node because the store is away only loses its connections.
+/// Do not use it for a liveness probe: killing a node because the store is away only loses its connections. And think
+/// twice about a readiness probe on all nodes: when the store is away, none of them is ready, and a balancer without
+/// nodes refuses everybody. To let layers decide, answer as below.
+///
+/// ```
+/// use portcullis_redis::{Cluster, ClusterState};
+///
+/// /// The status of a readiness probe: clients are refused here only if all would be refused inside.
+/// fn probe(cluster: &Cluster) -> u16 {
+///     let health = cluster.health();
+///     match health.state {
+///         ClusterState::Joining | ClusterState::Draining | ClusterState::Left => 503,
+///         _ if health.stale => 503, // no token is accepted
+///         _ => 200,
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), portcullis_redis::BuildError> {
+/// let cluster = Cluster::connect("redis://127.0.0.1:1").secret([7; 32]).lazy().build().await?;
+/// assert_eq!(probe(&cluster), 503, "it has never reached its store");
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {
@@ -33,7 +60,9 @@ pub struct Health {
     /// How many nodes were alive and not draining when the store last answered.
     pub nodes: Option<NonZeroUsize>,
     /// The copy of all revocations may be incomplete: no handshake is admitted by it, unless
-    /// [`WhenAway::Alone`](crate::WhenAway::Alone) is set.
+    /// [`WhenAway::Alone`](crate::WhenAway::Alone) is set. So it is before the copy was complete for the first time, and
+    /// when that is longer ago than [`Builder::stale_after`](crate::Builder::stale_after). Always false on a node without
+    /// `Revocations`.
     pub stale: bool,
     /// What has happened since this node started.
     pub events: Events,
@@ -50,7 +79,11 @@ impl Health {
     }
 }
 
-/// Counts of what has happened between this node and the store.
+/// Counts of what has happened between this node and the store, since the node was built.
+///
+/// With feature `metrics`, they are the counter `portcullis_cluster_events_total`. Worth an alert are `refused`, which never
+/// happens in a sound setup; `fenced`, since limits may have been exceeded; `data_lost`, if the server is meant to keep
+/// its data; and `gaps` and `streams_lost`, since commands may have been missed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Events {

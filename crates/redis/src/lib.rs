@@ -131,6 +131,7 @@ mod quota;
 mod rate;
 mod script;
 mod servers;
+mod sharing;
 mod tickets;
 
 #[doc(no_inline)]

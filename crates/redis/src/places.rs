@@ -1,8 +1,26 @@
 //! Pools that are too large for a list of their permits: a limit on the whole service.
 //!
+//! A set with a member for each of a million connections would be one key on one server, and each handshake would write to
+//! it. Of a pool, the store has only how many places each node was allotted.
+//!
+//! # Allotments
+//!
 //! A node has an allotment of a pool, of which it uses some places. The allotment grows by a block when it is used up,
 //! and shrinks when more than a block is spare. A block is a sixteenth of the node's share: of a small pool, nothing is
-//! spare.
+//! spare, and each place is asked for.
+//!
+//! The price is that what one node has spare is refused on another: a block for each node, and a sixteenth of the limit in
+//! all. The gain is that a node asks once for each block, and not in each handshake.
+//!
+//! # What may go wrong
+//!
+//! A number has no members that could be compared, so an answer that is lost leaves a *doubt*: the store may have granted
+//! a block of which the node knows nothing, or taken back one that the node still counts. As long as there is a doubt, each
+//! beat says how many places the node has, instead of by how many that changed. Twice, for the same reason as permits are
+//! [released twice](crate::permits).
+//!
+//! Requests for one pool are sent one after the other. If a statement and a request for a block crossed, the statement would
+//! undo the block.
 
 use std::{
     fmt,
@@ -19,7 +37,7 @@ use crate::{
     script::{self, Call},
 };
 
-/// A node's part of a block's share.
+/// How many blocks a node's share has.
 const BLOCKS: usize = 16;
 
 /// A node's allotment of one pool.
@@ -31,9 +49,12 @@ pub(crate) struct Pool {
     asking: tokio::sync::Mutex<()>,
 }
 
+/// How many places a node has of a pool, and how many of them it uses.
 #[derive(Debug, Default)]
 struct Allotment {
+    /// By the store, or kept while it was away. Never fewer than are used.
     granted: usize,
+    /// By live connections.
     used: usize,
     /// After how many beats the store is told how many are granted, because a question had no answer.
     doubt: u8,
@@ -57,6 +78,7 @@ pub(crate) async fn take(
     if lock(&pool.state).take() {
         return Ok(Some(place()));
     }
+    // Each handshake waits for its own deadline and not for that of the one that asks.
     let asking = timeout_at(Instant::from_std(by.at()), pool.asking.lock()).await.map_err(|_| NoAnswer)?;
     // The one that asked before may have been granted a whole block.
     if !lock(&pool.state).take() {
@@ -88,6 +110,7 @@ pub(crate) fn untell_all(node: &Node) {
 pub(crate) async fn say_untold(node: &Node, session: &Session) -> Result<(), NoAnswer> {
     for pool in pools(node) {
         if lock(&pool.state).doubt > 0 {
+            // The number is read when nothing is being asked for any longer.
             let _asking = pool.asking.lock().await;
             let granted = lock(&pool.state).granted;
             let call = pool.call(node, session, format!("={granted}"), &[]);
@@ -102,6 +125,7 @@ pub(crate) async fn say_untold(node: &Node, session: &Session) -> Result<(), NoA
 /// Gives back what is spare. Of a node that drains, that is all that is not used.
 pub(crate) async fn give_back(node: &Node, session: &Session) -> Result<(), NoAnswer> {
     for pool in pools(node) {
+        // One that is being asked for is not spare, and this must not hold up a handshake.
         let Ok(_asking) = pool.asking.try_lock() else { continue };
         let block = if node.drains() { 0 } else { pool.block(session) };
         let spare = lock(&pool.state).shrink(block);
@@ -112,6 +136,8 @@ pub(crate) async fn give_back(node: &Node, session: &Session) -> Result<(), NoAn
             lock(&pool.state).doubt = doubt;
         }
     }
+    // A pool is forgotten when nothing holds it and the store has nothing of it. With a doubt it is not: only the pool
+    // itself remembers that something may have to be given back.
     lock(&node.pools).retain(|_, pool| Arc::strong_count(pool) > 1 || !lock(&pool.state).is_void());
     Ok(())
 }
@@ -130,6 +156,7 @@ impl Pool {
     /// Asks for a block, and once more where incarnations that are over have places.
     async fn grow(&self, node: &Node, session: &Session, by: Deadline) -> Result<(), NoAnswer> {
         let want = self.block(session).max(1);
+        // In doubt before it is asked, and for as long as this future is not answered: it may be dropped at any `await`.
         let doubt = lock(&self.state).doubtful();
         let mut over = Vec::new();
         loop {
@@ -162,6 +189,7 @@ impl Pool {
 }
 
 impl Allotment {
+    /// Uses a place that is there. Returns false if there is none.
     fn take(&mut self) -> bool {
         let free = self.used < self.granted;
         self.used += usize::from(free);
@@ -174,6 +202,7 @@ impl Allotment {
         std::mem::replace(&mut self.doubt, 2)
     }
 
+    /// Uses a place that may not be there, because the store cannot be asked and the connection is admitted all the same.
     fn keep(&mut self) {
         self.used += 1;
         if self.used > self.granted {

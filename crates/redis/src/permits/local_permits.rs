@@ -1,4 +1,12 @@
 //! What this node holds, as a plain state.
+//!
+//! Permits are grouped by key, because the store is told of a key at once: of all that the node holds of it, and what the
+//! oldest is. Each permit has what the store knows of it ([`Recorded`]), which decides two things. When it leaves, whether
+//! the store has to be told, and how often. And when it is said again, with which time: the store's own if there was one,
+//! or how long ago it came by this node's clock.
+//!
+//! Numbers of permits are those of the process, and never used twice. An incarnation is not part of them here: after a
+//! lease was lost, the same connection has the same number under another incarnation.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -16,11 +24,13 @@ pub(crate) struct LocalPermits {
     untold: HashSet<Name>,
     /// Connections that have places of a pool, and perhaps no permit. They are told when the lease has run out.
     in_pools: BTreeMap<u64, OnGone>,
-    /// Permits that are being asked for.
+    /// Permits that are being asked for. Whether the store has them is unknown, so no statement may judge them.
     taking: BTreeSet<u64>,
+    /// The last number that was given out.
     last: u64,
 }
 
+/// What this node holds of one key.
 #[derive(Default)]
 struct Group {
     /// How many there may be, where the oldest makes room.
@@ -30,9 +40,12 @@ struct Group {
     permits: BTreeMap<u64, One>,
 }
 
+/// One permit of a key.
 struct One {
     told: Recorded,
+    /// When it came, by this node's clock: for a store that has never heard of it.
     since: Instant,
+    /// Closes the connection.
     on_gone: OnGone,
 }
 
@@ -66,7 +79,8 @@ pub(crate) enum Time {
 }
 
 impl LocalPermits {
-    /// A number for a permit that is being asked for.
+    /// A number for a permit that is being asked for. [`end`](Self::end) must follow, or no statement would ever judge
+    /// what is younger.
     pub(crate) fn begin(&mut self) -> u64 {
         self.last += 1;
         self.taking.insert(self.last);
@@ -138,7 +152,8 @@ impl LocalPermits {
         !self.untold.is_empty()
     }
 
-    /// Some of the keys of which the store has to be told, as if it had been.
+    /// Some of the keys of which the store has to be told, as if it had been. What fails is [untold](Self::untell) again:
+    /// if they stayed in here meanwhile, what happens to a key while it is told could not be told from what was before.
     pub(crate) fn take_untold(&mut self, max: usize) -> Vec<Name> {
         let some: Vec<_> = self.untold.iter().take(max).copied().collect();
         for name in &some {
@@ -148,12 +163,15 @@ impl LocalPermits {
     }
 
     pub(crate) fn statement(&mut self, name: Name, now: Instant) -> Option<Statement> {
+        // The store removes what it has of this node and is not in the statement. A permit that is being taken is in the
+        // store before it is in here, so the statement speaks only of what is older than all of those.
         let horizon = self.taking.first().copied().unwrap_or(self.last + 1);
         let group = self.groups.get_mut(&name)?;
         group.saying = true;
         let mut permits = Vec::with_capacity(group.permits.len());
         for (permit, one) in &mut group.permits {
             permits.push((*permit, one.time(now)));
+            // From here on, whether or not an answer comes: the statement may arrive after the permit has left.
             if one.told == Recorded::No {
                 one.told = Recorded::Perhaps;
             }
@@ -170,6 +188,8 @@ impl LocalPermits {
 
     /// A permit is given up. Returns what the store knows of it, unless it has gone already.
     pub(crate) fn leave(&mut self, name: Name, permit: u64) -> Option<Recorded> {
+        // A statement that is on its way names this permit. If it is released first, the statement brings it back, and
+        // nobody would remove it: so it is released as one that was given up, twice, after the next beats.
         let saying = self.groups.get(&name).is_some_and(|group| group.saying);
         let told = self.remove(name, permit)?.told;
         Some(if saying { Recorded::Perhaps } else { told })
@@ -183,6 +203,7 @@ impl LocalPermits {
     /// Forgets everything.
     pub(crate) fn drain(&mut self) -> Vec<OnGone> {
         self.untold.clear();
+        // By their numbers, as a connection may hold permits of several keys, and a place of a pool.
         let mut last = std::mem::take(&mut self.in_pools);
         for (permit, one) in self.groups.drain().flat_map(|(_, group)| group.permits) {
             last.insert(permit, one.on_gone);

@@ -1,4 +1,7 @@
 //! What a connection holds as long as it counts.
+//!
+//! A permit is one object for all keys of a connection. Keys may be left one by one, when a client turns out to be another
+//! subject, and all are left when the object is dropped. Neither waits for the store.
 
 use std::{
     fmt,
@@ -18,10 +21,33 @@ use crate::{
 };
 
 /// A permit of each of some keys, for one connection. Given back when it is dropped.
+///
+/// Keep it for as long as the connection counts, in the task that serves the connection. Dropping it never blocks: the
+/// store is told from another task, and if it is away, when it is back.
+///
+/// Whether the permit was granted by the store ([`Cluster::take`](crate::Cluster::take)) or admitted by this node alone
+/// ([`Cluster::keep`](crate::Cluster::keep)) makes no difference after that.
+///
+/// ```
+/// use portcullis_redis::{Cluster, PermitRequest, WhenAway};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), portcullis_redis::BuildError> {
+/// // Nothing listens here, as while Redis is down.
+/// let builder = Cluster::connect("redis://127.0.0.1:1").secret([7; 32]).lazy();
+/// let cluster = builder.when_away(WhenAway::Alone).build().await?;
+/// let wanted = [PermitRequest::new(cluster.name("subject", "alice"), 5).evict_oldest()];
+///
+/// let permit = cluster.keep(&wanted, |gone| println!("the connection must close: {gone:?}"));
+/// // The handshake is accepted. The store is told later, and evicts the oldest then.
+/// assert!(!permit.settle(cluster.deadline()).await);
+/// drop(permit); // when the connection has ended
+/// # Ok(()) }
+/// ```
 #[must_use = "a permit is given back when it is dropped"]
 pub struct Permit {
     node: Arc<Node>,
     number: u64,
+    /// Whose it was when it was taken. Used only while the node has no incarnation.
     incarnation: u64,
     keys: Mutex<Vec<PermitRequest>>,
     places: Mutex<Vec<Place>>,
@@ -47,6 +73,14 @@ impl Permit {
 
     /// Completes the handshake: if a limit that evicts is exceeded, the oldest connections are told to close, on
     /// whichever node they are. Returns true if the store was told in time; otherwise it is told when it is back.
+    ///
+    /// Call it once, when the connection is sure to be there. Until then it does not count towards limits that evict, so
+    /// that a handshake that fails costs nobody a connection. Other limits count from
+    /// [`Cluster::take`](crate::Cluster::take) on, and need no settling.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, keys that were not settled yet are not counted, and the others are told later.
     pub async fn settle(&self, by: Deadline) -> bool {
         // Stored before the lock of `keys`, and loaded after it: a `leave` at the same moment has either removed its
         // key before this reads them, and then the key is not settled, or it sees the flag.
@@ -61,7 +95,8 @@ impl Permit {
         told
     }
 
-    /// Gives up the permit of one key.
+    /// Gives up the permit of one key, and keeps the others. Does nothing if the key is none of this permit, or was given
+    /// up before.
     pub fn leave(&self, name: Name) {
         let left = {
             let mut keys = lock(&self.keys);
@@ -91,6 +126,7 @@ impl Permit {
     fn release(&self, one: &PermitRequest) {
         let name = one.name;
         let told = lock(&self.node.held).leave(name, self.number);
+        // The present one: after a lease was lost, what is held was said under another than it was taken by.
         let incarnation = self.node.own_incarnation().unwrap_or(self.incarnation);
         match told {
             Some(Recorded::No) => return,

@@ -1,4 +1,10 @@
 //! Gives permits back in batches; what cannot be given back now is kept for later.
+//!
+//! A connection ends in a destructor, which cannot wait. It enters what it held and wakes the task here. Connections often
+//! end by the thousand, when a server behind this one restarts: what has come while one batch was under way is the next.
+//!
+//! A permit that is given back late keeps a place that nobody uses, and one that is given back twice does no harm: the
+//! member is its own, and was removed. So everything that is in doubt is given back again.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -37,6 +43,7 @@ pub(crate) async fn run(node: Arc<Node>) {
             // What is not given back here is given back after the next beat.
             let _ = places::give_back(&node, &session).await;
         }
+        // Also if it failed: who waits looks again whether anything is held, and waits on.
         node.given_back.notify_waiters();
     }
 }
@@ -76,6 +83,7 @@ async fn release(node: &Node, session: &Session, batch: &[PendingRelease]) -> Re
     // The keys of one name are on one server, and others may be on another. On the way to it they go together.
     let released = keys.iter().map(|(name, members)| {
         let mut pipeline = redis::pipe();
+        // From both sets: it may have been told to close, and has closed now.
         pipeline.cmd("ZREM").arg(node.settings.keys.permits(*name)).arg(members).ignore();
         pipeline.cmd("ZREM").arg(node.settings.keys.closing(*name)).arg(members).ignore();
         node.tell(session, async move |mut connection| pipeline.query_async::<()>(&mut connection).await)

@@ -1,4 +1,11 @@
 //! Says what this node holds, after the store has lost it or has not heard of it.
+//!
+//! Keys are said many at a time, and as many as there is time for before the next beat. The others wait: while they do,
+//! nobody is admitted by new data, because the beat says that this node has more to say.
+//!
+//! A permit is said with the time that the store once gave it, so that after a loss of data the oldest connection is
+//! still the oldest. One that the store never knew is said with its age by this node's clock: of two nodes, one whose
+//! clock runs fast is off by what that gains in the meantime, and not by how wrong it is.
 
 use std::{sync::Arc, time::Duration};
 
@@ -32,6 +39,7 @@ pub(crate) async fn say_untold(node: &Arc<Node>, session: &Session, until: Insta
         }
         let said = join_all(batch.iter().map(|name| say(node, session, *name))).await;
         for name in batch.iter().zip(&said).filter_map(|(name, said)| said.is_err().then_some(*name)) {
+            // Its group is still marked as being said, as it may have arrived.
             lock(&node.held).untell(name);
         }
         if said.contains(&Err(NoAnswer)) {
@@ -48,6 +56,7 @@ async fn say(node: &Arc<Node>, session: &Session, name: Name) -> Result<(), NoAn
     let call = call(node, session, name, statement.evict, statement.horizon, &statement.permits);
     let answer = node.tell(session, async |mut connection| call.run(&mut connection).await).await?;
     lock(&node.held).said(name);
+    // Only an answer ends it: without one, the statement may arrive late.
     let permits: Vec<_> = statement.permits.iter().map(|(permit, _)| *permit).collect();
     node.note(|events| events.said += permits.len() as u64);
     let holders = heard(node, session, name, &permits, answer);
@@ -57,6 +66,7 @@ async fn say(node: &Arc<Node>, session: &Session, name: Name) -> Result<(), NoAn
     Ok(())
 }
 
+/// A statement, or with a horizon of nought one permit that is added to what the store has.
 pub(super) fn call(
     node: &Node,
     session: &Session,
@@ -71,6 +81,7 @@ pub(super) fn call(
     permits.iter().fold(call, |call, (permit, time)| call.arg(*permit).arg(time.to_string()))
 }
 
+/// The time of a permit that comes at this moment, which the store is to give.
 pub(super) fn now() -> Time {
     Time::Age(Duration::ZERO)
 }
@@ -81,9 +92,11 @@ pub(super) fn heard(node: &Arc<Node>, session: &Session, name: Name, permits: &[
     for (permit, time) in permits.iter().zip(times) {
         match time.parse() {
             Ok(score) => lock(&node.held).told(name, *permit, score),
+            // No time: it is among those that must close, and the message to this node was lost.
             Err(_) => room::close(node, name, *permit, Gone::Replaced),
         }
     }
+    // Whoever uses a key tells again what others failed to tell. There is no task that looks for them.
     let late: Vec<_> = late.iter().filter_map(|member| parse_member(member)).collect();
     if !late.is_empty() {
         room::tell_again(node.clone(), session.clone(), name, late);

@@ -1,4 +1,11 @@
 //! The oldest make room, on whichever node they are, and are told until they are gone.
+//!
+//! An eviction has two steps, and the node that takes them may die between them. The store moves the oldest from the
+//! permits of the key to those that must close: from then on they do not count. Then their node is told, through its
+//! inbox. If that message is lost, a connection would live on that counts nowhere. So those that must close have a time at
+//! which they are told again, and the next newcomer to the key does it, whichever node it is on.
+//!
+//! A connection of a node that has died cannot be told, and need not be: it is removed from the list.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -63,6 +70,7 @@ pub(super) fn tell_again(node: Arc<Node>, session: Session, name: Name, late: Ve
             return;
         }
         let call = Call::new(&script::AGAIN).key(&closing).arg(again()).args(again_late);
+        // First the time, then the message: of many newcomers at once, one tells, and the others find nothing that is late.
         let postponed: Result<u64, _> =
             node.tell(&session, async |mut connection| call.run(&mut connection).await).await;
         if postponed.is_ok() {
@@ -73,6 +81,7 @@ pub(super) fn tell_again(node: Arc<Node>, session: Session, name: Name, late: Ve
 
 /// Tells each node which of its connections make room.
 async fn tell(node: Arc<Node>, session: Session, name: Name, evicted: Vec<(u64, u64)>) {
+    // One message for each node, however many connections it loses. Those of this node need none.
     let mut others: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     for (incarnation, permit) in evicted {
         if incarnation == session.incarnation {
@@ -95,11 +104,14 @@ async fn tell(node: Arc<Node>, session: Session, name: Name, evicted: Vec<(u64, 
 /// Another node says that a connection of this one makes room.
 pub(crate) fn make_room(node: &Node, message: &str) {
     if let Some((name, permit)) = parse_message(message) {
+        // One that has left meanwhile is not held, and nothing happens.
         close(node, name, permit, Gone::Replaced);
     }
 }
 
+/// Closes the connection of a permit, which no longer counts.
 pub(super) fn close(node: &Node, name: Name, permit: u64, why: Gone) {
+    // Not under the lock: what it closes may drop the permit, which takes it again.
     let on_gone = lock(&node.held).gone(name, permit);
     if let Some(on_gone) = on_gone {
         node.note(|events| events.evicted += 1);
