@@ -189,8 +189,8 @@ fn header(line: &str) -> Result<(String, String), String> {
 }
 
 fn reply(pair: &str) -> Result<(String, String), String> {
-    let (ping, pong) = pair.split_once('=').ok_or_else(|| format!("--reply {pair}: expected PING=PONG"))?;
-    Ok((ping.to_owned(), pong.to_owned()))
+    let (ping, answer) = pair.split_once('=').ok_or_else(|| format!("--reply {pair}: expected PING=PONG"))?;
+    Ok((ping.to_owned(), answer.to_owned()))
 }
 
 fn path(path: String) -> Result<String, String> {

@@ -8,8 +8,9 @@ use serde_json::Value;
 use super::source::{files, quoted, read, rows};
 
 /// Those of `portcullis-redis`, with their labels.
-const CLUSTER: [(&str, &[&str]); 3] = [
+const CLUSTER: [(&str, &[&str]); 4] = [
     ("portcullis_cluster_ready", &[]),
+    ("portcullis_cluster_stale", &[]),
     ("portcullis_cluster_events_total", &["event"]),
     ("portcullis_cluster_purchases_total", &["outcome"]),
 ];
