@@ -22,8 +22,13 @@ use std::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
     own: Name,
-    groups: [u32; GROUPS],
+    /// What its groups are told by, which few keys are asked for. The highest bits say what it is.
+    place: u64,
 }
+
+/// A place is the leading bits of an IPv4 or IPv6 address, and otherwise a part of a hash.
+const V4: u64 = 1 << 62;
+const V6: u64 = 2 << 62;
 
 /// How many groups a key belongs to.
 pub(crate) const GROUPS: usize = 2;
@@ -34,23 +39,32 @@ pub(crate) struct Name(pub(crate) [u64; 2]);
 
 impl Key {
     /// The key of a state that all share.
-    pub const ONE: Self = Self { own: Name([0, 0]), groups: [0; GROUPS] };
+    pub const ONE: Self = Self { own: Name([0, 0]), place: 0 };
 
     /// A key that is no address. Nothing says which of them belong together: the bits of its hash do, twelve, then six.
     pub(crate) fn new(own: [u64; 2]) -> Self {
         let [_, bits] = own;
         let [.., low, high] = bits.to_le_bytes();
-        let twelve = u32::from(high) << 4 | u32::from(low >> 4);
-        Self { own: Name(own), groups: [twelve, twelve >> 6] }
+        Self { own: Name(own), place: u64::from(high) << 4 | u64::from(low >> 4) }
     }
 
     pub(crate) fn own(self) -> Name {
         self.own
     }
 
-    /// The group of a level. Its hash is short: where two groups have the same, they share one more state.
-    pub(crate) fn group(self, level: usize) -> Name {
-        let group = (level as u64 + 1) << 32 | u64::from(self.groups[level]);
+    /// The group of a level. Its hash is short: where two groups have the same, they share one more state. That of a
+    /// network is made with a secret, so that no client can choose one.
+    pub(crate) fn group(self, level: usize, secret: &impl BuildHasher) -> Name {
+        let hash = |network: u64| {
+            let [a, b, c, d, ..] = secret.hash_one((level, network)).to_le_bytes();
+            u32::from_le_bytes([a, b, c, d])
+        };
+        let group = match self.place & (V4 | V6) {
+            V4 => hash(V4 | (self.place ^ V4) >> [0, 8][level]),
+            V6 => hash(V6 | (self.place ^ V6) >> [0, 16][level]),
+            _ => u32::try_from(self.place >> [0, 6][level]).unwrap_or_default(),
+        };
+        let group = (level as u64 + 1) << 32 | u64::from(group);
         // A table takes both ends of the first for the hash of a map, and the last of the second for a shard.
         Name([group.wrapping_mul(0x9e37_79b9_7f4a_7c15), group])
     }
@@ -77,12 +91,14 @@ impl Secret {
     /// Returns the key of a client address. Its groups are its /48 and its /32, or the /24 and the /16 of an IPv4
     /// address: a client that owns many addresses owns them in few of these networks.
     pub fn address(&self, address: IpAddr) -> Key {
-        let group = |level: usize| {
-            let [a, b, c, d, ..] =
-                self.0[0].hash_one((address.is_ipv6(), level, network(address, level))).to_le_bytes();
-            u32::from_le_bytes([a, b, c, d])
+        let (bits, place) = match address {
+            IpAddr::V4(address) => (address.to_ipv6_mapped().to_bits(), V4 | u64::from(address.to_bits() >> 8)),
+            IpAddr::V6(address) => (address.to_bits(), V6 | high(address.to_bits()) >> 16),
         };
-        Key { own: Name(self.hashes(&("client", address))), groups: std::array::from_fn(group) }
+        // One hash tells addresses apart as well as two, as it stands beside what it was made of: 64 of its bits, which
+        // for the network of a client are all there are.
+        let hash = self.0[0].hash_one(bits);
+        Key { own: Name([hash, hash.rotate_left(32) ^ low(bits) ^ high(bits)]), place }
     }
 
     fn hashes(&self, value: &impl Hash) -> [u64; 2] {
@@ -90,12 +106,13 @@ impl Secret {
     }
 }
 
-/// The leading bits of an address.
-fn network(address: IpAddr, level: usize) -> u128 {
-    match address {
-        IpAddr::V4(address) => (address.to_bits() >> [8, 16][level]).into(),
-        IpAddr::V6(address) => address.to_bits() >> [80, 96][level],
-    }
+fn high(bits: u128) -> u64 {
+    low(bits >> 64)
+}
+
+fn low(bits: u128) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = bits.to_le_bytes();
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
 impl fmt::Debug for Secret {
@@ -110,7 +127,7 @@ mod tests {
 
     #[test]
     fn addresses_of_one_network_belong_to_one_group() {
-        let secret = Secret::default();
+        let (secret, networks) = (Secret::default(), RandomState::new());
         for (one, other, same) in [
             ("192.0.2.1", "192.0.2.1", [true; 2]),
             ("192.0.2.1", "192.0.2.2", [true; 2]),
@@ -122,16 +139,17 @@ mod tests {
             ("::", "0.0.0.0", [false; 2]),
         ] {
             let [first, second] = [one, other].map(|address| secret.address(address.parse().unwrap()));
-            let groups = [0, 1].map(|level| first.group(level) == second.group(level));
+            let groups = [0, 1].map(|level| first.group(level, &networks) == second.group(level, &networks));
             assert_eq!((groups, first == second), (same, one == other), "{one} {other}");
         }
     }
 
     #[test]
     fn other_keys_belong_to_few_groups() {
-        let secret = Secret::default();
+        let (secret, networks) = (Secret::default(), RandomState::new());
         for (level, max) in [(0, 4096), (1, 64)] {
-            let mut groups: Vec<_> = (0..100_000).map(|number| secret.key(&number).group(level).0).collect();
+            let group = |number: u32| secret.key(&number).group(level, &networks).0;
+            let mut groups: Vec<_> = (0..100_000).map(group).collect();
             groups.sort_unstable();
             groups.dedup();
             assert_eq!(groups.len(), max);

@@ -6,7 +6,7 @@
 
 use std::{
     fmt,
-    hash::{BuildHasherDefault, Hasher},
+    hash::{BuildHasherDefault, Hasher, RandomState},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -43,6 +43,8 @@ pub struct Table<const KINDS: usize> {
     /// Room of a shard that is set aside for the groups of each level.
     spare: usize,
     period: u64,
+    /// What groups are made with.
+    secret: RandomState,
 }
 
 struct Shard<const KINDS: usize> {
@@ -66,7 +68,7 @@ impl<const KINDS: usize> Table<KINDS> {
     pub fn new(max: usize, period: u64) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
         let max = max.div_ceil(SHARDS);
-        Self { shards, max, spare: max / 16, period }
+        Self { shards, max, spare: max / 16, period, secret: RandomState::new() }
     }
 
     /// Calls `change` with the state of a key at the time `now`, which must not be zero. Each call for a new key also
@@ -97,9 +99,9 @@ impl<const KINDS: usize> Table<KINDS> {
     fn peek_group(&self, key: Key) -> [u64; KINDS] {
         let of_group = |level: usize| {
             let set_aside = (GROUPS - 1 - level) * self.spare;
-            self.lock(key.group(level)).peek(key.group(level), self.max - set_aside)
+            self.lock(self.group(key, level)).peek(self.group(key, level), self.max - set_aside)
         };
-        (0..GROUPS).find_map(of_group).unwrap_or_else(|| self.lock(key.group(GROUPS - 1)).others)
+        (0..GROUPS).find_map(of_group).unwrap_or_else(|| self.lock(self.group(key, GROUPS - 1)).others)
     }
 
     /// One shard is locked at a time: nothing is decided by two states together. A key that finds room only just behind
@@ -107,7 +109,7 @@ impl<const KINDS: usize> Table<KINDS> {
     #[cold]
     fn with_group<R>(&self, key: Key, now: u64, change: impl FnOnce(&mut [u64; KINDS]) -> R) -> R {
         for level in 0..GROUPS {
-            let group = key.group(level);
+            let group = self.group(key, level);
             // Those of the narrow groups leave some to the wide ones.
             let set_aside = (GROUPS - 1 - level) * self.spare;
             let mut shard = self.lock(group);
@@ -117,7 +119,11 @@ impl<const KINDS: usize> Table<KINDS> {
                 return change(state);
             }
         }
-        change(&mut self.lock(key.group(GROUPS - 1)).others)
+        change(&mut self.lock(self.group(key, GROUPS - 1)).others)
+    }
+
+    fn group(&self, key: Key, level: usize) -> Name {
+        key.group(level, &self.secret)
     }
 
     #[inline]
