@@ -48,6 +48,9 @@ impl<C: Clone> Pool<C> {
         if self.total.is_full() {
             return Err(Full::Server);
         }
+        if let [(key, limit)] = keys.as_slice() {
+            return self.take_one(key, *limit);
+        }
         // Hashed before the shards are locked. Keys of a custom limit may be long, and a client chooses them.
         let names: Names = keys.iter().map(|(key, limit)| (self.name(key), *limit)).collect();
         let mut locked = self.lock_all(&names);
@@ -60,6 +63,17 @@ impl<C: Clone> Pool<C> {
         let crossed = self.total.take()?;
         let held = names.into_iter().map(|(name, limit)| find(&mut locked, name).take(name, limit)).collect();
         Ok((held, crossed))
+    }
+
+    /// The same for one key, as most layers have it: there is one shard to be locked.
+    fn take_one(&self, key: &Key, limit: Limit) -> Result<(KeyPermits, Option<Crossed>), Full> {
+        let name = self.name(key);
+        let mut shard = self.lock(name);
+        if !shard.has_room(name, limit) {
+            return Err(Full::Of(key.clone()));
+        }
+        let crossed = self.total.take()?;
+        Ok((KeyPermits::One(shard.take(name, limit)), crossed))
     }
 
     pub(crate) fn total(&self) -> usize {
