@@ -1,6 +1,6 @@
 //! Why a token was not accepted, with the label, response and close frame of each reason.
 
-use std::{error::Error, fmt, time::Duration};
+use std::{borrow::Cow, error::Error, fmt, time::Duration};
 
 use http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE};
 use portcullis_core::{
@@ -78,7 +78,7 @@ impl TokenError {
             Self::Unavailable | Self::LimitsUnavailable => CloseCode::TRY_AGAIN_LATER,
             _ => CloseCode::UNAUTHORIZED,
         };
-        CloseFrame::new(code, self.to_string())
+        CloseFrame::new(code, self.text())
     }
 
     /// Returns the refusal of a handshake: 401, 403, or 400 for a malformed token, with `WWW-Authenticate` (RFC 6750,
@@ -91,12 +91,35 @@ impl TokenError {
             Self::Unavailable | Self::LimitsUnavailable => (StatusCode::SERVICE_UNAVAILABLE, None),
             _ => (StatusCode::UNAUTHORIZED, Some("Bearer error=\"invalid_token\"")),
         };
-        let refusal =
-            Refusal::new(self.kind(), status).with_close_frame(self.close_frame()).with_message(self.to_string());
+        let refusal = Refusal::new(self.kind(), status).with_close_frame(self.close_frame()).with_message(self.text());
         let refusal = if self.is_failed() { refusal.failed_authentication() } else { refusal };
         match challenge {
             Some(challenge) => refusal.with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge)),
             None => refusal.with_retry_after(RETRY_AFTER),
+        }
+    }
+
+    /// What is wrong, and why, if there is more to be said than what.
+    fn words(self) -> [&'static str; 2] {
+        match self {
+            Self::Missing => ["token missing", ""],
+            Self::Malformed(why) => ["malformed token: ", why],
+            Self::Invalid(why) => ["invalid token: ", why],
+            Self::Expired => ["token expired", ""],
+            Self::NotYetValid => ["token not yet valid", ""],
+            Self::Revoked => ["token revoked", ""],
+            Self::Used => ["token already used", ""],
+            Self::Forbidden(why) => ["forbidden: ", why],
+            Self::Unavailable => ["authentication unavailable", ""],
+            Self::LimitsUnavailable => ["try again later", ""],
+        }
+    }
+
+    /// As [`Display`](fmt::Display) has it. Whoever tries tokens makes many of these, so they are not formatted.
+    fn text(self) -> Cow<'static, str> {
+        match self.words() {
+            [what, ""] => Cow::Borrowed(what),
+            words => Cow::Owned(words.concat()),
         }
     }
 
@@ -113,18 +136,9 @@ impl TokenError {
 
 impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing => f.write_str("token missing"),
-            Self::Malformed(why) => write!(f, "malformed token: {why}"),
-            Self::Invalid(why) => write!(f, "invalid token: {why}"),
-            Self::Expired => f.write_str("token expired"),
-            Self::NotYetValid => f.write_str("token not yet valid"),
-            Self::Revoked => f.write_str("token revoked"),
-            Self::Used => f.write_str("token already used"),
-            Self::Forbidden(why) => write!(f, "forbidden: {why}"),
-            Self::Unavailable => f.write_str("authentication unavailable"),
-            Self::LimitsUnavailable => f.write_str("try again later"),
-        }
+        let [what, why] = self.words();
+        f.write_str(what)?;
+        f.write_str(why)
     }
 }
 

@@ -23,13 +23,20 @@ pub(crate) fn check(json: &[u8]) -> Result<(), TokenError> {
     if first != Some(&b'{') {
         return Err(TokenError::Invalid("not a JSON object"));
     }
-    if is_unique(json) { Ok(()) } else { Err(TokenError::Invalid("not JSON, or a member twice")) }
+    if is_unique(json) { Ok(()) } else { Err(TokenError::Invalid(NEITHER)) }
 }
 
 /// Whether this is JSON, of any kind, without a member that is there twice.
 pub(crate) fn is_unique(json: &[u8]) -> bool {
     serde_json::from_slice::<Unique>(json).is_ok()
 }
+
+/// JSON as text, of which no string has to be looked at again.
+pub(crate) fn text(json: &[u8]) -> Result<&str, TokenError> {
+    str::from_utf8(json).map_err(|_| check(json).err().unwrap_or(TokenError::Invalid(NEITHER)))
+}
+
+const NEITHER: &str = "not JSON, or a member twice";
 
 /// What is read of an object's members.
 pub(crate) trait Members<'a>: Default {
@@ -39,12 +46,10 @@ pub(crate) trait Members<'a>: Default {
 
 /// Reads an object that [`check`] accepts, in the same pass. Of members whose values are not what they should be, it
 /// says `wrong`.
-pub(crate) fn read<'a, T: Members<'a>>(json: &'a [u8], wrong: &'static str) -> Result<T, TokenError> {
-    // As text: of bytes each string would be looked at again.
-    let object = str::from_utf8(json).ok().and_then(|text| serde_json::from_str(text).ok());
-    match object {
-        Some(Object(members)) => Ok(members),
-        None => check(json).and(Err(TokenError::Invalid(wrong))),
+pub(crate) fn read<'a, T: Members<'a>>(json: &'a str, wrong: &'static str) -> Result<T, TokenError> {
+    match serde_json::from_str(json) {
+        Ok(Object(members)) => Ok(members),
+        Err(_) => check(json.as_bytes()).and(Err(TokenError::Invalid(wrong))),
     }
 }
 

@@ -78,7 +78,7 @@ where
         match admit::begin(&self.settings, &mut parts) {
             Next::Verify(verifying) => ResponseFuture::verifying(verifying, self.ready(), parts, body),
             Next::Decided(decision) => {
-                ResponseFuture::decided(|| self.inner.call(Request::from_parts(parts, body)), *decision)
+                ResponseFuture::decided(|| self.inner.call(Request::from_parts(parts, body)), decision)
             }
         }
     }

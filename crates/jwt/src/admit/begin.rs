@@ -42,7 +42,7 @@ use crate::{
 pub(crate) enum Next<T> {
     /// The verification has to wait: for keys, or for the issuer's word.
     Verify(Box<Verifying<T>>),
-    Decided(Box<Decision>),
+    Decided(Decision),
 }
 
 /// Whether a handshake goes on to the inner service, and what the response then does about subprotocols.
@@ -90,7 +90,7 @@ where
         (Ok(()), None, None) if settings.optional => enter(settings, Entry::Anonymous, parts),
         (Ok(()), None, None) => refuse(settings, TokenError::Missing, parts),
     };
-    Next::Decided(Box::new(Decision { outcome, subprotocols }))
+    Next::Decided(Decision { outcome, subprotocols })
 }
 
 /// Whether the method is that of a handshake: `GET`, or over HTTP/2 `CONNECT`.
@@ -121,7 +121,7 @@ impl<T: Send + Sync + 'static> Verifying<T> {
     /// Most verifications do not have to wait.
     fn at_once(mut self, parts: &mut Parts) -> Next<T> {
         match self.poll(&mut Context::from_waker(Waker::noop()), parts) {
-            Poll::Ready(decision) => Next::Decided(Box::new(decision)),
+            Poll::Ready(decision) => Next::Decided(decision),
             Poll::Pending => Next::Verify(Box::new(self)),
         }
     }

@@ -163,6 +163,7 @@ impl Rules {
         payload: &[u8],
         now: SystemTime,
     ) -> Result<Verified<T>, TokenError> {
+        let payload = json::text(payload)?;
         let claims: Registered<'_> = json::read(payload, "a registered claim of a wrong type")?;
         self.issued_for_us(&claims)?;
         let issued_at = claims.iat.map(time).transpose()?;
@@ -171,7 +172,7 @@ impl Rules {
         self.allowed(&claims, payload)?;
         let subject = self.subject(claims.sub, payload)?;
         let id = claims.jti.map(named).transpose()?.map(|Text(jti)| TokenId::new(jti.as_ref()));
-        let claims = serde_json::from_slice(payload).map_err(|_| TokenError::Invalid("claims of another shape"))?;
+        let claims = serde_json::from_str(payload).map_err(|_| TokenError::Invalid("claims of another shape"))?;
         Ok(Verified { claims, subject, id, issued_at, expires_at })
     }
 
@@ -233,7 +234,7 @@ impl Rules {
         Ok(ends)
     }
 
-    fn allowed(&self, claims: &Registered<'_>, payload: &[u8]) -> Result<(), TokenError> {
+    fn allowed(&self, claims: &Registered<'_>, payload: &str) -> Result<(), TokenError> {
         if !self.scopes.is_empty() {
             let scopes =
                 claims.scope.iter().chain(&claims.scp).flat_map(Several::iter).flat_map(str::split_ascii_whitespace);
@@ -246,17 +247,17 @@ impl Rules {
             return Ok(());
         }
         let members: BTreeMap<Cow<'_, str>, Option<Present>> =
-            serde_json::from_slice(payload).map_err(|_| TokenError::Invalid("not a JSON object"))?;
+            serde_json::from_str(payload).map_err(|_| TokenError::Invalid("not a JSON object"))?;
         let present = |claim: &String| matches!(members.get(claim.as_str()), Some(Some(_)));
         if self.required.iter().all(present) { Ok(()) } else { Err(TokenError::Forbidden("a claim is missing")) }
     }
 
     /// Of an empty name there would be one subject for all who have none.
-    fn subject(&self, sub: Option<Text<'_>>, payload: &[u8]) -> Result<Option<Subject>, TokenError> {
+    fn subject(&self, sub: Option<Text<'_>>, payload: &str) -> Result<Option<Subject>, TokenError> {
         let name = match &self.subject {
             SubjectOf::Sub => sub,
             SubjectOf::Claims(of) => {
-                let claims = serde_json::from_slice(payload).map_err(|_| TokenError::Invalid("not a JSON object"))?;
+                let claims = serde_json::from_str(payload).map_err(|_| TokenError::Invalid("not a JSON object"))?;
                 of(&claims).map(|name| Text(Cow::Owned(name)))
             }
         };

@@ -46,7 +46,7 @@ impl<'a> Members<'a> for Raw<'a> {
 impl Header {
     pub(crate) fn read(json: &[u8], types: &Types) -> Result<Self, TokenError> {
         const WRONG: &str = "header without meaning";
-        let raw: Raw<'_> = json::read(json, WRONG)?;
+        let raw: Raw<'_> = json::read(json::text(json)?, WRONG)?;
         let Text(alg) = raw.alg.ok_or(TokenError::Invalid(WRONG))?;
         if raw.crit.is_some() {
             // Section 4.1.11: what must be understood and is not makes a token invalid. We understand none of it.
