@@ -87,7 +87,7 @@ fn has_asked(parts: &Parts) -> bool {
     let headers = &parts.headers;
     parts.method == Method::GET
         && parts.version == Version::HTTP_11
-        && has_token(headers, &CONNECTION, "upgrade")
+        && has_token(headers, &CONNECTION, "Upgrade")
         && has_token(headers, &UPGRADE, "websocket")
 }
 
@@ -95,8 +95,9 @@ fn has_asked(parts: &Parts) -> bool {
 fn has_token(headers: &HeaderMap, name: &http::HeaderName, token: &str) -> bool {
     let is_token = |listed: &str| listed.trim().eq_ignore_ascii_case(token);
     headers.get_all(name).iter().any(|value| {
-        // The common case: the header has one token.
-        value.as_bytes().eq_ignore_ascii_case(token.as_bytes())
+        // The common case: the header has one token. Browsers write it so.
+        value == token
+            || value.as_bytes().eq_ignore_ascii_case(token.as_bytes())
             || value.to_str().is_ok_and(|value| value.split(',').any(is_token))
     })
 }
@@ -108,7 +109,7 @@ fn only<'a>(headers: &'a HeaderMap, name: &http::HeaderName) -> Option<&'a Heade
 
 /// Sixteen bytes in base64 (RFC 6455, section 4.1).
 fn is_key(key: &HeaderValue) -> bool {
-    BASE64_STANDARD.decode(key.as_bytes()).is_ok_and(|key| key.len() == 16)
+    BASE64_STANDARD.decode_slice(key.as_bytes(), &mut [0; 18]).is_ok_and(|length| length == 16)
 }
 
 fn accept_key(key: &HeaderValue) -> String {

@@ -13,6 +13,7 @@
 use std::{
     fmt,
     future::Future,
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -102,7 +103,7 @@ impl PendingResponse {
         error
     }
 
-    fn answer<B: Default>(self, response: Response<B>) -> Response<B> {
+    fn answer<B: Default>(self, mut response: Response<B>) -> Response<B> {
         let Self { handshake, guarded, settings } = self;
         let Some(guarded) = guarded else { return unaccepted(&handshake, response) };
         if guarded.is_upgrade(&response) {
@@ -125,7 +126,7 @@ impl PendingResponse {
         guarded.connection().hold(slot);
         // It is never opened: the connection is closed already when it comes.
         let gate = Gate::new(|_| std::future::pending());
-        *accepted.extensions_mut() = response.extensions().clone();
+        *accepted.extensions_mut() = mem::take(response.extensions_mut());
         guarded.complete_and_close(&accepted, frame, gate);
         accepted
     }
