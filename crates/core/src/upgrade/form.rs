@@ -43,7 +43,8 @@ fn malformed(sentence: &'static str) -> Refusal {
 fn asks_to_upgrade(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(CONNECTION).iter();
     let is_upgrade = |option: &[u8]| option.trim_ascii().eq_ignore_ascii_case(b"upgrade");
-    values.any(|value| value.as_bytes().split(|&byte| byte == b',').any(is_upgrade))
+    // Most clients send it so, with nothing beside it.
+    values.any(|value| value == "Upgrade" || value.as_bytes().split(|&byte| byte == b',').any(is_upgrade))
 }
 
 /// One header (RFC 6455, section 11.3.1), whose value is as long as sixteen bytes are in base64.
@@ -51,8 +52,18 @@ fn has_key(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(SEC_WEBSOCKET_KEY).iter();
     let (Some(key), None) = (values.next(), values.next()) else { return false };
     let Some(digits) = key.as_bytes().strip_suffix(b"==") else { return false };
-    digits.len() == 22 && digits.iter().all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+    digits.len() == 22 && digits.iter().all(|&byte| DIGITS[usize::from(byte)])
 }
+
+/// The bytes that are digits in base64.
+const DIGITS: [bool; 256] = {
+    let (mut digits, mut byte) = ([false; 256], 0_u8);
+    while byte < 128 {
+        digits[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+        byte += 1;
+    }
+    digits
+};
 
 #[cfg(test)]
 mod tests {

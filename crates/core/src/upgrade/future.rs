@@ -39,7 +39,10 @@ impl<F> ResponseFuture<F> {
 
     /// Returns the inner service's response. If it is an upgrade, the policy is installed on the connection.
     pub fn guarded(future: F, guarded: GuardedHandshake, policy: impl Into<Option<Box<dyn Policy>>>) -> Self {
-        Self { future: refusal::ResponseFuture::inner(future), guarded: Some((guarded, policy.into())) }
+        let policy = policy.into();
+        // Most layers guard by what they did with the request, or by a policy.
+        let left = policy.is_some() || !guarded.is_done();
+        Self { future: refusal::ResponseFuture::inner(future), guarded: left.then_some((guarded, policy)) }
     }
 
     /// Returns a refusal. The inner service was not called.

@@ -84,6 +84,11 @@ impl GuardedHandshake {
         self.connection.inner().stage.refused(response.status(), by_a_layer);
     }
 
+    /// Whether there is nothing to be done when the response is there.
+    pub(super) fn is_done(&self) -> bool {
+        self.interception.is_none() && self.then.is_none()
+    }
+
     /// Completes the handshake. If the response is an upgrade, the policy is installed and the connection begins.
     pub fn complete<B>(self, response: &Response<B>, policy: Option<Box<dyn Policy>>) {
         if !self.is_upgrade(response) {

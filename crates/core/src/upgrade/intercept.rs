@@ -69,7 +69,9 @@ pub(super) fn intercept_as(
         {
             connection.set_client_ip(client.0);
         }
-        if let Some(subject) = parts.extensions.get::<Subject>() {
+        if let Some(subject) = parts.extensions.get::<Subject>()
+            && !connection.inner().subject().is_some_and(|known| known.is_clone_of(subject))
+        {
             connection.authenticate(subject)?;
         }
         if let Some(settings) = settings {

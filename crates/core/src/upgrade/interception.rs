@@ -70,51 +70,55 @@ const END_OF_HEAD: &[u8; 4] = b"\r\n\r\n";
 type Transport = Line;
 type HyperConnection = http1::UpgradeableConnection<TokioIo<Tunnel>, Relay>;
 
-/// An inner connection that has yet to send its response, and the real upgrade that it waits for.
-pub(super) struct Interception {
-    /// Boxed and pinned: it has some kilobytes, and is moved through several futures.
-    driver: Pin<Box<HyperConnection>>,
-    exchange: Arc<Exchange>,
-    shared: Arc<Shared<Transport>>,
-    real: OnUpgrade,
-}
+/// An inner connection that has yet to send its response. If it is dropped, the connection ends.
+pub(super) struct Interception(Arc<Bystander>);
 
 impl Interception {
     /// Completes the inner connection as soon as the real upgrade is fulfilled.
     pub(super) fn run(self) {
+        let Self(bystander) = self;
         // A gate needs a task, since it waits for the peer, for a timeout, and for a verdict.
-        if self.shared.has_gate() {
-            let runtime = self.shared.inner.runtime.clone();
-            runtime.spawn(async move {
-                let Self { driver, exchange, real, .. } = self;
-                exchange.bring(real.await);
-                // If it failed, our `OnUpgrade` fails, and the handler's library reports that.
-                let _upgraded = driver.await;
-            });
-            return;
+        if !bystander.shared.has_gate() {
+            return bystander.look();
         }
-        let bystander = Bystander { waiting: Mutex::new(Some(self)), woken: AtomicBool::new(false) };
-        Arc::new(bystander).look();
+        let Some(waiting) = lock(&bystander.waiting).take() else { return };
+        bystander.shared.inner.runtime.spawn(async move {
+            let Waiting { driver, exchange, real } = waiting;
+            exchange.bring(real.await);
+            // If it failed, our `OnUpgrade` fails, and the handler's library reports that.
+            let _upgraded = driver.await;
+        });
     }
+}
 
+/// An inner connection, and the real upgrade that it waits for.
+struct Waiting {
+    /// Boxed and pinned: it has some kilobytes.
+    driver: Pin<Box<HyperConnection>>,
+    exchange: Arc<Exchange>,
+    real: OnUpgrade,
+}
+
+impl Waiting {
     /// The real upgrade was fulfilled, or failed. What is left is to hand the connection on, which needs no waiting.
-    fn complete(mut self, real: Result<Upgraded, hyper::Error>) {
+    fn complete(mut self, real: Result<Upgraded, hyper::Error>, shared: &Shared<Transport>) {
         self.exchange.bring(real);
         // One poll: `Awaiting` finds the upgrade, hyper writes its response into `Tunnel`, which swallows it, and
         // fulfils our `OnUpgrade`. Should another version of hyper need a second poll, a task does the rest.
         if self.driver.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
-            self.shared.inner.runtime.spawn(self.driver);
+            shared.inner.runtime.spawn(self.driver);
         }
     }
 }
 
 /// The waker of the real upgrade. It completes the inner connection inside of `wake`, and so needs no task.
 ///
-/// It and the upgrade own each other until hyper fulfils the upgrade or drops its sender. Either wakes it, which breaks
-/// the cycle.
+/// From its first look on, it and the upgrade own each other until hyper fulfils the upgrade or drops its sender.
+/// Either wakes it, which breaks the cycle.
 struct Bystander {
+    shared: Arc<Shared<Transport>>,
     /// Locked while the upgrade is polled, but not while the connection is completed, which may call foreign code.
-    waiting: Mutex<Option<Interception>>,
+    waiting: Mutex<Option<Waiting>>,
     /// It was woken since the last poll began.
     woken: AtomicBool,
 }
@@ -135,10 +139,10 @@ impl Bystander {
             // The thread that has it will see the flag.
             let Some(mut waiting) = try_lock(&self.waiting) else { return };
             self.woken.swap(false, Ordering::AcqRel);
-            let Some(interception) = &mut *waiting else { return };
+            let Some(inner) = &mut *waiting else { return };
             // `wake` runs inside of another task's poll. `unconstrained`, because that task's budget may be used up,
             // and a poll that is refused for want of budget would not be repeated.
-            let real = pin!(unconstrained(&mut interception.real));
+            let real = pin!(unconstrained(&mut inner.real));
             let Poll::Ready(real) = real.poll(&mut Context::from_waker(&self.clone().into())) else {
                 drop(waiting);
                 fence(Ordering::SeqCst);
@@ -147,10 +151,10 @@ impl Bystander {
                 }
                 return;
             };
-            let interception = waiting.take();
+            let inner = waiting.take();
             drop(waiting);
-            if let Some(interception) = interception {
-                interception.complete(real);
+            if let Some(inner) = inner {
+                inner.complete(real, &self.shared);
             }
             return;
         }
@@ -182,15 +186,17 @@ pub(super) fn open(
         return None;
     }
     let ours = exchange.take_ours()?;
-    Some((ours, connection, Interception { driver, exchange, shared, real }))
+    let waiting = Mutex::new(Some(Waiting { driver, exchange, real }));
+    let bystander = Bystander { shared, waiting, woken: AtomicBool::new(false) };
+    Some((ours, connection, Interception(Arc::new(bystander))))
 }
 
 fn builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
     // No timer is configured, so there can be no timeout; and formatting a date that is never read has a cost. With
     // half-closed streams allowed, hyper does not read to find an early end of the stream, for which it would allocate
-    // a buffer.
-    builder.auto_date_header(false).header_read_timeout(None).half_close(true);
+    // a buffer. The response is one piece, so that there is nothing to be written at once with it.
+    builder.auto_date_header(false).header_read_timeout(None).half_close(true).writev(false);
     builder
 }
 
@@ -307,6 +313,12 @@ struct Tunnel {
 
 impl Tunnel {
     fn swallow(&mut self, data: &[u8]) -> usize {
+        // hyper writes the head at once.
+        let end = data.windows(END_OF_HEAD.len()).position(|window| window.first_chunk() == Some(END_OF_HEAD));
+        if let (0, Some(at)) = (self.matched, end) {
+            self.live = true;
+            return at + END_OF_HEAD.len();
+        }
         for (taken, &byte) in data.iter().enumerate() {
             let goes_on = byte == END_OF_HEAD[usize::from(self.matched)];
             // After a mismatch the byte may begin a new match, if it is a carriage return.
@@ -357,7 +369,7 @@ impl AsyncWrite for Tunnel {
         Poll::Ready(Ok(first.map_or(0, |slice| self.swallow(slice))))
     }
 
-    // hyper asks only once, before there is a transport. If that cannot write vectored, it writes the first slice.
+    // Of the upgraded connection, before there is a transport. If that cannot write vectored, it writes the first slice.
     fn is_write_vectored(&self) -> bool {
         true
     }
