@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, extract::Request, middleware::map_request};
+use axum::{Extension, Router, extract::Request, middleware::map_request};
 use portcullis_close::CloseLayer;
 use portcullis_connections::{ClientIpLayer, ConnectionLimitLayer, HandshakeRateLayer};
 use portcullis_core::{
@@ -96,11 +96,7 @@ impl Part {
     pub(crate) fn alone(self, routes: Router, interval: Duration) -> Router {
         let routes = self.add(routes, interval);
         // A token says who it is by itself, and a second name would be refused.
-        if let Self::Jwt = self {
-            routes.layer(GuardLayer::new()).layer(map_request(locate))
-        } else {
-            identified(routes)
-        }
+        if let Self::Jwt = self { routes.layer(GuardLayer::new()).layer(located()) } else { identified(routes) }
     }
 
     fn add(self, routes: Router, interval: Duration) -> Router {
@@ -148,7 +144,7 @@ pub(crate) fn every(routes: Router, interval: Duration) -> Router {
         .layer(IdleTimeoutLayer::new(HOUR))
         .layer(MaxAgeLayer::new(24 * HOUR))
         .layer(WriteTimeoutLayer::default());
-    routes.layer(layers).layer(map_request(locate))
+    routes.layer(layers).layer(located())
 }
 
 fn origins() -> OriginLayer {
@@ -185,10 +181,9 @@ fn keep_alive(interval: Duration) -> KeepAliveLayer {
     KeepAliveLayer::new().interval(interval).timeout(PATIENCE)
 }
 
-/// Where the peer is, as a server says for whom it accepts connections.
-async fn locate(mut request: Request) -> Request {
-    request.extensions_mut().insert(SocketAddr::new(HERE, 4711));
-    request
+/// Where the peer is, put into each request as `into_make_service_with_connect_info` does.
+fn located() -> Extension<SocketAddr> {
+    Extension(SocketAddr::new(HERE, 4711))
 }
 
 /// And who, for layers that would be told by others.
