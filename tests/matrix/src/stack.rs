@@ -8,7 +8,7 @@ use portcullis::{
     identity::Subject,
     jwt::{JwtLayer, TokenError, Verification, Verified, Verify},
     liveness::{Drain, KeepAliveLayer, MessageSizeLayer, WriteTimeoutLayer},
-    rate_limit::MessageRateLayer,
+    rate_limit::{MessageRateLayer, Quota},
 };
 use tower::{ServiceBuilder, util::BoxCloneSyncService};
 
@@ -51,11 +51,13 @@ pub fn kick() -> CloseFrame {
 
 /// Puts the layers in front of a service.
 pub fn guarded(service: Bare, drain: &Drain) -> Bare {
+    // So that time brings nothing, however long a busy machine takes for a burst.
+    let hourly = Quota::per_hour(1.try_into().unwrap());
     let layers = ServiceBuilder::new()
         .layer(drain.layer())
         .layer(ConnectionLimitLayer::new().global(100))
         .layer(JwtLayer::<()>::new(Tokens).bearer().handshakes_only())
-        .layer(MessageRateLayer::per_second(1).burst(BURST))
+        .layer(MessageRateLayer::new(hourly).burst(BURST))
         .layer(MessageSizeLayer::new(MAX_BYTES).allow_compression())
         .layer(WriteTimeoutLayer::default())
         .layer(KeepAliveLayer::new());
