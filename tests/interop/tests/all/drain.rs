@@ -24,6 +24,10 @@ const BOTH: [Http; 2] = [Http::One, Http::Two];
 const RESTARTS: &[u8] = b"\x88\x12\x03\xf4service restarts";
 const MS: Duration = Duration::from_millis(1);
 
+/// Longer than a server takes that returns at all, on a machine however busy. What has ended its connections is in what
+/// the drain reports.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 fn routes() -> Router {
     let echo = any(async |upgrade: WebSocketUpgrade| {
         upgrade.on_upgrade(async |mut socket| {
@@ -64,7 +68,7 @@ async fn admitted(drain: &Drain, count: usize) {
             sleep(MS).await;
         }
     };
-    timeout(MS * 10_000, all).await.expect("10 s passed");
+    timeout(PATIENCE, all).await.expect("they are admitted");
 }
 
 #[tokio::test]
@@ -79,7 +83,7 @@ async fn alone_a_graceful_shutdown_leaves_sockets_behind_or_waits_for_them() {
         client.echoes().await;
         assert_eq!(server.is_finished(), returns, "{http:?}");
         client.close().await;
-        timeout(MS * 5000, server).await.unwrap().unwrap();
+        timeout(PATIENCE, server).await.expect("it returns").unwrap();
     }
 }
 
@@ -98,7 +102,7 @@ async fn a_server_returns_when_its_sockets_were_closed() {
         assert!(!server.is_finished(), "{http:?}: the client has not answered");
         client.close().await;
         assert_eq!(client.rest().await, b"", "{http:?}");
-        timeout(MS * 2000, server).await.expect("it returns").unwrap();
+        timeout(PATIENCE, server).await.expect("it returns").unwrap();
         let drained = drain.drained().await;
         assert_eq!(drained.to_string(), "1 closed, 0 gone, 0 aborted, 0 handlers busy, 1 refused", "{http:?}");
     }
@@ -118,9 +122,9 @@ async fn a_server_returns_at_the_deadline_whatever_its_clients_and_handlers_do()
         for client in &mut deaf {
             assert_eq!(client.frame().await, RESTARTS, "{http:?}");
         }
-        let stuck = timeout(MS * 3000, stuck).await.expect("it is answered");
+        let stuck = timeout(PATIENCE, stuck).await.expect("it is answered");
         assert_eq!(stuck.unwrap(), StatusCode::SERVICE_UNAVAILABLE, "{http:?}");
-        timeout(MS * 3000, server).await.expect("it returns").unwrap();
+        timeout(PATIENCE, server).await.expect("it returns").unwrap();
         assert!(began.elapsed() >= MS * 1000, "{http:?}");
         assert_eq!(drain.drained().await.to_string(), "0 closed, 0 gone, 3 aborted, 1 handlers busy, 0 refused");
         for mut client in deaf {
@@ -141,7 +145,7 @@ async fn a_listener_that_is_closed_at_once_leaves_time_for_the_drain() {
         assert!(tokio::net::TcpStream::connect(address).await.is_err(), "{http:?}");
         client.close().await;
         assert_eq!(draining.await.unwrap().closed, 1);
-        timeout(MS * 2000, server).await.expect("it returns").unwrap();
+        timeout(PATIENCE, server).await.expect("it returns").unwrap();
     }
 }
 
@@ -176,7 +180,7 @@ async fn no_handshake_slips_through_while_the_drain_begins() {
         for client in clients {
             client.await.unwrap();
         }
-        timeout(MS * 10_000, server).await.expect("it returns").unwrap();
+        timeout(PATIENCE, server).await.expect("it returns").unwrap();
         let drained = drain.drained().await;
         assert!(drained.is_clean(), "{drained}");
         assert_eq!((drained.closed, drained.gone), (closed.load(Ordering::Relaxed), 0));
