@@ -142,7 +142,7 @@ fn frame<B>(settings: &Settings, response: &Response<B>) -> Option<CloseFrame> {
 fn unaccepted<B>(handshake: &Handshake, mut response: Response<B>) -> Response<B> {
     let status = response.status();
     let headers = response.headers_mut();
-    // A client with another version must be told which one is spoken here (RFC 6455, section 4.4).
+    // The response to a client with another version must name the one that is spoken here (RFC 6455, section 4.4).
     if matches!(status, StatusCode::BAD_REQUEST | StatusCode::UPGRADE_REQUIRED) {
         headers.entry(SEC_WEBSOCKET_VERSION).or_insert(HeaderValue::from_static("13"));
     }

@@ -34,7 +34,7 @@ enum Kind<T> {
 }
 
 impl<T> Decision<T> {
-    /// Creates a decision that is made.
+    /// Creates a decision that is already made.
     pub const fn ready(value: T) -> Self {
         Self(Kind::Ready(Some(value)))
     }
@@ -44,7 +44,7 @@ impl<T> Decision<T> {
         Self(Kind::Waiting(Box::pin(future)))
     }
 
-    /// Changes what is decided.
+    /// Applies a function to what is decided, now or later.
     ///
     /// ```
     /// use portcullis_core::Decision;

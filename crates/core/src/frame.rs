@@ -1,5 +1,4 @@
-//! Frames (RFC 6455, section 5.2): their headers, read from the wire, and [`put_frame`], which tests and layers write
-//! by.
+//! Frames (RFC 6455, section 5.2): reads their headers, and writes whole frames with [`put_frame`].
 //!
 //! [`FrameHeader::parse`] reads a header from the front of a slice; [`Decoder`] does so for bytes that arrive in any
 //! pieces. Both are total: no input makes them panic or allocate, and no payload is copied or unmasked.

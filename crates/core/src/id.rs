@@ -56,7 +56,7 @@ impl ConnectionId {
     }
 }
 
-/// Of the digits that it is printed as.
+/// Parses the digits that [`Display`](fmt::Display) prints.
 impl FromStr for ConnectionId {
     type Err = ParseIntError;
 

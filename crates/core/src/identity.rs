@@ -90,7 +90,8 @@ pub struct TrustedPeer;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OriginChecked;
 
-/// Implemented by layers that refuse foreign origins, and tell the layers inside so with [`OriginChecked`].
+/// Implemented by layers that refuse foreign origins, and mark the request for the layers inside with
+/// [`OriginChecked`].
 ///
 /// It is required where a cookie authenticates a handshake, so that forgetting the check does not compile. Implement it
 /// for a layer of your own that checks origins:

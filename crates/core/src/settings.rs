@@ -206,8 +206,8 @@ impl Closing {
         Self { max_bytes: bytes, ..self }
     }
 
-    /// Sets how many closing handshakes may be under way at a time in this process, 10,000 by default. Beyond that, a
-    /// socket is dropped once as much as fits into its send buffer was written.
+    /// Sets how many closing handshakes may be under way at a time in this process, 10,000 by default. If there are
+    /// more, a socket is dropped once as much as fits into its send buffer was written.
     pub fn max_concurrent(self, handshakes: usize) -> Self {
         Self { max_concurrent: handshakes, ..self }
     }

@@ -11,10 +11,10 @@ use crate::{
     session::Session,
 };
 
-/// Refused with a 500 where no `JwtLayer` of these claims stands outside, or where the token comes with the first
+/// Rejected with 500 if no `JwtLayer` with these claims is outside of the handler, or if the token comes with the first
 /// message: then [`Session`] has the claims. With [`optional`](crate::JwtLayer::optional), an anonymous client is
-/// refused with a 401; `Option<Claims<T>>` lets it in. Where that layer is for handshakes alone, any other request is
-/// refused with a 400.
+/// rejected with 401; `Option<Claims<T>>` admits it. If that layer is for handshakes only, any other request is
+/// rejected with 400.
 impl<S, T> FromRequestParts<S> for Claims<T>
 where
     S: Sync,
@@ -27,7 +27,7 @@ where
     }
 }
 
-/// `None` for an anonymous client. A bad token was refused before.
+/// `None` for an anonymous client. An invalid token was refused by the layer.
 impl<S, T> OptionalFromRequestParts<S> for Claims<T>
 where
     S: Sync,
@@ -40,11 +40,11 @@ where
     }
 }
 
-/// Refused with a 500 where no `JwtLayer` of these claims stands outside, and with a 400 where that layer is for
-/// handshakes alone, and a request is not one.
+/// Rejected with 500 if no `JwtLayer` with these claims is outside of the handler, and with 400 if that layer is for
+/// handshakes only and the request is not one.
 ///
-/// What a cookie has authenticated for reading alone is refused with a 403 where something inside of the layer has
-/// changed the method to another than `GET` and `HEAD`.
+/// A request that a cookie has authenticated for reading only is rejected with 403 if something inside of the layer has
+/// changed its method to one other than `GET` and `HEAD`.
 impl<S, T> FromRequestParts<S> for Session<T>
 where
     S: Sync,

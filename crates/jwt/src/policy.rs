@@ -1,6 +1,6 @@
 //! What a session means to its live connection.
 //!
-//! It is asked for a deadline and for nothing else: the session knows when it ends, and a renewal moves that.
+//! It has a deadline and judges nothing else: the session knows when it ends, and a renewal moves that.
 
 use std::{sync::Arc, time::Instant};
 

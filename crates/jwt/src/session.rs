@@ -92,7 +92,8 @@ pub(crate) struct Live<T> {
     /// a request is answered and over.
     plain: bool,
     token: Mutex<Option<CurrentToken<T>>>,
-    /// What is told that the session was revoked, and closes its connection. `None` if the layer has no revocations.
+    /// What is notified that the session was revoked, and closes its connection. `None` if the layer has no
+    /// revocations.
     revocable: Option<Arc<Revocable>>,
     /// When the end is looked at next, in nanoseconds since the layer's epoch. Written under the lock of `token`, and
     /// read without it: no value is further ahead than [`MAX_BLIND`], and so a stale one is off by no more.
@@ -113,7 +114,7 @@ struct CurrentToken<T> {
 
 /// What a token is revoked by.
 enum Named {
-    /// It is told.
+    /// It is notified.
     Registered { _until_dropped: Registration },
     /// It asks: beside its subject, by these.
     Unregistered { id: Option<TokenId>, issued_at: Option<SystemTime> },
@@ -335,7 +336,7 @@ impl<T: 'static> Live<T> {
         !self.look_again(self.time(now))
     }
 
-    /// To be called where nothing is locked: the verifier's clock may be anybody's code.
+    /// Must be called without a lock: the verifier's clock may be the application's code.
     fn time(&self, steady: Instant) -> Time {
         Time { wall: self.settings.verifier.now(), steady }
     }
@@ -411,7 +412,7 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
     const HOUR: Duration = Duration::from_secs(60 * 60);
 
-    /// Tokens are the hour at which they end, by a clock that panics when it is told to.
+    /// Tokens are the hour at which they end, by a clock that panics on request.
     struct Hours {
         clock: Clock,
         /// How often it may be read.

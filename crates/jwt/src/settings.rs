@@ -1,4 +1,4 @@
-//! What a [`JwtLayer`](crate::JwtLayer) was told, and the questions about a token that need no more than that.
+//! The settings of a [`JwtLayer`](crate::JwtLayer), and what can be decided about a token from these alone.
 //!
 //! Settings are kept as they were given. What follows from several, such as the order in which sources decide, is
 //! resolved after each call, so the order of the calls has no effect; and settings that contradict each other are found
@@ -94,7 +94,7 @@ impl<T> Settings<T> {
         }
     }
 
-    /// To be called when something was set: what follows from several settings, whatever their order.
+    /// Must be called after each change. Resolves what follows from several settings, whatever their order.
     pub(crate) fn resolve(&mut self) {
         self.sources.sort_by_key(Source::rank);
         let on_plain = |source: &&Source| match source {
@@ -194,7 +194,7 @@ impl<T: 'static> Settings<T> {
     /// Says once that any page may act for a user.
     pub(crate) fn warn_of_cookies(&self) {
         self.cookies.warn(
-            "a cookie authenticated a WebSocket handshake whose origin nobody has checked: put an `OriginLayer` outside \
+            "a cookie authenticated a WebSocket handshake whose origin was not checked: put an `OriginLayer` outside \
              of the `JwtLayer`",
         );
     }

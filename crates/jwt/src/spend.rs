@@ -31,7 +31,7 @@ pub(crate) struct Spending<T> {
 
 impl<T: 'static> Settings<T> {
     /// Uses a ticket up, where tokens are tickets, by a deadline if others are asked. The verifier's clock, which may
-    /// be anybody's code, is read before anything is done: if it panics, nothing is half done.
+    /// be the application's code, is read before anything is done: if it panics, nothing is half done.
     pub(crate) fn spend(&self, verified: Verified<T>, by: impl FnOnce(Duration) -> Deadline) -> Spending<T> {
         let time = Time { wall: self.verifier.now(), steady: now() };
         let decision = match (&self.tickets, &verified.id, verified.expires_at) {

@@ -107,7 +107,7 @@ impl Tickets {
             Ok(true) | Err(Away::Alone) => Ok(()),
             Ok(false) => Err(TokenError::Used),
             Err(_) => {
-                // If the store has it as used all the same, it will say so.
+                // If the store has recorded the use nevertheless, it will refuse the ticket itself.
                 lock(&tickets.used).tickets.remove(&id);
                 Err(TokenError::LimitsUnavailable)
             }

@@ -135,7 +135,7 @@ impl TokenMessage {
         self
     }
 
-    /// Sets a text message that tells the client that its token was accepted. By default there is none.
+    /// Sets a text message that is sent to the client when its token was accepted. By default there is none.
     pub fn answer(mut self, text: impl Into<String>) -> Self {
         self.answer = Some(text.into());
         self

@@ -237,7 +237,7 @@ impl Policy for KeepAlive {
                 self.asked = None;
                 Action::None
             }
-            // A ping that cannot be sent tells that the peer is gone: the first may only have elicited a reset.
+            // A ping that cannot be sent shows that the peer is gone: the first may only have elicited a reset.
             Some(asked) if activity.inconclusive => {
                 self.asked = Some(Asked { until: later(now, self.layer.timeout), ..asked });
                 Action::Ping

@@ -2,7 +2,7 @@
 //!
 //! A peer that vanishes leaves its socket open for hours, because TCP does not notice. A peer that is there can occupy
 //! a connection at no cost to itself: by sending nothing, by sending a message one byte at a time, by declaring a
-//! message of many megabytes, or by not reading what it asked for.
+//! message of many megabytes, or by not reading what it requested.
 //!
 //! | Layer | Closes a connection | By default |
 //! | --- | --- | --- |

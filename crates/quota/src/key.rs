@@ -41,7 +41,8 @@ impl Key {
     /// The key of a state that all share.
     pub const ONE: Self = Self { own: Name([0, 0]), place: 0 };
 
-    /// A key that is no address. Nothing says which of them belong together: the bits of its hash do, twelve, then six.
+    /// A key that is not an address. Nothing says which of these belong together: the bits of its hash do, twelve, then
+    /// six.
     pub(crate) fn new(own: [u64; 2]) -> Self {
         let [_, bits] = own;
         let [.., low, high] = bits.to_le_bytes();

@@ -1,8 +1,8 @@
 //! The states of keys: bounded, and swept by those who use it, a few entries at a time.
 //!
 //! A state that is full again is no state, so it may be forgotten, and nothing else is. A key that finds no room shares
-//! the state of its group, and where that finds none either, of a wider group: who brings a million keys of his own
-//! network shares what is left with himself. Room for groups is set aside.
+//! the state of its group, and where that finds none either, of a wider group: a client that brings a million addresses
+//! of one network shares what is left with itself. Room for groups is set aside.
 
 use std::{
     fmt,

@@ -37,7 +37,7 @@ struct State {
     meters: Option<Box<Meters>>,
 }
 
-/// What was charged, to whom, and at which quota: of a live connection all may change before it is given back.
+/// What was charged, to which owner, and at which quota: of a live connection all may change before it is given back.
 pub(crate) struct Charge {
     owner: Owner,
     meters: Meters,
@@ -92,7 +92,7 @@ impl Account {
     }
 
     /// Nothing is due to a time long past, so giving back needs none. A policy gives back what it was charged for in
-    /// the same read, under its connection's lock, under which it would be told of a sign-in, too.
+    /// the same read, under its connection's lock, under which it would be notified of a sign-in, too.
     pub(crate) fn give_back(&self, demand: &Demand) {
         let State { owner, meters } = &mut *self.state();
         self.give_back_of(owner, self.meters(meters.as_deref()), demand);

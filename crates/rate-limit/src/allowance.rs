@@ -214,7 +214,7 @@ mod extract {
 
     use super::Allowance;
 
-    /// Refused with a 500 where no `MessageRateLayer` stands outside, and with a 400 where a request is not a
+    /// Rejected with 500 if no `MessageRateLayer` is outside of the handler, and with 400 if the request is not a
     /// handshake.
     impl<S: Sync> FromRequestParts<S> for Allowance {
         type Rejection = Refusal;

@@ -22,7 +22,7 @@ pub(crate) const KINDS: usize = Kind::ALL.len();
 /// When each kind would be full again; zero is long ago.
 pub(crate) type Cells = [u64; KINDS];
 
-/// How much of each kind is asked for.
+/// How much of each kind is requested.
 pub(crate) type Demand = [u64; KINDS];
 
 /// The quotas; a kind without one is not limited.
@@ -36,7 +36,7 @@ pub(crate) struct Over {
     pub(crate) kind: Kind,
     /// When there would be enough of all.
     pub(crate) ready: u64,
-    /// More was asked for than there ever is, of any kind.
+    /// More was requested than there ever is, of any kind.
     pub(crate) never: bool,
     /// More bytes were.
     pub(crate) too_big: bool,
@@ -50,7 +50,7 @@ pub(crate) enum Cause {
     Quota,
     /// A purchase is under way, so it is not known yet.
     UnderWay,
-    /// The store is away, and the user wants nothing admitted without it.
+    /// The store is away, and is configured to admit nothing then.
     Unavailable,
 }
 
@@ -94,7 +94,7 @@ pub(crate) fn of_frame(frame: &FrameHeader) -> Demand {
 }
 
 impl Meters {
-    /// Takes all that is asked for, or nothing.
+    /// Takes all that is requested, or nothing.
     pub(crate) fn take(&self, cells: &mut Cells, demand: &Demand, now: u64) -> Result<(), Over> {
         // Asked on a copy. All kinds must allow it before any of them changes, or a frame that is refused for its bytes
         // would still have used up a message.
@@ -106,7 +106,7 @@ impl Meters {
         Ok(())
     }
 
-    /// Takes what is asked for ahead of its time. Returns when it is there.
+    /// Takes what is requested ahead of its time. Returns when it is there.
     pub(crate) fn reserve(&self, cells: &mut Cells, demand: &Demand, now: u64) -> u64 {
         let (after, over) = self.ask(cells, demand, now);
         // Written although there is not enough: the state runs ahead of the clock, so that the next to reserve queues

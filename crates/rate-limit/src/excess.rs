@@ -47,11 +47,11 @@ pub enum Excess {
     Close,
     /// It waits until the quota allows it, and so does everything behind it.
     ///
-    /// Over HTTP/1 nothing behind it is read: TCP tells the client to slow down, and nothing is lost. Over HTTP/2 that
-    /// would hold up the other streams of the same connection, which may be other users' behind a proxy: a client's
-    /// streams share one window (RFC 9113, section 5.2.1). There up to 16 KiB are read on and held back, the message
-    /// that waits included, and a client that sends more meanwhile is closed with 1008. Choose this for HTTP/2 only
-    /// where clients wait for answers, and send messages of a few kilobytes.
+    /// Over HTTP/1 nothing behind it is read: TCP slows the client down, and nothing is lost. Over HTTP/2 that would
+    /// hold up the other streams of the same connection, which may be other users' behind a proxy: a client's streams
+    /// share one window (RFC 9113, section 5.2.1). There up to 16 KiB are read on and held back, the message that waits
+    /// included, and a client that sends more meanwhile is closed with 1008. Choose this for HTTP/2 only where clients
+    /// wait for answers, and send messages of a few kilobytes.
     Delay,
     /// The message, with all of its fragments, or the control frame is dropped. A continuation frame, and any message
     /// on a connection that compresses, closes with 1008 instead.

@@ -42,7 +42,7 @@ pub(crate) enum By {
     Subject(Subject),
     Client(IpAddr),
     Custom(Box<[u8]>),
-    Everybody,
+    All,
 }
 
 impl Scope {
@@ -63,7 +63,7 @@ impl Scope {
             },
             Self::Client => Owned::By(By::Client(ClientIp::network_of(parts, ipv6_prefix)?)),
             Self::Custom(key) => key(parts).map_or(Owned::Own, |key| Owned::By(By::Custom(key))),
-            Self::Global => Owned::By(By::Everybody),
+            Self::Global => Owned::By(By::All),
         })
     }
 }
@@ -75,7 +75,7 @@ impl By {
             Self::Subject(subject) => secret.key(&("subject", subject)),
             Self::Client(client) => secret.address(*client),
             Self::Custom(key) => secret.key(&("custom", key)),
-            Self::Everybody => Key::ONE,
+            Self::All => Key::ONE,
         }
     }
 
@@ -85,7 +85,7 @@ impl By {
             Self::Subject(subject) => store.name("messages of a subject", &subject.to_bytes()),
             Self::Client(client) => store.name("messages of a client", client.to_string().as_bytes()),
             Self::Custom(key) => store.name("messages of a key", key),
-            Self::Everybody => store.name("messages", &[]),
+            Self::All => store.name("messages", &[]),
         }
     }
 }

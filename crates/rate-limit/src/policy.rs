@@ -69,7 +69,7 @@ impl Limiter {
         // Before anything is charged: there is no quota to charge it to. A connection that waits for its first message
         // is not read here yet, so what arrives now comes after a message that named no subject.
         if self.account.is_unknown() {
-            return Verdict::Close(CloseFrame::new(CloseCode::UNAUTHORIZED, "nobody is signed in"));
+            return Verdict::Close(CloseFrame::new(CloseCode::UNAUTHORIZED, "not signed in"));
         }
         if self.has_too_many_empty(frame) {
             self.account.violated();

@@ -1,5 +1,5 @@
-//! What a layer was told, kept as it was said. What several settings mean together is resolved when the shared state is
-//! built, so that no call of the builder undoes another.
+//! The settings of a layer, kept as they were given. What several of them mean together is resolved when the shared
+//! state is built, so that no call of the builder undoes another.
 
 use std::{mem::discriminant, num::NonZeroU32, time::Duration};
 

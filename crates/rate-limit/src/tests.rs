@@ -199,7 +199,7 @@ fn a_shared_quota_is_used_up_together_and_not_reset_by_reconnecting() {
 fn who_is_not_signed_in_sends_nothing_where_that_is_required() {
     let (layer, now) = (layer().require_subject(), now());
     let (mut one, mut other) = (limiter(&layer), limiter(&layer));
-    let close = CloseFrame::new(CloseCode::UNAUTHORIZED, "nobody is signed in");
+    let close = CloseFrame::new(CloseCode::UNAUTHORIZED, "not signed in");
     assert_eq!(passes(&mut one, &TEXT, now), (0, Verdict::Close(close)));
     for limiter in [&mut one, &mut other] {
         limiter.on_authenticated(&Subject::new("alice"));
@@ -210,7 +210,7 @@ fn who_is_not_signed_in_sends_nothing_where_that_is_required() {
 
 #[test]
 fn a_required_subject_is_required_whatever_the_order_of_calls() {
-    let close = CloseFrame::new(CloseCode::UNAUTHORIZED, "nobody is signed in");
+    let close = CloseFrame::new(CloseCode::UNAUTHORIZED, "not signed in");
     for (calls, layer) in [
         ("alone", layer().require_subject()),
         ("before per_subject", layer().require_subject().per_subject()),

@@ -1,4 +1,4 @@
-//! Who the client is: the peer, or whom trusted proxies name, hop by hop from the right.
+//! Who the client is: the peer, or the address that trusted proxies name, hop by hop from the right.
 //!
 //! An address that is wrong here is wrong in every limit inside, and a client that can choose it has no limits at all.
 //! So nothing is taken over from the request's extensions, and a header counts only as far as each hop that vouches for

@@ -18,11 +18,11 @@ use std::{
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// Hops that are looked at: no chain of one's own is longer.
+/// The most hops that are looked at. No chain of your own proxies is longer.
 const MOST: usize = 32;
 
 /// Addresses of a header of comma-separated ones, such as `X-Forwarded-For`, from the right over all its lines. `None`
-/// for a hop that is no address.
+/// for a hop that is not an address.
 pub(super) fn listed(headers: &HeaderMap, name: &HeaderName) -> Vec<Option<IpAddr>> {
     let lines: Vec<_> = headers.get_all(name).iter().map(text).collect();
     let hops = lines.iter().rev().flat_map(|line| line.rsplit(','));
@@ -35,13 +35,13 @@ pub(super) fn forwarded(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
     lines.iter().rev().flat_map(|line| hops(line, ',')).take(MOST).map(element).collect()
 }
 
-/// What is not text is no address, and what stands beside it may be one.
+/// What is not text is not an address, and what stands beside it may be one.
 fn text(line: &HeaderValue) -> Cow<'_, str> {
     String::from_utf8_lossy(line.as_bytes())
 }
 
-/// What stands between separators outside of quotes, from the right: a client chooses how a line begins, and a quote of
-/// his that never ends must not hide what a proxy has put behind it.
+/// What stands between separators outside of quotes, from the right: a client chooses how a line begins, and a quote
+/// that it never closes must not hide what a proxy has appended.
 fn hops(line: &str, separator: char) -> Vec<&str> {
     let (mut hops, mut end, mut quoted) = (Vec::new(), line.len(), false);
     for (at, character) in line.char_indices().rev() {

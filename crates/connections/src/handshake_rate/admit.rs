@@ -22,7 +22,7 @@ pub(super) fn admit(settings: &Settings, rate: &Rate, parts: &Parts, now: Instan
     }
 }
 
-/// Returns whom the request counts against, if its token is not good.
+/// Returns the key that the request counts against, if its token is not valid.
 pub(super) fn admit_plain(
     settings: &Settings,
     rate: &Rate,

@@ -1,4 +1,4 @@
-//! How many handshakes each key has made lately, and how many plain requests of its have failed. A layer's clones and
+//! How many handshakes each key has made lately, and how many of its plain requests have failed. A layer's clones and
 //! services share it.
 //!
 //! A key's state is one number, the time at which its burst would be whole again (GCRA): charging adds to it, and time
@@ -19,7 +19,7 @@ pub(super) const MAX_KEYS: usize = 1_000_000;
 pub(super) struct Rate {
     meter: Meter,
     table: Table<1>,
-    /// A state of its own: handshakes do not lock a client out of plain requests, nor the other way about.
+    /// A state of its own: handshakes do not lock a client out of plain requests, nor the reverse.
     failures: Table<1>,
     shares: Shares,
     secret: Secret,

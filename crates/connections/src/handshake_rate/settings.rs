@@ -51,7 +51,7 @@ impl Settings {
         self.scope = Some(scope);
     }
 
-    /// Whose rate a handshake counts against, if anyone's.
+    /// Returns the key that a handshake counts against, if it has one.
     pub(super) fn key(&self, parts: &Parts, secret: &Secret) -> Result<Option<Key>, Refusal> {
         let address = || ClientIp::network_of(parts, self.ipv6_prefix);
         Ok(match self.scope() {
@@ -61,7 +61,7 @@ impl Settings {
             Scope::Subject => Some(match LimitOwner::of(parts, self.ipv6_prefix, self.require_subject)? {
                 LimitOwner::Subject(subject) => secret.key(&("subject", subject)),
                 LimitOwner::Client(client) | LimitOwner::Awaited(Some(client)) => secret.address(client),
-                // A handshake is charged before anybody says anything.
+                // A handshake is charged before the client has sent its first message.
                 LimitOwner::Awaited(None) => secret.address(address()?),
             }),
         })
@@ -88,8 +88,8 @@ impl Settings {
         if self.require_subject { &Scope::Subject } else { self.scope.as_ref().unwrap_or(&Scope::Global) }
     }
 
-    /// Against whom a plain request counts that is not authenticated, if anybody is known to have sent it. A quota of
-    /// the whole server is each client's: one that fails is not to lock out all others.
+    /// Returns the key that a plain request counts against if it fails to authenticate, if its sender is known. A quota
+    /// of the whole server is each client's: one that fails is not to lock out all others.
     pub(super) fn key_of_plain(&self, parts: &Parts, secret: &Secret) -> Option<Key> {
         let client = || {
             let client = parts.extensions.get::<ClientIp>()?;

@@ -9,9 +9,9 @@
 //! - **After the client has disconnected**: the future of the handshake is dropped, and the store frees what it may
 //!   have granted.
 //! - **After the connection has ended**: it holds this value until its end, and this holds what the store has granted.
-//! - **Never**, as the store is away: the handshake goes by what the store was told to do then. It is refused, or
-//!   admitted to this node's part of the limit, or to all of it. A permit that was admitted so is kept, and counted by
-//!   the store when it is back.
+//! - **Never**, as the store is away: the handshake is decided as the store was configured for that case. It is
+//!   refused, or admitted to this node's part of the limit, or to all of it. A permit that was admitted so is kept, and
+//!   counted by the store when it is back.
 //! - **The store takes a permit back**, because a newer connection elsewhere has its place or because this node was
 //!   away for too long. If that arrives before the connection has begun, `State::gone` keeps it until then.
 
@@ -92,7 +92,7 @@ impl ClusterPermits {
         match judged {
             Err(refusal) if settings.report_only => refusal.report(),
             Err(refusal) => return Err(refusal),
-            // Admitted without the store, which is told when it is back: it must count a connection that it has not
+            // Admitted without the store, which is notified when it is back: it must count a connection that it has not
             // admitted.
             Ok(()) => self.hold(self.store.keep(wanted, self.on_gone())),
         }
@@ -174,7 +174,7 @@ impl ClusterPermits {
         self.state().permits.push(permit);
     }
 
-    /// What is told does not keep this alive.
+    /// The callback does not keep this alive.
     fn on_gone(self: &Arc<Self>) -> OnGone {
         // Weak, since the store keeps this closure as long as the permit that this value holds: both would keep each
         // other alive, and the permit would never be given back.
@@ -223,7 +223,7 @@ impl ClusterPermits {
     }
 }
 
-/// From a task: who says it must not block.
+/// From a task: the caller must not block.
 fn close(connection: &Connection, why: Gone) {
     connection.spawn_close(match why {
         Gone::Fenced => CloseFrame::new(CloseCode::SERVICE_RESTART, "please reconnect"),

@@ -130,8 +130,8 @@ impl Policy for PendingSubject {
     }
 }
 
-/// With a code that clients do not retry: two tabs would evict each other for ever. From tasks: who asks may be locked,
-/// and of two that evict each other neither must wait.
+/// With a code that clients do not retry: two tabs would evict each other for ever. From tasks: the caller may hold a
+/// lock, and of two that evict each other neither must wait.
 pub(crate) fn evict(evicted: Evicted<Connection>) {
     for connection in evicted.closing {
         connection.spawn_close(CloseFrame::new(CloseCode::POLICY_VIOLATION, "replaced by a newer connection"));

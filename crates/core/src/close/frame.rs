@@ -1,4 +1,4 @@
-//! The payload of a close frame, as it is built and as it is read from a peer, which may have sent what no endpoint may.
+//! The payload of a close frame, as it is built, and as it is read from a peer, which may send what no endpoint may.
 //!
 //! RFC 6455, section 5.5.1, allows a payload that is empty, or a code of two bytes with a reason behind it. What
 //! [`CloseFrame::parse`] accepts is exactly what [`CloseFrame`] can hold, so a frame that was read may be sent back as

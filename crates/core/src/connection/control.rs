@@ -27,7 +27,7 @@ pub(crate) trait Control: Send + Sync {
     fn finish(self: Arc<Self>, frame: CloseFrame);
     /// From now on `finish` decides how the connection closes, and not the drop of the handler's half.
     fn supervised(&self);
-    /// Tells the policies who the peer is.
+    /// Notifies the policies of the subject.
     fn authenticated(self: Arc<Self>, subject: &Subject);
     fn counters(&self) -> Counters;
     fn status(&self) -> Status;

@@ -121,8 +121,8 @@ impl Connection {
         let _ = describes;
     }
 
-    /// Returns what the layers of the connection say of it. Empty unless an observer was attached when the handshake
-    /// arrived (feature `observer`).
+    /// Returns what the layers of the connection report about it. Empty unless an observer was attached when the
+    /// handshake arrived (feature `observer`).
     pub fn description(&self) -> Description {
         #[cfg_attr(not(feature = "observer"), expect(unused_mut, reason = "nothing describes it without that feature"))]
         let mut description = Description::default();

@@ -115,7 +115,7 @@ impl fmt::Debug for dyn Watch {
     }
 }
 
-/// Somebody who knows something of a connection.
+/// A layer that can describe a connection.
 #[cfg(feature = "observer")]
 struct Describes(Arc<dyn Describe>);
 
@@ -304,7 +304,7 @@ impl ConnectionInner {
         drop(held);
     }
 
-    /// Tells a closing handshake, which owns the transport and so cannot be told through the state.
+    /// Notifies a closing handshake, which owns the transport and cannot be reached through the state.
     pub(super) fn abort(&self) {
         // Store, then notify, against `aborted`, which registers and then loads. If the registration comes first, it is
         // notified. If it comes later, it has synchronized with `notify_waiters` inside of the `Notify`, and so the

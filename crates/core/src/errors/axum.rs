@@ -4,7 +4,7 @@ use std::error::Error;
 
 use crate::close::{CloseFrame, IntoClose};
 
-/// What the error of axum's WebSocket means; any other error of axum's is 1011, without its text.
+/// Maps the error of axum's WebSocket; any other error of axum is 1011, without its text.
 impl IntoClose for axum_core::Error {
     fn into_close(self) -> CloseFrame {
         match self.into_inner().downcast::<tungstenite_0_29::Error>() {

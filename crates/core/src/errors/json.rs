@@ -1,4 +1,4 @@
-//! serde_json: a message that cannot be read, and what of that a client may be told.
+//! serde_json: a message that cannot be read, and how much of that a client may learn.
 //!
 //! ```
 //! # #[cfg(feature = "json")] {
@@ -14,8 +14,8 @@ use std::error::Error;
 
 use crate::close::{CloseCode, CloseFrame, IntoClose};
 
-/// 1007 and where the text stopped to be what was expected, but not what serde says of it: that may quote the
-/// application's own types. An error of the reader or writer is 1011.
+/// 1007 and the position of the error, but not serde's message, which may name the application's own types. An error of
+/// the reader or writer is 1011.
 impl IntoClose for serde_json::Error {
     fn into_close(self) -> CloseFrame {
         if self.is_io() {

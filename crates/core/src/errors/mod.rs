@@ -1,11 +1,11 @@
-//! What the errors of WebSocket libraries mean as the end of a connection.
+//! Maps the errors of WebSocket libraries to close codes.
 //!
 //! The implementations of [`IntoClose`](crate::IntoClose) stand here, behind a feature for each library, because only
 //! the crate of the trait may write them. Whatever the library calls it, an error is of one of these classes:
 //!
 //! | Class | Close code |
 //! | --- | --- |
-//! | the peer is gone, or has closed | none: there is no one to tell |
+//! | the peer is gone, or has closed | none: there is no one to read it |
 //! | a message or a frame is too big | 1009 |
 //! | the data does not match its type: text that is not UTF-8, invalid JSON | 1007 |
 //! | the peer violated the protocol | 1002 |

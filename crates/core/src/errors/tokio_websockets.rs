@@ -1,4 +1,4 @@
-//! tokio-websockets 0.13: invalid UTF-8 is one of its protocol errors, and must be told from the others.
+//! tokio-websockets 0.13: invalid UTF-8 is one of its protocol errors, and has to be distinguished from the others.
 
 use ::tokio_websockets::{Error, proto::ProtocolError};
 

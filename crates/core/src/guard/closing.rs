@@ -136,8 +136,8 @@ impl Guard {
         self.begin_close(Some(frame), EndedBy::Guard, None, now);
     }
 
-    /// Ends the connection without a close frame. If the closing handshake has the transport, it is told by
-    /// `ConnectionInner::abort` instead. If the upgrade has not completed, the abort takes effect when it does.
+    /// Ends the connection without a close frame. If the closing handshake has the transport, `ConnectionInner::abort`
+    /// notifies it instead. If the upgrade has not completed, the abort takes effect when it does.
     pub(crate) fn abort(&mut self) {
         match &mut self.phase {
             Phase::Open | Phase::Ending(_) => {
@@ -288,9 +288,10 @@ impl Guard {
         self.wakes.handler = true;
         // The handler reads a close frame as if the peer had sent it, so that its library ends in the usual way. Not
         // inside of a frame, where it would be read as payload; and not after the peer's own close frame.
-        let told = !self.closes.is_abandoned() && self.inbound_at_boundary() && !self.closes.peer_has_closed();
+        let delivers_close =
+            !self.closes.is_abandoned() && self.inbound_at_boundary() && !self.closes.peer_has_closed();
         let backlog = self.inbox.finish(|last| {
-            if told {
+            if delivers_close {
                 // Masked: a server's library refuses an unmasked frame (RFC 6455, section 5.1).
                 let frame = ending.frame.as_ref().or(self.closes.handlers());
                 put_close_masked(last, frame.unwrap_or(&CloseFrame::empty()));
@@ -339,7 +340,7 @@ impl Guard {
         matches!(self.phase, Phase::Aborted)
     }
 
-    /// Takes the wakes that were asked for since the last call.
+    /// Takes the wakes that were requested since the last call.
     #[inline]
     pub(crate) fn take_wakes(&mut self) -> Wakes {
         std::mem::take(&mut self.wakes)

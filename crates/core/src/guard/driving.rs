@@ -13,8 +13,8 @@
 //! 1. Before a verdict the driver reads what is there ([`Guard::looked`]), and looks whether there is room to write.
 //! 2. A deadline that is noticed more than 250 ms late is not acted on. The verdict waits 50 ms, in which the runtime
 //!    polls its sockets.
-//! 3. Where the look cannot tell, because the inbox is full or a ping could not go out, `Activity::inconclusive` says
-//!    so, and the policy decides what to make of it.
+//! 3. Where the look is inconclusive, because the inbox is full or a ping could not go out, `Activity::inconclusive` is
+//!    set, and the policy decides what to make of it.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -168,9 +168,9 @@ impl Guard {
         over
     }
 
-    /// Tells the policies who the peer is.
+    /// Notifies the policies of the subject.
     pub(crate) fn authenticated(&mut self, subject: &Subject, now: Instant) {
-        // Set under the lock, before the policies are told: `install` relies on it.
+        // Set under the lock, before the policies are notified: `install` relies on it.
         self.authenticated = true;
         let action = self.on_authenticated(subject);
         self.act(action, now);
@@ -178,8 +178,9 @@ impl Guard {
         self.wakes.driver = true;
     }
 
-    /// Installs a policy outside of the others. If they were told of the `subject`, so is this one; otherwise it will
-    /// be told with them. So each policy is told exactly once, even if the peer signs in during the installation.
+    /// Installs a policy outside of the others. If they were notified of the `subject`, so is this one; otherwise it
+    /// will be notified with them. So each policy is notified exactly once, even if the peer signs in during the
+    /// installation.
     pub(crate) fn install(
         &mut self,
         mut policy: Box<dyn Policy>,

@@ -5,9 +5,9 @@
 //!
 //! # Two passes
 //!
-//! `scan` walks once over the headers and changes nothing: it works on a copy of the position, and counts the frames
-//! into a [`Batch`]. If all policies pass the batch, the copy is kept and the bytes are delivered as they are. Most
-//! reads end there, without a copy of any byte.
+//! `scan` walks once over the headers and changes nothing of the guard: it works on a copy of the position, and counts
+//! the frames into a [`Batch`]. If all policies pass the batch, the copy is kept and the bytes are delivered as they
+//! are. Most reads end there, without a copy of any byte.
 //!
 //! `walk` goes frame by frame, and cuts out what is not delivered by moving what follows to the front. It begins anew
 //! at the same place, so whatever `scan` had found is found again. It is needed where a policy answers

@@ -57,9 +57,10 @@ pub(crate) struct Guard {
     pub(super) pings: Pings,
     /// A policy judges by what is sent.
     watches_output: bool,
-    /// All policies were told of a pong, so the deadlines of those that do not judge frames may have come nearer too.
+    /// All policies were notified of a pong, so the deadlines of those that do not judge frames may have come nearer
+    /// too.
     pub(super) others_told: bool,
-    /// The policies were told who the peer is. Not the same as that the connection has a subject: see `install`.
+    /// The policies were notified of the subject. Not the same as that the connection has one: see `install`.
     pub(super) authenticated: bool,
     pub(super) activity: Activity,
     pub(super) counters: Counters,
@@ -200,7 +201,7 @@ impl Guard {
         result
     }
 
-    /// Tells the policies who the peer is. Stops at the first that ends the connection.
+    /// Notifies the policies of the subject. Stops at the first that ends the connection.
     pub(crate) fn on_authenticated(&mut self, subject: &Subject) -> Action {
         let mut result = Action::None;
         for policy in &mut self.policies {

@@ -120,7 +120,7 @@ impl Guard {
         if !self.inbox.overflows() {
             return;
         }
-        // Pongs that it was asked for must not count against the peer.
+        // Pongs that the guard has requested must not count against the peer.
         self.take_own_pongs(now);
         if !self.inbox.overflows() {
             return;
@@ -166,7 +166,7 @@ impl Guard {
         self.pings.answered_by(&pong)
     }
 
-    /// Whether reading ahead of the handler can tell anything, and has room.
+    /// Whether reading ahead of the handler can show anything, and has room.
     pub(crate) fn may_peek(&self) -> bool {
         !self.peer_has_said_all() && !self.inbox.is_full()
     }

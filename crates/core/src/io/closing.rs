@@ -14,9 +14,9 @@
 //! | the connection is aborted | the same |
 //! | too many of these are under way in the process | one attempt to send, then the same |
 //!
-//! The limit on their number is what an attacker meets who opens connections and never answers a close: beyond it,
-//! sockets are dropped after one write, and legitimate clients still read their close frame, as it fits into a send
-//! buffer that has any room.
+//! An attacker that opens connections and never answers a close reaches the limit on their number. Sockets are then
+//! dropped after one write, and legitimate clients still read their close frame, which fits into a send buffer that has
+//! any room.
 
 use std::{
     future::{Future, poll_fn},
@@ -186,7 +186,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> ClosingHandshake<T> {
         let sent = self.poll_send(cx);
         let broken = matches!(sent, Poll::Ready(Err(_)));
         if broken {
-            // The peer cannot be told anything any more, so its answer does not matter either.
+            // Nothing more reaches the peer, so its answer does not matter either.
             return Poll::Ready(());
         }
         loop {

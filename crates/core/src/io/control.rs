@@ -167,9 +167,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Control for Shared<T> {
     fn install_outermost(&self, policy: Box<dyn Policy>) {
         let mut state = lock(&self.state);
         // A layer further inside may have authenticated the peer by now. That `inner` has a subject does not mean that
-        // the policies were told: `authenticate` stores the subject first and locks the state afterwards, and it may be
-        // between the two now. Then it tells this policy with the others, so the guard tells it only if it has told
-        // them. Either way each policy is told once.
+        // the policies were notified: `authenticate` stores the subject first and locks the state afterwards, and it
+        // may be between the two now. Then it notifies this policy with the others, so the guard notifies it only if it
+        // has notified them. Either way each policy is notified once.
         state.guard.install(policy, self.inner.subject(), now);
         state.wake();
     }

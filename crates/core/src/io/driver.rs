@@ -1,7 +1,7 @@
 //! The task that does for a connection what its handler may not get to: deadlines, delays, pings, and the close.
 //!
 //! It is spawned when there is something to wait for, and ends when there is nothing. While it waits, the connection
-//! tells it of what comes nearer; a handler that reads and writes does most of the rest itself.
+//! wakes it for a deadline that comes nearer; a handler that reads and writes does most of the rest itself.
 //!
 //! # A life
 //!
@@ -15,7 +15,7 @@
 //!
 //! Delays end first, as the handler is to read what they held back. Then the peer is looked at, before it is judged.
 //! Then its input is read on during a delay, with the driver's own waker, which must be the last that the transport
-//! gets. Frames of the guard's own are sent after the judgement, since that may have asked for a ping. What comes next
+//! gets. Frames of the guard's own are sent after the judgement, since that may have requested a ping. What comes next
 //! is computed last, over all of it.
 //!
 //! # What may go wrong
@@ -213,7 +213,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         if !matches!(next, Next::Wait(_)) {
             self.driver_ends();
         }
-        // A wake of the driver is dropped: `next` was computed after everything that may have asked for it.
+        // A wake of the driver is dropped: `next` was computed after everything that may have requested it.
         if self.guard.take_wakes().handler {
             self.wake_handler();
         }

@@ -42,8 +42,8 @@ use crate::{
     sync::lock,
 };
 
-/// How many bytes of answers to pings may wait. Beyond that, the peer must read before more of its frames are looked
-/// at: otherwise it could fill memory with answers that it never reads.
+/// How many bytes of answers to pings may wait. When there are more, the peer must read before more of its frames are
+/// looked at: otherwise it could fill memory with answers that it never reads.
 const MAX_UNSENT: usize = 4 * 1024;
 
 /// The transport, and what is buffered in either direction.

@@ -3,9 +3,9 @@
 //! A connection is [`Shared`] by the handler's half, [`GuardedIo`], by its handle and by its driver. All
 //! of them change its state under one lock:
 //!
-//! - Every change ends with `with`, `settle` or `unlock` (`control`): wakers that the guard asked for are woken under
-//!   the lock, a driver is spawned if one is needed, and metrics and logs are reported once the lock is released. A
-//!   call by the handler ends with `poll`, which does the same unless the call was plain and left none of that to do.
+//! - Every change ends with `with`, `settle` or `unlock` (`control`): wakers that the guard has requested are woken
+//!   under the lock, a driver is spawned if one is needed, and metrics and logs are reported once the lock is released.
+//!   A call by the handler ends with `poll`, which does the same unless the call was plain and left none of that to do.
 //! - No code of the application runs under the lock, except its policies. Policies and gates may own a handle to the
 //!   connection, so they are dropped after the lock is released: see [`DropUnlocked`](closing::DropUnlocked).
 //! - The driver and the handler poll the same transport, which wakes only the task that polled it last. So each parks

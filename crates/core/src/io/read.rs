@@ -211,7 +211,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         let waker = self.wakers.reader();
         let peeked = self.peek(&mut Context::from_waker(&waker));
         if peeked.found {
-            // It waits in the inbox now, where no transport will wake anybody for it.
+            // It waits in the inbox now, where no transport will wake a task for it.
             self.wakers.nudge_reader();
         }
         self.guard.looked(peeked.over, now());

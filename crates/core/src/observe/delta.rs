@@ -44,6 +44,6 @@ pub(super) fn violated(scope: &Scope, peer: Peer<'_>, policy: &'static str, acti
     #[cfg(feature = "tracing")]
     super::events::violated(scope.span(), policy, action, times);
     #[cfg(feature = "observer")]
-    super::tell(&super::Event::Violated { peer, policy, action, times });
+    super::notify(&super::Event::Violated { peer, policy, action, times });
     let _ = (scope, peer, policy, action, times);
 }

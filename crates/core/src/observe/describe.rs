@@ -1,8 +1,8 @@
-//! What layers can say of a live connection when they are asked.
+//! What layers can report about a live connection on request.
 
 use std::time::SystemTime;
 
-/// Implemented by what a layer keeps for a connection, if it can say something of it.
+/// Implemented by what a layer keeps for a connection and can report about it.
 ///
 /// A layer hands it to [`Connection::described_by`](crate::Connection::described_by). It is called only when the
 /// description is requested, and must not block.
@@ -32,7 +32,7 @@ pub trait Describe: Send + Sync + 'static {
     fn describe(&self, description: &mut Description);
 }
 
-/// What the layers of a connection say of it: see [`Connection::description`](crate::Connection::description).
+/// What the layers of a connection report about it: see [`Connection::description`](crate::Connection::description).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Description {

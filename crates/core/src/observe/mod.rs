@@ -5,7 +5,7 @@
 //! # Metrics
 //!
 //! They go to whatever recorder the application has installed for the [`metrics`](https://docs.rs/metrics) crate. With
-//! feature `metrics`, `describe()` tells that recorder what they mean, and `METRICS` is this table as data.
+//! feature `metrics`, `describe()` describes them to that recorder, and `METRICS` is this table as data.
 //!
 //! | Name | Kind | Unit | Labels |
 //! | --- | --- | --- | --- |
@@ -74,6 +74,7 @@ mod metrics;
 mod observer;
 #[cfg(feature = "guard")]
 mod peer;
+mod requests;
 #[cfg(feature = "guard")]
 mod scope;
 #[cfg(all(feature = "guard", not(any(feature = "metrics", feature = "observer", feature = "tracing"))))]
@@ -84,29 +85,28 @@ mod stage;
 mod table;
 #[cfg(all(feature = "guard", any(feature = "metrics", feature = "observer", feature = "tracing")))]
 mod telemetry;
-mod tell;
 #[cfg(feature = "tracing")]
 mod throttle;
 
 #[cfg(feature = "guard")]
 pub use self::describe::{Describe, Description};
 #[cfg(feature = "observer")]
-pub(crate) use self::observer::{is_attached, tell};
+pub(crate) use self::observer::{is_attached, notify};
 #[cfg(all(feature = "guard", not(feature = "observer")))]
 pub(crate) use self::peer::Peer;
+pub use self::requests::warn_once;
+pub(crate) use self::requests::{refused, wiring, wiring_unseen, would_refuse};
 #[cfg(all(feature = "guard", not(any(feature = "metrics", feature = "observer", feature = "tracing"))))]
 pub(crate) use self::silent::{Delta, HandshakeStage, Telemetry};
 #[cfg(feature = "metrics")]
 pub use self::table::{Kind, Label, METRICS, Metric, describe};
-pub use self::tell::warn_once;
-pub(crate) use self::tell::{refused, wiring, wiring_unseen, would_refuse};
 #[cfg(all(feature = "guard", any(feature = "metrics", feature = "observer", feature = "tracing")))]
 pub(crate) use self::{delta::Delta, stage::HandshakeStage, telemetry::Telemetry};
 #[cfg(feature = "guard")]
 pub(crate) use self::{
     enforcement::{Enforcement, FRAMING},
+    requests::closing_task,
     scope::Scope,
-    tell::closing_task,
 };
 #[cfg(feature = "observer")]
 pub use self::{

@@ -63,7 +63,7 @@ pub enum Event<'a> {
         policy: &'static str,
         /// What it did.
         action: &'static str,
-        /// How often since it was last told.
+        /// How often since the last event of this kind.
         times: u64,
     },
     /// A connection has ended.
@@ -153,14 +153,14 @@ pub(crate) fn is_attached() -> bool {
 
 /// Reports an event to the attached observers.
 #[inline]
-pub(crate) fn tell(event: &Event<'_>) {
+pub(crate) fn notify(event: &Event<'_>) {
     if is_attached() {
-        tell_all(event);
+        notify_all(event);
     }
 }
 
 #[cold]
-fn tell_all(event: &Event<'_>) {
+fn notify_all(event: &Event<'_>) {
     let observers = OBSERVERS.read().unwrap_or_else(PoisonError::into_inner).clone();
     for observer in observers {
         observer.observe(event);

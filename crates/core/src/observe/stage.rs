@@ -87,7 +87,7 @@ impl HandshakeStage {
             #[cfg(feature = "metrics")]
             super::metrics::opened();
             #[cfg(feature = "observer")]
-            super::tell(&super::Event::Opened);
+            super::notify(&super::Event::Opened);
         }
     }
 
@@ -113,7 +113,7 @@ impl HandshakeStage {
         #[cfg(feature = "tracing")]
         super::events::closed(scope.span(), code, ended, lived);
         #[cfg(feature = "observer")]
-        super::tell(&super::Event::Closed { peer, code, ended, lived });
+        super::notify(&super::Event::Closed { peer, code, ended, lived });
         let _ = (code, lived, scope, peer);
     }
 
@@ -121,7 +121,7 @@ impl HandshakeStage {
         if self.report() != REPORTED {
             handshake("failed", reason);
             #[cfg(feature = "observer")]
-            super::tell(&super::Event::Failed { reason });
+            super::notify(&super::Event::Failed { reason });
         }
     }
 
@@ -147,7 +147,7 @@ fn refused_inside(status: StatusCode) {
     #[cfg(feature = "tracing")]
     super::events::refused(false, "handler", status, "", false);
     #[cfg(feature = "observer")]
-    super::tell(&super::Event::Refused {
+    super::notify(&super::Event::Refused {
         plain: false,
         kind: "handler",
         status,

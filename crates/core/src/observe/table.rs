@@ -37,7 +37,7 @@ pub struct Label {
 pub struct Metric {
     /// Its name.
     pub name: &'static str,
-    /// What it is.
+    /// Whether it is a counter, a gauge or a histogram.
     pub kind: Kind,
     /// The unit of its values.
     pub unit: Unit,
@@ -186,8 +186,8 @@ const POLICIES: &[&str] = &[
 
 const ACTIONS: &[&str] = &["close", "abort", "drop", "delay", "report"];
 
-/// Describes each metric to the installed recorder, with its unit and a sentence of help. Call it once, after installing
-/// the recorder.
+/// Describes each metric to the installed recorder, with its unit and a sentence of help. Call it once, after the
+/// recorder is installed.
 pub fn describe() {
     for metric in METRICS {
         let Metric { name, unit, help, .. } = *metric;

@@ -20,7 +20,7 @@ pub(crate) struct Telemetry {
     /// There is something to report.
     due: bool,
     reads: u8,
-    tell_at: Option<Instant>,
+    emit_at: Option<Instant>,
     emitted: Counters,
     delta: Option<Box<Delta>>,
 }
@@ -39,9 +39,9 @@ impl Telemetry {
     /// The clock was read. Makes the counters due if it is time.
     #[inline]
     pub(crate) fn tick(&mut self, now: Instant) {
-        if cfg!(feature = "metrics") && self.tell_at.is_none_or(|at| at <= now) {
-            self.due = self.tell_at.is_some();
-            self.tell_at = Some(now + EVERY);
+        if cfg!(feature = "metrics") && self.emit_at.is_none_or(|at| at <= now) {
+            self.due = self.emit_at.is_some();
+            self.emit_at = Some(now + EVERY);
         }
     }
 

@@ -130,7 +130,7 @@ pub trait Policy: Send + 'static {
 /// The decision of a policy about a [`Batch`].
 ///
 /// Both are exact: a policy that passes a batch has charged for all of it, and one that wants single frames has charged
-/// for none. In between there is nothing, because the guard could not tell which frames were paid for.
+/// for none. In between there is nothing, because the guard could not know which frames were paid for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BatchVerdict {
@@ -184,10 +184,10 @@ pub enum Verdict {
     Pass,
     /// Delivers the frame at that time, and nothing before it. The policy is not asked about it again.
     ///
-    /// Over HTTP/1 nothing is read meanwhile, and TCP tells the peer to slow down. Over HTTP/2 what is not read takes
-    /// up the window of the whole connection, so that a peer that sends on would hold up the other streams, which may
-    /// be other users' behind a proxy. There up to 16 KiB are read on and held back, this frame included; more closes
-    /// the connection with [`Policy::on_overflow`].
+    /// Over HTTP/1 nothing is read meanwhile, and TCP slows the peer down. Over HTTP/2 what is not read takes up the
+    /// window of the whole connection, so that a peer that sends on would hold up the other streams, which may be other
+    /// users' behind a proxy. There up to 16 KiB are read on and held back, this frame included; more closes the
+    /// connection with [`Policy::on_overflow`].
     Delay(Instant),
     /// Delivers nothing yet, and asks the policy about the frame again at that time. A violation is counted once,
     /// however often the policy is asked about it. What [`Delay`](Self::Delay) says of reading meanwhile holds here,

@@ -2,8 +2,8 @@
 
 use std::ops::BitOr;
 
-/// What a [`Policy`](super::Policy) is asked about, and what is kept for it. Any policy is told of deadlines, pongs and
-/// subjects.
+/// What a [`Policy`](super::Policy) is asked about, and what is kept for it. Every policy is called for deadlines,
+/// pongs and subjects.
 ///
 /// ```
 /// use portcullis_core::policy::Interest;
@@ -20,12 +20,12 @@ pub struct Interest {
 }
 
 impl Interest {
-    /// Neither frames nor writes. The policy's deadline is not asked for after each read: it may come nearer when the
-    /// policy is told of a pong, a subject or a deadline, or through
+    /// Neither frames nor writes. [`Policy::deadline`](super::Policy::deadline) is not called after each read: it may
+    /// come nearer when the policy is called for a pong, a subject or a deadline, or through
     /// [`Activity::stalled_since`](super::Activity::stalled_since), and at no other time.
     pub const NONE: Self = Self { input: false, output: false };
 
-    /// Inbound frames. The policy's deadline is asked for after each read.
+    /// Inbound frames. [`Policy::deadline`](super::Policy::deadline) is called after each read.
     pub const INPUT: Self = Self { input: true, output: false };
 
     /// What is sent: [`Activity::last_message_out`](super::Activity::last_message_out) and

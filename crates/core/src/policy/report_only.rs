@@ -38,18 +38,18 @@ pub struct ReportOnly<P> {
     policy: P,
     /// The policy would have ended the connection.
     ended: bool,
-    untold: u64,
+    unreported: u64,
 }
 
 impl<P: Policy> ReportOnly<P> {
     /// Asks `policy`, and enforces nothing.
     pub fn new(policy: P) -> Self {
-        Self { policy, ended: false, untold: 0 }
+        Self { policy, ended: false, unreported: 0 }
     }
 
     fn end(&mut self) {
         self.ended = true;
-        self.untold += 1;
+        self.unreported += 1;
     }
 
     fn report(&mut self, action: Action) -> Action {
@@ -69,7 +69,7 @@ impl<P: Policy> Policy for ReportOnly<P> {
     }
 
     fn take_reported(&mut self) -> u64 {
-        std::mem::take(&mut self.untold) + self.policy.take_reported()
+        std::mem::take(&mut self.unreported) + self.policy.take_reported()
     }
 
     fn on_batch(&mut self, batch: &Batch, now: Instant) -> BatchVerdict {
@@ -82,7 +82,7 @@ impl<P: Policy> Policy for ReportOnly<P> {
         }
         match self.policy.on_frame(frame, now) {
             Verdict::Pass => {}
-            Verdict::Delay(_) | Verdict::AskAgain(_) | Verdict::Drop => self.untold += 1,
+            Verdict::Delay(_) | Verdict::AskAgain(_) | Verdict::Drop => self.unreported += 1,
             Verdict::Close(_) => self.end(),
         }
         Verdict::Pass

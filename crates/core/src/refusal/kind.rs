@@ -36,7 +36,7 @@ kinds! {
     WIRING = "wiring", "any layer", "layers are composed wrongly: the log says how";
     NO_HANDSHAKE = "no_handshake", "extractors", "the request is not a WebSocket handshake";
     MALFORMED_HANDSHAKE = "malformed_handshake", "layers that guard", "a `Connection` that does not list `upgrade`, or a key that is not 16 bytes";
-    SUBJECT_MISSING = "subject_missing", "limits by subject", "nobody is signed in, or the token names no subject";
+    SUBJECT_MISSING = "subject_missing", "limits by subject", "the client is not signed in, or its token names no subject";
     DRAINING = "draining", "`Drain`", "the server is shutting down";
     ABSENT_ORIGIN = "absent_origin", "`OriginLayer`", "no `Origin` header where one is needed";
     FILE_ORIGIN = "file_origin", "`OriginLayer`", "`Origin: file://`, which is not allowed";

@@ -14,10 +14,10 @@ use crate::{
     observe,
 };
 
-const NOBODY_SAYS: &str = "a limit per subject stands where no layer outside says who the client is, nor where: put the \
+const NO_IDENTITY: &str = "a limit per subject stands where no layer outside says who the client is, nor where: put the \
                            layer that authenticates outside of it, or a `ClientIpLayer`, by whose address clients \
                            without a subject are counted";
-const NOWHERE: &str = "a limit per subject stands where clients without a subject are let in, and no layer outside says \
+const NO_ADDR: &str = "a limit per subject stands where clients without a subject are let in, and no layer outside says \
                        where they are: put a `ClientIpLayer` outside of it, or refuse them with `require_subject`";
 const NAMELESS: &str = "a limit per subject has refused a client whose credentials name no subject: put a \
                         `ClientIpLayer` outside of it, by whose address such clients are counted";
@@ -73,10 +73,10 @@ impl LimitOwner {
         let client = parts.extensions.get::<ClientIp>().map(|client| client.network(ipv6_prefix));
         match (parts.extensions.get::<NoSubject>(), client) {
             (Some(NoSubject::Awaited), client) => Ok(Self::Awaited(client)),
-            (None, None) => Err(Refusal::misconfigured(NOBODY_SAYS)),
+            (None, None) => Err(Refusal::misconfigured(NO_IDENTITY)),
             _ if required => Err(missing()),
             (_, Some(client)) => Ok(Self::Client(client)),
-            (Some(NoSubject::Anonymous), None) => Err(Refusal::misconfigured(NOWHERE)),
+            (Some(NoSubject::Anonymous), None) => Err(Refusal::misconfigured(NO_ADDR)),
             (Some(NoSubject::Nameless), None) => Err(nameless()),
         }
     }
@@ -103,18 +103,18 @@ impl LimitOwner {
         if !required {
             observe::warn_once(NAMELESS);
         }
-        CloseFrame::new(CloseCode::FORBIDDEN, NOBODY)
+        CloseFrame::new(CloseCode::FORBIDDEN, NOT_SIGNED_IN)
     }
 }
 
-const NOBODY: &str = "nobody is signed in";
+const NOT_SIGNED_IN: &str = "not signed in";
 
 fn missing() -> Refusal {
-    let close = CloseFrame::new(CloseCode::FORBIDDEN, NOBODY);
-    Refusal::new(Kind::SUBJECT_MISSING, http::StatusCode::FORBIDDEN).with_close_frame(close).with_message(NOBODY)
+    let close = CloseFrame::new(CloseCode::FORBIDDEN, NOT_SIGNED_IN);
+    Refusal::new(Kind::SUBJECT_MISSING, http::StatusCode::FORBIDDEN).with_close_frame(close).with_message(NOT_SIGNED_IN)
 }
 
-/// It is the client's credentials that lack something, and yet whoever composed the layers can mend it.
+/// The client's credentials lack something, and yet the composition of the layers can be changed to admit it.
 fn nameless() -> Refusal {
     observe::warn_once(NAMELESS);
     missing().with_message("the credentials name no subject")

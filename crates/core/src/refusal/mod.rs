@@ -13,7 +13,7 @@
 //! | `wiring` | 500 | 1011 | any layer | layers are composed wrongly: the log says how |
 //! | `no_handshake` | 400 | 1008 | extractors | the request is not a WebSocket handshake |
 //! | `malformed_handshake` | 400 | 1008 | layers that guard | a `Connection` that does not list `upgrade`, or a key that is not 16 bytes |
-//! | `subject_missing` | 403 | 3003 | limits by subject | nobody is signed in, or the token names no subject |
+//! | `subject_missing` | 403 | 3003 | limits by subject | the client is not signed in, or its token names no subject |
 //! | `draining` | 503 | 1012 | `Drain` | the server is shutting down |
 //! | `absent_origin` | 403 | 3003 | `OriginLayer` | no `Origin` header where one is needed |
 //! | `file_origin` | 403 | 3003 | `OriginLayer` | `Origin: file://`, which is not allowed |

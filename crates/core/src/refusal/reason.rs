@@ -48,7 +48,7 @@ pub struct Refusal {
     /// The wiring error, if that is the reason.
     mistake: Option<&'static str>,
     /// It was counted and logged, or must not be.
-    told: bool,
+    reported: bool,
     answers: Answers,
     failed_authentication: bool,
 }
@@ -84,7 +84,7 @@ impl Refusal {
             aside: None,
             sentence: Cow::Borrowed(""),
             mistake: None,
-            told: false,
+            reported: false,
             answers: Answers::Last,
             failed_authentication: false,
         }
@@ -92,7 +92,7 @@ impl Refusal {
 
     /// Creates the refusal of a request that is not a handshake: a 400, not counted as a refused handshake.
     pub fn not_a_handshake() -> Self {
-        Self { told: true, answers: Answers::Plain, ..Self::new(Kind::NO_HANDSHAKE, StatusCode::BAD_REQUEST) }
+        Self { reported: true, answers: Answers::Plain, ..Self::new(Kind::NO_HANDSHAKE, StatusCode::BAD_REQUEST) }
     }
 
     /// Creates the refusal for layers that are composed wrongly: a 500. The message goes to the log, not to the client.
@@ -331,7 +331,7 @@ impl Refusal {
     ///
     /// The refusal is counted and logged here, once (features `metrics` and `tracing`).
     pub fn into_response<B: Default + 'static>(mut self) -> Response<B> {
-        if !std::mem::replace(&mut self.told, true) {
+        if !std::mem::replace(&mut self.reported, true) {
             let plain = self.answers == Answers::Plain;
             observe::refused(plain, self.kind.as_str(), self.status, &self.sentence, self.asker());
         }

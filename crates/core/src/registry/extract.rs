@@ -1,4 +1,4 @@
-//! The registry as an axum extractor; where no layer has put one into the request, that is a mistake of wiring.
+//! The registry as an axum extractor. If no layer has inserted one into the request, the layers are composed wrongly.
 
 use axum_core::extract::FromRequestParts;
 use http::request::Parts;
@@ -6,7 +6,7 @@ use http::request::Parts;
 use super::Connections;
 use crate::refusal::Refusal;
 
-/// Refused with a 500 where no layer of a registry stands outside.
+/// Rejected with 500 if no [`ConnectionsLayer`](super::ConnectionsLayer) is outside of the handler.
 impl<S: Sync> FromRequestParts<S> for Connections {
     type Rejection = Refusal;
 

@@ -14,8 +14,8 @@ pub struct ConnectionsLayer {
 impl Connections {
     /// Returns a layer that adds every guarded connection to this registry.
     ///
-    /// Put it outside of layers that refuse, and handshakes under way are listed as well; inside of them, and only
-    /// admitted ones are. A connection is removed when its transport has ended, by itself.
+    /// Outside of layers that refuse handshakes, it also lists handshakes that are still under way; inside of them,
+    /// only those that were admitted. A connection is removed automatically when its transport has ended.
     ///
     /// ```
     /// # #[cfg(feature = "test-util")]

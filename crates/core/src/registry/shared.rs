@@ -106,7 +106,7 @@ impl Connections {
     }
 
     /// Closes connections: those of this node at once, and on all other nodes if commands are [`shared`](Self::shared).
-    /// Awaiting the result shows whether the store was told; it is told whether or not the result is awaited.
+    /// Awaiting the result shows whether the store has accepted the command, which is sent in either case.
     ///
     /// The command is for connections that are open when it is given. A node that was cut off from the store receives
     /// it later, and closes those that it had open then. A connection that begins at the same moment may be missed: to
@@ -114,8 +114,8 @@ impl Connections {
     ///
     /// # Errors
     ///
-    /// [`BroadcastError`](crate::shared::BroadcastError) if the store could not be told in time: other nodes may never
-    /// close their connections. Try again: closing twice does no harm.
+    /// [`BroadcastError`](crate::shared::BroadcastError) if the store did not accept the command in time: other nodes
+    /// may never close their connections. Try again: closing twice does no harm.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -158,11 +158,11 @@ impl Connections {
         for connection in &here {
             carry_out(&action, connection);
         }
-        let told = match self.0.sharing.get() {
+        let accepted = match self.0.sharing.get() {
             Some(sharing) => sharing.store.send(Command::new(sharing.target(target), action)),
             None => Decision::ready(true),
         };
-        Broadcast::new(here.len(), told)
+        Broadcast::new(here.len(), accepted)
     }
 
     fn here(&self, target: &Target) -> Vec<Connection> {

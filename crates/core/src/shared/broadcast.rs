@@ -1,7 +1,7 @@
-//! The result of an action on this node that other nodes are told of.
+//! The result of an action on this node that is broadcast to the other nodes.
 //!
 //! To close or revoke on this node must not wait for a network. So it has happened by the time the call returns, and
-//! what is left to wait for is only whether other nodes will hear of it.
+//! what is left to wait for is only whether the other nodes will receive it.
 
 use std::{
     error::Error,
@@ -13,10 +13,10 @@ use std::{
 
 use crate::decision::Decision;
 
-/// The result of an action that was carried out on this node at once, and that other nodes are told of.
+/// The result of an action that was carried out on this node at once, and is broadcast to the other nodes.
 ///
-/// They are told whether or not this is awaited. It is ready as soon as the store has accepted the message, which does
-/// not mean that every node has received it.
+/// The message is sent whether or not this is awaited. It is ready as soon as the store has accepted the message, which
+/// does not mean that every node has received it.
 ///
 /// ```
 /// use portcullis_core::{Decision, shared::{Broadcast, BroadcastError}};
@@ -31,16 +31,17 @@ use crate::decision::Decision;
 /// assert_eq!(here, 3, "closed here all the same; the other nodes may not know");
 /// # }
 /// ```
-#[must_use = "whether the other nodes are told is known when this was awaited; `here` says what was done on this one"]
+#[must_use = "await this to learn whether the store has accepted it; `here` says what was done on this node"]
 pub struct Broadcast {
     here: usize,
-    told: Decision<bool>,
+    accepted: Decision<bool>,
 }
 
 impl Broadcast {
-    /// Creates a result from the number of connections closed on this node, and whether the others are told.
-    pub fn new(here: usize, told: Decision<bool>) -> Self {
-        Self { here, told }
+    /// Creates a result from the number of connections closed on this node, and whether the store has accepted the
+    /// message for the others.
+    pub fn new(here: usize, accepted: Decision<bool>) -> Self {
+        Self { here, accepted }
     }
 
     /// Returns how many connections were closed on this node.
@@ -54,9 +55,9 @@ impl Future for Broadcast {
     type Output = Result<usize, BroadcastError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let told = ready!(Pin::new(&mut self.told).poll(cx));
+        let accepted = ready!(Pin::new(&mut self.accepted).poll(cx));
         let here = self.here;
-        Poll::Ready(if told { Ok(here) } else { Err(BroadcastError { here }) })
+        Poll::Ready(if accepted { Ok(here) } else { Err(BroadcastError { here }) })
     }
 }
 
@@ -66,7 +67,7 @@ impl fmt::Debug for Broadcast {
     }
 }
 
-/// The error for a store that did not confirm the message in time: other nodes may never be told. The action was
+/// The error for a store that did not confirm the message in time: other nodes may never receive it. The action was
 /// carried out on this node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -77,7 +78,7 @@ pub struct BroadcastError {
 
 impl fmt::Display for BroadcastError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the store that nodes share could not be told")
+        f.write_str("the store that nodes share did not accept the message")
     }
 }
 
@@ -89,8 +90,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_done_here_is_known_whether_or_not_the_others_are_told() {
-        for (told, outcome) in [(true, Ok(3)), (false, Err(BroadcastError { here: 3 }))] {
-            let broadcast = Broadcast::new(3, Decision::ready(told));
+        for (accepted, outcome) in [(true, Ok(3)), (false, Err(BroadcastError { here: 3 }))] {
+            let broadcast = Broadcast::new(3, Decision::ready(accepted));
             assert_eq!(broadcast.here(), 3);
             assert_eq!(broadcast.await, outcome);
         }

@@ -30,7 +30,7 @@ impl NodeId {
     }
 }
 
-/// In hexadecimal digits.
+/// Prints 32 hexadecimal digits.
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Name::from_bytes(self.0).fmt(f)

@@ -13,6 +13,6 @@ pub trait Member: Send + Sync + 'static {
     fn drain(&self);
 
     /// Called when the connections have ended and the process may end at any moment. The decision is made when the
-    /// other nodes know that everything the node held is free, or cannot be told.
+    /// other nodes know that everything the node held is free, or cannot be reached.
     fn drained(&self) -> Decision<()>;
 }

@@ -5,10 +5,10 @@
 //! store cannot be reached in time it is [`Away`], which says what the layer does instead.
 //!
 //! Revocations and commands to live connections are sent to all nodes. They are carried out on their own node at once,
-//! and [`Broadcast`] says whether the others are told.
+//! and [`Broadcast`] says whether the store has accepted them for the others.
 //!
 //! A store implements [`SharePermits`], [`ShareRates`], [`ShareQuotas`], [`ShareTickets`], [`ShareRevocations`] and
-//! [`ShareCommands`]; layers take one with their method `shared`. A drain tells a [`Member`] that its server stops.
+//! [`ShareCommands`]; layers take one with their method `shared`. A drain notifies a [`Member`] that its server stops.
 //! `portcullis-redis` has all of them.
 
 mod away;

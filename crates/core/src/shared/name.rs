@@ -30,14 +30,14 @@ impl Name {
     }
 }
 
-/// In hexadecimal digits.
+/// Prints 32 hexadecimal digits.
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
-/// Of the 32 hexadecimal digits that it is printed as.
+/// Parses the 32 hexadecimal digits that [`Display`](fmt::Display) prints.
 impl FromStr for Name {
     type Err = NotHexadecimal;
 

@@ -122,14 +122,16 @@ pub trait SharePermits: Send + Sync + 'static {
     /// Takes a permit of each key, or none. Dropping the decision before it is made takes nothing.
     fn take(&self, wanted: Vec<PermitRequest>, by: Deadline, on_gone: OnGone) -> Taken;
 
-    /// Returns a permit for a connection that is admitted while the store is away. The store is told when it is back.
+    /// Returns a permit for a connection that is admitted while the store is away. The store is notified when it is
+    /// back.
     fn keep(&self, wanted: Vec<PermitRequest>, on_gone: OnGone) -> Arc<dyn SharedPermit>;
 }
 
 /// A permit that a connection holds. Given back when it is dropped.
 pub trait SharedPermit: Send + Sync + 'static {
     /// Called when the handshake was accepted: if a limit that evicts is exceeded, the oldest connections are closed,
-    /// on whichever node they are. Returns whether the store was told in time; otherwise it is told when it is back.
+    /// on whichever node they are. Returns whether the store has accepted this in time; otherwise it is notified when
+    /// it is back.
     fn settle(self: Arc<Self>, by: Deadline) -> Decision<bool>;
 
     /// Gives up the permit of one key.

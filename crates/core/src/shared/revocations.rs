@@ -12,7 +12,7 @@ use crate::decision::Decision;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Revocation {
-    /// The name of a token, a subject or everybody.
+    /// The name of a token, of a subject, or of all tokens.
     pub name: Name,
     /// Which of its tokens are revoked.
     pub issued: Issued,
@@ -98,9 +98,9 @@ pub trait RevocationCopy: Send + Sync + 'static {
     fn all(&self) -> Vec<Revocation>;
 }
 
-/// A store that tells all nodes what was revoked.
+/// A store that broadcasts revocations to all nodes.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not tell other nodes what was revoked",
+    message = "`{Self}` does not broadcast revocations to other nodes",
     note = "`portcullis_redis::Cluster` does"
 )]
 pub trait ShareRevocations: Send + Sync + 'static {
@@ -108,7 +108,7 @@ pub trait ShareRevocations: Send + Sync + 'static {
     fn name(&self, kind: &str, value: &[u8]) -> Name;
 
     /// Sends a revocation to the other nodes, whether or not the decision is awaited. It is true if the store has
-    /// accepted the revocation. If the store cannot be reached now, it is told when it is back.
+    /// accepted the revocation. If the store cannot be reached now, it is notified when it is back.
     fn publish(&self, revocation: Revocation) -> Decision<bool>;
 
     /// Keeps a copy up to date for as long as the copy lives.

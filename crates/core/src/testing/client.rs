@@ -1,4 +1,4 @@
-//! A client that sends what a test tells it to send, and nothing else.
+//! A client that sends what a test asks it to send, and nothing else.
 
 use std::{fmt, io};
 
@@ -15,8 +15,8 @@ use crate::{
 /// Not all zeros, so that a server which forgets to unmask is noticed; always the same, so that tests are.
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// A WebSocket client that does what a test tells it to, and nothing by itself: it answers neither pings nor closes,
-/// and sends frames that no library would send.
+/// A WebSocket client that does nothing on its own: it answers neither pings nor closes, and sends frames that no
+/// library would send.
 ///
 /// What is sent goes through a pipe of 64 KiB, by default: a server that does not read makes the client wait, and a
 /// client that does not read makes the server wait. Dropping the client ends the stream without a close frame.
@@ -189,9 +189,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
     /// # let (ours, theirs) = duplex(1024);
     /// # let (mut handler, connection) = GuardedIo::new(theirs, &Settings::new(), Vec::new());
     /// # let mut client = Client::new(ours);
-    /// client.send_frame(0x01, "hel").await?; // text, and FIN is not set
+    /// client.send_frame(0x01, "sun").await?; // text, and FIN is not set
     /// client.send_ping("").await?;
-    /// client.send_frame(0x80, "lo").await?; // a continuation, the last
+    /// client.send_frame(0x80, "up").await?; // a continuation, the last
     /// handler.read_exact(&mut [0; 23]).await?;
     /// assert_eq!(connection.counters().messages_in, 1);
     /// # Ok(()) }

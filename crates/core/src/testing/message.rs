@@ -30,11 +30,11 @@ pub enum Message {
     Text(String),
     /// A binary message.
     Binary(Vec<u8>),
-    /// A ping, which is not answered by itself: see [`Client::send_pong`](super::Client::send_pong).
+    /// A ping, which is not answered automatically: see [`Client::send_pong`](super::Client::send_pong).
     Ping(Vec<u8>),
     /// A pong.
     Pong(Vec<u8>),
-    /// A close frame; [`CloseFrame::empty`] if it has no code. It is not answered by itself.
+    /// A close frame; [`CloseFrame::empty`] if it has no code. It is not answered automatically.
     Close(CloseFrame),
     /// Any other frame, by its first byte (FIN, the reserved bits and the opcode) and its payload as it was sent: a
     /// fragment, a compressed message, a masked frame, text that is not UTF-8, or a close that RFC 6455 forbids.

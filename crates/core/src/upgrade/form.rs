@@ -1,8 +1,8 @@
 //! The form that RFC 6455 requires of a handshake, beyond what makes a request one.
 //!
 //! A request that a proxy takes for a plain one must not become a connection behind it: the proxy would hand what its
-//! client sends over that to others. And a key of sixteen bytes is what tells a WebSocket client from a program that
-//! can add headers, but not these (RFC 6455, section 1.3). Libraries are lax about both.
+//! client sends over that to others. And a key of sixteen bytes is what distinguishes a WebSocket client from a program
+//! that can add headers, but not these (RFC 6455, section 1.3). Libraries are lax about both.
 //!
 //! | Header | Accepted | Refused with 400 |
 //! | --- | --- | --- |

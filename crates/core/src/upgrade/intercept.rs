@@ -95,7 +95,7 @@ pub(super) fn intercept_as(
     Ok(Some(GuardedHandshake { connection, interception: Some(interception), then: None }))
 }
 
-/// Tells the layers inside that the request may be upgraded to something else than a WebSocket.
+/// Marks, for the layers inside, a request that may be upgraded to something else than a WebSocket.
 #[derive(Clone)]
 struct OtherUpgrades;
 

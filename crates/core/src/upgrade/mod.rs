@@ -5,7 +5,7 @@
 //! yields a fixed upgrade request, swallows the response, and then becomes the guarded connection. What its service
 //! finds in the request is an `OnUpgrade` that resolves to the guarded connection, once the real one has.
 //!
-//! What carries the connection, one of its own or a stream of HTTP/2, is told by the version of the request, as the
+//! What carries the connection, one of its own or a stream of HTTP/2, is known from the version of the request, as the
 //! outermost layer sees it: a middleware that presents HTTP/2 as HTTP/1.1 belongs inside of that layer.
 //!
 //! A layer that guards consists of [`call()`] and a decision, or of [`decide()`] if the decision may have to wait. Both

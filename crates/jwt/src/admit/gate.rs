@@ -25,7 +25,7 @@ pub(super) fn gate<T: Send + Sync + 'static>(
     let (settings, connection) = (settings.clone(), guarded.connection().clone());
     let first = settings.first.clone().unwrap_or_else(TokenMessage::raw);
     let (timeout, max_bytes, forward, late) = (first.timeout, first.max_bytes, first.forward, first.late());
-    // No later than the gate's own: a client whose verification is slow is not told that it has sent no token.
+    // No later than the gate's own: a client whose verification is slow must not read that it has sent no token.
     let until = now().checked_add(timeout);
     let judge = async move |message: FirstMessage| -> Result<Option<String>, CloseFrame> {
         let open = async {

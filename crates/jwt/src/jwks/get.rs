@@ -32,7 +32,7 @@ use tokio_rustls::{
 
 use super::{fetch::FetchError, url::Url};
 
-/// Whom Mozilla trusts.
+/// The certificate authorities that Mozilla trusts.
 pub(super) fn public_roots() -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());

@@ -112,7 +112,7 @@ struct Jwk {
 
 fn key(value: Value) -> Result<(Option<String>, Key), &'static str> {
     let jwk: Jwk = serde_json::from_value(value).map_err(|_| "left out: unreadable")?;
-    // What anybody can read is no secret, and no signature with it says anything.
+    // What is published is not a secret, and a signature made with it proves nothing.
     if jwk.kty == "oct" || jwk.k.is_some() {
         return Err("left out: a secret, published");
     }

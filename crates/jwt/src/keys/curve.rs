@@ -44,7 +44,8 @@ impl Curve {
 }
 
 /// Whether these are an Ed25519 public key (RFC 8032, section 5.1.3): a point `-x^2 + y^2 = 1 + d x^2 y^2`, of which
-/// `y` and the sign of `x` are given. Under the eight points of small order anybody can sign: they are no keys.
+/// `y` and the sign of `x` are given. The eight points of small order verify signatures that anyone can make, so they
+/// are not keys.
 pub(super) fn is_ed25519_key(bytes: &[u8; 32]) -> bool {
     let mut y = *bytes;
     // The highest bit is the sign.

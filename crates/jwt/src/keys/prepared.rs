@@ -6,7 +6,7 @@
 //!
 //! - A verifier is found by its key alone: by the place in memory that clones of the key share, and that no other key
 //!   has while a thread remembers it. Which key a token is verified with is decided before, in the set of keys as it
-//!   is: a key that was rotated out is not asked for any more.
+//!   is: a key that was rotated out is not looked up any more.
 //! - What a thread remembers of keys that are gone it drops when it prepares another.
 
 use std::{

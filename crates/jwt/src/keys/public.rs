@@ -1,8 +1,7 @@
 //! Public keys, which are judged here and not by the provider that computes signatures.
 //!
 //! A provider takes most bytes for a key, and then refuses every signature. And each has limits of its own. What is a
-//! key and what is none must not depend on which of them is compiled in, so the narrower of their limits holds for
-//! both.
+//! key and what is not must not depend on which of them is compiled in, so the narrower of their limits holds for both.
 
 use jsonwebtoken::{Algorithm, DecodingKey};
 

@@ -3,7 +3,7 @@
 //! | | |
 //! | --- | --- |
 //! | `iss` | `https://chat.eu.auth0.com/`, with a slash at the end; the custom domain where the client signed in there. |
-//! | `aud` | The identifier of the API that the client asked for, often beside `https://chat.eu.auth0.com/userinfo`. Of an ID token: the client. |
+//! | `aud` | The identifier of the API that the client requested, often beside `https://chat.eu.auth0.com/userinfo`. Of an ID token: the client. |
 //! | `azp` | The client; in tokens of the RFC 9068 profile it is `client_id` instead. |
 //! | `typ` | In the header: `JWT`, or `at+jwt` in the RFC 9068 profile, which is a setting of the API. |
 //!
@@ -11,7 +11,7 @@
 //!   all APIs of the tenant may have, nor a client, which is the audience of ID tokens.
 //! - A client that does not say which `audience` it asks for gets a token that only Auth0 can read: 401.
 //! - The API's signing algorithm must be RS256, or another with a public key: one of HS256 is verified with a secret.
-//! - The subject is `auth0|<id>` or of another connection's name; of a token that a machine asked for, it is
+//! - The subject is `auth0|<id>` or of another connection's name; of a token that a machine requested, it is
 //!   `<client>@clients`.
 //! - With the RFC 9068 profile, tokens have a `jti`, by which they can be revoked one by one, and a type of their own:
 //!   `.token_type("at+jwt")` refuses ID tokens whatever their audience.

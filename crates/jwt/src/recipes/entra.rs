@@ -4,13 +4,13 @@
 //! | --- | --- |
 //! | `iss` | `https://login.microsoftonline.com/<tenant>/v2.0`, with the tenant's identifier, never its domain. Tokens of version 1.0 have `https://sts.windows.net/<tenant>/`. |
 //! | `aud` | The client identifier of this server's registration. In tokens of version 1.0, its App ID URI (`api://..`). |
-//! | `azp` | The client that asked for the token; `appid` in version 1.0. |
-//! | `typ` | In the header, and always `JWT`: it tells nothing apart. |
+//! | `azp` | The client that requested the token; `appid` in version 1.0. |
+//! | `typ` | In the header, and always `JWT`: it distinguishes nothing. |
 //!
 //! - Which version a token has is a setting of the API that it is for: set `requestedAccessTokenVersion` (once
 //!   `accessTokenAcceptedVersion`) to 2 in the manifest of its registration. What follows is about version 2.0.
 //! - Give the API a scope, and require it. An ID token of the same registration has the same audience, and no `scp`;
-//!   one that a daemon asked for itself has `roles` instead.
+//!   one that a daemon requested for itself has `roles` instead.
 //! - A token for Microsoft Graph is not for this server, and only Graph can verify it.
 //! - `sub` is a user for this application only, so that two of your applications know one user by two names. `oid` is
 //!   the user's name throughout the tenant.

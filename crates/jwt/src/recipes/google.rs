@@ -1,15 +1,15 @@
-//! Google: one issuer for everybody who has an account.
+//! Google: one issuer for all accounts.
 //!
 //! | | |
 //! | --- | --- |
 //! | `iss` | `https://accounts.google.com`, and in some tokens `accounts.google.com`. |
-//! | `aud` | The client identifier that the token was asked for, which ends in `.apps.googleusercontent.com`. |
-//! | `azp` | The client that asked. It differs from `aud` where an app asked for a token for its server. |
+//! | `aud` | The client identifier that the token was requested for, which ends in `.apps.googleusercontent.com`. |
+//! | `azp` | The client that requested it. It differs from `aud` where an app requested a token for its server. |
 //! | `typ` | In the header, and always `JWT`. |
 //!
 //! - These are ID tokens: only Google's own servers can read its access tokens (`ya29...`). An app that sends its ID
 //!   token to its own server asks for one whose audience is that server's client.
-//! - Anybody can have an account. Those of one Google Workspace organisation have its domain in `hd`; an `email` alone
+//! - Anyone can have an account. Those of one Google Workspace organisation have its domain in `hd`; an `email` alone
 //!   proves nothing about an organisation, and may change. `sub` is the user's name for good.
 //! - A token lives for an hour, and so does a connection, unless it is renewed.
 //! - The keys are on another host than the issuer, as its document says.

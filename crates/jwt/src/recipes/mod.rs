@@ -6,10 +6,10 @@
 //!   spelling, to the letter, and the verifier accepts it.
 //! - **`aud`**: which of the names in it is this server's. An audience that every token of an issuer has protects
 //!   nothing: a token that was issued for another application of the same users would open a connection here.
-//! - **`azp`**, the client that asked for the token: whether there is one, and whether to look at it.
-//! - **`typ`**, in the header or among the claims: how an access token is told from an ID token. Both are signed with
-//!   the same keys. An ID token tells a client who has signed in, and is not meant for a server's door, except where
-//!   there is nothing else.
+//! - **`azp`**, the client that requested the token: whether there is one, and whether to look at it.
+//! - **`typ`**, in the header or among the claims: how an access token is distinguished from an ID token. Both are
+//!   signed with the same keys. An ID token tells a client who has signed in, and is not meant for a server's door,
+//!   except where there is nothing else.
 //!
 //! Keys need no recipe. They are fetched when the first token comes, again when a token names one that is not known,
 //! and every ten minutes, so that a rotation is noticed at once and a key that was withdrawn soon. While an issuer

@@ -21,7 +21,7 @@ use crate::{error::TokenError, token_id::TokenId};
 /// The other nodes.
 pub(super) struct Sharing {
     store: Arc<dyn ShareRevocations>,
-    everybody: Name,
+    all_tokens: Name,
 }
 
 impl Sharing {
@@ -33,15 +33,15 @@ impl Sharing {
         self.store.name("revoked subject", &subject.to_bytes())
     }
 
-    pub(super) fn everybody(&self) -> Name {
-        self.everybody
+    pub(super) fn all_tokens(&self) -> Name {
+        self.all_tokens
     }
 
     pub(super) fn publish(&self, revocation: Revocation) -> Decision<bool> {
         self.store.publish(revocation)
     }
 
-    /// Whether the copy says enough to let anybody in.
+    /// Whether the copy is complete enough to admit a token.
     pub(super) fn check(&self) -> Result<(), TokenError> {
         match self.store.stale() {
             None | Some(Away::Alone) => Ok(()),
@@ -70,8 +70,8 @@ impl Revocations {
         let used = self.0.sharing.is_some() || self.0.lock().is_used();
         assert!(!used, "revocations are shared before they are used, and by one store");
         let store: Arc<dyn ShareRevocations> = Arc::new(store.clone());
-        let everybody = store.name("revoked everybody", b"");
-        let shared = Self::with(self.remembers(), Some(Sharing { store: store.clone(), everybody }));
+        let all_tokens = store.name("revoked everybody", b"");
+        let shared = Self::with(self.remembers(), Some(Sharing { store: store.clone(), all_tokens }));
         let copy: Weak<Shared> = Arc::downgrade(&shared.0);
         store.follow(copy);
         shared

@@ -22,7 +22,7 @@ use crate::{expiring::Expiring, token_id::TokenId};
 pub(super) enum Key {
     Token(TokenId),
     Subject(Subject),
-    Everybody,
+    All,
     /// Any of these, where nodes share revocations.
     Named(Name),
 }

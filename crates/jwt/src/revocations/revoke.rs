@@ -75,7 +75,7 @@ impl Revocations {
     ///
     /// If nodes share revocations and the store is unreachable, awaiting the result returns
     /// [`BroadcastError`](portcullis_core::shared::BroadcastError). The token is revoked on this node all the same, and
-    /// the store is told when it is back.
+    /// the store is notified when it is back.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -176,23 +176,23 @@ impl Revocations {
     ///
     /// Like [`revoke_id`](Self::revoke_id).
     pub fn revoke_issued_before(&self, time: SystemTime) -> Broadcast {
-        self.revoke(self.0.everybody(), Issued::before(time), until(time), false)
+        self.revoke(self.0.all_tokens(), Issued::before(time), until(time), false)
     }
 
-    /// Revokes here, and tells the other nodes. What was issued until a time that lies ahead lives longer than the
+    /// Revokes here, and notifies the other nodes. What was issued until a time that lies ahead lives longer than the
     /// tokens of today.
     fn revoke(&self, key: Key, issued: Issued, ahead: Duration, all_live: bool) -> Broadcast {
         let named = if let Key::Named(name) = key { Some(name) } else { None };
         let life = self.0.remember.saturating_add(ahead);
         let here = self.0.revoke(key, issued, life, |session| all_live || issued.has(session.issued));
-        let told = match (&self.0.sharing, named) {
+        let accepted = match (&self.0.sharing, named) {
             (Some(sharing), Some(name)) => {
                 let revocation = Revocation::new(name, issued, life);
                 sharing.publish(if all_live { revocation.all_live() } else { revocation })
             }
             _ => Decision::ready(true),
         };
-        Broadcast::new(here, told)
+        Broadcast::new(here, accepted)
     }
 
     /// Registers a session, unless its token is revoked. A revocation comes before both, and the token is refused, or
@@ -267,7 +267,7 @@ impl Shared {
     }
 
     fn keys(&self, subject: Option<&Subject>, id: Option<&TokenId>) -> Keys {
-        [Some(self.everybody()), subject.map(|subject| self.subject(subject)), id.map(|id| self.token(id))]
+        [Some(self.all_tokens()), subject.map(|subject| self.subject(subject)), id.map(|id| self.token(id))]
     }
 
     fn token(&self, id: &TokenId) -> Key {
@@ -280,8 +280,8 @@ impl Shared {
         self.sharing.as_ref().map_or_else(own, |sharing| Key::Named(sharing.subject(subject)))
     }
 
-    fn everybody(&self) -> Key {
-        self.sharing.as_ref().map_or(Key::Everybody, |sharing| Key::Named(sharing.everybody()))
+    fn all_tokens(&self) -> Key {
+        self.sharing.as_ref().map_or(Key::All, |sharing| Key::Named(sharing.all_tokens()))
     }
 }
 

@@ -21,8 +21,8 @@ pub(super) fn take_pair(
     offered.remove(at);
     let token = (at < offered.len()).then(|| offered.remove(at));
     let again = offered.iter().any(|name| name == marker || Some(name) == token.as_ref());
-    // Where one of the two is there again (RFC 6455, section 4.1: each is offered once), the token may be, too: nobody
-    // inside is shown any of it.
+    // Where one of the two is there again (RFC 6455, section 4.1: each is offered once), the token may be, too: the
+    // services inside see none of it.
     offer(&mut parts.headers, if again { &[] } else { &offered });
     subprotocols.mark(marker);
     if again {

@@ -1,4 +1,4 @@
-//! A parameter of the query, which is taken out of the URI before anybody inside can log it.
+//! A parameter of the query, which is taken out of the URI before a service inside can log it.
 //!
 //! A URI ends up in access logs, in `Referer` headers and in histories. What stands in front of the server has seen it
 //! already; this only keeps it from spreading inside. axum's `OriginalUri`, which is kept beside the request, loses it

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, header::Entry};
 
-/// Before a header is read: one that is no token's may be let in all the same, behind a source that decided.
+/// Before a header is read: a header that holds no token may still pass, if another source has decided.
 pub(super) fn hide(headers: &mut HeaderMap, name: HeaderName) {
     if let Entry::Occupied(mut values) = headers.entry(name) {
         for value in values.iter_mut() {

@@ -17,7 +17,7 @@ use super::{bearer, cookie, protocol, query, token::Token};
 use crate::{error::TokenError, subprotocols::Subprotocols};
 
 /// One place where a token may be. The first of these that has one decides, whatever the order in which they were
-/// named: what a client has to say goes before what a browser says by itself.
+/// named: what a client must add decides before what a browser adds by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Source {
     Bearer,

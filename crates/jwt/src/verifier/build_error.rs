@@ -48,7 +48,7 @@ impl fmt::Display for BuildError {
             Self::Alias => f.write_str("an `issuer_alias` is another spelling of one `issuer`, which is named, too"),
             Self::OtherIssuer => f.write_str("the keys were discovered for another `issuer` than those that are named"),
             Self::NoTenants => f.write_str(
-                "keys of many tenants, of which anybody can have one: name those whose tokens are accepted (`tenants`)",
+                "keys of many tenants, of which anyone can have one: name those whose tokens are accepted (`tenants`)",
             ),
             Self::Tenant => f.write_str(
                 "a tenant is named by its identifier, such as 8eaef023-2b34-4da1-9baa-8bc8c9d6a490: no token has another \

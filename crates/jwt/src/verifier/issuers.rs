@@ -68,7 +68,7 @@ impl Said {
         if self.any || self.names.contains(issuer) { Ok(self) } else { Err(BuildError::OtherIssuer) }
     }
 
-    /// Anybody can have a tenant: those that are trusted are named.
+    /// Anyone can have a tenant: those that are trusted are named.
     fn of_tenants(mut self, pattern: &str) -> Result<Self, BuildError> {
         for tenant in &self.tenants {
             self.names.insert(tenants::of_tenant(pattern, tenant).ok_or(BuildError::Tenant)?);

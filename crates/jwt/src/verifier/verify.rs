@@ -22,7 +22,7 @@ use crate::{
     verify::{Verification, Verified, Verify},
 };
 
-/// Verifies signed tokens with keys of one's own, or with those that an issuer publishes.
+/// Verifies signed tokens with your own keys, or with those that an issuer publishes.
 #[derive(Clone)]
 pub struct Verifier(Arc<Inner>);
 

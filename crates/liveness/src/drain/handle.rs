@@ -27,7 +27,7 @@ use super::{
 ///   reads the close, and ends as if its client had left. The drain waits for handlers to finish cleaning up.
 /// - At the deadline, whatever is left is aborted: clients that do not answer the close, and handshakes that do not
 ///   complete.
-/// - Nodes that share limits with this one are told at once ([`Drain::cluster`](crate::Drain::cluster)): it takes
+/// - Nodes that share limits with this one are notified at once ([`Drain::cluster`](crate::Drain::cluster)): it takes
 ///   nothing more of what they share, and what its connections hold is theirs as they end.
 /// - [`Drained`](crate::Drained) counts how the connections ended.
 ///
@@ -213,7 +213,7 @@ impl Drain {
     /// Announces the drain to the nodes with which this server shares limits: pass its `portcullis_redis::Cluster`.
     /// When the drain begins, this node stops taking from what they share, and gives back what it does not use. When
     /// the drain is over, the other nodes need not wait for its lease to expire. With several calls, each store is
-    /// told.
+    /// notified.
     pub fn cluster(self, member: &(impl Member + Clone)) -> Self {
         self.state.join(Arc::new(member.clone()));
         self
@@ -238,8 +238,8 @@ impl Drain {
         &self.state.connections
     }
 
-    /// Returns true once the drain has begun, for a readiness probe: a load balancer that is told stops sending clients
-    /// here.
+    /// Returns true once the drain has begun, for a readiness probe: a load balancer that reads it stops sending
+    /// clients here.
     ///
     /// ```
     /// use portcullis_liveness::Drain;

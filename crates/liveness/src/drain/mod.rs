@@ -1,4 +1,4 @@
-//! The drain: how it begins, whom it tells, and when it is over. [`Drain`] has the rules.
+//! The drain: how it begins, in which order clients are closed, and when it is over. [`Drain`] has the rules.
 //!
 //! `handle` is what users hold, `state` is what all handles and layers share, `run` is the procedure, and `spread`
 //! decides when each connection is closed.

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{count::Count, drained::Drained, settings::Settings, spread::spread, state::State};
 
-/// Aborted connections are let go of by tasks of their own, which need a moment. So do other nodes, to be told.
+/// Aborted connections are let go of by tasks of their own, which need a moment. So does the message to other nodes.
 const MOMENT: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(settings: &Settings, state: &State) -> Drained {
@@ -22,7 +22,7 @@ pub(super) async fn run(settings: &Settings, state: &State) -> Drained {
     note_begin(connections.len());
     let (live, busy) = watch(&connections);
     let in_time = timeout(settings.deadline, async {
-        tell(&connections, settings).await;
+        close_all(&connections, settings).await;
         live.none_left().await;
     });
     let mut drained = match in_time.await {
@@ -55,7 +55,7 @@ fn watch(connections: &[Connection]) -> (Count, Count) {
 }
 
 /// Closes them, one after another.
-async fn tell(connections: &[Connection], settings: &Settings) {
+async fn close_all(connections: &[Connection], settings: &Settings) {
     let (random, began) = (RandomState::new(), Instant::now());
     let frame = settings.frame();
     let window = settings.window.min(settings.deadline / 2);

@@ -1,4 +1,4 @@
-//! When each of many is told, so that they do not all come back at once.
+//! When each of many connections is closed, so that their clients do not all come back at once.
 //!
 //! Clients that are closed together reconnect together, and the servers that are left receive all handshakes of a
 //! minute in one second. Each connection has a part of the window for itself, at a random place.

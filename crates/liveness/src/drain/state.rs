@@ -22,7 +22,7 @@ pub(super) struct State {
     served: Mutex<Weak<Served>>,
     pub(super) stage: watch::Sender<Stage>,
     refused: AtomicU64,
-    /// Refused handshakes whose clients are being told why.
+    /// Refused handshakes whose clients are being sent the reason.
     pub(super) turned_away: Count,
     /// Ends the handshakes that are still under way at the deadline.
     cut: Arc<Notify>,
@@ -77,7 +77,7 @@ impl State {
         self.members.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// From here on no handshake is admitted. Other nodes are told before any connection is closed.
+    /// From here on no handshake is admitted. Other nodes are notified before any connection is closed.
     pub(super) fn begin(&self) {
         let begins = self.stage.send_if_modified(|stage| {
             let first = *stage == Stage::Open;
@@ -104,7 +104,7 @@ impl State {
         })
     }
 
-    /// Counts a refusal. What an outer layer still tells the client is waited for, unless the drain is over by then.
+    /// Counts a refusal. What an outer layer still sends to the client is waited for, unless the drain is over by then.
     pub(super) fn turn_away(&self, parts: &Parts) {
         self.refused.fetch_add(1, Ordering::Relaxed);
         if let Some(connection) = parts.extensions.get::<Connection>() {

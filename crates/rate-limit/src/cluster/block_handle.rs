@@ -35,7 +35,7 @@ impl BlockHandle {
         Self { blocks, block }
     }
 
-    /// Takes all that is asked for, or nothing: from what this node counts itself, and from what it has bought.
+    /// Takes all that is requested, or nothing: from what this node counts itself, and from what it has bought.
     #[inline]
     pub(crate) fn take(
         &self,

@@ -22,8 +22,8 @@ pub(crate) struct KeyBlock {
     pub(super) name: Name,
     store: Arc<dyn ShareQuotas>,
     epoch: Epoch,
-    /// The cells beyond half a block, which are spent without the lock. Who locks the state has them back in the block,
-    /// and leaves none here meanwhile.
+    /// The cells beyond half a block, which are spent without the lock. Locking the state moves them back into the
+    /// block, and leaves none here meanwhile.
     plenty: AtomicU64,
     state: Mutex<State>,
 }
@@ -81,9 +81,9 @@ impl KeyBlock {
     /// where the lock would be two and a look at its poison.
     #[inline]
     pub(super) fn spend(&self, cells: u64) -> bool {
-        // `Relaxed`: the cells are worth the same whoever spends them, and no other memory is read on the strength of
-        // it. A thread that locks meanwhile swaps the word for zero; then this finds too little, and waits for the lock
-        // like anyone else.
+        // `Relaxed`: a cell is worth the same to every thread that spends it, and no other memory is read on the
+        // strength of it. A thread that locks meanwhile swaps the word for zero; then this finds too little, and waits
+        // for the lock like anyone else.
         let spent = self.plenty.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |plenty| plenty.checked_sub(cells));
         spent.is_ok()
     }
@@ -126,8 +126,8 @@ impl KeyBlock {
             Err(short) => short,
         };
         if short == Shortage::Late && state.away.is_none() {
-            // The answer is late, which is noticed here, by whoever takes next: there is no timer for it. It still
-            // counts when it comes.
+            // The answer is late, which is noticed here, by the next to take: there is no timer for it. It still counts
+            // when it comes.
             state.away = Some(self.store.away());
         }
         Err(match (state.away, short) {
@@ -218,7 +218,7 @@ impl DerefMut for Locked<'_> {
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
         let State { block, terms, .. } = &mut *self.state;
-        // Before the mutex is unlocked, as the fields drop after this. So whoever locks next finds in the word what was
+        // Before the mutex is unlocked, as the fields drop after this. So the next to lock finds in the word what was
         // put there, less what was spent without the lock: nothing is counted twice.
         self.plenty.store(block.set_aside(terms), Ordering::Relaxed);
     }

@@ -19,8 +19,8 @@ impl Shares {
         Self { table: OnceLock::new(), most }
     }
 
-    /// Takes cells that the quota of this node has, as the user wants it. A share is as full as the whole quota was
-    /// when it was last heard of: it is no second burst.
+    /// Takes cells that the quota of this node has, as the store was configured. A share is as full as the whole quota
+    /// was when it was last heard of: it is no second burst.
     pub(super) fn take(&self, away: Away, key: Key, whole: Meter, cells: u64, used: u64, now: u64) -> Result<(), Over> {
         let nodes = match away {
             Away::Alone => return Ok(()),

@@ -150,7 +150,7 @@ impl MessageRateLayer {
     /// # });
     /// use http::request::Parts;
     ///
-    /// // Two messages a second in each room, whoever sends them.
+    /// // Two messages a second in each room, from all clients together.
     /// let room = |parts: &Parts| parts.uri.path().strip_prefix("/rooms/").map(str::to_owned);
     /// let app = Router::new().route("/rooms/{room}", echo).layer(MessageRateLayer::per_second(2).per_key(room));
     /// for (path, admitted) in [("/rooms/1", true), ("/rooms/1", true), ("/rooms/1", false), ("/rooms/2", true)] {

@@ -99,7 +99,7 @@ async fn a_first_message_that_names_nobody_is_counted_by_address() {
     ] {
         let mut client = open(&app, "/", "").await;
         client.send_text("nobody").await.unwrap();
-        assert_eq!(client.next().await, closed(3003, "nobody is signed in"), "{layer}");
+        assert_eq!(client.next().await, closed(3003, "not signed in"), "{layer}");
         let mut client = open(&app, "/", "").await;
         client.send_text("alice").await.unwrap();
         echoes(&mut client).await;

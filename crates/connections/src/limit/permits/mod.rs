@@ -14,11 +14,11 @@
 //!
 //! # Races
 //!
-//! - Two newcomers, or one and one that leaves: the shard of each key decides, and [`total`] in one step. A newcomer
-//!   counts in its keys and in the total or in neither; one that leaves frees its keys first, so that the total is
-//!   never below what the keys add up to.
-//! - A newcomer that replaces the oldest while that ends: the shard decides. It is found seated and told to close,
-//!   which does nothing to a connection that has ended, or it has left, and so made room.
+//! - Two new connections, or a new one and one that ends: the shard of each key decides, and [`total`] in one step. A
+//!   new one counts in its keys and in the total or in neither; one that leaves frees its keys first, so that the total
+//!   is never below what the keys add up to.
+//! - A new connection that replaces the oldest while that ends: the shard decides. It is found seated and asked to
+//!   close, which does nothing to a connection that has ended, or it has left, and so made room.
 //! - A handshake that is accepted while its connection ends: the permit is freed when its last owner drops it, and the
 //!   closure that settles it is an owner.
 //! - A sign-in and a handshake that is accepted: the permit's own lock decides, and a permit that is settled twice

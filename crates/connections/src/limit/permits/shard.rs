@@ -27,7 +27,7 @@ use crate::limit::Limit;
 /// they were closed. As many may have been aborted, and not be over yet.
 const CLOSING: usize = 32;
 
-/// How many newcomers of one key may be about to replace others at once, or as many as may live.
+/// How many new connections of one key may be about to replace others at once, or as many as may live.
 const PENDING: usize = 8;
 
 /// The permits of some keys. All trees: growing a hash table would stop every key of the shard while it is copied.
@@ -64,9 +64,10 @@ impl<C> Default for Shard<C> {
 }
 
 impl<C> Shard<C> {
-    /// Where the oldest makes room, newcomers have to wait for their own handshakes; for those that made room before
-    /// and do not end though they were aborted, as an HTTP/2 stream may not for as long as its client likes, or else
-    /// the whole server would fill up with them; and where work is limited, for the handlers of all that made room.
+    /// Where the oldest makes room, new connections have to wait for their own handshakes; for those that made room
+    /// before and do not end though they were aborted, as an HTTP/2 stream may not for as long as its client likes, or
+    /// else the whole server would fill up with them; and where work is limited, for the handlers of all that made
+    /// room.
     pub(super) fn has_room(&self, name: Name, limit: Limit) -> bool {
         let Some(group) = self.keys.get(&name) else { return limit.max > 0 };
         let replacing = group.pending as usize + if limit.work { group.replaced() } else { 0 };
@@ -113,7 +114,7 @@ impl<C> Shard<C> {
             self.seated.insert(group.id, held.number, connection.clone())
         };
         if held.evict {
-            // Not the newcomer itself, whose number the search leaves out: with a limit of one it would otherwise close
+            // Not the new one itself, whose number the search leaves out: with a limit of one it would otherwise close
             // on arrival.
             self.evict(*held, evicted);
         }
@@ -124,7 +125,7 @@ impl<C> Shard<C> {
     pub(super) fn leave(&mut self, held: &KeyPermit) -> Option<C> {
         let Entry::Occupied(mut entry) = self.keys.entry(held.name) else { return None };
         let group = entry.get_mut();
-        // Exactly one counter goes down: the one for the state that the permit is in, which the trees tell. An aborted
+        // Exactly one counter goes down: the one for the state that the permit is in, which the trees show. An aborted
         // one is in no tree any more.
         let left = if !held.settled {
             group.pending -= 1;
@@ -149,14 +150,14 @@ impl<C> Shard<C> {
     }
 
     /// The oldest beyond the limit begin to close, and of those that are closing the first are aborted.
-    fn evict(&mut self, newcomer: KeyPermit, evicted: &mut Evicted<C>)
+    fn evict(&mut self, newer: KeyPermit, evicted: &mut Evicted<C>)
     where
         C: Clone,
     {
-        let (max, mut turn) = (newcomer.max(), self.last);
-        let Some(group) = self.keys.get_mut(&newcomer.name) else { return };
+        let (max, mut turn) = (newer.max(), self.last);
+        let Some(group) = self.keys.get_mut(&newer.name) else { return };
         while group.seated as usize > max {
-            let Some(oldest) = self.seated.first(group.id, newcomer.number) else { break };
+            let Some(oldest) = self.seated.first(group.id, newer.number) else { break };
             let Some(connection) = self.seated.remove(group.id, oldest) else { break };
             turn += 1;
             // Only cloned here, and closed by the caller once the shard is unlocked: a close locks the connection's

@@ -74,8 +74,8 @@ impl Total {
     }
 
     fn step(&self, change: impl Fn(Level) -> Option<Level>) -> Option<(Level, Level)> {
-        // A check and then an add would be two steps: two newcomers could both find the last place. Here the one whose
-        // exchange fails looks again.
+        // A check and then an add would be two steps: two new connections could both find the last place. Here the one
+        // whose exchange fails looks again.
         let mut word = self.word.load(Ordering::Acquire);
         loop {
             let before = Level::of(word);

@@ -15,7 +15,7 @@ pub(crate) fn refused(plain: bool, kind: &'static str, status: StatusCode, sente
     metrics::refusal(plain, "refused", kind);
     #[cfg(feature = "tracing")]
     events::refused(plain, kind, status, sentence, false);
-    told(plain, kind, status, sentence, asked, false);
+    notify_refused(plain, kind, status, sentence, asked, false);
     let _ = (plain, kind, status, sentence);
 }
 
@@ -25,14 +25,21 @@ pub(crate) fn would_refuse(plain: bool, kind: &'static str, status: StatusCode, 
     metrics::refusal(plain, "would_refuse", kind);
     #[cfg(feature = "tracing")]
     events::refused(plain, kind, status, sentence, true);
-    told(plain, kind, status, sentence, asked, true);
+    notify_refused(plain, kind, status, sentence, asked, true);
     let _ = (plain, kind, status, sentence);
 }
 
 /// Reports the refusal to the attached observers.
-fn told(plain: bool, kind: &'static str, status: StatusCode, sentence: &str, asked: Option<&Asked>, report_only: bool) {
+fn notify_refused(
+    plain: bool,
+    kind: &'static str,
+    status: StatusCode,
+    sentence: &str,
+    asked: Option<&Asked>,
+    report_only: bool,
+) {
     #[cfg(feature = "observer")]
-    super::tell(&super::Event::Refused {
+    super::notify(&super::Event::Refused {
         plain,
         kind,
         status,
