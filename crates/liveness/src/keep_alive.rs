@@ -1,6 +1,7 @@
 //! Pings peers, and closes connections whose peer does not answer.
 
 use std::{
+    num::NonZeroU64,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -188,14 +189,14 @@ struct KeepAlive {
 struct Asked {
     /// What had come in by then.
     received: u64,
-    /// `None` if the time for an answer never runs out.
-    until: Option<Instant>,
+    /// How many nanoseconds after the last ping the time for an answer runs out.
+    within: NonZeroU64,
 }
 
 impl KeepAlive {
     fn ping(&mut self, activity: &Activity, now: Instant) -> Action {
         self.last = Some(now);
-        self.asked = Some(Asked { received: activity.received, until: later(now, self.layer.timeout) });
+        self.asked = Some(Asked { received: activity.received, within: nanos(self.layer.timeout) });
         Action::Ping
     }
 
@@ -204,6 +205,11 @@ impl KeepAlive {
         let interval = self.layer.interval;
         interval.saturating_sub(self.early.of(interval / 4))
     }
+}
+
+/// A time in one word. One that is longer than centuries never runs out.
+fn nanos(time: Duration) -> NonZeroU64 {
+    u64::try_from(time.as_nanos()).map_or(NonZeroU64::MAX, |nanos| NonZeroU64::new(nanos).unwrap_or(NonZeroU64::MIN))
 }
 
 impl Policy for KeepAlive {
@@ -225,7 +231,7 @@ impl Policy for KeepAlive {
 
     fn deadline(&self, activity: &Activity) -> Option<Instant> {
         match &self.asked {
-            Some(asked) => asked.until,
+            Some(asked) => later(self.last?, Duration::from_nanos(asked.within.get())),
             None => later(self.last.or(activity.opened)?, self.period()),
         }
     }
@@ -239,7 +245,8 @@ impl Policy for KeepAlive {
             }
             // A ping that cannot be sent shows that the peer is gone: the first may only have elicited a reset.
             Some(asked) if activity.inconclusive => {
-                self.asked = Some(Asked { until: later(now, self.layer.timeout), ..asked });
+                let since = now.saturating_duration_since(self.last.unwrap_or(now));
+                self.asked = Some(Asked { within: nanos(since.saturating_add(self.layer.timeout)), ..asked });
                 Action::Ping
             }
             // It goes on pinging: the round trip is of use, and so is what proxies see.
