@@ -87,7 +87,7 @@ pub mod upgrade;
 
 pub use close::{CloseCode, CloseFrame, CloseReason, IntoClose, InvalidCloseCode, MalformedClose};
 #[cfg(feature = "guard")]
-pub use connection::{Connection, Status};
+pub use connection::{Connection, Held, Status};
 #[cfg(feature = "guard")]
 pub use connection_state::ConnectionState;
 #[cfg(feature = "guard")]

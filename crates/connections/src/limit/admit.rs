@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use portcullis_core::{
-    Connection,
+    Connection, Held,
     policy::Policy,
     refusal::{Kind, Refusal},
     shared::Deadline,
@@ -22,10 +22,14 @@ use portcullis_core::{
 
 use super::{
     cluster::ClusterPermits,
-    permits::Pool,
+    permits::{Permit, Pool},
     policy::{PendingSubject, evict},
     settings::Settings,
 };
+
+impl Held for Permit<Connection> {}
+
+impl Held for ClusterPermits {}
 
 /// Takes the permits, which the connection holds from here on. Returns what takes those that depend on a subject who is
 /// not known yet, and whether other nodes have room.

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{ConnectionInner, Control, Status};
+use super::{ConnectionInner, Control, Status, inner::Held};
 use crate::{
     close::CloseFrame,
     counters::Counters,
@@ -115,7 +115,7 @@ impl Connection {
     pub fn described_by<D: Describe>(&self, describes: impl FnOnce() -> D) {
         #[cfg(feature = "observer")]
         if crate::observe::is_attached() {
-            self.inner().described_by(Arc::new(describes()));
+            self.inner().described_by(describes());
         }
         #[cfg(not(feature = "observer"))]
         let _ = describes;
@@ -127,8 +127,8 @@ impl Connection {
         #[cfg_attr(not(feature = "observer"), expect(unused_mut, reason = "nothing describes it without that feature"))]
         let mut description = Description::default();
         #[cfg(feature = "observer")]
-        for describes in self.inner().who_describe() {
-            describes.describe(&mut description);
+        for bond in self.inner().who_describe() {
+            bond.describe().iter().for_each(|describes| describes.describe(&mut description));
         }
         description
     }
@@ -280,11 +280,11 @@ impl Connection {
     /// # #[cfg(not(feature = "test-util"))] fn main() {}
     /// ```
     pub fn hold(&self, value: impl Send + 'static) {
-        self.inner().hold(Box::new(value));
+        self.inner().hold(value);
     }
 
     /// Holds a value like [`hold`](Self::hold) where others hold it as well, without another allocation for it.
-    pub fn hold_shared(&self, value: Arc<impl Send + Sync + 'static>) {
+    pub fn hold_shared(&self, value: Arc<impl Held>) {
         self.inner().hold_shared(value);
     }
 
@@ -317,7 +317,7 @@ impl Connection {
     /// # #[cfg(not(feature = "test-util"))] fn main() {}
     /// ```
     pub fn hold_for_handler(&self, value: impl Send + 'static) {
-        self.inner().hold_for_handler(Box::new(value));
+        self.inner().hold_for_handler(value);
     }
 
     /// Waits until the connection has ended, including its closing handshake and its transport. Cancel safe.
@@ -346,14 +346,7 @@ impl Connection {
     /// # #[cfg(not(feature = "test-util"))] fn main() {}
     /// ```
     pub async fn closed(&self) -> Ended {
-        loop {
-            // Registered before the check: an end after it wakes this task, and the check finds an earlier one.
-            let notified = self.inner().changed.notified();
-            if let Some(ended) = self.close_reason() {
-                return ended;
-            }
-            notified.await;
-        }
+        self.inner().wait_until_ended().await
     }
 
     /// Returns how the connection ended, or `None` while it is alive.

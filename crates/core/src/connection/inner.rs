@@ -19,7 +19,6 @@
 //! What is held for the handler stays until `handled`, which may come before or after the end.
 
 use std::{
-    any::Any,
     fmt,
     net::IpAddr,
     sync::{
@@ -59,35 +58,68 @@ pub(crate) struct ConnectionInner {
     pub(crate) runtime: Handle,
     pub(super) ended: OnceLock<Box<Ended>>,
     aborted: AtomicBool,
-    /// Notified when the connection is aborted, and when it has ended.
-    pub(super) changed: Notify,
+    /// The handler is done with the connection. Changed and asked for under the lock of `bonds`.
+    handled: AtomicBool,
+    /// Notified when the connection is aborted, and when it has ended. Made for the first that waits, under the lock of
+    /// `bonds`, and boxed: nobody waits for most connections.
+    changed: OnceLock<Box<Notify>>,
     /// The lock orders three pairs. A fact that becomes known and a watcher that registers: the watcher finds the fact,
     /// or is notified. `hold` and `end`: the value is in the list and is dropped by `end`, or `hold` finds that the end
     /// has come. `hold_for_handler` and `handled` in the same way.
     bonds: Mutex<Bonds>,
 }
 
-/// The values and watchers that depend on a connection.
-#[derive(Debug, Default)]
-struct Bonds {
-    all: Vec<Bond>,
-    /// The handler is done with the connection.
-    handled: bool,
+/// The values and watchers that depend on a connection, each behind one pointer and what it does.
+#[derive(Default)]
+struct Bonds(Box<[Arc<dyn Bond>]>);
+
+/// Something that depends on a connection: it is dropped when that has ended.
+pub(crate) trait Bond: Send + Sync {
+    /// It is dropped when the handler is done instead.
+    fn is_for_handler(&self) -> bool {
+        false
+    }
+
+    /// Itself, if it is to be notified.
+    fn watch(&self) -> Option<&dyn Watch> {
+        None
+    }
+
+    /// Itself, if it is asked what it knows of the connection.
+    #[cfg(feature = "observer")]
+    fn describe(&self) -> Option<&dyn Describe> {
+        None
+    }
 }
 
-#[derive(Debug)]
-enum Bond {
-    /// Is notified when a fact becomes known, and when the connection has ended.
-    Watcher(Arc<dyn Watch>),
-    /// Is asked what it knows of the connection. Dropped when that has ended.
-    #[cfg(feature = "observer")]
-    Describes(Describes),
-    /// Is dropped when the connection has ended.
-    Held(#[expect(dead_code, reason = "only its end matters")] Value),
-    /// The same, for a value that others hold as well.
-    Shared(#[expect(dead_code, reason = "only its end matters")] Arc<dyn Any + Send + Sync>),
-    /// Is dropped when the handler is done.
-    HeldForHandler(#[expect(dead_code, reason = "only its end matters")] Value),
+/// A value that a connection holds and others do as well: see
+/// [`Connection::hold_shared`](crate::Connection::hold_shared).
+pub trait Held: Send + Sync + 'static {}
+
+impl<T: Held> Bond for T {}
+
+/// A value that only the connection holds. Only its end matters.
+struct Own<T> {
+    /// Never locked: it makes a value that may be sent to another thread one that may be there.
+    _value: Mutex<T>,
+    for_handler: bool,
+}
+
+impl<T: Send> Bond for Own<T> {
+    fn is_for_handler(&self) -> bool {
+        self.for_handler
+    }
+}
+
+/// Somebody who knows something of a connection.
+#[cfg(feature = "observer")]
+struct Describes<D>(D);
+
+#[cfg(feature = "observer")]
+impl<D: Describe> Bond for Describes<D> {
+    fn describe(&self) -> Option<&dyn Describe> {
+        Some(&self.0)
+    }
 }
 
 /// Is notified when a client address or a subject becomes known, and of the end.
@@ -109,42 +141,31 @@ impl Known {
     pub(crate) const ALL: [Self; 2] = [Self::Client, Self::Subject];
 }
 
-impl fmt::Debug for dyn Watch {
+impl fmt::Debug for Bonds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Watch")
+        f.debug_struct("Bonds").field("len", &self.0.len()).finish()
     }
 }
-
-/// A layer that can describe a connection.
-#[cfg(feature = "observer")]
-struct Describes(Arc<dyn Describe>);
-
-#[cfg(feature = "observer")]
-impl fmt::Debug for Describes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Describe")
-    }
-}
-
-/// A value that is held, and dropped later. Only its destructor matters.
-type Value = Box<dyn Any + Send>;
 
 impl Bonds {
-    /// Grows by little: a connection has few of these, and keeps them for long.
-    fn push(&mut self, bond: Bond) {
-        if self.all.len() == self.all.capacity() {
-            self.all.reserve_exact(self.all.len().max(2));
-        }
-        self.all.push(bond);
+    /// Without room for more: a connection has few of these, and keeps them for long.
+    fn push(&mut self, bond: Arc<dyn Bond>) {
+        let mut bonds = std::mem::take(&mut self.0).into_vec();
+        bonds.reserve_exact(1);
+        bonds.push(bond);
+        self.0 = bonds.into();
     }
 
     /// Takes out what is to be dropped, for the caller to drop after unlocking.
-    fn take(&mut self, wanted: impl Fn(&Bond) -> bool) -> Vec<Bond> {
+    fn take(&mut self, wanted: impl Fn(&dyn Bond) -> bool) -> Vec<Arc<dyn Bond>> {
         // Without an allocation if nothing stays.
-        if self.all.iter().all(&wanted) {
-            return std::mem::take(&mut self.all);
+        if self.0.iter().all(|bond| wanted(bond.as_ref())) {
+            return std::mem::take(&mut self.0).into_vec();
         }
-        self.all.extract_if(.., |bond| wanted(bond)).collect()
+        let all = std::mem::take(&mut self.0).into_vec().into_iter();
+        let (taken, stay): (Vec<_>, Vec<_>) = all.partition(|bond| wanted(bond.as_ref()));
+        self.0 = stay.into();
+        taken
     }
 }
 
@@ -162,7 +183,8 @@ impl ConnectionInner {
             runtime,
             ended: OnceLock::new(),
             aborted: AtomicBool::new(false),
-            changed: Notify::new(),
+            handled: AtomicBool::new(false),
+            changed: OnceLock::new(),
             bonds: Mutex::default(),
         };
         if let Some(client) = client {
@@ -215,10 +237,10 @@ impl ConnectionInner {
 
     /// Registers a watcher. It must look at what is known after this call: it is notified only of later facts, and of
     /// the end, at once if that has come.
-    pub(crate) fn watch(&self, watcher: Arc<dyn Watch>) {
+    pub(crate) fn watch(&self, watcher: Arc<impl Bond + Watch + 'static>) {
         let mut bonds = lock(&self.bonds);
         if self.ended.get().is_none() {
-            return bonds.push(Bond::Watcher(watcher));
+            return bonds.push(watcher);
         }
         drop(bonds);
         watcher.ended(self.id);
@@ -230,29 +252,26 @@ impl ConnectionInner {
         // fact.
         let bonds = lock(&self.bonds);
         let first = learn();
-        let mut watchers = bonds.all.iter().filter_map(|bond| match bond {
-            Bond::Watcher(watcher) if first => Some(watcher.clone()),
-            _ => None,
-        });
+        let mut watchers = bonds.0.iter().filter(|bond| first && bond.watch().is_some()).cloned();
         // Few connections have more watchers than a registry and a drain's, for which no list is allocated.
         let (two, others) = ([watchers.next(), watchers.next()], watchers.collect::<Vec<_>>());
         // Notified without the lock: a registry takes locks of its own, under which it may look at connections.
         drop(bonds);
-        for watcher in two.into_iter().flatten().chain(others) {
-            watcher.known(self.id, what);
+        for bond in two.into_iter().flatten().chain(others) {
+            bond.watch().iter().for_each(|watcher| watcher.known(self.id, what));
         }
         first
     }
 
-    pub(super) fn hold(&self, value: Value) {
-        self.bind(Bond::Held(value));
+    pub(super) fn hold(&self, value: impl Send + 'static) {
+        self.bind(Arc::new(Own { _value: Mutex::new(value), for_handler: false }));
     }
 
-    pub(super) fn hold_shared(&self, value: Arc<dyn Any + Send + Sync>) {
-        self.bind(Bond::Shared(value));
+    pub(super) fn hold_shared(&self, value: Arc<impl Held>) {
+        self.bind(value);
     }
 
-    fn bind(&self, held: Bond) {
+    fn bind(&self, held: Arc<dyn Bond>) {
         let mut bonds = lock(&self.bonds);
         if self.ended.get().is_none() {
             return bonds.push(held);
@@ -262,10 +281,11 @@ impl ConnectionInner {
         drop(held);
     }
 
-    pub(super) fn hold_for_handler(&self, value: Value) {
+    pub(super) fn hold_for_handler(&self, value: impl Send + 'static) {
+        let value = Arc::new(Own { _value: Mutex::new(value), for_handler: true });
         let mut bonds = lock(&self.bonds);
-        if !bonds.handled {
-            return bonds.push(Bond::HeldForHandler(value));
+        if !self.handled.load(Ordering::Relaxed) {
+            return bonds.push(value);
         }
         // As in `hold`.
         drop(bonds);
@@ -273,24 +293,14 @@ impl ConnectionInner {
     }
 
     #[cfg(feature = "observer")]
-    pub(super) fn described_by(&self, describes: std::sync::Arc<dyn Describe>) {
-        let mut bonds = lock(&self.bonds);
-        if self.ended.get().is_none() {
-            return bonds.push(Bond::Describes(Describes(describes)));
-        }
-        drop(bonds);
-        drop(describes);
+    pub(super) fn described_by(&self, describes: impl Describe) {
+        self.bind(Arc::new(Describes(describes)));
     }
 
     /// Those who know something, to be asked where nothing is locked.
     #[cfg(feature = "observer")]
-    pub(super) fn who_describe(&self) -> Vec<std::sync::Arc<dyn Describe>> {
-        let bonds = lock(&self.bonds);
-        let who = bonds.all.iter().filter_map(|bond| match bond {
-            Bond::Describes(Describes(describes)) => Some(describes.clone()),
-            _ => None,
-        });
-        who.collect()
+    pub(super) fn who_describe(&self) -> Vec<Arc<dyn Bond>> {
+        lock(&self.bonds).0.iter().filter(|bond| bond.describe().is_some()).cloned().collect()
     }
 
     /// The handler is done with the connection. Must be called without the connection's lock: destructors of held
@@ -298,31 +308,50 @@ impl ConnectionInner {
     pub(crate) fn handled(&self) {
         let held = {
             let mut bonds = lock(&self.bonds);
-            bonds.handled = true;
-            bonds.take(|bond| matches!(bond, Bond::HeldForHandler(_)))
+            self.handled.store(true, Ordering::Relaxed);
+            bonds.take(|bond| bond.is_for_handler())
         };
         drop(held);
     }
 
     /// Notifies a closing handshake, which owns the transport and cannot be reached through the state.
     pub(super) fn abort(&self) {
-        // Store, then notify, against `aborted`, which registers and then loads. If the registration comes first, it is
-        // notified. If it comes later, it has synchronized with `notify_waiters` inside of the `Notify`, and so the
-        // load sees the store.
-        self.aborted.store(true, Ordering::Release);
-        self.changed.notify_waiters();
+        {
+            let _bonds = lock(&self.bonds);
+            self.aborted.store(true, Ordering::Relaxed);
+        }
+        self.tell();
     }
 
     /// Waits until the connection is aborted.
     pub(crate) async fn aborted(&self) {
+        self.wait_until(|| self.aborted.load(Ordering::Relaxed).then_some(())).await;
+    }
+
+    /// Waits until the connection has ended.
+    pub(super) async fn wait_until_ended(&self) -> Ended {
+        self.wait_until(|| self.ended.get().map(|ended| Ended::clone(ended))).await
+    }
+
+    /// Waits for what is stored under the lock of `bonds`, and told after that.
+    async fn wait_until<R>(&self, look: impl Fn() -> Option<R>) -> R {
         loop {
-            // Registered before the load, and from here on, even before its first poll: an abort after this line wakes
-            // it, and the load below sees an abort before it.
-            let notified = self.changed.notified();
-            if self.aborted.load(Ordering::Acquire) {
-                return;
-            }
+            let notified = {
+                // Under the lock, so that what is stored is seen, or is told later to what is registered here. It is
+                // registered from here on, even before its first poll.
+                let _bonds = lock(&self.bonds);
+                if let Some(found) = look() {
+                    return found;
+                }
+                self.changed.get_or_init(Box::default).notified()
+            };
             notified.await;
+        }
+    }
+
+    fn tell(&self) {
+        if let Some(changed) = self.changed.get() {
+            changed.notify_waiters();
         }
     }
 
@@ -335,9 +364,9 @@ impl ConnectionInner {
             if self.ended.set(Box::new(ended)).is_err() {
                 return;
             }
-            Released { id: self.id, bonds: bonds.take(|bond| !matches!(bond, Bond::HeldForHandler(_))) }
+            Released { id: self.id, bonds: bonds.take(|bond| !bond.is_for_handler()) }
         };
-        let _told_at_last = TellOnDrop(&self.changed);
+        let _told_at_last = TellOnDrop(self);
         if let Some(ended) = self.ended.get() {
             self.stage.ended(ended, &self.scope, self.peer(), now());
         }
@@ -349,25 +378,25 @@ impl ConnectionInner {
 /// What is released at the end, even if a recorder panics: the watchers are notified, then the values are dropped.
 struct Released {
     id: ConnectionId,
-    bonds: Vec<Bond>,
+    bonds: Vec<Arc<dyn Bond>>,
 }
 
 impl Drop for Released {
     fn drop(&mut self) {
         for bond in &self.bonds {
-            if let Bond::Watcher(watcher) = bond {
+            if let Some(watcher) = bond.watch() {
                 watcher.ended(self.id);
             }
         }
     }
 }
 
-/// Wakes the waiters, even if a recorder or the destructor of a held value panics.
-struct TellOnDrop<'a>(&'a Notify);
+/// Wakes those that wait, even if a recorder or the destructor of a held value panics.
+struct TellOnDrop<'a>(&'a ConnectionInner);
 
 impl Drop for TellOnDrop<'_> {
     fn drop(&mut self) {
-        self.0.notify_waiters();
+        self.0.tell();
     }
 }
 
@@ -403,6 +432,12 @@ mod tests {
     /// Installs a policy when the subject is known and no policy was told yet.
     struct Installs(Connection, Arc<AtomicUsize>);
 
+    impl Bond for Installs {
+        fn watch(&self) -> Option<&dyn Watch> {
+            Some(self)
+        }
+    }
+
     impl Watch for Installs {
         fn known(&self, _: ConnectionId, _: Known) {
             self.0.control().install_outermost(Box::new(Counts(self.1.clone())));
@@ -416,8 +451,7 @@ mod tests {
         let (_peer, io) = duplex(64);
         let (_guarded, connection) = GuardedIo::new(io, &Settings::default(), Vec::new());
         let told = Arc::new(AtomicUsize::new(0));
-        let installs: Arc<dyn Watch> = Arc::new(Installs(connection.clone(), told.clone()));
-        connection.inner().watch(installs);
+        connection.inner().watch(Arc::new(Installs(connection.clone(), told.clone())));
         connection.authenticate(&Subject::new("alice")).unwrap();
         assert_eq!(told.load(Ordering::Relaxed), 1);
         connection.control().install_outermost(Box::new(Counts(told.clone())));
@@ -445,6 +479,12 @@ mod tests {
     /// Counts notifications of the end.
     struct Ends(AtomicUsize);
 
+    impl Bond for Ends {
+        fn watch(&self) -> Option<&dyn Watch> {
+            Some(self)
+        }
+    }
+
     impl Watch for Ends {
         fn known(&self, _: ConnectionId, _: Known) {}
 
@@ -465,6 +505,11 @@ mod tests {
         assert_eq!([before, after].map(|ends| ends.0.load(Ordering::Relaxed)), [1, 1]);
     }
 
+    /// Several hold it.
+    struct Other;
+
+    impl Held for Other {}
+
     /// Panics when it is dropped.
     struct Bomb;
 
@@ -478,7 +523,7 @@ mod tests {
     async fn the_end_is_told_even_if_what_was_held_panics() {
         let (_, io) = duplex(64);
         let (guarded, connection) = GuardedIo::new(io, &Settings::default(), Vec::new());
-        let (other, waiting) = (Arc::new(()), connection.clone());
+        let (other, waiting) = (Arc::new(Other), connection.clone());
         connection.hold(Bomb);
         connection.hold(other.clone());
         connection.hold_shared(other.clone());

@@ -12,6 +12,6 @@ mod status;
 
 pub(crate) use self::{
     control::Control,
-    inner::{ConnectionInner, Known, Watch},
+    inner::{Bond, ConnectionInner, Known, Watch},
 };
-pub use self::{handle::Connection, status::Status};
+pub use self::{handle::Connection, inner::Held, status::Status};

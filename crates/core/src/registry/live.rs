@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use super::{index::Index, roll::Roll, shared::Sharing};
 use crate::{
     close::CloseFrame,
-    connection::{Connection, Known, Watch},
+    connection::{Bond, Connection, Known, Watch},
     id::ConnectionId,
     identity::Subject,
     sync::lock,
@@ -281,6 +281,12 @@ impl Registry {
                 }
             }
         });
+    }
+}
+
+impl Bond for Registry {
+    fn watch(&self) -> Option<&dyn Watch> {
+        Some(self)
     }
 }
 
