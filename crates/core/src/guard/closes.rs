@@ -6,6 +6,7 @@
 //! `first` is written once and read at the end. It is not derived from the frames, because both sides may have sent one
 //! by then, and the transport may have ended before either.
 
+use super::{discarded::Discarded, outbound::Capture};
 use crate::{
     close::{CloseFrame, MalformedClose},
     ended::{Ended, EndedBy},
@@ -26,13 +27,17 @@ pub(super) struct Closes {
     supervised: bool,
 }
 
-/// The close frames of a connection.
+/// The close frames of a connection, and what comes of both streams around them.
 #[derive(Debug, Default)]
 struct Frames {
     peer: Option<CloseFrame>,
     handler: Option<CloseFrame>,
     /// What the peer is sent instead of the library's answer to a malformed close.
     correction: Option<CloseFrame>,
+    /// What the peer has sent after its close frame, or after what closed the connection.
+    discarded: Option<Discarded>,
+    /// The close frame of the handler's that is being captured.
+    capture: Option<Capture>,
 }
 
 impl Closes {
@@ -68,6 +73,34 @@ impl Closes {
     #[inline]
     pub(super) fn handlers(&self) -> Option<&CloseFrame> {
         self.frames.as_ref()?.handler.as_ref()
+    }
+
+    /// What is followed of the peer's stream without being delivered.
+    #[inline]
+    pub(super) fn discarded(&self) -> Option<&Discarded> {
+        self.frames.as_ref()?.discarded.as_ref()
+    }
+
+    pub(super) fn discarded_mut(&mut self) -> &mut Discarded {
+        self.frames.get_or_insert_default().discarded.get_or_insert_default()
+    }
+
+    pub(super) fn take_discarded(&mut self) -> Discarded {
+        self.frames.as_mut().and_then(|frames| frames.discarded.take()).unwrap_or_default()
+    }
+
+    /// Whether a close frame of the handler's is being captured.
+    #[inline]
+    pub(super) fn is_capturing(&self) -> bool {
+        self.frames.as_ref().is_some_and(|frames| frames.capture.is_some())
+    }
+
+    /// Takes one byte of the handler's close frame. With the last one, returns the frame, mended.
+    pub(super) fn capture(&mut self, byte: u8) -> Option<CloseFrame> {
+        let capture = &mut self.frames.get_or_insert_default().capture;
+        let frame = capture.get_or_insert_default().push(byte)?;
+        *capture = None;
+        Some(frame)
     }
 
     /// Takes the frame that replaces the library's answer to a malformed close.

@@ -75,8 +75,6 @@ impl Guard {
         self.activity.opened = Some(now);
         self.activity.received = inbox.len() as u64;
         self.inbox.open(inbox, carrier);
-        // All are there, for as long as the connection lives.
-        self.policies.shrink_to_fit();
         self.phase = Phase::Open;
         // A close or an abort that came before the transport takes effect now.
         match requested {
@@ -88,6 +86,12 @@ impl Guard {
             Requested::Abort => self.abort(),
         }
         true
+    }
+
+    /// What the connection runs over.
+    #[inline]
+    pub(crate) fn carrier(&self) -> Carrier {
+        self.inbox.carrier()
     }
 
     /// Takes the close or abort that was requested before the transport came.
@@ -308,7 +312,7 @@ impl Guard {
         }
         // The peer's close frame may already be in what was read and not admitted: the closing handshake must not wait
         // for it again.
-        let mut discarded = self.discarded.take().map_or_else(Discarded::default, |discarded| *discarded);
+        let mut discarded = self.closes.take_discarded();
         discarded.follow(self.inbound_payload_left(), &backlog);
         let (by, handlers) = (ending.by, self.closes.handlers().cloned());
         let sent = handlers.clone().or(ending.frame.clone().filter(|_| !cut_short));

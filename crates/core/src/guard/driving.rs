@@ -21,7 +21,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Guard, Measure, phase::Phase};
+use super::{Guard, Measure, phase::Phase, schedule::Attendant};
 use crate::{
     identity::Subject,
     policy::{Action, Policy},
@@ -32,6 +32,10 @@ const LATE: Duration = Duration::from_millis(250);
 
 /// How long the runtime then has to poll its sockets before the peer is judged.
 const SECOND_LOOK: Duration = Duration::from_millis(50);
+
+/// A deadline that is further off than this is an alarm's, and nearer ones are a driver's: to set an alarm and to spawn
+/// a driver again is more work than to sleep.
+const FAR: Duration = Duration::from_secs(1);
 
 /// What a connection needs next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +55,47 @@ impl Guard {
     /// unlocking, and must be the only one to do so.
     #[inline]
     pub(crate) fn wants_driver(&mut self) -> bool {
-        !self.schedule.is_driven() && self.schedule.drive(self.has_something_due())
+        self.is_unattended() && self.drive(self.has_something_due())
+    }
+
+    /// Whether there is no driver, and no alarm that comes in time.
+    #[inline]
+    fn is_unattended(&self) -> bool {
+        !self.is_attended() || (self.attendant == Attendant::Alarm && self.wakes.driver)
+    }
+
+    /// Whether an alarm can take the place of a driver that is not there.
+    pub(crate) fn rests_without_driver(&mut self, now: impl FnOnce() -> Instant) -> bool {
+        self.is_unattended() && self.rests(now)
+    }
+
+    /// Whether nothing is waited for but the deadline of a policy, and that is far off. If so, an alarm counts as set
+    /// from here on, in place of a driver: the caller sets it before it unlocks.
+    pub(crate) fn rests(&mut self, now: impl FnOnce() -> Instant) -> bool {
+        let others = self.second_look.is_some() || self.inbox.delayed().is_some() || self.outbox.is_pending();
+        if others || !matches!(self.phase, Phase::Open) {
+            return false;
+        }
+        let Some(deadline) = self.policy_deadline().filter(|deadline| *deadline > now() + FAR) else { return false };
+        self.set_alarm(deadline);
+        true
+    }
+
+    /// The alarm has rung, and has to be set again, or a driver is needed.
+    pub(crate) fn alarm_rings(&mut self) {
+        self.drive(false);
+    }
+
+    /// The alarm of a connection that is no longer open is to be cancelled. Returns its time.
+    pub(crate) fn take_alarm_of_the_past(&mut self) -> Option<Instant> {
+        let alarm = self.alarm().filter(|_| !matches!(self.phase, Phase::Open))?;
+        self.drive(false);
+        Some(alarm)
+    }
+
+    /// A driver must be spawned, whatever the policies say. Returns whether there is none yet.
+    pub(crate) fn needs_driver(&mut self) -> bool {
+        !self.is_driven() && self.drive(true)
     }
 
     /// Whether something is due that must not depend on the handler's calls.
@@ -69,15 +113,10 @@ impl Guard {
         self.policy_deadline().is_some() || self.inbox.delayed().is_some() || self.outbox.is_pending()
     }
 
-    #[inline]
-    pub(crate) fn is_driven(&self) -> bool {
-        self.schedule.is_driven()
-    }
-
     /// The driver looks at the connection. Until it sleeps again, deadlines need not wake it: it computes the next one
     /// at the end of its look.
     pub(crate) fn driver_wakes(&mut self, now: Instant) {
-        self.schedule.awake();
+        self.awake();
         if matches!(self.phase, Phase::Open) {
             self.telemetry.tick(now);
         }
@@ -85,14 +124,14 @@ impl Guard {
 
     /// There is no driver any more.
     pub(crate) fn driver_ends(&mut self) {
-        self.schedule.drive(false);
+        self.drive(false);
     }
 
     /// What the connection needs next. If that is to wait, the driver sleeps.
     pub(crate) fn next(&mut self, now: Instant) -> Next {
         let next = self.upcoming(now);
         if let Next::Wait(until) = next {
-            self.schedule.sleep(until);
+            self.sleep(until);
         }
         next
     }
@@ -100,7 +139,7 @@ impl Guard {
     fn upcoming(&self, now: Instant) -> Next {
         match &self.phase {
             Phase::Open => match self.earliest(self.policy_deadline()) {
-                Some(_) if self.second_look.is_some_and(|at| now < at) => Next::Wait(self.second_look),
+                Some(_) if self.second_look().is_some_and(|at| now < at) => Next::Wait(self.second_look()),
                 // A policy that leaves its deadline in the past would make the driver spin.
                 Some(next) if next <= now => Next::Wait(Some(now + Duration::from_millis(1))),
                 Some(next) => Next::Wait(Some(next)),
@@ -128,7 +167,7 @@ impl Guard {
     #[inline]
     pub(super) fn rearm(&mut self, deadline: Option<Instant>) {
         let open = matches!(self.phase, Phase::Open);
-        self.wakes.driver |= open && self.schedule.is_late_for(self.earliest(deadline));
+        self.wakes.driver |= open && self.is_late_for(self.earliest(deadline));
     }
 
     #[inline]
@@ -146,17 +185,21 @@ impl Guard {
     /// runtime fires timers before it polls its sockets. Input that has arrived meanwhile is seen at a second look.
     pub(crate) fn judge_peer(&mut self, now: Instant) {
         let late = self.deadline().is_some_and(|deadline| now.saturating_duration_since(deadline) > LATE);
-        match self.second_look {
+        match self.second_look() {
             // Woken before the second look is due.
             Some(at) if now < at => return,
             None if late => {
-                self.second_look = Some(now + SECOND_LOOK);
+                self.second_look = Some(Box::new(now + SECOND_LOOK));
                 return;
             }
             _ => self.second_look = None,
         }
         let action = self.on_deadline(now);
         self.act(action, now);
+    }
+
+    fn second_look(&self) -> Option<Instant> {
+        self.second_look.as_deref().copied()
     }
 
     /// Ends a delay that is over. Returns whether the handler may read again.

@@ -60,6 +60,12 @@ impl Inbox {
         self.carrier = carrier;
     }
 
+    /// What the WebSocket runs over.
+    #[inline]
+    pub(super) fn carrier(&self) -> Carrier {
+        self.carrier
+    }
+
     /// Whether nothing waits, and nothing was ever delayed.
     #[inline]
     pub(super) fn is_plain(&self) -> bool {

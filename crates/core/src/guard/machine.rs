@@ -15,14 +15,13 @@ use std::{
 
 use super::{
     closes::Closes,
-    discarded::Discarded,
     inbox::Inbox,
     input_watchers::{InputWatchers, Place},
     outbound::Outbound,
     outbox::Outbox,
     phase::Phase,
     pings::Pings,
-    schedule::Schedule,
+    schedule::{Armed, Attendant},
     stream::Stream,
     wakes::Wakes,
 };
@@ -39,7 +38,7 @@ use crate::{
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and none excludes another")]
 pub(crate) struct Guard {
-    pub(super) policies: Vec<Box<dyn Policy>>,
+    pub(super) policies: Box<[Box<dyn Policy>]>,
     pub(super) input_watchers: InputWatchers,
     pub(super) framing: Framing,
     /// The settings, if a layer has set them. All connections of the layer share them.
@@ -67,9 +66,10 @@ pub(crate) struct Guard {
     pub(super) telemetry: Telemetry,
     pub(super) phase: Phase,
     pub(super) closes: Closes,
-    pub(super) schedule: Schedule,
+    pub(super) attendant: Attendant,
+    pub(super) armed: Armed,
     /// A deadline was noticed late, and the verdict waits until then.
-    pub(super) second_look: Option<Instant>,
+    pub(super) second_look: Option<Box<Instant>>,
     pub(super) wakes: Wakes,
     /// The handler's current call was plain: it leaves nothing to report, to wake or to drive.
     pub(super) plain: bool,
@@ -77,8 +77,6 @@ pub(crate) struct Guard {
     pub(crate) inbox: Inbox,
     /// Frames that are sent beside those of the handler.
     pub(crate) outbox: Outbox,
-    /// What the peer has sent after its close frame, or after what closed the connection.
-    pub(super) discarded: Option<Box<Discarded>>,
 }
 
 impl Guard {
@@ -93,7 +91,10 @@ impl Guard {
         let interest = policy.interest();
         self.watches_output |= interest.output;
         self.input_watchers.install_outermost(interest.input);
-        self.policies.insert(0, policy);
+        let mut policies = std::mem::take(&mut self.policies).into_vec();
+        policies.reserve_exact(1);
+        policies.insert(0, policy);
+        self.policies = policies.into();
     }
 
     /// Whether any policy judges by what is sent.
@@ -107,17 +108,18 @@ impl Guard {
     pub(crate) fn take_policies(&mut self) -> Vec<Box<dyn Policy>> {
         // The last chance to ask them what they have counted.
         self.telemetry.finish(&mut self.policies);
-        std::mem::take(&mut self.policies)
+        std::mem::take(&mut self.policies).into_vec()
     }
 
     /// Takes out the policies that judge no frames: a connection that has lost its transport needs only the others.
     pub(crate) fn take_bystanders(&mut self) -> Vec<Box<dyn Policy>> {
         // Those stay: the handler may still read what came before, and that must be judged.
         let input_watchers = std::mem::take(&mut self.input_watchers);
-        let mut bystanders = Vec::new();
+        let (mut stay, mut bystanders) = (Vec::new(), Vec::new());
         for (place, policy) in std::mem::take(&mut self.policies).into_iter().enumerate() {
-            if input_watchers.has(place) { self.policies.push(policy) } else { bystanders.push(policy) }
+            if input_watchers.has(place) { stay.push(policy) } else { bystanders.push(policy) }
         }
+        self.policies = stay.into();
         for _ in &self.policies {
             self.input_watchers.install_outermost(true);
         }

@@ -16,13 +16,11 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Outbound {
     pub(super) decoder: Decoder,
-    /// The close frame that is being captured.
-    capture: Option<Box<Capture>>,
 }
 
 /// A close frame that arrives in pieces.
 #[derive(Debug, Default)]
-struct Capture {
+pub(super) struct Capture {
     bytes: Vec<u8>,
     /// How many bytes were seen. Fewer are kept of a frame that is too long.
     seen: u64,
@@ -82,29 +80,23 @@ impl Outbound {
     pub(super) fn measure(&self) -> Measure {
         Measure { pass: 0, close_follows: false, decoder: self.decoder.clone(), data: false, messages: 0 }
     }
+}
 
-    /// Whether a close frame is being captured.
-    #[inline]
-    pub(super) fn is_capturing(&self) -> bool {
-        self.capture.is_some()
-    }
-
+impl Capture {
     /// Takes one byte. With the last one, returns the captured frame, mended.
     ///
     /// A library may write a close frame in pieces. Nothing of it goes out before it is complete, because only then is
     /// it known whether another frame must go in its place.
     pub(super) fn push(&mut self, byte: u8) -> Option<CloseFrame> {
-        let capture = self.capture.get_or_insert_default();
-        capture.seen += 1;
-        if capture.bytes.len() < MAX_HEADER + MAX_CONTROL {
-            capture.bytes.push(byte);
+        self.seen += 1;
+        if self.bytes.len() < MAX_HEADER + MAX_CONTROL {
+            self.bytes.push(byte);
         }
-        let header = FrameHeader::parse(&capture.bytes)?;
-        if capture.seen < header.payload_len().saturating_add(header.len() as u64) {
+        let header = FrameHeader::parse(&self.bytes)?;
+        if self.seen < header.payload_len().saturating_add(header.len() as u64) {
             return None;
         }
-        let mut payload = capture.bytes.split_off(header.len());
-        self.capture = None;
+        let mut payload = self.bytes.split_off(header.len());
         payload.truncate(MAX_CONTROL);
         apply_mask(&mut payload, header.mask().unwrap_or_default());
         Some(mend(&payload))

@@ -15,8 +15,13 @@ use crate::{
 const MAX_PINGS: usize = 512;
 
 /// What is sent at the next boundary: pings, or the handler's close frame, mended or replaced.
+///
+/// Boxed, and only there while something waits to be sent or flushed: a connection is pinged a few times a minute.
 #[derive(Debug, Default)]
-pub(crate) struct Outbox {
+pub(crate) struct Outbox(Option<Box<Own>>);
+
+#[derive(Debug, Default)]
+struct Own {
     /// What is still to be sent. It is little: what is left of it may be moved to the front.
     bytes: Vec<u8>,
     /// Something was sent, and the transport was not flushed since.
@@ -25,52 +30,64 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     pub(super) fn put_close(&mut self, frame: &CloseFrame) {
-        put_close(&mut self.bytes, frame);
+        put_close(&mut self.0.get_or_insert_default().bytes, frame);
     }
 
     pub(super) fn put_ping(&mut self, payload: &[u8]) {
-        put_control(&mut self.bytes, Opcode::PING, payload);
+        put_control(&mut self.0.get_or_insert_default().bytes, Opcode::PING, payload);
     }
 
     /// Whether there is room for another ping.
     pub(super) fn takes_pings(&self) -> bool {
-        self.bytes.len() <= MAX_PINGS
+        self.unsent().len() <= MAX_PINGS
     }
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.unsent().is_empty()
     }
 
     /// The bytes that are still to be sent.
+    #[inline]
     pub(crate) fn unsent(&self) -> &[u8] {
-        &self.bytes
+        self.0.as_deref().map_or(&[], |own| &own.bytes)
     }
 
     /// That many of the unsent bytes were written.
     pub(crate) fn sent(&mut self, bytes: usize) {
-        self.bytes.drain(..bytes);
-        self.unflushed |= self.bytes.is_empty();
+        if let Some(own) = &mut self.0 {
+            own.bytes.drain(..bytes);
+            own.unflushed |= own.bytes.is_empty();
+        }
     }
 
     #[inline]
     pub(crate) fn is_unflushed(&self) -> bool {
-        self.unflushed
+        self.0.as_ref().is_some_and(|own| own.unflushed)
     }
 
-    #[inline]
     pub(crate) fn flushed(&mut self) {
-        self.unflushed = false;
+        if let Some(own) = &mut self.0 {
+            own.unflushed = false;
+            self.let_go();
+        }
     }
 
     /// Whether something waits to be sent or flushed.
     #[inline]
     pub(crate) fn is_pending(&self) -> bool {
-        self.unflushed || !self.bytes.is_empty()
+        self.0.is_some()
     }
 
     /// Takes what is left to send.
     pub(super) fn take(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.bytes)
+        let bytes = self.0.as_mut().map(|own| std::mem::take(&mut own.bytes));
+        self.let_go();
+        bytes.unwrap_or_default()
+    }
+
+    /// Keeps nothing where nothing waits.
+    fn let_go(&mut self) {
+        self.0.take_if(|own| own.bytes.is_empty() && !own.unflushed);
     }
 }

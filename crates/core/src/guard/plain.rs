@@ -39,7 +39,7 @@ impl Guard {
     #[inline]
     pub(crate) fn is_at_ease(&self) -> bool {
         let quiet = matches!(self.phase, Phase::Open) && !self.telemetry.are_due() && self.wakes.is_nobody();
-        quiet && (self.is_driven() || !self.has_something_due_while_open())
+        quiet && (self.is_attended() || !self.has_something_due_while_open())
     }
 
     /// The handler reads or writes. The call counts as plain only if [`call_is_plain`](Self::call_is_plain) ends it.

@@ -188,16 +188,16 @@ impl Guard {
     /// Whether more than `bytes` of the peer's input were discarded.
     #[inline]
     pub(crate) fn has_discarded_more_than(&self, bytes: u64) -> bool {
-        self.discarded.as_ref().is_some_and(|discarded| discarded.exceeds(bytes))
+        self.closes.discarded().is_some_and(|discarded| discarded.exceeds(bytes))
     }
 
     /// Whether the peer has closed. What it sends after that is discarded.
     #[inline]
     pub(super) fn peer_has_said_all(&self) -> bool {
-        self.discarded.as_ref().is_some_and(|discarded| discarded.closed())
+        self.closes.discarded().is_some_and(Discarded::closed)
     }
 
     pub(super) fn discarded_mut(&mut self) -> &mut Discarded {
-        self.discarded.get_or_insert_default()
+        self.closes.discarded_mut()
     }
 }

@@ -1,5 +1,5 @@
-//! Whether a connection has a driver, and which time it sleeps until. With it, only a deadline that comes nearer wakes
-//! the driver, and not each message.
+//! Whether a connection has a driver, or an alarm in its place, and which time that waits for. With it, only a deadline
+//! that comes nearer wakes the driver, and not each message.
 //!
 //! A message may move a deadline at each read, mostly further away. Waking a task costs more than judging the message,
 //! so the driver is woken only where it would come too late. It then finds that a deadline has moved on, and sleeps
@@ -7,15 +7,22 @@
 
 use std::time::Instant;
 
-/// Whether there is a driver, and until when it sleeps.
-#[derive(Debug, Default)]
-pub(super) struct Schedule {
-    driven: bool,
-    armed: Armed,
+use super::Guard;
+
+/// What meets the deadlines of a connection. Beside [`Armed`] in the guard, where there is room for it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Attendant {
+    /// Nothing.
+    #[default]
+    Nobody,
+    /// An alarm, at a time that is far off.
+    Alarm,
+    Driver,
 }
 
+/// What the attendant waits for.
 #[derive(Debug, Default)]
-enum Armed {
+pub(super) enum Armed {
     /// It sleeps until it is woken.
     #[default]
     Never,
@@ -25,15 +32,35 @@ enum Armed {
     Awake,
 }
 
-impl Schedule {
+impl Guard {
     #[inline]
-    pub(super) fn is_driven(&self) -> bool {
-        self.driven
+    pub(crate) fn is_driven(&self) -> bool {
+        self.attendant == Attendant::Driver
     }
 
-    /// From here on there is a driver, or none. Returns `wanted`.
+    /// Whether deadlines are met as they were at the last look.
+    #[inline]
+    pub(super) fn is_attended(&self) -> bool {
+        self.attendant != Attendant::Nobody
+    }
+
+    /// The time for which an alarm is set.
+    pub(crate) fn alarm(&self) -> Option<Instant> {
+        match self.armed {
+            Armed::At(at) if self.attendant == Attendant::Alarm => Some(at),
+            _ => None,
+        }
+    }
+
+    /// From here on there is an alarm instead of a driver.
+    pub(super) fn set_alarm(&mut self, at: Instant) {
+        (self.attendant, self.armed) = (Attendant::Alarm, Armed::At(at));
+    }
+
+    /// From here on there is a driver, or nothing. Returns `wanted`.
     pub(super) fn drive(&mut self, wanted: bool) -> bool {
-        self.driven = wanted;
+        self.attendant = if wanted { Attendant::Driver } else { Attendant::Nobody };
+        self.armed = Armed::Never;
         wanted
     }
 
@@ -49,7 +76,7 @@ impl Schedule {
         self.armed = until.map_or(Armed::Never, Armed::At);
     }
 
-    /// Whether the driver would come too late for `next`.
+    /// Whether the driver, or the alarm, would come too late for `next`.
     pub(super) fn is_late_for(&self, next: Option<Instant>) -> bool {
         next.is_some_and(|next| match self.armed {
             Armed::Never => true,

@@ -39,7 +39,7 @@ impl Guard {
     /// Takes bytes of the handler's close frame. Returns how many, and the frame, mended, once it is whole.
     pub(crate) fn capture_close(&mut self, data: &[u8]) -> (usize, Option<CloseFrame>) {
         for (taken, &byte) in data.iter().enumerate() {
-            if let Some(frame) = self.outbound.push(byte) {
+            if let Some(frame) = self.closes.capture(byte) {
                 return (taken + 1, Some(frame));
             }
         }
@@ -49,6 +49,6 @@ impl Guard {
     /// Whether a close frame of the handler is being captured.
     #[inline]
     pub(crate) fn is_capturing(&self) -> bool {
-        self.outbound.is_capturing()
+        self.closes.is_capturing()
     }
 }

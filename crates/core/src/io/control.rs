@@ -73,9 +73,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
         }
     }
 
-    /// Wakes tasks, releases the lock, then reports metrics and logs: a recorder may call the connection's handle,
+    /// Wakes tasks, cancels an alarm that is no longer needed, releases the lock, then reports metrics and logs: a recorder may call the connection's handle,
     /// which locks the state.
-    pub(super) fn unlock(&self, mut state: MutexGuard<'_, State<T>>) {
+    pub(super) fn unlock(self: &Arc<Self>, mut state: MutexGuard<'_, State<T>>) {
+        if let Some(past) = state.guard.take_alarm_of_the_past() {
+            self.cancel_alarm(past);
+        }
         // Under the lock, where the wakers are. A task that looked before the change has parked its waker by now, and
         // one that looks later sees the change.
         state.wake();
@@ -111,12 +114,31 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
 
     /// Does what a change has left to do.
     #[cold]
-    fn see_to(self: &Arc<Self>, mut state: MutexGuard<'_, State<T>>) {
+    pub(super) fn see_to(self: &Arc<Self>, mut state: MutexGuard<'_, State<T>>) {
+        let before = state.guard.alarm();
         // `wants_driver` marks the driver as spawned. It does so under the lock, so of two threads only one spawns it.
-        let spawn = state.guard.wants_driver();
+        let spawn = !state.guard.rests_without_driver(now) && state.guard.wants_driver();
+        let sounding = self.move_alarm(before, state.guard.alarm());
         self.unlock(state);
         // After unlocking: a runtime that has shut down drops the driver inside of `spawn`, and its destructor locks
         // the state.
+        if spawn {
+            self.inner.runtime.spawn(drive(self.clone()));
+        }
+        if let Some(sounding) = sounding {
+            self.inner.runtime.spawn(sounding);
+        }
+    }
+
+    /// Spawns a driver, unless there is one.
+    pub(super) fn spawn_driver(self: &Arc<Self>) {
+        let mut state = lock(&self.state);
+        let before = state.guard.alarm();
+        let spawn = state.guard.needs_driver();
+        if let Some(before) = before {
+            self.cancel_alarm(before);
+        }
+        drop(state);
         if spawn {
             self.inner.runtime.spawn(drive(self.clone()));
         }

@@ -1,14 +1,15 @@
 //! The task that does for a connection what its handler may not get to: deadlines, delays, pings, and the close.
 //!
-//! It is spawned when there is something to wait for, and ends when there is nothing. While it waits, the connection
-//! wakes it for a deadline that comes nearer; a handler that reads and writes does most of the rest itself.
+//! It is spawned when there is something to wait for, and ends when there is nothing, or nothing but a deadline that is
+//! far off, which is left to an alarm (`alarms`). While it waits, the connection wakes it for a deadline that comes
+//! nearer; a handler that reads and writes does most of the rest itself.
 //!
 //! # A life
 //!
 //! 1. A change leaves something due that the handler may not get to: a policy's deadline, a delay, a ping, a close.
 //!    `Shared::see_to` marks the connection as driven, under the lock, and spawns this.
 //! 2. Each poll locks the state, parks the waker, does what is due (`State::drive`), and sleeps until the next time.
-//! 3. It ends when nothing is due any more, and says so under the same lock: a later change spawns another. Or it takes
+//! 3. It ends when nothing is due soon any more, and says so under the same lock: a later change spawns another. Or it takes
 //!    the transport, and runs the closing handshake to the end of the connection.
 //!
 //! # The order in `drive`
@@ -62,7 +63,7 @@ where
 }
 
 pin_project! {
-    /// There is one for each connection with a deadline, so it is small: the closing handshake is boxed.
+    /// Many connections may have one at once, so it is small: the closing handshake is boxed.
     struct Driver<T> {
         shared: Arc<Shared<T>>,
         // Created at the first deadline, and reset from then on.
@@ -106,6 +107,8 @@ enum Next<T> {
     Wait(Option<Instant>),
     /// Run the closing handshake.
     Close(Box<ClosingHandshake<T>>),
+    /// Nothing before a deadline that is far off, for which an alarm is set.
+    Rest,
     /// Nothing: the connection needs no driver.
     Done,
     /// It was aborted: wait for the end of the transport.
@@ -123,9 +126,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Driver<T> {
             if let Some(closing) = this.closing {
                 return closing.as_mut().poll(cx);
             }
-            let (next, delta) = {
+            let (next, delta, sounding) = {
                 let mut state = lock(&this.shared.state);
-                (state.drive_guarded(cx), state.guard.take_delta())
+                let next = state.drive_guarded(cx);
+                (next, state.guard.take_delta(), this.shared.move_alarm(None, state.guard.alarm()))
             };
             *this.done = !matches!(next, Next::Wait(_));
             // `next` owns the transport by now, and nothing else ends this connection. A recorder or a subscriber that
@@ -141,6 +145,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Driver<T> {
                     let end = EndOnDrop::new(this.shared, Ended::aborted());
                     *this.closing = Some(Box::pin(run_leaving(end, leaving)));
                 }
+                Next::Rest => {
+                    if let Some(sounding) = sounding {
+                        this.shared.inner.runtime.spawn(sounding);
+                    }
+                    return Poll::Ready(());
+                }
                 Next::Done => return Poll::Ready(()),
                 Next::Ended(ended, io, policies) => {
                     drop((io, policies));
@@ -154,8 +164,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Driver<T> {
     }
 }
 
+/// Waits until a time, with a timer that is made when it is first needed.
 /// Resets the timer only if the time has changed. One that fires returns `Ready`, and the driver looks again.
-fn poll_sleep(mut sleep: Pin<&mut Option<Sleep>>, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
+pub(super) fn poll_sleep(mut sleep: Pin<&mut Option<Sleep>>, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
     let until = tokio::time::Instant::from_std(until);
     match sleep.as_mut().as_pin_mut() {
         Some(sleep) if sleep.deadline() != until => sleep.reset(until),
@@ -210,8 +221,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         failed |= self.read_on(cx);
         failed |= self.send_own(cx);
         let next = if failed && self.guard.is_live() { self.lose() } else { self.next(now) };
-        if !matches!(next, Next::Wait(_)) {
-            self.driver_ends();
+        match next {
+            Next::Wait(_) => {}
+            Next::Rest => self.wakers.forget_driver(),
+            _ => self.driver_ends(),
         }
         // A wake of the driver is dropped: `next` was computed after everything that may have requested it.
         if self.guard.take_wakes().handler {
@@ -222,10 +235,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
 
     fn next(&mut self, now: Instant) -> Next<T> {
         match self.guard.next(now) {
+            guard::Next::Wait(_) if self.guard.rests(|| now) => Next::Rest,
             guard::Next::Wait(until) => Next::Wait(until),
             guard::Next::Take => self.take_over(now).map_or(Next::Done, |closing| Next::Close(Box::new(closing))),
             guard::Next::Abort => {
-                let carrier = self.transport.carrier();
+                let carrier = self.guard.carrier();
                 let (_ended, io, policies) = self.end();
                 self.wake_handler();
                 match io {

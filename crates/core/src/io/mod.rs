@@ -11,6 +11,8 @@
 //! - The driver and the handler poll the same transport, which wakes only the task that polled it last. So each parks
 //!   its waker in [`Wakers`](wakers::Wakers), and operations that both wait for are polled with a waker that wakes
 //!   both.
+//! - A connection that waits for nothing but a deadline far off has an alarm in place of a driver (`alarms`). It is set
+//!   and cancelled under the lock, by which the guard knows of it.
 //! - That lock orders what would race otherwise: a close and the end of an upgrade, a close and a first message, an
 //!   abort and a take-over, a sign-in and the installation of a policy, the drop of the socket and the result of a
 //!   supervised handler, an event and the waker of a task that waits for it. In each pair, the second one sees what the
@@ -21,6 +23,7 @@
 //! - A connection has ended when its transport has. Over HTTP/2 that is later than the drop of the stream, so every
 //!   transport that has not failed is handed to [`Leaving`](leaving::Leaving).
 
+mod alarms;
 mod closing;
 mod control;
 mod driver;

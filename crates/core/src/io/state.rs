@@ -52,7 +52,7 @@ impl<T> State<T> {
         if !self.guard.open(inbox, carrier, now) {
             return Some(io);
         }
-        self.transport.open(io, carrier);
+        self.transport.open(io);
         None
     }
 
@@ -89,7 +89,7 @@ impl<T> State<T> {
             return None;
         }
         let taken = self.guard.take_over(now)?;
-        let carrier = self.transport.carrier();
+        let carrier = self.guard.carrier();
         let io = self.transport.take()?;
         Some(ClosingHandshake::new(io, taken, carrier, self.bounds(), self.take_policies()))
     }

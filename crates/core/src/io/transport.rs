@@ -30,14 +30,25 @@ use crate::{carrier::Carrier, clock::now};
 /// peer's flow-control windows admit them.
 const PIECE: usize = 16 * 1024;
 
+/// The part of a write that is handed to the transport at once.
+#[inline]
+pub(super) fn piece(data: &[u8], carrier: Carrier) -> &[u8] {
+    if carrier.is_stream() && data.len() > PIECE { &data[..PIECE] } else { data }
+}
+
 /// A connection's transport, from the end of the upgrade until it is taken over or dropped.
 pub(super) struct Transport<T> {
     io: Option<T>,
-    carrier: Carrier,
+    /// Boxed: most transports take what is sent, and fail where the handler reads.
+    trouble: Option<Box<Trouble>>,
+}
+
+#[derive(Default)]
+struct Trouble {
     /// The error of a read by the driver, kept for the handler: a transport may report it only once.
     failed: Option<io::Error>,
     /// Since when writes or flushes are pending. Kept only if a policy watches what is sent.
-    stall: Option<Box<(Arc<Stall>, Instant)>>,
+    stall: Option<(Arc<Stall>, Instant)>,
 }
 
 /// A write or a flush that was pending, and whether the transport has woken it since.
@@ -65,14 +76,13 @@ impl Wake for Stall {
 
 impl<T> Default for Transport<T> {
     fn default() -> Self {
-        Self { io: None, carrier: Carrier::default(), failed: None, stall: None }
+        Self { io: None, trouble: None }
     }
 }
 
 impl<T> Transport<T> {
-    pub(super) fn open(&mut self, io: T, carrier: Carrier) {
+    pub(super) fn open(&mut self, io: T) {
         self.io = Some(io);
-        self.carrier = carrier;
     }
 
     pub(super) fn take(&mut self) -> Option<T> {
@@ -84,24 +94,14 @@ impl<T> Transport<T> {
         self.io.is_some()
     }
 
-    pub(super) fn carrier(&self) -> Carrier {
-        self.carrier
-    }
-
-    /// The part of a write that is handed to the transport at once.
-    #[inline]
-    pub(super) fn piece<'a>(&self, data: &'a [u8]) -> &'a [u8] {
-        if self.carrier.is_stream() && data.len() > PIECE { &data[..PIECE] } else { data }
-    }
-
     /// Keeps an error for the handler, which first reads what came before it.
     pub(super) fn fail(&mut self, error: io::Error) {
-        self.failed = Some(error);
+        self.trouble.get_or_insert_default().failed = Some(error);
     }
 
     #[inline]
     pub(super) fn take_error(&mut self) -> Option<io::Error> {
-        self.failed.take()
+        self.trouble.as_mut()?.failed.take()
     }
 
     /// Whether a read may go straight to the transport.
@@ -111,18 +111,29 @@ impl<T> Transport<T> {
     }
 
     pub(super) fn has_failed(&self) -> bool {
-        self.failed.is_some()
+        self.trouble.as_ref().is_some_and(|trouble| trouble.failed.is_some())
     }
 
     #[inline]
     pub(super) fn stalled_since(&self) -> Option<Instant> {
-        self.stall.as_ref().map(|stall| stall.1)
+        self.stall().map(|(_, since)| *since)
     }
 
     /// Forgets a stall after which there was room.
     pub(super) fn look_for_room(&mut self) {
-        if self.stall.as_ref().is_some_and(|stall| stall.0.room.load(Ordering::Acquire)) {
-            self.stall = None;
+        if self.stall().is_some_and(|(stall, _)| stall.room.load(Ordering::Acquire)) {
+            self.end_stall();
+        }
+    }
+
+    #[inline]
+    fn stall(&self) -> Option<&(Arc<Stall>, Instant)> {
+        self.trouble.as_ref()?.stall.as_ref()
+    }
+
+    fn end_stall(&mut self) {
+        if let Some(trouble) = &mut self.trouble {
+            trouble.stall = None;
         }
     }
 }
@@ -170,7 +181,7 @@ impl<T: AsyncWrite + Unpin> Transport<T> {
     /// Whether a stall begins, goes on or ends. Most often there is none.
     #[inline]
     fn may_stall<R>(&self, polled: &Poll<R>) -> bool {
-        polled.is_pending() || self.stall.is_some()
+        polled.is_pending() || self.stall().is_some()
     }
 
     fn follow<R>(
@@ -195,7 +206,7 @@ impl<T: AsyncWrite + Unpin> Transport<T> {
             self.moved(cx, flush);
         } else {
             let since = self.stalled_since().unwrap_or_else(now);
-            self.stall = Some(Box::new((stall, since)));
+            self.trouble.get_or_insert_default().stall = Some((stall, since));
         }
         polled
     }
@@ -206,11 +217,11 @@ impl<T: AsyncWrite + Unpin> Transport<T> {
     /// that is ready end the stall of a flush: a transport with a buffer accepts writes while nothing is sent.
     #[inline]
     fn moved(&mut self, cx: &mut Context<'_>, flush: bool) {
-        match self.stall.as_deref() {
+        match self.stall() {
             // Asks the flush itself. If it is pending still, the stall keeps its beginning.
             Some((stall, _)) if stall.flush && !flush => drop(self.poll_flush(cx, true)),
             Some((stall, _)) if flush && !stall.flush => {}
-            _ => self.stall = None,
+            _ => self.end_stall(),
         }
     }
 }

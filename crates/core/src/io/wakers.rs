@@ -22,7 +22,8 @@ use std::{
 pub(super) struct Wakers {
     reader: Option<Waker>,
     writer: Option<Waker>,
-    driver: Option<Waker>,
+    /// Boxed: most connections have no driver most of the time.
+    driver: Option<Box<Waker>>,
 }
 
 /// Wakes the handler and the driver: while a frame of the guard's own is unsent, either may be the one to send it.
@@ -47,7 +48,9 @@ impl Wakers {
     }
 
     pub(super) fn park_driver(&mut self, cx: &Context<'_>) {
-        park(&mut self.driver, cx);
+        if !self.driver.as_ref().is_some_and(|driver| driver.will_wake(cx.waker())) {
+            self.driver = Some(Box::new(cx.waker().clone()));
+        }
     }
 
     /// The reader's waker, for a poll on its behalf. Without a reader, no task is woken.
@@ -70,7 +73,7 @@ impl Wakers {
     }
 
     pub(super) fn wake_driver(&mut self) {
-        self.driver.take().into_iter().for_each(Waker::wake);
+        self.driver.take().into_iter().for_each(|driver| driver.wake());
     }
 
     pub(super) fn forget_driver(&mut self) {
@@ -80,7 +83,7 @@ impl Wakers {
     /// A waker for what both the handler and the driver wait for. The transport wakes only the task that polled last,
     /// so with the caller's own waker, either would displace the other.
     pub(super) fn both(&self, cx: &Context<'_>) -> Waker {
-        let mut others = [&self.driver, &self.writer].into_iter().flatten();
+        let mut others = [self.driver.as_deref(), self.writer.as_ref()].into_iter().flatten();
         // The caller is one of the two, or the only one. Without another there is nothing to allocate.
         match others.find(|other| !other.will_wake(cx.waker())) {
             Some(other) => Arc::new(Both(cx.waker().clone(), other.clone())).into(),

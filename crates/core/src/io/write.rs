@@ -31,7 +31,7 @@ use std::{
 
 use tokio::io::AsyncWrite;
 
-use super::state::State;
+use super::{state::State, transport::piece};
 use crate::{
     clock::now,
     guard::{Measure, Writes},
@@ -46,7 +46,7 @@ impl<T: AsyncWrite + Unpin> State<T> {
     /// that much and not after a message of many megabytes.
     #[inline]
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        let data = self.transport.piece(data);
+        let data = piece(data, self.guard.carrier());
         match self.guard.plain_messages(data) {
             Some(messages) => self.poll_plain_write(cx, data, messages),
             None => self.poll_any_write(cx, data),
@@ -90,7 +90,7 @@ impl<T: AsyncWrite + Unpin> State<T> {
         // hyper's HTTP/2 streams take one slice at a time. And slices are written one by one where the guard must stop
         // at a boundary: a frame of its own waits for one, a close frame is being captured, or the handler is in its
         // last frame.
-        let plain = !self.transport.carrier().is_stream()
+        let plain = !self.guard.carrier().is_stream()
             && self.guard.outbox.is_empty()
             && !self.guard.is_capturing()
             && !self.guard.is_last_frame(now);

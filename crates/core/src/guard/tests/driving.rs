@@ -109,3 +109,46 @@ fn a_delay_of_a_closing_connection_is_over() {
     let mut rig = Rig::after(&[Opens, Closes(1001, None)]);
     assert!(!rig.guard.end_delay(rig.now + 1000 * MS));
 }
+
+#[test]
+fn a_connection_rests_while_nothing_but_a_deadline_far_off_is_waited_for() {
+    let (mut guard, now) = open(Some(Box::new(Stalling)));
+    assert!(guard.rests_without_driver(|| now) && !guard.is_driven());
+    assert_eq!(guard.alarm(), Some(now + 60_000 * MS));
+    assert!(!guard.rests_without_driver(|| now) && !guard.wants_driver(), "one is enough");
+    // What comes nearer asks for another alarm, and what is near for a driver.
+    guard.stalled(Some(now + 1000 * MS));
+    assert!(guard.rests_without_driver(|| now));
+    assert_eq!(guard.alarm(), Some(now + 2000 * MS));
+    guard.take_wakes();
+    guard.stalled(Some(now));
+    assert!(!guard.rests_without_driver(|| now) && guard.wants_driver() && guard.is_driven());
+    assert_eq!(guard.alarm(), None);
+    // A driver leaves the rest to an alarm.
+    guard.stalled(None);
+    guard.driver_wakes(now);
+    assert_eq!(guard.next(now), Next::Wait(Some(now + 60_000 * MS)));
+    assert!(guard.rests(|| now) && !guard.is_driven());
+    // It rings, and is late for nobody.
+    guard.alarm_rings();
+    assert!(guard.rests_without_driver(|| now + 1000 * MS));
+    guard.alarm_rings();
+    assert!(!guard.rests_without_driver(|| now + 60_000 * MS) && guard.wants_driver());
+}
+
+#[test]
+fn a_connection_that_closes_or_has_something_to_send_does_not_rest() {
+    let (mut guard, now) = open(Some(Box::new(Stalling)));
+    assert!(guard.rests_without_driver(|| now));
+    guard.close(close(1001), None, now);
+    assert!(!guard.rests_without_driver(|| now));
+    assert_eq!(guard.take_alarm_of_the_past(), Some(now + 60_000 * MS));
+    assert_eq!((guard.take_alarm_of_the_past(), guard.wants_driver()), (None, true));
+    let (mut guard, now) = open(Some(Box::new(Stalling)));
+    guard.outbox.put_ping(b"");
+    assert!(!guard.rests(|| now));
+    guard.outbox.sent(2);
+    assert!(!guard.rests(|| now), "it is not flushed");
+    guard.outbox.flushed();
+    assert!(guard.rests(|| now) && guard.needs_driver() && !guard.needs_driver());
+}
