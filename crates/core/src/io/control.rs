@@ -73,8 +73,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
         }
     }
 
-    /// Wakes tasks, cancels an alarm that is no longer needed, releases the lock, then reports metrics and logs: a recorder may call the connection's handle,
-    /// which locks the state.
+    /// Cancels an alarm that is no longer needed, wakes tasks, releases the lock, then reports metrics and logs: a
+    /// recorder may call the connection's handle, which locks the state.
     pub(super) fn unlock(self: &Arc<Self>, mut state: MutexGuard<'_, State<T>>) {
         if let Some(past) = state.guard.take_alarm_of_the_past() {
             self.cancel_alarm(past);

@@ -9,8 +9,8 @@
 //! 1. A change leaves something due that the handler may not get to: a policy's deadline, a delay, a ping, a close.
 //!    `Shared::see_to` marks the connection as driven, under the lock, and spawns this.
 //! 2. Each poll locks the state, parks the waker, does what is due (`State::drive`), and sleeps until the next time.
-//! 3. It ends when nothing is due soon any more, and says so under the same lock: a later change spawns another. Or it takes
-//!    the transport, and runs the closing handshake to the end of the connection.
+//! 3. It ends when nothing is due soon any more, and says so under the same lock: a later change spawns another. Or it
+//!    takes the transport, and runs the closing handshake to the end of the connection.
 //!
 //! # The order in `drive`
 //!
@@ -164,8 +164,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Driver<T> {
     }
 }
 
-/// Waits until a time, with a timer that is made when it is first needed.
-/// Resets the timer only if the time has changed. One that fires returns `Ready`, and the driver looks again.
+/// Waits until a time, with a timer that is created when it is first needed, and reset only if the time has changed. One
+/// that fires returns `Ready`, and the task looks again.
 pub(super) fn poll_sleep(mut sleep: Pin<&mut Option<Sleep>>, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
     let until = tokio::time::Instant::from_std(until);
     match sleep.as_mut().as_pin_mut() {
