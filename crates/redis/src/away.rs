@@ -1,10 +1,23 @@
 //! What layers do while the store is unreachable.
+//!
+//! There are three answers, and no fourth: none of them means that there is no limit. Each node counts for itself at
+//! all times, so the counts by which it decides alone are warm when it has to.
 
 use std::{num::NonZeroUsize, time::Duration};
 
 use portcullis_core::shared::Away;
 
 /// What layers do while the store is unreachable. Each node still enforces its own limit.
+///
+/// With a limit of 10 on 4 nodes, this is what is admitted while Redis is away, beside what was there before:
+///
+/// | | each node | all nodes | use it |
+/// | --- | --- | --- | --- |
+/// | `Refuse` | 0 | 0 | for what must never be exceeded, such as paid seats |
+/// | `Share` | 3 | 12 | for most limits |
+/// | `Alone` | 10 | 40 | against abuse, where refusing customers is worse |
+///
+/// "Away" is also a store that has lost its data, until it is known what nodes hold.
 ///
 /// ```
 /// use std::num::NonZeroUsize;
@@ -29,7 +42,8 @@ use portcullis_core::shared::Away;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum WhenAway {
-    /// Refuses new handshakes with 503 and `Retry-After`.
+    /// Refuses new handshakes with 503 and `Retry-After`, a beat or a second, whichever is longer. Connections that
+    /// live continue; messages of a shared quota are refused once what was bought is spent.
     Refuse,
     /// Gives each node a share of the limit: the limit divided by the number of nodes that were last alive, rounded up.
     /// A limit of one over ten nodes is one on each node. Tickets and revocations cannot be divided: for them it is the

@@ -1,19 +1,18 @@
 //! The handle of a node, which layers ask for permits and rates.
 //!
-//! A [`Cluster`] is a node, a rule for when the store is away, and a scope. The last two belong to the handle and not to
-//! the node, so that one node, with one lease and one connection, serves layers that differ in them. The methods of the
-//! handle are what the traits of `portcullis_core::shared` ask for, and may be called without any layer.
+//! A [`Cluster`] is a node, a rule for when the store is away, and a scope. The last two belong to the handle and not
+//! to the node, so that one node, with one lease and one connection, serves layers that differ in them. The methods of
+//! the handle are what the traits of `portcullis_core::shared` ask for, and may be called without any layer.
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use portcullis_core::shared::{Away, Deadline, Denied, Gone, Name, OnGone, PermitRequest, Rate};
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::task::JoinHandle;
 
 use crate::{
     away::WhenAway,
     builder::Builder,
     bus,
-    health::Health,
     node::{self, Node},
     permits::{self, Permit, TakeError},
     quota, rate, tickets,
@@ -24,8 +23,8 @@ use crate::{
 /// The node lives as long as a clone does. After that it no longer renews its lease, and what it held is free when the
 /// lease has expired, or at once after [`leave`](Self::leave).
 ///
-/// Build one for the whole process, and give it to every layer that shares. A second one would be another node: it has a
-/// lease and connections of its own, and counts as a part of the service by which limits are divided.
+/// Build one for the whole process, and give it to every layer that shares. A second one would be another node: it has
+/// a lease and connections of its own, and counts as a part of the service by which limits are divided.
 ///
 /// A layer takes it by reference, and keeps a clone:
 ///
@@ -50,7 +49,8 @@ pub struct Cluster {
     _tasks: Arc<Tasks>,
 }
 
-/// What works for a node, for as long as this is held. Tasks hold the node and not the handle, or no node would ever end.
+/// What works for a node, for as long as this is held. Tasks hold the node and not the handle, or no node would ever
+/// end.
 struct Tasks([JoinHandle<()>; 6]);
 
 impl Cluster {
@@ -131,8 +131,8 @@ impl Cluster {
 
     /// Returns the deadline of a handshake that begins now: [`Builder::deadline`] from this moment.
     ///
-    /// Take one for each handshake, and pass it to everything that the handshake asks. Four layers that each waited for a
-    /// time of their own would wait four times as long.
+    /// Take one for each handshake, and pass it to everything that the handshake asks. Four layers that each waited for
+    /// a time of their own would wait four times as long.
     pub fn deadline(&self) -> Deadline {
         Deadline::within(self.node.settings.deadline)
     }
@@ -147,14 +147,14 @@ impl Cluster {
     /// # Errors
     ///
     /// - [`Denied::Full`] with the index of the request whose limit is reached: refuse the connection.
-    /// - [`Denied::Away`] if the store does not answer by the deadline, or limits do not count for all nodes at the moment.
-    ///   [`Away::of`] says how many connections of a limit this node may have then, by your own count. If you admit one,
-    ///   [`keep`](Self::keep) a permit for it.
+    /// - [`Denied::Away`] if the store does not answer by the deadline, or limits do not count for all nodes at the
+    ///   moment. [`Away::of`] says how many connections of a limit this node may have then, by your own count. If you
+    ///   admit one, [`keep`](Self::keep) a permit for it.
     ///
     /// # Panics
     ///
-    /// Not by itself. But `on_gone` must not panic: it runs in a task of the node, and a node whose task has ended is away
-    /// for good.
+    /// Not by itself. But `on_gone` must not panic: it runs in a task of the node, and a node whose task has ended is
+    /// away for good.
     ///
     /// # Cancel safety
     ///
@@ -179,8 +179,8 @@ impl Cluster {
     /// # }
     /// ```
     ///
-    /// With [`evict_oldest`](PermitRequest::evict_oldest) a key is never full, and `on_gone` is called on the node that has
-    /// its oldest connection:
+    /// With [`evict_oldest`](PermitRequest::evict_oldest) a key is never full, and `on_gone` is called on the node that
+    /// has its oldest connection:
     ///
     /// ```no_run
     /// use portcullis_redis::{Cluster, Denied, Gone, PermitRequest};
@@ -294,99 +294,6 @@ impl Cluster {
     /// ```
     pub async fn spend(&self, name: Name, life: Duration, by: Deadline) -> Result<bool, Away> {
         tickets::spend(&self.node, name, life, by).await.map_err(|_| self.undivided())
-    }
-
-    /// Returns the state of this node, for a readiness probe. [`Health`] has an example.
-    ///
-    /// It is computed when it is called, so it shows a lease that has run out without anything having happened.
-    pub fn health(&self) -> Health {
-        self.node.health()
-    }
-
-    /// Returns a receiver of [`health`](Self::health), which changes whenever something happens. An expired lease is
-    /// not an event: call `health` to see it.
-    ///
-    /// Each beat is an event, so it changes at least once in a beat while the store can be reached.
-    ///
-    /// ```
-    /// use portcullis_redis::{Cluster, ClusterState};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), portcullis_redis::BuildError> {
-    /// let cluster = Cluster::connect("redis://127.0.0.1:1").secret([7; 32]).lazy().build().await?;
-    /// let mut watch = cluster.watch();
-    /// cluster.drain();
-    /// watch.changed().await.expect("the node lives");
-    /// assert_eq!(watch.borrow().state, ClusterState::Joining, "it was never reached");
-    /// # Ok(()) }
-    /// ```
-    pub fn watch(&self) -> watch::Receiver<Health> {
-        self.node.watch()
-    }
-
-    /// Waits until limits count for all nodes, and this node knows everything that was revoked. Cancel safe.
-    ///
-    /// Await it before the server accepts connections, or let the readiness probe do so. With a server that is new, or has
-    /// just lost its data, it takes three beats, and as long as other nodes need to report. It has no deadline: with
-    /// [`Builder::lazy`] and no server, it waits until there is one.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use portcullis_redis::Cluster;
-    ///
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), portcullis_redis::BuildError> {
-    /// let cluster = Cluster::connect("redis://127.0.0.1:1").secret([7; 32]).lazy().build().await?;
-    /// let ready = tokio::time::timeout(Duration::from_millis(10), cluster.ready()).await;
-    /// assert!(ready.is_err(), "start anyway: layers do what `WhenAway` says");
-    /// # Ok(()) }
-    /// ```
-    pub async fn ready(&self) {
-        let mut watch = self.watch();
-        // What is watched is as old as the last event: a lease may have run out since.
-        while !self.health().is_ready() && watch.changed().await.is_ok() {}
-    }
-
-    /// Tells the node that the server stops: it takes nothing more, whatever [`when_away`](Self::when_away) says, and
-    /// gives back what it does not use. What its connections hold counts until they end. `Drain::cluster` calls this.
-    ///
-    /// ```
-    /// use portcullis_redis::{Away, Cluster, Denied, PermitRequest, WhenAway};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), portcullis_redis::BuildError> {
-    /// let cluster = Cluster::connect("redis://127.0.0.1:1").secret([7; 32]).lazy().when_away(WhenAway::Alone);
-    /// let cluster = cluster.build().await?;
-    /// let wanted = [PermitRequest::new(cluster.name("subject", "alice"), 5)];
-    /// let before = cluster.take(&wanted, cluster.deadline(), |_| {}).await;
-    /// assert_eq!(before.unwrap_err(), Denied::Away(Away::Alone), "this node admits by itself");
-    ///
-    /// cluster.drain();
-    /// let after = cluster.take(&wanted, cluster.deadline(), |_| {}).await;
-    /// assert!(matches!(after.unwrap_err(), Denied::Away(Away::Refuse { .. })));
-    /// # Ok(()) }
-    /// ```
-    pub fn drain(&self) {
-        node::drain(&self.node);
-    }
-
-    /// Leaves the other nodes: everything that this node holds is free at once, instead of when its lease expires. Call
-    /// it when the node's connections have ended. Nothing is asked of the store after that.
-    ///
-    /// If the store cannot be told, a warning is logged, and the others wait until the lease has run out. `Drain::cluster`
-    /// calls this when it has ended.
-    ///
-    /// ```
-    /// use portcullis_redis::{Away, Cluster, ClusterState, Denied, PermitRequest};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), portcullis_redis::BuildError> {
-    /// let cluster = Cluster::connect("redis://127.0.0.1:1").secret([7; 32]).lazy().build().await?;
-    /// cluster.leave().await;
-    /// assert_eq!(cluster.health().state, ClusterState::Left);
-    /// let wanted = [PermitRequest::new(cluster.name("subject", "alice"), 5)];
-    /// let denied = cluster.take(&wanted, cluster.deadline(), |_| {}).await.unwrap_err();
-    /// assert!(matches!(denied, Denied::Away(_)), "as if the store were away");
-    /// # Ok(()) }
-    /// ```
-    pub async fn leave(&self) {
-        node::leave(&self.node).await;
     }
 
     pub(crate) async fn take_or(

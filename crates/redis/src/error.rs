@@ -1,15 +1,15 @@
 //! The errors of building a node.
 //!
-//! After that there are none: a store that fails later is [`Away`](crate::Away), and a layer has a rule for it. What can
-//! be known at the start is an error there, so that a wrong password is seen when a service is deployed, and not as
+//! After that there are none: a store that fails later is [`Away`](crate::Away), and a layer has a rule for it. What
+//! can be known at the start is an error there, so that a wrong password is seen when a service is deployed, and not as
 //! refusals of its users.
 
 use std::{error::Error, fmt};
 
 /// The error for a node that cannot be built.
 ///
-/// With [`Builder::lazy`](crate::Builder::lazy), an [`Unreachable`](Self::Unreachable) server is not an error. Everything
-/// else is, because waiting does not mend it. No text contains a password.
+/// With [`Builder::lazy`](crate::Builder::lazy), an [`Unreachable`](Self::Unreachable) server is not an error.
+/// Everything else is, because waiting does not mend it. No text contains a password.
 ///
 /// ```
 /// use portcullis_redis::{BuildError, Cluster};
@@ -28,19 +28,19 @@ pub enum BuildError {
     Url(String),
     /// A setting is missing or contradicts another. The sentence says which, and names the method that sets it.
     Setting(&'static str),
-    /// The server is unreachable, or does not answer within a beat. With `rediss://`, this is also what a certificate that
-    /// is not trusted looks like: see [`Builder::root_certificate`](crate::Builder::root_certificate). Start it first, or
-    /// use [`Builder::lazy`](crate::Builder::lazy).
+    /// The server is unreachable, or does not answer within a beat. With `rediss://`, this is also what a certificate
+    /// that is not trusted looks like: see [`Builder::root_certificate`](crate::Builder::root_certificate). Start it
+    /// first, or use [`Builder::lazy`](crate::Builder::lazy).
     Unreachable(String),
     /// The server refused the user or the password, or wants one and was given none.
     Authentication(String),
-    /// The user lacks the right to `INFO`. The [crate's page](crate#which-redis) lists all the rights that are needed. Those
-    /// that are missing later are counted as [`Events::refused`](crate::Events::refused), and logged.
+    /// The user lacks the right to `INFO`. The [crate's page](crate#which-redis) lists all the rights that are needed.
+    /// Those that are missing later are counted as [`Events::refused`](crate::Events::refused), and logged.
     Permission(String),
     /// The server is older than Redis 6.2, and lacks commands that the scripts use. Holds the version.
     TooOld(String),
-    /// The server's `maxmemory-policy` evicts keys. The limit of an evicted key would start anew. Set it to `noeviction`, and
-    /// give the nodes a server of their own: other users would otherwise fill it. Holds the policy.
+    /// The server's `maxmemory-policy` evicts keys. The limit of an evicted key would start anew. Set it to
+    /// `noeviction`, and give the nodes a server of their own: other users would otherwise fill it. Holds the policy.
     Evicts(String),
     /// The server gave an unexpected answer, such as while it loads its data. Try again.
     Server(String),

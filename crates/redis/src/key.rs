@@ -2,6 +2,24 @@
 //!
 //! Names of subjects and addresses are hashed with a secret, so that a copy of the data tells nothing. Keys that one
 //! script touches have the same hash tag, so that a Redis Cluster keeps them on one server.
+//!
+//! With the namespace in front and the version of the format behind it, such as `chat:1:`:
+//!
+//! | Key | Type | What is in it |
+//! | --- | --- | --- |
+//! | `{n}:live` | sorted set | incarnations, by when their leases end |
+//! | `{n}:meta` | hash | the nonce of the data, since when it is there, the last incarnation |
+//! | `{n}:marks` | sorted set | nodes that drain, or have not reported everything |
+//! | `{NAME}:s`, `{NAME}:c` | sorted sets | the permits of a key by when they came; those that must close |
+//! | `{NAME}:a` | hash | the allotments of a pool by incarnation |
+//! | `{NAME}:h`, `{NAME}:q` | strings | handshakes and messages of a key: when all would be there again |
+//! | `{NAME}:t` | string | a ticket that was used |
+//! | `{r}:cmd` | stream | revocations and commands |
+//! | `{r}:rev`, `{r}:iss` | sorted set, hash | names that are revoked by when that is forgotten; which of their tokens |
+//! | `{r}:meta`, `{r}:marks` | hash, sorted set | the nonce of this data; nodes that still put something back |
+//! | `{iN}:in` | stream | what others tell incarnation N |
+//!
+//! All that belongs to a key or a node expires by itself. What does not is bounded: it is there once.
 
 use std::fmt;
 
@@ -9,7 +27,8 @@ use hmac::{Hmac, Mac};
 use portcullis_core::shared::Name;
 use sha2::Sha256;
 
-/// What a key's meaning has changed with: nodes of different versions do not share.
+/// What a key's meaning has changed with: nodes of different versions do not share. While both run, each of them has
+/// the whole limit.
 const VERSION: u32 = 1;
 
 /// Makes names. A plain hash of an address or of an e-mail address can be guessed; one with a secret cannot.
@@ -30,6 +49,7 @@ impl Secret {
         }
         mac.update(value);
         let bytes = mac.finalize().into_bytes();
+        // Half of the hash. Nobody gains by two values that share a name unless he can choose both without the secret.
         Name::from_bytes(std::array::from_fn(|at| bytes[at]))
     }
 }

@@ -32,6 +32,51 @@
 //! +xadd +xread +xinfo|stream
 //! ```
 //!
+//! # How nodes count together
+//!
+//! **Nodes** beat every second, which renews a lease of ten. What a node holds is stored with the number of its lease,
+//! so all of it is void when the lease has expired, without anybody having to give it back. A node that stood still for
+//! longer than its lease knows by its own clock, before it admits anybody: [`OnFenced`] says what becomes of its
+//! connections.
+//!
+//! **Permits** of a key, such as a user, are a set with a member for each connection. A script adds one if there is
+//! room, so two nodes that ask for the last place at the same moment cannot both have it. Where the oldest connection
+//! makes room, the script decides which that is by the server's clock, and its node is told to close it.
+//!
+//! **A limit on the whole service** would be too large a set. Each node has an allotment of it, which grows and shrinks
+//! by a sixteenth of the node's share. So a service may be full when up to a sixteenth of its places is spare on some
+//! node.
+//!
+//! **Rates of handshakes** are one number for each key: when the whole burst would be there again. The key expires
+//! then.
+//!
+//! **Quotas of messages** are the same number, from which a node buys a block of messages at a time. It spends them
+//! without asking, buys the next block when half of one is left, and gives back what it has not spent when the last
+//! connection of the key has ended. In any time, each node on which a key has connections may pass up to two blocks
+//! more than the quota.
+//!
+//! **Revocations and commands** go through a stream that each node reads in order. Revocations are kept in a set as
+//! well, for as long as they must be remembered: a node that starts, or was away for too long, reads that.
+//!
+//! ```text
+//!          node 1                              Redis                             node 2
+//!   beat ──────────────────────────▶ lease of node 1
+//!   handshake: take alice ─────────▶ {alice}: 1:17, 2:4   ◀───────── handshake: take alice
+//!              ◀── granted, or full                              granted, or full ──▶
+//!   message: spend a block
+//!              buy the next ───────▶ {alice}: messages left ◀─────── buy the next
+//!   revoke alice's tokens ─────────▶ stream, and set ─────────────▶ close, refuse
+//! ```
+//!
+//! # How long a handshake takes
+//!
+//! Layers ask one after the other, a round trip each, and all of them within one [`deadline`](Builder::deadline). On
+//! one host a round trip is about a quarter of a millisecond, so a handshake that asks for a rate, a permit of its user
+//! and a ticket takes one millisecond longer than without Redis. Messages take no longer. Revocations are looked up in
+//! memory.
+//!
+//! What a node may not admit alone it refuses without asking, so a flood at one node does not reach Redis.
+//!
 //! # Which Redis
 //!
 //! Redis 6.2 or later, or Valkey, with `maxmemory-policy noeviction`, because the limit of an evicted key would start
@@ -92,6 +137,9 @@
 //!
 //! # A store without layers
 //!
+//! [`Cluster`] has the same for code that is not a Tower service, such as a job that takes a place for as long as it
+//! runs. Each method says what it admits and refuses.
+//!
 //! ```no_run
 //! use portcullis_redis::{Cluster, Denied, PermitRequest};
 //!
@@ -121,6 +169,7 @@ mod cluster;
 mod error;
 mod health;
 mod key;
+mod life;
 mod link;
 mod lock;
 mod node;

@@ -1,4 +1,7 @@
 //! One answer to a poisoned lock.
+//!
+//! A lock is poisoned when its holder panics. A server that then panicked for each connection would turn one bug into
+//! an outage, so the data is used on.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,8 +1,12 @@
 //! What an operator sees: metrics with feature `metrics`, events with feature `tracing`.
+//!
+//! Nothing here is called for a handshake that goes well. What is logged is bounded by time or by changes: a state when
+//! it changes, an unreachable server once for each time that it goes away, and errors of the server every ten seconds.
+//! No line has a name of a user, an address of a client, or a URL, which has a password.
 
 use crate::health::{ClusterState, Events};
 
-/// The standing has changed.
+/// The state has changed. Where limits no longer count for all nodes, that is a warning.
 pub(crate) fn state_changed(before: ClusterState, now: ClusterState) {
     #[cfg(feature = "metrics")]
     metrics::gauge!("portcullis_cluster_ready").set(if now == ClusterState::Joined { 1.0 } else { 0.0 });
@@ -30,6 +34,7 @@ pub(crate) fn happened(before: &Events, now: &Events) {
     let _ = (before, now);
 }
 
+/// Each count by the name of its label. A field that is added to [`Events`] belongs in here, too.
 #[cfg(feature = "metrics")]
 fn pairs(before: &Events, now: &Events) -> [(&'static str, u64, u64); 20] {
     [

@@ -1,7 +1,7 @@
 //! Pools that are too large for a list of their permits: a limit on the whole service.
 //!
-//! A set with a member for each of a million connections would be one key on one server, and each handshake would write to
-//! it. Of a pool, the store has only how many places each node was allotted.
+//! A set with a member for each of a million connections would be one key on one server, and each handshake would write
+//! to it. Of a pool, the store has only how many places each node was allotted.
 //!
 //! # Allotments
 //!
@@ -9,18 +9,18 @@
 //! and shrinks when more than a block is spare. A block is a sixteenth of the node's share: of a small pool, nothing is
 //! spare, and each place is asked for.
 //!
-//! The price is that what one node has spare is refused on another: a block for each node, and a sixteenth of the limit in
-//! all. The gain is that a node asks once for each block, and not in each handshake.
+//! The price is that what one node has spare is refused on another: a block for each node, and a sixteenth of the limit
+//! in all. The gain is that a node asks once for each block, and not in each handshake.
 //!
 //! # What may go wrong
 //!
-//! A number has no members that could be compared, so an answer that is lost leaves a *doubt*: the store may have granted
-//! a block of which the node knows nothing, or taken back one that the node still counts. As long as there is a doubt, each
-//! beat says how many places the node has, instead of by how many that changed. Twice, for the same reason as permits are
-//! [released twice](crate::permits).
+//! A number has no members that could be compared, so an answer that is lost leaves a *doubt*: the store may have
+//! granted a block of which the node knows nothing, or taken back one that the node still counts. As long as there is a
+//! doubt, each beat says how many places the node has, instead of by how many that changed. Twice, for the same reason
+//! as permits are [released twice](crate::permits).
 //!
-//! Requests for one pool are sent one after the other. If a statement and a request for a block crossed, the statement would
-//! undo the block.
+//! Requests for one pool are sent one after the other. If a statement and a request for a block crossed, the statement
+//! would undo the block.
 
 use std::{
     fmt,
@@ -156,7 +156,8 @@ impl Pool {
     /// Asks for a block, and once more where incarnations that are over have places.
     async fn grow(&self, node: &Node, session: &Session, by: Deadline) -> Result<(), NoAnswer> {
         let want = self.block(session).max(1);
-        // In doubt before it is asked, and for as long as this future is not answered: it may be dropped at any `await`.
+        // In doubt before it is asked, and for as long as this future is not answered: it may be dropped at any
+        // `await`.
         let doubt = lock(&self.state).doubtful();
         let mut over = Vec::new();
         loop {
@@ -202,7 +203,8 @@ impl Allotment {
         std::mem::replace(&mut self.doubt, 2)
     }
 
-    /// Uses a place that may not be there, because the store cannot be asked and the connection is admitted all the same.
+    /// Uses a place that may not be there, because the store cannot be asked and the connection is admitted all the
+    /// same.
     fn keep(&mut self) {
         self.used += 1;
         if self.used > self.granted {

@@ -1,7 +1,23 @@
 //! Cells of quotas, bought and given back by a task: where a message is judged, the store is not waited for.
 //!
+//! # Blocks
+//!
+//! A message is judged while a frame is read, where nothing may wait. So a node buys messages ahead: a block of them at
+//! a time, from one quota that all nodes share, and spends them by itself. `portcullis_quota` has the arithmetic of
+//! blocks, and the layer decides when to buy; here is how the store is asked.
+//!
+//! - The quota in the store is GCRA: one number, the time at which everything would be there again. A script sells what
+//!   is there, up to what is wanted. If there is less than the least that is of use, it sells nothing: a key that is
+//!   exhausted would otherwise be bought one message at a time, with a request for each.
+//! - What is bought and not spent is given back when the last connection of the key ends. If that is lost, it is void:
+//!   the quota fills with time.
+//! - An answer that comes late is used all the same, because what it sells is charged already.
+//!
 //! The queue of purchases is bounded: when it is full, a purchase is answered as if the store were away. Purchases are
 //! sent together over one connection.
+//!
+//! **What this does not do**: count each message exactly. In any time, the nodes on which a key has connections may
+//! pass two blocks each more than the quota.
 
 use std::{
     fmt,
@@ -33,7 +49,9 @@ const AT_ONCE: usize = 256;
 
 /// What the task is to ask the store.
 enum Request {
+    /// The buyer waits for an answer, and has a rule of its own for when there is none.
     Buy { purchase: Purchase, buyer: Arc<dyn Buyer>, when_away: WhenAway },
+    /// Nobody waits.
     GiveBack { name: Name, rate: Rate, cells: u64 },
 }
 
@@ -63,6 +81,7 @@ impl RequestQueue {
 
     /// Whether there was room for it.
     fn send(&self, request: Request) -> bool {
+        // Counted before it can be answered, or the count would pass below nought.
         let Ok(place) = self.sender.try_reserve() else { return false };
         self.open.send_modify(|open| *open += 1);
         place.send(request);
@@ -72,6 +91,7 @@ impl RequestQueue {
 
 /// Begins a purchase, unless it would have no answer.
 pub(crate) fn buy(node: &Node, purchase: Purchase, buyer: Arc<dyn Buyer>, when_away: WhenAway) -> Result<(), Away> {
+    // Also while the node drains: its connections live on for as long as they are given to end.
     let outcome = match node.reporting_session().is_some() {
         false => Outcome::Away,
         true if node.requests.send(Request::Buy { purchase, buyer, when_away }) => return Ok(()),
@@ -88,6 +108,7 @@ pub(crate) fn give_back(node: &Node, name: Name, rate: Rate, cells: u64) {
     }
 }
 
+/// What a layer does while the store is away. Shares are of the nodes that were last alive.
 pub(crate) fn away(node: &Node, when_away: WhenAway) -> Away {
     when_away.away(node.health().nodes, node.retry_after())
 }
@@ -124,7 +145,8 @@ pub(crate) async fn run(node: Arc<Node>) {
     stream.for_each_concurrent(AT_ONCE, run).await;
 }
 
-/// An answer that is late is used all the same: what it sells is charged.
+/// Asks for a block. There is no deadline of its own: the buyer goes on without an answer, on credit and then by its
+/// rule for when the store is away. An answer that is late is used all the same: what it sells is charged.
 async fn ask(node: &Node, Purchase { name, rate, want, least }: Purchase) -> Result<Grant, NoAnswer> {
     let call = Call::new(&script::BUY).key(&node.settings.keys.quota(name));
     let call = call.arg(micros(rate.interval)).arg(rate.burst).arg(want).arg(least);

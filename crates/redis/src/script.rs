@@ -1,4 +1,18 @@
 //! The scripts, each one round trip: sent by their hash, and as a text where the server does not know it.
+//!
+//! A script is the only way to decide and write at once: everything that two nodes could decide against each other is
+//! in one. They are Lua files in `scripts/`, each with its keys, arguments and answer in front. What they have in
+//! common:
+//!
+//! - The time is the server's, asked for once. No script takes a time of day from a node, only how long something
+//!   lasts.
+//! - All keys are given as keys and have one hash tag, so that each script runs on a Redis Cluster.
+//! - Numbers go into commands through `string.format('%.0f')`. Lua writes numbers with fourteen digits by itself, and a
+//!   time in microseconds has sixteen.
+//! - They can be repeated: an answer that is lost must not make the next attempt wrong.
+//!
+//! They are not loaded in advance and are not functions of the server: a server that is restarted forgets scripts, and
+//! not every service allows functions.
 
 use std::sync::LazyLock;
 
@@ -14,18 +28,31 @@ macro_rules! scripts {
 }
 
 scripts! {
+    /// Renews a lease: `node/beat.rs`.
     BEAT: "beat.lua";
+    /// Takes a permit if there is one: `permits/take.rs`.
     TAKE: "take.lua";
+    /// Says which permits a node holds: `permits/report.rs`.
     SAY: "say.lua";
+    /// Moves the oldest to those that must close: `permits/room.rs`.
     EVICT: "evict.lua";
+    /// Writes into the inbox of a node.
     TELL: "tell.lua";
+    /// Sets when those that must close are told again.
     AGAIN: "again.lua";
+    /// Changes or states an allotment: `places.rs`.
     ALLOT: "allot.lua";
+    /// Charges a handshake: `rate.rs`.
     CHARGE: "charge.lua";
+    /// Buys messages: `quota.rs`.
     BUY: "buy.lua";
+    /// Gives them back.
     SELL: "sell.lua";
+    /// Tells all nodes: `bus/send.rs`.
     PUBLISH: "publish.lua";
+    /// Looks at the stream and its data: `bus/look.rs`.
     EXTENT: "extent.lua";
+    /// Reads a part of what is revoked: `bus/snapshot.rs`.
     SNAPSHOT: "snapshot.lua";
 }
 

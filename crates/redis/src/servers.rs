@@ -1,4 +1,10 @@
 //! Which servers the store consists of, by their URLs.
+//!
+//! The client crate has a type for each kind of store. They are told apart here, once, and what comes out is a
+//! [`Client`] that only makes connections. Nothing is connected yet, so each error here is one of a setting.
+//!
+//! The client crate also has retries and timeouts of its own. They are set so that they never decide: whoever asks has
+//! a deadline, and counts what fails.
 
 use crate::{error::BuildError, link::Client};
 

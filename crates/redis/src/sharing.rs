@@ -1,11 +1,11 @@
 //! What layers ask of a node, through the traits of `portcullis_core::shared`.
 //!
-//! Layers know the traits and not this crate, so another engine is another crate with these implementations. Each of them
-//! is a few lines, and delegates to the module that does the work. What has to hold for all:
+//! Layers know the traits and not this crate, so another engine is another crate with these implementations. Each of
+//! them is a few lines, and delegates to the module that does the work. What has to hold for all:
 //!
 //! - `patience` is the deadline for a whole handshake. Layers take the earliest of what was set before them.
-//! - What may have to wait is a `Decision`, boxed, and owns a clone of the handle: the tasks of the node live as long as it
-//!   is undecided.
+//! - What may have to wait is a `Decision`, boxed, and owns a clone of the handle: the tasks of the node live as long
+//!   as it is undecided.
 //! - What a message must not wait for returns at once, and is done by a task: purchases and what is given back.
 //! - A copy or a registry is followed weakly. It holds the handle, and would otherwise keep itself alive.
 
@@ -31,6 +31,7 @@ use crate::{
     quota,
 };
 
+/// Permits: what [`Cluster::take`] and [`Cluster::keep`] do, with the requests and the callback owned.
 impl SharePermits for Cluster {
     fn name(&self, kind: &str, value: &[u8]) -> Name {
         self.name(kind, value)
@@ -53,6 +54,7 @@ impl SharePermits for Cluster {
     }
 }
 
+/// Rates of handshakes: [`Cluster::charge`].
 impl ShareRates for Cluster {
     fn name(&self, kind: &str, value: &[u8]) -> Name {
         self.name(kind, value)
@@ -68,6 +70,7 @@ impl ShareRates for Cluster {
     }
 }
 
+/// What a drain tells the node: first that it takes nothing more, and when its connections have ended, that it leaves.
 impl Member for Cluster {
     fn drain(&self) {
         self.drain();
@@ -78,6 +81,8 @@ impl Member for Cluster {
     }
 }
 
+/// Quotas of messages. The layer asks from a place that cannot wait, so a purchase is answered by a callback, and an
+/// error at once means that there will be none.
 impl ShareQuotas for Cluster {
     fn name(&self, kind: &str, value: &[u8]) -> Name {
         self.name(kind, value)
@@ -104,6 +109,7 @@ impl ShareQuotas for Cluster {
     }
 }
 
+/// Single-use tokens: [`Cluster::spend`].
 impl ShareTickets for Cluster {
     fn name(&self, kind: &str, value: &[u8]) -> Name {
         self.name(kind, value)
@@ -119,6 +125,8 @@ impl ShareTickets for Cluster {
     }
 }
 
+/// Revocations. The layer has applied its own before it publishes them, and follows the stream for those of others;
+/// what comes back to it has no effect.
 impl ShareRevocations for Cluster {
     fn name(&self, kind: &str, value: &[u8]) -> Name {
         self.name(kind, value)
@@ -137,6 +145,7 @@ impl ShareRevocations for Cluster {
     }
 }
 
+/// Commands. Each is sent with the [scope](Cluster::scope) of the handle, and delivered to registries of that scope.
 impl ShareCommands for Cluster {
     fn name(&self, kind: &str, value: &[u8]) -> Name {
         self.name(kind, value)
@@ -156,6 +165,7 @@ impl ShareCommands for Cluster {
     }
 }
 
+/// A permit behind the trait, as layers hold it. Dropping the last `Arc` gives it back.
 impl SharedPermit for Permit {
     fn settle(self: Arc<Self>, by: Deadline) -> Decision<bool> {
         Decision::wait(async move { Self::settle(&self, by).await })

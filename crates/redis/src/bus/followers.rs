@@ -3,8 +3,9 @@
 //! Followers are held weakly: a layer that is dropped ends its registry or its copy, and nobody has to say so here.
 //!
 //! All copies of a node have one time until when they are complete, `whole_at`. It is the time at which a question was
-//! *sent* whose answer said that there was nothing more, because at that moment nothing was missing; when the answer came
-//! is later by however long it took. A copy that begins to follow makes the time unknown, as nothing was read into it.
+//! *sent* whose answer said that there was nothing more, because at that moment nothing was missing; when the answer
+//! came is later by however long it took. A copy that begins to follow makes the time unknown, as nothing was read into
+//! it.
 
 use std::{
     sync::{Arc, Weak},

@@ -2,9 +2,9 @@
 //!
 //! # One stream, and a set
 //!
-//! Everything goes through one stream, whose entries each node reads in the same order. A stream and not a subscription:
-//! what is published while a subscriber connects anew is lost to it, and it does not even learn that there was something.
-//! A stream has a cursor, and a reader that was away goes on where it was.
+//! Everything goes through one stream, whose entries each node reads in the same order. A stream and not a
+//! subscription: what is published while a subscriber connects anew is lost to it, and it does not even learn that
+//! there was something. A stream has a cursor, and a reader that was away goes on where it was.
 //!
 //! A stream is cut at its old end, and a revocation must be known for as long as tokens live. So revocations stand in a
 //! set, too, written by the same script. A reader that takes the stream's last id first and then the set, and reads the
@@ -19,8 +19,8 @@
 //!
 //! # When a node may rely on its copy
 //!
-//! Silence is what a reader hears when nothing was revoked, and when it has lost its connection, when the stream was cut
-//! behind it, and when the store has lost its data. Each of these has to be told from the first:
+//! Silence is what a reader hears when nothing was revoked, and when it has lost its connection, when the stream was
+//! cut behind it, and when the store has lost its data. Each of these has to be told from the first:
 //!
 //! - the copy has a time, until when it is known to be complete, and is stale when that is too long ago
 //!   ([`followers`]);

@@ -9,8 +9,8 @@
 //! - revocations that the store may not have ([`Unsent`]): what did not fit into the queue, what was refused or not
 //!   answered, and what a reader found missing in the set. It has as many entries as there are names in the copies, and
 //!   the order does not matter, because of two revocations of a name both hold;
-//! - revocations that the store has accepted of late. A server that takes the place of another may not have been told of
-//!   them, and says so to nobody: they are told again after each reconnection, and ignored where they are known.
+//! - revocations that the store has accepted of late. A server that takes the place of another may not have been told
+//!   of them, and says so to nobody: they are told again after each reconnection, and ignored where they are known.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -73,8 +73,8 @@ impl Outbox {
     /// Sends a message to all nodes. It is in the queue when this returns.
     pub(crate) fn post(&self, message: Message) -> Decision<bool> {
         let (answer, answered) = oneshot::channel();
-        // In the queue before anybody awaits: what is revoked is told even if the caller drops the answer, and in the order
-        // in which it was said.
+        // In the queue before anybody awaits: what is revoked is told even if the caller drops the answer, and in the
+        // order in which it was said.
         match self.outgoing.try_send(Outgoing { message, answer }) {
             Ok(()) => Decision::wait(async move { answered.await.unwrap_or(false) }),
             Err(mpsc::error::TrySendError::Full(outgoing) | mpsc::error::TrySendError::Closed(outgoing)) => {
@@ -152,8 +152,8 @@ impl Unsent {
 
     /// The store has it.
     pub(super) fn told(&mut self, revocation: Revocation, now: Instant) {
-        // A node that revokes more than this within two leases leaves the oldest to the copies, which are compared with the
-        // set when data is lost.
+        // A node that revokes more than this within two leases leaves the oldest to the copies, which are compared with
+        // the set when data is lost.
         if self.recent.len() >= RECENT {
             self.recent.pop_front();
         }

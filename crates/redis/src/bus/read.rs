@@ -8,14 +8,14 @@
 //! A turn takes a beat. It begins with a look at what the stream has, and at which data it belongs to. Then entries are
 //! read as they come, each read waiting for the rest of the turn at most.
 //!
-//! The look cannot be left out, because a read that returns nothing has two meanings. A reader whose cursor is ahead of the
-//! stream hears nothing until the stream has caught up: that is what a reader meets after the store has lost its data, and
-//! it would wait in good faith while tokens are revoked.
+//! The look cannot be left out, because a read that returns nothing has two meanings. A reader whose cursor is ahead of
+//! the stream hears nothing until the stream has caught up: that is what a reader meets after the store has lost its
+//! data, and it would wait in good faith while tokens are revoked.
 //!
 //! # What makes the copy complete
 //!
-//! An answer with fewer entries than were asked for: everything that was there when the question was sent has been read.
-//! It counts only if the set was read since anything may have been missed, and if the data is
+//! An answer with fewer entries than were asked for: everything that was there when the question was sent has been
+//! read. It counts only if the set was read since anything may have been missed, and if the data is
 //! [settled](super::restoring).
 
 use std::{sync::Arc, time::Duration};
@@ -39,8 +39,8 @@ use crate::{
     node::{NoAnswer, Node, millis},
 };
 
-/// Entries that are read at once. Far fewer than the stream has, so that a reader that keeps up is never cut off between
-/// two looks.
+/// Entries that are read at once. Far fewer than the stream has, so that a reader that keeps up is never cut off
+/// between two looks.
 const BATCH: usize = 512;
 
 /// After an attempt that failed; twice as long after the next, up to a beat.
@@ -86,7 +86,9 @@ impl Reader {
         }
     }
 
-    /// Until the connection breaks.
+    /// Reads until the connection breaks, or an answer is late or wrong. All of that ends in a new connection: a read
+    /// that waits has no other way to find out that its server is gone. The position outlives it, so nothing is read
+    /// twice.
     async fn read(
         &mut self,
         node: &Node,
@@ -194,10 +196,11 @@ impl Reader {
     }
 }
 
-/// Tells followers. Nothing is locked: what they close may call anything.
+/// Tells followers. Nothing is locked: what they close may call anything, a handler that revokes or sends a command
+/// among it.
 fn tell(node: &Node, message: Message, clock: Clock, id: Id) {
-    // By the server's clock and this node's own, so that it does not matter how late the entry is read. A command to all
-    // connections of a user must not close the one with which the user has come back since.
+    // By the server's clock and this node's own, so that it does not matter how late the entry is read. A command to
+    // all connections of a user must not close the one with which the user has come back since.
     let latest = clock.latest(id);
     match message {
         Message::Revocation(revocation) => {

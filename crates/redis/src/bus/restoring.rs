@@ -1,8 +1,8 @@
 //! Whether the data of the store has everything that was revoked, as a plain state.
 //!
 //! A store that has lost its data is empty, and so is one that is new. To a node that has just started, both look as if
-//! nothing had been revoked. If it called its empty copy complete, every token that was revoked before the loss would be
-//! accepted until another node has put the revocation back.
+//! nothing had been revoked. If it called its empty copy complete, every token that was revoked before the loss would
+//! be accepted until another node has put the revocation back.
 //!
 //! So an empty store is not believed. Each data has a nonce, which the first node to look at it has drawn, and the time
 //! of the server at which that was. A node that was there before sees another nonce than the one it knows. From that
@@ -15,13 +15,13 @@
 //! - and no other node is listed. After [twenty leases](LEASES), a node that is still listed is not waited for any
 //!   longer: it cannot read the stream, or the store refuses what it puts back.
 //!
-//! The same figures hold for permits, where a node reports what its connections hold (`node/membership.rs`). They are not
-//! the same marks: in a Redis Cluster, the server with the revocations may lose its data while the one with the leases
-//! keeps its own.
+//! The same figures hold for permits, where a node reports what its connections hold (`node/membership.rs`). They are
+//! not the same marks: in a Redis Cluster, the server with the revocations may lose its data while the one with the
+//! leases keeps its own.
 //!
-//! **What this does not do**: wait for a node that could not reach the store within three beats of its return, and cannot
-//! be known to exist. What that node alone had heard of is missing until it is back; then its revocations close what was
-//! let in.
+//! **What this does not do**: wait for a node that could not reach the store within three beats of its return, and
+//! cannot be known to exist. What that node alone had heard of is missing until it is back; then its revocations close
+//! what was let in.
 
 use std::time::Duration;
 

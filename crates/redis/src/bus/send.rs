@@ -1,16 +1,16 @@
 //! Writes what all nodes are told, in the order in which it was said.
 //!
-//! One task writes for the whole node. Two would need an order between them, and a user that is banned and admitted again
-//! may be banned on half of the nodes.
+//! One task writes for the whole node. Two would need an order between them, and a user that is banned and admitted
+//! again may be banned on half of the nodes.
 //!
 //! A batch is what has come while the last one was under way, and, in what room is left, revocations that are owed. One
 //! script writes all of it: an entry in the stream for each, and each revocation into the set. If there is no answer,
 //!
 //! - whoever waits learns that the message may not have arrived;
-//! - commands are not tried again. They may have been carried out, or may be by a server that wakes up: a command says by
-//!   itself that it is for connections of before;
-//! - revocations are kept, and told again after the next beat, marked as told before. The store writes such a one only if
-//!   it has none that revokes as much, so that a long outage does not fill the stream with what everybody knows.
+//! - commands are not tried again. They may have been carried out, or may be by a server that wakes up: a command says
+//!   by itself that it is for connections of before;
+//! - revocations are kept, and told again after the next beat, marked as told before. The store writes such a one only
+//!   if it has none that revokes as much, so that a long outage does not fill the stream with what everybody knows.
 
 use std::sync::Arc;
 

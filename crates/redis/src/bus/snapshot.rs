@@ -1,13 +1,13 @@
 //! Reads all revocations, and puts back those that the store has lost.
 //!
-//! The set is read in parts, so that no other request waits for a server that is busy with a hundred thousand entries. It
-//! changes meanwhile, and no part may be missed because of that: parts are counted from the entry that is remembered
+//! The set is read in parts, so that no other request waits for a server that is busy with a hundred thousand entries.
+//! It changes meanwhile, and no part may be missed because of that: parts are counted from the entry that is remembered
 //! longest. What expires is at the other end and moves nothing that is not read; what is added, or is remembered longer
 //! from now on, may move, and is in the stream as well, behind the cursor.
 //!
 //! Both directions are in one pass. What the set has is applied to each copy, and what a copy has and the set has not
-//! was lost by the store, so it is sent again. Which of the two has lost something is not asked: revocations only add up,
-//! and to know one too many is no harm.
+//! was lost by the store, so it is sent again. Which of the two has lost something is not asked: revocations only add
+//! up, and to know one too many is no harm.
 
 use std::{collections::HashMap, sync::Arc};
 

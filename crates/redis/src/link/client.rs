@@ -1,4 +1,7 @@
 //! Where the store is, and how a connection to it is made.
+//!
+//! Connections are made by whoever needs one, and made anew when they broke; there is no pool. One connection carries
+//! all questions at once, and more would only lose their order.
 
 #[cfg(feature = "sentinel")]
 use std::sync::Arc;
@@ -33,9 +36,12 @@ impl Client {
     }
 
     async fn open(&self, patience: Duration) -> RedisResult<Link> {
+        // No timeout for answers: reads that wait for messages take as long as they were told to, and everybody else
+        // has a deadline of his own.
         let config = AsyncConnectionConfig::new().set_connection_timeout(Some(patience)).set_response_timeout(None);
         Ok(match self {
             Self::One(client) => Link::One(client.get_multiplexed_async_connection_with_config(&config).await?),
+            // Asked for each connection, because the primary may be another one since the last.
             #[cfg(feature = "sentinel")]
             Self::Sentinel(client) => Link::One(client.lock().await.get_async_connection_with_config(&config).await?),
             #[cfg(feature = "cluster")]

@@ -1,4 +1,8 @@
 //! A connection, to one server or to several.
+//!
+//! Commands are sent in the order in which they are asked for, without waiting for each other's answers. Whether a
+//! script was sent before or after another request is relied upon, by a permit and the question which data it came
+//! from.
 
 #[cfg(feature = "cluster")]
 use redis::cluster_async::ClusterConnection;

@@ -18,8 +18,10 @@ impl Primaries {
     /// Whether there is one that was not there when this was asked before. One that does not answer is no news.
     pub(crate) async fn changed(&mut self, link: &Link, patience: Duration) -> bool {
         let runs = runs(link, patience).await;
+        // The first look has nothing to compare with, and a node that has just joined reports everything anyway.
         let known = !self.0.is_empty();
         let news = runs.iter().any(|(address, run)| self.0.get(address) != Some(run));
+        // Added, not replaced: a primary that does not answer this time is no news when it does again.
         self.0.extend(runs);
         known && news
     }

@@ -1,4 +1,8 @@
 //! What the primaries of a Redis Cluster say of themselves.
+//!
+//! Each run of a server has an id, drawn when it starts. An address with another id than before is a server that has
+//! begun anew, perhaps without its data; an address that is new is a replica that has been promoted, or a server that
+//! was added. All of them are answered alike: what this node holds is reported again.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -13,6 +17,7 @@ use tokio::time::timeout;
 /// The address of each primary that answers in time, and what it calls this run of its server.
 pub(super) async fn runs(connection: &ClusterConnection, patience: Duration) -> Vec<(String, String)> {
     let Ok(Ok(primaries)) = timeout(patience, primaries(connection)).await else { return Vec::new() };
+    // All at once, and each with the whole time: one that is gone must not cost the others theirs.
     let asked = primaries.into_iter().map(|(host, port)| async move {
         let address = format!("{host}:{port}");
         let about = timeout(patience, about(connection, "server", host, port)).await.ok()?.ok()?;

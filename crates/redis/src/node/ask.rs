@@ -124,7 +124,8 @@ impl Node {
         }
     }
 
-    /// Asks for the node itself.
+    /// Asks for the node itself. Neither an answer nor the lack of one is counted for the breaker: what is told is
+    /// often more than a handshake asks, and may be slow while handshakes are answered in time.
     pub(crate) async fn tell<T, F>(&self, session: &Session, ask: impl FnOnce(Link) -> F) -> Result<T, NoAnswer>
     where
         F: Future<Output = RedisResult<T>>,
@@ -140,7 +141,8 @@ impl Node {
         }
     }
 
-    /// A question that was not answered in time.
+    /// A question that was not answered in time. The third in a row opens the breaker, which is noted once: the
+    /// handshakes that were on their way at that moment are misses as well.
     fn missed(&self) {
         let opened = lock(&self.state).membership.missed();
         self.note(|events| {

@@ -1,11 +1,11 @@
 //! What the store answers to a beat: whether the lease stands, who else is alive, and whether data was lost.
 //!
-//! All of it comes from one script (`scripts/beat.lua`), so it is of one moment. Asked one by one, a node might renew its
-//! lease in data that is lost before it looks at the nonce, and take the new data for the old.
+//! All of it comes from one script (`scripts/beat.lua`), so it is of one moment. Asked one by one, a node might renew
+//! its lease in data that is lost before it looks at the nonce, and take the new data for the old.
 //!
-//! The script also holds leases still. If nobody has beaten for more than half a lease, the server itself was not there,
-//! or its clock was set, and all leases are moved by as much. Otherwise a pause of Redis would end the lease of every node
-//! at once.
+//! The script also holds leases still. If nobody has beaten for more than half a lease, the server itself was not
+//! there, or its clock was set, and all leases are moved by as much. Otherwise a pause of Redis would end the lease of
+//! every node at once.
 
 use std::time::Duration;
 

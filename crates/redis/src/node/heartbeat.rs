@@ -48,7 +48,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// What is held is said anew so often, which repairs what was lost unnoticed, and keeps keys alive.
 const REFRESH: Duration = Duration::from_secs(20 * 60);
 
-/// Beats for as long as the node lives.
+/// Beats for as long as the node lives. The time between two is counted from when one began: an answer that takes as
+/// long as a beat must not let the lease become older with each.
 pub(crate) async fn run(node: Arc<Node>) {
     let (refreshed, primaries) = (Instant::now(), Primaries::default());
     let mut heartbeat = Heartbeat { unanswered: 0, refreshed, primaries, away: false };
@@ -105,8 +106,8 @@ impl Heartbeat {
         };
         let mut outcome = self.ask(node, &mut connection).await?;
         if matches!(outcome, Outcome::DataLost | Outcome::Fenced) {
-            // Of a node that leaves, the lease is gone because it has given it up. It must not close its last connections
-            // for that, and not join again.
+            // Of a node that leaves, the lease is gone because it has given it up. It must not close its last
+            // connections for that, and not join again.
             if has_left(node) {
                 return Err(NoAnswer);
             }
@@ -117,19 +118,20 @@ impl Heartbeat {
             // Whoever reads looks as well, so that nothing but a little time is lost if this fails.
             let _ = node.wait_for(node.settings.patience(), bus::begin(&node.settings, &mut connection)).await;
             lock(&node.held).untell_all();
-            // What an incarnation that is over had to give back is void with it. No permit of the new one can be in here:
-            // none is reported before this task comes to it, and none taken before everything is reported.
+            // What an incarnation that is over had to give back is void with it. No permit of the new one can be in
+            // here: none is reported before this task comes to it, and none taken before everything is reported.
             lock(&node.releases).clear();
             places::untell_all(node);
         } else if is_new {
-            // What a server that took another's place may not have heard of: it was acknowledged by one that is gone, and
-            // not replicated. Two leases, because replicas that lag further behind are not promoted in a sound setup.
+            // What a server that took another's place may not have heard of: it was acknowledged by one that is gone,
+            // and not replicated. Two leases, because replicas that lag further behind are not promoted in a sound
+            // setup.
             lock(&node.held).untell_since(now().checked_sub(node.settings.lease * 2));
             lock(&node.state).membership.unsaid();
         }
         if self.primaries.changed(&connection, node.settings.beat / 2).await {
-            // Its keys may be those of some time ago, or none. In a Redis Cluster the connection lives on when a server is
-            // replaced, and the server with the leases may know nothing of it.
+            // Its keys may be those of some time ago, or none. In a Redis Cluster the connection lives on when a server
+            // is replaced, and the server with the leases may know nothing of it.
             lock(&node.held).untell_all();
             places::untell_all(node);
             lock(&node.state).membership.unsaid();
@@ -163,9 +165,12 @@ impl Heartbeat {
     }
 
     /// One beat. An answer within the deadline of handshakes closes the breaker.
+    ///
+    /// What the membership says is read before it is sent, and what is answered is entered under one lock. In between,
+    /// nothing but time changes it: this task is the only one that beats.
     async fn ask(&mut self, node: &Node, connection: &mut Link) -> Result<Outcome, NoAnswer> {
-        // The connection may have been made for as long as it took the node to leave. A beat would renew a lease that is
-        // given up, and the other nodes would count a node, and what it held, that nobody runs any longer.
+        // The connection may have been made for as long as it took the node to leave. A beat would renew a lease that
+        // is given up, and the other nodes would count a node, and what it held, that nobody runs any longer.
         if has_left(node) {
             return Err(NoAnswer);
         }
@@ -189,8 +194,8 @@ impl Heartbeat {
                 node.disconnect(generation, &error);
                 return Err(NoAnswer);
             }
-            // One late answer is no reason to give up a connection with all that is under way on it. But one whose other
-            // end is gone without a word would stay silent for ever.
+            // One late answer is no reason to give up a connection with all that is under way on it. But one whose
+            // other end is gone without a word would stay silent for ever.
             Err(_) => {
                 self.unanswered += 1;
                 if self.unanswered >= UNANSWERED {
@@ -235,7 +240,8 @@ fn has_left(node: &Node) -> bool {
     lock(&node.state).membership.has_left()
 }
 
-/// What belonged to an incarnation is void.
+/// What belonged to an incarnation is void. Called before the node has another one, so that with [`OnFenced::Close`]
+/// every connection is told to close before any new one is admitted.
 fn void(node: &Node, outcome: Outcome) {
     if outcome == Outcome::DataLost {
         // The lease may have been valid all the time, and nobody was granted anything that this node holds. So its

@@ -1,8 +1,8 @@
 //! What other nodes tell this one: which of its connections make room.
 //!
 //! An eviction is decided by the store for the node whose newcomer caused it, and concerns a connection of any node. So
-//! each incarnation has an inbox, a stream of its own: other nodes write into it, and one task here reads it. A stream and
-//! not a subscription, because what is said while this node connects anew would be lost without a trace.
+//! each incarnation has an inbox, a stream of its own: other nodes write into it, and one task here reads it. A stream
+//! and not a subscription, because what is said while this node connects anew would be lost without a trace.
 //!
 //! An entry is not the only memory of an eviction. The store also lists those that must close by key, and the next
 //! newcomer to the key tells them again after a few seconds (`permits/room.rs`). So it does no harm that an inbox is
@@ -49,8 +49,8 @@ async fn changed(incarnations: &mut watch::Receiver<u64>) {
     }
 }
 
-/// Closes what others say must make room, until the connection breaks. The cursor outlives it: what was read is not read
-/// again on the next one, and what was not is.
+/// Closes what others say must make room, until the connection breaks. The cursor outlives it: what was read is not
+/// read again on the next one, and what was not is.
 async fn read(node: &Arc<Node>, incarnation: u64, cursor: &mut String) {
     let Ok(mut connection) = node.dial().await else { return };
     // A read returns after a beat at the latest: one that does not is on a connection whose other end is gone.

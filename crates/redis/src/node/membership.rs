@@ -3,9 +3,9 @@
 //! All rules about leases, incarnations and lost data are here, as functions of what was answered and when, and are
 //! tested without a server.
 //!
-//! [`Membership::cluster_state`] is computed and not stored, because the most important change comes without an event: a
-//! lease runs out while the process stands still. The first thing that happens after that, whatever it is, sees it. The
-//! states exclude each other in this order:
+//! [`Membership::cluster_state`] is computed and not stored, because the most important change comes without an event:
+//! a lease runs out while the process stands still. The first thing that happens after that, whatever it is, sees it.
+//! The states exclude each other in this order:
 //!
 //! | State | While |
 //! | --- | --- |
@@ -207,8 +207,8 @@ impl Membership {
         self.incarnation = beat.incarnation;
         // Not from when it was answered: the answer may have been under way for as long as a lease.
         self.lease_until = sent.checked_add(self.lease);
-        // While others report, this is set ahead by each beat. By a lease, because a beat that has no answer for as long has
-        // ended the lease, and with it everything that this time is for.
+        // While others report, this is set ahead by each beat. By a lease, because a beat that has no answer for as
+        // long has ended the lease, and with it everything that this time is for.
         let others_say = beat.saying > 0 && beat.age < self.lease * LEASES;
         let wait = if others_say { self.lease } else { (self.beat * BEATS).saturating_sub(beat.age) };
         self.ready_at = now.checked_add(wait);

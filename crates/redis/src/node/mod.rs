@@ -2,12 +2,12 @@
 //!
 //! # Leases and incarnations
 //!
-//! A limit that nodes share has to survive a node that dies, which gives nothing back. A lease for each connection would
-//! do that, at the price of renewing each of them for ever. So there is one lease for each node, and what the node holds
-//! belongs to that.
+//! A limit that nodes share has to survive a node that dies, which gives nothing back. A lease for each connection
+//! would do that, at the price of renewing each of them for ever. So there is one lease for each node, and what the
+//! node holds belongs to that.
 //!
-//! - When a node joins, the store gives it a number that was never given out before: its *incarnation*. Every permit and
-//!   every allotment in the store has the incarnation of its owner in its name.
+//! - When a node joins, the store gives it a number that was never given out before: its *incarnation*. Every permit
+//!   and every allotment in the store has the incarnation of its owner in its name.
 //! - Each *beat* renews the lease of the incarnation. When a lease runs out, everything that belongs to the incarnation
 //!   is void at that moment, with nothing to be done. It is swept later, by the first handshake that needs the place.
 //! - A node that missed its lease does not get its incarnation back. Others may have been granted what it held, so it
@@ -20,8 +20,8 @@
 //! # Data that is lost
 //!
 //! The store has a nonce, which is drawn when its data is new. A beat whose answer has another nonce than the last one
-//! means that everything is gone: the node's lease, and what all nodes hold. Each node joins again and reports, and none
-//! takes anything by the new data before
+//! means that everything is gone: the node's lease, and what all nodes hold. Each node joins again and reports, and
+//! none takes anything by the new data before
 //!
 //! - it is [three beats](BEATS) old, in which each node that lives has beaten, and is known,
 //! - and all of them have reported everything; [twenty leases](LEASES) are waited at most.
@@ -33,9 +33,9 @@
 //!
 //! # Where it is
 //!
-//! [`membership`] is what a node knows, as a plain state with all the rules above; [`heartbeat`] renews the lease, and is
-//! the first to use a new connection; [`ask`] is how everything else asks; [`inbox`] hears what other nodes tell this one,
-//! and [`leave`] ends it in good order.
+//! [`membership`] is what a node knows, as a plain state with all the rules above; [`heartbeat`] renews the lease, and
+//! is the first to use a new connection; [`ask`] is how everything else asks; [`inbox`] hears what other nodes tell
+//! this one, and [`leave`] ends it in good order.
 
 mod ask;
 mod beat;

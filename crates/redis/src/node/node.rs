@@ -13,8 +13,8 @@
 //!
 //! There are several mutexes instead of one, because a handshake must not wait while thousands of permits are put
 //! together for a report. They are held for moments and never across an `await`. Where two are held at once, `state` is
-//! taken before `held`, and `pools` before the state of a pool. No callback of a connection runs under any of them: it may
-//! drop a permit, which takes them again.
+//! taken before `held`, and `pools` before the state of a pool. No callback of a connection runs under any of them: it
+//! may drop a permit, which takes them again.
 
 use std::{
     collections::HashMap,
@@ -75,8 +75,8 @@ pub(super) struct State {
     pub(super) membership: Membership,
     /// None from when the connection broke until a beat was answered on the next one.
     link: Option<Link>,
-    /// Which connection it is. Many requests fail when a connection breaks, and those that are late must not give up the
-    /// next one.
+    /// Which connection it is. Many requests fail when a connection breaks, and those that are late must not give up
+    /// the next one.
     generation: u64,
 }
 
@@ -169,8 +169,8 @@ impl Node {
 
     /// A beat was answered on a new connection: it is the one to be used.
     ///
-    /// A beat comes first because what is on the other end may be another server than before, or the same one without its
-    /// data. No handshake is decided by it before that is known.
+    /// A beat comes first because what is on the other end may be another server than before, or the same one without
+    /// its data. No handshake is decided by it before that is known.
     pub(super) fn connect(&self, connection: Link) {
         let mut state = lock(&self.state);
         state.link = Some(connection);

@@ -1,4 +1,5 @@
-//! What a node is set to, once the builder has checked it, and what becomes of its connections when its lease has run out.
+//! What a node is set to, once the builder has checked it, and what becomes of its connections when its lease has run
+//! out.
 
 use std::{num::NonZeroUsize, time::Duration};
 
@@ -10,9 +11,10 @@ use crate::{
 /// What happens to a node's connections when its lease has expired. The node was stopped or cut off for longer than its
 /// lease, and other nodes may have been granted what it held.
 ///
-/// A node cannot tell how much of it was granted to others, only that it may have been. So either all of its connections
-/// stay, and limits may be exceeded by what the node held, or all of them are closed. Close them where a limit must never
-/// be exceeded for long, such as paid seats; keep them where a pause of the machine should not end every session.
+/// A node cannot tell how much of it was granted to others, only that it may have been. So either all of its
+/// connections stay, and limits may be exceeded by what the node held, or all of them are closed. Close them where a
+/// limit must never be exceeded for long, such as paid seats; keep them where a pause of the machine should not end
+/// every session.
 ///
 /// This is not about Redis being away. As long as the lease cannot be asked for, connections stay in any case, and the
 /// leases of all nodes stand still while Redis does.
@@ -62,8 +64,8 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// How long the node waits where no handshake does. Never less than a handshake waits: the connection is the same, and
-    /// what is late for the one would be in time for the other.
+    /// How long the node waits where no handshake does. Never less than a handshake waits: the connection is the same,
+    /// and what is late for the one would be in time for the other.
     pub(crate) fn patience(&self) -> Duration {
         self.beat.max(self.deadline)
     }

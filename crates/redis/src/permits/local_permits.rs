@@ -1,9 +1,9 @@
 //! What this node holds, as a plain state.
 //!
-//! Permits are grouped by key, because the store is told of a key at once: of all that the node holds of it, and what the
-//! oldest is. Each permit has what the store knows of it ([`Recorded`]), which decides two things. When it leaves, whether
-//! the store has to be told, and how often. And when it is said again, with which time: the store's own if there was one,
-//! or how long ago it came by this node's clock.
+//! Permits are grouped by key, because the store is told of a key at once: of all that the node holds of it, and what
+//! the oldest is. Each permit has what the store knows of it ([`Recorded`]), which decides two things. When it leaves,
+//! whether the store has to be told, and how often. And when it is said again, with which time: the store's own if
+//! there was one, or how long ago it came by this node's clock.
 //!
 //! Numbers of permits are those of the process, and never used twice. An incarnation is not part of them here: after a
 //! lease was lost, the same connection has the same number under another incarnation.
@@ -152,8 +152,9 @@ impl LocalPermits {
         !self.untold.is_empty()
     }
 
-    /// Some of the keys of which the store has to be told, as if it had been. What fails is [untold](Self::untell) again:
-    /// if they stayed in here meanwhile, what happens to a key while it is told could not be told from what was before.
+    /// Some of the keys of which the store has to be told, as if it had been. What fails is [untold](Self::untell)
+    /// again: if they stayed in here meanwhile, what happens to a key while it is told could not be told from what was
+    /// before.
     pub(crate) fn take_untold(&mut self, max: usize) -> Vec<Name> {
         let some: Vec<_> = self.untold.iter().take(max).copied().collect();
         for name in &some {
@@ -163,8 +164,8 @@ impl LocalPermits {
     }
 
     pub(crate) fn statement(&mut self, name: Name, now: Instant) -> Option<Statement> {
-        // The store removes what it has of this node and is not in the statement. A permit that is being taken is in the
-        // store before it is in here, so the statement speaks only of what is older than all of those.
+        // The store removes what it has of this node and is not in the statement. A permit that is being taken is in
+        // the store before it is in here, so the statement speaks only of what is older than all of those.
         let horizon = self.taking.first().copied().unwrap_or(self.last + 1);
         let group = self.groups.get_mut(&name)?;
         group.saying = true;

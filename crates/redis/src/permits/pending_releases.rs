@@ -3,10 +3,10 @@
 //! A request that was dropped, or whose answer was lost, may have taken a permit. It is released after the next beat,
 //! and again after the one behind that, in case the request was still on its way.
 //!
-//! Why twice: a beat that was answered shows that the store works, and on the same connection that everything before it was
-//! carried out. But the request may have been sent on the connection before. A server reads what two connections have
-//! sent in any order, and the last bytes of one that broke may be read after the first of the next. By the second beat on
-//! the new connection that is over.
+//! Why twice: a beat that was answered shows that the store works, and on the same connection that everything before it
+//! was carried out. But the request may have been sent on the connection before. A server reads what two connections
+//! have sent in any order, and the last bytes of one that broke may be read after the first of the next. By the second
+//! beat on the new connection that is over.
 //!
 //! Without this, five pauses of Redis of 0.7 s each leaked every permit there was: each handshake that was given up had
 //! been granted.

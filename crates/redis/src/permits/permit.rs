@@ -1,7 +1,7 @@
 //! What a connection holds as long as it counts.
 //!
-//! A permit is one object for all keys of a connection. Keys may be left one by one, when a client turns out to be another
-//! subject, and all are left when the object is dropped. Neither waits for the store.
+//! A permit is one object for all keys of a connection. Keys may be left one by one, when a client turns out to be
+//! another subject, and all are left when the object is dropped. Neither waits for the store.
 
 use std::{
     fmt,
@@ -74,8 +74,8 @@ impl Permit {
     /// Completes the handshake: if a limit that evicts is exceeded, the oldest connections are told to close, on
     /// whichever node they are. Returns true if the store was told in time; otherwise it is told when it is back.
     ///
-    /// Call it once, when the connection is sure to be there. Until then it does not count towards limits that evict, so
-    /// that a handshake that fails costs nobody a connection. Other limits count from
+    /// Call it once, when the connection is sure to be there. Until then it does not count towards limits that evict,
+    /// so that a handshake that fails costs nobody a connection. Other limits count from
     /// [`Cluster::take`](crate::Cluster::take) on, and need no settling.
     ///
     /// # Cancel safety
@@ -95,8 +95,29 @@ impl Permit {
         told
     }
 
-    /// Gives up the permit of one key, and keeps the others. Does nothing if the key is none of this permit, or was given
-    /// up before.
+    /// Gives up the permit of one key, and keeps the others. Does nothing if the key is none of this permit, or was
+    /// given up before.
+    ///
+    /// A connection that turns out to be another client's leaves one key this way, and takes a permit of another.
+    ///
+    /// ```no_run
+    /// use portcullis_redis::{Cluster, Denied, PermitRequest};
+    ///
+    /// # async fn example(cluster: Cluster) -> Result<(), Denied> {
+    /// let anonymous = cluster.name("unauthenticated", "");
+    /// let address = cluster.name("client", "192.0.2.1");
+    /// let wanted = [PermitRequest::of_pool(anonymous, 100), PermitRequest::new(address, 10)];
+    /// let permit = cluster.take(&wanted, cluster.deadline(), |_| {}).await?;
+    ///
+    /// // Its first message has a token.
+    /// let alice = [PermitRequest::new(cluster.name("subject", "alice"), 5)];
+    /// let subject = cluster.take(&alice, cluster.deadline(), |_| {}).await?;
+    /// permit.leave(anonymous);
+    /// // Both are kept until the connection ends: one for its address, the other for its subject.
+    /// drop((permit, subject));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn leave(&self, name: Name) {
         let left = {
             let mut keys = lock(&self.keys);

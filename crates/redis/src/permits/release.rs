@@ -1,7 +1,8 @@
 //! Gives permits back in batches; what cannot be given back now is kept for later.
 //!
-//! A connection ends in a destructor, which cannot wait. It enters what it held and wakes the task here. Connections often
-//! end by the thousand, when a server behind this one restarts: what has come while one batch was under way is the next.
+//! A connection ends in a destructor, which cannot wait. It enters what it held and wakes the task here. Connections
+//! often end by the thousand, when a server behind this one restarts: what has come while one batch was under way is
+//! the next.
 //!
 //! A permit that is given back late keeps a place that nobody uses, and one that is given back twice does no harm: the
 //! member is its own, and was removed. So everything that is in doubt is given back again.

@@ -51,6 +51,8 @@ pub(crate) async fn say_untold(node: &Arc<Node>, session: &Session, until: Insta
     }
 }
 
+/// Says one key, and evicts what is beyond its limit. Connections that were kept while the store was away may be too
+/// many, and so may those of a node that was fenced.
 async fn say(node: &Arc<Node>, session: &Session, name: Name) -> Result<(), NoAnswer> {
     let Some(statement) = lock(&node.held).statement(name, clock::now()) else { return Ok(()) };
     let call = call(node, session, name, statement.evict, statement.horizon, &statement.permits);
@@ -86,7 +88,8 @@ pub(super) fn now() -> Time {
     Time::Age(Duration::ZERO)
 }
 
-/// What the store has answered. Returns who holds permits, where there are too many.
+/// What the store has answered: each permit has its time, or must close. A node learns of evictions here that its inbox
+/// has lost. Returns who holds permits, where there are too many.
 pub(super) fn heard(node: &Arc<Node>, session: &Session, name: Name, permits: &[u64], answer: Answer) -> Vec<u64> {
     let (times, holders, late) = answer;
     for (permit, time) in permits.iter().zip(times) {

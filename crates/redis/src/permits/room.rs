@@ -2,8 +2,8 @@
 //!
 //! An eviction has two steps, and the node that takes them may die between them. The store moves the oldest from the
 //! permits of the key to those that must close: from then on they do not count. Then their node is told, through its
-//! inbox. If that message is lost, a connection would live on that counts nowhere. So those that must close have a time at
-//! which they are told again, and the next newcomer to the key does it, whichever node it is on.
+//! inbox. If that message is lost, a connection would live on that counts nowhere. So those that must close have a time
+//! at which they are told again, and the next newcomer to the key does it, whichever node it is on.
 //!
 //! A connection of a node that has died cannot be told, and need not be: it is removed from the list.
 
@@ -59,8 +59,8 @@ pub(super) fn tell_again(node: Arc<Node>, session: Session, name: Name, late: Ve
     tokio::spawn(async move {
         let closing = node.settings.keys.closing(name);
         if !over.is_empty() {
-            // A node that has died removes nothing. Each connection of a busy key keeps the set alive, so its dead would
-            // be told for ever, into inboxes that nobody reads.
+            // A node that has died removes nothing. Each connection of a busy key keeps the set alive, so its dead
+            // would be told for ever, into inboxes that nobody reads.
             let mut remove = redis::cmd("ZREM");
             remove.arg(&closing).arg(over);
             // If this fails, they are found again after a while.
@@ -70,7 +70,8 @@ pub(super) fn tell_again(node: Arc<Node>, session: Session, name: Name, late: Ve
             return;
         }
         let call = Call::new(&script::AGAIN).key(&closing).arg(again()).args(again_late);
-        // First the time, then the message: of many newcomers at once, one tells, and the others find nothing that is late.
+        // First the time, then the message: of many newcomers at once, one tells, and the others find nothing that is
+        // late.
         let postponed: Result<u64, _> =
             node.tell(&session, async |mut connection| call.run(&mut connection).await).await;
         if postponed.is_ok() {

@@ -1,11 +1,12 @@
 //! Settles a permit of a key of which the oldest makes room.
 //!
 //! The handshake was accepted, so the connection is there: it is entered into the store even if the key is full, and
-//! whoever is beyond the limit then is told to close. The store decides who that is, by its own times, and moves them to
-//! those that must close in the same step. If two newcomers come at once, two others go, and not the same one twice.
+//! whoever is beyond the limit then is told to close. The store decides who that is, by its own times, and moves them
+//! to those that must close in the same step. If two newcomers come at once, two others go, and not the same one twice.
 //!
 //! There is nobody to refuse any longer. If the store does not answer, the permit counts on this node and is said after
-//! the next beat, when the same decision is made. The application learns that from `settle`, and can do nothing about it.
+//! the next beat, when the same decision is made. The application learns that from `settle`, and can do nothing about
+//! it.
 
 use std::sync::Arc;
 
@@ -29,8 +30,8 @@ pub(super) async fn settle(
     on_gone: OnGone,
 ) -> Result<(), NoAnswer> {
     {
-        // `Perhaps`, before it is told: if the connection ends while the request is on its way, it is released as one that
-        // the store may have.
+        // `Perhaps`, before it is told: if the connection ends while the request is on its way, it is released as one
+        // that the store may have.
         let mut held = lock(&node.held);
         held.insert(wanted.name, permit, Recorded::Perhaps, now(), on_gone);
         held.evicts(wanted.name, wanted.max);

@@ -1,15 +1,15 @@
 //! Takes a permit of each key or none, one key after the other.
 //!
 //! The keys of one handshake may be on different servers, so no script can take them together. They are taken in order,
-//! and if one is full, those before it are given back. For that moment they count: a handshake that is refused may, for a
-//! round trip, keep another one out.
+//! and if one is full, those before it are given back. For that moment they count: a handshake that is refused may, for
+//! a round trip, keep another one out.
 //!
-//! What is taken so far belongs to [`Taking`], whose `Drop` gives it back. A handshake is a future, and its client may go
-//! at any `await`: there is no place in which to clean up but a destructor.
+//! What is taken so far belongs to [`Taking`], whose `Drop` gives it back. A handshake is a future, and its client may
+//! go at any `await`: there is no place in which to clean up but a destructor.
 //!
-//! A key that is full may be full of dead ones. The script answers with the incarnations that have its permits, and this
-//! node compares them with those it knows to live. If some are over, the same script is sent again with their names, and
-//! removes them first. So nothing has to be swept when a node dies, and the usual case is one round trip.
+//! A key that is full may be full of dead ones. The script answers with the incarnations that have its permits, and
+//! this node compares them with those it knows to live. If some are over, the same script is sent again with their
+//! names, and removes them first. So nothing has to be swept when a node dies, and the usual case is one round trip.
 
 use std::sync::{
     Arc,
@@ -65,8 +65,8 @@ pub(crate) async fn take(
     Ok(taking.finish(wanted, on_gone))
 }
 
-/// A permit that was taken without asking the store. The store is told of it as soon as it can be, whether or not there is
-/// room: the connection is there, and must count.
+/// A permit that was taken without asking the store. The store is told of it as soon as it can be, whether or not there
+/// is room: the connection is there, and must count.
 pub(crate) fn keep(node: &Arc<Node>, wanted: &[PermitRequest], on_gone: OnGone) -> Permit {
     let (number, incarnation, since) = (lock(&node.held).begin(), 0, now());
     let on_gone = once(on_gone);
@@ -120,7 +120,8 @@ impl<'a> Taking<'a> {
             let call = Call::new(&script::TAKE).key(&key).arg(member(self.incarnation, self.number));
             let call = call.arg(wanted.max).arg(life()).args(&over);
             let answer: Vec<u64> = self.node.ask_known(session, by, call).await?;
-            // Asked twice at most: dead ones are named once, and if the key is full after that, it is full of live ones.
+            // Asked twice at most: dead ones are named once, and if the key is full after that, it is full of live
+            // ones.
             match answer.split_first() {
                 Some((1, [score])) => break *score,
                 Some((0, holders)) if over.is_empty() => over = session.view.over(holders.iter().copied()),
@@ -145,8 +146,8 @@ impl<'a> Taking<'a> {
 
     fn finish(mut self, wanted: &[PermitRequest], on_gone: OnGone) -> Permit {
         let since = now();
-        // What is held is entered before the number is ended, which `Drop` does: in between, a statement of the key would
-        // not know of the permit, and the store would remove it.
+        // What is held is entered before the number is ended, which `Drop` does: in between, a statement of the key
+        // would not know of the permit, and the store would remove it.
         {
             let mut held = lock(&self.node.held);
             for (name, score) in std::mem::take(&mut self.taken) {
@@ -161,8 +162,8 @@ impl<'a> Taking<'a> {
 impl Drop for Taking<'_> {
     fn drop(&mut self) {
         lock(&self.node.held).end(self.number);
-        // One that was asked for is released twice, after beats: the request may be behind this release. Those that were
-        // granted are known to be there, and are released at once.
+        // One that was asked for is released twice, after beats: the request may be behind this release. Those that
+        // were granted are known to be there, and are released at once.
         if let Some(name) = self.asked {
             lock(&self.node.releases).given_up(name, self.incarnation, self.number);
             self.node.note(|events| events.given_up += 1);
