@@ -241,8 +241,8 @@ impl Builder {
     /// After that it refuses new handshakes, unless [`WhenAway::Alone`] is set. At least three beats.
     ///
     /// It is the longest time for which a revoked token may still be accepted on a node that is cut off. A shorter time
-    /// makes that smaller, and refuses everybody sooner when Redis is away. It does not concern nodes without
-    /// `Revocations`.
+    /// makes that smaller, and refuses all handshakes with tokens sooner when Redis is away. It does not concern nodes
+    /// without `Revocations`.
     ///
     /// ```
     /// use std::time::Duration;

@@ -211,7 +211,7 @@ impl Cluster {
     /// told when it is back.
     ///
     /// It is told whether or not there is room: the connection is there. So a limit may be exceeded by what nodes kept,
-    /// until connections end, and nobody else is admitted meanwhile. Keep no more than [`Away`] allows.
+    /// until connections end, and no other connection is admitted meanwhile. Keep no more than [`Away`] allows.
     ///
     /// ```
     /// use std::num::NonZeroUsize;

@@ -44,7 +44,7 @@ pub enum ClusterState {
 ///
 /// Do not use it for a liveness probe: killing a node because the store is away only loses its connections. And think
 /// twice about a readiness probe on all nodes: when the store is away, none of them is ready, and a balancer without
-/// nodes refuses everybody. To let layers decide, answer as below.
+/// nodes refuses every client. To let layers decide, answer as below.
 ///
 /// ```
 /// use portcullis_redis::{Cluster, ClusterState};

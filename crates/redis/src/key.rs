@@ -49,7 +49,8 @@ impl Secret {
         }
         mac.update(value);
         let bytes = mac.finalize().into_bytes();
-        // Half of the hash. Nobody gains by two values that share a name unless he can choose both without the secret.
+        // Half of the hash. Two values with the same name are of use to an attacker only if both can be chosen, which
+        // needs the secret.
         Name::from_bytes(std::array::from_fn(|at| bytes[at]))
     }
 }

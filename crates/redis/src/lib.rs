@@ -15,7 +15,7 @@
 //!   Each node has a copy of all revocations and decides by it, so that handshakes need not ask. A copy that may have
 //!   been incomplete for [`stale_after`](Builder::stale_after) admits no handshake.
 //! - When Redis loses its data, the nodes report what they hold and restore revocations before any handshake is
-//!   admitted by the new data. An empty store is not believed: for three beats, nobody knows whether it is new.
+//!   admitted by the new data. An empty store is not relied on for three beats: it may be new, or have lost its data.
 //! - Times that two nodes compare are those of the server. A node's own clock may be wrong.
 //! - Redis contains no names of users, tokens or addresses, neither in keys nor in values: names are hashed with a
 //!   secret. The reasons of close frames are stored as they are.
@@ -35,8 +35,8 @@
 //! # How nodes count together
 //!
 //! **Nodes** beat every second, which renews a lease of ten. What a node holds is stored with the number of its lease,
-//! so all of it is void when the lease has expired, without anybody having to give it back. A node that stood still for
-//! longer than its lease knows by its own clock, before it admits anybody: [`OnFenced`] says what becomes of its
+//! so all of it is void when the lease has expired, without having to be given back. A node that stood still for
+//! longer than its lease knows by its own clock, before it admits a connection: [`OnFenced`] says what becomes of its
 //! connections.
 //!
 //! **Permits** of a key, such as a user, are a set with a member for each connection. A script adds one if there is

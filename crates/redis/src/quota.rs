@@ -51,7 +51,7 @@ const AT_ONCE: usize = 256;
 enum Request {
     /// The buyer waits for an answer, and has a rule of its own for when there is none.
     Buy { purchase: Purchase, buyer: Arc<dyn Buyer>, when_away: WhenAway },
-    /// Nobody waits.
+    /// No caller waits for it.
     GiveBack { name: Name, rate: Rate, cells: u64 },
 }
 
@@ -81,7 +81,7 @@ impl RequestQueue {
 
     /// Whether there was room for it.
     fn send(&self, request: Request) -> bool {
-        // Counted before it can be answered, or the count would pass below nought.
+        // Counted before it can be answered, or the count would drop below zero.
         let Ok(place) = self.sender.try_reserve() else { return false };
         self.open.send_modify(|open| *open += 1);
         place.send(request);

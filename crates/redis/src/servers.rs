@@ -3,8 +3,8 @@
 //! The client crate has a type for each kind of store. They are told apart here, once, and what comes out is a
 //! [`Client`] that only makes connections. Nothing is connected yet, so each error here is one of a setting.
 //!
-//! The client crate also has retries and timeouts of its own. They are set so that they never decide: whoever asks has
-//! a deadline, and counts what fails.
+//! The client crate also has retries and timeouts of its own. They are set so that they never decide: each caller has a
+//! deadline of its own, and counts what fails.
 
 use crate::{error::BuildError, link::Client};
 

@@ -1,6 +1,6 @@
 //! Who on this node is told what the stream says, and how fresh the copies are.
 //!
-//! Followers are held weakly: a layer that is dropped ends its registry or its copy, and nobody has to say so here.
+//! Followers are held weakly: a layer that is dropped ends its registry or its copy, without having to say so here.
 //!
 //! All copies of a node have one time until when they are complete, `whole_at`. It is the time at which a question was
 //! *sent* whose answer said that there was nothing more, because at that moment nothing was missing; when the answer

@@ -7,10 +7,10 @@
 //! Subjects, addresses and tokens are names: hashes with a secret. The reason of a close frame is the rest of the line,
 //! as the application wrote it.
 //!
-//! The parser is total, and strict. Whoever can write to the stream can close every connection, so a forged line needs
-//! no parser that errs; but one that panicked or read a broken line as a broad command would turn an accident into an
-//! outage. A line that is too long, has a word too many, a name of another length, a code that must not be sent or a
-//! reason that does not fit is none of ours, and nothing is done.
+//! The parser is total, and strict. A program that can write to the stream can close every connection anyway, so it
+//! need not exploit a parser; but one that panicked or read a broken line as a broad command would turn an accident
+//! into an outage. A line that is too long, has a word too many, a name of another length, a code that must not be sent
+//! or a reason that does not fit is none of ours, and nothing is done.
 
 use std::time::Duration;
 

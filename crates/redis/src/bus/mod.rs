@@ -14,8 +14,8 @@
 //! | --- | --- | --- |
 //! | mean | tokens, of today and tomorrow | connections that are open at this moment |
 //! | are kept by the store | in the set, until they expire | in the stream, until it is cut |
-//! | are repeated after a failure | by the node that has them, until the store has them | by nobody: the caller learns that it failed |
-//! | are decided by | a copy that each node has | whoever has the connection |
+//! | are repeated after a failure | by the node that has them, until the store has them | not at all: the caller learns that it failed |
+//! | are decided by | a copy that each node has | the node that has the connection |
 //!
 //! # When a node may rely on its copy
 //!

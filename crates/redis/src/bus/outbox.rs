@@ -5,12 +5,12 @@
 //!
 //! Three things are kept here, for three reasons:
 //!
-//! - what waits to be sent now, in order, each with somebody who may wait for the answer;
+//! - what waits to be sent now, in order, each with a caller that may wait for the answer;
 //! - revocations that the store may not have ([`Unsent`]): what did not fit into the queue, what was refused or not
 //!   answered, and what a reader found missing in the set. It has as many entries as there are names in the copies, and
 //!   the order does not matter, because of two revocations of a name both hold;
 //! - revocations that the store has accepted of late. A server that takes the place of another may not have been told
-//!   of them, and says so to nobody: they are told again after each reconnection, and ignored where they are known.
+//!   of them, and nothing shows that: they are sent again after each reconnection, and ignored where they are known.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -73,8 +73,8 @@ impl Outbox {
     /// Sends a message to all nodes. It is in the queue when this returns.
     pub(crate) fn post(&self, message: Message) -> Decision<bool> {
         let (answer, answered) = oneshot::channel();
-        // In the queue before anybody awaits: what is revoked is told even if the caller drops the answer, and in the
-        // order in which it was said.
+        // In the queue before the answer is awaited: a revocation is sent even if the caller drops the answer, and in
+        // the order in which it was said.
         match self.outgoing.try_send(Outgoing { message, answer }) {
             Ok(()) => Decision::wait(async move { answered.await.unwrap_or(false) }),
             Err(mpsc::error::TrySendError::Full(outgoing) | mpsc::error::TrySendError::Closed(outgoing)) => {
@@ -100,7 +100,7 @@ impl Outbox {
     /// There is a follower more.
     pub(crate) fn follow(&self, change: impl FnOnce(&mut Followers)) {
         change(&mut lock(&self.followers));
-        // A permit is stored if nobody waits yet, so the reader begins even if it is spawned later.
+        // `Notify` stores a permit if the task does not wait yet, so the reader begins even if it is spawned later.
         self.followed.notify_one();
     }
 }

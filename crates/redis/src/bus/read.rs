@@ -156,7 +156,7 @@ impl Reader {
     }
 
     /// Whether the data is still the one that was looked at before the set was read. If it was lost meanwhile, the rest
-    /// of the set was read as if there were none, and nothing shows that but the nonce.
+    /// of the set looked empty, and only the nonce shows that.
     async fn confirm(&self, node: &Node, connection: &mut Link) -> Result<(), NoAnswer> {
         let look = look::look(node, connection, &self.restoring).await?;
         if look.data.nonce == self.restoring.data() { Ok(()) } else { Err(NoAnswer) }

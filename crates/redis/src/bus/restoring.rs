@@ -80,7 +80,7 @@ impl Data {
         self.age >= beat * BEATS && (self.others == 0 || self.age >= lease * LEASES)
     }
 
-    /// How long until it can be settled at the earliest: nought if only others are waited for.
+    /// How long until it can be settled at the earliest: zero if only other nodes are waited for.
     pub(super) fn settles_in(&self, beat: Duration) -> Duration {
         (beat * BEATS).saturating_sub(self.age)
     }

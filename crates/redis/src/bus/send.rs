@@ -6,11 +6,11 @@
 //! A batch is what has come while the last one was under way, and, in what room is left, revocations that are owed. One
 //! script writes all of it: an entry in the stream for each, and each revocation into the set. If there is no answer,
 //!
-//! - whoever waits learns that the message may not have arrived;
+//! - the caller learns that the message may not have arrived;
 //! - commands are not tried again. They may have been carried out, or may be by a server that wakes up: a command says
 //!   by itself that it is for connections of before;
 //! - revocations are kept, and told again after the next beat, marked as told before. The store writes such a one only
-//!   if it has none that revokes as much, so that a long outage does not fill the stream with what everybody knows.
+//!   if it has none that revokes as much, so that a long outage does not fill the stream with what all nodes know.
 
 use std::sync::Arc;
 
@@ -50,7 +50,7 @@ pub(crate) async fn run(node: Arc<Node>) {
 }
 
 async fn send(node: &Node, batch: &mut Vec<Outgoing>) {
-    // New ones first: somebody waits for them, and their order counts.
+    // New ones first: callers wait for them, and their order counts.
     let unsent = lock(&node.outbox.unsent).take(BATCH - batch.len());
     if batch.is_empty() && unsent.is_empty() {
         return;
@@ -82,7 +82,7 @@ async fn send(node: &Node, batch: &mut Vec<Outgoing>) {
                 events.sent += batch.len() as u64;
                 events.put_back += put_back;
             });
-            // At once, as long as the store accepts them. Others admit nobody by new data before that is done.
+            // At once, as long as the store accepts them. New data admits no handshake before that is done.
             if more {
                 node.outbox.unsent_added.notify_one();
             }

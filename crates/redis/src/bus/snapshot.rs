@@ -46,7 +46,7 @@ pub(super) async fn take(
                     }
                     known.insert(revocation.name, revocation.issued);
                 }
-                // Somebody else has written it. To stop here would let one bad entry keep every copy incomplete.
+                // Another program has written it. If this stopped here, one bad entry would keep every copy incomplete.
                 None => unreadable += 1,
             }
         }

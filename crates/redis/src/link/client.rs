@@ -1,7 +1,7 @@
 //! Where the store is, and how a connection to it is made.
 //!
-//! Connections are made by whoever needs one, and made anew when they broke; there is no pool. One connection carries
-//! all questions at once, and more would only lose their order.
+//! Each task makes the connection that it needs, and makes another when it broke; there is no pool. One connection
+//! carries all questions at once, and more would only lose their order.
 
 #[cfg(feature = "sentinel")]
 use std::sync::Arc;
@@ -28,16 +28,16 @@ pub(crate) enum Client {
 }
 
 impl Client {
-    /// Connects, and gives up after a time. Who asks on the connection waits as long as he likes: the client crate's
-    /// own timeout would end a read that blocks.
+    /// Connects, and gives up after a time. Answers have no timeout here: the client crate's own would end a read that
+    /// blocks.
     pub(crate) async fn connect(&self, patience: Duration) -> RedisResult<Link> {
         let late = || Err(io::Error::from(io::ErrorKind::TimedOut).into());
         timeout(patience, self.open(patience)).await.unwrap_or_else(|_| late())
     }
 
     async fn open(&self, patience: Duration) -> RedisResult<Link> {
-        // No timeout for answers: reads that wait for messages take as long as they were told to, and everybody else
-        // has a deadline of his own.
+        // No timeout for answers: reads that wait for messages take as long as they were told to, and all other
+        // requests have a deadline of their own.
         let config = AsyncConnectionConfig::new().set_connection_timeout(Some(patience)).set_response_timeout(None);
         Ok(match self {
             Self::One(client) => Link::One(client.get_multiplexed_async_connection_with_config(&config).await?),

@@ -10,7 +10,7 @@
 //!   client waits, so the patience is a beat, and a late answer says nothing about handshakes.
 //! - [`wait_for`](Node::wait_for), on connections beside this one, for reads that block.
 //!
-//! All of them end in an answer or in [`NoAnswer`]. Why there was none is not passed on, because nobody who asks can do
+//! All of them end in an answer or in [`NoAnswer`]. Why there was none is not passed on, because no caller can do
 //! anything about it: the layer does what `WhenAway` says. It is counted and logged here.
 
 use std::{future::Future, time::Duration};
@@ -161,7 +161,7 @@ impl Node {
     }
 
     /// The store has answered with an error, such as a right that is missing, or memory that is full. Nothing but this
-    /// tells an operator why limits are not shared: whoever asked goes on as if there had been no answer.
+    /// tells an operator why limits are not shared: the caller goes on as if there had been no answer.
     pub(crate) fn refused(&self, error: &RedisError) {
         // A connection that broke is another matter, and is said by those who make connections.
         if error.is_io_error() || error.is_connection_dropped() || error.is_timeout() {

@@ -3,9 +3,9 @@
 //! All of it comes from one script (`scripts/beat.lua`), so it is of one moment. Asked one by one, a node might renew
 //! its lease in data that is lost before it looks at the nonce, and take the new data for the old.
 //!
-//! The script also holds leases still. If nobody has beaten for more than half a lease, the server itself was not
-//! there, or its clock was set, and all leases are moved by as much. Otherwise a pause of Redis would end the lease of
-//! every node at once.
+//! The script also holds leases still. If there was no beat of any node for more than half a lease, the server itself
+//! was not there, or its clock was set, and all leases are moved by as much. Otherwise a pause of Redis would end the
+//! lease of every node at once.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::{
 /// What the store says of the nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Beat {
-    /// Nought if the lease is over.
+    /// Zero if the lease is over.
     pub(crate) incarnation: u64,
     /// The last that was given out.
     pub(crate) last: u64,
@@ -45,7 +45,7 @@ pub(crate) struct Flags {
 }
 
 impl Beat {
-    /// Asks for the lease of an incarnation, or for a new incarnation if it is nought.
+    /// Asks for the lease of an incarnation, or for a new incarnation if it is zero.
     ///
     /// `boot` is the data that the node knows: in other data its incarnation means nothing, even if a number is alike.
     /// `nonce` names the data if this beat is the first that it sees.

@@ -115,7 +115,7 @@ impl Heartbeat {
             outcome = self.ask(node, &mut connection).await?;
         }
         if outcome == Outcome::Joined {
-            // Whoever reads looks as well, so that nothing but a little time is lost if this fails.
+            // The reader looks as well, so only a little time is lost if this fails.
             let _ = node.wait_for(node.settings.patience(), bus::begin(&node.settings, &mut connection)).await;
             lock(&node.held).untell_all();
             // What an incarnation that is over had to give back is void with it. No permit of the new one can be in
@@ -170,7 +170,7 @@ impl Heartbeat {
     /// nothing but time changes it: this task is the only one that beats.
     async fn ask(&mut self, node: &Node, connection: &mut Link) -> Result<Outcome, NoAnswer> {
         // The connection may have been made for as long as it took the node to leave. A beat would renew a lease that
-        // is given up, and the other nodes would count a node, and what it held, that nobody runs any longer.
+        // is given up, and the other nodes would count a node, and what it held, that no longer runs.
         if has_left(node) {
             return Err(NoAnswer);
         }
@@ -244,7 +244,7 @@ fn has_left(node: &Node) -> bool {
 /// every connection is told to close before any new one is admitted.
 fn void(node: &Node, outcome: Outcome) {
     if outcome == Outcome::DataLost {
-        // The lease may have been valid all the time, and nobody was granted anything that this node holds. So its
+        // The lease may have been valid all the time, and no other node was granted what this one holds. So its
         // connections stay, whatever `on_fenced` says.
         node.note(|events| events.data_lost += 1);
         return;
@@ -263,7 +263,7 @@ pub(crate) fn nonce() -> String {
     let mut bytes = [0; 16];
     match getrandom::fill(&mut bytes) {
         Ok(()) => u128::from_be_bytes(bytes).to_string(),
-        // It must not be secret, only one that nobody has proposed before.
+        // It need not be secret, only different from all that were proposed before.
         Err(_) => {
             let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             format!("{}{}", time.as_nanos(), std::process::id())

@@ -7,8 +7,8 @@
 //! 2. Its connections end, and each gives back what it holds.
 //! 3. [`leave`]: the lease is given up, with all that is left. Others need not wait until it has run out.
 //!
-//! A node that is killed skips all of them, and others wait for its lease. A node that leaves while Redis is away can
-//! tell nobody, which is logged.
+//! A node that is killed skips all of them, and others wait for its lease. A node that leaves while Redis is
+//! unreachable cannot say so; a warning is logged.
 
 use std::sync::Arc;
 

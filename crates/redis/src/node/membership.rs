@@ -101,7 +101,7 @@ pub(crate) struct Membership {
     lease: Duration,
     /// How often it is renewed.
     beat: Duration,
-    /// Nought: none.
+    /// Zero if there is none.
     incarnation: u64,
     /// The nonce of the data. Empty before the first beat.
     boot: Arc<str>,
@@ -142,7 +142,7 @@ impl Membership {
     }
 
     pub(crate) fn cluster_state(&self, now: Instant) -> ClusterState {
-        // By this node's own clock. The store may have kept the lease for longer, but nobody has asked it.
+        // By this node's own clock. The store may have kept the lease for longer, but this node has not asked.
         let holds = self.lease_until.is_some_and(|until| now < until);
         if self.has_left() {
             ClusterState::Left
@@ -161,7 +161,7 @@ impl Membership {
         }
     }
 
-    /// Nought while the node has none: before it joined, and after it lost its lease or the store its data.
+    /// Zero while the node has none: before it joined, and after it lost its lease or the store its data.
     pub(crate) fn incarnation(&self) -> u64 {
         self.incarnation
     }
@@ -187,7 +187,7 @@ impl Membership {
     /// A beat that was sent with an incarnation was answered. The lease runs from when it was sent: the server began to
     /// count later.
     pub(crate) fn beaten(&mut self, asked: u64, beat: Beat, sent: Instant, now: Instant) -> Outcome {
-        // The first data that a node sees is lost to nobody.
+        // The first data that a node sees has replaced none that it knew.
         let lost = !self.boot.is_empty() && *self.boot != beat.boot;
         self.boot = beat.boot.into();
         if beat.incarnation == 0 {
@@ -202,7 +202,7 @@ impl Membership {
             return Outcome::Fenced;
         }
         self.view = Arc::new(View { alive: beat.alive, newest: beat.last, draining: beat.draining });
-        // If all nodes drain there is nobody to divide by, and shares are those of before.
+        // If all nodes drain, there is no number to divide by, and shares stay as they were.
         self.nodes = NonZeroUsize::new(self.view.nodes()).or(self.nodes);
         self.incarnation = beat.incarnation;
         // Not from when it was answered: the answer may have been under way for as long as a lease.

@@ -29,7 +29,8 @@
 //! # Clocks
 //!
 //! What two nodes compare is the server's time. What a node decides about itself is by a monotonic clock of its own: a
-//! node that stood still knows that its lease is over before it has asked anybody. No clock of the wall is looked at.
+//! node that stood still knows that its lease is over before it has asked the server. Wall clocks of nodes are not
+//! used.
 //!
 //! # Where it is
 //!

@@ -1,7 +1,7 @@
 //! What a node has: its settings, what it holds, its membership, and the one connection on which handshakes ask.
 //!
-//! The connection is not for everybody at all times. Those who want to ask take a [`Session`], and which of three they
-//! take says what they may do while limits are not shared:
+//! The connection may not be used by every caller at all times. A caller takes a [`Session`] first, and there are three
+//! ways to get one, which differ in what is allowed while limits are not shared:
 //!
 //! | Right | Given while | For |
 //! | --- | --- | --- |

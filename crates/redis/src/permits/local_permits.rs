@@ -190,7 +190,7 @@ impl LocalPermits {
     /// A permit is given up. Returns what the store knows of it, unless it has gone already.
     pub(crate) fn leave(&mut self, name: Name, permit: u64) -> Option<Recorded> {
         // A statement that is on its way names this permit. If it is released first, the statement brings it back, and
-        // nobody would remove it: so it is released as one that was given up, twice, after the next beats.
+        // nothing would remove it: so it is released as one that was given up, twice, after the next beats.
         let saying = self.groups.get(&name).is_some_and(|group| group.saying);
         let told = self.remove(name, permit)?.told;
         Some(if saying { Recorded::Perhaps } else { told })

@@ -1,7 +1,7 @@
 //! How permits are written in the store: as members of a key's set, and in messages to the node that has them.
 //!
-//! Both are read back from the store, and may have been written by anybody who can write there. What cannot be read is
-//! skipped: it names no connection of this node.
+//! Both are read back from the store, and may have been written by any program that can write there. What cannot be
+//! read is skipped: it names no connection of this node.
 
 use portcullis_core::shared::Name;
 

@@ -10,10 +10,10 @@
 //!
 //! - It is *taken* in the handshake where a full key refuses ([`take`]). The script adds the member only if there is
 //!   room, so two nodes that ask for the last place at the same moment cannot both have it.
-//! - Where the oldest makes room, nothing is taken in the handshake, which may still fail for another reason: nobody
-//!   should lose a connection to one that never came to be. It is *settled* when the handshake was accepted
-//!   ([`settle`]), and then whoever is beyond the limit is told to close ([`room`]).
-//! - It *leaves* when its connection ends, and is released in batches ([`release`]). Nobody waits for that.
+//! - Where the oldest makes room, nothing is taken in the handshake, which may still fail for another reason: no
+//!   connection should be closed for one that never came to be. It is *settled* when the handshake was accepted
+//!   ([`settle`]), and then the connections beyond the limit are told to close ([`room`]).
+//! - It *leaves* when its connection ends, and is released in batches ([`release`]). No connection waits for that.
 //!
 //! # Three places that may disagree
 //!
@@ -50,5 +50,5 @@ pub(crate) use self::{
 };
 
 /// Keys of the store live so long after they were last used. What is held is said anew three times as often, so the key
-/// of a live connection does not expire, and one that nobody uses is gone without being swept.
+/// of a live connection does not expire, and one that is not used is gone without being swept.
 pub(crate) const LIFE: std::time::Duration = std::time::Duration::from_secs(60 * 60);

@@ -75,7 +75,7 @@ impl Permit {
     /// whichever node they are. Returns true if the store was told in time; otherwise it is told when it is back.
     ///
     /// Call it once, when the connection is sure to be there. Until then it does not count towards limits that evict,
-    /// so that a handshake that fails costs nobody a connection. Other limits count from
+    /// so that a handshake that fails closes no other connection. Other limits count from
     /// [`Cluster::take`](crate::Cluster::take) on, and need no settling.
     ///
     /// # Cancel safety

@@ -4,7 +4,7 @@
 //! often end by the thousand, when a server behind this one restarts: what has come while one batch was under way is
 //! the next.
 //!
-//! A permit that is given back late keeps a place that nobody uses, and one that is given back twice does no harm: the
+//! A permit that is given back late keeps a place that is not used, and one that is given back twice does no harm: the
 //! member is its own, and was removed. So everything that is in doubt is given back again.
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -53,7 +53,7 @@ pub(crate) async fn run(node: Arc<Node>) {
 ///
 /// This runs between two beats of the one task that renews the lease. After an outage there may be as much to give back
 /// as the node has connections: what is left when the next beat is due waits for it, or the lease would run out over
-/// permits that nobody holds any longer.
+/// permits that are no longer held.
 pub(crate) async fn release_due(node: &Node, session: &Session, until: Instant) {
     let mut due = lock(&node.releases).take_later();
     while !due.is_empty() {

@@ -1,7 +1,7 @@
 //! Says what this node holds, after the store has lost it or has not heard of it.
 //!
 //! Keys are said many at a time, and as many as there is time for before the next beat. The others wait: while they do,
-//! nobody is admitted by new data, because the beat says that this node has more to say.
+//! no handshake is admitted by new data, because the beat says that this node has more to say.
 //!
 //! A permit is said with the time that the store once gave it, so that after a loss of data the oldest connection is
 //! still the oldest. One that the store never knew is said with its age by this node's clock: of two nodes, one whose
@@ -68,7 +68,7 @@ async fn say(node: &Arc<Node>, session: &Session, name: Name) -> Result<(), NoAn
     Ok(())
 }
 
-/// A statement, or with a horizon of nought one permit that is added to what the store has.
+/// A statement, or with a horizon of zero one permit that is added to what the store has.
 pub(super) fn call(
     node: &Node,
     session: &Session,
@@ -99,7 +99,7 @@ pub(super) fn heard(node: &Arc<Node>, session: &Session, name: Name, permits: &[
             Err(_) => room::close(node, name, *permit, Gone::Replaced),
         }
     }
-    // Whoever uses a key tells again what others failed to tell. There is no task that looks for them.
+    // Each request for a key tells again what other nodes failed to tell. No task looks for it.
     let late: Vec<_> = late.iter().filter_map(|member| parse_member(member)).collect();
     if !late.is_empty() {
         room::tell_again(node.clone(), session.clone(), name, late);

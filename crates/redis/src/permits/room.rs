@@ -60,7 +60,7 @@ pub(super) fn tell_again(node: Arc<Node>, session: Session, name: Name, late: Ve
         let closing = node.settings.keys.closing(name);
         if !over.is_empty() {
             // A node that has died removes nothing. Each connection of a busy key keeps the set alive, so its dead
-            // would be told for ever, into inboxes that nobody reads.
+            // would be told for ever, into inboxes that are never read.
             let mut remove = redis::cmd("ZREM");
             remove.arg(&closing).arg(over);
             // If this fails, they are found again after a while.

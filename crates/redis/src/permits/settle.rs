@@ -1,12 +1,13 @@
 //! Settles a permit of a key of which the oldest makes room.
 //!
 //! The handshake was accepted, so the connection is there: it is entered into the store even if the key is full, and
-//! whoever is beyond the limit then is told to close. The store decides who that is, by its own times, and moves them
-//! to those that must close in the same step. If two newcomers come at once, two others go, and not the same one twice.
+//! the connections beyond the limit are told to close. The store decides which these are, by its own times, and moves
+//! them to those that must close in the same step. If two newcomers come at once, two others go, and not the same one
+//! twice.
 //!
-//! There is nobody to refuse any longer. If the store does not answer, the permit counts on this node and is said after
-//! the next beat, when the same decision is made. The application learns that from `settle`, and can do nothing about
-//! it.
+//! It is too late to refuse the connection. If the store does not answer, the permit counts on this node and is said
+//! after the next beat, when the same decision is made. The application learns that from `settle`, and can do nothing
+//! about it.
 
 use std::sync::Arc;
 
@@ -44,8 +45,8 @@ pub(super) async fn settle(
     if !holders.is_empty() {
         room::evict(node, &session, wanted.name, wanted.max, &holders, Some(by)).await?;
     }
-    // Not before the oldest has made room. If the eviction fails, the key stays beyond its limit with nobody to notice:
-    // said once more after the next beat, it is evicted then.
+    // Not before the oldest has made room. If the eviction fails, the key stays beyond its limit, and nothing would
+    // notice: said once more after the next beat, it is evicted then.
     untold.name = None;
     Ok(())
 }

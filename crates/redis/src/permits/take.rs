@@ -58,7 +58,7 @@ pub(crate) async fn take(
             return Err(TakeError::Full(at));
         }
     }
-    // Before anybody is admitted: this process may have stood still for longer than its lease.
+    // Before the connection is admitted: this process may have stood still for longer than its lease.
     if !node.is_current(&session) {
         return Err(TakeError::NoAnswer);
     }
