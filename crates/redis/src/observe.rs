@@ -105,9 +105,10 @@ pub(crate) fn stale_changed(stale: bool) {
     #[cfg(feature = "metrics")]
     metrics::gauge!("portcullis_cluster_stale").set(if stale { 1.0 } else { 0.0 });
     #[cfg(feature = "tracing")]
-    match stale {
-        true => tracing::warn!(target: "portcullis", "this node may not know all revocations"),
-        false => tracing::info!(target: "portcullis", "this node knows all revocations"),
+    if stale {
+        tracing::warn!(target: "portcullis", "this node may not know all revocations");
+    } else {
+        tracing::info!(target: "portcullis", "this node knows all revocations");
     }
     let _ = stale;
 }

@@ -69,30 +69,27 @@ async fn send(node: &Node, batch: &mut Vec<Outgoing>) {
         Message::Revocation(revocation) => Some(revocation),
         Message::Command { .. } => None,
     });
-    match told {
-        Some(put_back) => {
-            let now = now();
-            let more = {
-                let mut all = lock(&node.outbox.unsent);
-                all.answered();
-                revocations.for_each(|revocation| all.told(revocation, now));
-                !all.is_empty()
-            };
-            node.note(|events| {
-                events.sent += batch.len() as u64;
-                events.put_back += put_back;
-            });
-            // At once, as long as the store accepts them. New data admits no handshake before that is done.
-            if more {
-                node.outbox.unsent_added.notify_one();
-            }
-        }
-        // To be told after the next beat: not at once, or this would turn in circles.
-        None => {
+    if let Some(put_back) = told {
+        let now = now();
+        let more = {
             let mut all = lock(&node.outbox.unsent);
-            all.extend(unsent.into_iter().chain(revocations));
             all.answered();
+            revocations.for_each(|revocation| all.told(revocation, now));
+            !all.is_empty()
+        };
+        node.note(|events| {
+            events.sent += batch.len() as u64;
+            events.put_back += put_back;
+        });
+        // At once, as long as the store accepts them. New data admits no handshake before that is done.
+        if more {
+            node.outbox.unsent_added.notify_one();
         }
+    } else {
+        // To be told after the next beat: not at once, or this would turn in circles.
+        let mut all = lock(&node.outbox.unsent);
+        all.extend(unsent.into_iter().chain(revocations));
+        all.answered();
     }
     for outgoing in batch.drain(..) {
         // Who does not wait for it has dropped it.

@@ -58,12 +58,11 @@ pub(crate) async fn run(node: Arc<Node>) {
         if has_left(&node) {
             return;
         }
-        let next = match heartbeat.beat(&node, begun + node.settings.beat).await {
-            Ok(()) => begun + node.settings.beat,
-            Err(NoAnswer) => {
-                node.look();
-                Instant::now() + PAUSE.min(node.settings.beat)
-            }
+        let next = if heartbeat.beat(&node, begun + node.settings.beat).await.is_ok() {
+            begun + node.settings.beat
+        } else {
+            node.look();
+            Instant::now() + PAUSE.min(node.settings.beat)
         };
         heartbeat.rest(&node, next).await;
     }
@@ -261,12 +260,10 @@ fn void(node: &Node, outcome: Outcome) {
 /// What tells this data from any other.
 pub(crate) fn nonce() -> String {
     let mut bytes = [0; 16];
-    match getrandom::fill(&mut bytes) {
-        Ok(()) => u128::from_be_bytes(bytes).to_string(),
-        // It need not be secret, only different from all that were proposed before.
-        Err(_) => {
-            let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            format!("{}{}", time.as_nanos(), std::process::id())
-        }
+    if getrandom::fill(&mut bytes).is_ok() {
+        return u128::from_be_bytes(bytes).to_string();
     }
+    // It need not be secret, only different from all that were proposed before.
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{}{}", time.as_nanos(), std::process::id())
 }
