@@ -96,9 +96,9 @@
 //!      -d '{"subject": "alice", "reason": "your client floods"}' 'https://chat.example/console/api/close'
 //! ```
 //!
-//! An event stream ends after five minutes. Browsers reconnect by themselves; scripts should, too. In the meantime the
-//! authorizer is asked every ten seconds about the request that opened the stream, and the stream ends if it refuses. So
-//! let the authorizer look the session up: what an outer layer has put into the request's extensions does not change
+//! An event stream ends after five minutes. Browsers reconnect automatically; scripts should, too. In the meantime the
+//! authorizer is asked every ten seconds about the request that opened the stream, and the stream ends if it refuses.
+//! So let the authorizer look the session up: what an outer layer has put into the request's extensions does not change
 //! during the five minutes.
 
 #![doc = include_str!("../docs/features.md")]

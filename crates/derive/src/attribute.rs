@@ -10,6 +10,8 @@ use syn::{Attribute, Error, Ident, LitInt, LitStr, Meta, Path, Result, meta::Par
 /// The most bytes a close reason may have (RFC 6455, section 5.5).
 const MAX_REASON: usize = 123;
 
+/// The constants of `CloseCode` in lower case, except `mandatory_extension`, which only clients send, and
+/// `bad_gateway`, which most libraries refuse to receive.
 const NAMES: [(&str, u16); 13] = [
     ("normal", 1000),
     ("going_away", 1001),

@@ -122,8 +122,8 @@ enum Named {
 
 impl<T> CurrentToken<T> {
     /// How long the connection may stay open, grace included: by the wall clock, or by the monotonic clock, whichever
-    /// ends first. The monotonic clock may stop while a machine sleeps, and the wall clock may be set back; the earlier of
-    /// the two ends is right in both cases. `None` if it does not expire.
+    /// ends first. The monotonic clock may stop while a machine sleeps, and the wall clock may be set back; the earlier
+    /// of the two is right in both cases. `None` if it does not expire.
     fn left(&self, settings: &Settings<T>, time: Time) -> Option<Duration> {
         let wall = self.expires_at?.checked_add(settings.grace)?;
         let wall = wall.duration_since(time.wall).unwrap_or_default();

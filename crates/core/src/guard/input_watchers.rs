@@ -10,7 +10,7 @@ use std::iter;
 pub(super) struct Place(u32);
 
 impl Place {
-    /// No connection has so many policies that this would be a lie.
+    /// A connection never has as many policies as that.
     pub(super) fn of(index: usize) -> Self {
         Self(u32::try_from(index).unwrap_or(u32::MAX))
     }

@@ -193,6 +193,8 @@ impl Jwks {
 
     pub(crate) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Found {
         let now = Instant::now();
+        // One lock for the look and the decision to fetch: of all handshakes that miss the same key, one begins the
+        // fetch, and the others wait for its end.
         let mut state = self.shared.lock();
         let Some((keys, age)) = self.settings.kept(&state, now) else {
             // Without any key there is more to gain: every second.
@@ -229,6 +231,8 @@ impl Jwks {
         }
         let runtime = tokio::runtime::Handle::try_current().ok()?;
         let (ended, fetching) = watch::channel(());
+        // When it begins, not when it ends: an issuer that fails slowly is asked no more often than one that answers at
+        // once.
         state.attempted = Some(now);
         state.fetching = Some(fetching.clone());
         runtime.spawn(self.clone().fetch(ended));
@@ -236,6 +240,8 @@ impl Jwks {
     }
 
     async fn fetch(self, _ended: watch::Sender<()>) {
+        // `_ended` is dropped on every path, also if the application's `Fetch` panics or the runtime shuts down. That
+        // alone wakes those that wait.
         let Settings { patience, max_bytes, .. } = self.settings;
         let fetched = timeout(patience, self.shared.fetch.fetch(max_bytes)).await.unwrap_or(Err(FetchError::Timeout));
         let read = |json: Vec<u8>| {
@@ -256,6 +262,7 @@ impl Jwks {
         Found::Later(Box::pin(async move {
             // Its sender is dropped when it has ended.
             let _ended = fetching.changed().await;
+            // The set that this fetch brought, or the one before it if the fetch failed and that may still be used.
             let kept = settings.kept(&shared.lock(), Instant::now());
             let (keys, _) = kept.ok_or(TokenError::Unavailable)?;
             Ok(keys.find(kid.as_deref(), algorithm)?)

@@ -72,6 +72,8 @@ impl Revocations {
         let store: Arc<dyn ShareRevocations> = Arc::new(store.clone());
         let all_tokens = store.name("revoked everybody", b"");
         let shared = Self::with(self.remembers(), Some(Sharing { store: store.clone(), all_tokens }));
+        // Weak, since the store lives as long as the process: it stops following once no layer and no application has
+        // this.
         let copy: Weak<Shared> = Arc::downgrade(&shared.0);
         store.follow(copy);
         shared
@@ -81,6 +83,8 @@ impl Revocations {
 impl RevocationCopy for Shared {
     fn apply(&self, revocation: Revocation, until: Option<Instant>) {
         let Revocation { name, issued, life, all_live, .. } = revocation;
+        // `until` is the latest time at which the revocation can have been sent, by this node's clock. A session that
+        // began after it is a new login, which a message that arrives late must not close.
         let was_live = |since| all_live && until.is_some_and(|until| since <= until);
         self.revoke(Key::Named(name), issued, life, |session| issued.has(session.issued) || was_live(session.since));
     }

@@ -65,8 +65,11 @@ impl State {
         closes: impl Fn(&Session) -> bool,
     ) -> Vec<Arc<Revocable>> {
         self.revoked.forget(now);
+        // The wider of the two, as `Issued` is ordered by what it includes: a later revocation never narrows an earlier
+        // one.
         let all = self.revoked.get(&key).map_or(issued, |earlier| issued.max(*earlier));
         let sessions = self.live.get(&key).into_iter().flat_map(HashMap::values);
+        // One that cannot be upgraded is being dropped: its session is over.
         let meant = sessions.filter(|session| closes(session)).filter_map(|session| session.of.upgrade()).collect();
         self.revoked.insert(key, all, until);
         meant

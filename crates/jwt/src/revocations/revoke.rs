@@ -184,6 +184,7 @@ impl Revocations {
     fn revoke(&self, key: Key, issued: Issued, ahead: Duration, all_live: bool) -> Broadcast {
         let named = if let Key::Named(name) = key { Some(name) } else { None };
         let life = self.0.remember.saturating_add(ahead);
+        // Here first and without waiting. If the store cannot be reached, this node at least admits nothing more of it.
         let here = self.0.revoke(key, issued, life, |session| all_live || issued.has(session.issued));
         let accepted = match (&self.0.sharing, named) {
             (Some(sharing), Some(name)) => {
@@ -208,6 +209,8 @@ impl Revocations {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let (keys, since) = (self.0.keys(subject, id), now());
         let mut state = self.0.lock();
+        // Judged and registered in one critical section: a revocation that came before is found here, and one that
+        // comes after finds the session.
         self.0.judge(&state, &keys, issued)?;
         if subject.is_some() || id.is_some() {
             state.issuers.register(subject.and_then(Subject::issuer).or_else(|| id.and_then(TokenId::issuer)));
@@ -255,6 +258,8 @@ impl Shared {
         let now = now();
         // For good, if that is farther off than a clock can say.
         let until = now.checked_add(life);
+        // The guard is gone at the end of this statement, before the sessions are closed: a close locks their
+        // connections, and what those hold may revoke in turn.
         let sessions = self.lock().revoke(key, issued, until, now, closes);
         index::close(&sessions)
     }
