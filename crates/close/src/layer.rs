@@ -148,6 +148,28 @@ impl CloseLayer {
     }
 
     /// Sets the code for one HTTP status. It takes precedence over the code that the refusing layer chose.
+    ///
+    /// ```
+    /// # use std::{convert::Infallible, future::ready};
+    /// # use http::Response;
+    /// # use portcullis_core::testing::Handshake;
+    /// # use tower::{Layer, service_fn};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use http::StatusCode;
+    /// use portcullis_close::CloseLayer;
+    /// use portcullis_core::CloseCode;
+    ///
+    /// // A handler that answers 410 where a room is gone for good: its clients must not come back.
+    /// let layer = CloseLayer::always().status(StatusCode::GONE, CloseCode::new(4410)?);
+    /// for (status, code) in [(410, 4410), (404, 1008)] {
+    ///     let inner = service_fn(move |_| {
+    ///         ready(Ok::<_, Infallible>(Response::builder().status(status).body(String::new()).unwrap()))
+    ///     });
+    ///     let mut accepted = Handshake::new("/ws").connect(layer.layer(inner)).await?;
+    ///     assert_eq!(accepted.closed().await.unwrap().code().unwrap(), code);
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn status(self, status: StatusCode, code: CloseCode) -> Self {
         self.set(|settings| {
             settings.table.statuses.insert(status, code);

@@ -217,6 +217,52 @@ impl Gate {
 
     /// Passes the message on to the handler once it was accepted, as one frame, for a protocol whose library waits for
     /// it. Policies are called for it then, as for any other message.
+    ///
+    /// A forwarded message counts like any other:
+    ///
+    /// ```
+    /// # #[cfg(feature = "test-util")]
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # use std::convert::Infallible;
+    /// # use http::{Request, Response};
+    /// # use hyper::body::Incoming;
+    /// # use portcullis_core::{Connection, gate::{FirstMessage, Gate}, testing::Handshake, upgrade};
+    /// # use tokio::sync::mpsc;
+    /// # use tower::service_fn;
+    /// # async fn handler(mut request: Request<Incoming>) -> Result<Response<String>, Infallible> {
+    /// #     let connection = request.extensions().get::<Connection>().unwrap().clone();
+    /// #     let report = request.extensions().get::<mpsc::UnboundedSender<u64>>().unwrap().clone();
+    /// #     let upgrade = hyper::upgrade::on(&mut request);
+    /// #     tokio::spawn(async move {
+    /// #         let mut socket = hyper_util::rt::TokioIo::new(upgrade.await.unwrap());
+    /// #         tokio::io::AsyncReadExt::read_exact(&mut socket, &mut [0; 8]).await.unwrap();
+    /// #         report.send(connection.counters().messages_in)
+    /// #     });
+    /// #     let response = Response::builder().status(101).header("connection", "upgrade");
+    /// #     Ok(response.header("upgrade", "websocket").body(String::new()).unwrap())
+    /// # }
+    /// let (report, mut reported) = mpsc::unbounded_channel::<u64>();
+    /// for forward in [true, false] {
+    ///     // `handler` reads one message, and reports how many were delivered to it.
+    ///     let service = service_fn(move |request| {
+    ///         upgrade::call(&mut service_fn(handler), request, |guarded, parts| {
+    ///             let gate = Gate::new(async |_: FirstMessage| Ok(None));
+    ///             guarded.gate(parts, if forward { gate.forward() } else { gate })?;
+    ///             Ok(None)
+    ///         })
+    ///     });
+    ///     let mut client = Handshake::new("/ws").extension(report.clone()).connect(service).await.unwrap();
+    ///     client.send_text("hi").await.unwrap();
+    ///     if !forward {
+    ///         let silence = std::time::Duration::from_secs(60);
+    ///         assert!(tokio::time::timeout(silence, reported.recv()).await.is_err(), "the handler has read nothing");
+    ///         client.send_text("ho").await.unwrap();
+    ///     }
+    ///     assert_eq!(reported.recv().await, Some(1));
+    /// }
+    /// # }
+    /// # #[cfg(not(feature = "test-util"))] fn main() {}
+    /// ```
     pub fn forward(mut self) -> Self {
         self.forward = true;
         self

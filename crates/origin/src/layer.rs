@@ -149,6 +149,23 @@ impl OriginLayer {
     /// Refuses nothing, but counts and logs what would be refused (features `metrics` and `tracing`).
     ///
     /// [`admit`](Self::admit) still returns the refusal.
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use portcullis_origin::OriginLayer;
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let inner = service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new(())));
+    /// let foreign = async |layer: OriginLayer| {
+    ///     let handshake = Request::get("/ws").header("upgrade", "websocket").header("origin", "https://evil.example");
+    ///     layer.layer(inner).oneshot(handshake.body(()).unwrap()).await.unwrap().status()
+    /// };
+    /// let layer = OriginLayer::new(["https://app.example.com"])?;
+    /// assert_eq!(foreign(layer.clone()).await, 403);
+    /// assert_eq!(foreign(layer.report_only()).await, 200);
+    /// # Ok(()) }
+    /// ```
     pub fn report_only(mut self) -> Self {
         self.report_only = true;
         self

@@ -162,6 +162,28 @@ impl MessageRateLayer {
     }
 
     /// Sets the quota of continuation frames. By default 64 times that of messages, including the burst.
+    ///
+    /// A message in a thousand fragments costs its handler's library as much work as many messages:
+    ///
+    /// ```
+    /// # use axum::{Router, extract::ws::WebSocketUpgrade, routing::any};
+    /// # use portcullis_core::testing::Handshake;
+    /// # use portcullis_rate_limit::{MessageRateLayer, Quota};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let handler = any(async |upgrade: WebSocketUpgrade| {
+    /// #     upgrade.on_upgrade(async |mut socket| while let Some(Ok(_)) = socket.recv().await {})
+    /// # });
+    /// let layer = MessageRateLayer::per_second(10).continuation_quota(Quota::per_second(3.try_into()?));
+    /// let app = Router::new().route("/ws", handler).layer(layer);
+    /// let mut client = Handshake::new("/ws").connect(app).await?;
+    /// client.send_frame(0x01, "one message, ").await?; // text, without FIN
+    /// for _ in 0..4 {
+    ///     client.send_frame(0x00, "and on, ").await?; // the fourth continuation is one too many
+    /// }
+    /// assert_eq!(client.closed().await.unwrap().to_string(), "1008 fragment rate exceeded");
+    /// # Ok(()) }
+    /// ```
     pub fn continuation_quota(self, quota: impl Into<Quota>) -> Self {
         self.set(|settings| settings.continuations = Some(quota.into()))
     }
