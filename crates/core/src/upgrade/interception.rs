@@ -1,7 +1,7 @@
 //! The inner connection that yields an `OnUpgrade` of our own.
 //!
 //! Two things must come together: the real upgrade, which hyper fulfils when the response is sent, and the inner
-//! connection, which hands the guarded transport to whatever awaits our `OnUpgrade`. `Interception` holds both.
+//! connection, which hands the guarded transport to whatever awaits our `OnUpgrade`. `Waiting` holds both.
 //!
 //! # Who waits for whom
 //!
@@ -369,7 +369,8 @@ impl AsyncWrite for Tunnel {
         Poll::Ready(Ok(first.map_or(0, |slice| self.swallow(slice))))
     }
 
-    // Of the upgraded connection, before there is a transport. If that cannot write vectored, it writes the first slice.
+    // Asked of the upgraded connection, before there is a transport. If that cannot write vectored, it writes the first
+    // slice.
     fn is_write_vectored(&self) -> bool {
         true
     }
