@@ -28,7 +28,7 @@ where
     let Some(operator) = authorizer.ask(&parts).await else {
         return respond::failure(StatusCode::FORBIDDEN, "you may not see this console");
     };
-    // Whatever is asked for: a page under a name that an attacker's DNS leads here may not read, either.
+    // For every request: a page whose name was rebound to this server must not read, either.
     if let Err(refusal) = state.settings.origin.admit_plain(&parts) {
         return respond::failure(refusal.status(), refusal.message());
     }
@@ -77,7 +77,7 @@ async fn look(
         return respond::events(events::watch(state, Asker { authorizer, parts, operator }, query, permit));
     }
     let Some(snapshot) = state.snapshot(&query).await else { return stopping() };
-    // Of many connections to choose a page takes a while.
+    // Selecting a page out of many connections takes a while.
     let shown = spawn_blocking(move || match wanted {
         Look::Connections => respond::json(StatusCode::OK, &view::connections(&state, &snapshot, &query)),
         Look::Limits => respond::json(StatusCode::OK, &view::limits(&state, &snapshot)),
@@ -99,7 +99,7 @@ where
         Ok(body) => body,
         Err(failed) => return respond::failure(failed.status, &failed.error),
     };
-    // In a task, as what was done is logged even if the operator does not stay to hear of it.
+    // In a task: the action is logged even if the operator disconnects before it is complete.
     let done = async move { action::act(&state, &operator, wanted, &body).await };
     match tokio::spawn(done.in_current_span()).await {
         Ok(Ok(outcome)) => respond::json(StatusCode::OK, &outcome),

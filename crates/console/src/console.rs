@@ -20,8 +20,8 @@ use crate::{
 
 /// A page and an API for operators, as a tower service. See the [crate's documentation](crate) for what it shows.
 ///
-/// It is a service only once it has an [authorizer](Self::authorize). Clones share their state, but not what is set on
-/// one of them afterwards: a clone that [masks](Self::mask_subjects) can be for those who may see less.
+/// It is a service only once it has an [authorizer](Self::authorize). Clones share their state, but not the settings that
+/// are changed later: a clone that [masks](Self::mask_subjects) can be mounted for operators who may see less.
 ///
 /// ```
 /// use http::{Request, StatusCode};
@@ -149,7 +149,8 @@ impl<A> Console<A> {
     /// Sets the origins from which actions are accepted, `OriginLayer::same_origin()` by default. Needed behind a proxy
     /// that changes the `Host`, where the page's origin is not the one that the server sees.
     ///
-    /// If it [lists hosts](OriginLayer::hosts), every request for another host is refused with 403.
+    /// If it lists [hosts](OriginLayer::hosts), the console responds with 403 to every request for another host. An
+    /// authorizer that goes by the client's address needs this against DNS rebinding.
     ///
     /// ```
     /// # use http::{Request, StatusCode};
@@ -162,7 +163,7 @@ impl<A> Console<A> {
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {
     /// let own = OriginLayer::same_origin().hosts(["localhost"]).unwrap();
     /// let console = Console::new(Connections::new()).origin(own);
-    /// let console = console.authorize(|_| Some(Operator::new("on this machine"))); // which a browser is, too
+    /// let console = console.authorize(|_| Some(Operator::new("on this machine"))); // so is its browser
     ///
     /// for (host, status) in [("localhost:3000", StatusCode::OK), ("evil.example", StatusCode::FORBIDDEN)] {
     ///     let look = Request::get("/api/summary").header("host", host).body(Empty::<Bytes>::new()).unwrap();
@@ -204,7 +205,7 @@ impl<A> Console<A> {
 
     fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(Arc::make_mut(&mut self.settings));
-        // Rows are masked as they are taken, so consoles that differ in their settings cannot share them.
+        // Rows are masked when a snapshot is taken, so clones with different settings cannot share one.
         self.snapshots = Snapshots::default();
         self
     }

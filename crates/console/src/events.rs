@@ -18,9 +18,9 @@ use crate::{
     view,
 };
 
-/// A stream ends after this long. Browsers reconnect by themselves.
+/// A stream ends after this long, so that its viewer reconnects. Browsers reconnect by themselves.
 const LIFE: Duration = Duration::from_secs(5 * 60);
-/// How often the authorizer is asked whether the viewer may still watch.
+/// How often the authorizer is asked again whether the viewer may look.
 const AUTHORIZED: Duration = Duration::from_secs(10);
 /// A viewer that reads nothing for this long is disconnected.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -31,7 +31,7 @@ struct Update {
     connections: view::Connections,
 }
 
-/// The request that opened a stream, and its operator.
+/// The request for a stream, and the operator that the authorizer has returned for it.
 pub(crate) struct Asker {
     pub(crate) authorizer: Authorized,
     pub(crate) parts: Parts,
@@ -83,7 +83,7 @@ impl Viewer {
         }
     }
 
-    /// Asks the authorizer again. `None` if it refuses, or does not answer in time.
+    /// Asks the authorizer again. `None` if the viewer may no longer look, or if there is no answer in time.
     async fn authorize(&mut self) -> Option<()> {
         let asked = self.asker.authorizer.ask(&self.asker.parts);
         self.asker.operator = timeout(PATIENCE, asked).await.ok()??;

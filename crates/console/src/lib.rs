@@ -16,9 +16,8 @@
 //!   that a peer sent is shown as text.
 //! - An action is a `POST` of JSON, from the console's own page or from a client that is not a browser: the rule is
 //!   that of [`OriginLayer::plain_requests`](portcullis_origin::OriginLayer::plain_requests).
-//! - An authorizer that decides by the network, such as one that accepts every request from this machine, also accepts
-//!   a page of another site whose name an attacker's DNS resolves to this machine (DNS rebinding). It needs a list of
-//!   [hosts](Console::origin).
+//! - An authorizer that goes by the client's address admits a page of another site, too, if an attacker's DNS resolves
+//!   its name to this server (DNS rebinding). It needs a list of [hosts](Console::origin).
 //! - Everything that a peer controls is bounded: the last hundred refusals and closes, an hour of counts by kind, 128
 //!   kinds, 300 characters of a reason. So is what operators can request: viewers, rows, the length of a query.
 //!
@@ -96,10 +95,9 @@
 //!      -d '{"subject": "alice", "reason": "your client floods"}' 'https://chat.example/console/api/close'
 //! ```
 //!
-//! An event stream ends after five minutes. Browsers reconnect automatically; scripts should, too. In the meantime the
-//! authorizer is asked every ten seconds about the request that opened the stream, and the stream ends if it refuses.
-//! So let the authorizer look the session up: what an outer layer has put into the request's extensions does not change
-//! during the five minutes.
+//! An event stream ends after five minutes. Browsers reconnect by themselves; scripts should, too. Every ten seconds the
+//! authorizer is asked again with the parts of the request that opened the stream, which ends if it returns `None`. So
+//! let it look the session up: what an outer layer has put into the extensions does not change for five minutes.
 
 #![doc = include_str!("../docs/features.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]

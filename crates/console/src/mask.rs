@@ -47,13 +47,13 @@ impl Mask {
         match &self.subjects {
             None => Shown::Plain(subject.clone()),
             Some(secret) => {
-                // Of half as many bits, some two of a hundred thousand subjects would be equal.
+                // With 32 bits, two of a hundred thousand subjects would probably have the same number.
                 Shown::Masked(secret.hash_one(subject))
             }
         }
     }
 
-    /// What is shown of an address: all of it, or 24 bits of an IPv4 address and 48 of an IPv6 address.
+    /// The part of an address that is shown: all of it, or 24 bits of an IPv4 address and 48 of an IPv6 address.
     pub(crate) fn network(&self, address: IpAddr) -> IpAddr {
         match address.to_canonical() {
             shown if !self.addresses => shown,

@@ -9,7 +9,7 @@ use super::{
     request::parse,
     target::{Close, Targeted},
 };
-use crate::{operator::Operator, state::State};
+use crate::{history::ActedOn, operator::Operator, state::State};
 
 /// The longest reason, in bytes (RFC 6455, section 5.5).
 const LONGEST: usize = 123;
@@ -21,14 +21,14 @@ pub(super) async fn close(state: &State, operator: &Operator, body: &[u8]) -> Re
     let (shown, outcome) = match wanted.targeted(state)? {
         Targeted::One(connection) => {
             connection.close(frame.clone());
-            (format!("connection {}", connection.id()), Outcome { closed: 1, notified: None })
+            (ActedOn::Other(format!("connection {}", connection.id())), Outcome { closed: 1, notified: None })
         }
         Targeted::All(target) => {
-            let shown = describe(state, &target);
+            let shown = acted_on(&target);
             (shown, outcome(shared, state.connections.close(target, frame.clone())).await)
         }
     };
-    log(state, operator, "close", &format!("{shown} with {frame}"), &outcome);
+    log(state, operator, "close", shown, format!(" with {frame}"), &outcome);
     Ok(outcome)
 }
 
@@ -42,13 +42,11 @@ fn frame(code: Option<u16>, reason: &str) -> Result<CloseFrame, Failed> {
     Ok(CloseFrame::new(code, reason.to_owned()))
 }
 
-/// The target as operators see it, masked where the console masks.
-fn describe(state: &State, target: &Target) -> String {
-    let mask = &state.settings.mask;
+fn acted_on(target: &Target) -> ActedOn {
     match target {
-        Target::Subject(subject) => format!("all of subject {:?}", mask.subject(subject).name()),
-        Target::ClientIp(address) => format!("all of address {}", mask.address(*address)),
-        Target::Connection { node, id } => format!("connection {id} of node {node}"),
-        _ => "all".to_owned(),
+        Target::Subject(subject) => ActedOn::Subject(subject.clone()),
+        Target::ClientIp(address) => ActedOn::Client(*address),
+        Target::Connection { node, id } => ActedOn::Other(format!("connection {id} of node {node}")),
+        _ => ActedOn::Other("all".to_owned()),
     }
 }

@@ -8,7 +8,7 @@ use super::{
     log::log,
     request::parse,
 };
-use crate::{operator::Operator, state::State};
+use crate::{history::ActedOn, operator::Operator, state::State};
 
 /// An empty object.
 #[derive(Deserialize)]
@@ -26,6 +26,6 @@ pub(super) fn drain(state: &State, operator: &Operator, body: &[u8]) -> Result<O
     let outcome = Outcome { closed: drain.connections().count(), notified: None };
     // It continues whether or not the operator stays connected.
     tokio::spawn(drain.start());
-    log(state, operator, "drain", "this server", &outcome);
+    log(state, operator, "drain", ActedOn::Other("this server".to_owned()), String::new(), &outcome);
     Ok(outcome)
 }

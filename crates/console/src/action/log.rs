@@ -3,13 +3,25 @@
 use std::time::SystemTime;
 
 use super::act::Outcome;
-use crate::{history::Done, operator::Operator, state::State};
+use crate::{
+    history::{ActedOn, Done},
+    operator::Operator,
+    state::State,
+};
 
 /// Logs an action. Text that a peer wrote is escaped.
-pub(super) fn log(state: &State, operator: &Operator, action: &'static str, target: &str, outcome: &Outcome) {
+pub(super) fn log(
+    state: &State,
+    operator: &Operator,
+    action: &'static str,
+    target: ActedOn,
+    with: String,
+    outcome: &Outcome,
+) {
     let Outcome { closed, notified } = *outcome;
     let operator = operator.name();
-    tracing::info!(target: "portcullis", ?operator, action, what = ?target, closed, ?notified, "an operator acted");
+    let what = target.shown(&state.settings.mask) + &with;
+    tracing::info!(target: "portcullis", ?operator, action, ?what, closed, ?notified, "an operator acted");
     let result = match notified {
         Some(false) => format!("{closed} closed here; the other nodes could not be notified"),
         Some(true) => format!("{closed} closed here; the other nodes were notified"),
@@ -19,7 +31,8 @@ pub(super) fn log(state: &State, operator: &Operator, action: &'static str, targ
         at: SystemTime::now(),
         operator: operator.to_owned(),
         action,
-        target: target.to_owned(),
+        target,
+        with,
         result,
     });
 }

@@ -10,7 +10,7 @@ use super::{
     request::parse,
     target::{named_subject, subject_of_one},
 };
-use crate::{operator::Operator, state::State};
+use crate::{history::ActedOn, operator::Operator, state::State};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,20 +29,22 @@ pub(super) async fn revoke(state: &State, operator: &Operator, body: &[u8]) -> R
     let (shown, broadcast) = match (subject, subject_of, token) {
         (Some(name), None, None) => {
             let subject = named_subject(name, issuer);
-            (state.settings.mask.subject(&subject).name(), revocations.revoke_subject(&subject))
+            let broadcast = revocations.revoke_subject(&subject);
+            (ActedOn::Subject(subject), broadcast)
         }
         (None, Some(of), None) if issuer.is_none() => {
             let subject = subject_of_one(state, &of)?;
-            (state.settings.mask.subject(&subject).name(), revocations.revoke_subject(&subject))
+            let broadcast = revocations.revoke_subject(&subject);
+            (ActedOn::Subject(subject), broadcast)
         }
         (None, None, Some(id)) => {
-            let shown = format!("token {id}");
+            let shown = ActedOn::Other(format!("token {id:?}"));
             let id = issuer.map_or_else(|| TokenId::new(id.as_str()), |issuer| TokenId::of_issuer(issuer, id.as_str()));
             (shown, revocations.revoke_id(id))
         }
         _ => return Err(Failed::new(StatusCode::UNPROCESSABLE_ENTITY, "give one of subject, subject_of and token")),
     };
     let outcome = outcome(state.connections.node().is_some(), broadcast).await;
-    log(state, operator, "revoke", &format!("{shown:?}"), &outcome);
+    log(state, operator, "revoke", shown, String::new(), &outcome);
     Ok(outcome)
 }

@@ -4,6 +4,8 @@ use std::{net::IpAddr, time::SystemTime};
 
 use portcullis_core::identity::Subject;
 
+use crate::mask::Mask;
+
 /// The longest reason that is kept, in characters. A peer may have written it.
 const LONGEST: usize = 300;
 
@@ -42,8 +44,29 @@ pub(crate) struct Done {
     pub(crate) at: SystemTime,
     pub(crate) operator: String,
     pub(crate) action: &'static str,
-    /// What it was applied to, as operators see it.
-    pub(crate) target: String,
+    pub(crate) target: ActedOn,
+    /// With what, such as a close code and a reason.
+    pub(crate) with: String,
     /// Its outcome, in words.
     pub(crate) result: String,
+}
+
+/// What an action was applied to. It is kept unmasked, because clones of a console differ in what they mask.
+#[derive(Debug, Clone)]
+pub(crate) enum ActedOn {
+    Subject(Subject),
+    Client(IpAddr),
+    /// Something that needs no mask, such as the id of a connection.
+    Other(String),
+}
+
+impl ActedOn {
+    /// The target as operators see it.
+    pub(crate) fn shown(&self, mask: &Mask) -> String {
+        match self {
+            Self::Subject(subject) => format!("all of subject {:?}", mask.subject(subject).name()),
+            Self::Client(address) => format!("all of address {}", mask.address(*address)),
+            Self::Other(what) => what.clone(),
+        }
+    }
 }

@@ -6,6 +6,6 @@ mod minutes;
 mod observed;
 
 pub(crate) use self::{
-    entry::{Done, Entry},
+    entry::{ActedOn, Done, Entry},
     observed::{Group, History, Seen},
 };

@@ -12,7 +12,7 @@ const MOST: usize = 10;
 /// The bits of an IPv6 address that identify a client, the default of connection limits.
 const PREFIX: u8 = 64;
 
-/// A subject or network: how many connections it has, and the id of the oldest of them.
+/// A subject or network: how many connections it has, and the id of the oldest.
 #[derive(Debug, Clone)]
 pub(crate) struct Holder<K> {
     pub(crate) key: K,
@@ -35,7 +35,7 @@ pub(super) fn holders(rows: &[Row]) -> Holders {
     Holders { subjects: subjects.map(owned).collect(), clients: most(clients) }
 }
 
-/// Ties are in order of arrival: the order of names would say something about those that are masked.
+/// Ties are broken by age: the order of masked names or addresses would reveal something about them.
 fn most<K: Eq + Hash>(rows: impl Iterator<Item = (K, ConnectionId)>) -> Vec<Holder<K>> {
     let mut counts: HashMap<K, (usize, ConnectionId)> = HashMap::new();
     for (key, id) in rows {

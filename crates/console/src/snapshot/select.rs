@@ -58,7 +58,7 @@ impl Query {
 
     /// Rows without a value come last, in both directions. Ties are broken by id, so that pages do not overlap.
     fn compare(&self, one: &Row, other: &Row, mask: &Mask) -> Ordering {
-        // By what is shown: the order of masked addresses would tell which one is the higher.
+        // As far as it is shown: the order of masked addresses would reveal them.
         let network = |row: &Row| row.client.map(|client| mask.network(client));
         let rate = |row: &Row, of: fn(&super::row::Rates) -> f32| row.rates.as_ref().map(of).map(Sortable);
         let order = match self.sort {

@@ -84,7 +84,7 @@ pub(crate) fn refusals(state: &State) -> Refusals {
             refused: last(&seen.refused, mask),
             would_refuse: last(&seen.would_refuse, mask),
             closed: last(&seen.closed, mask),
-            actions: seen.done.iter().map(action).collect(),
+            actions: seen.done.iter().map(|done| action(done, mask)).collect(),
         },
     }
 }
@@ -115,12 +115,12 @@ fn last(entries: &VecDeque<Entry>, mask: &Mask) -> Vec<Recent> {
     entries.iter().map(recent).collect()
 }
 
-fn action(done: &Done) -> ActionTaken {
+fn action(done: &Done, mask: &Mask) -> ActionTaken {
     ActionTaken {
         at_ms: millis(done.at),
         operator: done.operator.clone(),
         action: done.action,
-        target: done.target.clone(),
+        target: done.target.shown(mask) + &done.with,
         result: done.result.clone(),
     }
 }

@@ -128,7 +128,7 @@ async fn the_origin_of_the_page_can_be_configured_behind_a_proxy() {
 }
 
 #[tokio::test]
-async fn a_host_that_is_not_listed_can_see_and_do_nothing() {
+async fn requests_for_hosts_that_are_not_listed_are_refused() {
     let connections = Connections::new();
     let (_alice, _client) = connect(&connections, "alice", [192, 0, 2, 1]);
     let console = open(&connections).origin(OriginLayer::same_origin().hosts(["localhost"]).unwrap());
@@ -142,7 +142,7 @@ async fn a_host_that_is_not_listed_can_see_and_do_nothing() {
             ("GET", "/api/events"),
             ("POST", "/api/close"),
         ] {
-            // The browser takes it for a page of the same origin.
+            // To the browser this is a request of the same origin.
             let request = Request::builder().method(method).uri(path).header("host", host);
             let request = request.header("origin", format!("http://{host}")).header("content-type", "application/json");
             let answered = answer(&console, request, r#"{"client_ip": "192.0.2.2"}"#).await;

@@ -15,7 +15,7 @@ use portcullis_rate_limit::MessageRateLayer;
 use serde_json::json;
 use tower::{ServiceBuilder, service_fn};
 
-use crate::ask::{answer, column, connect, get, json as answered, open};
+use crate::ask::{answer, column, connect, get, json as answered, open, post};
 
 #[tokio::test]
 async fn connections_are_sorted_searched_and_paginated() {
@@ -166,11 +166,14 @@ async fn a_clone_that_masks_shows_nothing_that_another_has_looked_at() {
     let connections = Connections::new();
     let _alice = connect(&connections, "alice", [192, 0, 2, 77]);
     let all = open(&connections);
-    let masked = all.clone().mask_subjects();
+    let masked = all.clone().mask_subjects().mask_addresses();
     assert_eq!(column(&get(&all, "/api/connections").await, "subject"), ["alice"]);
-    for path in ["/api/connections", "/api/summary"] {
+    for closes in [json!({"subject": "alice"}), json!({"client_ip": "192.0.2.77"})] {
+        assert_eq!(post(&all, "/api/close", &closes.to_string()).await.0, StatusCode::OK);
+    }
+    for path in ["/api/connections", "/api/summary", "/api/refusals"] {
         let shown = get(&masked, path).await.to_string();
-        assert!(!shown.contains("alice"), "{path}: {shown}");
+        assert!(!shown.contains("alice") && !shown.contains("192.0.2.77"), "{path}: {shown}");
     }
     assert_eq!(get(&masked, "/api/connections?search=alice").await["matched"], 0);
     assert_eq!(column(&get(&all, "/api/connections").await, "subject"), ["alice"]);
