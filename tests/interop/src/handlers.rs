@@ -1,4 +1,4 @@
-//! What tests put behind a guard.
+//! Handlers and policies for tests.
 
 use std::sync::mpsc;
 
@@ -14,7 +14,7 @@ use portcullis_core::{
     policy::{Policy, Verdict},
 };
 
-/// Admits so many messages, then closes.
+/// Admits a number of messages, then closes.
 pub struct Limit(pub u32);
 
 impl Policy for Limit {
@@ -53,10 +53,10 @@ pub async fn echo(mut socket: WebSocket) {
     }
 }
 
-/// The handles of connections, in the order in which they came.
+/// The handles of connections, in the order of their handshakes.
 pub type Handles = mpsc::Receiver<Connection>;
 
-/// An app whose connections' handles come out of a channel.
+/// An app that sends the handles of its connections to a channel.
 pub fn watched<F, R>(handler: F) -> (Router, Handles)
 where
     F: Fn(WebSocket) -> R + Clone + Send + Sync + 'static,

@@ -1,4 +1,4 @@
-//! A server and a raw client in one process, over a pipe in memory: the clock can be held.
+//! A server and a raw client in one process, over an in-memory pipe, so that the clock can be paused.
 
 use axum::Router;
 use http::{Response, StatusCode};
@@ -9,11 +9,11 @@ use portcullis_core::{
     testing::{ConnectError, Handshake},
 };
 
-/// Connects with these headers, each of which is a line.
+/// Connects with these headers, one per line.
 ///
 /// # Errors
 ///
-/// The answer, if it is not an upgrade.
+/// The response, if it is not an upgrade.
 pub async fn ask(app: &Router, path: &str, headers: &str) -> Result<Client, Box<Response<Bytes>>> {
     let lines = headers.lines().map(|line| line.split_once(": ").expect("a header is a name and a value"));
     let handshake = lines.fold(Handshake::new(path), |handshake, (name, value)| handshake.header(name, value));
@@ -33,7 +33,7 @@ pub async fn answer(app: &Router, path: &str, headers: &str) -> Response<Bytes> 
     *ask(app, path, headers).await.unwrap_err()
 }
 
-/// The status of the answer, whatever it is.
+/// The status of the response.
 pub async fn status(app: &Router, path: &str, headers: &str) -> StatusCode {
     match ask(app, path, headers).await {
         Ok(client) => client.response().status(),

@@ -89,7 +89,7 @@ impl Socket {
         let _ended = self.0.shutdown().await;
     }
 
-    /// Says something, and reads it back.
+    /// Sends a message, and reads its echo.
     pub async fn echoes(&mut self) {
         self.send(0x81, b"echo").await;
         assert_eq!(self.frame().await, b"\x81\x04echo");
@@ -109,7 +109,7 @@ impl Socket {
         frame
     }
 
-    /// What is left to read, up to the end or a reset.
+    /// Reads up to the end or a reset.
     pub async fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         let read = timeout(Duration::from_secs(10), self.0.read_to_end(&mut rest)).await.expect("10 s passed");

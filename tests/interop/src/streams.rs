@@ -1,4 +1,5 @@
-//! WebSockets that are streams of one HTTP/2 connection (RFC 8441), over a pipe in memory: the clock can be held.
+//! WebSockets that are streams of one HTTP/2 connection (RFC 8441), over an in-memory pipe, so that the clock can be
+//! paused.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -20,7 +21,7 @@ use tokio::{
 
 use crate::wire::put_frame;
 
-/// The window of the server's side, for all streams of a connection together: the least that there may be.
+/// The server's window for all streams of a connection: the minimum.
 pub const WINDOW: u32 = 65_535;
 
 /// One connection to a server that speaks HTTP/2.
@@ -34,7 +35,7 @@ pub struct Streams {
 pub struct Stream(TokioIo<Upgraded>);
 
 impl Streams {
-    /// Connects. Of each stream the client takes `window` bytes before they are read.
+    /// Connects. The window of each stream is `window` bytes.
     pub async fn connect(app: Router, window: u32) -> Self {
         let ((near, mut end), (far, mut other_end)) = (duplex(64 * 1024), duplex(64 * 1024));
         let jammed = Arc::new(Notify::new());
@@ -88,7 +89,7 @@ impl Streams {
         self.try_open().await.unwrap()
     }
 
-    /// Lets nothing through any more: the connection is there, and neither side reads.
+    /// Stalls the connection: it stays open, and neither side reads.
     pub fn jam(&self) {
         self.jammed.notify_one();
     }
@@ -113,14 +114,14 @@ impl Stream {
         self.write(&frame).await;
     }
 
-    /// Reads so many bytes.
+    /// Reads `count` bytes.
     pub async fn read(&mut self, bytes: usize) -> Vec<u8> {
         let mut read = vec![0; bytes];
         self.0.read_exact(&mut read).await.unwrap();
         read
     }
 
-    /// What is left to read, up to the end of the stream.
+    /// Reads up to the end of the stream.
     ///
     /// # Errors
     ///
@@ -131,7 +132,7 @@ impl Stream {
         Ok(rest)
     }
 
-    /// Says something, and reads it back, at once.
+    /// Sends a message, and reads its echo.
     pub async fn echoes(&mut self) {
         self.send(0x81, b"echo").await;
         let echo = timeout(Duration::from_millis(100), self.read(6)).await.expect("a sibling is not held up");

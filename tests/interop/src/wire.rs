@@ -1,4 +1,4 @@
-//! A client that writes and reads bytes, because a polite library cannot misbehave.
+//! A client that writes and reads raw bytes, because a well-behaved library cannot misbehave.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -33,7 +33,7 @@ pub async fn serve(app: Router) -> SocketAddr {
     address
 }
 
-/// A handshake as it stands on the wire.
+/// A handshake as it is on the wire.
 pub fn handshake(path: &str) -> String {
     format!(
         "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
@@ -68,12 +68,12 @@ impl Wire {
         Self::open_with(address, path, &[]).await
     }
 
-    /// Opens, with bytes pipelined behind the handshake.
+    /// Opens, with bytes pipelined after the handshake.
     pub async fn open_with(address: SocketAddr, path: &str, behind: &[u8]) -> Self {
         Self::begin(address, &[handshake(path).as_bytes(), behind].concat()).await
     }
 
-    /// Opens with a request of one's own.
+    /// Opens with a custom request.
     pub async fn request(address: SocketAddr, request: &str) -> Self {
         Self::begin(address, request.as_bytes()).await
     }

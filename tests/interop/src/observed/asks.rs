@@ -1,11 +1,11 @@
-//! A recorder that asks a connection something.
+//! A recorder that queries a connection.
 
 use std::sync::{Mutex, mpsc::Sender};
 
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use portcullis_core::Connection;
 
-/// Asks how many messages came, whenever something is recorded.
+/// Reads the number of messages whenever something is recorded.
 pub struct Asks {
     answers: Sender<u64>,
     connection: Mutex<Option<Connection>>,
@@ -17,7 +17,7 @@ impl Asks {
         Self { answers, connection: Mutex::default() }
     }
 
-    /// Asks this connection from here on.
+    /// Queries this connection from here on.
     pub fn begin(&self, connection: Connection) {
         *self.connection.lock().unwrap() = Some(connection);
     }

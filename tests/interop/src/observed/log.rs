@@ -1,4 +1,4 @@
-//! A log that can be asked.
+//! A log for assertions.
 
 use std::{
     collections::BTreeMap,
@@ -23,7 +23,7 @@ use tracing_subscriber::{
 pub struct Fields(BTreeMap<&'static str, String>);
 
 impl Fields {
-    /// A field; empty if there is none of that name.
+    /// A field; empty if it does not exist.
     pub fn get(&self, name: &str) -> &str {
         self.0.get(name).map_or("", String::as_str)
     }
@@ -68,11 +68,11 @@ impl Line {
     }
 }
 
-/// What is logged on this thread, from here on.
+/// The events of this thread, from its creation on.
 pub struct Log(Arc<Mutex<Vec<Line>>>, #[expect(dead_code, reason = "only its end matters")] DefaultGuard);
 
 impl Log {
-    /// Begins to collect what this thread logs.
+    /// Starts to collect the events of this thread.
     #[expect(clippy::new_without_default, reason = "it changes the thread's subscriber")]
     pub fn new() -> Self {
         let lines = Arc::default();
@@ -80,13 +80,13 @@ impl Log {
         Self(lines, tracing::subscriber::set_default(subscriber))
     }
 
-    /// The lines with that message.
+    /// The events with this message.
     pub fn lines(&self, message: &str) -> Vec<Line> {
         let lines = self.0.lock().unwrap();
         lines.iter().filter(|line| line.fields.get("message") == message).cloned().collect()
     }
 
-    /// The only one with that message.
+    /// The only event with this message.
     pub fn line(&self, message: &str) -> Line {
         let mut lines = self.lines(message);
         assert_eq!(lines.len(), 1, "{message}: {lines:#?}");

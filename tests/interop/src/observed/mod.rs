@@ -1,4 +1,4 @@
-//! A server that is looked at, in every way that a handshake and a connection can end.
+//! A server with every way in which a handshake and a connection can end.
 
 pub mod asks;
 pub mod log;

@@ -1,4 +1,4 @@
-//! The server, and clients of it.
+//! The server and its clients.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ use tokio::{
 
 use crate::pipe::{self, Client, Seen};
 
-/// Echoes, up to a word that ends it.
+/// Echoes, until a message is a command to end.
 async fn handle(mut socket: WebSocket) -> Result<(), (CloseCode, &'static str)> {
     while let Some(Ok(message)) = socket.recv().await {
         match message.to_text() {
@@ -40,7 +40,7 @@ async fn handle(mut socket: WebSocket) -> Result<(), (CloseCode, &'static str)> 
     Ok(())
 }
 
-/// `/` echoes, `/panic` and `/never` fail before they answer, `/quiet` answers and says nothing.
+/// `/` echoes, `/panic` and `/never` fail before they respond, and `/quiet` upgrades and sends nothing.
 pub fn routes() -> Router {
     let echo = any(async |upgrade: WebSocketUpgrade, connection: Connection| -> Response {
         upgrade.on_upgrade(connection.supervise(handle))
@@ -49,7 +49,7 @@ pub fn routes() -> Router {
     Router::new().route("/", echo).route("/panic", panicking).route("/never", any(std::future::pending::<Response>))
 }
 
-/// The routes in a registry, by which one can wait for their end.
+/// The routes with a registry, which allows waiting for their end.
 pub fn registered(routes: Router) -> (Router, Connections) {
     let connections = Connections::new();
     (routes.layer(connections.layer()), connections)
@@ -60,7 +60,7 @@ pub async fn open(app: &Router) -> Client {
     pipe::open(app, "/", "").await
 }
 
-/// Says something, and reads what comes up to the end.
+/// Sends messages, and reads up to the end.
 pub async fn talk(app: &Router, words: &[&str]) -> Vec<Option<Seen>> {
     let mut pipe = open(app).await;
     for word in words {
@@ -73,7 +73,7 @@ pub async fn talk(app: &Router, words: &[&str]) -> Vec<Option<Seen>> {
     seen
 }
 
-/// A handshake to which nobody upgrades. Returns the answer, as far as there is one.
+/// A handshake that is not upgraded. Returns the response, if there is one.
 pub async fn ask_in_vain<S, B>(service: S, target: &str) -> String
 where
     S: tower::Service<http::Request<hyper::body::Incoming>, Response = http::Response<B>> + Clone + Send + 'static,
@@ -96,7 +96,7 @@ where
     String::from_utf8(answer).unwrap()
 }
 
-/// Does one thing after so long a time.
+/// Runs an action after a delay.
 pub struct Later(Option<Instant>, Action);
 
 impl Later {
@@ -117,7 +117,7 @@ impl Policy for Later {
     }
 }
 
-/// Turns everybody away by the first message.
+/// Refuses every first message.
 pub async fn behind_a_gate(request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let guarded = upgrade::intercept(&mut parts).unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! Every way that a handshake, a connection and a frame can end.
+//! Every way in which a handshake, a connection and a frame can end.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub fn ours() -> OriginLayer {
     OriginLayer::new(["https://ours.example"]).unwrap()
 }
 
-/// Two messages at once, and one a second.
+/// Two messages at once, and one per second.
 pub fn rate(excess: Excess) -> MessageRateLayer {
     MessageRateLayer::per_second(1).burst(2).on_excess(excess)
 }
@@ -34,19 +34,19 @@ pub async fn with(routes: Router, client: impl AsyncFnOnce(&Router)) {
     connections.wait_until_empty().await;
 }
 
-/// Says something to routes, and returns how that ended.
+/// Sends messages to routes, and returns how the connection ended.
 pub async fn last(routes: Router, words: &[&str]) -> Option<Seen> {
     let mut seen = Vec::new();
     with(routes, async |app| seen = talk(app, words).await).await;
     seen.pop().unwrap()
 }
 
-/// Does something to a connection after five seconds.
+/// Runs an action on a connection after five seconds.
 fn later(action: Action) -> PolicyLayer<impl Fn(&http::request::Parts, &Connection) -> Later> {
     PolicyLayer::new(move |_: &http::request::Parts, _: &Connection| Later::new(Duration::from_secs(5), action.clone()))
 }
 
-/// Every way that a handshake ends.
+/// Every way in which a handshake ends.
 pub async fn handshakes() {
     for origins in [ours(), ours().report_only()] {
         with(routes().layer(origins), async |app| drop(ask(app, "/", EVIL).await)).await;
@@ -72,7 +72,7 @@ pub async fn handshakes() {
     assert_eq!(ask_in_vain(GuardLayer::new().layer(failing), "/").await, "");
 }
 
-/// Every way that a request ends which is not a handshake, and which a layer looks at.
+/// Every way in which a plain request ends that a layer judges.
 pub async fn plain_requests() {
     for origins in [ours().plain_requests(), ours().plain_requests().report_only()] {
         let request = http::Request::post("/").header("origin", "https://evil.example").body(Body::empty()).unwrap();
@@ -80,7 +80,7 @@ pub async fn plain_requests() {
     }
 }
 
-/// Every way that a connection ends.
+/// Every way in which a connection ends.
 pub async fn connections() {
     with(routes(), async |app| drop(open(app).await)).await;
     with(routes(), async |app| {
@@ -98,7 +98,7 @@ pub async fn connections() {
     assert_eq!(last(routes().layer(later(Action::Close(enough))), &[]).await, closed(3999, "enough"));
 }
 
-/// What is done about frames.
+/// Every action of policies on frames.
 pub async fn frames() {
     with(routes(), async |app| {
         let mut peer = open(app).await;

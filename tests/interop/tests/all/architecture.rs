@@ -1,7 +1,7 @@
-//! What the page on the architecture names, held against the code.
+//! Checks the names in ARCHITECTURE.md against the code.
 //!
-//! The page goes stale where a file moves, a type gets another name, or a room of core begins to use one above it. Here
-//! each of these fails. What a sentence means is still for readers to check.
+//! The page becomes stale if a file moves, a type is renamed, or a room of core starts to use one above it. These tests
+//! detect all of that. Readers still have to check what the sentences say.
 
 use std::{
     collections::HashSet,

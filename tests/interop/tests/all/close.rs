@@ -59,7 +59,7 @@ fn app() -> Router {
 }
 
 #[tokio::test]
-async fn a_page_reads_the_code_and_other_clients_the_status() {
+async fn a_page_gets_the_code_and_other_clients_the_status() {
     let address = serve(app().layer(CloseLayer::new())).await;
     for (path, code, reason) in [
         ("/full", 1013, "The server is full.; retry after 7 s"),
@@ -120,7 +120,7 @@ async fn a_body_of_axums_says_which_origin_and_how_to_allow_it() {
 }
 
 #[tokio::test]
-async fn everybody_or_nobody_if_the_user_says_so() {
+async fn all_clients_or_none_can_be_selected() {
     let address =
         serve(app().layer(CloseLayer::always().status(StatusCode::UNAUTHORIZED, CloseCode::new(4001).unwrap()))).await;
     assert_eq!(Wire::open(address, "/status/401").await.next().await, Seen::Close(4001, "unauthorized".into()));
@@ -131,7 +131,7 @@ async fn everybody_or_nobody_if_the_user_says_so() {
 }
 
 #[tokio::test]
-async fn a_place_is_free_again_when_its_client_was_told() {
+async fn a_place_is_free_again_after_the_close() {
     let address = serve(app().layer(CloseLayer::always().max_concurrent(1))).await;
     for _ in 0..50 {
         let mut wire = Wire::open(address, "/full").await;
@@ -140,7 +140,7 @@ async fn a_place_is_free_again_when_its_client_was_told() {
 }
 
 #[tokio::test]
-async fn a_client_of_another_version_is_told_which_is_spoken() {
+async fn a_client_with_another_version_gets_the_supported_one() {
     let address = serve(app().layer(CloseLayer::always())).await;
     let head = answer(address, &handshake("/ok").replace("version: 13", "version: 8")).await;
     assert!(head.starts_with("http/1.1 400") && head.contains("sec-websocket-version: 13"), "{head}");
@@ -153,7 +153,7 @@ async fn a_subprotocol_is_selected_so_that_a_browser_takes_the_answer() {
     assert!(head.starts_with("http/1.1 101") && head.contains("sec-websocket-protocol: chat\r\n"), "{head}");
 }
 
-/// The handler has asked for the socket, and what stands between has changed its answer.
+/// The handler has taken the upgrade, and a layer in between changes its response.
 async fn overruled() -> (SocketAddr, UnboundedReceiver<bool>) {
     let (events, received) = unbounded_channel();
     let handler = any(async move |upgrade: WebSocketUpgrade| {

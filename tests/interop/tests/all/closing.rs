@@ -66,7 +66,7 @@ async fn a_handler_that_drops_on_the_peers_close_still_answers_it() {
 }
 
 #[tokio::test]
-async fn an_illegal_close_of_the_handler_is_mended() {
+async fn an_illegal_close_of_the_handler_is_corrected() {
     let handler = |up: WebSocketUpgrade| async {
         upgrade(up, |mut socket| async move {
             let frame = axum::extract::ws::CloseFrame { code: 1006, reason: "x".repeat(200).into() };
@@ -81,10 +81,10 @@ async fn an_illegal_close_of_the_handler_is_mended() {
 
 #[tokio::test]
 async fn close_works_while_the_handler_waits_for_a_message() {
-    let (told, tell) = mpsc::channel();
+    let (sender, received) = mpsc::channel();
     let (app, handles) = watched(move |mut socket| {
-        let told = told.clone();
-        async move { told.send(socket.recv().await.unwrap().unwrap()).unwrap() }
+        let sender = sender.clone();
+        async move { sender.send(socket.recv().await.unwrap().unwrap()).unwrap() }
     });
     let mut wire = Wire::open(serve(app).await, "/").await;
     let connection = handles.recv().unwrap();
@@ -93,7 +93,7 @@ async fn close_works_while_the_handler_waits_for_a_message() {
     wire.send(0x88, b"\x03\xf4").await;
     let ended = connection.closed().await;
     assert_eq!((ended.by, ended.frame), (EndedBy::Guard, Some(bye())));
-    let Ok(Message::Close(Some(frame))) = tell.recv() else { panic!("the handler sees a close frame") };
+    let Ok(Message::Close(Some(frame))) = received.recv() else { panic!("the handler sees a close frame") };
     assert_eq!((frame.code, frame.reason.as_str()), (1012, "back soon"));
 }
 

@@ -42,7 +42,7 @@ fn routes() -> Router {
     Router::new().route("/ws", upgrade).route("/slow", slow)
 }
 
-/// Who is who comes in headers, and where the peer is, or the client.
+/// Sets the subject, the peer and the client from headers.
 async fn identify(mut request: Request, next: Next) -> axum::response::Response {
     let [user, peer, address] =
         ["user", "peer", "address"].map(|name| Some(request.headers().get(name)?.to_str().unwrap().to_owned()));
@@ -72,7 +72,7 @@ async fn refused(app: &Router, headers: &str, status: u16) -> Response<Bytes> {
     answer
 }
 
-/// Waits, bounded, until nobody holds a permit.
+/// Waits, with a timeout, until no permit is held.
 async fn freed(layer: &ConnectionLimitLayer) {
     for _ in 0..1000 {
         if layer.live() == 0 {
@@ -117,7 +117,7 @@ async fn a_permit_is_free_on_every_path() {
         drop(pipe);
         freed(&layer).await;
     }
-    // A request that is given up while its handler thinks.
+    // A request that is abandoned while its handler runs.
     let asked = tokio::time::timeout(Duration::from_secs(1), ask(&app, "/slow", "address: 192.0.2.1\r\n")).await;
     assert!(asked.is_err());
     freed(&layer).await;
@@ -148,7 +148,7 @@ async fn clients_are_counted_by_network_behind_trusted_proxies() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_oldest_of_a_subject_makes_room_and_nobody_for_a_handshake_that_fails() {
+async fn the_oldest_of_a_subject_is_evicted_but_not_for_a_handshake_that_fails() {
     let layer = ConnectionLimitLayer::new().per_subject(Limit::new(1).evict_oldest());
     let app = app(&layer);
     let mut first = open(&app, "user: alice\r\n").await;
@@ -162,7 +162,7 @@ async fn the_oldest_of_a_subject_makes_room_and_nobody_for_a_handshake_that_fail
 }
 
 #[tokio::test(start_paused = true)]
-async fn report_only_refuses_and_evicts_nobody() {
+async fn report_only_refuses_and_evicts_no_client() {
     let layer = ConnectionLimitLayer::new().global(1).per_subject(Limit::new(1).evict_oldest()).report_only();
     let app = app(&layer);
     let mut first = open(&app, "user: alice\r\n").await;
@@ -172,7 +172,7 @@ async fn report_only_refuses_and_evicts_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_that_is_no_upgrade_evicts_nobody() {
+async fn a_success_that_is_not_an_upgrade_evicts_no_client() {
     let layer = ConnectionLimitLayer::new().per_subject(Limit::new(1).evict_oldest());
     let fine = any(async || StatusCode::OK);
     let app = routes().route("/fine", fine).layer(layer.clone()).layer(from_fn(identify));
@@ -199,10 +199,10 @@ async fn a_storm_of_one_users_zombies_is_bounded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_outside_of_what_finds_the_subject_holds_too() {
+async fn a_limit_outside_of_the_layer_that_sets_the_subject_also_applies() {
     let limit = ConnectionLimitLayer::new().per_subject(1);
     let located = axum::Extension(ClientIp([192, 0, 2, 1].into()));
-    let app = routes().layer(JwtLayer::new(Anybody)).layer(limit).layer(located);
+    let app = routes().layer(JwtLayer::new(AcceptAll)).layer(limit).layer(located);
     let mut first = open(&app, "authorization: Bearer alice\r\n").await;
     echoes(&mut first).await;
     let mut second = open(&app, "authorization: Bearer alice\r\n").await;
@@ -210,17 +210,17 @@ async fn a_limit_outside_of_what_finds_the_subject_holds_too() {
     echoes(&mut open(&app, "authorization: Bearer bob\r\n").await).await;
 }
 
-/// Whoever says who he is, is: `alice`, or `issuer|alice`.
-struct Anybody;
+/// Accepts every token of the form `alice` or `issuer|alice`.
+struct AcceptAll;
 
-impl Verify<()> for Anybody {
+impl Verify<()> for AcceptAll {
     fn verify(&self, token: &str) -> Verification<()> {
         let mut verified = Verified::new(());
         verified.subject = Some(match token.split_once('|') {
             Some((issuer, name)) => Subject::of_issuer(issuer, name),
             None => Subject::new(token),
         });
-        let refused = || TokenError::Invalid("nobody");
+        let refused = || TokenError::Invalid("no name");
         Verification::ready(if token.is_empty() { Err(refused()) } else { Ok(verified) })
     }
 }
@@ -228,7 +228,7 @@ impl Verify<()> for Anybody {
 #[tokio::test(start_paused = true)]
 async fn a_subject_that_is_known_late_takes_its_permit_then() {
     let limit = ConnectionLimitLayer::new().unauthenticated(2).per_subject(1);
-    let jwt = JwtLayer::new(Anybody).first_message(TokenMessage::raw()).handshakes_only();
+    let jwt = JwtLayer::new(AcceptAll).first_message(TokenMessage::raw()).handshakes_only();
     let app = routes().layer(limit.clone()).layer(jwt);
     let mut pipes = [open(&app, "").await, open(&app, "").await];
     refused(&app, "", 503).await;
@@ -253,7 +253,7 @@ async fn subjects_of_one_name_and_two_issuers_share_nothing() {
     let app = routes()
         .layer(MessageRateLayer::per_second(1).burst(2).per_subject())
         .layer(ConnectionLimitLayer::new().per_subject(1))
-        .layer(JwtLayer::new(Anybody))
+        .layer(JwtLayer::new(AcceptAll))
         .layer(connections.layer());
     let bearer = |subject: &str| format!("authorization: Bearer {subject}\r\n");
     let mut pipes = Vec::new();
@@ -277,7 +277,8 @@ async fn subjects_of_one_name_and_two_issuers_share_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_late_subject_evicts_the_oldest() {
     let limit = ConnectionLimitLayer::new().per_subject(Limit::new(1).evict_oldest());
-    let app = routes().layer(limit).layer(JwtLayer::new(Anybody).first_message(TokenMessage::raw()).handshakes_only());
+    let app =
+        routes().layer(limit).layer(JwtLayer::new(AcceptAll).first_message(TokenMessage::raw()).handshakes_only());
     let mut pipes = [open(&app, "").await, open(&app, "").await];
     for pipe in &mut pipes {
         pipe.send_text("alice").await.unwrap();
@@ -287,7 +288,7 @@ async fn a_late_subject_evicts_the_oldest() {
     echoes(&mut pipes[1]).await;
 }
 
-/// How many of five thousand handshakes at once are admitted. They are held until all are answered.
+/// Returns how many of five thousand concurrent handshakes are admitted. They are held until all are answered.
 async fn admitted_at_once(layer: &ConnectionLimitLayer) -> usize {
     let app = app(layer);
     let tasks: Vec<_> = (0..5000)
@@ -307,14 +308,14 @@ async fn admitted_at_once(layer: &ConnectionLimitLayer) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn five_thousand_handshakes_at_once_are_admitted_exactly() {
     let new = ConnectionLimitLayer::new;
-    let everybody = |_: &http::request::Parts| Some("everybody");
+    let all = |_: &http::request::Parts| Some("all");
     for layer in [
         new().global(100),
         new().per_client_ip(100),
         new().per_subject(100),
-        new().per_key(100, everybody),
-        new().global(1000).per_client_ip(300).per_subject(200).per_key(100, everybody),
-        new().global(100).per_key(1000, everybody),
+        new().per_key(100, all),
+        new().global(1000).per_client_ip(300).per_subject(200).per_key(100, all),
+        new().global(100).per_key(1000, all),
     ] {
         assert_eq!(admitted_at_once(&layer).await, 100, "{layer:?}");
         freed(&layer).await;

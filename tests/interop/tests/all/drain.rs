@@ -43,7 +43,7 @@ fn routes() -> Router {
     Router::new().route("/", echo).route("/busy", busy).route("/stuck", stuck)
 }
 
-/// A server that stops gracefully when that future is ready.
+/// A server that shuts down gracefully when the future completes.
 async fn serve<F>(app: Router, stop: F) -> (SocketAddr, JoinHandle<()>)
 where
     F: Future<Output = ()> + Send + 'static,
@@ -53,7 +53,7 @@ where
     (address, tokio::spawn(async move { axum::serve(listener, app).with_graceful_shutdown(stop).await.unwrap() }))
 }
 
-/// A server with a drain, and the signal that begins it.
+/// A server with a drain, and the signal that starts it.
 async fn drained(drain: &Drain) -> (SocketAddr, JoinHandle<()>, oneshot::Sender<()>) {
     let (signal, signalled) = oneshot::channel();
     let app = routes().layer(drain.layer()).layer(CloseLayer::new());
@@ -61,7 +61,7 @@ async fn drained(drain: &Drain) -> (SocketAddr, JoinHandle<()>, oneshot::Sender<
     (address, server, signal)
 }
 
-/// Waits until so many handshakes were admitted.
+/// Waits until this many handshakes were admitted.
 async fn admitted(drain: &Drain, count: usize) {
     let all = async {
         while drain.connections().count() < count {
@@ -160,7 +160,7 @@ async fn no_handshake_slips_through_while_the_drain_begins() {
                 let closed = closed.clone();
                 tokio::spawn(async move {
                     let mut admitted = Vec::new();
-                    // Each comes back until it is refused.
+                    // Each reconnects until it is refused.
                     while let Some(mut client) = Socket::try_open(address).await {
                         assert!(admitted.len() < 10_000, "it never is");
                         admitted.push(tokio::spawn(async move {

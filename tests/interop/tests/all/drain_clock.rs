@@ -1,4 +1,4 @@
-//! Whom a drain tells, when, and for whom it waits, on a clock that is held.
+//! Which connections a drain closes, when, and which ones it waits for, on a paused clock.
 
 use std::{
     sync::{
@@ -25,7 +25,7 @@ use tokio::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Answers each message after a while.
+/// Answers each message after a delay.
 async fn slow_echo(mut socket: WebSocket) {
     while let Some(Ok(message)) = socket.recv().await {
         sleep(SECOND / 5).await;
@@ -52,7 +52,7 @@ async fn open(app: &Router, path: &str) -> Client {
     pipe::open(app, path, "").await
 }
 
-/// A drain under way, which is over in any case some day.
+/// A running drain, with a timeout.
 fn start(drain: &Drain) -> JoinHandle<Drained> {
     let draining = drain.start();
     tokio::spawn(async { timeout(SECOND * 60, draining).await.expect("a minute passed") })
@@ -66,8 +66,8 @@ async fn answer_close(pipe: &mut Client) {
     let _server_may_be_gone = pipe.send_close(&CloseFrame::empty()).await;
 }
 
-/// Waits for the close, answers it, and says what it was.
-async fn obey(mut pipe: Client) -> Option<Seen> {
+/// Waits for the close, answers it, and returns it.
+async fn receive_close(mut pipe: Client) -> Option<Seen> {
     let seen = next(&mut pipe).await;
     answer_close(&mut pipe).await;
     assert_eq!(next(&mut pipe).await, None);
@@ -100,21 +100,21 @@ async fn handshakes_are_refused_and_plain_requests_are_served() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_is_told_at_its_own_time_within_the_window() {
+async fn each_is_closed_at_its_own_time_within_the_window() {
     let drain = Drain::new().window(SECOND * 10).quiet(Duration::ZERO);
     let app = routes().layer(drain.layer());
-    let mut told = Vec::new();
+    let mut closes = Vec::new();
     for _ in 0..50 {
         let pipe = open(&app, "/echo").await;
-        told.push(tokio::spawn(async move {
-            assert_eq!(obey(pipe).await, restarts());
+        closes.push(tokio::spawn(async move {
+            assert_eq!(receive_close(pipe).await, restarts());
             Instant::now()
         }));
     }
     let began = Instant::now();
     assert_eq!(counts(start(&drain).await.unwrap()), [50, 0, 0, 0]);
     let mut moments = Vec::new();
-    for moment in told {
+    for moment in closes {
         moments.push(moment.await.unwrap() - began);
     }
     assert!(!moments.is_sorted(), "not in the order in which they came");
@@ -135,7 +135,7 @@ async fn last_answers_are_delivered() {
     sleep(SECOND / 10).await;
     let draining = start(&drain);
     assert_eq!(next(&mut pipe).await, text("last words"));
-    assert_eq!(obey(pipe).await, restarts());
+    assert_eq!(receive_close(pipe).await, restarts());
     assert_eq!(counts(draining.await.unwrap()), [1, 0, 0, 0]);
 }
 
@@ -151,10 +151,10 @@ async fn a_handshake_that_completes_late_is_closed_then() {
     let asking = tokio::spawn(async move { open(&app, "/").await });
     sleep(SECOND).await;
     let draining = start(&drain);
-    // All others would have been told by now.
+    // All others would have been closed by now.
     sleep(SECOND * 6).await;
     go.notify_one();
-    assert_eq!(obey(asking.await.unwrap()).await, restarts());
+    assert_eq!(receive_close(asking.await.unwrap()).await, restarts());
     assert_eq!(counts(draining.await.unwrap()), [1, 0, 0, 0]);
 }
 
@@ -166,12 +166,12 @@ async fn what_is_left_at_the_deadline_is_aborted() {
         let app = app.clone();
         tokio::spawn(async move { timeout(SECOND * 60, status(&app, path, "")).await.expect("a minute passed") })
     });
-    // Its closing handshake would be waited for for 5 s.
+    // Its closing handshake would take up to 5 s.
     let mut deaf = open(&app, "/echo").await;
     let polite = open(&app, "/echo").await;
     let began = Instant::now();
     let draining = start(&drain);
-    assert_eq!(obey(polite).await, restarts());
+    assert_eq!(receive_close(polite).await, restarts());
     assert_eq!(next(&mut deaf).await, restarts());
     assert_eq!(next(&mut deaf).await, None);
     assert_eq!(began.elapsed().as_secs(), 4);
@@ -187,10 +187,10 @@ async fn a_busy_handler_does_not_keep_its_client_waiting() {
     let app = routes().layer(drain.layer());
     let pipe = open(&app, "/busy").await;
     let draining = start(&drain);
-    assert_eq!(obey(pipe).await, restarts());
-    let told = Instant::now();
+    assert_eq!(receive_close(pipe).await, restarts());
+    let closed_at = Instant::now();
     assert_eq!(counts(draining.await.unwrap()), [1, 0, 0, 1]);
-    assert_eq!(told.elapsed().as_secs(), 5, "the handler has its time to clean up, and no longer");
+    assert_eq!(closed_at.elapsed().as_secs(), 5, "the handler has its time to clean up, and no longer");
 }
 
 #[tokio::test(start_paused = true)]
@@ -210,19 +210,19 @@ async fn a_handler_that_cleans_up_is_waited_for() {
     let clients = [open(&app, "/").await, open(&app, "/").await];
     let draining = start(&drain);
     for client in clients {
-        assert_eq!(obey(client).await, restarts());
+        assert_eq!(receive_close(client).await, restarts());
     }
     assert_eq!(counts(draining.await.unwrap()), [2, 0, 0, 0]);
     assert_eq!(saved.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_drain_that_is_given_up_goes_on_when_it_is_started_again() {
+async fn an_abandoned_drain_continues_when_it_is_started_again() {
     let drain = Drain::new().close_frame(CloseFrame::new(CloseCode::TRY_AGAIN_LATER, "later"));
     let app = routes().layer(drain.layer());
     let clients = [open(&app, "/echo").await, open(&app, "/echo").await];
-    let clients = clients.map(|pipe| tokio::spawn(obey(pipe)));
-    // Both are told in their halves of five seconds.
+    let clients = clients.map(|pipe| tokio::spawn(receive_close(pipe)));
+    // Both are closed within their halves of five seconds.
     assert!(timeout(SECOND * 3, drain.start()).await.is_err());
     assert_eq!(status(&app, "/echo", "").await, 503);
     let (again, and_again) = tokio::join!(drain.start(), drain.start());
@@ -235,14 +235,14 @@ async fn a_drain_that_is_given_up_goes_on_when_it_is_started_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_is_told_why_and_that_is_waited_for() {
+async fn a_page_gets_the_reason_and_the_drain_waits_for_it() {
     let drain = Drain::new().window(Duration::ZERO);
     let app = routes().layer(drain.layer()).layer(CloseLayer::new());
     let admitted = open(&app, "/echo").await;
     let draining = start(&drain);
     let mut page = pipe::open(&app, "/echo", "origin: https://page.example\r\n").await;
     assert_eq!(next(&mut page).await, closed(1012, "service restarts; retry after 5 s"));
-    obey(admitted).await;
+    receive_close(admitted).await;
     sleep(SECOND).await;
     assert!(!draining.is_finished(), "the page has not answered");
     answer_close(&mut page).await;
@@ -263,7 +263,7 @@ async fn a_registry_is_drained_of_all_that_it_knows() {
     assert_eq!(connections.count(), 3);
     let draining = start(&drain);
     for client in clients {
-        assert_eq!(obey(client).await, restarts());
+        assert_eq!(receive_close(client).await, restarts());
     }
     assert_eq!(counts(draining.await.unwrap()), [3, 0, 0, 0]);
     assert_eq!(connections.count(), 0);

@@ -1,4 +1,4 @@
-//! What a client reads when a library gives up: the error that a handler passes on decides the close code.
+//! What a client receives when a library fails: the error that a handler returns decides the close code.
 
 use std::{future::Future, net::SocketAddr};
 
@@ -56,7 +56,7 @@ where
         .unwrap()
 }
 
-/// Every library, with a handler that passes on its errors and one that reads JSON.
+/// Every library, with a handler that returns its errors and one that reads JSON.
 fn libraries() -> Router {
     Router::new()
         .route(

@@ -1,4 +1,4 @@
-//! A connection that must say something before its handler gets it, seen by a client that reads bytes.
+//! A connection that must send a first message before its handler gets it, seen by a client that reads bytes.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 const TEXT: u8 = 0x81;
 
-/// What a server's side went through.
+/// The events on the server's side.
 #[derive(Debug, PartialEq)]
 enum Event {
     Arrived(Handle),

@@ -72,7 +72,7 @@ impl Verify<String> for Names {
     }
 }
 
-/// Echoes; `renew <token>` goes on with another, `busy` does not touch the socket for an hour.
+/// Echoes; `renew <token>` renews the session, `busy` does not touch the socket for an hour.
 async fn handle(mut socket: WebSocket, session: Session<String>) {
     while let Some(Ok(message)) = socket.recv().await {
         let Ok(text) = message.to_text() else { return };
@@ -180,7 +180,7 @@ async fn a_session_is_renewed_for_the_same_subject_and_only_forward() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_of_nobody_in_particular_is_not_renewed() {
+async fn a_session_without_a_subject_is_not_renewed() {
     let mut pipe = open(&app(layer()), "/100").await;
     pipe.send_text("renew /900").await.unwrap();
     assert_eq!(pipe.next().await, text("forbidden: not a token of the same subject"));
@@ -245,7 +245,7 @@ impl Verify<String> for Short {
     fn verify(&self, token: &str) -> Verification<String> {
         assert!(token.len() <= 8 * 1024, "{} bytes", token.len());
         let mut verified = Verified::new(String::new());
-        verified.subject = Some(Subject::new("anybody"));
+        verified.subject = Some(Subject::new("any"));
         Verification::ready(Ok(verified))
     }
 }
@@ -265,7 +265,7 @@ async fn a_long_token_never_reaches_the_verifier() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_reads_why_in_a_close_frame() {
+async fn a_page_gets_the_reason_in_a_close_frame() {
     let app = app(layer().subprotocol("bearer").authorize(|name| name != "mallory")).layer(CloseLayer::new());
     for (token, close) in [
         ("nonsense", closed(3000, "invalid token: not a name")),
@@ -297,7 +297,7 @@ async fn the_handlers_choice_of_subprotocol_stands_and_else_the_marker_is_select
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_inside_sees_the_token() {
+async fn inner_services_do_not_see_the_token() {
     let all = layer().query("token").subprotocol("bearer").bearer().danger_cookie_of_any_page("session");
     let app = app(all);
     let headers =
@@ -335,7 +335,7 @@ async fn optional_lets_anonymous_clients_in_and_bad_tokens_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn report_only_refuses_nobody_and_closes_nothing() {
+async fn report_only_refuses_and_closes_nothing() {
     let app = app(layer().report_only());
     let mut pipe = pipe::open(&app, "/maybe", "authorization: Bearer nonsense\r\n").await;
     assert_eq!(pipe.next().await, text("None"));
@@ -453,7 +453,7 @@ mod first_message {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn is_not_needed_by_those_who_bring_a_token() {
+    async fn is_not_needed_with_a_token_in_the_handshake() {
         let mut pipe = open(&app(first()), "alice/100").await;
         pipe.send_text("who are you").await.unwrap();
         assert_eq!(pipe.next().await, text("Some(\"alice\")"));
@@ -478,7 +478,7 @@ mod first_message {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_connected_is_known_to_the_connection() {
+async fn the_connection_has_the_subject() {
     let upgrade = any(async |upgrade: WebSocketUpgrade, connection: Connection| {
         upgrade.on_upgrade(async move |mut socket| {
             let name = connection.subject().map(|subject| subject.as_str().to_owned());

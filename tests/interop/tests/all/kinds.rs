@@ -1,4 +1,4 @@
-//! The documented table of refusals, held against the refusals of all layers.
+//! Checks the documented table of refusals against the refusals of all layers.
 
 use std::time::{Duration, Instant};
 
@@ -99,10 +99,10 @@ async fn of_connections() -> Vec<Refusal> {
     refusals
 }
 
-/// Of plain requests, beside handshakes.
+/// Refusals of plain requests.
 async fn of_plain() -> Vec<Refusal> {
     let rate = HandshakeRateLayer::per_second(1).per_key(|_| Some("key"));
-    let tokens = JwtLayer::<()>::new(Nobody).bearer().danger_cookie_of_any_page("session");
+    let tokens = JwtLayer::<()>::new(Nameless).bearer().danger_cookie_of_any_page("session");
     let app = Router::new().fallback(async || "").layer(tokens).layer(rate);
     let mut refusals = Vec::new();
     for (method, header, value) in [
@@ -118,10 +118,10 @@ async fn of_plain() -> Vec<Refusal> {
     refusals
 }
 
-/// Accepts one token, of nobody.
-struct Nobody;
+/// Accepts one token, without a subject.
+struct Nameless;
 
-impl Verify<()> for Nobody {
+impl Verify<()> for Nameless {
     fn verify(&self, token: &str) -> Verification<()> {
         Verification::ready(if token == "good" { Ok(Verified::new(())) } else { Err(TokenError::Invalid("bad")) })
     }

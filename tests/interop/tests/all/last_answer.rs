@@ -1,5 +1,5 @@
-//! What becomes of the connection of a handshake that is refused: a proxy that does not look for a 101 lets its client
-//! write to it whatever it likes.
+//! The connection of a refused handshake: a proxy that does not check for a 101 lets its client write arbitrary bytes
+//! to it.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -28,7 +28,7 @@ use portcullis_origin::OriginLayer;
 use serde_json::Value;
 use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
 
-/// A second request, which nobody but the proxy vouches for.
+/// A second request, which only the proxy should have admitted.
 const SMUGGLED: &str = "GET /secret HTTP/1.1\r\nhost: localhost\r\n\r\n";
 const LAST: &str = "GET /secret HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
 

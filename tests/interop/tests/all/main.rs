@@ -16,7 +16,7 @@ mod kinds;
 mod last_answer;
 mod libraries;
 mod liveness;
-mod nobody;
+mod no_subject;
 mod pages;
 mod plain;
 mod rate;

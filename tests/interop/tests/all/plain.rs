@@ -210,7 +210,7 @@ async fn no_handler_runs_for_a_first_message_that_another_method_announces() {
     let app =
         Router::new().route("/run", any(run)).layer(JwtLayer::new(Names).bearer().first_message(TokenMessage::raw()));
     let address = serve(app).await;
-    // A handler that is reached by a `GET` may read, and nobody is told what.
+    // A handler reached by a `GET` may read, but the response is not shown to the page.
     for (method, reached) in [("POST", 0), ("DELETE", 0), ("HEAD", 0), ("PATCH", 0), ("GET", 1)] {
         let mut stream = TcpStream::connect(address).await.unwrap();
         let request = format!(

@@ -19,7 +19,7 @@ use portcullis_core::{
 use portcullis_rate_limit::{Allowance, ByteQuota, Excess, MessageRateLayer, Quota};
 use tokio::time::Instant;
 
-/// Echoes. `charge 5` charges, `left` says what is left, `faster` changes the quota.
+/// Echoes. `charge 5` charges, `left` returns what is left, `faster` changes the quota.
 async fn handle(mut socket: WebSocket, allowance: Allowance) -> Result<(), CloseFrame> {
     while let Some(Ok(message)) = socket.recv().await {
         let Ok(said) = message.to_text() else { continue };
@@ -42,7 +42,7 @@ async fn handle(mut socket: WebSocket, allowance: Allowance) -> Result<(), Close
     Ok(())
 }
 
-/// Who is who comes in headers: whatever stands outside has found out.
+/// Sets subjects and addresses from headers, like an outer layer.
 async fn identify(mut request: Request, next: Next) -> axum::response::Response {
     let [user, address] = ["user", "address"].map(|name| {
         let value = request.headers().get(name)?;
@@ -72,7 +72,7 @@ async fn open(app: &Router, headers: &str) -> Client {
     pipe::open(app, "/ws", headers).await
 }
 
-/// Sends so many messages, and returns how many are answered before the close.
+/// Sends messages, and returns how many are answered before the close.
 async fn answered(pipe: &mut Client, messages: u32) -> (u32, Option<Seen>) {
     for number in 0..messages {
         pipe.send_text(&number.to_string()).await.unwrap();
@@ -142,7 +142,7 @@ async fn keys_are_the_users() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whom_one_quota_stops_does_not_drain_another() {
+async fn a_client_that_one_quota_stops_does_not_drain_another() {
     let inner = MessageRateLayer::per_second(2).on_excess(Excess::Drop);
     let outer = MessageRateLayer::per_second(10).global();
     let app = routes().layer(inner).layer(outer);

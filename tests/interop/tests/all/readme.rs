@@ -1,4 +1,4 @@
-//! What the example of the front page promises.
+//! The liveness of connections behind the layers in README's example.
 
 use std::{sync::mpsc, time::Duration};
 
@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 
 const README: &str = include_str!("../../../../README.md");
 
-/// The lines of the example that judge whether a client is there, and reads. Layers apply from the top down.
+/// The lines of the example that check that a client is alive and reads. Layers apply from the top down.
 const LIVENESS: [&str; 3] = [
     ".layer(MessageSizeLayer::new(64 * 1024))",
     ".layer(WriteTimeoutLayer::default())",

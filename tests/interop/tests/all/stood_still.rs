@@ -1,4 +1,4 @@
-//! A server that stood still closes nobody who has answered meanwhile.
+//! A suspended server does not close clients that answered in the meantime.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -27,10 +27,10 @@ const TIMEOUT: Duration = Duration::from_millis(2500);
 /// turn.
 const FAR_AWAY: Duration = Duration::from_millis(1200);
 
-/// For what does not take so long.
+/// A timeout for what should be fast.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What the server says in front of its address.
+/// What the server prints before its address.
 const LISTENS: &str = "listens on ";
 
 /// The server of the other test, which starts it as a process of its own.
@@ -77,13 +77,13 @@ impl Drop for Server {
     }
 }
 
-/// What becomes of a client.
+/// The fate of a client.
 enum Event {
     Answered(usize),
     Ended(usize, Seen),
 }
 
-/// Answers pings for as long as it may.
+/// Answers pings until it is closed.
 async fn polite(client: usize, mut wire: Wire, events: mpsc::UnboundedSender<Event>) {
     loop {
         let event = match wire.next().await {
@@ -101,7 +101,7 @@ async fn polite(client: usize, mut wire: Wire, events: mpsc::UnboundedSender<Eve
     }
 }
 
-/// Waits until every client has answered so many pings from here on.
+/// Waits until every client has answered this many more pings.
 async fn all_answer(times: u8, events: &mut mpsc::UnboundedReceiver<Event>) {
     let (mut left, mut answered) = (CLIENTS, vec![0; CLIENTS]);
     while left > 0 {
@@ -116,7 +116,7 @@ async fn all_answer(times: u8, events: &mut mpsc::UnboundedReceiver<Event>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_stood_still_closes_nobody() {
+async fn a_suspended_server_closes_no_client_that_answered() {
     let server = Server::start();
     let (sender, mut events) = mpsc::unbounded_channel();
     for client in 0..CLIENTS {

@@ -47,7 +47,7 @@ async fn delayed(streams: &mut Streams) -> Stream {
     stream
 }
 
-/// Messages of so many bytes in all, each of another text.
+/// Messages with a total size, each with a different text.
 fn messages(bytes: usize) -> (Vec<u8>, Vec<u8>) {
     let (mut sent, mut echoed) = (Vec::new(), Vec::new());
     for at in 0.. {
@@ -115,7 +115,7 @@ async fn a_delayed_stream_of_a_connection_that_is_gone_frees_what_it_held() {
     }
 }
 
-/// A handler that sends without an end, and says when it has come to its own.
+/// A handler that sends endlessly, and reports when it has ended.
 fn feed() -> (Router, mpsc::UnboundedReceiver<()>) {
     let (done, handlers) = mpsc::unbounded_channel();
     let route = any(async move |upgrade: WebSocketUpgrade| {
@@ -185,10 +185,10 @@ async fn a_client_that_keeps_replaced_streams_open_does_not_fill_the_server() {
             Ok(stream) => opened.push(stream),
             Err(status) => break status,
         }
-        // Until it is replaced, and those before it are told.
+        // Until it is replaced, and those before it are closed.
         sleep(30 * SECOND).await;
     };
-    assert_eq!(refused, 429, "and not 503, which all others would be told, too");
+    assert_eq!(refused, 429, "and not 503, which all others would get, too");
     assert_eq!(limit.live(), 2 + 32 + 32, "that live, are closing and are aborted");
     opened.truncate(60);
     sleep(SECOND).await;
@@ -273,7 +273,7 @@ async fn a_stream_that_is_turned_away_with_a_shut_window_counts_until_it_is_over
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_stream_with_a_shut_window_does_not_keep_others_from_being_told_why() {
+async fn a_refused_stream_with_a_shut_window_does_not_keep_others_from_getting_a_reason() {
     let refusing = Router::new().route("/", any(async || StatusCode::FORBIDDEN));
     let mut streams = Streams::connect(refusing.layer(CloseLayer::always().max_concurrent(1)), 1).await;
     let silent = streams.open().await;
@@ -284,7 +284,7 @@ async fn a_refused_stream_with_a_shut_window_does_not_keep_others_from_being_tol
     drop(silent);
 }
 
-/// The documentation says so: nothing tells what a connection that is there has taken.
+/// As documented: there is no way to know what a live connection has taken.
 #[tokio::test(start_paused = true)]
 async fn what_h2_has_room_for_counts_as_sent() {
     let (app, handles) = handlers::watched(async |mut socket| {

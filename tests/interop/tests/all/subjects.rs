@@ -34,7 +34,7 @@ fn inner() -> JwtLayer<u16> {
     JwtLayer::new(Names(2)).query("token").optional()
 }
 
-/// Says who the connection is, and who the request says it is.
+/// Returns the subject of the connection and of the request.
 fn app() -> Router {
     let upgrade = any(async |upgrade: WebSocketUpgrade, connection: Connection, request: http::Extensions| {
         let of_request = request.get::<Subject>().cloned();
@@ -119,6 +119,6 @@ async fn what_counts_by_subject_counts_the_same_one_outside_and_inside() {
     assert_eq!(refused.refusal().unwrap().kind(), "too_many_connections");
     let refused = handshake(Some("bob"), Some("carol")).connect(app.clone()).await.unwrap_err();
     assert_eq!(refused.refusal().unwrap().kind(), "wiring");
-    // Who was refused holds nothing.
+    // A refused client holds nothing.
     let _bob = handshake(Some("bob"), Some("bob")).connect(app).await.unwrap();
 }

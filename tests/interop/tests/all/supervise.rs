@@ -1,4 +1,4 @@
-//! A supervised handler's end decides the close frame, seen by a client that reads bytes.
+//! The result of a supervised handler decides the close frame, seen by a client that reads bytes.
 
 use std::{error::Error, future::Future};
 
@@ -29,7 +29,7 @@ where
     serve(Router::new().route("/ws", upgrade).layer(GuardLayer::new())).await
 }
 
-/// What a client sees that sends one message.
+/// Sends one message, and returns what the client receives.
 async fn seen(address: std::net::SocketAddr) -> Vec<Seen> {
     let mut wire = Wire::open(address, "/ws").await;
     wire.send(0x82, b"go").await;

@@ -1,4 +1,4 @@
-//! Handshakes that are accepted only to be closed, by clients that make the most of it.
+//! Handshakes that are accepted only to be closed, with clients that exploit it.
 
 use std::{future::poll_fn, pin::pin, sync::mpsc, task::Poll, time::Duration};
 
@@ -18,7 +18,7 @@ use tokio::{
     time::timeout,
 };
 
-/// More than other tests of this process have at a time.
+/// More connections than other tests of this process have at a time.
 const PLACES: usize = 100;
 
 fn forbidding() -> Router {
@@ -42,9 +42,9 @@ async fn a_place_is_taken_until_the_client_has_answered_the_close() {
 
 #[tokio::test]
 async fn those_that_never_answer_leave_room_for_the_closing_handshakes_of_others() {
-    let (told, live) = mpsc::channel();
+    let (sender, live) = mpsc::channel();
     let handler = any(async move |connection: Connection, up: WebSocketUpgrade| {
-        told.send(connection).unwrap();
+        sender.send(connection).unwrap();
         handlers::upgrade(up, handlers::echo)
     });
     let closing = Closing::new().max_concurrent(2 * PLACES).timeout(Duration::from_mins(1));
@@ -82,9 +82,9 @@ async fn unread(app: &Router) -> DuplexStream {
 #[tokio::test]
 async fn a_place_is_taken_behind_a_gate_too_until_the_connection_has_come_to_nothing() {
     for gated in [false, true] {
-        let (told, refused) = mpsc::channel();
+        let (sender, refused) = mpsc::channel();
         let forbidding = any(async move |connection: Connection| {
-            told.send(connection).unwrap();
+            sender.send(connection).unwrap();
             StatusCode::FORBIDDEN
         });
         let forbidding = Router::new().route("/", forbidding);
@@ -93,7 +93,7 @@ async fn a_place_is_taken_behind_a_gate_too_until_the_connection_has_come_to_not
         let client = unread(&app).await;
         let connection = refused.recv().unwrap();
         let mut closed = pin!(connection.closed());
-        // From here on it is told of the end behind what was held.
+        // From here on, it learns of the end after what was held.
         assert!(poll_fn(|cx| Poll::Ready(closed.as_mut().poll(cx).is_pending())).await);
         assert_eq!(pipe::status(&app, "/", "").await, 403, "gated: {gated}");
         drop(client);

@@ -1,4 +1,4 @@
-//! Upgrades that fail, or are none, and sockets that nobody can serve, seen by a client that reads bytes.
+//! Upgrades that fail or do not happen, and sockets that cannot be served, seen by a client that reads bytes.
 
 use std::{sync::mpsc, time::Duration};
 
@@ -62,7 +62,7 @@ async fn a_failed_upgrade_reaches_the_handlers_callback() {
     let handler = move |up: WebSocketUpgrade| {
         let sender = sender.clone();
         let callback = move |error: axum::Error| {
-            let sender = sender.lock().expect("nobody panics").take();
+            let sender = sender.lock().expect("no panic").take();
             sender.expect("called once").send(error.to_string()).expect("the test waits");
         };
         async move { up.on_failed_upgrade(callback).on_upgrade(echo) }
@@ -96,7 +96,7 @@ async fn a_socket_dropped_on_a_thread_without_a_runtime_is_closed() {
 }
 
 #[test]
-fn a_socket_dropped_while_the_runtime_shuts_down_harms_nobody() {
+fn a_socket_dropped_while_the_runtime_shuts_down_does_no_harm() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let (sender, sockets) = mpsc::channel();
     let wire = runtime.block_on(async {
@@ -141,7 +141,7 @@ async fn settings_hold_wherever_their_layer_stands_and_the_outermost_count() {
         (app().layer(GuardLayer::new()).layer(lax()).layer(handlers::limited(9)), Seen::EmptyClose),
     ] {
         let mut wire = Wire::open(serve(app).await, "/").await;
-        // What is let pass is an error to tungstenite, for which the handler drops its socket.
+        // tungstenite reports what was let through as an error, for which the handler drops its socket.
         wire.write(b"\x89\x00").await;
         assert_eq!(wire.next().await, seen);
     }

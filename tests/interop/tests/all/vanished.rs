@@ -23,14 +23,14 @@ use tokio::{net::TcpListener, time::timeout};
 
 const MS: Duration = Duration::from_millis(1);
 
-/// A host of its own on the other end of a cable.
+/// A separate host at the other end of a cable.
 struct Host {
     name: String,
     address: Ipv4Addr,
 }
 
 impl Host {
-    /// `None` where there are no network namespaces: they take root, and `ip`.
+    /// `None` without network namespaces, which need root and `ip`.
     fn new() -> Option<Self> {
         let id = std::process::id();
         let (third, name) = (u8::try_from(id % 250).unwrap(), format!("vanish{id}"));
@@ -48,7 +48,7 @@ impl Host {
         steps.iter().all(|step| ip(step)).then_some(host)
     }
 
-    /// A client that opens a WebSocket, says nothing and reads nothing.
+    /// A client that opens a WebSocket, sends nothing and reads nothing.
     fn client(&self, address: SocketAddr) -> Client {
         let script = format!(
             "exec 3<>/dev/tcp/{}/{}; printf '{}' >&3; exec sleep 600",
@@ -76,7 +76,7 @@ impl Drop for Host {
     }
 }
 
-/// Ends the process that was started, and no other.
+/// Ends only the process that was started.
 struct Client(Child);
 
 impl Drop for Client {
@@ -92,7 +92,7 @@ fn ip(arguments: &str) -> bool {
     run.is_ok_and(|status| status.success())
 }
 
-/// Closing handshakes with somebody who is not there take a moment instead of five seconds.
+/// Closing handshakes with a vanished peer take a moment instead of five seconds.
 fn brief() -> GuardLayer {
     GuardLayer::new().closing(Closing::new().timeout(200 * MS))
 }
@@ -113,15 +113,15 @@ async fn a_peer_that_vanished_is_closed_and_without_keepalive_is_not() {
     }
     let next = |handles: handlers::Handles| tokio::task::spawn_blocking(move || handles.recv().unwrap());
     let (watched, unwatched) = (next(handles).await.unwrap(), next(others).await.unwrap());
-    // The client's system acknowledges pings, and nobody answers them: with the cable in, too, that is a silent peer.
-    // Without the cable nothing is acknowledged either.
+    // The client's kernel acknowledges pings, but they are not answered: even with the cable, this is a silent peer.
+    // Without the cable, nothing is acknowledged either.
     host.vanish();
     let ended = timeout(Duration::from_secs(30), watched.closed()).await.expect("30 s passed");
     assert_eq!((ended.by, ended.frame.unwrap().reason()), (EndedBy::Guard, "no answer to a ping"));
     assert_eq!(unwatched.close_reason(), None, "TCP has not noticed");
 }
 
-/// An app that answers each message with a megabyte, and says when a handler has ended.
+/// An app that answers each message with a megabyte, and reports when a handler has ended.
 fn generous() -> (Router, mpsc::Receiver<Connection>, mpsc::Receiver<()>) {
     let (handles, connections) = mpsc::channel();
     let (done, ends) = mpsc::channel();

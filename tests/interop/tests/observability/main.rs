@@ -1,4 +1,4 @@
-//! What is counted and logged. Apart from the other tests, whose connections would be counted and logged, too.
+//! Metrics and logs. Separate from the other tests, whose connections would be counted and logged, too.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod metrics;

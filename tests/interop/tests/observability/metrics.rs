@@ -1,4 +1,4 @@
-//! What is counted, against the table that is documented, on a paused clock.
+//! Metrics, checked against the documented table, on a paused clock.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -25,7 +25,7 @@ use portcullis_jwt::TokenError;
 use portcullis_rate_limit::Excess;
 use tokio::time::sleep;
 
-/// What is recorded on this thread, from here on.
+/// The metrics of this thread, from its creation on.
 struct Recorded {
     snapshotter: Snapshotter,
     _recorder: metrics::LocalRecorderGuard<'static>,
@@ -47,7 +47,7 @@ impl Recorded {
         self.snapshotter.snapshot().into_vec()
     }
 
-    /// What has changed since it was last asked, as in Prometheus' format. Of a distribution how many values came.
+    /// The changes since the last call, in Prometheus' format. For a distribution, the number of values.
     fn lines(&self) -> BTreeSet<String> {
         let line = |(key, _, _, value): Sample| {
             let number = match value {
@@ -75,7 +75,7 @@ fn kind(kind: Kind) -> MetricKind {
     }
 }
 
-/// Holds a sample against the table, and says what it is a sample of.
+/// Checks a sample against the table, and returns its metric.
 fn check((key, unit, help, value): &Sample) -> Vec<(&'static str, &'static str, String)> {
     let name = key.key().name();
     let metric = METRICS.iter().find(|metric| metric.name == name).unwrap_or_else(|| panic!("{name} is not listed"));
@@ -143,7 +143,7 @@ async fn a_refused_plain_request_is_not_a_refused_handshake() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_accepted_only_to_be_closed_is_refused() {
+async fn a_handshake_accepted_only_to_be_closed_is_refused() {
     let recorded = Recorded::new();
     for (target, headers, reason) in [("/", "", "server_full"), ("/missing", "", "handler")] {
         let full = routes().layer(ConnectionLimitLayer::new().global(usize::from(reason == "handler")));
@@ -168,20 +168,20 @@ async fn why_a_handshake_failed_is_said() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_goes_through_a_long_connection_is_told_meanwhile() {
+async fn the_traffic_of_a_long_connection_is_recorded_in_between() {
     let recorded = Recorded::new();
     with(routes().layer(rate(Excess::Close)), async |app| {
         let mut peer = open(app).await;
-        let mut told = recorded.lines();
+        let mut lines_so_far = recorded.lines();
         for _ in 0..20 {
             peer.send_text("1").await.unwrap();
             assert_eq!(peer.next().await, text("1"));
             sleep(Duration::from_secs(1)).await;
-            told.extend(recorded.lines());
+            lines_so_far.extend(recorded.lines());
         }
         // At the sixteenth second: what came before and with it, and what was sent before it.
         let lines = ["messages_total direction=in 16", "messages_total direction=out 15"];
-        assert!(told.is_superset(&set(lines)), "{told:#?}");
+        assert!(lines_so_far.is_superset(&set(lines)), "{lines_so_far:#?}");
         peer.send_text("bye").await.unwrap();
         assert_eq!(peer.next().await, closed(1000, ""));
     })
@@ -197,7 +197,7 @@ fn what_lives_falls_with_its_runtime() {
     let left = runtime.block_on(async {
         let (app, connections) = registered(routes());
         let pipes = [open(&app).await, open(&app).await, open(&app).await];
-        // One is in its closing handshake, which the peer does not finish, and of one nobody is left to ask.
+        // One is in its closing handshake, which the peer does not finish, and one has no handle left.
         let [closing, aborted, _] = connections.all().try_into().unwrap();
         closing.close_with(CloseFrame::empty(), Grace::within(Duration::ZERO));
         sleep(Duration::from_millis(50)).await;

@@ -1,4 +1,4 @@
-//! What is logged, and in which span, on a paused clock.
+//! Events and their spans, on a paused clock.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -103,7 +103,7 @@ async fn a_refusal_a_violation_and_a_close_are_a_line_each() {
     assert_eq!(violated.connection("id"), close.connection("id"));
 }
 
-async fn hears(mut socket: WebSocket) -> Result<(), Infallible> {
+async fn receive_all(mut socket: WebSocket) -> Result<(), Infallible> {
     while let Some(Ok(_)) = socket.recv().await {}
     says(socket).await
 }
@@ -113,7 +113,7 @@ async fn over_http_2_the_lines_and_their_span_are_the_same() {
     let log = Log::new();
     let handler = any(async |upgrade: WebSocketUpgrade, connection: Connection| -> Response {
         connection.authenticate(&Subject::new("alice")).unwrap();
-        upgrade.on_upgrade(connection.supervise(hears))
+        upgrade.on_upgrade(connection.supervise(receive_all))
     });
     let app = Router::new().route("/", handler).layer(rate(Excess::Close)).layer(from_fn(located));
     with(app, async |app| {

@@ -43,7 +43,7 @@ struct Stream {
 }
 
 impl Client {
-    /// Asks for a WebSocket, and does not wait for the answer.
+    /// Requests a WebSocket, without waiting for the response.
     pub(super) async fn connect(address: &Address, protocol: Protocol, way: Way) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         if way == Way::Shut {
@@ -95,7 +95,7 @@ impl Client {
         self.reads(b"\x81\x05hello").await;
     }
 
-    /// Reads what must come next, but for pings, which it does not answer.
+    /// Reads what must come next, except pings, which it does not answer.
     pub(super) async fn reads(&mut self, bytes: &[u8]) {
         loop {
             match self.buffer.as_slice() {
@@ -130,7 +130,7 @@ impl Client {
         }
     }
 
-    /// Asks for answers, which it does not read.
+    /// Requests answers, which it does not read.
     pub(super) async fn pings(&mut self, count: usize) {
         let mut pings = Vec::new();
         for _ in 0..count {
@@ -139,7 +139,7 @@ impl Client {
         self.send(&pings).await;
     }
 
-    /// Is gone.
+    /// Vanishes.
     pub(super) async fn vanish(&mut self, way: Way, protocol: Protocol) {
         match (std::mem::replace(&mut self.over, Over::Nothing), protocol, way) {
             (Over::Two(mut stream), Protocol::Http2, Way::Fin) => {

@@ -33,67 +33,67 @@ pub(super) const HALF: &[u8] = b"\x82\x7f\0\0\0\0\0\x10\0\0half";
 /// A connection whose handshake waits until it may go on.
 pub(super) type Arrived = (Connection, oneshot::Sender<()>);
 
-/// What a handler tells of itself.
+/// The channels through which a handler reports its progress.
 #[derive(Clone)]
-pub(super) struct Told {
+pub(super) struct Progress {
     arrives: mpsc::UnboundedSender<Arrived>,
-    tells: mpsc::UnboundedSender<()>,
+    reports: mpsc::UnboundedSender<()>,
     returns: Arc<Mutex<Option<oneshot::Sender<()>>>>,
 }
 
-impl Told {
+impl Progress {
     pub(super) fn new(
         arrives: mpsc::UnboundedSender<Arrived>,
-        tells: mpsc::UnboundedSender<()>,
+        reports: mpsc::UnboundedSender<()>,
         returns: oneshot::Sender<()>,
     ) -> Self {
-        Self { arrives, tells, returns: Arc::new(Mutex::new(Some(returns))) }
+        Self { arrives, reports, returns: Arc::new(Mutex::new(Some(returns))) }
     }
 
-    /// The handshake has come. Waits until it may go on.
+    /// Reports the handshake, and waits until it may continue.
     async fn arrive(&self, connection: Connection) {
         let (go_on, waits) = oneshot::channel();
         self.arrives.send((connection, go_on)).expect("the row holds the receiver");
         waits.await.expect("the row goes on");
     }
 
-    /// The handler is where it should be. A row may have ended meanwhile.
-    fn tell(&self) {
-        let _told = self.tells.send(());
+    /// Reports that the handler is in its phase. The row may have ended in the meantime.
+    fn report(&self) {
+        let _reported = self.reports.send(());
     }
 }
 
-pub(super) fn routes(phase: Phase, way: Way, told: Told) -> Router {
+pub(super) fn routes(phase: Phase, way: Way, progress: Progress) -> Router {
     let shut = way == Way::Shut;
     let route = match phase {
         Phase::HalfAFrame => any(async move |connection: Connection, request: Request| {
-            told.arrive(connection).await;
-            half(request, shut, told)
+            progress.arrive(connection).await;
+            half(request, shut, progress)
         }),
         Phase::Upgrading => any(async move |connection: Connection| {
             // What it holds is dropped with it.
-            let _returns = told.returns.lock().unwrap().take();
-            told.arrive(connection).await;
-            told.tell();
+            let _returns = progress.returns.lock().unwrap().take();
+            progress.arrive(connection).await;
+            progress.report();
             pending::<()>().await;
         }),
         _ => any(async move |connection: Connection, up: WebSocketUpgrade| {
-            let returns = told.returns.lock().unwrap().take();
-            told.arrive(connection).await;
+            let returns = progress.returns.lock().unwrap().take();
+            progress.arrive(connection).await;
             upgrade(up, async move |mut socket| {
                 let _returns = returns;
                 match (phase, shut) {
                     (Phase::Busy, _) => {
                         socket.recv().await.unwrap().unwrap();
-                        told.tell();
+                        progress.report();
                         pending::<()>().await;
                     }
                     (Phase::Delayed, true) => {
                         let first = socket.recv().await.unwrap().unwrap();
                         socket.send(first).await.unwrap();
-                        feed(socket, told).await;
+                        feed(socket, progress).await;
                     }
-                    (Phase::Open | Phase::Closing, true) => feed(socket, told).await,
+                    (Phase::Open | Phase::Closing, true) => feed(socket, progress).await,
                     _ => echo(socket).await,
                 }
             })
@@ -102,14 +102,14 @@ pub(super) fn routes(phase: Phase, way: Way, told: Told) -> Router {
     Router::new().route("/", route)
 }
 
-/// Sends for as long as it can, and says when it has to wait.
-async fn feed(mut socket: WebSocket, told: Told) {
+/// Sends for as long as it can, and reports when it has to wait.
+async fn feed(mut socket: WebSocket, progress: Progress) {
     loop {
         let mut sent = pin!(socket.send(Message::binary(vec![0; 1 << 20])));
         let sent = match poll_fn(|cx| Poll::Ready(sent.as_mut().poll(cx))).await {
             Poll::Ready(sent) => sent,
             Poll::Pending => {
-                told.tell();
+                progress.report();
                 sent.await
             }
         };
@@ -119,8 +119,8 @@ async fn feed(mut socket: WebSocket, told: Told) {
     }
 }
 
-/// Leaves the beginning of a frame: a short one, or as much of it as there is room for.
-fn half(mut request: Request, shut: bool, told: Told) -> Response {
+/// Writes the beginning of a frame: of a short one, or as much as there is room for.
+fn half(mut request: Request, shut: bool, progress: Progress) -> Response {
     let http1 = request.version() < Version::HTTP_2;
     let upgraded = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
@@ -136,7 +136,7 @@ fn half(mut request: Request, shut: bool, told: Told) -> Response {
             io.write_all(HALF).await.unwrap();
             io.flush().await.unwrap();
         }
-        told.tell();
+        progress.report();
         pending::<()>().await;
     });
     if http1 {

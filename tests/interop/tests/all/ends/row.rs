@@ -25,13 +25,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const SOME: usize = 100;
 const MUCH: usize = 6000;
 
-/// Runs a row. Returns how long it took until nothing was left.
+/// Runs a row. Returns how long it took until everything was freed.
 pub(super) async fn run(phase: Phase, way: Way, protocol: Protocol, by: By) -> Duration {
     let (mut server, address) = Server::start(phase, way, protocol, by).await;
     let mut client = Client::connect(&address, protocol, way).await;
     let (connection, go_on) = timeout(PATIENCE, server.arrived.recv()).await.expect("it arrives").unwrap();
     let mut closed = pin!(connection.closed());
-    // From here on it is told of the end behind what was held.
+    // From here on, it learns of the end after what was held.
     let lives = poll_fn(|cx| Poll::Ready(closed.as_mut().poll(cx).is_pending())).await;
     assert!(lives, "{phase:?} {way:?} {protocol:?}");
     assert_eq!((server.limit.live(), server.registry.count()), (1, 1), "{phase:?} {way:?} {protocol:?}");
@@ -60,29 +60,29 @@ pub(super) async fn run(phase: Phase, way: Way, protocol: Protocol, by: By) -> D
     took
 }
 
-/// Brings the connection to where its client vanishes.
+/// Brings the connection to the phase in which its client vanishes.
 async fn reach(phase: Phase, way: Way, by: By, client: &mut Client, server: &mut Server, connection: &Connection) {
     if phase != Phase::Upgrading {
         client.opened().await;
     }
     match (phase, way) {
-        (Phase::Open | Phase::HalfAFrame, Way::Shut) | (Phase::Upgrading, _) => server.told().await,
+        (Phase::Open | Phase::HalfAFrame, Way::Shut) | (Phase::Upgrading, _) => server.progress().await,
         (Phase::Open, _) => client.echoes(1).await,
         (Phase::Delayed, _) => {
             client.echoes(if by == By::Ping { MUCH } else { SOME }).await;
             if way == Way::Shut {
-                server.told().await;
+                server.progress().await;
             }
         }
         (Phase::Busy, _) => {
             client.send(b"\x81\x80\0\0\0\0").await;
-            server.told().await;
+            server.progress().await;
         }
         (Phase::HalfAFrame, _) => client.reads(HALF).await,
         (Phase::FirstMessage, Way::Shut) => client.pings(60).await,
         (Phase::FirstMessage, _) => {}
         (Phase::Closing, Way::Shut) => {
-            server.told().await;
+            server.progress().await;
             connection.close(bye());
         }
         (Phase::Closing, _) => {

@@ -28,20 +28,20 @@ use tokio_rustls::{
 };
 
 use super::{
-    handlers::{self, Arrived, Told},
+    handlers::{self, Arrived, Progress},
     table::{By, CLOSING, FIRST, GRACE, IDLE, INTERVAL, Phase, Protocol, TIMEOUT, WRITE, Way},
 };
 
-/// What is known of a server.
+/// What the test knows about the server.
 pub(super) struct Server {
     pub(super) limit: ConnectionLimitLayer,
     pub(super) registry: Connections,
     pub(super) arrived: mpsc::UnboundedReceiver<Arrived>,
-    told: mpsc::UnboundedReceiver<()>,
+    progress: mpsc::UnboundedReceiver<()>,
     returned: oneshot::Receiver<()>,
 }
 
-/// Where a server is, and how it is spoken to.
+/// The address and protocol of a server.
 pub(super) struct Address {
     pub(super) socket: SocketAddr,
     pub(super) tls: Option<TlsConnector>,
@@ -50,21 +50,21 @@ pub(super) struct Address {
 impl Server {
     pub(super) async fn start(phase: Phase, way: Way, protocol: Protocol, by: By) -> (Self, Address) {
         let (sender, arrived) = mpsc::unbounded_channel();
-        let (tells, told) = mpsc::unbounded_channel();
+        let (reports, progress) = mpsc::unbounded_channel();
         let (returns, returned) = oneshot::channel();
         let (limit, registry) = (ConnectionLimitLayer::new().global(1), Connections::new());
-        let app = handlers::routes(phase, way, Told::new(sender, tells, returns));
+        let app = handlers::routes(phase, way, Progress::new(sender, reports, returns));
         let app = guarded(app, phase, by).layer(limit.clone()).layer(registry.layer()).layer(guard(by));
         let (acceptor, tls) = (protocol == Protocol::Tls).then(certified).unzip();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let socket = listener.local_addr().unwrap();
         tokio::spawn(serve(listener, acceptor, app));
-        (Self { limit, registry, arrived, told, returned }, Address { socket, tls })
+        (Self { limit, registry, arrived, progress, returned }, Address { socket, tls })
     }
 
-    /// Waits until the handler says that it is where it should be.
-    pub(super) async fn told(&mut self) {
-        self.told.recv().await.expect("the server holds the sender");
+    /// Waits until the handler reports that it is in its phase.
+    pub(super) async fn progress(&mut self) {
+        self.progress.recv().await.expect("the server holds the sender");
     }
 
     /// Waits until the handler has returned, or will never be called.
@@ -73,7 +73,7 @@ impl Server {
     }
 }
 
-/// What is not to notice an end takes so long.
+/// The timeout of layers that must not notice the end.
 const LONG: Duration = Duration::from_mins(1);
 
 /// Patient with a client that does not answer, where that is not what the row is about.

@@ -32,9 +32,9 @@ pub(super) enum Way {
     Fin,
     /// Its process ends with something unread; over HTTP/2 it resets its stream (`RST_STREAM`).
     Reset,
-    /// It says nothing any more, and answers nothing.
+    /// It sends nothing any more, not even answers to pings.
     Silence,
-    /// It takes nothing any more.
+    /// It reads nothing any more.
     Shut,
 }
 
@@ -110,7 +110,7 @@ impl fmt::Display for By {
 enum Cell {
     /// What it held is freed.
     Freed(By),
-    /// There is no such end, and why.
+    /// There is no such end, with the reason.
     None(&'static str),
     /// What it held is kept on purpose, and until when.
     Held(&'static str),
@@ -162,7 +162,7 @@ fn wanted(phase: Phase, way: Way, protocol: Protocol) -> Cell {
         | (Phase::HalfAFrame, Way::Fin, _)
         | (Phase::Open | Phase::Delayed | Phase::Busy, Way::Silence, _) => Freed(By::NoPong),
         (Phase::Delayed | Phase::Busy | Phase::HalfAFrame, Way::Fin | Way::Reset, _) => Freed(By::Ping),
-        // A ping would stand in the middle of the frame: nobody asks the client anything.
+        // No ping can be sent in the middle of a frame.
         (Phase::HalfAFrame, Way::Silence, _) => Freed(By::Idle),
         (Phase::Open | Phase::Delayed | Phase::HalfAFrame, Way::Shut, _) => Freed(By::Write),
         (Phase::FirstMessage, Way::Silence | Way::Shut, _) => Freed(By::FirstMessage),
@@ -170,10 +170,10 @@ fn wanted(phase: Phase, way: Way, protocol: Protocol) -> Cell {
     }
 }
 
-/// What a busy machine may add. Where a row fails, nothing else would have freed it for a minute.
+/// The delay that a busy machine may add. If a row fails, nothing would have freed it for a minute.
 const SLACK: Duration = Duration::from_secs(10);
 
-/// So many rows run at a time: a machine that is busy with all of them is late for each.
+/// The number of rows that run concurrently: a machine that is busy with all of them is late for each.
 const AT_ONCE: usize = 24;
 
 #[tokio::test(flavor = "multi_thread")]

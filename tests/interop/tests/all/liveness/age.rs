@@ -1,4 +1,4 @@
-//! How long a connection lives.
+//! Maximum ages.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Who says something, and who does not.
+//! Idle timeouts.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ async fn pings_do_not_count() {
     assert!(opened.elapsed() < 12 * SECOND);
 }
 
-/// A handler that says something every second.
+/// A handler that sends a message every second.
 fn feed() -> Router {
     let route = any(async |up: WebSocketUpgrade| {
         handlers::upgrade(up, async |mut socket: WebSocket| {

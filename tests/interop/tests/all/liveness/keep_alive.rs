@@ -1,4 +1,4 @@
-//! Who answers, and who does not.
+//! Keepalive: peers that answer pings, and peers that do not.
 
 use std::time::Duration;
 
@@ -131,7 +131,7 @@ async fn a_peer_is_not_judged_by_what_cannot_be_seen() {
     }
     assert!(opened.elapsed() + 26 * SECOND > HOUR);
     assert!(pings > 100, "{pings}: that a ping cannot be sent is how a peer that is gone would be noticed");
-    // What was not seen then was read by now; who is gone from here on is closed.
+    // What could not be seen then has been read by now: a peer that is gone from here on is closed.
     loop {
         match pipe.next().await {
             Some(Seen::Ping(_)) => {}
@@ -202,7 +202,7 @@ async fn connections_that_came_together_are_not_pinged_together() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_jumps_ends_nobody_who_answered() {
+async fn a_clock_that_jumps_closes_no_peer_that_answered() {
     let mut pipe = open(&echo().layer(KeepAliveLayer::new())).await;
     for _ in 0..10 {
         let payload = ping(&mut pipe).await;

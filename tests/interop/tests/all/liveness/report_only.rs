@@ -1,4 +1,4 @@
-//! What is reported, and not enforced.
+//! Limits that are reported but not enforced.
 
 use interop::pipe::{Seen, text};
 use portcullis_liveness::{IdleTimeoutLayer, KeepAliveLayer, MaxAgeLayer, MessageSizeLayer, WriteTimeoutLayer};
@@ -26,5 +26,5 @@ async fn what_only_reports_closes_nothing() {
             seen => break assert_eq!(seen, text("still there")),
         }
     }
-    assert!(pings > 100, "{pings} pings that nobody answered");
+    assert!(pings > 100, "{pings} unanswered pings");
 }

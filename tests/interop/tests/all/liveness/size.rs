@@ -1,4 +1,4 @@
-//! How big a message is, and how long it takes.
+//! Limits on the size of messages and the time that they take.
 
 use std::{
     sync::{Arc, Mutex},
@@ -172,7 +172,7 @@ async fn compression_is_not_offered_to_the_handler_unless_allowed() {
     }
 }
 
-/// A message of so many fragments of 500 bytes.
+/// A message in fragments of 500 bytes.
 async fn fragments(pipe: &mut Client, count: usize) {
     for number in 1..=count {
         let opcode = if number == 1 { 0x02 } else { 0x00 };
@@ -197,7 +197,7 @@ async fn a_message_that_is_delayed_here_is_not_late() {
 #[tokio::test(start_paused = true)]
 async fn a_message_that_is_read_slowly_here_is_not_late() {
     const LENGTH: usize = 250 * 508;
-    let (told, mut tell) = tokio::sync::mpsc::unbounded_channel();
+    let (sender, mut received) = tokio::sync::mpsc::unbounded_channel();
     let route = any(async move |mut request: axum::extract::Request| {
         let upgraded = hyper::upgrade::on(&mut request);
         tokio::spawn(async move {
@@ -210,7 +210,7 @@ async fn a_message_that_is_read_slowly_here_is_not_late() {
                 // What came is dealt with.
                 sleep(SECOND).await;
             }
-            told.send(()).unwrap();
+            sender.send(()).unwrap();
         });
         http::StatusCode::SWITCHING_PROTOCOLS
     });
@@ -218,6 +218,6 @@ async fn a_message_that_is_read_slowly_here_is_not_late() {
     let mut pipe = open(&app).await;
     let began = Instant::now();
     fragments(&mut pipe, 250).await;
-    tokio::time::timeout(HOUR, tell.recv()).await.expect("all of it");
+    tokio::time::timeout(HOUR, received.recv()).await.expect("all of it");
     assert!(began.elapsed() > 15 * SECOND, "{:?}", began.elapsed());
 }

@@ -1,4 +1,4 @@
-//! Who reads, and who does not.
+//! Write timeouts: peers that read, and peers that do not.
 
 use std::sync::mpsc;
 
@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use super::apps::{HOUR, MILLI, SECOND, open};
 
-/// A handler that sends, each message so big, and says how its writing ended.
+/// A handler that sends messages of a size, and reports how its writing ended.
 fn sender(bytes: usize, give_up: bool) -> (Router, mpsc::Receiver<Connection>) {
     let (handles, watch) = mpsc::channel();
     let route = any(async move |up: WebSocketUpgrade, connection: Connection| {

@@ -1,4 +1,4 @@
-//! What users of other servers look for, and the line of code or the test that shows it.
+//! Checks that the pages for users of other servers quote existing code.
 
 use super::source::{files, read, rows};
 

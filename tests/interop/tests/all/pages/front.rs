@@ -1,4 +1,4 @@
-//! README: its links, its picture, and the dependencies that it names.
+//! README: its links, its pictures, and its table of dependencies.
 
 use std::collections::BTreeSet;
 
@@ -83,15 +83,15 @@ fn costs_of_a_message_are_the_bounds_of_the_benchmark() {
         [core, rate].map(|bound| bound.trim_end_matches(".0").replace('_', ","))
     };
     let ([batch, batch_limited], [alone, alone_limited]) = (bounds("Batch"), bounds("Flush"));
-    for said in [
+    for text in [
         format!("at most {batch} instructions more than on a bare server, or {batch_limited} with a message limit"),
         format!("one that arrives alone costs at most {alone}, or {alone_limited}."),
     ] {
-        assert!(readme.contains(&said), "README does not say: {said}");
+        assert!(readme.contains(&text), "README does not contain: {text}");
     }
 }
 
-/// The features of a manifest, but for those of the workspace's own.
+/// The features of a manifest, except internal ones.
 fn features(manifest: &str) -> BTreeSet<&str> {
     let table = manifest.split("[features]").nth(1).unwrap().split("\n[").next().unwrap();
     let names = table.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(" = ["));

@@ -1,4 +1,4 @@
-//! What README and the guide say, held against the code: links, names, numbers, and sentences that are quoted.
+//! Checks README and the guide against the code: links, names, numbers, and quoted messages.
 
 mod coming_from;
 mod front;

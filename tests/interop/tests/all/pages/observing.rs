@@ -37,14 +37,14 @@ fn metrics(expression: &str) -> impl Iterator<Item = &str> {
     words.filter(|word| word.starts_with("portcullis_"))
 }
 
-/// The labels by which an expression sums up, or chooses.
+/// The labels by which an expression aggregates or filters.
 fn labels(expression: &str) -> Vec<&str> {
     let by = expression.split("by (").skip(1).map(|rest| rest.split(')').next().unwrap());
     let chosen = expression.split('{').skip(1).map(|rest| rest.split(['!', '=']).next().unwrap());
     by.flat_map(|labels| labels.split(", ")).chain(chosen).filter(|label| *label != "le").collect()
 }
 
-/// Checks an expression of Prometheus', and returns the metrics it reads.
+/// Checks a Prometheus expression, and returns the metrics that it reads.
 fn check(expression: &str) -> Vec<&'static str> {
     let mut read = Vec::new();
     for word in metrics(expression) {

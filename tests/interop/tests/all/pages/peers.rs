@@ -1,11 +1,11 @@
-//! The tables of other servers: the same in the guide and beside the servers, and what is said of them.
+//! The tables of other servers, which are the same in the guide and in tests/peers.
 
 use super::source::{files, read};
 
 const GUIDE: &str = "crates/portcullis/docs/guide/other_servers.md";
 const BESIDE: &str = "tests/peers/README.md";
 
-/// The blocks of a page that are tables as they were printed.
+/// The printed tables of a page.
 fn printed(path: &str) -> Vec<String> {
     let page = read(path);
     page.split("```text\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()

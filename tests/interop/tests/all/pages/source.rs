@@ -1,4 +1,4 @@
-//! The files of the workspace, and what stands in them.
+//! The files of the workspace and their contents.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ pub(super) fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The files below a folder whose names end so, with their texts.
+/// The files below a folder whose names end with `ending`, with their texts.
 pub(super) fn files(folder: &str, ending: &str) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     let mut folders = vec![root().join(folder)];
@@ -31,7 +31,7 @@ pub(super) fn files(folder: &str, ending: &str) -> Vec<(PathBuf, String)> {
     found
 }
 
-/// The cells of a table's rows, without its head.
+/// The cells of all rows of tables, without headers.
 pub(super) fn rows(page: &str) -> Vec<Vec<String>> {
     let cells = |line: &str| line.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect();
     let lines: Vec<_> = page.lines().collect();
@@ -43,7 +43,7 @@ pub(super) fn rows(page: &str) -> Vec<Vec<String>> {
     rows.map(|(_, line)| cells(line)).collect()
 }
 
-/// What stands in backticks.
+/// The texts in backticks.
 pub(super) fn quoted(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }

@@ -1,25 +1,25 @@
-//! Each sentence that the library says about wiring has its cure in the guide.
+//! Checks that the guide explains every message of the library about its wiring.
 
 use std::{collections::BTreeSet, path::Path};
 
 use super::source::{files, read};
 
-/// The crates that say something.
+/// The crates with messages.
 const CRATES: [&str; 8] = ["close", "connections", "core", "jwt", "liveness", "origin", "rate-limit", "redis"];
 
-/// What is called with a sentence, or with the name of one.
-const SAY: [&str; 4] = ["misconfigured(", "missing_extension(", "warn_once(", ".warn("];
+/// The functions that are called with a message, or with the name of one.
+const FUNCTIONS: [&str; 4] = ["misconfigured(", "missing_extension(", "warn_once(", ".warn("];
 
-/// Errors that are returned when something is built.
+/// Errors that builders return.
 const ERRORS: [&str; 2] = ["jwt/src/verifier/build_error.rs", "redis/src/error.rs"];
 
-/// A file without its tests and its comments.
+/// A file without its tests and comments.
 fn code(text: &str) -> String {
     let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
     code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
-/// The string with which code begins, as the program sees it.
+/// The string literal at the beginning of code, with its escapes resolved.
 fn literal(code: &str) -> Option<String> {
     let mut rest = code.trim_start().strip_prefix('"')?.chars();
     let mut text = String::new();
@@ -35,16 +35,16 @@ fn literal(code: &str) -> Option<String> {
     }
 }
 
-/// The strings that have a name in code.
+/// The string constants in code.
 fn named(code: &str, name: &str) -> Vec<String> {
     let definitions = ["const ", "let "].into_iter().flat_map(|keyword| code.split(keyword).skip(1));
     let of_name = definitions.filter_map(|rest| rest.strip_prefix(name)?.split_once('='));
     of_name.filter(|(between, _)| between.len() < 16).filter_map(|(_, value)| literal(value)).collect()
 }
 
-/// What is said in a file, where names of strings may stand in another of its crate.
-fn said(code: &str, crate_code: &str) -> Vec<String> {
-    let calls = SAY.into_iter().flat_map(|call| code.split(call).skip(1));
+/// The messages in a file. Constants may be defined in another file of its crate.
+fn messages(code: &str, crate_code: &str) -> Vec<String> {
+    let calls = FUNCTIONS.into_iter().flat_map(|call| code.split(call).skip(1));
     let arguments = calls.map(|rest| rest.trim_start().trim_start_matches("parts, "));
     let resolved = |argument: &str| {
         if let Some(sentence) = literal(argument) {
@@ -64,43 +64,43 @@ fn written(code: &str) -> Vec<String> {
     calls.filter_map(literal).collect()
 }
 
-/// Whether a file may have sentences of its own. Where the calls are defined, they are arguments.
-fn speaks(path: &Path) -> bool {
+/// Whether a file may contain messages. Where the functions are defined, messages are arguments.
+fn has_messages(path: &Path) -> bool {
     let tests = path.components().any(|part| matches!(part.as_os_str().to_str(), Some("tests" | "testing")));
     !tests && !path.ends_with("core/src/refusal/reason.rs")
 }
 
-fn sentences() -> BTreeSet<String> {
-    let mut sentences = BTreeSet::new();
+fn messages_of_all() -> BTreeSet<String> {
+    let mut messages_of_all = BTreeSet::new();
     for name in CRATES {
         let files = files(&format!("crates/{name}/src"), ".rs");
         let sources: Vec<_> =
-            files.iter().filter(|(path, _)| speaks(path)).map(|(path, text)| (path, code(text))).collect();
+            files.iter().filter(|(path, _)| has_messages(path)).map(|(path, text)| (path, code(text))).collect();
         let all = sources.iter().map(|(_, code)| code.as_str()).collect::<Vec<_>>().join("\n");
         for (path, code) in &sources {
-            sentences.extend(said(code, &all));
+            messages_of_all.extend(messages(code, &all));
             if ERRORS.iter().any(|error| path.ends_with(error)) {
-                sentences.extend(written(code));
+                messages_of_all.extend(written(code));
             }
         }
     }
-    sentences.retain(|sentence| !sentence.is_empty());
-    sentences
+    messages_of_all.retain(|sentence| !sentence.is_empty());
+    messages_of_all
 }
 
-/// Text on one line, without the marks of quotations.
+/// Text on one line, without quotation markers.
 fn flowing(text: &str) -> String {
     let lines = text.lines().map(|line| line.strip_prefix("> ").unwrap_or(line));
     lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
 }
 
 #[test]
-fn each_sentence_about_wiring_stands_in_the_guide() {
+fn the_guide_has_every_message_about_wiring() {
     let page = flowing(&read("crates/portcullis/docs/guide/troubleshooting.md"));
-    let sentences = sentences();
-    assert!(sentences.len() > 35, "{sentences:#?}");
-    for sentence in &sentences {
-        // A value stands as an ellipsis on the page. `{tenantid}` is a text of its own.
+    let messages_of_all = messages_of_all();
+    assert!(messages_of_all.len() > 35, "{messages_of_all:#?}");
+    for sentence in &messages_of_all {
+        // The page has an ellipsis for a value. `{tenantid}` is literal text.
         let known = page.contains(sentence) || page.contains(&ellipsis(sentence));
         assert!(known, "the page on troubleshooting does not have: {sentence}");
     }
@@ -114,8 +114,8 @@ fn ellipsis(sentence: &str) -> String {
 }
 
 #[test]
-fn strings_are_read_as_the_program_sees_them() {
+fn escapes_in_strings_are_resolved() {
     let code =
         "warn_once(\n    \"one \\\"two\\\" \\\n     three\",\n); const NAME: &str = \"four\"; misconfigured(NAME)";
-    assert_eq!(said(code, code), ["four", "one \"two\" three"]);
+    assert_eq!(messages(code, code), ["four", "one \"two\" three"]);
 }

@@ -1,4 +1,4 @@
-//! Limits by subject, and clients that have none.
+//! Limits by subject, and clients without a subject.
 
 use axum::{
     Extension, Router,
@@ -11,13 +11,13 @@ use portcullis_core::identity::{ClientIp, Subject};
 use portcullis_jwt::{JwtLayer, TokenError, TokenMessage, Verification, Verified, Verify};
 use portcullis_rate_limit::MessageRateLayer;
 
-/// Whoever says a name has it, and a token may name nobody.
+/// Accepts every name as a token. The token `nameless` has no subject.
 struct Named;
 
 impl Verify<()> for Named {
     fn verify(&self, token: &str) -> Verification<()> {
         let mut verified = Verified::new(());
-        verified.subject = (token != "nobody").then(|| Subject::new(token));
+        verified.subject = (token != "nameless").then(|| Subject::new(token));
         Verification::ready(if token == "bad" { Err(TokenError::Invalid("bad")) } else { Ok(verified) })
     }
 }
@@ -50,7 +50,7 @@ fn limit(most: usize) -> ConnectionLimitLayer {
     ConnectionLimitLayer::new().per_subject(Limit::new(most).evict_oldest())
 }
 
-const NOBODY: &str = "authorization: Bearer nobody\r\n";
+const NAMELESS: &str = "authorization: Bearer nameless\r\n";
 const ALICE: &str = "authorization: Bearer alice\r\n";
 
 async fn echoes(client: &mut Client) {
@@ -62,9 +62,9 @@ async fn echoes(client: &mut Client) {
 async fn clients_without_a_subject_share_by_address_and_are_refused_but_never_evicted() {
     let app = located(routes().layer(limit(2)).layer(optional()));
     let mut anonymous = open(&app, "/", "").await;
-    let mut nameless = open(&app, "/", NOBODY).await;
+    let mut nameless = open(&app, "/", NAMELESS).await;
     assert_eq!(status(&app, "/", "").await, 429);
-    assert_eq!(status(&app, "/", NOBODY).await, 429);
+    assert_eq!(status(&app, "/", NAMELESS).await, 429);
     for client in [&mut anonymous, &mut nameless] {
         echoes(client).await;
     }
@@ -85,11 +85,11 @@ async fn what_waits_for_a_first_message_is_counted_as_unauthenticated_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_first_message_that_names_nobody_is_counted_by_address() {
+async fn a_first_message_without_a_subject_is_counted_by_address() {
     let app = located(routes().layer(limit(1)).layer(first()));
     let mut clients = [open(&app, "/", "").await, open(&app, "/", "").await];
     for client in &mut clients {
-        client.send_text("nobody").await.unwrap();
+        client.send_text("nameless").await.unwrap();
     }
     echoes(&mut clients[0]).await;
     assert_eq!(clients[1].next().await, closed(1008, "too many connections"));
@@ -98,7 +98,7 @@ async fn a_first_message_that_names_nobody_is_counted_by_address() {
         ("required", located(routes().layer(limit(1).require_subject()).layer(first()))),
     ] {
         let mut client = open(&app, "/", "").await;
-        client.send_text("nobody").await.unwrap();
+        client.send_text("nameless").await.unwrap();
         assert_eq!(client.next().await, closed(3003, "not signed in"), "{layer}");
         let mut client = open(&app, "/", "").await;
         client.send_text("alice").await.unwrap();
@@ -125,8 +125,8 @@ async fn all_layers_treat_clients_without_a_subject_alike() {
             ("alice", ALICE, false, [101, 101]),
             ("anonymous", "", true, [101, 403]),
             ("anonymous", "", false, [500, 403]),
-            ("nameless", NOBODY, true, [101, 403]),
-            ("nameless", NOBODY, false, [403, 403]),
+            ("nameless", NAMELESS, true, [101, 403]),
+            ("nameless", NAMELESS, false, [403, 403]),
         ] {
             for (app, expected) in [&app, &required].into_iter().zip(expected) {
                 let app = app.clone().layer(optional());
@@ -135,15 +135,15 @@ async fn all_layers_treat_clients_without_a_subject_alike() {
             }
             tokio::time::sleep(std::time::Duration::from_secs(2)).await;
         }
-        assert_eq!(status(&app, "/", "").await, 500, "{layer}: nobody could set a subject or an address");
-        assert_eq!(status(&required, "/", "").await, 500, "{layer}: nobody could set a subject or an address");
+        assert_eq!(status(&app, "/", "").await, 500, "{layer}: no layer sets a subject or an address");
+        assert_eq!(status(&required, "/", "").await, 500, "{layer}: no layer sets a subject or an address");
         assert_eq!(status(&located(app), "/", "").await, 101, "{layer}: a layer of your own may set subjects");
         assert_eq!(status(&located(required), "/", "").await, 403, "{layer}: and has set none");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn on_report_only_nobody_without_a_subject_is_refused() {
+async fn report_only_refuses_no_client_without_a_subject() {
     for app in [
         routes().layer(limit(1).require_subject().report_only()),
         routes().layer(HandshakeRateLayer::per_second(1).require_subject().report_only()),
