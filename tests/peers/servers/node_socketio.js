@@ -9,7 +9,7 @@ const { RateLimiterMemory } = need("rate-limiter-flexible");
 const [port, mode, burst] = [Number(process.argv[2]), process.argv[3], Number(process.argv[4])];
 const hardened = mode === "hardened";
 const OWN = "https://chat.example";
-// Scaled down, so that nobody waits for minutes. Where costs are measured, a busy machine must not close anybody.
+// Scaled down, so that audits do not take minutes. When measuring costs, a busy machine must not close connections.
 const SOON = burst > 1000 ? 20000 : 1500;
 const SECRET = "a secret of the siege, 32 bytes.";
 

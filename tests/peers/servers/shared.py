@@ -1,4 +1,4 @@
-"""What the servers on Python have in common: the words of a command line, a token, and what was hardened by hand."""
+"""Shared by the Python servers: the command line, tokens, and checks by hand."""
 
 import sys
 import time
@@ -12,9 +12,9 @@ BURST = float(sys.argv[3])
 OWN = "https://chat.example"
 SECRET = "a secret of the siege, 32 bytes."
 SIZE = 64 * 1024
-# Nobody counts sockets where their cost is measured.
+# Sockets are not limited when measuring their cost.
 SOCKETS = 20 if BURST <= 1000 else 100_000
-# Scaled down, so that nobody waits for minutes. Where costs are measured, a busy machine must not close anybody.
+# Scaled down, so that audits do not take minutes. When measuring costs, a busy machine must not close connections.
 SOON = 1.5 if BURST <= 1000 else 20
 
 
@@ -33,7 +33,7 @@ def expires(token):
 
 
 class Bucket:
-    """Twenty messages a second, in bursts: what each tutorial's own counter comes to."""
+    """Twenty messages per second, in bursts, like the counters in the tutorials."""
 
     def __init__(self):
         self.left, self.at = BURST, time.monotonic()
@@ -49,7 +49,7 @@ LIVE = {}
 
 
 class Seat:
-    """One of the sockets that an address may have."""
+    """One of the sockets of an address."""
 
     def __init__(self, address):
         self.address = address

@@ -12,10 +12,10 @@ use crate::{
     token::token,
 };
 
-/// Of an odd number of rounds, one is in the middle.
+/// The number of rounds is odd, so that there is a median.
 pub(crate) const ROUNDS: usize = 5;
 
-/// So many messages at once that no limit is met.
+/// A burst so large that no limit is reached.
 const UNLIMITED: usize = 100_000_000;
 
 const CONNECTIONS: usize = 20;
@@ -24,7 +24,7 @@ const HANDSHAKES: usize = 500;
 const IDLE: usize = 200;
 const FLOOD: usize = 100_000;
 
-/// How long a server without a limit is fed.
+/// How long a server without a limit is flooded.
 const LONGEST: Duration = Duration::from_secs(10);
 
 /// Of one server, in the units of `HEADS`.
@@ -32,8 +32,8 @@ type Row = [f64; 5];
 
 const HEADS: [&str; 5] = ["us/message", "us/handshake", "us/refused", "KiB/idle", "ms/flood"];
 
-/// Measures the servers of these names, and prints the medians. Fails if ours loses a column to a server in another
-/// language.
+/// Measures the servers with these names, and prints the medians. Fails if ours is more expensive in a column than a
+/// server in another language.
 pub(crate) fn print(folder: &Path, names: &[&str], count: usize) -> Result<bool> {
     let peers = chosen(names)?;
     let mut rounds: Vec<Vec<Row>> = peers.iter().map(|_| Vec::new()).collect();
@@ -76,7 +76,7 @@ fn open(process: &Process, words: &Words, token: &str) -> Result<Socket> {
     Ok(Socket::open(process.address, words, token)?.ok_or("a legitimate client was refused")?)
 }
 
-/// Microseconds for a message and its answer, of some connections at once.
+/// Microseconds per message and echo, over some concurrent connections.
 fn messages(process: &Process, words: &Words, token: &str) -> Result<f64> {
     let mut sockets = (0..CONNECTIONS).map(|_| open(process, words, token)).collect::<Result<Vec<_>>>()?;
     for socket in &mut sockets {
@@ -96,21 +96,21 @@ fn messages(process: &Process, words: &Words, token: &str) -> Result<f64> {
     Ok(per(cost, done))
 }
 
-/// Microseconds for a handshake and its first answer, or its end.
+/// Microseconds per handshake and first echo, or its close.
 fn handshakes(process: &Process, words: &Words, token: &str) -> Result<f64> {
     let before = process.cpu()?;
     for _ in 0..HANDSHAKES {
         if let Some(mut socket) = Socket::open(process.address, words, token)? {
-            // Whether it is answered or closed, the server is done with it.
+            // Answered or closed: the server is done with it.
             let _closed = socket.converse(words);
         }
     }
-    // What a server does behind its clients' backs.
+    // Work that a server does after responding.
     thread::sleep(Duration::from_millis(200));
     Ok(per(process.cpu()?.saturating_sub(before), HANDSHAKES))
 }
 
-/// KiB for a connection that has said one thing.
+/// KiB per connection after one message.
 fn idle(process: &Process, words: &Words, token: &str) -> Result<f64> {
     let before = process.resident()?;
     let mut sockets = (0..IDLE).map(|_| open(process, words, token)).collect::<Result<Vec<_>>>()?;
@@ -132,7 +132,7 @@ fn flood(process: &Process, words: &Words, token: &str) -> Result<f64> {
     let mut writer = socket.writer()?;
     writer.set_write_timeout(Some(LONGEST))?;
     let writer = thread::spawn(move || {
-        // A server that closes does not take the rest.
+        // A server that closes does not read the rest.
         let _closed_meanwhile = writer.write_all(&bytes);
     });
     let begin = std::time::Instant::now();
@@ -163,8 +163,8 @@ fn median(rows: &[Row]) -> Row {
     })
 }
 
-/// The columns in which ours is dearer than a server in another language, or than the same checks by hand by more than
-/// the goal allows. tower_governor checks next to nothing.
+/// The columns in which ours is more expensive than a server in another language, or than the same checks by hand by
+/// more than the goal allows. tower_governor is not compared: it checks next to nothing.
 fn losses(rows: &[(&str, Row)]) -> Vec<String> {
     let Some((_, ours)) = rows.iter().find(|(name, _)| *name == OURS) else { return Vec::new() };
     let mut lines = Vec::new();
@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ours_may_be_little_dearer_than_the_same_by_hand_and_no_dearer_than_others() {
+    fn ours_may_cost_little_more_than_the_same_by_hand_and_no_more_than_others() {
         for (name, theirs, loses) in [
             ("axum, by hand", 9.6, false),
             ("axum, by hand", 9.4, true),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn the_middle_of_the_rounds_counts() {
+    fn the_median_of_the_rounds_counts() {
         let rows = [[1.0; 5], [9.0; 5], [2.0; 5]];
         assert!(median(&rows).iter().all(|middle| (middle - 2.0).abs() < f64::EPSILON));
     }

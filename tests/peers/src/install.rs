@@ -1,4 +1,4 @@
-//! What the servers in other languages need, below the target folder.
+//! Installs what the servers in other languages need, below the target folder.
 
 use std::{
     env, fs,
@@ -38,7 +38,7 @@ pub(crate) fn all() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Unpacks Debian's nginx, which needs no more than that, and no root.
+/// Unpacks Debian's nginx, which needs no installation and no root.
 fn unpack(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder)?;
     run(Command::new("apt-get").args(["download", "-qq", "nginx"]).current_dir(folder))?;

@@ -15,7 +15,7 @@ pub(crate) struct Socket {
     buffer: Vec<u8>,
 }
 
-/// What a server said.
+/// What the server sent.
 pub(crate) enum Said {
     Answer,
     Other,
@@ -23,7 +23,7 @@ pub(crate) enum Said {
 }
 
 impl Socket {
-    /// A handshake with that token, and what a client says first. `None` if it is refused.
+    /// Sends a handshake with this token, and the first messages. `None` if it is refused.
     pub(crate) fn open(address: SocketAddr, words: &Words, token: &str) -> Result<Option<Self>> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
@@ -54,7 +54,7 @@ impl Socket {
         Ok(self.stream.write_all(&out)?)
     }
 
-    /// A message, and its answer. `false` if the connection has ended.
+    /// Sends a message and receives the answer. `false` if the connection has ended.
     pub(crate) fn converse(&mut self, words: &Words) -> Result<bool> {
         self.say(words.message)?;
         loop {
@@ -89,7 +89,7 @@ impl Socket {
             Opcode::PING => {
                 let mut out = Vec::new();
                 put_frame(&mut out, 0x8a, payload, Some([1, 2, 3, 4]));
-                // How the connection has ended meanwhile, the next read tells.
+                // If the connection has ended, the next read reports it.
                 let _closed_meanwhile = self.stream.write_all(&out);
                 Said::Other
             }

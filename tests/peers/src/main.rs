@@ -1,7 +1,7 @@
 //! Audits the servers that tutorials teach and ours with the same limits, and prints one table: attack by server.
 //!
-//! `peers --cost [ROUNDS]` prints what each costs its machine. Words behind either choose servers by their names. Exits
-//! 1 if ours lets something through that another stops, or is dearer, and 2 if a server could not be tried.
+//! `peers --cost [ROUNDS]` prints the costs of each. Further arguments select servers by name. Exits with 1 if ours
+//! lets an attack through that another server stops, or costs more, and with 2 if a server could not be tried.
 
 mod cost;
 mod install;
@@ -15,7 +15,7 @@ mod token;
 
 use std::{env, process::ExitCode};
 
-/// Whatever went wrong; it is only reported.
+/// Any error: it is only reported.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> ExitCode {

@@ -8,7 +8,7 @@ use std::{
 
 use crate::Result;
 
-/// What starts it on a port, in front of a server on another. One process, so that it ends with its id.
+/// The command that starts it on a port, in front of a server on another. A single process, so that it can be killed.
 pub(crate) fn command(folder: &Path, port: u16, behind: u16, burst: usize) -> Result<Command> {
     let folder = folder.join("nginx");
     fs::create_dir_all(folder.join("logs"))?;
@@ -25,7 +25,7 @@ pub(crate) fn program(folder: &Path) -> Option<PathBuf> {
     programs.into_iter().find(|program| program.is_file())
 }
 
-/// Handshakes by rate and sockets by number for each address, as many as others have, and a deadline for heads.
+/// Limits on handshakes and sockets per address, the same as for other servers, and a deadline for heads.
 fn configuration(port: u16, behind: u16, burst: usize) -> String {
     let sockets = if burst > 1000 { 65_000 } else { 20 };
     let (rate, room) = if burst > 1000 { (100_000, 65_000) } else { (20, 100) };
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limits_are_off_where_costs_are_measured() {
+    fn limits_are_off_when_measuring_costs() {
         assert!(configuration(1, 2, 40).contains("limit_conn sockets 20;"));
         assert!(configuration(1, 2, 40).contains("rate=20r/s"));
         assert!(configuration(1, 2, 100_000_000).contains("limit_conn sockets 65000;"));

@@ -1,4 +1,4 @@
-//! Which servers there are, and what a legitimate client of each knows.
+//! The servers, and what a legitimate client of each knows.
 
 use std::{env, path::Path, process::Command};
 
@@ -20,22 +20,22 @@ enum Run {
     Node(&'static str, &'static str),
     /// A server of this package.
     Own(&'static str),
-    /// The one that is built by itself, in a workspace of its own.
+    /// The one that is built separately, in its own workspace.
     Governor,
 }
 
-/// How a client speaks to a server.
+/// How a client talks to a server.
 #[derive(Clone, Copy)]
 pub(crate) struct Words {
     pub(crate) path: &'static str,
-    /// Where the token goes, as `siege audit` is told; nowhere, if empty.
+    /// The place of the token, for `siege audit`; empty if there is no token.
     pub(crate) token_in: &'static str,
-    /// What is said first; `{token}` is the token.
+    /// The first messages; `{token}` is the token.
     pub(crate) first: &'static str,
     pub(crate) message: &'static str,
     /// What is in the answer.
     pub(crate) answer: &'static str,
-    /// A ping that is a message, and what is said to it.
+    /// A ping that is a text message, and the reply to it.
     pub(crate) reply: &'static str,
 }
 
@@ -80,7 +80,7 @@ pub(crate) const ALL: [Peer; 15] = [
     peer("Tornado, hardened", Run::Python("py_tornado.py", "hardened"), COOKIE),
 ];
 
-/// Those that have one of these texts in their names; all, if there is none.
+/// The servers whose names contain one of these texts, or all.
 pub(crate) fn chosen(names: &[&str]) -> Result<Vec<&'static Peer>> {
     static PEERS: [Peer; 15] = ALL;
     let has = |peer: &&Peer| names.is_empty() || names.iter().any(|name| peer.name.contains(name));
@@ -89,7 +89,7 @@ pub(crate) fn chosen(names: &[&str]) -> Result<Vec<&'static Peer>> {
 }
 
 impl Peer {
-    /// What starts it on a port, with so many messages at once.
+    /// The command that starts it on a port, with a burst.
     pub(crate) fn command(&self, folder: &Path, port: u16, burst: usize) -> Result<Command> {
         let mut command = match self.run {
             Run::Python(file, mode) => {

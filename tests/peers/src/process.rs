@@ -1,4 +1,4 @@
-//! A server in a process of its own, which ends with this one's interest in it.
+//! A server in a separate process, which is killed when dropped.
 
 use std::{
     fs::{self, File},
@@ -37,12 +37,12 @@ impl Process {
         Ok(Self { parts, address })
     }
 
-    /// What it has used of a processor, in ticks of 10 ms.
+    /// Its CPU time, in ticks of 10 ms.
     pub(crate) fn cpu(&self) -> Result<Duration> {
         self.parts.iter().map(Part::cpu).sum()
     }
 
-    /// What of it is in memory, in KiB.
+    /// Its resident memory, in KiB.
     pub(crate) fn resident(&self) -> Result<u64> {
         self.parts.iter().map(Part::resident).sum()
     }
@@ -85,7 +85,7 @@ impl Part {
 
 impl Drop for Part {
     fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to end.
+        // It may have ended by itself.
         let _gone_already = self.0.kill();
         let _reaped = self.0.wait();
     }

@@ -11,19 +11,19 @@ use crate::{
     token::{OWN, file},
 };
 
-/// What all servers are believed to hold to, where they were told to.
+/// The limits of all servers, as far as they support them.
 const LIMITS: &str = "--burst 40 --rate 20 --size 65536 --bytes 262144 --sockets 20 --handshakes 200 --silence 4";
 
 const LEGEND: &str =
     "X let through, ? cannot be told from outside, - not run, ! legitimate client turned away, . stopped or served";
 
-/// What was found of one server.
+/// The findings about one server.
 struct Column {
     name: &'static str,
     found: BTreeMap<&'static str, (Verdict, String)>,
 }
 
-/// Audits the servers of these names, and prints what each lets through.
+/// Audits the servers with these names, and prints what each lets through.
 pub(crate) fn print(folder: &Path, names: &[&str]) -> Result<bool> {
     let (mut columns, mut attacks) = (Vec::new(), Vec::new());
     for peer in chosen(names)? {
@@ -63,7 +63,7 @@ fn audit(peer: &Peer, folder: &Path) -> Result<Report> {
     }
     if !client.token_in.is_empty() {
         option("--token-in", client.token_in);
-        // The short one is tried within the first half minute.
+        // The short token is used within the first half minute.
         for (name, seconds) in [("--token-file", 3600), ("--short-token-file", 45), ("--expired-token-file", -3600)] {
             option(name, &file(folder, name.trim_start_matches('-'), seconds)?.display().to_string());
         }
@@ -108,7 +108,7 @@ fn mark(found: Option<&(Verdict, String)>) -> char {
     }
 }
 
-/// What ours lets through and another stops.
+/// Attacks that ours lets through and another server stops.
 fn lost(attacks: &[&'static str], columns: &[Column]) -> Vec<String> {
     let Some(ours) = columns.iter().find(|column| column.name == OURS) else { return Vec::new() };
     let bad = |found: Option<&(Verdict, String)>| {
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ours_lets_through_and_another_stops_fails() {
+    fn an_attack_that_ours_lets_through_and_another_stops_fails() {
         for (ours, theirs, fails) in [
             (Verdict::Through, Verdict::Stopped, true),
             (Verdict::TurnedAway, Verdict::Served, true),

@@ -1,4 +1,4 @@
-//! Tokens that all servers take, and one that none should.
+//! Tokens that all servers accept, and one that none should.
 
 use std::{
     fs,
@@ -15,13 +15,13 @@ pub(crate) const SECRET: &[u8; 32] = b"a secret of the siege, 32 bytes.";
 pub(crate) const ISSUER: &str = "https://id.example";
 pub(crate) const OWN: &str = "https://chat.example";
 
-/// With more than one provider in the build, jsonwebtoken wants to be told.
+/// With several providers in the build, jsonwebtoken needs an explicit one.
 pub(crate) fn install() {
-    // Only the first call of a process counts.
+    // Only the first call has an effect.
     let _installed_before = crypto::rust_crypto::DEFAULT_PROVIDER.install_default();
 }
 
-/// A token that expires in so many seconds, or has so long ago.
+/// A token that expires in `seconds`, or has already expired if that is negative.
 pub(crate) fn token(seconds: i64) -> Result<String> {
     install();
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
@@ -30,7 +30,7 @@ pub(crate) fn token(seconds: i64) -> Result<String> {
     Ok(jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(SECRET))?)
 }
 
-/// The same in a file, as `siege audit` takes it.
+/// A token in a file, for `siege audit`.
 pub(crate) fn file(folder: &Path, name: &str, seconds: i64) -> Result<PathBuf> {
     let file = folder.join(name);
     fs::write(&file, token(seconds)?)?;

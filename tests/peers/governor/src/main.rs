@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().collect();
     let [_, port, burst] = &arguments[..] else { return Err("usage: peer-governor PORT BURST".into()) };
     let app = Router::new().route("/ws", any(async |upgrade: WebSocketUpgrade| upgrade.on_upgrade(echo)));
-    // Where costs are measured, so many messages are allowed at once that no limit should be met.
+    // When measuring costs, the burst is so large that no limit should be reached.
     let burst: u32 = burst.parse()?;
     let handshakes = if burst > 1000 { 100_000 } else { 200 };
     let limits = GovernorConfigBuilder::default().per_millisecond(50).burst_size(handshakes).finish();

@@ -1,4 +1,4 @@
-//! The same checks in the handler, by hand, as a careful application does them.
+//! The same checks by hand in the handler, as in a careful application.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -24,14 +24,14 @@ use tokio::time::{Instant, interval, sleep_until, timeout};
 use super::{SIZE, SOON, bytes};
 use crate::token::{ISSUER, OWN, SECRET};
 
-/// What one address has and did.
+/// The connections and handshakes of one address.
 #[derive(Default)]
 struct Client {
     sockets: usize,
     handshakes: VecDeque<Instant>,
 }
 
-/// What may be, and what is.
+/// The limits and the current state.
 struct Limits {
     burst: u32,
     sockets: usize,
@@ -51,7 +51,7 @@ impl Drop for Seat {
 }
 
 impl Limits {
-    /// A seat, and a handshake of those that one address may make in ten seconds.
+    /// Takes a seat and a handshake, of those that one address may have in ten seconds.
     fn take(self: &Arc<Self>, address: IpAddr) -> Option<Seat> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let client = clients.entry(address).or_default();
@@ -87,7 +87,7 @@ async fn upgrade(
     upgrade.on_upgrade(move |socket| serve(socket, limits.burst, expires, seat))
 }
 
-/// When the token expires, if it is good.
+/// When the token expires, if it is valid.
 fn token(headers: &HeaderMap) -> Option<Instant> {
     let token = headers.get("authorization")?.to_str().ok()?.strip_prefix("Bearer ")?;
     let mut validation = Validation::new(Algorithm::HS256);
@@ -99,7 +99,7 @@ fn token(headers: &HeaderMap) -> Option<Instant> {
     Some(Instant::now() + Duration::from_secs(claims["exp"].as_u64()?).saturating_sub(now))
 }
 
-/// What one connection may say at once, half of which it gets back each second.
+/// The quota of one connection, half of which is replenished each second.
 struct Bucket {
     left: f64,
     most: f64,
@@ -120,7 +120,7 @@ impl Bucket {
     }
 }
 
-/// Echoes until the client has had enough, or the server.
+/// Echoes until the client or the server closes.
 async fn serve(mut socket: WebSocket, burst: u32, expires: Instant, _seat: Seat) {
     let (mut messages, mut payload) = (Bucket::new(f64::from(burst)), Bucket::new(f64::from(bytes(burst))));
     let (mut pings, mut ponged, mut said) = (interval(SOON), Instant::now(), Instant::now());

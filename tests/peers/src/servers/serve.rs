@@ -21,7 +21,7 @@ use crate::{Result, token};
 /// How long a client may take for the head of a request.
 const HEAD: Duration = SOON.saturating_mul(2);
 
-/// `burst` messages may come at once; many sockets may be open if that is many.
+/// Allows bursts of `burst` messages, and many sockets if that is large.
 #[tokio::main]
 pub(crate) async fn serve(name: &str, port: &str, burst: &str) -> Result<()> {
     token::install();
@@ -36,16 +36,16 @@ pub(crate) async fn serve(name: &str, port: &str, burst: &str) -> Result<()> {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => drop(tokio::spawn(connection(stream, peer, app.clone()))),
-            // There is no descriptor left, most often.
+            // Usually there is no descriptor left.
             Err(_) => sleep(Duration::from_secs(1)).await,
         }
     }
 }
 
-/// Serves a connection as `axum::serve` does, but for a deadline: of the first request from the moment that the client
-/// connects, and of later ones from the answer before.
+/// Serves a connection as `axum::serve` does, but with a deadline: for the first request from the start of the
+/// connection, and for later ones from the previous response.
 async fn connection(stream: TcpStream, peer: SocketAddr, app: Router) {
-    // A failure to switch Nagle's algorithm off changes no outcome.
+    // A failure to disable Nagle's algorithm is harmless.
     let _failed = stream.set_nodelay(true);
     let asked = Arc::new(Notify::new());
     let ask = asked.clone();
@@ -59,7 +59,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, app: Router) {
     server.http2().timer(TokioTimer::new()).enable_connect_protocol();
     let mut connection = pin!(server.serve_connection_with_upgrades(TokioIo::new(stream), service));
     tokio::select! {
-        // The client has left, or was sent away.
+        // The client has left, or was closed.
         _ended = connection.as_mut() => return,
         // hyper's own deadline begins when it knows the version of HTTP.
         first = timeout(HEAD, asked.notified()) => if first.is_err() { return },
