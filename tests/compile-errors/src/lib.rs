@@ -1,1 +1,1 @@
-//! What the compiler says to a wrong use of the crates: in `cases`, each beside the text that it is told.
+//! Compiler errors for wrong uses of the crates: the files in `cases`, each next to the expected output.

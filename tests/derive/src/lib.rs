@@ -1,1 +1,1 @@
-//! What derived errors mean.
+//! The close codes of derived errors.

@@ -1,4 +1,4 @@
-//! What derived errors mean.
+//! The close codes of derived errors.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use portcullis_core::{CloseCode, CloseFrame, IntoClose as _};
@@ -38,7 +38,7 @@ fn frame(code: u16, reason: &'static str) -> CloseFrame {
 }
 
 #[test]
-fn each_variant_means_what_it_says() {
+fn each_variant_has_its_close_frame() {
     let io = || std::io::Error::other("secret");
     for (failure, close, internal) in [
         (Failure::NoSuchRoom { name: "attic".into() }, frame(4404, "no room attic"), false),
@@ -56,7 +56,7 @@ fn each_variant_means_what_it_says() {
 }
 
 #[test]
-fn a_fault_is_logged_with_what_it_came_from() {
+fn a_fault_is_logged_with_its_source() {
     let failure: Failure = Failure::Database(std::io::Error::other("secret"));
     let source = failure.internal().unwrap().source().unwrap();
     assert_eq!(source.to_string(), "secret");

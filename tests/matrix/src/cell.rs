@@ -1,4 +1,4 @@
-//! What is asked of a library over one version of HTTP and one transport.
+//! The checks of a library over one version of HTTP and one transport.
 
 use std::collections::BTreeMap;
 
@@ -21,9 +21,9 @@ struct Cell {
     drain: Drain,
 }
 
-/// Asks everything. Panics where an answer is wrong.
+/// Runs all checks. Panics if one fails.
 pub fn run(library: &Library, http: Http, transport: Transport) {
-    // All on one thread, so that what is counted is counted here.
+    // On one thread, so that all metrics are recorded here.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let recorder = DebuggingRecorder::new();
     let counted = recorder.snapshotter();
@@ -33,7 +33,7 @@ pub fn run(library: &Library, http: Http, transport: Transport) {
             let drain = Drain::new();
             let address = serve(stack::guarded((library.serve)(), &drain), transport).await;
             let script = (library.script)();
-            // What compresses does so by its own handshake, which is for HTTP/1.1.
+            // Compression is negotiated in the HTTP/1.1 handshake.
             let script = if http == Http::Two { script.uncompressed() } else { script };
             let cell = Cell { address, http, script, drain };
             cell.is_as_good_as(&bare).await;
@@ -45,7 +45,7 @@ pub fn run(library: &Library, http: Http, transport: Transport) {
         });
     });
     let codes = [1000, 1008, 1009, 1012, 3000, 4001].map(|code| (code_of(code), 1));
-    assert_eq!(closes(&counted), BTreeMap::from(codes), "ends that were counted");
+    assert_eq!(closes(&counted), BTreeMap::from(codes), "counted closes");
 }
 
 /// The label of a code.
@@ -53,7 +53,7 @@ fn code_of(code: u16) -> String {
     if code == 4001 { "4xxx".to_owned() } else { code.to_string() }
 }
 
-/// How many connections ended by which code.
+/// The number of closes by code.
 fn closes(counted: &Snapshotter) -> BTreeMap<String, u64> {
     let mut closes = BTreeMap::new();
     for (key, _, _, value) in counted.snapshot().into_vec() {
@@ -75,7 +75,7 @@ async fn take(client: &mut Client, name: &str, answers: usize) -> Vec<Seen> {
     for _ in 0..answers {
         seen.push(client.next().await.unwrap_or_else(|| panic!("{name}: the connection ended after {seen:?}")));
     }
-    // A pong overtakes a message, or does not.
+    // A pong may overtake a message.
     seen.sort();
     seen
 }
@@ -96,7 +96,7 @@ impl Cell {
         hello
     }
 
-    /// A client that has begun.
+    /// A client that has completed the start of its protocol.
     async fn begun(&self, address: &Address, name: &str) -> Client {
         let mut client = Client::open(address, self.http, &self.hello(name)).await;
         take(&mut client, "greeting", self.script.greetings).await;
@@ -131,7 +131,7 @@ impl Cell {
 
     async fn closes_what_is_too_big(&self) {
         let mut client = self.begun(&self.address, "alice").await;
-        // The header says it all.
+        // The header is enough.
         let length = (MAX_BYTES as u64 + 1).to_be_bytes();
         client.write(&[&[0x82, 0xff], &length[..], &[0; 4]].concat()).await;
         assert_eq!(client.closed().await.1, 1009, "an oversize");
@@ -139,7 +139,7 @@ impl Cell {
     }
 
     async fn closes_at_the_end_of_a_token(&self) {
-        // The end may come before a protocol has begun.
+        // The close may come before the protocol has started.
         let mut client = Client::open(&self.address, self.http, &self.hello("brief")).await;
         assert_eq!(client.closed().await.1, 3000, "an expiry");
         self.gone(client).await;
@@ -163,7 +163,7 @@ impl Cell {
         assert!(drained.is_clean(), "{drained}");
     }
 
-    /// Waits until nothing is left of a connection.
+    /// Waits until everything of a connection is freed.
     async fn gone(&self, client: Client) {
         drop(client);
         self.connections().wait_until_empty().await;

@@ -59,18 +59,18 @@ pub struct Client {
     heartbeat: Option<(&'static str, &'static str)>,
 }
 
-/// What a handshake says.
+/// The parameters of a handshake.
 #[derive(Clone, Default)]
 pub struct Hello {
     /// The path and the query.
     pub path: &'static str,
     /// Names and values.
     pub headers: Vec<(&'static str, String)>,
-    /// What a protocol's own heartbeat says, and what answers it.
+    /// The heartbeat of a protocol, and its answer.
     pub heartbeat: Option<(&'static str, &'static str)>,
 }
 
-/// Sends a handshake, and returns the answer.
+/// Sends a handshake, and returns the response.
 pub async fn ask(address: &Address, http: Http, hello: &Hello) -> Response<Incoming> {
     let stream = TokioIo::new(address.connect().await);
     let request = Request::builder().header("sec-websocket-version", "13");
@@ -100,7 +100,7 @@ fn empty(request: Builder) -> Request<Empty<Bytes>> {
     request.body(Empty::new()).unwrap()
 }
 
-/// Whether an answer admits.
+/// Whether a response admits the client.
 pub fn is_admitted<B>(answer: &Response<B>, http: Http) -> bool {
     answer.status() == if http == Http::One { 101 } else { 200 }
 }
@@ -177,7 +177,7 @@ impl Client {
         }
     }
 
-    /// The close code that comes, after how many messages. The close is answered.
+    /// Waits for the close, and answers it. Returns its code and the number of messages before it.
     pub async fn closed(&mut self) -> (usize, u16) {
         let mut messages = 0;
         loop {
@@ -194,7 +194,7 @@ impl Client {
         }
     }
 
-    /// Closes, and returns what comes up to the end, or to the close frame that answers.
+    /// Closes, and returns what is received up to the end or the answering close frame.
     pub async fn close(mut self) -> Vec<Seen> {
         self.send(&[(0x88, 1000_u16.to_be_bytes().to_vec())]).await;
         let mut rest = Vec::new();

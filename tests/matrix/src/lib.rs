@@ -1,12 +1,11 @@
-//! Every library that takes a WebSocket out of hyper's request, over either version of HTTP, and over each transport,
-//! guarded beside bare.
+//! Every library that upgrades hyper's requests, over either version of HTTP and each transport, guarded and bare.
 //!
-//! - [`transport`]: how bytes come to a server.
-//! - [`libraries`]: servers that echo, or speak a protocol of their own, each a service that knows of no guard.
+//! - [`transport`]: how bytes reach a server.
+//! - [`libraries`]: servers that echo or implement a protocol, each a service without a guard.
 //! - [`stack`]: the layers that guard.
 //! - [`client`]: a client that writes and reads frames.
-//! - [`cell`]: what is asked of a library over one version of HTTP and one transport.
-//! - [`table`]: the answers, as README shows them.
+//! - [`cell`]: the checks of a library over one version of HTTP and one transport.
+//! - [`table`]: the results, as in README.
 #![allow(
     clippy::unwrap_used,
     clippy::missing_panics_doc,

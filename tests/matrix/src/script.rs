@@ -1,13 +1,13 @@
-//! What a client says to a library, in the library's own protocol.
+//! What a client sends to a library, in the library's protocol.
 
 use crate::client::Hello;
 
 /// The first byte of a frame, and its payload.
 pub type Frame = (u8, Vec<u8>);
 
-/// Frames that are sent at once, and how many messages and control frames answer them.
+/// Frames that are sent at once, and the number of messages and control frames in response.
 pub struct Step {
-    /// What it is about.
+    /// The name of the step.
     pub name: &'static str,
     /// The frames.
     pub frames: Vec<Frame>,
@@ -15,17 +15,17 @@ pub struct Step {
     pub answers: usize,
 }
 
-/// What a client says.
+/// The script of a client.
 pub struct Script {
     /// The handshake.
     pub hello: Hello,
     /// How many messages the server sends unasked.
     pub greetings: usize,
-    /// What begins the protocol. Answers may differ from one connection to another.
+    /// The start of the protocol. Answers may differ between connections.
     pub begin: Vec<Step>,
-    /// Legal traffic, of which guarded and bare answers are the same.
+    /// Legal traffic, which must be answered the same guarded and bare.
     pub legal: Vec<Step>,
-    /// A message of which a flood consists.
+    /// A message of a flood.
     pub flood: Frame,
 }
 
@@ -74,7 +74,7 @@ impl Script {
         }
     }
 
-    /// For servers that echo and compress: what is sent is compressed by not being so (RFC 1951, section 3.2.4).
+    /// For servers that echo and compress: messages are sent as stored blocks (RFC 1951, section 3.2.4).
     pub fn compressing() -> Self {
         let mut script = Self::echo();
         let offer = "permessage-deflate; client_no_context_takeover; server_no_context_takeover";
@@ -84,7 +84,7 @@ impl Script {
         script
     }
 
-    /// Without what needs compression.
+    /// Without the steps that need compression.
     pub fn uncompressed(mut self) -> Self {
         self.hello.headers.retain(|(name, _)| *name != "sec-websocket-extensions");
         self.legal.retain(|step| step.name != COMPRESSED);

@@ -1,4 +1,4 @@
-//! The layers that guard, and what they are asked to do.
+//! The layers and their settings.
 
 use std::time::{Duration, SystemTime};
 
@@ -14,16 +14,16 @@ use tower::{ServiceBuilder, util::BoxCloneSyncService};
 
 use crate::libraries::Bare;
 
-/// The most bytes of a message: more than legal traffic has.
+/// The limit on the size of messages, above that of legal traffic.
 pub const MAX_BYTES: usize = 2 * 1024 * 1024;
 
-/// The most messages at once: more than legal traffic has.
+/// The limit on messages, above that of legal traffic.
 pub const BURST: u32 = 64;
 
-/// How long a token lives whose end is waited for.
+/// The lifetime of the token whose expiry is tested.
 const BRIEF: Duration = Duration::from_millis(300);
 
-/// Accepts `alice`, and `brief` for a moment.
+/// Accepts `alice`, and `brief` for a short time.
 struct Tokens;
 
 impl Verify<()> for Tokens {
@@ -44,7 +44,7 @@ pub fn token(name: &str) -> (&'static str, String) {
     ("authorization", format!("Bearer {name}"))
 }
 
-/// What a kicked client reads.
+/// The close frame of a kicked client.
 pub fn kick() -> CloseFrame {
     CloseFrame::new(CloseCode::new(4001).unwrap(), "kicked")
 }

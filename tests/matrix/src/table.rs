@@ -1,4 +1,4 @@
-//! The answers, as README shows them.
+//! The results, as in README.
 
 use std::{fmt, panic, thread};
 
@@ -19,7 +19,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// Asks a library everything, over each version of HTTP and each transport.
+    /// Runs all checks of a library, over each version of HTTP and each transport.
     pub fn of(library: &Library) -> Self {
         let cells = Http::ALL.map(|http| match library.not_over_http_2.filter(|_| http == Http::Two) {
             Some(why) => {
@@ -32,7 +32,7 @@ impl Row {
     }
 }
 
-/// The transports over which everything is answered rightly: all of them, or the test fails.
+/// The transports over which all checks pass: all of them, or the test fails.
 fn transports(library: &Library, http: Http) -> String {
     thread::scope(|scope| {
         let cells = Transport::ALL.map(|transport| {
@@ -47,7 +47,7 @@ fn transports(library: &Library, http: Http) -> String {
     })
 }
 
-/// A library that cannot, cannot without a guard either. One that has learned it has to be said so.
+/// Checks that a library without support for HTTP/2 does not support it without a guard either.
 fn refuses(library: &Library, http: Http) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {

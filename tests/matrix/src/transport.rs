@@ -1,4 +1,4 @@
-//! How bytes come to a server: plainly, over TLS in this process, or over a Unix socket.
+//! How bytes reach a server: over plain TCP, over TLS in this process, or over a Unix socket.
 
 use std::{
     fmt,
@@ -31,7 +31,7 @@ pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
-/// How bytes come to a server.
+/// A transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
     /// TCP.
@@ -57,7 +57,7 @@ impl fmt::Display for Transport {
     }
 }
 
-/// Where a server is.
+/// The address of a server.
 pub enum Address {
     /// Over TCP, with TLS or without.
     Tcp(SocketAddr, Option<TlsConnector>),

@@ -1,7 +1,7 @@
-//! What is seen of mistakes: what a server prints, and what its clients get.
+//! The symptoms of mistakes: what a server prints, and what its clients get.
 //!
-//! The tests run with and without features `axum` and `tracing`, because those who made the mistakes had not switched
-//! them on.
+//! The tests run with and without features `axum` and `tracing`, because users who make these mistakes may not have
+//! enabled them.
 
 #[cfg(feature = "tracing")]
 mod log;

@@ -32,7 +32,7 @@ impl Visit for Message {
     }
 }
 
-/// Prints warnings and errors of this process from here on.
+/// Prints the warnings and errors of this process from now on.
 pub(crate) fn print() {
     tracing::subscriber::set_global_default(Registry::default().with(Print)).expect("it is the first of this process");
 }

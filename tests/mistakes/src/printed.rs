@@ -4,7 +4,7 @@ use std::{env, process::Command};
 
 const AGAIN: &str = "PORTCULLIS_MISTAKE";
 
-/// How much there is to a mistake.
+/// The severity of a mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     /// Something works, but not as it seems to.
@@ -13,12 +13,12 @@ pub enum Level {
     Error,
 }
 
-/// Runs a test in a process of its own, and returns what that prints on stderr about mistakes, line by line; `None` in
-/// that process. A process says most things once, and other tests might have made it say them.
+/// Runs a test in a separate process, and returns the lines that it prints on stderr about mistakes; `None` in that
+/// process. Most messages are printed once per process, so other tests might already have triggered them.
 ///
 /// # Panics
 ///
-/// If the test fails there.
+/// If the test fails in that process.
 pub fn printed(test: &str, run: impl FnOnce()) -> Option<Vec<String>> {
     if env::var_os(AGAIN).is_some() {
         #[cfg(feature = "tracing")]
@@ -37,7 +37,7 @@ pub fn printed(test: &str, run: impl FnOnce()) -> Option<Vec<String>> {
     Some(printed.lines().filter(about).map(str::to_owned).collect())
 }
 
-/// The line that says a sentence: in the log, or on stderr where there is none.
+/// The expected line for a message: in the log, or on stderr without a log.
 pub fn expected(level: Level, sentence: &str) -> String {
     let prefix = match (cfg!(feature = "tracing"), level) {
         (false, _) => "portcullis:",

@@ -1,4 +1,4 @@
-//! A client with an address of its own.
+//! A client with its own address.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -10,10 +10,10 @@ use visitor::Client;
 
 use crate::{certificate::Certificate, front::Front};
 
-/// Where clients are: on this machine, and at another address than the proxy.
+/// The address of clients: on this machine, but different from the proxy's.
 pub const CLIENT: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
-/// Whom a client claims to be.
+/// The address that a client claims.
 pub const FORGED: &str = "203.0.113.66";
 
 /// Bytes in both directions.
@@ -21,7 +21,7 @@ pub trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 
-/// Connects to a proxy, and claims to be somebody else.
+/// Connects to a proxy with a forged header.
 pub async fn open(front: Front, proxy: SocketAddr, certificate: &Certificate) -> Client<Box<dyn Io>> {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind((CLIENT, 0).into()).unwrap();

@@ -13,7 +13,7 @@ use tokio::{net::TcpStream, time::sleep};
 
 use crate::certificate::Certificate;
 
-/// What stands in front, and how it speaks to either side.
+/// The proxy in front, and its protocols on either side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Front {
     /// nginx, without TLS on either side.
@@ -30,7 +30,7 @@ pub enum Front {
     HaproxyTlsBehind,
     /// HAProxy, which speaks HTTP/2 to the server (RFC 8441).
     HaproxyHttp2Behind,
-    /// HAProxy, which speaks no HTTP, but the PROXY protocol.
+    /// HAProxy, which uses the PROXY protocol instead of HTTP.
     HaproxyTcp,
 }
 
@@ -132,7 +132,7 @@ fn free() -> SocketAddr {
 }
 
 impl Proxy {
-    /// Waits until it takes connections: it tells nobody.
+    /// Waits until it accepts connections, by polling: it does not report this.
     async fn listens(&mut self) {
         while TcpStream::connect(self.address).await.is_err() {
             assert!(self.child.try_wait().unwrap().is_none(), "the proxy has ended");

@@ -3,7 +3,7 @@
     clippy::unwrap_used,
     clippy::missing_panics_doc,
     missing_debug_implementations,
-    reason = "what tests call fails by panicking, and is not printed"
+    reason = "test support fails by panicking, and is not printed"
 )]
 
 pub mod certificate;

@@ -1,4 +1,4 @@
-//! What is guarded.
+//! The guarded server.
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -37,21 +37,21 @@ use tower::ServiceBuilder;
 
 use crate::{certificate::Certificate, front::Front};
 
-/// The proxies, which alone may say where a client is.
+/// The address of the proxies, which are trusted.
 const PROXY: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 /// A server behind a proxy.
 pub struct Server {
-    /// Where the proxy finds it.
+    /// The address for the proxy.
     pub address: SocketAddr,
-    /// Stops it.
+    /// The drain that stops it.
     pub drain: Drain,
-    /// A handler that sends without an end has ended.
+    /// Receives a message when an endlessly sending handler has ended.
     pub freed: mpsc::UnboundedReceiver<()>,
 }
 
 impl Server {
-    /// Serves what a proxy speaks.
+    /// Serves the protocol of a proxy.
     pub async fn start(front: Front, certificate: &Certificate) -> Self {
         let listener = TcpListener::bind((PROXY, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -92,7 +92,7 @@ async fn serve(listener: TcpListener, app: Router, tls: Option<tokio_rustls::Tls
         let (app, tls) = (app.clone(), tls.clone());
         tokio::spawn(async move {
             match tls {
-                // A proxy may look whether the server is there, and say nothing.
+                // A proxy may connect only to check that the server is there.
                 Some(tls) => {
                     if let Ok(stream) = tls.accept(stream).await {
                         serve_on(stream, peer, app).await;
@@ -118,7 +118,7 @@ fn with_peer<B>(mut request: Request<B>, peer: SocketAddr) -> Request<B> {
     request
 }
 
-/// Says where the client is, and by which version of HTTP the proxy comes; echoes; or sends without an end.
+/// Reports the client's address and the version of HTTP, echoes, or sends endlessly.
 async fn talk(mut socket: WebSocket, connection: Connection, version: Version, sender: mpsc::UnboundedSender<()>) {
     while let Some(Ok(message)) = socket.recv().await {
         let answer = match message {

@@ -1,14 +1,14 @@
 use portcullis_jwt::{JwtLayer, Verification, Verify};
 
-struct Anybody;
+struct AnyUser;
 
-impl Verify<()> for Anybody {
+impl Verify<()> for AnyUser {
     fn verify(&self, _: &str) -> Verification<()> {
         unimplemented!()
     }
 }
 
 fn main() {
-    // Nobody has checked the origin.
-    let _ = JwtLayer::new(Anybody).cookie("session", &());
+    // `()` does not check origins.
+    let _ = JwtLayer::new(AnyUser).cookie("session", &());
 }

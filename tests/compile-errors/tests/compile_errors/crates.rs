@@ -1,4 +1,4 @@
-//! Where cargo has put the crates that the cases use.
+//! The paths of the compiled crates that the cases use.
 
 use std::{
     env,
@@ -13,8 +13,8 @@ use serde_json::Value;
 pub(crate) struct Crates(Vec<(String, PathBuf)>);
 
 impl Crates {
-    /// Asks cargo, with the selection of packages and features that `cargo xtask test` makes: all is built by then, and
-    /// cargo only answers where.
+    /// Queries cargo, with the packages and features that `cargo xtask test` selects: everything is built by then, and
+    /// cargo only reports the paths.
     pub(crate) fn built() -> Self {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         env::vars_os().map(|(key, _)| key).filter(is_a_packages_own).for_each(|key| _ = cargo.env_remove(key));
@@ -35,7 +35,7 @@ impl Crates {
         Self(messages.lines().filter_map(|line| library(&serde_json::from_str(line).unwrap())).collect())
     }
 
-    /// The compiler's arguments for using them, and what they depend on.
+    /// The compiler's arguments for using them and their dependencies.
     pub(crate) fn arguments(&self) -> Vec<OsString> {
         let folder = self.0.first().and_then(|(_, file)| file.parent()).expect("the crates are built");
         let mut arguments = vec!["-L".into(), joined("dependency", folder)];
@@ -46,7 +46,7 @@ impl Crates {
     }
 }
 
-/// Whether cargo has set a variable for this package alone. Build scripts that read such variables would run again.
+/// Whether cargo has set a variable only for this package. Build scripts that read such variables would run again.
 fn is_a_packages_own(variable: &OsString) -> bool {
     let variable = variable.to_string_lossy();
     ["CARGO_MANIFEST_", "CARGO_PKG_"].iter().any(|prefix| variable.starts_with(prefix))

@@ -1,5 +1,5 @@
-//! The compiler refuses each file of `cases` with the text beside it. With `BLESS=1` in the environment, the texts are
-//! written anew instead.
+//! The compiler rejects each file in `cases` with the output next to it. With `BLESS=1` in the environment, the
+//! expected outputs are updated instead.
 //!
 //! The compiler is called directly, with the crates that cargo has built for this test. A harness that has cargo check
 //! the cases would build every dependency once more, in a target folder of its own.
@@ -22,7 +22,7 @@ use crates::Crates;
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 #[test]
-fn what_cannot_be_derived_is_explained() {
+fn a_wrong_derive_is_explained() {
     each_is_refused("tests/compile-errors/cases/derive");
 }
 
@@ -46,7 +46,7 @@ fn cases(folder: &str) -> Vec<PathBuf> {
     cases
 }
 
-/// An error says how the text that the compiler prints is not the one beside the case.
+/// Compares the compiler's output with the expected one. An error describes the difference.
 fn compare(crates: &Crates, case: &Path) -> Result<(), String> {
     let printed = compile(crates, case)?;
     let file = Path::new(ROOT).join(case).with_extension("stderr");
@@ -61,7 +61,7 @@ fn compare(crates: &Crates, case: &Path) -> Result<(), String> {
     Err(format!("{}\n\nexpected:\n\n{expected}\nprinted:\n\n{printed}", case.display()))
 }
 
-/// The text that the compiler prints; an error if it accepts the case.
+/// The compiler's output; an error if it accepts the case.
 fn compile(crates: &Crates, case: &Path) -> Result<String, String> {
     let output = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
         .current_dir(ROOT)

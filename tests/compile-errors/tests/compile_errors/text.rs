@@ -1,11 +1,11 @@
-//! What remains of the compiler's text when the crates change elsewhere: all but line numbers in their sources.
+//! The stable part of the compiler's output, without line numbers in other files.
 
 use std::fmt::Write;
 
-/// The columns for line numbers of a case. The compiler takes as many as it needs for all the files that it quotes.
+/// The width of line numbers of a case. The compiler chooses the width for all the files that it quotes.
 const WIDTH: usize = 2;
 
-/// Errors as they are printed, without line numbers in other files than the case, and without the summary at the end.
+/// The printed errors, without line numbers in other files, and without the summary.
 pub(crate) fn normalized(text: &str) -> String {
     let paragraphs = text.trim_end().split("\n\n").filter(|paragraph| !is_summary(paragraph));
     paragraphs.map(error).collect::<Vec<_>>().join("\n")

@@ -1,4 +1,4 @@
-//! axum's own.
+//! axum's own WebSocket.
 
 use ::axum::{
     Router,

@@ -1,4 +1,4 @@
-//! fastwebsockets, over what hyper has upgraded: its own `upgrade` is for HTTP/1.1 alone.
+//! fastwebsockets, on an upgrade of hyper: its own `upgrade` supports only HTTP/1.1.
 
 use ::fastwebsockets::{FragmentCollector, OpCode, Role, WebSocket};
 use http::{Request, Response};

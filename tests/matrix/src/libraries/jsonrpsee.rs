@@ -1,4 +1,4 @@
-//! jsonrpsee, whose service is in front of hyper, on an accept loop that is not its own.
+//! jsonrpsee, whose service runs on hyper with a custom accept loop.
 
 use ::jsonrpsee_server::{RpcModule, Server, ServerConfig, StopHandle, stop_channel};
 use hyper::{Request, body::Incoming};
@@ -13,7 +13,7 @@ pub(super) fn serve() -> Bare {
     let (stop, handle): (StopHandle, _) = stop_channel();
     let builder = Server::builder().set_config(ServerConfig::default()).to_service_builder();
     BoxCloneSyncService::new(service_fn(move |request: Request<Incoming>| {
-        // Without it, the server is told to stop.
+        // The server stops when it is dropped.
         let _runs_on = handle.clone();
         let answer = builder.clone().build(methods.clone(), stop.clone()).call(request);
         async move { Ok(boxed(answer.await.map_err(Failed::new)?)) }

@@ -1,4 +1,4 @@
-//! What all libraries are to a test, and the list of them.
+//! The libraries under test, and what they have in common.
 
 use std::{convert::Infallible, error::Error, fmt, future::ready};
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::script::Script;
 
-/// What every error can be.
+/// The error type for all libraries.
 #[derive(Debug)]
 pub struct Failed(Box<dyn Error + Send + Sync>);
 
@@ -32,13 +32,13 @@ impl fmt::Display for Failed {
 
 impl Error for Failed {}
 
-/// What every body can be.
+/// The body type for all libraries.
 pub type AnyBody = UnsyncBoxBody<Bytes, Failed>;
 
 /// A service that answers handshakes, without a guard.
 pub type Bare = BoxCloneSyncService<Request<Incoming>, Response<AnyBody>, Failed>;
 
-/// A library, and how it is spoken to.
+/// A library, and how to talk to it.
 pub struct Library {
     /// Its name in the table, with the version.
     pub name: &'static str,
@@ -46,7 +46,7 @@ pub struct Library {
     pub serve: fn() -> Bare,
     /// A client.
     pub script: fn() -> Script,
-    /// Why it cannot be spoken to over HTTP/2.
+    /// Why it does not work over HTTP/2.
     pub not_over_http_2: Option<&'static str>,
 }
 
@@ -94,7 +94,7 @@ pub const LIBRARIES: [Library; 12] = [
     Library { name: "hyper 1.12", serve: raw::serve, script: Script::echo, not_over_http_2: None },
 ];
 
-/// A body as every other.
+/// Boxes a body.
 pub(super) fn boxed<B>(response: Response<B>) -> Response<AnyBody>
 where
     B: Body<Data = Bytes> + Send + 'static,
@@ -103,7 +103,7 @@ where
     response.map(|body| body.map_err(Failed::new).boxed_unsync())
 }
 
-/// A service of a function that answers at once. What is not a handshake is not found.
+/// A service from a function. Plain requests get a 404.
 pub(super) fn answering(upgrade: fn(Request<Incoming>) -> Response<AnyBody>) -> Bare {
     BoxCloneSyncService::new(service_fn(move |request: Request<Incoming>| {
         let answer = if is_handshake(&request) { upgrade(request) } else { status(StatusCode::NOT_FOUND) };
@@ -121,7 +121,7 @@ pub(super) fn status(status: StatusCode) -> Response<AnyBody> {
     response
 }
 
-/// The answer of those who write it themselves: 101 with the key's answer (RFC 6455), or 200 (RFC 8441).
+/// The response of libraries that do not create one: 101 with the accept key (RFC 6455), or 200 (RFC 8441).
 pub(super) fn switching<B>(request: &Request<B>) -> Response<AnyBody> {
     if request.version() == Version::HTTP_2 {
         return status(StatusCode::OK);

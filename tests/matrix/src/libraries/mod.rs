@@ -1,4 +1,4 @@
-//! Servers that echo, or speak a protocol of their own. None of them knows of a guard.
+//! Servers that echo or implement a protocol, without a guard.
 
 mod async_graphql;
 mod axum;

@@ -1,5 +1,5 @@
-//! poem, whose endpoint is called by a service in front of hyper. Its own server takes tower layers of its own requests
-//! alone.
+//! poem, whose endpoint is called by a service on hyper. Its own server only takes tower layers over its own request
+//! type.
 
 use ::poem::{
     Addr, Endpoint, EndpointExt, IntoResponse, Route, get, handler,

@@ -1,4 +1,4 @@
-//! No library: frames by hand, over what hyper has upgraded.
+//! No library: frames by hand, on an upgrade of hyper.
 
 use http::{Request, Response};
 use hyper::{body::Incoming, upgrade::Upgraded};

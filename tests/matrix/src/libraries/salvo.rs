@@ -1,4 +1,4 @@
-//! salvo, whose handler for hyper is called by a service in front of hyper.
+//! salvo, whose handler is called by a service on hyper.
 
 use ::salvo::{
     Request, Response, Router, Service,

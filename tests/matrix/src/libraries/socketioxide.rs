@@ -1,4 +1,4 @@
-//! socketioxide, whose service is in front of hyper without a framework.
+//! socketioxide, whose service runs on hyper without a framework.
 
 use ::socketioxide::{
     SocketIo,

@@ -1,4 +1,4 @@
-//! tokio-websockets, over what hyper has upgraded.
+//! tokio-websockets, on an upgrade of hyper.
 
 use ::tokio_websockets::ServerBuilder;
 use futures_util::{SinkExt, StreamExt};

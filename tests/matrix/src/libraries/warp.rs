@@ -1,4 +1,4 @@
-//! warp, whose filter becomes a service in front of hyper.
+//! warp, whose filter becomes a service on hyper.
 
 use ::warp::{Filter, ws::WebSocket};
 use futures_util::{SinkExt, StreamExt};

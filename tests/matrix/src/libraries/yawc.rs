@@ -1,4 +1,4 @@
-//! yawc, which compresses over HTTP/1.1. What it makes of an HTTP/2 stream does not.
+//! yawc, which compresses over HTTP/1.1, but not over HTTP/2.
 
 use ::yawc::{HttpStream, Options, Role, WebSocket, frame::OpCode};
 use futures_util::{SinkExt, StreamExt};

@@ -1,4 +1,4 @@
-//! The matrix, one test for each of its rows, as README has them.
+//! The matrix, with one test per row of the table in README.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use matrix::{
@@ -10,7 +10,7 @@ const README: &str = include_str!("../../../../README.md");
 const GUIDE: &str = include_str!("../../../../crates/portcullis/docs/guide/libraries.md");
 const MANIFEST: &str = include_str!("../../../../Cargo.toml");
 
-/// Asks a library everything, and holds its row against the pages.
+/// Runs all checks of a library, and compares its row with the pages.
 fn row(name: &str) {
     let library = LIBRARIES.iter().find(|library| library.name.starts_with(name)).unwrap();
     let row = Row::of(library).to_string();

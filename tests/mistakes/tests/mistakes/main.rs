@@ -1,8 +1,8 @@
-//! What is seen of each mistake.
+//! The symptoms of each mistake.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod orders;
-// What is said where no log is read is said in debug builds alone.
+// Without a log, messages are only printed in debug builds.
 #[cfg(debug_assertions)]
 mod outermost;
 mod settings;

@@ -1,4 +1,4 @@
-//! Settings are kept as they were said: the order of calls changes nothing, and what contradicts itself panics.
+//! The order of calls to a builder does not matter, and contradictory settings panic.
 
 use std::{
     fmt::Debug,
@@ -17,7 +17,7 @@ use portcullis_rate_limit::{ByteQuota, Excess, MessageRateLayer, Quota};
 /// A call of a builder.
 type Call<L> = (&'static str, fn(L) -> L);
 
-/// What a builder is after some calls, or the panic.
+/// The builder after some calls, or the panic.
 fn after<L: Debug>(new: fn() -> L, calls: &[&Call<L>]) -> Result<String, String> {
     let built = catch_unwind(AssertUnwindSafe(|| {
         let built = calls.iter().fold(new(), |builder, (_, call)| call(builder));
@@ -26,7 +26,7 @@ fn after<L: Debug>(new: fn() -> L, calls: &[&Call<L>]) -> Result<String, String>
     built.map_err(|panic| panic.downcast_ref::<&str>().map_or("", |sentence| sentence).to_owned())
 }
 
-/// Makes every pair of calls in both orders.
+/// Tries every pair of calls in both orders.
 fn every_pair<L: Debug>(new: fn() -> L, calls: &[Call<L>]) {
     let untouched = after(new, &[]);
     for (at, one) in calls.iter().enumerate() {

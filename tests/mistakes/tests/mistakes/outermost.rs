@@ -1,4 +1,4 @@
-//! `CloseLayer`, and where it stands.
+//! The position of `CloseLayer`.
 
 use mistakes::{Level, Running, expected, printed, running};
 use portcullis_close::CloseLayer;

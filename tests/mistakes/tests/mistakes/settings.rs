@@ -1,4 +1,4 @@
-//! Settings that make no sense are refused where they are said.
+//! Senseless settings are rejected where they are set.
 
 use std::{
     cell::RefCell,
@@ -17,7 +17,7 @@ thread_local! {
     static PANICKED: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// The file in which a panic says that it happened.
+/// The file in the location of a panic.
 fn panicked_in(run: impl FnOnce()) -> Option<String> {
     static NOTE: Once = Once::new();
     NOTE.call_once(|| {
@@ -90,7 +90,7 @@ fn zeros_that_mean_nothing_panic_at_the_callers_line() {
 }
 
 #[test]
-fn what_means_nobody_or_less_than_usual_is_no_mistake() {
+fn limits_of_zero_and_unusual_settings_are_accepted() {
     let built = panicked_in(|| {
         let limit = ConnectionLimitLayer::new().global(0).per_client_ip(0).unauthenticated(0).retry_after(ZERO);
         let origins = OriginLayer::new([""; 0]).unwrap().hosts([""; 0]).unwrap();
@@ -104,7 +104,7 @@ fn what_means_nobody_or_less_than_usual_is_no_mistake() {
 }
 
 #[test]
-fn whom_to_trust_and_whom_to_allow_is_said_by_name() {
+fn trusted_networks_and_origins_must_be_listed() {
     let trusts = ClientIpLayer::new().trust(["0.0.0.0/0"]).unwrap_err().to_string();
     assert!(trusts.contains("danger_trust_everyone"), "{trusts}");
     let allows = OriginLayer::new(["*"]).unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! Limits by subject, where nobody has a subject.
+//! Limits by subject, for requests without a subject.
 
 use mistakes::{Level, expected, printed, running};
 use portcullis_connections::{ConnectionLimitLayer, HandshakeRateLayer};
@@ -6,7 +6,7 @@ use portcullis_core::{identity::NoSubject, testing::Handshake};
 use portcullis_rate_limit::MessageRateLayer;
 use tower_layer::Layer;
 
-/// What each layer that counts by subject answers to a handshake: status, and body.
+/// The response of each layer that counts by subject: status and body.
 async fn answers(handshake: impl Fn() -> Handshake) -> Vec<(u16, String)> {
     let mut answers = Vec::new();
     let connections = ConnectionLimitLayer::new().per_subject(1).layer(running());
@@ -28,7 +28,7 @@ const NOBODY_SAYS: &str = "a limit per subject stands where no layer outside say
                            without a subject are counted";
 
 #[tokio::main(flavor = "current_thread")]
-async fn nobody_sets_a_subject() {
+async fn no_layer_sets_a_subject() {
     let body = if cfg!(feature = "axum") { NOBODY_SAYS } else { "" };
     for answer in answers(|| Handshake::new("/")).await {
         assert_eq!(answer, (500, body.to_owned()));
@@ -36,9 +36,9 @@ async fn nobody_sets_a_subject() {
 }
 
 #[test]
-fn a_limit_by_a_subject_that_nobody_sets_is_an_error_that_says_so() {
-    let test = "subjects::a_limit_by_a_subject_that_nobody_sets_is_an_error_that_says_so";
-    let Some(lines) = printed(test, nobody_sets_a_subject) else { return };
+fn a_limit_by_a_subject_that_is_never_set_is_an_error_with_a_message() {
+    let test = "subjects::a_limit_by_a_subject_that_is_never_set_is_an_error_with_a_message";
+    let Some(lines) = printed(test, no_layer_sets_a_subject) else { return };
     let line = expected(Level::Error, NOBODY_SAYS);
     match (cfg!(feature = "tracing"), cfg!(feature = "axum")) {
         (true, _) => assert_eq!(lines, [line.clone(), line.clone(), line]),
@@ -58,8 +58,8 @@ async fn tokens_name_no_subject() {
 }
 
 #[test]
-fn a_token_without_a_subject_is_refused_and_said_once() {
-    let test = "subjects::a_token_without_a_subject_is_refused_and_said_once";
+fn a_token_without_a_subject_is_refused_and_reported_once() {
+    let test = "subjects::a_token_without_a_subject_is_refused_and_reported_once";
     let Some(lines) = printed(test, tokens_name_no_subject) else { return };
     let sentence = "a limit per subject has refused a client whose credentials name no subject: put a `ClientIpLayer` \
                     outside of it, by whose address such clients are counted";

@@ -1,4 +1,4 @@
-//! A server with a `DrainLayer` that nobody drains.
+//! A server with a `DrainLayer` that is never drained.
 
 use mistakes::{Level, expected, printed, running};
 use portcullis_core::testing::Handshake;
@@ -28,26 +28,26 @@ fn a_server_that_ends_undrained_with_connections_alive_warns() {
 }
 
 #[test]
-fn a_server_that_is_drained_says_nothing() {
-    let Some(lines) = printed("undrained::a_server_that_is_drained_says_nothing", || serve(true)) else { return };
+fn a_server_that_is_drained_does_not_warn() {
+    let Some(lines) = printed("undrained::a_server_that_is_drained_does_not_warn", || serve(true)) else { return };
     assert!(lines.is_empty(), "{lines:?}");
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn serve_nobody() {
+async fn serve_without_connections() {
     let drain = Drain::new();
     drop(drain.layer().layer(running()));
     let layer = drain.layer();
     let app = layer.layer(running());
     let _client = Handshake::new("/").connect(app.clone()).await.unwrap();
-    // Others may still be made of the layer.
+    // The layer may still create services.
     drop(app);
     std::mem::forget(layer);
 }
 
 #[test]
-fn a_server_that_serves_on_or_has_nobody_left_says_nothing() {
-    let test = "undrained::a_server_that_serves_on_or_has_nobody_left_says_nothing";
-    let Some(lines) = printed(test, serve_nobody) else { return };
+fn a_server_that_keeps_serving_or_has_no_connections_does_not_warn() {
+    let test = "undrained::a_server_that_keeps_serving_or_has_no_connections_does_not_warn";
+    let Some(lines) = printed(test, serve_without_connections) else { return };
     assert!(lines.is_empty(), "{lines:?}");
 }

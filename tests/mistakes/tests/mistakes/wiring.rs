@@ -14,8 +14,8 @@ async fn connect_without_an_address() {
     let app = HandshakeRateLayer::per_second(1).per_client_ip().layer(running());
     for _ in 0..3 {
         let refused = Handshake::new("/").connect(app.clone()).await.unwrap_err();
-        let told = if cfg!(feature = "axum") { NO_ADDRESS } else { "" };
-        assert_eq!((refused.status().unwrap().as_u16(), refused.text().as_ref()), (500, told));
+        let message = if cfg!(feature = "axum") { NO_ADDRESS } else { "" };
+        assert_eq!((refused.status().unwrap().as_u16(), refused.text().as_ref()), (500, message));
     }
 }
 
@@ -32,7 +32,7 @@ fn a_missing_layer_is_named() {
 }
 
 #[tokio::test]
-async fn a_browser_is_told_what_is_wired_wrongly() {
+async fn a_browser_gets_the_message_in_a_debug_build() {
     let app = CloseLayer::new().layer(HandshakeRateLayer::per_second(1).per_client_ip().layer(running()));
     let mut page = Handshake::new("/").header("origin", "https://a.example").connect(app).await.unwrap();
     let close = page.closed().await.unwrap();

@@ -1,5 +1,5 @@
-//! jsonwebtoken panics if none or both of its providers are compiled in, whichever crate of an application asked for
-//! them: a verifier must not.
+//! jsonwebtoken panics if none or both of its providers are compiled in, whichever crate of an application enabled
+//! them. A verifier must not panic.
 
 use std::{
     collections::HashMap,
@@ -12,7 +12,7 @@ use std::{
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use portcullis_jwt::{TokenError, Verified, Verifier, Verify, verifier::BuildError};
 
-/// Signed with [`SECRET`], and without any claim.
+/// A token signed with [`SECRET`], without claims.
 const TOKEN: &str = "eyJhbGciOiJIUzI1NiJ9.e30.C9r2rX7LWOwxhzMWuKFajRqNqCM9xK0Kq6qj02ciICY";
 const SECRET: &[u8; 32] = b"thirty-two bytes for this alone!";
 
@@ -23,9 +23,9 @@ const RUST: bool = cfg!(any(feature = "ours_rust", feature = "theirs_rust"));
 const AWS: bool = cfg!(any(feature = "ours_aws", feature = "theirs_aws"));
 
 #[test]
-fn a_verifier_needs_a_provider_that_it_was_given_and_minds_no_other() {
-    // Before there is a verifier, which chooses a provider for the whole process.
-    assert_eq!(jsonwebtoken_alone_panics(), RUST == AWS, "another package of the workspace asks for a provider");
+fn a_verifier_needs_its_own_provider_and_ignores_others() {
+    // Before a verifier exists, which selects a provider for the whole process.
+    assert_eq!(jsonwebtoken_alone_panics(), RUST == AWS, "another package of the workspace enables a provider");
     let built = Verifier::hs256(SECRET).any_issuer().any_audience().without_expiry().build();
     if !OURS {
         assert_eq!(built.unwrap_err(), BuildError::NoProvider);

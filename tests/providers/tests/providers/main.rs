@@ -1,4 +1,4 @@
-//! A verifier under whatever features this was built with.
+//! A verifier with the features of this build.
 //!
 //! `cargo xtask test` runs this with several combinations of features. It selects the whole workspace each time, so
 //! that little more than the two crates in question is built again.

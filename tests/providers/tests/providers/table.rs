@@ -1,6 +1,6 @@
 //! Keys and tokens with the verdict on each, which is the same whichever provider computes signatures.
 //!
-//! table.json was made with Node's crypto module and OpenSSL. Its keys are for this alone, and known to everybody.
+//! table.json was made with Node's crypto module and OpenSSL. Its keys are public, and only for these tests.
 
 use std::fmt::Write;
 
@@ -13,7 +13,7 @@ use portcullis_jwt::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// What computes signatures here: the faster one where both are compiled in.
+/// The provider in use: the faster one if both are compiled in.
 const PROVIDER: &str = if cfg!(feature = "ours_aws") { "aws_lc_rs" } else { "rust_crypto" };
 
 #[derive(Deserialize)]
@@ -23,7 +23,7 @@ struct Row {
     alg: Algorithm,
     key: Value,
     token: String,
-    /// What is said of the token, or of the key if that is none.
+    /// The verdict on the token, or on the key if it is invalid.
     verdict: String,
 }
 

@@ -1,4 +1,4 @@
-//! Each proxy: codes arrive, addresses are right, and a client that does not read frees its handler.
+//! For each proxy: close codes arrive, addresses are right, and the handler of a client that does not read is freed.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;
@@ -38,7 +38,7 @@ async fn passes(front: Front) {
     deaf.send_text("news").await;
     timeout(PATIENCE, server.freed.recv()).await.expect("the handler is freed").unwrap();
     drop(deaf);
-    timeout(PATIENCE, server.connections().wait_until_empty()).await.expect("nothing is left of it");
+    timeout(PATIENCE, server.connections().wait_until_empty()).await.expect("everything is freed");
 
     let mut last = open().await;
     assert_eq!(last.request("hello").await, "hello");
