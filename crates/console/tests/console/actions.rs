@@ -126,7 +126,7 @@ async fn tokens_are_revoked() {
     assert_eq!(alice.subject(), Some(Subject::new("alice")));
 }
 
-/// A store that has not said yet whether it will tell the other nodes.
+/// A store that accepts a command only when the test notifies it.
 #[derive(Clone, Default)]
 struct Slow(Arc<Notify>);
 
