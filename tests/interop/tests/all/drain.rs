@@ -24,8 +24,7 @@ const BOTH: [Http; 2] = [Http::One, Http::Two];
 const RESTARTS: &[u8] = b"\x88\x12\x03\xf4service restarts";
 const MS: Duration = Duration::from_millis(1);
 
-/// Longer than a server takes that returns at all, on a machine however busy. What has ended its connections is in what
-/// the drain reports.
+/// Longer than any server takes to return, even on a busy machine. How its connections ended is in the drain's report.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 fn routes() -> Router {

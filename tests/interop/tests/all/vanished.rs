@@ -158,7 +158,7 @@ async fn a_peer_that_does_not_read_frees_its_handler() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_reads_gets_everything() {
     let (app, _handles, _ends) = generous();
-    // A machine that is busy for longer than that would make this peer one that does not read.
+    // Long, as this peer looks like one that does not read while the machine is busy.
     let address = serve(app.layer(WriteTimeoutLayer::new(Duration::from_mins(1))).layer(brief())).await;
     let mut wire = Wire::open(address, "/").await;
     for _ in 0..8 {
