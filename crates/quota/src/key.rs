@@ -112,8 +112,7 @@ fn high(bits: u128) -> u64 {
 }
 
 fn low(bits: u128) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = bits.to_le_bytes();
-    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    u64::try_from(bits & u128::from(u64::MAX)).unwrap_or_default()
 }
 
 impl fmt::Debug for Secret {
