@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{ConnectionInner, Control, Status, inner::Held};
+use super::{ConnectionInner, Control, Status, bonds::Held};
 use crate::{
     close::CloseFrame,
     counters::Counters,

@@ -19,7 +19,6 @@
 //! What is held for the handler stays until `handled`, which may come before or after the end.
 
 use std::{
-    fmt,
     net::IpAddr,
     sync::{
         Arc, Mutex, OnceLock,
@@ -31,6 +30,9 @@ use std::{
 use http::{Method, StatusCode};
 use tokio::{runtime::Handle, sync::Notify};
 
+#[cfg(feature = "observer")]
+use super::bonds::Describes;
+use super::bonds::{Bond, Bonds, Held, Known, Own, Watch};
 #[cfg(feature = "observer")]
 use crate::observe::Describe;
 use crate::{
@@ -67,106 +69,6 @@ pub(crate) struct ConnectionInner {
     /// or is notified. `hold` and `end`: the value is in the list and is dropped by `end`, or `hold` finds that the end
     /// has come. `hold_for_handler` and `handled` in the same way.
     bonds: Mutex<Bonds>,
-}
-
-/// The values and watchers that depend on a connection, each behind one pointer and what it does.
-#[derive(Default)]
-struct Bonds(Box<[Arc<dyn Bond>]>);
-
-/// Something that depends on a connection: it is dropped when that has ended.
-pub(crate) trait Bond: Send + Sync {
-    /// It is dropped when the handler is done instead.
-    fn is_for_handler(&self) -> bool {
-        false
-    }
-
-    /// Itself, if it is to be notified.
-    fn watch(&self) -> Option<&dyn Watch> {
-        None
-    }
-
-    /// Itself, if it is asked what it knows of the connection.
-    #[cfg(feature = "observer")]
-    fn describe(&self) -> Option<&dyn Describe> {
-        None
-    }
-}
-
-/// A value that a connection holds and others do as well: see
-/// [`Connection::hold_shared`](crate::Connection::hold_shared).
-pub trait Held: Send + Sync + 'static {}
-
-impl<T: Held> Bond for T {}
-
-/// A value that only the connection holds. Only its end matters.
-struct Own<T> {
-    /// Never locked: it makes a value that may be sent to another thread one that may be there.
-    _value: Mutex<T>,
-    for_handler: bool,
-}
-
-impl<T: Send> Bond for Own<T> {
-    fn is_for_handler(&self) -> bool {
-        self.for_handler
-    }
-}
-
-/// Somebody who knows something of a connection.
-#[cfg(feature = "observer")]
-struct Describes<D>(D);
-
-#[cfg(feature = "observer")]
-impl<D: Describe> Bond for Describes<D> {
-    fn describe(&self) -> Option<&dyn Describe> {
-        Some(&self.0)
-    }
-}
-
-/// Is notified when a client address or a subject becomes known, and of the end.
-pub(crate) trait Watch: Send + Sync {
-    fn known(&self, id: ConnectionId, what: Known);
-
-    /// The connection has ended. Called once.
-    fn ended(&self, id: ConnectionId);
-}
-
-/// A fact that becomes known about a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Known {
-    Client,
-    Subject,
-}
-
-impl Known {
-    pub(crate) const ALL: [Self; 2] = [Self::Client, Self::Subject];
-}
-
-impl fmt::Debug for Bonds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Bonds").field("len", &self.0.len()).finish()
-    }
-}
-
-impl Bonds {
-    /// Without room for more: a connection has few of these, and keeps them for long.
-    fn push(&mut self, bond: Arc<dyn Bond>) {
-        let mut bonds = std::mem::take(&mut self.0).into_vec();
-        bonds.reserve_exact(1);
-        bonds.push(bond);
-        self.0 = bonds.into();
-    }
-
-    /// Takes out what is to be dropped, for the caller to drop after unlocking.
-    fn take(&mut self, wanted: impl Fn(&dyn Bond) -> bool) -> Vec<Arc<dyn Bond>> {
-        // Without an allocation if nothing stays.
-        if self.0.iter().all(|bond| wanted(bond.as_ref())) {
-            return std::mem::take(&mut self.0).into_vec();
-        }
-        let all = std::mem::take(&mut self.0).into_vec().into_iter();
-        let (taken, stay): (Vec<_>, Vec<_>) = all.partition(|bond| wanted(bond.as_ref()));
-        self.0 = stay.into();
-        taken
-    }
 }
 
 impl ConnectionInner {
@@ -252,7 +154,7 @@ impl ConnectionInner {
         // fact.
         let bonds = lock(&self.bonds);
         let first = learn();
-        let mut watchers = bonds.0.iter().filter(|bond| first && bond.watch().is_some()).cloned();
+        let mut watchers = bonds.iter().filter(|bond| first && bond.watch().is_some()).cloned();
         // Few connections have more watchers than a registry and a drain's, for which no list is allocated.
         let (two, others) = ([watchers.next(), watchers.next()], watchers.collect::<Vec<_>>());
         // Notified without the lock: a registry takes locks of its own, under which it may look at connections.
@@ -264,7 +166,7 @@ impl ConnectionInner {
     }
 
     pub(super) fn hold(&self, value: impl Send + 'static) {
-        self.bind(Arc::new(Own { _value: Mutex::new(value), for_handler: false }));
+        self.bind(Arc::new(Own::new(value, false)));
     }
 
     pub(super) fn hold_shared(&self, value: Arc<impl Held>) {
@@ -282,7 +184,7 @@ impl ConnectionInner {
     }
 
     pub(super) fn hold_for_handler(&self, value: impl Send + 'static) {
-        let value = Arc::new(Own { _value: Mutex::new(value), for_handler: true });
+        let value = Arc::new(Own::new(value, true));
         let mut bonds = lock(&self.bonds);
         if !self.handled.load(Ordering::Relaxed) {
             return bonds.push(value);
@@ -300,7 +202,7 @@ impl ConnectionInner {
     /// Those who know something, to be asked where nothing is locked.
     #[cfg(feature = "observer")]
     pub(super) fn who_describe(&self) -> Vec<Arc<dyn Bond>> {
-        lock(&self.bonds).0.iter().filter(|bond| bond.describe().is_some()).cloned().collect()
+        lock(&self.bonds).iter().filter(|bond| bond.describe().is_some()).cloned().collect()
     }
 
     /// The handler is done with the connection. Must be called without the connection's lock: destructors of held

@@ -3,6 +3,7 @@
 //! The handle does not depend on the type of the transport, and outlives it: how a connection ended can be asked after
 //! it has. What layers attach to a connection, such as permits, is dropped when it ends, on every path.
 
+mod bonds;
 mod control;
 #[cfg(feature = "axum")]
 mod extract;
@@ -10,8 +11,9 @@ mod handle;
 mod inner;
 mod status;
 
+pub use self::{bonds::Held, handle::Connection, status::Status};
 pub(crate) use self::{
+    bonds::{Bond, Known, Watch},
     control::Control,
-    inner::{Bond, ConnectionInner, Known, Watch},
+    inner::ConnectionInner,
 };
-pub use self::{handle::Connection, inner::Held, status::Status};

@@ -1,0 +1,124 @@
+//! What depends on a connection: values that it holds until it has ended, and watchers that are notified of it.
+//!
+//! They are in one list, behind one lock, so that the end takes them all in one step. What is taken out is returned to
+//! the caller, which drops it after it has unlocked: a destructor may call the handle, and a registry that is notified
+//! takes locks of its own.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+};
+
+use crate::id::ConnectionId;
+#[cfg(feature = "observer")]
+use crate::observe::Describe;
+
+/// The values and watchers that depend on a connection, each behind one pointer and what it does.
+#[derive(Default)]
+pub(super) struct Bonds(Box<[Arc<dyn Bond>]>);
+
+/// Something that depends on a connection: it is dropped when that has ended.
+pub(crate) trait Bond: Send + Sync {
+    /// It is dropped when the handler is done instead.
+    fn is_for_handler(&self) -> bool {
+        false
+    }
+
+    /// Itself, if it is to be notified.
+    fn watch(&self) -> Option<&dyn Watch> {
+        None
+    }
+
+    /// Itself, if it is asked what it knows of the connection.
+    #[cfg(feature = "observer")]
+    fn describe(&self) -> Option<&dyn Describe> {
+        None
+    }
+}
+
+/// A value that a connection holds and others do as well: see
+/// [`Connection::hold_shared`](crate::Connection::hold_shared).
+pub trait Held: Send + Sync + 'static {}
+
+impl<T: Held> Bond for T {}
+
+/// A value that only the connection holds. Only its end matters.
+pub(super) struct Own<T> {
+    /// Never locked: it makes a value that may be sent to another thread one that may be there.
+    _value: Mutex<T>,
+    for_handler: bool,
+}
+
+impl<T> Own<T> {
+    pub(super) fn new(value: T, for_handler: bool) -> Self {
+        Self { _value: Mutex::new(value), for_handler }
+    }
+}
+
+impl<T: Send> Bond for Own<T> {
+    fn is_for_handler(&self) -> bool {
+        self.for_handler
+    }
+}
+
+/// What a layer knows of a connection, for the observer.
+#[cfg(feature = "observer")]
+pub(super) struct Describes<D>(pub(super) D);
+
+#[cfg(feature = "observer")]
+impl<D: Describe> Bond for Describes<D> {
+    fn describe(&self) -> Option<&dyn Describe> {
+        Some(&self.0)
+    }
+}
+
+/// Is notified when a client address or a subject becomes known, and of the end.
+pub(crate) trait Watch: Send + Sync {
+    fn known(&self, id: ConnectionId, what: Known);
+
+    /// The connection has ended. Called once.
+    fn ended(&self, id: ConnectionId);
+}
+
+/// A fact that becomes known about a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    Client,
+    Subject,
+}
+
+impl Known {
+    pub(crate) const ALL: [Self; 2] = [Self::Client, Self::Subject];
+}
+
+impl fmt::Debug for Bonds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bonds").field("len", &self.0.len()).finish()
+    }
+}
+
+impl Bonds {
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, Arc<dyn Bond>> {
+        self.0.iter()
+    }
+
+    /// Without room for more: a connection has few of these, and keeps them for long.
+    pub(super) fn push(&mut self, bond: Arc<dyn Bond>) {
+        let mut bonds = std::mem::take(&mut self.0).into_vec();
+        bonds.reserve_exact(1);
+        bonds.push(bond);
+        self.0 = bonds.into();
+    }
+
+    /// Takes out what is to be dropped, for the caller to drop after unlocking.
+    pub(super) fn take(&mut self, wanted: impl Fn(&dyn Bond) -> bool) -> Vec<Arc<dyn Bond>> {
+        // Without an allocation if nothing stays.
+        if self.0.iter().all(|bond| wanted(bond.as_ref())) {
+            return std::mem::take(&mut self.0).into_vec();
+        }
+        let all = std::mem::take(&mut self.0).into_vec().into_iter();
+        let (taken, stay): (Vec<_>, Vec<_>) = all.partition(|bond| wanted(bond.as_ref()));
+        self.0 = stay.into();
+        taken
+    }
+}
