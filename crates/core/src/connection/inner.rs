@@ -60,10 +60,10 @@ pub(crate) struct ConnectionInner {
     pub(crate) runtime: Handle,
     pub(super) ended: OnceLock<Box<Ended>>,
     aborted: AtomicBool,
-    /// The handler is done with the connection. Changed and asked for under the lock of `bonds`.
+    /// The handler is done with the connection. Changed and read under the lock of `bonds`.
     handled: AtomicBool,
     /// Notified when the connection is aborted, and when it has ended. Made for the first that waits, under the lock of
-    /// `bonds`, and boxed: nobody waits for most connections.
+    /// `bonds`, and boxed: no task waits for most connections.
     changed: OnceLock<Box<Notify>>,
     /// The lock orders three pairs. A fact that becomes known and a watcher that registers: the watcher finds the fact,
     /// or is notified. `hold` and `end`: the value is in the list and is dropped by `end`, or `hold` finds that the end
@@ -222,7 +222,7 @@ impl ConnectionInner {
             let _bonds = lock(&self.bonds);
             self.aborted.store(true, Ordering::Relaxed);
         }
-        self.tell();
+        self.wake();
     }
 
     /// Waits until the connection is aborted.
@@ -235,11 +235,11 @@ impl ConnectionInner {
         self.wait_until(|| self.ended.get().map(|ended| Ended::clone(ended))).await
     }
 
-    /// Waits for what is stored under the lock of `bonds`, and told after that.
+    /// Waits for what is stored under the lock of `bonds`, and notified after that.
     async fn wait_until<R>(&self, look: impl Fn() -> Option<R>) -> R {
         loop {
             let notified = {
-                // Under the lock, so that what is stored is seen, or is told later to what is registered here. It is
+                // Under the lock, so that what is stored is seen, or notifies later what is registered here. It is
                 // registered from here on, even before its first poll.
                 let _bonds = lock(&self.bonds);
                 if let Some(found) = look() {
@@ -251,7 +251,7 @@ impl ConnectionInner {
         }
     }
 
-    fn tell(&self) {
+    fn wake(&self) {
         if let Some(changed) = self.changed.get() {
             changed.notify_waiters();
         }
@@ -268,7 +268,7 @@ impl ConnectionInner {
             }
             Released { id: self.id, bonds: bonds.take(|bond| !bond.is_for_handler()) }
         };
-        let _told_at_last = TellOnDrop(self);
+        let _woken_last = WakeOnDrop(self);
         if let Some(ended) = self.ended.get() {
             self.stage.ended(ended, &self.scope, self.peer(), now());
         }
@@ -294,11 +294,11 @@ impl Drop for Released {
 }
 
 /// Wakes those that wait, even if a recorder or the destructor of a held value panics.
-struct TellOnDrop<'a>(&'a ConnectionInner);
+struct WakeOnDrop<'a>(&'a ConnectionInner);
 
-impl Drop for TellOnDrop<'_> {
+impl Drop for WakeOnDrop<'_> {
     fn drop(&mut self) {
-        self.0.tell();
+        self.0.wake();
     }
 }
 
@@ -321,7 +321,7 @@ mod tests {
         settings::Settings,
     };
 
-    /// Counts how often it is told.
+    /// Counts how often it is notified.
     struct Counts(Arc<AtomicUsize>);
 
     impl Policy for Counts {
@@ -331,7 +331,7 @@ mod tests {
         }
     }
 
-    /// Installs a policy when the subject is known and no policy was told yet.
+    /// Installs a policy when the subject is known and no policy was notified yet.
     struct Installs(Connection, Arc<AtomicUsize>);
 
     impl Bond for Installs {
@@ -349,23 +349,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_policy_that_is_installed_during_a_sign_in_is_told_once() {
+    async fn a_policy_that_is_installed_during_a_sign_in_is_notified_once() {
         let (_peer, io) = duplex(64);
         let (_guarded, connection) = GuardedIo::new(io, &Settings::default(), Vec::new());
-        let told = Arc::new(AtomicUsize::new(0));
-        connection.inner().watch(Arc::new(Installs(connection.clone(), told.clone())));
+        let notified = Arc::new(AtomicUsize::new(0));
+        connection.inner().watch(Arc::new(Installs(connection.clone(), notified.clone())));
         connection.authenticate(&Subject::new("alice")).unwrap();
-        assert_eq!(told.load(Ordering::Relaxed), 1);
-        connection.control().install_outermost(Box::new(Counts(told.clone())));
-        assert_eq!(told.load(Ordering::Relaxed), 2, "one that comes later is told as it comes");
+        assert_eq!(notified.load(Ordering::Relaxed), 1);
+        connection.control().install_outermost(Box::new(Counts(notified.clone())));
+        assert_eq!(notified.load(Ordering::Relaxed), 2, "one that is installed later is notified at once");
     }
 
     #[tokio::test]
     async fn of_two_subjects_at_once_one_is_refused() {
         for _ in 0..200 {
             let (_peer, io) = duplex(64);
-            let told = Arc::new(AtomicUsize::new(0));
-            let (_guarded, connection) = GuardedIo::new(io, &Settings::default(), vec![Box::new(Counts(told.clone()))]);
+            let notified = Arc::new(AtomicUsize::new(0));
+            let (_guarded, connection) =
+                GuardedIo::new(io, &Settings::default(), vec![Box::new(Counts(notified.clone()))]);
             let [alice, bob] = ["alice", "bob"].map(Subject::new);
             let (one, other) = scope(|scope| {
                 let one = scope.spawn(|| connection.authenticate(&alice));
@@ -374,7 +375,7 @@ mod tests {
             });
             let (subject, first) = (connection.subject().unwrap(), if one.is_ok() { alice } else { bob });
             assert!(one.is_ok() != other.is_ok() && subject == first, "{one:?} {other:?}");
-            assert_eq!(told.load(Ordering::Relaxed), 1);
+            assert_eq!(notified.load(Ordering::Relaxed), 1);
         }
     }
 
@@ -396,7 +397,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_watches_is_told_of_the_end_once_before_and_after_it() {
+    async fn a_watcher_is_notified_of_the_end_once_whether_it_registers_before_or_after() {
         let (_, io) = duplex(64);
         let (guarded, connection) = GuardedIo::new(io, &Settings::default(), Vec::new());
         let [before, after] = [(); 2].map(|()| Arc::new(Ends(AtomicUsize::new(0))));
@@ -422,7 +423,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_end_is_told_even_if_what_was_held_panics() {
+    async fn waiters_are_woken_even_if_what_was_held_panics() {
         let (_, io) = duplex(64);
         let (guarded, connection) = GuardedIo::new(io, &Settings::default(), Vec::new());
         let (other, waiting) = (Arc::new(Other), connection.clone());

@@ -14,9 +14,10 @@ use super::Guard;
 pub(super) enum Attendant {
     /// Nothing.
     #[default]
-    Nobody,
+    None,
     /// An alarm, at a time that is far off.
     Alarm,
+    /// A task of its own, which also does what the handler may not get to.
     Driver,
 }
 
@@ -41,7 +42,7 @@ impl Guard {
     /// Whether deadlines are met as they were at the last look.
     #[inline]
     pub(super) fn is_attended(&self) -> bool {
-        self.attendant != Attendant::Nobody
+        self.attendant != Attendant::None
     }
 
     /// The time for which an alarm is set.
@@ -59,7 +60,7 @@ impl Guard {
 
     /// From here on there is a driver, or nothing. Returns `wanted`.
     pub(super) fn drive(&mut self, wanted: bool) -> bool {
-        self.attendant = if wanted { Attendant::Driver } else { Attendant::Nobody };
+        self.attendant = if wanted { Attendant::Driver } else { Attendant::None };
         self.armed = Armed::Never;
         wanted
     }

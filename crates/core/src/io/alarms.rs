@@ -54,7 +54,7 @@ struct Set<T> {
     sleeper: Option<Waker>,
 }
 
-/// When an alarm rings, in nanoseconds, and for whom: two words, because there is one for each idle connection.
+/// When an alarm rings, in nanoseconds, and of which connection: two words, because there is one for each idle connection.
 struct Alarm<T> {
     at: u64,
     of: Arc<Shared<T>>,
@@ -90,7 +90,7 @@ impl<T: Send + 'static> Alarms<T> {
         if let Some(found) = of_runtime.find_map(|(_, alarms)| alarms.clone().downcast().ok()) {
             return found;
         }
-        // Nobody else has those of a runtime that is gone, or on which no connection rests.
+        // Those of a runtime that is gone, or on which no connection rests, are referenced from here alone.
         all.retain(|(_, alarms)| Arc::strong_count(alarms) > 1);
         let set = Set { alarms: BTreeSet::new(), sounding: false, sleeper: None };
         let new = Arc::new(Self { epoch: now(), set: Mutex::new(set) });
@@ -103,7 +103,7 @@ impl<T: Send + 'static> Alarms<T> {
     }
 
     fn instant(&self, nanos: u64) -> Instant {
-        // A time that cannot be represented never comes: it is asked for again before.
+        // A time that cannot be represented never comes: the deadline is read again before.
         self.epoch.checked_add(Duration::from_nanos(nanos)).unwrap_or_else(|| now() + LONGEST)
     }
 
@@ -220,7 +220,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Sounding<T> 
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Alarms<T> {
     fn ring(&self, Alarm { at, of }: Alarm<T>) {
-        // Whoever holds the lock may be slow, and the alarms of others must not wait for it.
+        // The task that holds the lock may be slow, and the alarms of other connections must not wait for it.
         let Some(state) = try_lock(&of.state) else { return of.spawn_driver_from_a_task() };
         // It was cancelled or moved meanwhile.
         if state.guard.alarm().is_none_or(|alarm| self.nanos(alarm) != at) {
@@ -231,7 +231,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Alarms<T> {
             state.guard.alarm_rings();
             of.see_to(state);
         };
-        // Unwind safe: a policy's deadline was asked for, and nothing else was changed. The driver will ask again, and
+        // Unwind safe: a policy was asked for its deadline, and nothing else was changed. The driver will ask again, and
         // closes the connection for it. The panic hook has reported it.
         if catch_unwind(AssertUnwindSafe(rings)).is_err() {
             of.spawn_driver();
@@ -289,7 +289,7 @@ mod tests {
         settings::Settings,
     };
 
-    /// Closes after so many seconds, and counts how often it is asked for its deadline.
+    /// Closes after a number of seconds, and counts how often its deadline is read.
     #[derive(Default)]
     struct After {
         seconds: u64,

@@ -183,7 +183,7 @@ mod tests {
         settings::Settings,
     };
 
-    /// What was told of one connection.
+    /// What was reported of one connection.
     #[derive(Default)]
     struct Notes(Mutex<Vec<(ConnectionId, String)>>);
 
@@ -224,7 +224,7 @@ mod tests {
             assert_eq!(connection.description().quota_left, attached.is_some().then_some(7));
             assert_eq!(connection.status().state, ConnectionState::Open);
             let mut frame = Vec::new();
-            // Nobody may send an unmasked frame to a server.
+            // No client may send an unmasked frame to a server (RFC 6455, section 5.1).
             put_frame(&mut frame, 0x81, b"x", None);
             peer.write_all(&frame).await.unwrap();
             let reading = tokio::spawn(async move { guarded.read_to_end(&mut Vec::new()).await });

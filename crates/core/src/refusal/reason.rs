@@ -388,15 +388,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_misconfigured_as_is_told_to_clients_of_debug_builds_alone() {
-        for (debug, told) in [(true, "put a layer outside"), (false, "")] {
+    fn a_misconfiguration_is_explained_to_clients_of_debug_builds_alone() {
+        for (debug, message) in [(true, "put a layer outside"), (false, "")] {
             let refusal = Refusal::misconfigured_as("put a layer outside", debug);
-            assert_eq!((refusal.message(), refusal.status().as_u16()), (told, 500), "debug {debug}");
+            assert_eq!((refusal.message(), refusal.status().as_u16()), (message, 500), "debug {debug}");
             #[cfg(feature = "axum")]
             {
                 let response = refusal.into_response::<axum_core::body::Body>();
                 let length = http_body_length(response.body());
-                assert_eq!(length, told.len() as u64, "debug {debug}");
+                assert_eq!(length, message.len() as u64, "debug {debug}");
             }
         }
     }

@@ -3,7 +3,7 @@
 //! Two things must come together: the real upgrade, which hyper fulfils when the response is sent, and the inner
 //! connection, which hands the guarded transport to whatever awaits our `OnUpgrade`. `Waiting` holds both.
 //!
-//! # Who waits for whom
+//! # Which side waits for which
 //!
 //! ```text
 //!   the handler's library      inner connection                       real connection
@@ -462,7 +462,7 @@ mod tests {
             sender.send(upgrade).unwrap();
         });
         client.write_all(HANDSHAKE).await.unwrap();
-        // The server's answer finds nobody.
+        // The server's answer finds no one that waits.
         drop(client);
         tokio::task::yield_now().await;
         let upgrade = opened.recv().unwrap();
