@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::{Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
@@ -10,6 +10,7 @@ use std::{
 };
 
 use tokio::{net::TcpStream, time::sleep};
+use visitor::{own_address, own_port};
 
 use crate::certificate::Certificate;
 
@@ -60,7 +61,7 @@ impl Front {
         let folder = std::env::temp_dir().join(name);
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join("both.pem"), certificate.pem()).unwrap();
-        let address = free();
+        let address = (own_address(), own_port()).into();
         let path = folder.display().to_string();
         let (program, text, arguments) = match self {
             Self::Nginx | Self::NginxTlsInFront | Self::NginxTlsBehind => {
@@ -124,11 +125,6 @@ impl Front {
              server chat {server}{behind}\n"
         )
     }
-}
-
-/// A port that was free a moment ago.
-fn free() -> SocketAddr {
-    std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
 }
 
 impl Proxy {

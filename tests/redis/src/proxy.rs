@@ -17,6 +17,7 @@ use tokio::{
     sync::{mpsc, watch},
     time::sleep,
 };
+use visitor::own_address;
 
 /// What the proxy does with bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub struct Proxy {
 impl Proxy {
     /// A proxy that passes everything on to a port of this machine.
     pub async fn to(server: u16) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let listener = TcpListener::bind((own_address(), 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let mode = watch::Sender::new(Mode::Pass);
         let (modes, heard) = (mode.clone(), Arc::<AtomicUsize>::default());
@@ -61,7 +62,7 @@ impl Proxy {
 
     /// The URL of what stands behind it.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        format!("redis://{}:{}", own_address(), self.port)
     }
 
     /// How many bytes clients have sent, whether they were passed on or not.
@@ -79,7 +80,7 @@ async fn serve(client: TcpStream, server: u16, mut modes: watch::Receiver<Mode>,
     if *modes.borrow_and_update() == Mode::Cut {
         return;
     }
-    let Ok(server) = TcpStream::connect(("127.0.0.1", server)).await else { return };
+    let Ok(server) = TcpStream::connect((own_address(), server)).await else { return };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();

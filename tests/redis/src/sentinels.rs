@@ -2,7 +2,6 @@
 
 use std::{
     env, fs,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -10,8 +9,9 @@ use std::{
 
 use redis::Value;
 use tokio::time::sleep;
+use visitor::{own_address, own_port};
 
-use crate::{Certificate, Server};
+use crate::{Certificate, Server, server::patient};
 
 /// How many sentinels there are.
 const SENTINELS: usize = 3;
@@ -42,8 +42,8 @@ impl Watched {
     }
 
     async fn all(primary: Server, port: u16, certificate: Option<Certificate>) -> Self {
-        let at = port.to_string();
-        let options = ["--replicaof", "127.0.0.1", &at, "--repl-diskless-sync-delay", "0"];
+        let (host, at) = (own_address().to_string(), port.to_string());
+        let options = ["--replicaof", &host, &at, "--repl-diskless-sync-delay", "0"];
         let replica = match &certificate {
             None => Server::with(&options),
             Some(own) => Server::with_certificate(own, &[&["--tls-replication", "yes"], &options[..]].concat()),
@@ -62,7 +62,7 @@ impl Watched {
         let folder = env::temp_dir().join(format!("portcullis-sentinels-{}-{port}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let sentinels = (0..SENTINELS).map(|number| run(&folder, number, port, certificate.as_ref())).collect();
-        let watched = Self { primary, replica, sentinels, folder, certificate };
+        let mut watched = Self { primary, replica, sentinels, folder, certificate };
         watched.wait().await;
         watched
     }
@@ -70,7 +70,7 @@ impl Watched {
     /// The URLs of the sentinels.
     pub fn urls(&self) -> Vec<String> {
         let scheme = if self.certificate.is_some() { "rediss" } else { "redis" };
-        self.sentinels.iter().map(|(_, port)| format!("{scheme}://127.0.0.1:{port}")).collect()
+        self.sentinels.iter().map(|(_, port)| format!("{scheme}://{}:{port}", own_address())).collect()
     }
 
     fn client(&self, url: String) -> redis::Client {
@@ -80,11 +80,12 @@ impl Watched {
     }
 
     /// Until each knows the others and the replica.
-    async fn wait(&self) {
-        for url in self.urls() {
+    async fn wait(&mut self) {
+        for (at, url) in self.urls().into_iter().enumerate() {
             let client = self.client(url);
             loop {
-                if let Ok(mut connection) = client.get_multiplexed_async_connection().await {
+                assert!(self.sentinels[at].0.try_wait().unwrap().is_none(), "a sentinel has ended");
+                if let Ok(mut connection) = client.get_multiplexed_async_connection_with_config(&patient()).await {
                     let mut ask = redis::cmd("SENTINEL");
                     let about: Value = ask.arg("MASTER").arg("mymaster").query_async(&mut connection).await.unwrap();
                     let about = format!("{about:?}").replace("bulk-string", "").replace(['(', ')', '\'', '"'], "");
@@ -109,7 +110,7 @@ impl Drop for Watched {
 }
 
 fn run(folder: &Path, number: usize, primary: u16, certificate: Option<&Certificate>) -> (Child, u16) {
-    let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let (host, port) = (own_address(), own_port());
     let file = folder.join(format!("{number}.conf"));
     let listens = match certificate {
         None => format!("port {port}"),
@@ -119,7 +120,7 @@ fn run(folder: &Path, number: usize, primary: u16, certificate: Option<&Certific
         }
     };
     let settings = format!(
-        "{listens}\nbind 127.0.0.1\ndir {}\nsentinel monitor mymaster 127.0.0.1 {primary} 2\n\
+        "{listens}\nbind {host}\ndir {}\nsentinel announce-ip {host}\nsentinel monitor mymaster {host} {primary} 2\n\
          sentinel down-after-milliseconds mymaster 1000\nsentinel failover-timeout mymaster 3000\n",
         folder.display()
     );

@@ -3,12 +3,14 @@
 use std::{
     env, fs,
     io::{BufRead, BufReader},
-    net::TcpListener,
+    net::SocketAddr,
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
+
+use visitor::{own_address, own_port};
 
 use crate::Certificate;
 
@@ -33,12 +35,8 @@ impl Server {
         let folder = env::temp_dir().join(format!("portcullis-redis-{}-{number}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let options: Vec<_> = options.iter().map(ToString::to_string).collect();
-        // Somebody else may take a port between when it is found free and when the server listens.
-        let started = (0..20).find_map(|_| {
-            let port = free_port();
-            Some((run(port, &folder, &options)?, port))
-        });
-        let (child, port) = started.expect("no server has started on a free port");
+        let port = own_port();
+        let child = run(port, &folder, &options);
         Self { child, port, folder, options }
     }
 
@@ -55,9 +53,14 @@ impl Server {
         Self::with(&all)
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        (own_address(), self.port).into()
+    }
+
     /// The URL of the server.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        format!("redis://{}", self.address())
     }
 
     /// The process.
@@ -88,7 +91,7 @@ impl Server {
 
     /// Starts it anew on the same port, with no data.
     pub fn restart(&mut self) {
-        self.child = run(self.port, &self.folder, &self.options).expect("the server does not start again");
+        self.child = run(self.port, &self.folder, &self.options);
     }
 
     /// Waits until a replica has what this server has now. What it lacks is lost when it takes over.
@@ -111,7 +114,7 @@ impl Server {
     /// A connection of the test's own to a server that speaks TLS. A node has connected before.
     pub async fn inspect_over_tls(&self, root: &str) -> redis::aio::MultiplexedConnection {
         let root = redis::TlsCertificates { client_tls: None, root_cert: Some(root.as_bytes().to_vec()) };
-        let client = redis::Client::build_with_tls(format!("rediss://localhost:{}", self.port), root).unwrap();
+        let client = redis::Client::build_with_tls(format!("rediss://{}", self.address()), root).unwrap();
         client.get_multiplexed_async_connection_with_config(&patient()).await.unwrap()
     }
 
@@ -131,43 +134,35 @@ impl Drop for Server {
 }
 
 /// The client crate's own timeouts are half a second and a second, and a machine may be busy for longer.
-fn patient() -> redis::AsyncConnectionConfig {
+pub(crate) fn patient() -> redis::AsyncConnectionConfig {
     redis::AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None)
 }
 
-/// A port that is free, and whose companion is: the servers of a Redis Cluster talk to each other there.
-fn free_port() -> u16 {
-    loop {
-        let free = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-        if free < 55_000 && TcpListener::bind(("127.0.0.1", free + 10_000)).is_ok() {
-            return free;
-        }
-    }
-}
-
-/// Starts a server, and waits until it says that it listens. `None` if it cannot.
-fn run(port: u16, folder: &PathBuf, options: &[String]) -> Option<Child> {
+/// Starts a server, and waits until it says that it listens.
+fn run(port: u16, folder: &PathBuf, options: &[String]) -> Child {
     let binary = env::var("PORTCULLIS_REDIS_BIN").unwrap_or_else(|_| String::from("redis-server"));
     let tls = options.iter().any(|option| option.starts_with("--tls"));
     let ports: &[&str] = if tls { &["--port", "0", "--tls-port"] } else { &["--port"] };
+    let host = own_address().to_string();
     let mut child = Command::new(&binary)
         .args(ports)
-        .args([&port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"])
+        .args([&port.to_string(), "--bind", &host, "--save", "", "--appendonly", "no", "--dir"])
         .arg(folder)
         .args(options)
+        // Otherwise others look for it where its connections come from, which is 127.0.0.1.
+        .args(["--replica-announce-ip", &host, "--cluster-announce-ip", &host])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap_or_else(|error| panic!("{binary} does not start: {error}. Debian's package is redis-server"));
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let ready = lines.by_ref().map_while(Result::ok).any(|line| line.contains("Ready to accept connections"));
-    if !ready {
-        child.wait().unwrap();
-        return None;
-    }
+    let mut said = Vec::new();
+    let mut says = lines.by_ref().map_while(Result::ok).inspect(|line| said.push(line.clone()));
+    let ready = says.any(|line| line.contains("Ready to accept connections"));
+    assert!(ready, "{binary} has ended: {said:#?}");
     // What it says later must not fill the pipe.
     std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-    Some(child)
+    child
 }
 
 /// Sends a signal to a process that this test has started.

@@ -4,11 +4,15 @@ use std::{ops::Range, time::Duration};
 
 use redis::{aio::MultiplexedConnection, cluster::ClusterClient, cluster_async::ClusterConnection};
 use tokio::time::sleep;
+use visitor::own_address;
 
 use crate::Server;
 
 /// How many slots there are.
 const SLOTS: usize = 16_384;
+
+/// Nothing takes so long, on a machine however busy.
+const FOREVER: Duration = Duration::from_secs(60);
 
 const OPTIONS: [&str; 8] = [
     "--cluster-enabled",
@@ -74,7 +78,9 @@ impl Sharded {
 
     /// A connection of the test's own.
     pub async fn inspect(&self) -> ClusterConnection {
-        ClusterClient::new(self.urls()).unwrap().get_async_connection().await.unwrap()
+        // The client crate's own timeouts are a second and less, and a machine may be busy for longer.
+        let client = ClusterClient::builder(self.urls()).connection_timeout(FOREVER).response_timeout(FOREVER);
+        client.build().unwrap().get_async_connection().await.unwrap()
     }
 
     /// Which slot a key is in.
@@ -101,7 +107,14 @@ impl Sharded {
                 break;
             }
             let mut migrate = redis::cmd("MIGRATE");
-            migrate.arg("127.0.0.1").arg(self.servers[to].port()).arg("").arg(0).arg(5000).arg("KEYS").arg(keys);
+            migrate
+                .arg(own_address().to_string())
+                .arg(self.servers[to].port())
+                .arg("")
+                .arg(0)
+                .arg(5000)
+                .arg("KEYS")
+                .arg(keys);
             migrate.query_async::<String>(&mut source).await.unwrap();
         }
         for connection in [&mut target, &mut source] {
@@ -112,7 +125,7 @@ impl Sharded {
     /// Makes a server known to all.
     async fn meet(&self, at: usize) {
         let mut connection = self.servers[0].inspect().await;
-        ask(&mut connection, &["MEET", "127.0.0.1", &self.servers[at].port().to_string()]).await;
+        ask(&mut connection, &["MEET", &own_address().to_string(), &self.servers[at].port().to_string()]).await;
         for server in &self.servers {
             let mut connection = server.inspect().await;
             loop {

@@ -20,7 +20,7 @@ impl Certificate {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let folder = env::temp_dir().join(format!("portcullis-redis-tls-{}-{number}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let names = ["localhost", "127.0.0.1"].map(String::from);
+        let names = [String::from("localhost"), visitor::own_address().to_string()];
         let certified = rcgen::generate_simple_self_signed(names).unwrap();
         let certificate = Self { root: certified.cert.pem(), folder };
         fs::write(certificate.file("certificate.pem"), &certificate.root).unwrap();

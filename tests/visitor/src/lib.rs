@@ -1,4 +1,5 @@
-//! A client for the tests of the examples, and the table of results that their READMEs show.
+//! A client for the tests of the examples, the table of results that their READMEs show, and the address that servers of
+//! tests listen on.
 #![allow(
     clippy::unwrap_used,
     clippy::missing_panics_doc,
@@ -6,6 +7,7 @@
     reason = "test support fails by panicking, and is not printed"
 )]
 
+mod address;
 mod client;
 mod table;
 
@@ -15,6 +17,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 
 pub use self::{
+    address::{own_address, own_port},
     client::{Client, http},
     table::Table,
 };

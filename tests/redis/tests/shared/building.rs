@@ -20,7 +20,7 @@ async fn refused(cluster: portcullis_redis::Builder) -> BuildError {
 #[tokio::test]
 async fn a_wrong_password_is_an_error_however_patient_the_node_is() {
     let server = Server::with(&["--requirepass", "right"]);
-    let url = |password| format!("redis://:{password}@127.0.0.1:{}", server.port());
+    let url = |password| format!("redis://:{password}@{}", server.address());
     for builder in [builder(&url("wrong")), builder(&url("wrong")).lazy(), builder(&server.url())] {
         let error = refused(builder).await;
         assert!(matches!(error, BuildError::Authentication(_)), "{error:?}");
@@ -78,7 +78,7 @@ async fn wrong_settings_are_errors() {
 #[tokio::test]
 async fn a_server_over_tls_must_show_a_certificate_that_is_trusted() {
     let (server, root) = Server::with_tls();
-    let url = format!("rediss://localhost:{}", server.port());
+    let url = format!("rediss://{}", server.address());
     let error = refused(builder(&url)).await;
     assert!(matches!(error, BuildError::Unreachable(_)), "{error:?}");
     let error = refused(builder(&server.url()).root_certificate(root.clone())).await;
@@ -97,7 +97,7 @@ async fn a_user_with_the_documented_rights_is_enough() {
     let server = Server::start();
     let mut inspect = server.inspect().await;
     let_in(&mut inspect).await;
-    let url = format!("redis://node:password@127.0.0.1:{}", server.port());
+    let url = format!("redis://node:password@{}", server.address());
     let (one, other) = (joined(builder(&url)).await, joined(builder(&url)).await);
     let name = one.name("subject", "alice");
     let permit = one.take(&[PermitRequest::new(name, 1)], one.deadline(), |_| {}).await.unwrap();
@@ -130,7 +130,7 @@ async fn a_user_with_the_documented_rights_is_enough() {
 #[tokio::test]
 async fn the_same_verdicts_over_tls_with_the_documented_rights() {
     let (server, root) = Server::with_tls();
-    let url = |user: &str| format!("rediss://{user}localhost:{}", server.port());
+    let url = |user: &str| format!("rediss://{user}{}", server.address());
     let settings = |user| builder(&url(user)).root_certificate(root.clone());
     // The default user may do everything, and the first node brings the cryptography.
     drop(joined(settings("")).await);
