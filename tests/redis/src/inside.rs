@@ -15,20 +15,21 @@ pub const SECRET: &[u8] = b"a secret of the tests";
 /// Nothing that is waited for takes so long, on a machine however busy.
 const FOREVER: Duration = Duration::from_secs(60);
 
-/// A node that waits for its server longer than any test: where a machine is busy, nothing is away unless the test
-/// makes it so.
+/// A node that waits for its server for long, and is never taken for dead: where a machine is busy, nothing is away and no
+/// lease ends unless the test makes it so.
 pub fn builder(url: &str) -> Builder {
     Cluster::connect(url)
         .secret(SECRET)
         .namespace("t")
-        .lease(Duration::from_secs(5))
+        .lease(Duration::from_secs(60 * 60))
         .beat(Duration::from_millis(200))
-        .deadline(Duration::from_secs(5))
+        .deadline(Duration::from_secs(20))
 }
 
-/// A node for which limits count for all nodes.
+/// A node for which limits count for all nodes. It is built where the server does not answer within a beat as well: a
+/// busy one answers later.
 pub async fn joined(builder: Builder) -> Cluster {
-    let cluster = builder.build().await.unwrap();
+    let cluster = builder.lazy().build().await.unwrap();
     timeout(FOREVER, cluster.ready()).await.expect("the node does not join");
     cluster
 }

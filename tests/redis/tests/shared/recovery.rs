@@ -82,8 +82,9 @@ async fn data_that_was_flushed_admits_nobody_before_it_is_said_again() {
     for name in &names {
         held.push(one.take(&wanted(*name), one.deadline(), |_| {}).await.unwrap());
     }
-    redis::cmd("FLUSHALL").query_async::<()>(&mut inside.0).await.unwrap();
+    // A beat may find it out before the answer is here.
     let lost = other.health().events.data_lost;
+    redis::cmd("FLUSHALL").query_async::<()>(&mut inside.0).await.unwrap();
     for name in &names {
         for wanted in wanted(*name) {
             assert!(other.take(&[wanted], other.deadline(), |_| {}).await.is_err(), "over the limit");
@@ -101,14 +102,14 @@ async fn data_that_was_flushed_admits_nobody_before_it_is_said_again() {
 async fn nobody_is_admitted_before_a_node_with_many_connections_has_said_them_all_and_it_keeps_its_lease() {
     const KEYS: u32 = 3000;
     let server = Server::start();
-    let (beat, lease) = (Duration::from_millis(300), Duration::from_millis(1500));
+    let (beat, lease) = (Duration::from_millis(300), Duration::from_secs(4));
     let proxy = Proxy::to(server.port()).await;
     let slow = joined(builder(&proxy.url()).beat(beat).lease(lease)).await;
     let quick = joined(builder(&server.url()).beat(beat).lease(lease)).await;
     let names: Vec<_> = (0..KEYS).map(|key| slow.name("subject", key.to_be_bytes())).collect();
     let held: Vec<_> = names.iter().map(|name| slow.keep(&[PermitRequest::new(*name, 1)], |_| {})).collect();
     until(&slow, |health| health.events.said >= KEYS.into() && health.is_ready()).await;
-    proxy.set(Mode::Delay(Duration::from_millis(30)));
+    proxy.set(Mode::Delay(Duration::from_millis(80)));
     let mut inside = Inside(server.inspect().await);
     redis::cmd("FLUSHALL").query_async::<()>(&mut inside.0).await.unwrap();
     until(&quick, |health| health.events.data_lost == 1).await;
