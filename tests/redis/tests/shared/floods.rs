@@ -28,7 +28,8 @@ async fn a_flood_over_two_processes_is_within_the_quota_and_two_blocks_a_process
             let (mut passed, mut batches) = (Vec::new(), 0);
             loop {
                 let asked = Instant::now();
-                if asked >= start + time {
+                // Where a machine is slow, a quota has to be used up all the same.
+                if asked >= start + time && passed.len() > BURST as usize / 2 {
                     return (passed, batches);
                 }
                 // Each was asked for after the batch was, and passed before it was answered.
