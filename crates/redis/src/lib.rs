@@ -178,6 +178,7 @@ mod permits;
 mod places;
 mod quota;
 mod rate;
+mod reading;
 mod script;
 mod servers;
 mod sharing;

@@ -101,16 +101,19 @@ pub(crate) fn refused(error: &redis::RedisError) {
 }
 
 /// Copies of what was revoked are stale from here on, or are not any longer. While they are, handshakes are refused.
-pub(crate) fn stale_changed(stale: bool) {
+/// Before they were complete for the first time, a node is about to start, and that is no warning.
+pub(crate) fn stale_changed(stale: bool, was_whole: bool) {
     #[cfg(feature = "metrics")]
     metrics::gauge!("portcullis_cluster_stale").set(if stale { 1.0 } else { 0.0 });
     #[cfg(feature = "tracing")]
-    if stale {
+    if stale && !was_whole {
+        tracing::info!(target: "portcullis", "this node does not know yet what is revoked");
+    } else if stale {
         tracing::warn!(target: "portcullis", "this node may not know all revocations");
     } else {
         tracing::info!(target: "portcullis", "this node knows all revocations");
     }
-    let _ = stale;
+    let _ = (stale, was_whole);
 }
 
 /// Commands may have been lost to this node.

@@ -34,6 +34,7 @@ use crate::{
     lock::lock,
     node::{NoAnswer, Node, Session},
     permits::LIFE,
+    reading::Readable,
     script::{self, Call},
 };
 
@@ -114,7 +115,8 @@ pub(crate) async fn say_untold(node: &Node, session: &Session) -> Result<(), NoA
             let _asking = pool.asking.lock().await;
             let granted = lock(&pool.state).granted;
             let call = pool.call(node, session, format!("={granted}"), &[]);
-            let _: Vec<i64> = node.tell(session, async |mut connection| call.run(&mut connection).await).await?;
+            let _: (i64, Readable<u64>) =
+                node.tell(session, async |mut connection| call.run(&mut connection).await).await?;
             let mut state = lock(&pool.state);
             state.doubt = state.doubt.saturating_sub(1);
         }
@@ -132,7 +134,8 @@ pub(crate) async fn give_back(node: &Node, session: &Session) -> Result<(), NoAn
         if spare > 0 {
             let doubt = lock(&pool.state).doubtful();
             let call = pool.call(node, session, format!("-{spare}"), &[]);
-            let _: Vec<i64> = node.tell(session, async |mut connection| call.run(&mut connection).await).await?;
+            let _: (i64, Readable<u64>) =
+                node.tell(session, async |mut connection| call.run(&mut connection).await).await?;
             lock(&pool.state).doubt = doubt;
         }
     }
@@ -162,10 +165,9 @@ impl Pool {
         let mut over = Vec::new();
         loop {
             let call = self.call(node, session, want.to_string(), &over);
-            let answer: Vec<u64> = node.ask_known(session, by, call).await?;
-            let (granted, holders) = answer.split_first().map_or((0, &[][..]), |(granted, rest)| (*granted, rest));
+            let (granted, Readable(holders)): (u64, _) = node.ask_known(session, by, call).await?;
             let again = over.is_empty();
-            over = session.view.over(holders.iter().copied());
+            over = session.view.over(holders);
             if granted > 0 || over.is_empty() || !again {
                 let mut state = lock(&self.state);
                 state.granted += usize::try_from(granted).unwrap_or(usize::MAX);

@@ -21,7 +21,6 @@
 use std::{sync::Arc, time::Duration};
 
 use portcullis_core::{clock::now, shared::Revocation};
-use redis::streams::StreamReadReply;
 use tokio::time::sleep;
 
 use super::{
@@ -37,6 +36,7 @@ use crate::{
     link::Link,
     lock::lock,
     node::{NoAnswer, Node, millis},
+    reading::Entries,
 };
 
 /// Entries that are read at once. Far fewer than the stream has, so that a reader that keeps up is never cut off
@@ -172,15 +172,15 @@ impl Reader {
     }
 
     /// Returns how many entries there were.
-    fn hear(&mut self, node: &Node, reply: StreamReadReply, clock: Clock) -> usize {
+    fn hear(&mut self, node: &Node, reply: Entries, clock: Clock) -> usize {
         let (mut count, mut unreadable) = (0, 0);
-        for entry in reply.keys.into_iter().flat_map(|key| key.ids) {
+        for entry in reply.0 {
             // All count, whether they can be read or not: a batch that is full means that there may be more.
             count += 1;
             let Some(id) = Id::parse(&entry.id) else { continue };
             // Before it is carried out. If that panicked, the same entry would be read, and panic, for ever.
             self.position.read(id);
-            let message = entry.get::<String>("m").and_then(|line| Message::parse(&line));
+            let message = entry.message.and_then(|line| Message::parse(&line));
             match message {
                 Some(message) => tell(node, message, clock, id),
                 None => unreadable += 1,
@@ -222,12 +222,10 @@ fn tell(node: &Node, message: Message, clock: Clock, id: Id) {
     }
 }
 
-async fn next(node: &Node, connection: &mut Link, cursor: Id, wait: Duration) -> Result<StreamReadReply, NoAnswer> {
+async fn next(node: &Node, connection: &mut Link, cursor: Id, wait: Duration) -> Result<Entries, NoAnswer> {
     let mut read = redis::cmd("XREAD");
     // At least a millisecond: none means for ever, on a connection whose other end may be gone.
     read.arg("COUNT").arg(BATCH).arg("BLOCK").arg(millis(wait).max(1));
     read.arg("STREAMS").arg(node.settings.keys.commands()).arg(cursor.to_string());
-    let asked = read.query_async::<Option<StreamReadReply>>(connection);
-    let reply = node.wait_for(wait + node.settings.patience(), asked).await?;
-    Ok(reply.unwrap_or_default())
+    node.wait_for(wait + node.settings.patience(), read.query_async(connection)).await
 }

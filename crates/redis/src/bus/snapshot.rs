@@ -18,6 +18,7 @@ use super::message::life;
 use crate::{
     link::Link,
     node::{NoAnswer, Node},
+    reading::text,
     script::{self, Call},
 };
 
@@ -71,13 +72,14 @@ fn has(known: &HashMap<Name, Issued>, revocation: &Revocation) -> bool {
     known.get(&revocation.name).is_some_and(|issued| *issued >= revocation.issued)
 }
 
-async fn read(node: &Node, connection: &mut Link, rank: u64) -> RedisResult<(u64, Vec<(String, String, u64)>)> {
+async fn read(node: &Node, connection: &mut Link, rank: u64) -> RedisResult<(u64, Vec<(Vec<u8>, Vec<u8>, u64)>)> {
     let keys = &node.settings.keys;
     let call = Call::new(&script::SNAPSHOT).key(&keys.revoked()).key(&keys.issued()).arg(rank).arg(rank + CHUNK - 1);
     call.run(connection).await
 }
 
-fn parse(name: &str, issued: &str, millis: u64) -> Option<Revocation> {
+fn parse(name: &[u8], issued: &[u8], millis: u64) -> Option<Revocation> {
+    let (name, issued) = (text(name)?, text(issued)?);
     let issued = if issued.is_empty() { Issued::ALL } else { Issued::from_u64(issued.parse().ok()?) };
     Some(Revocation::new(name.parse().ok()?, issued, life(millis)))
 }

@@ -14,6 +14,7 @@ use redis::RedisResult;
 use super::settings::Settings;
 use crate::{
     link::Link,
+    reading::Readable,
     script::{self, Call},
 };
 
@@ -66,7 +67,7 @@ impl Beat {
             .arg(nonce)
             .arg(boot)
             .arg(u8::from(marks.drains) + 2 * u8::from(marks.says));
-        let (incarnation, last, boot, alive, age, draining, saying) = call.run(connection).await?;
+        let (incarnation, last, boot, Readable(alive), age, draining, saying) = call.run(connection).await?;
         Ok(Self { incarnation, last, boot, alive, age: Duration::from_millis(age), draining, saying })
     }
 }

@@ -10,11 +10,11 @@
 
 use std::sync::Arc;
 
-use redis::{RedisResult, streams::StreamReadReply};
+use redis::RedisResult;
 use tokio::{sync::watch, time::sleep};
 
 use super::{Node, beat::millis};
-use crate::{link::Link, permits};
+use crate::{link::Link, permits, reading::Entries};
 
 /// Messages that are read at once.
 const MOST: u64 = 512;
@@ -56,9 +56,9 @@ async fn read(node: &Arc<Node>, incarnation: u64, cursor: &mut String) {
     // A read returns after a beat at the latest: one that does not is on a connection whose other end is gone.
     let patience = node.settings.beat + node.settings.lease;
     while let Ok(reply) = node.wait_for(patience, next(node, &mut connection, incarnation, cursor)).await {
-        for entry in reply.keys.into_iter().flat_map(|key| key.ids) {
-            if let Some(message) = entry.get::<String>("m") {
-                permits::make_room(node, &message);
+        for entry in reply.0 {
+            if let Some(message) = &entry.message {
+                permits::make_room(node, message);
             }
             // After it was carried out. Twice does no harm: the second time there is no such permit.
             *cursor = entry.id;
@@ -66,10 +66,9 @@ async fn read(node: &Arc<Node>, incarnation: u64, cursor: &mut String) {
     }
 }
 
-async fn next(node: &Node, connection: &mut Link, incarnation: u64, cursor: &str) -> RedisResult<StreamReadReply> {
+async fn next(node: &Node, connection: &mut Link, incarnation: u64, cursor: &str) -> RedisResult<Entries> {
     let mut read = redis::cmd("XREAD");
     read.arg("COUNT").arg(MOST).arg("BLOCK").arg(millis(node.settings.beat).max(1));
     read.arg("STREAMS").arg(node.settings.keys.inbox(incarnation)).arg(cursor);
-    let reply: Option<StreamReadReply> = read.query_async(connection).await?;
-    Ok(reply.unwrap_or_default())
+    read.query_async(connection).await
 }

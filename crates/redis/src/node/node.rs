@@ -197,6 +197,7 @@ impl Node {
     pub(crate) fn note(&self, change: impl FnOnce(&mut Events)) {
         let (cluster_state, nodes) = self.stands();
         let stale = self.is_stale();
+        let was_whole = lock(&self.outbox.followers).whole_at().is_some();
         // What is computed here may be older than what another task has computed meanwhile, which the next beat mends.
         // Readers of `health` never see it: they compute it anew.
         self.health.send_modify(|health| {
@@ -209,7 +210,7 @@ impl Node {
                 observe::state_changed(before.state, cluster_state);
             }
             if before.stale != stale {
-                observe::stale_changed(stale);
+                observe::stale_changed(stale, was_whole);
             }
         });
     }

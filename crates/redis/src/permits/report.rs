@@ -16,10 +16,11 @@ use portcullis_core::{
 };
 use tokio::time::Instant;
 
-use super::{local_permits::Time, message::parse_member, room, take::life};
+use super::{local_permits::Time, room, take::life};
 use crate::{
     lock::lock,
     node::{NoAnswer, Node, Session},
+    reading::Readable,
     script::{self, Call},
 };
 
@@ -28,7 +29,7 @@ const BATCH: usize = 64;
 
 /// Each permit's time, or nothing where it must close; who holds permits, where there are too many; who is to be told
 /// to close once more.
-pub(super) type Answer = (Vec<String>, Vec<u64>, Vec<String>);
+pub(super) type Answer = (Vec<String>, Readable<u64>, Vec<Vec<u8>>);
 
 /// Says what the store has to be told, as much of it as there is time for.
 pub(crate) async fn say_untold(node: &Arc<Node>, session: &Session, until: Instant) -> Result<(), NoAnswer> {
@@ -91,7 +92,7 @@ pub(super) fn now() -> Time {
 /// What the store has answered: each permit has its time, or must close. A node learns of evictions here that its inbox
 /// has lost. Returns who holds permits, where there are too many.
 pub(super) fn heard(node: &Arc<Node>, session: &Session, name: Name, permits: &[u64], answer: Answer) -> Vec<u64> {
-    let (times, holders, late) = answer;
+    let (times, Readable(holders), late) = answer;
     for (permit, time) in permits.iter().zip(times) {
         match time.parse() {
             Ok(score) => lock(&node.held).told(name, *permit, score),
@@ -100,7 +101,6 @@ pub(super) fn heard(node: &Arc<Node>, session: &Session, name: Name, permits: &[
         }
     }
     // Each request for a key tells again what other nodes failed to tell. No task looks for it.
-    let late: Vec<_> = late.iter().filter_map(|member| parse_member(member)).collect();
     if !late.is_empty() {
         room::tell_again(node.clone(), session.clone(), name, late);
     }

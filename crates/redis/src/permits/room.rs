@@ -12,12 +12,13 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use portcullis_core::shared::{Deadline, Gone, Name};
 
 use super::{
-    message::{member, message, parse_member, parse_message},
+    message::{message, parse_member, parse_message},
     take::life,
 };
 use crate::{
     lock::lock,
     node::{NoAnswer, Node, Session},
+    reading::{Readable, text},
     script::{self, Call},
 };
 
@@ -36,7 +37,7 @@ pub(super) async fn evict(
     let keys = &node.settings.keys;
     let call = Call::new(&script::EVICT).key(&keys.permits(name)).key(&keys.closing(name));
     let call = call.arg(max).arg(life()).arg(again()).args(session.view.over(holders.iter().copied()));
-    let evicted: Vec<String> = match by {
+    let Readable(evicted): Readable<String> = match by {
         Some(by) => node.ask(session, by, call).await?,
         None => node.tell(session, async |mut connection| call.run(&mut connection).await).await?,
     };
@@ -48,14 +49,19 @@ pub(super) async fn evict(
     Ok(())
 }
 
-/// What was told once and is still there is told again.
-pub(super) fn tell_again(node: Arc<Node>, session: Session, name: Name, late: Vec<(u64, u64)>) {
-    let over = session.view.over(late.iter().map(|(incarnation, _)| *incarnation));
-    let (over, late): (Vec<_>, Vec<_>) = late.into_iter().partition(|(incarnation, _)| over.contains(incarnation));
-    let members = |all: &[(u64, u64)]| -> Vec<_> {
-        all.iter().map(|(incarnation, permit)| member(*incarnation, *permit)).collect()
-    };
-    let (over, again_late) = (members(&over), members(&late));
+/// What was told once and is still there is told again, unless its node is over, or it is none of ours.
+pub(super) fn tell_again(node: Arc<Node>, session: Session, name: Name, members: Vec<Vec<u8>>) {
+    let is_live = |(incarnation, _): &(u64, u64)| session.view.over([*incarnation]).is_empty();
+    let (mut over, mut postponed, mut late) = (Vec::new(), Vec::new(), Vec::new());
+    for bytes in members {
+        match text(&bytes).and_then(parse_member).filter(is_live) {
+            Some(member) => {
+                late.push(member);
+                postponed.push(bytes);
+            }
+            None => over.push(bytes),
+        }
+    }
     tokio::spawn(async move {
         let closing = node.settings.keys.closing(name);
         if !over.is_empty() {
@@ -69,12 +75,12 @@ pub(super) fn tell_again(node: Arc<Node>, session: Session, name: Name, late: Ve
         if late.is_empty() {
             return;
         }
-        let call = Call::new(&script::AGAIN).key(&closing).arg(again()).args(again_late);
+        let call = Call::new(&script::AGAIN).key(&closing).arg(again()).args(postponed);
         // First the time, then the message: of many newcomers at once, one tells, and the others find nothing that is
         // late.
-        let postponed: Result<u64, _> =
+        let is_postponed: Result<u64, _> =
             node.tell(&session, async |mut connection| call.run(&mut connection).await).await;
-        if postponed.is_ok() {
+        if is_postponed.is_ok() {
             tell(node, session, name, late).await;
         }
     });

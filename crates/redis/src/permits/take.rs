@@ -26,6 +26,7 @@ use crate::{
     lock::lock,
     node::{NoAnswer, Node, Session},
     places::{self, Place},
+    reading::Readable,
     script::{self, Call},
 };
 
@@ -119,14 +120,13 @@ impl<'a> Taking<'a> {
             let key = self.node.settings.keys.permits(wanted.name);
             let call = Call::new(&script::TAKE).key(&key).arg(member(self.incarnation, self.number));
             let call = call.arg(wanted.max).arg(life()).args(&over);
-            let answer: Vec<u64> = self.node.ask_known(session, by, call).await?;
+            let (time, Readable(holders)): (String, _) = self.node.ask_known(session, by, call).await?;
+            if let Ok(score) = time.parse() {
+                break score;
+            }
             // Asked twice at most: dead ones are named once, and if the key is full after that, it is full of live
             // ones.
-            match answer.split_first() {
-                Some((1, [score])) => break *score,
-                Some((0, holders)) if over.is_empty() => over = session.view.over(holders.iter().copied()),
-                _ => over.clear(),
-            }
+            over = if over.is_empty() { session.view.over(holders) } else { Vec::new() };
             if over.is_empty() {
                 self.asked = None;
                 return Ok(false);

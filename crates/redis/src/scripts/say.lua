@@ -43,7 +43,7 @@ redis.call('PEXPIRE', KEYS[1], ARGV[2])
 local holders, known = {}, {}
 if most > 0 and redis.call('ZCARD', KEYS[1]) > most then
   for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-    local incarnation = string.match(member, '^[^:]+')
+    local incarnation = string.match(member, '^[^:]+') or ''
     if not known[incarnation] then
       known[incarnation] = true
       holders[#holders + 1] = incarnation

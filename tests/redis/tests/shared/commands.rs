@@ -251,7 +251,9 @@ async fn what_cannot_be_read_is_counted_and_skipped() {
         let _: String = inspect.xadd("t:1:{r}:cmd", "*", &[("m", line)]).await.unwrap();
     }
     let _: String = inspect.xadd("t:1:{r}:cmd", "*", &[("other", "field")]).await.unwrap();
+    let _: String = inspect.xadd("t:1:{r}:cmd", "*", &[(b"\xff", b"a name that is no text")]).await.unwrap();
     one.connections.close(Subject::new("alice"), frame()).await.unwrap();
-    assert_eq!(alice.closed().await, Some(frame()));
-    until(&other.cluster, |health| health.events.unreadable == 7).await;
+    let closed = tokio::time::timeout(Duration::from_secs(20), alice.closed()).await;
+    assert_eq!(closed.expect("nothing is read any longer"), Some(frame()));
+    until(&other.cluster, |health| health.events.unreadable == 8).await;
 }

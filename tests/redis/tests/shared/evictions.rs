@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use portcullis_redis::{Cluster, Gone, Name, Permit, PermitRequest};
+use portcullis_redis::{Cluster, Denied, Gone, Name, Permit, PermitRequest};
 use redis::AsyncCommands;
 use redis_tests::{Inside, Server, builder, joined, until};
 
@@ -156,4 +156,42 @@ async fn connections_of_a_node_that_died_are_not_told_again() {
     until(&other, |health| health.events.beats > beats + 3).await;
     assert!(!inside.closing(name).await.contains(&dead), "it is to be told for as long as the key lives");
     assert!(!inside.0.exists::<_, bool>(&inbox).await.unwrap(), "an inbox that nobody reads");
+}
+
+/// Other software has written into the namespace. It may take places, and must not make the node count as cut off.
+#[tokio::test]
+async fn what_no_node_has_written_is_passed_over() {
+    let server = Server::start();
+    let (one, other) = (joined(builder(&server.url())).await, joined(builder(&server.url())).await);
+    let mut inside = Inside(server.inspect().await);
+    let [full, evicting, pool] = ["full", "evicting", "pool"].map(|kind| one.name(kind, "7"));
+    let permits = |name| format!("t:1:{{{name}}}:s");
+    for strange in [&b"strange"[..], b"\xff:1", b"x:1"] {
+        let _: u64 = inside.0.zadd(permits(full), strange, 1).await.unwrap();
+        let _: u64 = inside.0.zadd(permits(evicting), strange, 1).await.unwrap();
+        let _: u64 = inside.0.zadd("t:1:{n}:live", strange, 1_u64 << 52).await.unwrap();
+        let _: u64 = inside.0.hset(format!("t:1:{{{pool}}}:a"), strange, 1).await.unwrap();
+    }
+    let _: u64 = inside.0.hset(format!("t:1:{{{pool}}}:a"), "no number", "x").await.unwrap();
+    let take = async |wanted| one.take(&[wanted], one.deadline(), |_| {}).await;
+    assert_eq!(take(PermitRequest::new(full, 3)).await.unwrap_err(), Denied::Full(0));
+    assert_eq!(take(PermitRequest::of_pool(pool, 3)).await.unwrap_err(), Denied::Full(0));
+    let closed = Arc::default();
+    let _first = admit(&one, evicting, 1, &closed, 1).await;
+    assert_eq!(inside.permits(evicting).await.len(), 1);
+    // Into the inbox of a node, before the message that it is to make room.
+    let nodes: Vec<Vec<u8>> = inside.0.zrange("t:1:{n}:live", 0, -1).await.unwrap();
+    for node in nodes.iter().filter_map(|node| std::str::from_utf8(node).ok()?.parse::<u64>().ok()) {
+        let _: String = inside.0.xadd(format!("t:1:{{i{node}}}:in"), "*", &[(b"\xff", b"x")]).await.unwrap();
+    }
+    let _second = admit(&other, evicting, 1, &closed, 2).await;
+    let told = async {
+        while closed.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), told).await.expect("the oldest is not told");
+    let beats = one.health().events.beats;
+    let health = until(&one, |health| health.events.beats > beats + 1).await;
+    assert_eq!((health.events.missed, health.events.refused), (0, 0));
 }

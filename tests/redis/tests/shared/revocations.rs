@@ -331,3 +331,19 @@ async fn a_node_that_starts_after_the_data_was_lost_waits_for_one_that_puts_much
     nobody_with((0..TOKENS).step_by(20).map(|token| format!("alice.{token}")), &late).await;
     assert_eq!(one.cluster.health().events.put_back, u64::from(TOKENS));
 }
+
+#[tokio::test]
+async fn an_entry_of_the_set_that_cannot_be_read_leaves_the_others() {
+    let server = Server::start();
+    let one = site(&server.url()).await;
+    one.revocations.revoke_id("1").await.unwrap();
+    let mut inspect = server.inspect().await;
+    for name in [&b"strange"[..], b"\xff"] {
+        let _: u64 = inspect.zadd("t:1:{r}:rev", name, 1_u64 << 50).await.unwrap();
+        let _: u64 = inspect.hset("t:1:{r}:iss", name, b"\xff").await.unwrap();
+    }
+    let late = Site::new(joined(builder(&server.url())).await);
+    tokio::time::timeout(Duration::from_secs(20), late.cluster.ready()).await.expect("its copy is never whole");
+    assert_eq!(late.connect("alice.1").await.err(), Some(REVOKED));
+    assert_eq!(late.cluster.health().events.unreadable, 2);
+}
