@@ -14,8 +14,7 @@ use crate::{
 /// The limits of all servers, as far as they support them.
 const LIMITS: &str = "--burst 40 --rate 20 --size 65536 --bytes 262144 --sockets 20 --handshakes 200 --silence 4";
 
-const LEGEND: &str =
-    "X let through, ? cannot be told from outside, - not run, ! legitimate client turned away, . stopped or served";
+const LEGEND: &str = "X let through, ? unclear, - not run, ! legitimate client turned away, . stopped or served";
 
 /// The findings about one server.
 struct Column {

@@ -71,7 +71,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FailOn {
     Through,
-    /// Also what cannot be told from outside.
+    /// Also unclear verdicts.
     Unclear,
     Never,
 }

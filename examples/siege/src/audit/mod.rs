@@ -3,7 +3,7 @@
 //! - The operator states what a legitimate client knows: the origin of the page, a token and its place, a message that
 //!   the server understands, and the limits that the server is meant to enforce.
 //! - A verdict follows from what the client observes: [`Verdict::Stopped`], [`Verdict::Through`], or
-//!   [`Verdict::Unclear`] if it cannot be told from outside. Legitimate clients come first, last, and between any two
+//!   [`Verdict::Unclear`] if the observations allow neither. Legitimate clients come first, last, and between any two
 //!   attacks: a server that refuses every client fails.
 //! - It is not a weapon. It attacks only loopback, unless the operator names the host of the URL a second time; floods
 //!   and bombs elsewhere need another option; and no option raises the caps on what it sends and holds.

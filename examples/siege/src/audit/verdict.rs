@@ -9,7 +9,7 @@ pub enum Verdict {
     Stopped,
     /// The server did what the attacker wanted.
     Through,
-    /// It cannot be told from outside.
+    /// The client's observations allow no verdict.
     Unclear,
     /// Nothing was sent.
     NotRun,
@@ -37,7 +37,6 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Through => "LET THROUGH",
-            Self::Unclear => "cannot be told",
             Self::NotRun => "not run",
             Self::TurnedAway => "TURNED AWAY",
             plain => plain.name(),

@@ -110,7 +110,7 @@ async fn all_answer(times: u8, events: &mut mpsc::UnboundedReceiver<Event>) {
                 answered[client] += 1;
                 left -= usize::from(answered[client] == times);
             }
-            Event::Ended(client, end) => panic!("client {client}, who answers, saw {end:?}"),
+            Event::Ended(client, end) => panic!("client {client}, which answers, got {end:?}"),
         }
     }
 }

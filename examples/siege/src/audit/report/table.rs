@@ -27,7 +27,7 @@ impl Report {
         let words = [
             (Verdict::Stopped, "stopped"),
             (Verdict::Through, "let through"),
-            (Verdict::Unclear, "cannot be told from outside"),
+            (Verdict::Unclear, "unclear"),
             (Verdict::NotRun, "not run"),
             (Verdict::Served, "legitimate clients served"),
             (Verdict::TurnedAway, "legitimate clients turned away"),

@@ -47,8 +47,8 @@ fn messages(code: &str, crate_code: &str) -> Vec<String> {
     let calls = FUNCTIONS.into_iter().flat_map(|call| code.split(call).skip(1));
     let arguments = calls.map(|rest| rest.trim_start().trim_start_matches("parts, "));
     let resolved = |argument: &str| {
-        if let Some(sentence) = literal(argument) {
-            return vec![sentence];
+        if let Some(message) = literal(argument) {
+            return vec![message];
         }
         let name = argument.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap();
         let here = named(code, name);
@@ -70,22 +70,22 @@ fn has_messages(path: &Path) -> bool {
     !tests && !path.ends_with("core/src/refusal/reason.rs")
 }
 
-fn messages_of_all() -> BTreeSet<String> {
-    let mut messages_of_all = BTreeSet::new();
+fn all_messages() -> BTreeSet<String> {
+    let mut all_messages = BTreeSet::new();
     for name in CRATES {
         let files = files(&format!("crates/{name}/src"), ".rs");
         let sources: Vec<_> =
             files.iter().filter(|(path, _)| has_messages(path)).map(|(path, text)| (path, code(text))).collect();
         let all = sources.iter().map(|(_, code)| code.as_str()).collect::<Vec<_>>().join("\n");
         for (path, code) in &sources {
-            messages_of_all.extend(messages(code, &all));
+            all_messages.extend(messages(code, &all));
             if ERRORS.iter().any(|error| path.ends_with(error)) {
-                messages_of_all.extend(written(code));
+                all_messages.extend(written(code));
             }
         }
     }
-    messages_of_all.retain(|sentence| !sentence.is_empty());
-    messages_of_all
+    all_messages.retain(|message| !message.is_empty());
+    all_messages
 }
 
 /// Text on one line, without quotation markers.
@@ -97,17 +97,17 @@ fn flowing(text: &str) -> String {
 #[test]
 fn the_guide_has_every_message_about_wiring() {
     let page = flowing(&read("crates/portcullis/docs/guide/troubleshooting.md"));
-    let messages_of_all = messages_of_all();
-    assert!(messages_of_all.len() > 35, "{messages_of_all:#?}");
-    for sentence in &messages_of_all {
+    let all_messages = all_messages();
+    assert!(all_messages.len() > 35, "{all_messages:#?}");
+    for message in &all_messages {
         // The page has an ellipsis for a value. `{tenantid}` is literal text.
-        let known = page.contains(sentence) || page.contains(&ellipsis(sentence));
-        assert!(known, "the page on troubleshooting does not have: {sentence}");
+        let known = page.contains(message) || page.contains(&ellipsis(message));
+        assert!(known, "the page on troubleshooting does not have: {message}");
     }
 }
 
-fn ellipsis(sentence: &str) -> String {
-    let mut parts = sentence.split(['{', '}']);
+fn ellipsis(message: &str) -> String {
+    let mut parts = message.split(['{', '}']);
     let first = parts.next().unwrap_or_default().to_owned();
     let rest: Vec<_> = parts.collect();
     rest.chunks(2).fold(first, |text, pair| text + "…" + pair.get(1).copied().unwrap_or_default())
