@@ -41,7 +41,7 @@ fn file_names() -> HashSet<String> {
     rust_files(&root().join("crates")).iter().map(name).collect()
 }
 
-/// What stands in backticks on the page, outside of drawings.
+/// The texts in backticks on the page, outside of drawings.
 fn quoted() -> impl Iterator<Item = &'static str> {
     let prose = PAGE.split("```").step_by(2);
     prose.flat_map(|prose| prose.split('`').skip(1).step_by(2))
@@ -73,8 +73,8 @@ fn floor_of(floors: &[Vec<&str>], name: &str) -> usize {
     floor.unwrap_or_else(|| panic!("{name} stands on no floor of the page"))
 }
 
-/// The names that the code defines: items, and whatever else stands first on a line of its own, such as fields,
-/// variants and features.
+/// The names that the code defines: items, and other names at the beginning of a line, such as fields, variants and
+/// features.
 fn defined() -> HashSet<String> {
     const ITEMS: [&str; 8] = ["struct", "enum", "trait", "type", "const", "static", "fn", "mod"];
     let mut names = HashSet::new();
@@ -135,7 +135,7 @@ fn what_the_page_names_exists() {
     let defined = defined();
     let exists = |path: &str| root().join(path).exists() || core().join(path).exists();
     let known = |name: &str| name.trim_end_matches("()").split("::").all(|part| defined.contains(part));
-    // `admit.rs`: what a file of a layer is called, wherever it is.
+    // Such as `admit.rs`, which several layers have.
     let names = file_names();
     let is_file_name = |path: &str| names.contains(path);
     let is_missing = |quoted: &&str| match *quoted {

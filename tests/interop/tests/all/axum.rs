@@ -173,7 +173,7 @@ async fn frames_behind_the_handshake_are_not_lost() {
 }
 
 #[tokio::test]
-async fn extractors_tell_a_request_that_is_no_handshake_from_a_missing_layer() {
+async fn extractors_distinguish_a_plain_request_from_a_missing_layer() {
     let connection = any(async |_: Connection| "never");
     let allowance = any(async |_: Allowance| "never");
     let app = Router::new().route("/connection", connection).route("/allowance", allowance);

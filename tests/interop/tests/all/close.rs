@@ -83,7 +83,7 @@ async fn a_page_gets_the_code_and_other_clients_the_status() {
 }
 
 #[tokio::test]
-async fn what_is_admitted_is_left_alone() {
+async fn an_admitted_handshake_is_left_alone() {
     let address = serve(app().layer(CloseLayer::new())).await;
     let mut wire = Wire::request(address, &with("/ok", PAGE)).await;
     wire.send(0x88, &4000_u16.to_be_bytes()).await;

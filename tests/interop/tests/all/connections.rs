@@ -226,7 +226,7 @@ impl Verify<()> for AcceptAll {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_subject_that_is_known_late_takes_its_permit_then() {
+async fn a_late_subject_takes_its_permit_when_it_is_set() {
     let limit = ConnectionLimitLayer::new().unauthenticated(2).per_subject(1);
     let jwt = JwtLayer::new(AcceptAll).first_message(TokenMessage::raw()).handshakes_only();
     let app = routes().layer(limit.clone()).layer(jwt);
@@ -333,7 +333,7 @@ impl Numbers {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whatever_happens_nothing_is_left() {
+async fn no_permit_is_left_whatever_happens() {
     for seed in 0..40 {
         let (mut numbers, connections) = (Numbers(seed), Connections::new());
         let layer = ConnectionLimitLayer::new().global(8).per_subject(Limit::new(3).evict_oldest());

@@ -122,7 +122,7 @@ async fn a_forwarded_message_is_the_first_that_the_handler_gets() {
 }
 
 #[tokio::test]
-async fn what_is_refused_is_closed_and_the_handler_never_gets_it() {
+async fn a_refused_socket_is_closed_and_never_reaches_the_handler() {
     let (address, mut events) = gated(open_sesame).await;
     for (first, payload, seen) in [
         (TEXT, "abracadabra", Seen::Close(3000, "wrong word".into())),
@@ -145,7 +145,7 @@ async fn what_is_refused_is_closed_and_the_handler_never_gets_it() {
 }
 
 #[tokio::test]
-async fn a_client_that_says_nothing_is_closed_in_time() {
+async fn a_silent_client_is_closed_in_time() {
     let hasty = || open_sesame().timeout(Duration::from_millis(50));
     let (address, mut events) = gated(hasty).await;
     let mut wire = Wire::open(address, "/ws").await;

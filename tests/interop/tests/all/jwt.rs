@@ -188,7 +188,7 @@ async fn a_session_without_a_subject_is_not_renewed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_revoked_is_closed_and_does_not_come_back() {
+async fn a_revoked_session_is_closed_and_cannot_reconnect() {
     let revocations = Revocations::new();
     let app = app(layer().revocations(revocations.clone()));
     let (mut alice, mut busy) = (open(&app, "alice/100/7").await, open(&app, "alice/100/8").await);
@@ -205,7 +205,7 @@ async fn what_is_revoked_is_closed_and_does_not_come_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_issued_before_is_closed_and_what_was_issued_since_is_not() {
+async fn sessions_issued_before_are_closed_and_later_ones_are_not() {
     let revocations = Revocations::new();
     let app = app(layer().optional().revocations(revocations.clone()));
     let (mut nameless, mut alice) = (open(&app, "alice/100").await, open(&app, "alice/100/7").await);
@@ -324,7 +324,7 @@ async fn a_ticket_is_good_for_one_handshake() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn optional_lets_anonymous_clients_in_and_bad_tokens_not() {
+async fn optional_admits_anonymous_clients_but_no_bad_tokens() {
     let app = app(layer().optional());
     let mut anonymous = pipe::open(&app, "/maybe", "").await;
     assert_eq!(anonymous.next().await, text("None"));
@@ -346,7 +346,7 @@ async fn report_only_refuses_and_closes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_missing_layer_is_said_to_the_log_and_in_debug_builds_alone_to_the_client() {
+async fn a_missing_layer_is_logged_and_shown_to_the_client_only_in_debug_builds() {
     let upgrade = any(async |_: WebSocketUpgrade, _: Session<String>| "never");
     let claims = any(async |_: WebSocketUpgrade, _: Claims<String>| "never");
     let app = Router::new().route("/session", upgrade).route("/claims", claims);

@@ -100,7 +100,7 @@ async fn no_other_answer_ends_a_connection() {
 }
 
 #[tokio::test]
-async fn an_accepted_handshake_says_nothing_of_an_end() {
+async fn an_accepted_handshake_does_not_announce_a_close() {
     for (app, path) in [(routes().layer(GuardLayer::new()), "/ws"), (routes().layer(CloseLayer::always()), "/gone")] {
         let head = head(serve(app).await, &handshake(path)).await;
         assert!(head.starts_with("http/1.1 101") && head.contains("connection: upgrade\r\n"), "{head}");

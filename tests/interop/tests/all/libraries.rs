@@ -157,7 +157,7 @@ async fn connect_without_a_protocol_cannot_become_a_socket() {
 
 /// Libraries look for `upgrade` anywhere in `Connection`, or for any key, and a proxy before them does not.
 #[tokio::test]
-async fn what_is_no_handshake_of_rfc_6455_reaches_no_library() {
+async fn an_invalid_handshake_reaches_no_library() {
     let address = serve(upgradable).await;
     let good = wire::handshake("/").replace("Upgrade\r\n", "close, Upgrade\r\n");
     let key = "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";

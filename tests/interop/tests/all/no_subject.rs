@@ -75,7 +75,7 @@ async fn clients_without_a_subject_share_by_address_and_are_refused_but_never_ev
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_for_a_first_message_is_counted_as_unauthenticated_alone() {
+async fn connections_before_a_first_message_count_only_as_unauthenticated() {
     let app = located(routes().layer(limit(1).unauthenticated(3)).layer(first()));
     let mut waiting = [open(&app, "/", "").await, open(&app, "/", "").await, open(&app, "/", "").await];
     assert_eq!(status(&app, "/", "").await, 503);

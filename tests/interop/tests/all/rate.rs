@@ -122,7 +122,7 @@ async fn anonymous_connections_share_by_address() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_an_address_to_go_by_the_wiring_is_wrong() {
+async fn without_an_address_the_wiring_is_wrong() {
     for layer in [MessageRateLayer::per_second(1).per_client_ip(), MessageRateLayer::per_second(1).per_subject()] {
         assert_eq!(status(&app(layer), "/ws", "").await, 500);
     }

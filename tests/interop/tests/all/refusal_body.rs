@@ -29,7 +29,7 @@ async fn it_is_text_and_never_a_page() {
 }
 
 #[tokio::test]
-async fn where_there_is_none_nothing_is_said_of_its_type() {
+async fn without_a_body_there_is_no_content_type() {
     let app = Router::new().route("/", get(async || Refusal::new("full", http::StatusCode::SERVICE_UNAVAILABLE)));
     let head = plain(serve(app).await, &handshake("/")).await.to_ascii_lowercase();
     assert!(head.starts_with("http/1.1 503") && !head.contains("content-type"), "{head}");

@@ -23,8 +23,8 @@ const STOOD_STILL: Duration = Duration::from_secs(3);
 const INTERVAL: Duration = Duration::from_millis(300);
 const TIMEOUT: Duration = Duration::from_millis(2500);
 
-/// How far away the clients are: most pongs are on their way when the server stops, more than a runtime looks at in one
-/// turn.
+/// The latency of the clients: most pongs are in flight when the server is suspended, more than a runtime processes in
+/// one turn.
 const FAR_AWAY: Duration = Duration::from_millis(1200);
 
 /// A timeout for what should be fast.
@@ -58,9 +58,9 @@ impl Server {
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(process.stdout.take().unwrap());
         let address = stdout.lines().find_map(|line| line.unwrap().strip_prefix(LISTENS)?.parse().ok());
-        // Dropped, it ends the process, whatever it said.
+        // Ends the process when dropped, also if it printed no address.
         let mut server = Self { process, address: SocketAddr::from(([0; 4], 0)) };
-        server.address = address.expect("the server says where it listens");
+        server.address = address.expect("the server prints its address");
         server
     }
 

@@ -86,7 +86,7 @@ async fn a_delayed_stream_that_fills_the_window_is_closed_and_its_siblings_are_a
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_held_back_is_delivered_as_it_came() {
+async fn held_back_frames_are_delivered_unchanged() {
     let mut streams = Streams::connect(delaying(), WINDOW).await;
     let mut stream = delayed(&mut streams).await;
     let mut waits = Vec::new();

@@ -109,7 +109,7 @@ async fn a_first_message_of_another_subject_closes_with_1008() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_counts_by_subject_counts_the_same_one_outside_and_inside() {
+async fn layers_outside_and_inside_count_by_the_same_subject() {
     // Behind the outer layer one of each kind, and one of each behind the inner.
     let limit = || ConnectionLimitLayer::new().per_subject(Limit::new(1));
     let rate = || MessageRateLayer::per_second(1).per_subject();

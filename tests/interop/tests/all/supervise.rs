@@ -106,7 +106,7 @@ async fn answers_go_out_before_the_close() {
 }
 
 #[tokio::test]
-async fn a_close_of_the_peers_is_answered_whatever_the_result() {
+async fn a_close_of_the_peer_is_answered_whatever_the_result() {
     let address = supervised(async |mut socket: WebSocket| {
         while let Some(Ok(_)) = socket.recv().await {}
         Err::<(), _>(CloseCode::INTERNAL_ERROR)

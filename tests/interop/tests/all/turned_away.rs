@@ -80,7 +80,7 @@ async fn unread(app: &Router) -> DuplexStream {
 }
 
 #[tokio::test]
-async fn a_place_is_taken_behind_a_gate_too_until_the_connection_has_come_to_nothing() {
+async fn a_place_is_taken_behind_a_gate_too_until_the_connection_has_ended() {
     for gated in [false, true] {
         let (sender, refused) = mpsc::channel();
         let forbidding = any(async move |connection: Connection| {

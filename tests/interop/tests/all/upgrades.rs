@@ -130,7 +130,7 @@ async fn a_handler_stalled_inside_a_frame_ends_without_a_close_frame() {
 }
 
 #[tokio::test]
-async fn settings_hold_wherever_their_layer_stands_and_the_outermost_count() {
+async fn settings_apply_wherever_their_layer_is_and_the_outermost_win() {
     let lax = || GuardLayer::new().framing_report_only();
     let app = || Router::new().route("/", any(async |up: WebSocketUpgrade| handlers::upgrade(up, echo)));
     let enforced = Seen::Close(1002, "client frame is not masked".into());

@@ -95,7 +95,7 @@ fn check((key, unit, help, value): &Sample) -> Vec<(&'static str, &'static str, 
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_recorded_is_what_the_table_lists() {
+async fn recorded_metrics_are_those_of_the_table() {
     let recorded = Recorded::new();
     ways::handshakes().await;
     ways::plain_requests().await;
@@ -157,7 +157,7 @@ async fn a_handshake_accepted_only_to_be_closed_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn why_a_handshake_failed_is_said() {
+async fn the_reason_of_a_failed_handshake_is_logged() {
     let recorded = Recorded::new();
     ways::handshakes().await;
     let lines = recorded.lines();
@@ -179,7 +179,7 @@ async fn the_traffic_of_a_long_connection_is_recorded_in_between() {
             sleep(Duration::from_secs(1)).await;
             lines_so_far.extend(recorded.lines());
         }
-        // At the sixteenth second: what came before and with it, and what was sent before it.
+        // At the sixteenth second: the messages received up to then, and the answers sent before.
         let lines = ["messages_total direction=in 16", "messages_total direction=out 15"];
         assert!(lines_so_far.is_superset(&set(lines)), "{lines_so_far:#?}");
         peer.send_text("bye").await.unwrap();
@@ -191,7 +191,7 @@ async fn the_traffic_of_a_long_connection_is_recorded_in_between() {
 }
 
 #[test]
-fn what_lives_falls_with_its_runtime() {
+fn live_connections_end_with_their_runtime() {
     let recorded = Recorded::new();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let left = runtime.block_on(async {

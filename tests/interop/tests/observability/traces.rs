@@ -43,7 +43,7 @@ async fn located(mut request: Request, next: Next) -> Response {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_handler_says_is_said_in_its_connections_span() {
+async fn events_of_a_handler_are_in_its_connections_span() {
     let log = Log::new();
     let handler = any(async |upgrade: WebSocketUpgrade, connection: Connection| -> Response {
         info!("before the upgrade");
@@ -161,7 +161,7 @@ async fn a_flood_of_refusals_is_a_few_lines_and_their_number_adds_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_wired_wrongly_is_said_at_most_ten_times_a_minute() {
+async fn wiring_errors_are_logged_at_most_ten_times_a_minute() {
     let log = Log::new();
     for _ in 0..1000 {
         Refusal::misconfigured("as a test has it").into_response::<()>();

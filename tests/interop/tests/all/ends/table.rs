@@ -130,7 +130,8 @@ const PHASES: [Phase; 7] = [
 const WAYS: [Way; 4] = [Way::Fin, Way::Reset, Way::Silence, Way::Shut];
 const PROTOCOLS: [Protocol; 4] = [Protocol::Tcp, Protocol::Tls, Protocol::Http2, Protocol::Http2Connection];
 
-/// What is `wanted`, but for what hyper does not let go of: `streams` holds that it counts for as long.
+/// The `wanted` cell, except for streams that hyper does not release: the tests in `streams` check that these count for
+/// as long.
 fn cell(phase: Phase, way: Way, protocol: Protocol) -> Cell {
     match (wanted(phase, way, protocol), way, protocol) {
         (Freed(_), Way::Shut, Protocol::Http2) => Held(
@@ -155,9 +156,9 @@ fn wanted(phase: Phase, way: Way, protocol: Protocol) -> Cell {
         (Phase::Open | Phase::Upgrading | Phase::FirstMessage | Phase::Closing, Way::Fin | Way::Reset, _) => {
             Freed(By::End)
         }
-        // It has only ended its own side, and reads pings on: it does not answer them. In the middle of a frame no ping
-        // can be sent that would elicit a reset, and none could be answered. What a silent client had sent is looked at
-        // as far as 4 KiB: an answer may stand behind more, and so it is not judged before that was read.
+        // It has only ended its own side: it still reads pings, but does not answer them. In the middle of a frame no
+        // ping can be sent that would elicit a reset, and none could be answered. Up to 4 KiB of unread input are
+        // searched for the answer of a silent client; with more, it is judged only after that was read.
         (Phase::Delayed | Phase::Busy, Way::Fin, Protocol::Http2)
         | (Phase::HalfAFrame, Way::Fin, _)
         | (Phase::Open | Phase::Delayed | Phase::Busy, Way::Silence, _) => Freed(By::NoPong),

@@ -35,7 +35,7 @@ async fn ages_are_spread_and_never_beyond_the_maximum() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ten_years_and_for_ever_do_not_close() {
+async fn ten_years_and_an_infinite_age_do_not_close() {
     for age in [10 * YEAR, Duration::MAX] {
         let mut pipe = open(&echo().layer(MaxAgeLayer::new(age).spread(Duration::ZERO))).await;
         sleep(5 * YEAR).await;

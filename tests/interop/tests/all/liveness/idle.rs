@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 use super::apps::{HOUR, SECOND, busy, echo, open};
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_is_closed_when_nothing_was_said_for_so_long_and_not_earlier() {
+async fn an_idle_connection_is_closed_after_the_timeout_and_not_earlier() {
     let mut pipe = open(&echo().layer(IdleTimeoutLayer::new(10 * SECOND))).await;
     for _ in 0..5 {
         sleep(Duration::from_millis(9_998)).await;
@@ -54,7 +54,7 @@ fn feed() -> Router {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_server_says_counts_unless_only_the_client_does() {
+async fn messages_of_the_server_count_unless_inbound_only() {
     let mut pipe = open(&feed().layer(IdleTimeoutLayer::new(10 * SECOND))).await;
     for _ in 0..100 {
         assert_eq!(pipe.next().await, text("tick"));

@@ -42,7 +42,7 @@ async fn a_peer_that_does_not_answer_is_closed_when_its_time_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whatever_comes_is_a_sign_of_life() {
+async fn every_frame_is_a_sign_of_life() {
     let (app, seen) = spied();
     let mut pipe = open(&app.layer(KeepAliveLayer::new())).await;
     for _ in 0..10 {

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use super::apps::{HOUR, SECOND, echo, open};
 
 #[tokio::test(start_paused = true)]
-async fn what_only_reports_closes_nothing() {
+async fn report_only_closes_nothing() {
     let app = echo()
         .layer(KeepAliveLayer::new().report_only())
         .layer(IdleTimeoutLayer::new(10 * SECOND).report_only())

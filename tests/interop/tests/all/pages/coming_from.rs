@@ -3,7 +3,7 @@
 use super::source::{files, read, rows};
 
 #[test]
-fn each_row_names_code_that_is_there() {
+fn each_row_names_existing_code() {
     let pages = files("crates/portcullis/docs/guide/coming_from", ".md");
     assert_eq!(pages.len(), 5);
     for (page, text) in pages {

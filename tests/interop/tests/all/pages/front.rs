@@ -105,7 +105,7 @@ fn feature_table(page: &str) -> Vec<&str> {
 }
 
 #[test]
-fn every_feature_stands_in_readme_and_in_the_documentation() {
+fn every_feature_is_in_readme_and_in_the_documentation() {
     for (path, manifest) in super::source::files("crates", "Cargo.toml") {
         if manifest.contains("publish = false") || !manifest.contains("[features]") {
             continue;

@@ -75,7 +75,7 @@ fn the_dashboard_shows_every_metric_by_labels_that_it_has() {
 }
 
 #[test]
-fn alerts_of_the_guide_read_metrics_that_there_are() {
+fn alerts_of_the_guide_read_existing_metrics() {
     let guide = read("crates/portcullis/docs/guide/observing.md");
     let alerts = rows(&guide).into_iter().filter(|cells| cells[1].starts_with('`'));
     let alerts: Vec<_> = alerts.map(|cells| cells[1].trim_matches('`').to_owned()).collect();
