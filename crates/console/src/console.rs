@@ -150,7 +150,7 @@ impl<A> Console<A> {
     /// that changes the `Host`, where the page's origin is not the one that the server sees.
     ///
     /// If it lists [hosts](OriginLayer::hosts), the console responds with 403 to every request for another host. An
-    /// authorizer that goes by the client's address needs this against DNS rebinding.
+    /// authorizer that relies on the client's address needs this against DNS rebinding.
     ///
     /// ```
     /// # use http::{Request, StatusCode};

@@ -16,7 +16,7 @@
 //!   that a peer sent is shown as text.
 //! - An action is a `POST` of JSON, from the console's own page or from a client that is not a browser: the rule is
 //!   that of [`OriginLayer::plain_requests`](portcullis_origin::OriginLayer::plain_requests).
-//! - An authorizer that goes by the client's address admits a page of another site, too, if an attacker's DNS resolves
+//! - An authorizer that relies on the client's address also admits a page of another site if an attacker's DNS resolves
 //!   its name to this server (DNS rebinding). It needs a list of [hosts](Console::origin).
 //! - Everything that a peer controls is bounded: the last hundred refusals and closes, an hour of counts by kind, 128
 //!   kinds, 300 characters of a reason. So is what operators can request: viewers, rows, the length of a query.

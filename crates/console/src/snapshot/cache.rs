@@ -14,8 +14,8 @@ use crate::mask::Mask;
 /// How long a snapshot is kept after its last use. Rates are computed from it.
 const KEPT: Duration = Duration::from_secs(10);
 
-/// The last snapshot. Its lock is held while the next one is taken, even if the viewer that asked for it leaves: requests
-/// in the meantime wait for that one, and none starts another.
+/// The last snapshot. Its lock is held while the next one is taken, even if the viewer that requested it leaves:
+/// requests in the meantime wait for that one, and none starts another.
 #[derive(Clone, Default)]
 pub(crate) struct Snapshots(Arc<Mutex<Kept>>);
 

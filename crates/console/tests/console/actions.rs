@@ -151,7 +151,7 @@ impl ShareCommands for Slow {
 }
 
 #[tokio::test]
-async fn what_was_done_is_known_even_if_its_operator_has_hung_up() {
+async fn an_action_is_recorded_even_if_its_operator_disconnects() {
     let store = Slow::default();
     let connections = Connections::new().shared(&store);
     let (_alice, mut client) = connect(&connections, "alice", [192, 0, 2, 1]);

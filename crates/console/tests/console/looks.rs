@@ -121,8 +121,8 @@ async fn what_layers_report_about_a_connection_is_shown_with_it() {
 }
 
 #[test]
-fn a_viewer_that_leaves_meanwhile_costs_the_others_no_look() {
-    // With one thread to look on, which is kept busy until the viewer has left.
+fn a_viewer_that_leaves_does_not_delay_the_next_snapshot() {
+    // The only blocking thread, which takes snapshots, is busy until the viewer has left.
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_time().start_paused(true).max_blocking_threads(1).build().unwrap();
     runtime.block_on(async {
@@ -146,7 +146,7 @@ fn a_viewer_that_leaves_meanwhile_costs_the_others_no_look() {
 }
 
 #[tokio::test]
-async fn the_order_says_no_more_of_what_is_masked_than_is_shown() {
+async fn the_order_reveals_nothing_about_masked_values() {
     let connections = Connections::new();
     let hosts = [[192, 0, 2, 9], [192, 0, 2, 7], [198, 51, 100, 1], [192, 0, 2, 8]];
     let all = hosts.map(|host| connect(&connections, "alice", host));
@@ -162,7 +162,7 @@ async fn the_order_says_no_more_of_what_is_masked_than_is_shown() {
 }
 
 #[tokio::test]
-async fn a_clone_that_masks_shows_nothing_that_another_has_looked_at() {
+async fn a_clone_that_masks_does_not_show_the_snapshot_of_another() {
     let connections = Connections::new();
     let _alice = connect(&connections, "alice", [192, 0, 2, 77]);
     let all = open(&connections);
