@@ -38,9 +38,9 @@ pub fn run(library: &Library, http: Http, transport: Transport) {
             let cell = Cell { address, http, script, drain };
             cell.is_as_good_as(&bare).await;
             cell.closes_a_flood().await;
-            cell.closes_what_is_too_big().await;
+            cell.closes_an_oversized_message().await;
             cell.closes_at_the_end_of_a_token().await;
-            cell.closes_whom_it_is_told().await;
+            cell.closes_selected_connections().await;
             cell.closes_all_at_the_end().await;
         });
     });
@@ -129,7 +129,7 @@ impl Cell {
         self.gone(client).await;
     }
 
-    async fn closes_what_is_too_big(&self) {
+    async fn closes_an_oversized_message(&self) {
         let mut client = self.begun(&self.address, "alice").await;
         // The header is enough.
         let length = (MAX_BYTES as u64 + 1).to_be_bytes();
@@ -145,7 +145,7 @@ impl Cell {
         self.gone(client).await;
     }
 
-    async fn closes_whom_it_is_told(&self) {
+    async fn closes_selected_connections(&self) {
         let mut client = self.begun(&self.address, "alice").await;
         assert_eq!(self.connections().close_where(&stack::kick(), |_| true), 1);
         assert_eq!(client.closed().await.1, 4001, "a kick");

@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_in_a_message_is_the_message_unless_one_has_a_place_for_it() {
+    fn a_token_is_the_first_message_unless_a_message_has_a_place_for_it() {
         assert_eq!(parse("ws://a --token-in message").unwrap().facts.first, [HOLE]);
         assert_eq!(parse("ws://a --token-in message --first auth:{token}").unwrap().facts.first, ["auth:{token}"]);
         assert!(parse("ws://a").unwrap().facts.first.is_empty());

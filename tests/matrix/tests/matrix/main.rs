@@ -56,7 +56,7 @@ fn listed(page: &str) -> Vec<&str> {
 }
 
 #[test]
-fn each_row_is_of_a_library_that_is_tested_in_the_version_it_says() {
+fn each_row_names_a_library_in_its_tested_version() {
     let names = LIBRARIES.iter().map(|library| library.name).collect::<Vec<_>>();
     for page in [README, GUIDE] {
         assert_eq!(listed(page), names);

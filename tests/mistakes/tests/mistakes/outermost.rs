@@ -61,11 +61,11 @@ fn inside_of_a_drain_it_warns_once() {
 }
 
 #[test]
-fn outermost_or_inside_of_another_it_says_nothing() {
+fn outermost_or_inside_of_another_it_does_not_warn() {
     let app = || {
         let inner = ConnectionLimitLayer::new().global(9).layer(CloseLayer::new().layer(running()));
         BoxCloneSyncService::new(CloseLayer::new().layer(origins().layer(inner)))
     };
-    let Some(lines) = seen("outermost::outermost_or_inside_of_another_it_says_nothing", app) else { return };
+    let Some(lines) = seen("outermost::outermost_or_inside_of_another_it_does_not_warn", app) else { return };
     assert!(lines.is_empty(), "{lines:?}");
 }
