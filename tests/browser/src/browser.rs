@@ -64,7 +64,7 @@ fn capabilities(profile: &Profile) -> Capabilities {
     let first_page = json!({"session": {"restore_on_startup": 4, "startup_urls": ["about:blank"]}});
     Capabilities::from_iter([
         ("acceptInsecureCerts".to_owned(), true.into()),
-        ("timeouts".to_owned(), json!({"script": 10_000, "pageLoad": 10_000})),
+        ("timeouts".to_owned(), json!({"script": PATIENCE.as_millis(), "pageLoad": PATIENCE.as_millis()})),
         ("goog:chromeOptions".to_owned(), json!({"binary": CHROMIUM, "args": flags, "prefs": first_page})),
     ])
 }

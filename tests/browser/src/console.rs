@@ -27,8 +27,8 @@ use tokio::{net::TcpListener, time::timeout};
 
 use crate::{Page, Result, browser::Browser};
 
-/// How long one check may take.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// How long one check may take, on a machine however busy.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The cookie that identifies an operator.
 const KNOWN: &str = "operator=olga";

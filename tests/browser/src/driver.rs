@@ -19,8 +19,8 @@ use crate::Result;
 pub(crate) const CHROMIUM: &str = "/usr/bin/chromium";
 const CHROMEDRIVER: &str = "/usr/bin/chromedriver";
 
-/// How long it or its browser may take to start or end.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// How long it or its browser may take to start or end, on a machine however busy.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A chromedriver on a free port. Ends with its browsers when it is dropped.
 #[derive(Debug)]
