@@ -122,10 +122,11 @@ pub(crate) fn long() -> Result<Vec<Step>, String> {
             .env("RUSTFLAGS", "--cfg portcullis_loom")
             .env("CARGO_TARGET_DIR", target_dir().join("loom")),
     ];
+    // With the whole workspace selected, what the tests were built with serves here as well.
     steps.push(
         Step::cargo(
             "several nodes, for longer",
-            "test -p redis-tests --test shared -- --include-ignored --nocapture faults:: scale::",
+            "test --workspace --all-features --test shared -- --include-ignored --nocapture faults:: scale::",
         )
         .env("PORTCULLIS_FAULTS_SECONDS", "600"),
     );
