@@ -67,7 +67,7 @@ impl Roll {
     fn make_room(&mut self) {
         if self.places.len() == self.places.capacity() {
             // Doubling would leave half of it empty.
-            self.places.reserve_exact(self.places.len() / 4 + 8);
+            self.places.reserve_exact(self.places.len() / 8 + 4);
         }
     }
 }
