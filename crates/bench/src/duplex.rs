@@ -18,6 +18,9 @@ use crate::{
 /// What is counted must not depend on how long it takes.
 const NEVER: Duration = Duration::from_secs(3600);
 
+/// How many idle connections are weighed.
+pub(crate) const IDLE_CONNECTIONS: u32 = 1024;
+
 /// A ping is counted, not waited for.
 const AT_ONCE: Duration = Duration::from_millis(20);
 

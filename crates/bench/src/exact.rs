@@ -2,7 +2,17 @@
 
 use std::{io, thread};
 
-use crate::{allocations, callgrind, plan::Plan, report, shape::Shape, shared, side::Side, stats::Round, tcp};
+use crate::{
+    allocations, callgrind,
+    duplex::{self, IDLE_CONNECTIONS},
+    plan::Plan,
+    report,
+    shape::Shape,
+    shared,
+    side::Side,
+    stats::Round,
+    tcp,
+};
 
 /// Counts, prints, and says whether all is within bounds.
 pub(crate) fn gates(plan: &Plan) -> io::Result<bool> {
@@ -24,7 +34,22 @@ pub(crate) fn gates(plan: &Plan) -> io::Result<bool> {
         passed &= report::exact("instructions", shape, counted, bounds);
     }
     passed &= shared::gates(plan)?;
+    passed &= idle()?;
     Ok(passed & alone()?)
+}
+
+/// Bytes of the heap that an idle connection may have beyond bare axum's.
+const IDLE: [(Side, f64); 2] = [(Side::Core, 660.0), (Side::Every, 1_600.0)];
+
+fn idle() -> io::Result<bool> {
+    report::idle_head();
+    let bare = duplex::weigh(Side::Bare, IDLE_CONNECTIONS)?;
+    let mut passed = true;
+    for (side, most) in IDLE {
+        let more = duplex::weigh(side, IDLE_CONNECTIONS)? - bare;
+        passed &= report::idle(side.name(), bare, more, most);
+    }
+    Ok(passed)
 }
 
 /// Handshakes that each server is asked for, once and then twice as many.

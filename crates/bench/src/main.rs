@@ -110,7 +110,7 @@ fn count(side: &str, path: &str, times: &str) -> io::Result<ExitCode> {
 
 /// Bytes of the heap that an idle connection has.
 fn weigh(side: &str) -> io::Result<ExitCode> {
-    writeln!(io::stdout(), "{:.1}", duplex::weigh(Side::parse(side)?, 1024)?)?;
+    writeln!(io::stdout(), "{:.1}", duplex::weigh(Side::parse(side)?, duplex::IDLE_CONNECTIONS)?)?;
     Ok(ExitCode::SUCCESS)
 }
 

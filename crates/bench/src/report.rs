@@ -218,6 +218,16 @@ pub(crate) fn buffers(name: &str, micros: [Spread; 3]) {
     println!("{name:<24}{four:>24}{sixteen:>24}{most:>24}");
 }
 
+pub(crate) fn idle_head() {
+    println!("\n{:<24}{:>12}   {:<26}", "heap, idle connection", "bare", "more");
+}
+
+/// Prints a row, and says whether it is within its bound.
+pub(crate) fn idle(name: &str, bare: f64, more: f64, most: f64) -> bool {
+    println!("{name:<24}{bare:>12.1}   {:<26}", bounded(more, most));
+    more <= most
+}
+
 pub(crate) fn alone_head() {
     println!("\n{:<24}{:>12}   {:<26}", "server alone, exactly", "first", "difference");
 }
