@@ -1,12 +1,12 @@
 //! What the store returns, read so that one entry of another program does not spoil the others.
 //!
-//! A node shares its keys with programs that it does not know: an older version, a script of an operator, somebody
-//! else's cache in the same database. The client crate converts an answer as a whole, and fails as a whole. Where an
-//! answer is a list of what is stored, one member that is not a number or not text would then make every request for
-//! the key fail; in the stream that all nodes read, it would stop all of them, and in the list of leases, every beat.
+//! A node cannot know who else writes to its keys: an older version of this crate, a script of an operator, another
+//! service in the same database. The client crate converts an answer as a whole, and fails as a whole. Where an answer
+//! is a list of what is stored, one member that is not a number or not text would make every request for that key fail;
+//! in the stream that all nodes read, it would stop all of them, and in the list of leases, every beat.
 //!
-//! So what cannot be read is left out where it is one of many. An answer of a wrong shape is still an error: that is
-//! not one entry, but another server than expected.
+//! So what cannot be read is left out where it is one of many. An answer of the wrong shape is still an error: it means
+//! a different server, rather than one bad entry.
 
 use std::{collections::HashMap, str::FromStr};
 
