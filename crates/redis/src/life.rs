@@ -40,7 +40,7 @@ impl Cluster {
     ///
     /// Await it before the server accepts connections, or let the readiness probe do so. With a server that is new, or
     /// has just lost its data, it takes three beats, and as long as other nodes need to report. It has no deadline:
-    /// with [`Builder::lazy`] and no server, it waits until there is one.
+    /// with [`Builder::lazy`](crate::Builder::lazy) and no server, it waits until there is one.
     ///
     /// ```
     /// use std::time::Duration;
