@@ -3,7 +3,7 @@
 mod schema;
 mod tokens;
 
-use std::{future::ready, time::Duration};
+use std::{future::ready, sync::Arc, time::Duration};
 
 use async_graphql::Data;
 use async_graphql_axum::{GraphQL, GraphQLProtocol, GraphQLWebSocket};
@@ -23,6 +23,7 @@ use portcullis::{
     jwt::{JwtLayer, Session, TokenError, TokenMessage, verifier::BuildError},
     rate_limit::MessageRateLayer,
 };
+use tokio::sync::Semaphore;
 use tower::ServiceBuilder;
 
 pub use self::tokens::Tokens;
@@ -33,6 +34,10 @@ const PROTOCOL: &str = "graphql-transport-ws";
 
 /// How long a client may take to authenticate.
 const INIT: Duration = Duration::from_secs(3);
+
+/// How many subscriptions a connection may have at once. The layers bound how many messages arrive, but each one may start
+/// a subscription that goes on.
+const SUBSCRIPTIONS: usize = 10;
 
 /// Queries by `POST`, with the token in a header, and subscriptions over a WebSocket, with the token in the first
 /// message.
@@ -90,6 +95,7 @@ async fn upgrade(
 async fn serve(socket: WebSocket, protocol: GraphQLProtocol, session: Session<User>, schema: Schema) {
     let mut data = Data::default();
     data.insert(session);
+    data.insert(Arc::new(Semaphore::new(SUBSCRIPTIONS)));
     let (sink, stream) = socket.split();
     let sink = sink.with(|message| ready(Ok::<_, axum::Error>(translated(message))));
     GraphQLWebSocket::new_with_pair(sink, stream, schema, protocol).with_data(data).serve().await;

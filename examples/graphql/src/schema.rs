@@ -1,12 +1,12 @@
 //! The schema.
 #![expect(clippy::unused_async, reason = "the library's macros require async functions")]
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_graphql::{Context, EmptyMutation, Object, Result, Subscription};
 use futures_util::{Stream, stream};
 use portcullis::jwt::Session;
-use tokio::time::sleep;
+use tokio::{sync::Semaphore, time::sleep};
 
 use crate::tokens::User;
 
@@ -33,7 +33,10 @@ impl Counter {
     /// Counts up, for the user of the session.
     async fn count(&self, context: &Context<'_>, to: u32) -> Result<impl Stream<Item = String>> {
         let user = context.data::<Session<User>>()?.claims().ok_or("not signed in")?;
+        let permits = context.data::<Arc<Semaphore>>()?.clone();
+        let permit = permits.try_acquire_owned().map_err(|_| "too many subscriptions")?;
         Ok(stream::unfold(0, move |at| {
+            let _until_the_stream_is_dropped = &permit;
             let user = user.clone();
             async move {
                 sleep(Duration::from_millis(10)).await;

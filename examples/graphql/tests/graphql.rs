@@ -54,6 +54,18 @@ async fn clients_see_what_the_readme_says() {
     table.row("sends nothing for three seconds", open(server).await.closed().await);
     table.row("sends `connection_init` again", closed(acknowledged(server, &alice).await, &init(&alice)).await);
 
+    let mut many = acknowledged(server, &tokens.issue("dora", 3600).unwrap()).await;
+    let mut answer = String::new();
+    for id in 1..=11 {
+        let query = "subscription { count(to: 1000000) }";
+        many.send_text(&format!(r#"{{"id":"{id}","type":"subscribe","payload":{{"query":"{query}"}}}}"#)).await;
+        while !answer.contains(&format!(r#""id":"{id}""#)) {
+            answer = many.receive().await;
+        }
+    }
+    let said = answer.split(r#""message":""#).nth(1).unwrap_or(&answer).split('"').next().unwrap();
+    table.row("has ten subscriptions and requests another", said);
+
     let bob = tokens.issue("bob", 3600).unwrap();
     let mut flood = acknowledged(server, &bob).await;
     flood.send_many(r#"{"type":"ping"}"#, 1000).await;

@@ -1,6 +1,6 @@
 //! A guarded server on hyper alone: an accept loop, tower's `ServiceBuilder`, and hyper-tungstenite.
 
-use std::{convert::Infallible, net::SocketAddr};
+use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use http::StatusCode;
@@ -21,15 +21,11 @@ use portcullis::{
     liveness::{Drain, KeepAliveLayer},
     rate_limit::MessageRateLayer,
 };
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tower::{ServiceBuilder, service_fn};
 
 /// Serves until `stop` completes, and then drains: every client is closed with 1012.
-///
-/// # Errors
-///
-/// If the listener fails.
-pub async fn serve(listener: TcpListener, stop: impl Future) -> std::io::Result<()> {
+pub async fn serve(listener: TcpListener, stop: impl Future) {
     let drain = Drain::new();
     // Built once: the layers count across all connections.
     let service = ServiceBuilder::new()
@@ -45,12 +41,12 @@ pub async fn serve(listener: TcpListener, stop: impl Future) -> std::io::Result<
     });
     loop {
         let (stream, peer) = tokio::select! {
-            accepted = listener.accept() => accepted?,
-            _ = &mut drained => return Ok(()),
+            accepted = accept(&listener) => accepted,
+            _ = &mut drained => return,
         };
-        stream.set_nodelay(true)?;
         let service = service.clone();
         tokio::spawn(async move {
+            let _client_may_have_left = stream.set_nodelay(true);
             // Without a framework, put the peer's address into each request.
             let service = ServiceBuilder::new().map_request(move |request| with_peer(request, peer)).service(service);
             let mut server = auto::Builder::new(TokioExecutor::new());
@@ -59,6 +55,17 @@ pub async fn serve(listener: TcpListener, stop: impl Future) -> std::io::Result<
                 server.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
             let _client_may_leave = connection.await;
         });
+    }
+}
+
+/// Accepts the next connection. Clients can cause an error, for example by opening as many connections as the process may
+/// have files, and it must not end the server.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
     }
 }
 

@@ -46,6 +46,6 @@ async fn clients_see_what_the_readme_says() {
     let ends = pin!(all).await;
     assert!(ends.iter().all(|end| *end == ends[0]), "{ends:?}");
     table.row("is connected when the server stops", &ends[0]);
-    serving.await.unwrap().unwrap();
+    serving.await.unwrap();
     table.assert_in(include_str!("../README.md"));
 }

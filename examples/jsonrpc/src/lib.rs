@@ -16,7 +16,10 @@ use portcullis::{
     rate_limit::MessageRateLayer,
 };
 use serde_json::{Value, value::to_raw_value};
-use tokio::{net::TcpListener, time::sleep};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::sleep,
+};
 use tower::ServiceBuilder;
 
 /// The maximum number of calls in one message. The layers count messages: without this bound, a batch would bypass
@@ -38,11 +41,11 @@ fn methods() -> Result<RpcModule<()>, RegisterMethodError> {
     Ok(module)
 }
 
-/// Serves until the listener fails.
+/// Serves until the process ends.
 ///
 /// # Errors
 ///
-/// If the listener fails, or two methods have the same name.
+/// If two methods have the same name.
 pub async fn serve(listener: TcpListener) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let methods = methods()?;
     // Over plain HTTP, each call is a request, which WebSocket layers do not count.
@@ -57,18 +60,29 @@ pub async fn serve(listener: TcpListener) -> Result<(), Box<dyn std::error::Erro
         .layer(MessageSizeLayer::new(64 * 1024))
         .layer(KeepAliveLayer::new());
     loop {
-        let (stream, peer) = listener.accept().await?;
-        stream.set_nodelay(true)?;
+        let (stream, peer) = accept(&listener).await;
         let service = ServiceBuilder::new()
             .map_request(move |request| with_peer(request, peer)) // for the layers that count by address
             .layer(layers.clone())
             .service(rpc.clone().build(methods.clone(), stop.clone()));
         tokio::spawn(async move {
+            let _client_may_have_left = stream.set_nodelay(true);
             let server = auto::Builder::new(TokioExecutor::new()).http1_only();
             let connection =
                 server.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
             let _client_may_leave = connection.await;
         });
+    }
+}
+
+/// Accepts the next connection. Clients can cause an error, for example by opening as many connections as the process may
+/// have files, and it must not end the server.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(_) => sleep(Duration::from_millis(100)).await,
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use axum::{
     http::StatusCode,
     response::Response,
     routing::any,
+    serve::Listener,
 };
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
@@ -91,18 +92,16 @@ impl Server {
         self.tls.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Serves until the listener fails.
-    ///
-    /// # Errors
-    ///
-    /// If the listener fails.
-    pub async fn serve(self: Arc<Self>, listener: TcpListener) -> std::io::Result<()> {
+    /// Serves until the process ends.
+    pub async fn serve(self: Arc<Self>, mut listener: TcpListener) {
         let layers = ServiceBuilder::new()
             .layer(self.connections.layer())
             .layer(ConnectionLimitLayer::new().per_subject(Limit::new(2).evict_oldest()).require_subject());
         let app = Router::new().route("/ws", any(upgrade)).with_state(self.clone()).layer(layers);
         loop {
-            let (stream, _) = listener.accept().await?;
+            // axum's implementation tries again after an error. Clients can cause one, for example by opening as many
+            // connections as the process may have files, and it must not end the server.
+            let (stream, _) = Listener::accept(&mut listener).await;
             let (app, tls) = (app.clone(), self.tls());
             tokio::spawn(async move {
                 // A client that TLS refuses is not served.

@@ -16,6 +16,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     fs::write(folder.join("alice.key.der"), key.secret_der())?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
     println!("wss://localhost:3000/ws");
-    Arc::new(server).serve(listener).await?;
+    Arc::new(server).serve(listener).await;
     Ok(())
 }
