@@ -20,8 +20,8 @@ use crate::{
 
 /// A page and an API for operators, as a tower service. See the [crate's documentation](crate) for what it shows.
 ///
-/// It is a service only once it has an [authorizer](Self::authorize). Clones share their state, but not the settings that
-/// are changed later: a clone that [masks](Self::mask_subjects) can be mounted for operators who may see less.
+/// It is a service only once it has an [authorizer](Self::authorize). Clones share their state, but not the settings
+/// that are changed later: a clone that [masks](Self::mask_subjects) can be mounted for operators who may see less.
 ///
 /// ```
 /// use http::{Request, StatusCode};

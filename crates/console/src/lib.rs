@@ -95,9 +95,9 @@
 //!      -d '{"subject": "alice", "reason": "your client floods"}' 'https://chat.example/console/api/close'
 //! ```
 //!
-//! An event stream ends after five minutes. Browsers reconnect by themselves; scripts should, too. Every ten seconds the
-//! authorizer is asked again with the parts of the request that opened the stream, which ends if it returns `None`. So
-//! let it look the session up: what an outer layer has put into the extensions does not change for five minutes.
+//! An event stream ends after five minutes. Browsers reconnect by themselves; scripts should, too. Every ten seconds
+//! the authorizer is asked again with the parts of the request that opened the stream, which ends if it returns `None`.
+//! So let it look the session up: what an outer layer has put into the extensions does not change for five minutes.
 
 #![doc = include_str!("../docs/features.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]

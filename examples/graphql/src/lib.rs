@@ -35,8 +35,8 @@ const PROTOCOL: &str = "graphql-transport-ws";
 /// How long a client may take to authenticate.
 const INIT: Duration = Duration::from_secs(3);
 
-/// How many subscriptions a connection may have at once. The layers bound how many messages arrive, but each one may start
-/// a subscription that goes on.
+/// How many subscriptions a connection may have at once. The layers bound how many messages arrive, but each one may
+/// start a subscription that goes on.
 const SUBSCRIPTIONS: usize = 10;
 
 /// Queries by `POST`, with the token in a header, and subscriptions over a WebSocket, with the token in the first

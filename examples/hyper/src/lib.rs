@@ -58,8 +58,8 @@ pub async fn serve(listener: TcpListener, stop: impl Future) {
     }
 }
 
-/// Accepts the next connection. Clients can cause an error, for example by opening as many connections as the process may
-/// have files, and it must not end the server.
+/// Accepts the next connection. Clients can cause an error, for example by opening as many connections as the process
+/// may have files, and it must not end the server.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {

@@ -75,8 +75,8 @@ pub async fn serve(listener: TcpListener) -> Result<(), Box<dyn std::error::Erro
     }
 }
 
-/// Accepts the next connection. Clients can cause an error, for example by opening as many connections as the process may
-/// have files, and it must not end the server.
+/// Accepts the next connection. Clients can cause an error, for example by opening as many connections as the process
+/// may have files, and it must not end the server.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {

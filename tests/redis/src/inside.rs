@@ -15,8 +15,8 @@ pub const SECRET: &[u8] = b"a secret of the tests";
 /// Nothing that is waited for takes so long, on a machine however busy.
 const FOREVER: Duration = Duration::from_secs(60);
 
-/// A node that waits for its server for long, and is never taken for dead: where a machine is busy, nothing is away and no
-/// lease ends unless the test makes it so.
+/// A node that waits for its server for long, and is never taken for dead: where a machine is busy, nothing is away and
+/// no lease ends unless the test makes it so.
 pub fn builder(url: &str) -> Builder {
     Cluster::connect(url)
         .secret(SECRET)

@@ -1,5 +1,5 @@
-//! A client for the tests of the examples, the table of results that their READMEs show, and the address that servers of
-//! tests listen on.
+//! A client for the tests of the examples, the table of results that their READMEs show, and the address that servers
+//! of tests listen on.
 #![allow(
     clippy::unwrap_used,
     clippy::missing_panics_doc,

@@ -54,7 +54,8 @@ struct Set<T> {
     sleeper: Option<Waker>,
 }
 
-/// When an alarm rings, in nanoseconds, and of which connection: two words, because there is one for each idle connection.
+/// When an alarm rings, in nanoseconds, and of which connection: two words, because there is one for each idle
+/// connection.
 struct Alarm<T> {
     at: u64,
     of: Arc<Shared<T>>,
@@ -231,8 +232,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Alarms<T> {
             state.guard.alarm_rings();
             of.see_to(state);
         };
-        // Unwind safe: a policy was asked for its deadline, and nothing else was changed. The driver will ask again, and
-        // closes the connection for it. The panic hook has reported it.
+        // Unwind safe: a policy was asked for its deadline, and nothing else was changed. The driver will ask again,
+        // and closes the connection for it. The panic hook has reported it.
         if catch_unwind(AssertUnwindSafe(rings)).is_err() {
             of.spawn_driver();
         }

@@ -164,8 +164,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Driver<T> {
     }
 }
 
-/// Waits until a time, with a timer that is created when it is first needed, and reset only if the time has changed. One
-/// that fires returns `Ready`, and the task looks again.
+/// Waits until a time, with a timer that is created when it is first needed, and reset only if the time has changed.
+/// One that fires returns `Ready`, and the task looks again.
 pub(super) fn poll_sleep(mut sleep: Pin<&mut Option<Sleep>>, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
     let until = tokio::time::Instant::from_std(until);
     match sleep.as_mut().as_pin_mut() {

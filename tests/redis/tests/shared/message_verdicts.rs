@@ -1,9 +1,9 @@
 //! One table of messages, and what becomes of each: the same on one node that counts for itself and on two that share,
 //! over each kind of store.
 //!
-//! Blocks are of one message, so a node that shares may owe one: of a quota that is used up, one more for each node passes
-//! before the store has refused it, and then no more. On which node they pass is a matter of time: what one owes, because
-//! its purchase is still under way, the other can buy.
+//! Blocks are of one message, so a node that shares may owe one: of a quota that is used up, one more for each node
+//! passes before the store has refused it, and then no more. On which node they pass is a matter of time: what one
+//! owes, because its purchase is still under way, the other can buy.
 
 use std::{
     collections::BTreeMap,
