@@ -148,7 +148,7 @@ async fn the_same_verdicts_over_tls_with_the_documented_rights() {
 async fn a_right_that_is_missing_is_seen() {
     let server = Server::start();
     let mut inspect = server.inspect().await;
-    let url = format!("redis://node:password@127.0.0.1:{}", server.port());
+    let url = format!("redis://node:password@{}", server.address());
     for (right, what) in
         [("-evalsha", "a beat"), ("-xread", "what is revoked and who makes room"), ("-zadd", "a permit")]
     {
