@@ -9,7 +9,7 @@ use crate::{
 /// Sizes of the read buffer in KiB, each a path.
 const BUFFERS: [&str; 3] = ["buffered/4", "buffered/16", "buffered/128"];
 
-/// Messages of so many bytes, on so many connections.
+/// Messages of a size, on a number of connections.
 const MESSAGES: [(&str, usize, usize); 3] =
     [("16 bytes", 16, 100), ("64 KiB", 64 * 1024, 8), ("1 MiB", 1024 * 1024, 2)];
 

@@ -13,7 +13,7 @@ use axum::{
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 
 use crate::{
-    passport::{self, User},
+    credentials::{self, User},
     server,
 };
 
@@ -22,7 +22,7 @@ static EXPECTED: LazyLock<(DecodingKey, Validation)> = LazyLock::new(|| {
     let mut validation = Validation::new(Algorithm::HS256);
     validation.set_issuer(&["bench"]);
     validation.set_audience(&["bench"]);
-    (DecodingKey::from_secret(passport::SECRET), validation)
+    (DecodingKey::from_secret(credentials::SECRET), validation)
 });
 
 /// The claims of a bearer token, or 401.

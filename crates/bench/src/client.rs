@@ -18,8 +18,8 @@ use tokio::{
 };
 
 use crate::{
+    credentials,
     load::{Load, MASK},
-    passport,
 };
 
 /// A ping of the guard's, or of the loop by hand.
@@ -64,7 +64,7 @@ impl Streams {
         let request = Request::builder().method(Method::CONNECT).version(Version::HTTP_2);
         let request = request.uri(format!("http://{}/{path}", self.addr)).header("sec-websocket-version", "13");
         let mut request = request.extension(Protocol::from_static("websocket"));
-        for (name, value) in passport::anybody().lines().filter_map(|line| line.split_once(": ")) {
+        for (name, value) in credentials::alice().lines().filter_map(|line| line.split_once(": ")) {
             request = request.header(name, value);
         }
         let request = request.body(Empty::new()).map_err(io::Error::other)?;
@@ -86,10 +86,10 @@ pub(crate) async fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
 
 /// Shakes hands for a path.
 pub(crate) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, path: &str) -> io::Result<()> {
-    upgrade_as(stream, path, passport::anybody()).await
+    upgrade_as(stream, path, credentials::alice()).await
 }
 
-/// The same, with headers of somebody.
+/// The same, with the headers of a user.
 async fn upgrade_as<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, path: &str, headers: &str) -> io::Result<()> {
     match answer(stream, path, headers).await? {
         101 => Ok(()),
@@ -127,7 +127,7 @@ async fn head<S: AsyncRead + AsyncWrite + Unpin>(
 /// A handshake that is refused, to the end of what the server says to it: the head of a response that is no upgrade, or
 /// an upgrade, a close frame, and what follows its answer.
 pub(crate) async fn refused<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> io::Result<()> {
-    let (status, mut frame) = head(stream, "flush", passport::forged()).await?;
+    let (status, mut frame) = head(stream, "flush", credentials::forged()).await?;
     if status != 101 {
         return Ok(());
     }
@@ -165,10 +165,10 @@ fn at_least_one(read: usize) -> io::Result<usize> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     pub(crate) async fn new(stream: S, path: &str, scratch: usize) -> io::Result<Self> {
-        Self::of(stream, path, scratch, passport::anybody()).await
+        Self::of(stream, path, scratch, credentials::alice()).await
     }
 
-    /// A client with headers of somebody.
+    /// A client with the headers of a user.
     pub(crate) async fn of(mut stream: S, path: &str, scratch: usize, headers: &str) -> io::Result<Self> {
         upgrade_as(&mut stream, path, headers).await?;
         Ok(Self::over(stream, scratch))
@@ -180,7 +180,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         Self { reader, writer, scratch: vec![0; scratch] }
     }
 
-    /// Waits for a ping of so many bytes, and answers it.
+    /// Waits for a ping with a payload of `len` bytes, and answers it.
     pub(crate) async fn answer_ping(&mut self, len: usize) -> io::Result<()> {
         let ping = &mut self.scratch[..len];
         self.reader.read_exact(ping).await?;

@@ -61,7 +61,7 @@ fn registry() -> io::Result<()> {
     })
 }
 
-/// A guarded transport whose peer is gone, so that its end waits for nobody.
+/// A guarded transport whose peer is gone, so that its end waits for no peer.
 fn connection() -> (GuardedIo<DuplexStream>, Connection) {
     let (_, io) = duplex(1);
     GuardedIo::new(io, &Settings::default(), Vec::new())

@@ -5,7 +5,7 @@ use std::io;
 
 use crate::{child::Server, client::Http, load::Load, measure::Use, plan::Plan, report, side::Side};
 
-/// A read buffer of so many KiB, and messages that come alone.
+/// A size of the read buffer in KiB, and messages that come alone.
 const DOCUMENTED: &str = "buffered/128";
 const TUNED: &str = "buffered/4";
 

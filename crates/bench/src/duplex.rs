@@ -8,9 +8,9 @@ use tokio::io::DuplexStream;
 
 use crate::{
     client::{self, Client, PING},
-    heap,
+    credentials, heap,
     load::Load,
-    passport, runtime, server,
+    runtime, server,
     shape::Shape,
     side::Side,
 };
@@ -27,14 +27,14 @@ const AT_ONCE: Duration = Duration::from_millis(20);
 /// Does so much of a shape, and returns what was allocated meanwhile.
 pub(crate) fn run(side: Side, shape: Shape, count: u64) -> io::Result<usize> {
     match shape {
-        Shape::Handshake => shake(side, passport::anybody(), count),
-        Shape::Refused => shake(side, passport::forged(), count),
+        Shape::Handshake => shake(side, credentials::alice(), count),
+        Shape::Refused => shake(side, credentials::forged(), count),
         Shape::Ping => ping(side, count),
         Shape::Batch | Shape::Flush => echo(side, shape, count),
     }
 }
 
-/// Echoes so many messages, a multiple of the shape's window, and returns what was allocated in them.
+/// Echoes a number of messages, a multiple of the shape's window, and returns what was allocated in them.
 fn echo(side: Side, shape: Shape, messages: u64) -> io::Result<usize> {
     runtime::new()?.block_on(async {
         let mut client = connect(side, shape).await?;
@@ -52,7 +52,7 @@ fn echo(side: Side, shape: Shape, messages: u64) -> io::Result<usize> {
     })
 }
 
-/// Answers so many pings of one connection, and returns what was allocated meanwhile.
+/// Answers pings of one connection, and returns what was allocated meanwhile.
 fn ping(side: Side, pings: u64) -> io::Result<usize> {
     runtime::new()?.block_on(async {
         let path = if side == Side::Bare { "kept" } else { "flush" };
@@ -68,14 +68,14 @@ fn ping(side: Side, pings: u64) -> io::Result<usize> {
     })
 }
 
-/// Bytes on the heap that live as long as a connection that is idle, of so many.
+/// Bytes on the heap that live as long as a connection that is idle: the mean of several.
 pub(crate) fn weigh(side: Side, connections: u32) -> io::Result<f64> {
     runtime::new()?.block_on(async {
         let service = server::pinging(side, NEVER);
         let load = Load::new(16, 1);
         let mut clients = Vec::with_capacity(2 * connections as usize);
         let mut open = async |user: u32| {
-            let headers = passport::headers(&format!("user {user}"));
+            let headers = credentials::headers(&format!("user {user}"));
             let mut client = serve_as(service.clone(), "flush", 64, &headers).await?;
             client.round(&load).await?;
             clients.push(client);
@@ -94,7 +94,7 @@ pub(crate) fn weigh(side: Side, connections: u32) -> io::Result<f64> {
     })
 }
 
-/// Opens so many connections, one after the other, each dropped after its handshake. Returns what was allocated.
+/// Opens connections, one after the other, each dropped after its handshake. Returns what was allocated.
 fn shake(side: Side, headers: &str, handshakes: u64) -> io::Result<usize> {
     runtime::new()?.block_on(async {
         let service = server::router(side);
@@ -137,7 +137,7 @@ async fn connect(side: Side, shape: Shape) -> io::Result<Client<DuplexStream>> {
 }
 
 async fn serve(service: Router, path: &str) -> io::Result<Client<DuplexStream>> {
-    serve_as(service, path, 64 * 1024, passport::anybody()).await
+    serve_as(service, path, 64 * 1024, credentials::alice()).await
 }
 
 async fn serve_as(service: Router, path: &str, scratch: usize, headers: &str) -> io::Result<Client<DuplexStream>> {

@@ -52,11 +52,11 @@ fn idle() -> io::Result<bool> {
     Ok(passed)
 }
 
-/// Handshakes that each server is asked for, once and then twice as many.
+/// Handshakes of each server, once and then twice as many.
 const HANDSHAKES: u64 = 100;
 
 /// A shape of which two sides are counted, and how much more the second may cost. What another run counts differs by
-/// some hundreds: it depends on when the server is told that a client is gone.
+/// some hundreds: it depends on when the server learns that a client is gone.
 struct Gate {
     name: &'static str,
     shape: Shape,

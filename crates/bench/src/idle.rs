@@ -14,9 +14,9 @@ use tokio::net::TcpStream;
 use crate::{
     child::Server,
     client::{self, Client, PING},
+    credentials,
     load::Load,
     parts::{FASTER, INTERVAL, Part},
-    passport,
     plan::Plan,
     report, runtime,
     side::Side,
@@ -93,17 +93,17 @@ impl Idle {
         tokio::time::sleep(plan.pinged_span).await;
         let micros = self.server.cpu()?.saturating_sub(before).as_secs_f64() * 1e6;
         if self.pings.load(Ordering::Relaxed) == pinged {
-            return Err(io::Error::other("nobody was pinged"));
+            return Err(io::Error::other("no client was pinged"));
         }
         let minutes = (plan.pinged_span * FASTER).as_secs_f64() / 60.0;
         Ok(micros / minutes / f64::from(plan.pinged))
     }
 }
 
-/// A connection of somebody, who has echoed a message.
+/// A connection of a user that has echoed a message.
 async fn open(server: &Server, path: &str, user: &str, load: &Load) -> io::Result<Client<TcpStream>> {
     let stream = client::connect(server.addr).await?;
-    let mut client = Client::of(stream, path, 64, &passport::headers(user)).await?;
+    let mut client = Client::of(stream, path, 64, &credentials::headers(user)).await?;
     client.round(load).await?;
     Ok(client)
 }

@@ -4,7 +4,7 @@ use portcullis_core::frame::put_frame;
 
 pub(crate) const MASK: [u8; 4] = [0x5a, 0xc3, 0x0f, 0x96];
 
-/// So many messages, sent together.
+/// A batch of messages, sent together.
 #[derive(Debug, Clone)]
 pub(crate) struct Load {
     pub(crate) frames: Vec<u8>,

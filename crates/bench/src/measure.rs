@@ -141,7 +141,7 @@ where
     Ok(messages)
 }
 
-/// So many at once, over and over.
+/// A number at once, over and over.
 async fn repeated(
     at_once: usize,
     span: Duration,

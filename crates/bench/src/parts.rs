@@ -1,4 +1,4 @@
-//! Every layer of the workspace, alone and all of them on one route, with limits that nobody reaches.
+//! Every layer of the workspace, alone and all of them on one route, with limits that are never reached.
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -19,8 +19,8 @@ use portcullis_rate_limit::MessageRateLayer;
 use tower::ServiceBuilder;
 
 use crate::{
+    credentials::{self, User},
     kept::PATIENCE,
-    passport::{self, User},
 };
 
 const PLENTY: u32 = 1_000_000_000;
@@ -148,7 +148,7 @@ pub(crate) fn every(routes: Router, interval: Duration) -> Router {
 }
 
 fn origins() -> OriginLayer {
-    OriginLayer::new([passport::ORIGIN]).expect("it is an origin")
+    OriginLayer::new([credentials::ORIGIN]).expect("it is an origin")
 }
 
 fn handshakes() -> HandshakeRateLayer {
@@ -165,7 +165,7 @@ fn limit_of_subject() -> ConnectionLimitLayer {
 
 /// The layer for tokens.
 pub(crate) fn tokens() -> JwtLayer<User> {
-    JwtLayer::new(passport::verifier())
+    JwtLayer::new(credentials::verifier())
 }
 
 /// The limit on the messages of a subject.
@@ -186,7 +186,7 @@ fn located() -> Extension<SocketAddr> {
     Extension(SocketAddr::new(HERE, 4711))
 }
 
-/// And who, for layers that would be told by others.
+/// And the subject, for layers that would learn it from other layers.
 async fn identify(mut request: Request) -> Request {
     request.extensions_mut().insert(SocketAddr::new(HERE, 4711));
     request.extensions_mut().insert(ClientIp(HERE));

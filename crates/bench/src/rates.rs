@@ -1,4 +1,4 @@
-//! What one check of a rate costs, beside governor's own limiters, and whether sweeping stalls anybody.
+//! What one check of a rate costs, beside governor's own limiters, and whether sweeping stalls a request.
 
 use std::{
     io,
@@ -51,7 +51,7 @@ fn one_message() -> Batch {
     FrameHeader::parse(&[0x81, 0x80, 0, 0, 0, 0]).map(|header| Batch::of(&header)).unwrap_or_default()
 }
 
-/// Nanoseconds of each of so many.
+/// Nanoseconds for each of a number of checks.
 fn each(count: u32, mut work: impl FnMut(u32)) -> f64 {
     let start = Instant::now();
     for at in 0..count {

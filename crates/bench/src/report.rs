@@ -60,7 +60,7 @@ pub(crate) fn registry(entries: usize, insert: f64, remove: f64, iterate: f64) {
 /// Nothing here may grow with the number of others.
 pub(crate) fn scale_head(sizes: [u32; 4]) {
     let [first, second, third, fourth] = sizes;
-    println!("\n{:<40}{first:>12}{second:>12}{third:>12}{fourth:>12}", "ns of one, with so many there");
+    println!("\n{:<40}{first:>12}{second:>12}{third:>12}{fourth:>12}", "ns of one, by the number of others");
 }
 
 pub(crate) fn scale(name: &str, nanos: [f64; 4]) {

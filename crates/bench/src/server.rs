@@ -44,7 +44,7 @@ pub(crate) fn router(side: Side) -> Router {
     pinging(side, parts::INTERVAL)
 }
 
-/// The read buffer of whoever does not ask for another.
+/// The read buffer by default.
 pub(crate) const BUFFER: usize = 16 * 1024;
 
 /// The routes of a side that pings, if it does, at that interval.
@@ -67,7 +67,7 @@ pub(crate) fn pinging(side: Side, interval: Duration) -> Router {
     side.guard(routes.with_state(()), interval)
 }
 
-/// Upgrades, for a handler whose library reads so many bytes at once.
+/// Upgrades, for a handler whose library reads a number of bytes at once.
 pub(crate) fn accept<F, R>(upgrade: WebSocketUpgrade, buffer: usize, handler: F) -> Response
 where
     F: FnOnce(WebSocket) -> R + Send + 'static,

@@ -45,7 +45,7 @@ impl Shape {
     }
 }
 
-/// What one message costs, from the cost of so many and of twice as many: what a start costs cancels out.
+/// What one message costs, from the cost of a number and of twice as many: what a start costs cancels out.
 pub(crate) fn each(once: u64, twice: u64, messages: u64) -> io::Result<f64> {
     let total = u32::try_from(twice.saturating_sub(once)).map_err(io::Error::other)?;
     let messages = u32::try_from(messages).map_err(io::Error::other)?;

@@ -40,7 +40,7 @@ impl ShareQuotas for Seller {
     fn give_back(&self, _: Name, _: Rate, _: u64) {}
 }
 
-/// The layer that limits the messages of a subject, with so many messages bought at once.
+/// The layer that limits the messages of a subject, which buys `block` messages at once.
 pub(crate) fn guard(routes: Router, block: u32) -> Router {
     parts::identified(routes.layer(parts::rate().shared(&Seller).block(block)))
 }

@@ -13,9 +13,10 @@ use tokio::net::TcpStream;
 
 use crate::{
     client::{self, Client},
+    credentials,
     functions::Functions,
     load::Load,
-    passport, runtime,
+    runtime,
     shape::Shape,
     side::Side,
 };
@@ -60,7 +61,7 @@ async fn drive(addr: SocketAddr, shape: Shape, times: u64) -> io::Result<()> {
 async fn echo(addr: SocketAddr, shape: Shape, messages: u64) -> io::Result<()> {
     let mut clients: Vec<Client<TcpStream>> = Vec::new();
     for _ in 0..CONNECTIONS {
-        clients.push(Client::of(client::connect(addr).await?, shape.path(), 4096, passport::anybody()).await?);
+        clients.push(Client::of(client::connect(addr).await?, shape.path(), 4096, credentials::alice()).await?);
     }
     let load = Load::new(16, shape.window());
     for _ in 0..messages / load.messages / CONNECTIONS {

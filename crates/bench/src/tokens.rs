@@ -43,7 +43,7 @@ struct Signed {
 
 /// Prints how many handshakes a second each way takes, and what a refusal costs beside a verification.
 pub(crate) fn compare(plan: &Plan) -> io::Result<()> {
-    // With more than one provider in the build, jsonwebtoken wants to be told; a second call changes nothing.
+    // With more than one provider in the build, jsonwebtoken has to be given one; a second call changes nothing.
     let _installed_before = crypto::rust_crypto::DEFAULT_PROVIDER.install_default();
     report::tokens_head();
     for signed in all()? {

@@ -115,7 +115,7 @@ impl TokenError {
         }
     }
 
-    /// As [`Display`](fmt::Display) has it. Whoever tries tokens makes many of these, so they are not formatted.
+    /// As [`Display`](fmt::Display) has it. A client that tries tokens causes many of these, so they are not formatted.
     fn text(self) -> Cow<'static, str> {
         match self.words() {
             [what, ""] => Cow::Borrowed(what),

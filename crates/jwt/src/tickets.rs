@@ -207,7 +207,7 @@ mod tests {
             assert_eq!(spend(node, "a"), Some(Err(TokenError::Used)));
         }
         assert_eq!(spend(&nodes[1], "b"), Some(Ok(())));
-        assert_eq!(lock(&store.used).len(), 3, "what a node has seen itself is not asked for");
+        assert_eq!(lock(&store.used).len(), 3, "the store is not asked about what a node has seen itself");
     }
 
     #[test]
@@ -232,7 +232,7 @@ mod tests {
     fn a_ticket_that_was_given_up_is_used() {
         let store = Store { used: Arc::default(), away: None, silent: true };
         let tickets = Tickets::new(10).shared(&store);
-        assert_eq!(spend(&tickets, "a"), None, "it is asked for, and dropped");
+        assert_eq!(spend(&tickets, "a"), None, "the store is asked, and it is dropped");
         assert_eq!(spend(&tickets, "a"), Some(Err(TokenError::Used)));
     }
 

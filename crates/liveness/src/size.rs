@@ -189,7 +189,7 @@ impl MessageSizeLayer {
 /// A message at the size limit may be sent in fragments as small as this,
 const BYTES_A_FRAGMENT: u64 = 64;
 
-/// and a smaller message in at least so many.
+/// and a smaller message in at least as many.
 const LEAST_FRAGMENTS: u32 = 4096;
 
 layer!(MessageSizeLayer);

@@ -10,8 +10,8 @@
 //!
 //! - There is no credit unless a purchase is under way. Credit that is always there would be one more quota for each
 //!   node.
-//! - The store sells half a block or nothing. Otherwise, once a key is used up, the store would be asked for each
-//!   single cell.
+//! - The store sells half a block or nothing. Otherwise, once a key is used up, the store would be asked for
+//!   every single cell.
 //! - What is bought stays in hand until it is spent or given back. If it were void after a time, a client that sends
 //!   one message in that time would use up a block for each: a quota of one a second, bought in twos, would refuse a
 //!   client that sends one in 1.2 s.

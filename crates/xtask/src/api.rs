@@ -15,7 +15,7 @@ use crate::step::{Step, target_dir};
 const RUSTDOC: &str = "XTASK_RUSTDOC";
 /// The crates that may be named, a line for each crate of the workspace.
 const ALLOWED: &str = include_str!("../external-crates.txt");
-/// Nothing that anybody depends on.
+/// Nothing that others depend on.
 const OWN: [&str; 4] = ["alloc", "core", "proc_macro", "std"];
 
 /// Describes the public API as rustdoc knows it, and compares the crates that it names with those that may be named.

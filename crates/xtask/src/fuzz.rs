@@ -1,4 +1,4 @@
-//! Runs of the fuzz targets. libFuzzer needs no nightly toolchain where no sanitizer is asked for: the code under test
+//! Runs of the fuzz targets. libFuzzer needs no nightly toolchain without a sanitizer: the code under test
 //! has no unsafe code of its own, and says by assertions what must hold.
 
 use std::process::Command;

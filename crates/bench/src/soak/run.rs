@@ -17,10 +17,10 @@ use crate::{child::Server, runtime};
 
 const CLIENTS: usize = 2000;
 
-/// What ends last is a closing handshake behind a ping that nobody answers.
+/// What ends last is a closing handshake behind a ping that is not answered.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Soaks a server for so many minutes, after one to get wet. Succeeds if it comes back to where it was.
+/// Soaks a server for a number of minutes, after one to warm up. Succeeds if it comes back to where it was.
 pub(crate) fn run(minutes: u32) -> io::Result<ExitCode> {
     let server = Server::start_to_soak()?;
     runtime::new()?.block_on(async {

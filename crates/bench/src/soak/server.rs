@@ -29,8 +29,8 @@ use tower::ServiceBuilder;
 
 use super::standing::Standing;
 use crate::{
+    credentials::{self, User},
     kept::is_data,
-    passport::{self, User},
     runtime,
 };
 
@@ -69,10 +69,10 @@ fn guarded(connections: &Connections, limit: &ConnectionLimitLayer) -> Router {
         .layer(GuardLayer::new().closing(Closing::new().timeout(SECOND)))
         .layer(connections.layer())
         .layer(proxy)
-        .layer(OriginLayer::new([passport::ORIGIN]).expect("it is an origin"))
+        .layer(OriginLayer::new([credentials::ORIGIN]).expect("it is an origin"))
         .layer(HandshakeRateLayer::per_second(100).per_client_ip())
         .layer(limit.clone())
-        .layer(JwtLayer::<User>::new(passport::verifier()))
+        .layer(JwtLayer::<User>::new(credentials::verifier()))
         .layer(ConnectionLimitLayer::new().per_subject(Limit::new(3).evict_oldest()));
     let fast = Router::new().route("/ws", any(upgrade)).route("/feed", any(upgrade)).layer(rate());
     let slow = Router::new().route("/delayed", any(upgrade)).layer(delay);

@@ -52,7 +52,7 @@ impl Socket {
         status.ok_or_else(|| io::Error::other("an answer without a status"))
     }
 
-    /// Sends the same frame, so many times.
+    /// Sends the same frame a number of times.
     pub(super) async fn send(&mut self, count: usize, first: u8, payload: &[u8]) -> io::Result<()> {
         let mut frame = Vec::new();
         put_frame(&mut frame, first, payload, Some(MASK));

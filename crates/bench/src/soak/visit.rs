@@ -11,7 +11,7 @@ use std::{
 use tokio::time::{sleep, timeout};
 
 use super::socket::{Seen, Socket};
-use crate::passport;
+use crate::credentials;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -83,7 +83,7 @@ impl Visitor {
         let user = if kind == Kind::IsEvicted { number % 20 } else { number };
         let [.., high, low] = number.to_be_bytes();
         let from = format!("X-Forwarded-For: 10.0.{high}.{low}\r\n");
-        let who = if kind == Kind::IsNobody { String::new() } else { passport::headers(&format!("user {user}")) };
+        let who = if kind == Kind::IsNobody { String::new() } else { credentials::headers(&format!("user {user}")) };
         Self { kind, headers: from + &who, address, ends }
     }
 

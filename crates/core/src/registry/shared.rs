@@ -221,7 +221,7 @@ mod tests {
     use super::*;
     use crate::{clock::now, close::CloseCode, io::GuardedIo, settings::Settings};
 
-    /// Nodes that hear each other's commands at once.
+    /// Nodes that receive each other's commands at once.
     #[derive(Clone)]
     struct Wire {
         node: NodeId,

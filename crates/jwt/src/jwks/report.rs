@@ -29,9 +29,9 @@ impl Report {
         if notes == self.notes {
             return Vec::new();
         }
-        let told = notes.iter().take(LINES);
+        let shown = notes.iter().take(LINES);
         let mut lines: Vec<String> =
-            told.map(|Note { at, what }| format!("a token issuer's key {at} is {what}")).collect();
+            shown.map(|Note { at, what }| format!("a token issuer's key {at} is {what}")).collect();
         if let more @ 1.. = notes.len().saturating_sub(LINES) {
             lines.push(format!("{more} more of a token issuer's keys are left out, or used in place of others"));
         }

@@ -12,10 +12,10 @@ impl<T> JwtLayer<T> {
     /// ```
     /// # use portcullis_jwt::{JwtLayer, TokenError, Verification, Verified, Verify};
     /// # #[derive(Clone)]
-    /// # struct Nobody;
-    /// # impl Verify<()> for Nobody {
+    /// # struct RefuseAll;
+    /// # impl Verify<()> for RefuseAll {
     /// #     fn verify(&self, _: &str) -> Verification<()> {
-    /// #         Verification::ready(Err(TokenError::Invalid("nobody's")))
+    /// #         Verification::ready(Err(TokenError::Invalid("refused")))
     /// #     }
     /// # }
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -27,7 +27,7 @@ impl<T> JwtLayer<T> {
     ///     let plain = Request::get("/api").body(()).unwrap();
     ///     layer.layer(inner).oneshot(plain).await.unwrap().status()
     /// };
-    /// let layer = JwtLayer::new(Nobody).bearer();
+    /// let layer = JwtLayer::new(RefuseAll).bearer();
     /// assert_eq!(ask(layer.clone()).await, StatusCode::UNAUTHORIZED);
     /// assert_eq!(ask(layer.handshakes_only()).await, StatusCode::OK);
     /// # }

@@ -35,7 +35,7 @@
 //!     .build()?;
 //! let layer = JwtLayer::<User>::new(verifier).authorize(|user| user.hd.as_deref() == Some("example.com"));
 //! # drop(layer);
-//! // Without an audience, a token that any other site has asked for would do.
+//! // Without an audience, a token that was issued for any other site would do.
 //! assert_eq!(Verifier::jwks(keys).build().unwrap_err(), BuildError::NoAudience);
 //! # Ok(()) }
 //! ```

@@ -83,7 +83,7 @@ impl Revocations {
     ///
     /// let revocations = Revocations::new(); // or `Revocations::new().shared(&cluster)`
     /// assert_eq!(revocations.revoke_id("7").here(), 0, "live sessions of this node");
-    /// // The other nodes are told, too, whether or not this is awaited.
+    /// // The other nodes are notified, too, whether or not this is awaited.
     /// assert!(revocations.revoke_id("8").await.is_ok());
     /// # }
     /// ```

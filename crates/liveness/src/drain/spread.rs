@@ -38,9 +38,9 @@ mod tests {
             for ((moment, _), at) in moments.iter().zip(0..) {
                 assert!(*moment >= part * at && *moment < part * (at + 1), "{at} of {things}: {moment:?}");
             }
-            let mut told: Vec<u64> = moments.into_iter().map(|(_, thing)| thing).collect();
-            told.sort_unstable();
-            assert!(told.into_iter().eq(0..things), "each once");
+            let mut notified: Vec<u64> = moments.into_iter().map(|(_, thing)| thing).collect();
+            notified.sort_unstable();
+            assert!(notified.into_iter().eq(0..things), "each once");
         }
     }
 

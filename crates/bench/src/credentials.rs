@@ -1,4 +1,4 @@
-//! What every client shows: an origin and a token. Servers without the layers for these do not look.
+//! The credentials of every client: an origin and a token. Servers without the layers for these ignore them.
 
 use std::sync::LazyLock;
 
@@ -22,19 +22,19 @@ pub(crate) fn verifier() -> Verifier {
     Verifier::hs256(SECRET).issuer("bench").audience("bench").build().expect("it knows its key, issuer and audience")
 }
 
-/// Headers of those who are nobody in particular.
-pub(crate) fn anybody() -> &'static str {
-    static ANYBODY: LazyLock<String> = LazyLock::new(|| headers("alice"));
-    &ANYBODY
+/// Headers of a user.
+pub(crate) fn alice() -> &'static str {
+    static ALICE: LazyLock<String> = LazyLock::new(|| headers("alice"));
+    &ALICE
 }
 
-/// Headers of those who have signed a token themselves.
+/// Headers with a forged token.
 pub(crate) fn forged() -> &'static str {
     static FORGED: LazyLock<String> = LazyLock::new(|| signed("alice", b"some other thirty-two bytes long"));
     &FORGED
 }
 
-/// Headers of a handshake of that user.
+/// Headers of the handshake of a user.
 pub(crate) fn headers(user: &str) -> String {
     signed(user, SECRET)
 }
@@ -47,7 +47,7 @@ fn signed(user: &str, secret: &[u8]) -> String {
     format!("Origin: {ORIGIN}\r\nAuthorization: Bearer {token}\r\n")
 }
 
-/// With more than one provider in the build, jsonwebtoken wants to be told; a second call changes nothing.
+/// With more than one provider in the build, jsonwebtoken has to be given one; a second call changes nothing.
 pub(crate) fn choose_provider() {
     let _installed_before = crypto::rust_crypto::DEFAULT_PROVIDER.install_default();
 }
