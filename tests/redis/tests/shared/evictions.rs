@@ -100,7 +100,7 @@ async fn an_eviction_that_failed_is_made_up_for_at_the_next_beat() {
     let server = Server::start();
     let mut inside = Inside(server.inspect().await);
     let_in(&mut inside.0).await;
-    let one = joined(builder(&format!("redis://node:password@127.0.0.1:{}", server.port()))).await;
+    let one = joined(builder(&format!("redis://node:password@{}", server.address()))).await;
     let (name, closed) = (one.name("subject", "alice"), Arc::default());
     let _first = admit(&one, name, 1, &closed, 1).await;
     let rights = |right: &str| redis::cmd("ACL").arg("SETUSER").arg("node").arg(right).to_owned();
