@@ -25,7 +25,7 @@ pub(crate) async fn spend(node: &Node, name: Name, life: Duration, by: Deadline)
     Ok(answer.is_some())
 }
 
-/// In milliseconds that a server takes: not none, and not so many that the time of day overflows, which is an error.
+/// In milliseconds that a server takes: not zero, and not more than the time of day can have, which is an error.
 fn life_of(life: Duration) -> u64 {
     millis(life).clamp(1, 1 << 50)
 }

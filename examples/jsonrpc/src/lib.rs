@@ -81,7 +81,10 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
-            Err(_) => sleep(Duration::from_millis(100)).await,
+            Err(error) => {
+                eprintln!("jsonrpc: cannot accept a connection: {error}");
+                sleep(Duration::from_millis(100)).await;
+            }
         }
     }
 }

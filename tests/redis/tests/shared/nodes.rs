@@ -30,7 +30,7 @@ fn decided(node: &mut Process, take: &str) -> String {
     }
 }
 
-/// Takes so many permits of a key, for which there is room.
+/// Takes a number of permits of a key, for which there is room.
 fn fill(node: &mut Process, key: &str, count: usize) {
     (0..count).for_each(|_| assert_eq!(decided(node, &format!("take {key} {MOST}")), "yes"));
 }

@@ -129,7 +129,7 @@ fn a_connection_rests_while_nothing_but_a_deadline_far_off_is_waited_for() {
     guard.driver_wakes(now);
     assert_eq!(guard.next(now), Next::Wait(Some(now + 60_000 * MS)));
     assert!(guard.rests(|| now) && !guard.is_driven());
-    // It rings, and is late for nobody.
+    // It rings, and nothing is late.
     guard.alarm_rings();
     assert!(guard.rests_without_driver(|| now + 1000 * MS));
     guard.alarm_rings();
