@@ -14,26 +14,26 @@ use tower::ServiceExt;
 
 use crate::ask::{action, answer, connect, get, json, open, post};
 
+/// What an operator may see, and an action.
+const SERVED: [(&str, &str); 8] = [
+    ("GET", "/"),
+    ("GET", "/app.js"),
+    ("GET", "/api/summary"),
+    ("GET", "/api/connections"),
+    ("GET", "/api/refusals"),
+    ("GET", "/api/limits"),
+    ("GET", "/api/events"),
+    ("POST", "/api/close"),
+];
+
 #[tokio::test]
 async fn a_request_that_the_authorizer_rejects_sees_nothing() {
     let connections = Connections::new();
     let (_alice, _client) = connect(&connections, "alice", [192, 0, 2, 1]);
     let console = Console::new(connections.clone()).allow_actions();
     let console = console.authorize(|parts| parts.headers.get("x-user").map(|_| Operator::new("olga")));
-    for (method, path) in [
-        ("GET", "/"),
-        ("GET", "/app.js"),
-        ("GET", "/api/summary"),
-        ("GET", "/api/connections"),
-        ("GET", "/api/refusals"),
-        ("GET", "/api/limits"),
-        ("GET", "/api/events"),
-        ("GET", "/nowhere"),
-        ("POST", "/api/close"),
-        ("POST", "/api/revoke"),
-        ("POST", "/api/drain"),
-        ("OPTIONS", "/"),
-    ] {
+    let others = [("GET", "/nowhere"), ("POST", "/api/revoke"), ("POST", "/api/drain"), ("OPTIONS", "/")];
+    for (method, path) in SERVED.into_iter().chain(others) {
         let request = action(path).method(method);
         let (status, body) = json(answer(&console, request, r#"{"client_ip": "192.0.2.1"}"#).await).await;
         assert_eq!(status, StatusCode::FORBIDDEN, "{method} {path}");
@@ -133,15 +133,7 @@ async fn requests_for_hosts_that_are_not_listed_are_refused() {
     let (_alice, _client) = connect(&connections, "alice", [192, 0, 2, 1]);
     let console = open(&connections).origin(OriginLayer::same_origin().hosts(["localhost"]).unwrap());
     for (host, status) in [("localhost:3000", StatusCode::OK), ("evil.example:3000", StatusCode::FORBIDDEN)] {
-        for (method, path) in [
-            ("GET", "/"),
-            ("GET", "/app.js"),
-            ("GET", "/api/summary"),
-            ("GET", "/api/connections"),
-            ("GET", "/api/refusals"),
-            ("GET", "/api/events"),
-            ("POST", "/api/close"),
-        ] {
+        for (method, path) in SERVED {
             // To the browser this is a request of the same origin.
             let request = Request::builder().method(method).uri(path).header("host", host);
             let request = request.header("origin", format!("http://{host}")).header("content-type", "application/json");
