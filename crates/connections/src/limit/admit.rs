@@ -98,14 +98,16 @@ pub(super) fn admit(
         })
     });
     // Only a connection that begins replaces others.
-    guarded.on_upgrade(move || {
-        let evicted = permit.settle(&connection);
-        if !report_only {
-            evict(evicted);
-        }
-        if let Some(cluster) = cluster {
-            cluster.begin(&connection);
-        }
-    });
+    if settings.evicts() || cluster.is_some() {
+        guarded.on_upgrade(move || {
+            let evicted = permit.settle(&connection);
+            if !report_only {
+                evict(evicted);
+            }
+            if let Some(cluster) = cluster {
+                cluster.begin(&connection);
+            }
+        });
+    }
     Ok(Admission::new(pending_subject).after(verdict))
 }

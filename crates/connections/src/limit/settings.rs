@@ -71,7 +71,9 @@ impl Settings {
             (Some(LimitOwner::Client(client)), Some(limit)) => keys.push((Key::Anonymous(client), limit.refusing())),
             _ => {}
         }
-        if let (Some(max), None) = (self.unauthenticated, LimitOwner::known_subject(parts)) {
+        if let Some(max) = self.unauthenticated
+            && LimitOwner::known_subject(parts).is_none()
+        {
             keys.push((Key::Unauthenticated, Limit::new(max)));
         }
         if let Some((key, limit)) = self.key.as_ref().and_then(|(key, limit)| Some((key(parts)?, *limit))) {
@@ -86,7 +88,7 @@ impl Settings {
     }
 
     /// Whether any limit of the layer evicts.
-    fn evicts(&self) -> bool {
+    pub(super) fn evicts(&self) -> bool {
         let of_key = self.key.as_ref().map(|(_, limit)| *limit);
         [self.client, self.subject, of_key].into_iter().flatten().any(|limit| limit.evict)
     }

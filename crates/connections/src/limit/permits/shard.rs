@@ -48,7 +48,7 @@ pub(super) struct Shard<C> {
 struct Group {
     /// What the key is called in the places, which is shorter than its name.
     id: u64,
-    /// Their handshakes are under way.
+    /// Their handshakes are under way, or nothing of the layer is ever evicted.
     pending: u32,
     seated: u32,
     closing: u32,
@@ -92,16 +92,12 @@ impl<C> Shard<C> {
     where
         C: Clone,
     {
-        let group = self.keys.get_mut(&held.name)?;
-        // Nothing of this layer is ever evicted, so no connection has to be found again: two counters suffice, and no
-        // tree.
+        // Nothing of this layer is ever evicted, so no connection has to be found again, and whether one has begun makes
+        // no difference.
         if held.refuses {
-            if !std::mem::replace(&mut held.settled, true) {
-                group.pending -= 1;
-                group.seated += 1;
-            }
             return None;
         }
+        let group = self.keys.get_mut(&held.name)?;
         // Settled before, by a sign-in that came first. It keeps its place in the order; only the flag distinguishes
         // the two.
         let before = if held.settled {
@@ -129,9 +125,6 @@ impl<C> Shard<C> {
         // one is in no tree any more.
         let left = if !held.settled {
             group.pending -= 1;
-            None
-        } else if held.refuses {
-            group.seated -= 1;
             None
         } else if let Some(connection) = self.seated.remove(group.id, held.number) {
             group.seated -= 1;
