@@ -13,9 +13,10 @@ use crate::id::ConnectionId;
 #[cfg(feature = "observer")]
 use crate::observe::Describe;
 
-/// The values and watchers that depend on a connection, each behind one pointer and what it does.
+/// The values and watchers that depend on a connection, each behind one pointer and what it does. Only the last place
+/// may be empty.
 #[derive(Default)]
-pub(super) struct Bonds(Box<[Arc<dyn Bond>]>);
+pub(super) struct Bonds(Box<[Option<Arc<dyn Bond>>]>);
 
 /// Something that depends on a connection: it is dropped when that has ended.
 pub(crate) trait Bond: Send + Sync {
@@ -93,32 +94,42 @@ impl Known {
 
 impl fmt::Debug for Bonds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Bonds").field("len", &self.0.len()).finish()
+        f.debug_struct("Bonds").field("len", &self.iter().count()).finish()
     }
 }
 
 impl Bonds {
-    pub(super) fn iter(&self) -> std::slice::Iter<'_, Arc<dyn Bond>> {
-        self.0.iter()
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<dyn Bond>> {
+        self.0.iter().flatten()
     }
 
-    /// Without room for more: a connection has few of these, and keeps them for long.
+    /// With room for one more at most: a connection has few of these, and keeps them for long.
     pub(super) fn push(&mut self, bond: Arc<dyn Bond>) {
+        if let Some(last @ None) = self.0.last_mut() {
+            *last = Some(bond);
+            return;
+        }
         let mut bonds = std::mem::take(&mut self.0).into_vec();
-        bonds.reserve_exact(1);
-        bonds.push(bond);
+        bonds.reserve_exact(2);
+        bonds.extend([Some(bond), None]);
         self.0 = bonds.into();
     }
 
     /// Takes out what is to be dropped, for the caller to drop after unlocking.
-    pub(super) fn take(&mut self, wanted: impl Fn(&dyn Bond) -> bool) -> Vec<Arc<dyn Bond>> {
-        // Without an allocation if nothing stays.
-        if self.0.iter().all(|bond| wanted(bond.as_ref())) {
-            return std::mem::take(&mut self.0).into_vec();
+    pub(super) fn take(&mut self, wanted: impl Fn(&dyn Bond) -> bool) -> Self {
+        // Without an allocation if nothing is taken, or nothing stays.
+        if !self.iter().any(|bond| wanted(bond.as_ref())) {
+            return Self::default();
         }
-        let all = std::mem::take(&mut self.0).into_vec().into_iter();
-        let (taken, stay): (Vec<_>, Vec<_>) = all.partition(|bond| wanted(bond.as_ref()));
-        self.0 = stay.into();
+        let all = std::mem::take(self);
+        if all.iter().all(|bond| wanted(bond.as_ref())) {
+            return all;
+        }
+        let mut taken = Self::default();
+        for bond in all.0.into_vec().into_iter().flatten() {
+            let of = if wanted(bond.as_ref()) { &mut taken } else { &mut *self };
+            of.push(bond);
+        }
         taken
     }
 }

@@ -280,12 +280,12 @@ impl ConnectionInner {
 /// What is released at the end, even if a recorder panics: the watchers are notified, then the values are dropped.
 struct Released {
     id: ConnectionId,
-    bonds: Vec<Arc<dyn Bond>>,
+    bonds: Bonds,
 }
 
 impl Drop for Released {
     fn drop(&mut self) {
-        for bond in &self.bonds {
+        for bond in self.bonds.iter() {
             if let Some(watcher) = bond.watch() {
                 watcher.ended(self.id);
             }
