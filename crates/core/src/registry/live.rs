@@ -177,7 +177,7 @@ impl Connections {
     /// ```
     pub fn of_client_ip(&self, address: IpAddr) -> Vec<Connection> {
         self.0.index();
-        self.among(self.0.clients.find(&address), |connection| connection.client_ip() == Some(address))
+        self.among(self.0.clients.find(&bits(address)), |connection| connection.client_ip() == Some(address))
     }
 
     fn among(&self, found: Vec<ConnectionId>, wanted: impl Fn(&Connection) -> bool) -> Vec<Connection> {
@@ -253,7 +253,10 @@ impl Connections {
             // no harm. In the other order it would be missed. If the connection has ended meanwhile, it is removed
             // inside of `watch`.
             connection.inner().watch(self.0.clone());
-            self.0.add(id, &Known::ALL);
+            // Nothing is known of a connection whose layers find that out further inside.
+            if connection.client_ip().is_some() || connection.inner().subject().is_some() {
+                self.0.add(id, &Known::ALL);
+            }
         }
     }
 }
@@ -309,7 +312,9 @@ impl Registry {
         if self.indexes.load(Ordering::Acquire) {
             for what in known {
                 match what {
-                    Known::Client => connection.client_ip().iter().for_each(|client| self.clients.add(client, id)),
+                    Known::Client => {
+                        connection.client_ip().iter().for_each(|client| self.clients.add(&bits(*client), id))
+                    }
                     Known::Subject => connection.inner().subject().iter().for_each(|who| self.subjects.add(who, id)),
                 }
             }
@@ -326,7 +331,7 @@ impl Registry {
         // known, so everything is found.
         if self.indexes.load(Ordering::Acquire) {
             removed.inner().subject().iter().for_each(|who| self.subjects.remove(who, id));
-            removed.client_ip().iter().for_each(|client| self.clients.remove(client, id));
+            removed.client_ip().iter().for_each(|client| self.clients.remove(&bits(*client), id));
         }
         if let Some(sharing) = self.sharing.get() {
             sharing.remove(&removed);
@@ -341,6 +346,15 @@ impl Registry {
 impl fmt::Debug for Connections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connections").field("count", &self.count()).finish_non_exhaustive()
+    }
+}
+
+/// An address as one number, which is hashed in one step. Those of both versions with the same number are told apart
+/// where connections are looked at.
+fn bits(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => address.to_bits().into(),
+        IpAddr::V6(address) => address.to_bits(),
     }
 }
 
