@@ -56,9 +56,9 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        upgrade::call(&mut self.inner, request, |_, parts| {
-            self.layer.prepare(&mut parts.headers);
-            Ok(Some(self.layer.policy()))
+        upgrade::enforce(&mut self.inner, request, |headers| {
+            self.layer.prepare(headers);
+            self.layer.policy()
         })
     }
 }

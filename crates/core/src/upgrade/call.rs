@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use http::{Request, request::Parts};
+use http::{HeaderMap, Request, request::Parts};
 use tower_service::Service;
 
-use super::{GuardedHandshake, ResponseFuture, intercept::intercept_as};
+use super::{
+    GuardedHandshake, ResponseFuture,
+    intercept::{intercept_as, join},
+};
 use crate::{
     policy::Policy,
     refusal::{Asked, Refusal},
@@ -70,6 +73,27 @@ where
     call_as(inner, request, Some(settings), admit)
 }
 
+/// [`call`], for a layer that decides nothing about handshakes, and installs a policy on each connection. It may change
+/// the headers before the inner service reads them.
+pub fn enforce<S, B>(
+    inner: &mut S,
+    mut request: Request<B>,
+    policy: impl FnOnce(&mut HeaderMap) -> Box<dyn Policy>,
+) -> ResponseFuture<S::Future>
+where
+    S: Service<Request<B>>,
+{
+    // Inside of another layer, which is where most of them stand, the request is not taken apart: that would copy it.
+    match join(request.extensions(), None) {
+        Some(Ok(guarded)) => {
+            let policy = policy(request.headers_mut());
+            ResponseFuture::guarded(inner.call(request), guarded, policy)
+        }
+        Some(Err(another)) => refuse(another.into(), &request.into_parts().0),
+        None => call(inner, request, |_, parts| Ok(Some(policy(&mut parts.headers)))),
+    }
+}
+
 fn call_as<S, B>(
     inner: &mut S,
     request: Request<B>,
@@ -91,6 +115,10 @@ where
             ResponseFuture::guarded(future, guarded, policy)
         }
         Ok(None) => ResponseFuture::inner(inner.call(Request::from_parts(parts, body))),
-        Err(refusal) => ResponseFuture::refused(refusal.over(parts.version).asked(Asked::of(&parts))),
+        Err(refusal) => refuse(refusal, &parts),
     }
+}
+
+fn refuse<F>(refusal: Refusal, parts: &Parts) -> ResponseFuture<F> {
+    ResponseFuture::refused(refusal.over(parts.version).asked(Asked::of(parts)))
 }

@@ -85,16 +85,22 @@ where
     });
     let asked = Asked::of(&parts);
     let request = Request::from_parts(parts, body);
-    match entered {
-        Ok(Some((guarded, Admission { policy, verdict }))) => {
-            // `guarded` is kept in the future. If the client disconnects, hyper drops the future, which ends the
-            // connection and drops what it holds.
-            Deciding::of(verdict, inner, request, move |inner, request, verdict| match verdict {
-                Ok(()) => ResponseFuture::guarded(guarded.in_span(|| inner.call(request)), guarded, policy),
-                Err(refusal) => ResponseFuture::refused(refusal.over(version).asked(asked)),
-            })
+    let (guarded, policy, verdict) = match entered {
+        Ok(Some((guarded, Admission { policy, verdict }))) => (guarded, policy, verdict),
+        Ok(None) => return Deciding::decided(ResponseFuture::inner(inner.call(request))),
+        Err(refusal) => return Deciding::decided(ResponseFuture::refused(refusal.over(version).asked(asked))),
+    };
+    match verdict.at_once() {
+        Ok(Ok(())) => {
+            let future = guarded.in_span(|| inner.call(request));
+            Deciding::decided(ResponseFuture::guarded(future, guarded, policy))
         }
-        Ok(None) => Deciding::decided(ResponseFuture::inner(inner.call(request))),
-        Err(refusal) => Deciding::decided(ResponseFuture::refused(refusal.over(version).asked(asked))),
+        Ok(Err(refusal)) => Deciding::decided(ResponseFuture::refused(refusal.over(version).asked(asked))),
+        // `guarded` is kept in the future. If the client disconnects, hyper drops the future, which ends the connection
+        // and drops what it holds.
+        Err(verdict) => Deciding::waiting(verdict, inner, request, move |inner, request, verdict| match verdict {
+            Ok(()) => ResponseFuture::guarded(guarded.in_span(|| inner.call(request)), guarded, policy),
+            Err(refusal) => ResponseFuture::refused(refusal.over(version).asked(asked)),
+        }),
     }
 }

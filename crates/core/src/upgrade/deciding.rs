@@ -69,16 +69,27 @@ impl<S, B, F> Deciding<S, B, F> {
     {
         match verdict.at_once() {
             Ok(verdict) => Self::decided(go(service, request, verdict)),
-            Err(verdict) => {
-                // `poll_ready` has reserved a place in this very service, such as a permit of `ConcurrencyLimit`. Its
-                // clone has none, so the clone is left behind and the ready one is called.
-                let next = service.clone();
-                let ready = mem::replace(service, next);
-                let next = Next { service: ready, request, go: Box::new(go) };
-                let waiting = Box::new(Waiting { verdict, next: Some(next) });
-                Self { state: State::Waiting { waiting } }
-            }
+            Err(verdict) => Self::waiting(verdict, service, request, go),
         }
+    }
+
+    /// Goes on once the verdict is there, which it is not yet.
+    pub(super) fn waiting(
+        verdict: AdmissionVerdict,
+        service: &mut S,
+        request: Request<B>,
+        go: impl FnOnce(&mut S, Request<B>, Result<(), Refusal>) -> F + Send + 'static,
+    ) -> Self
+    where
+        S: Clone,
+    {
+        // `poll_ready` has reserved a place in this very service, such as a permit of `ConcurrencyLimit`. Its
+        // clone has none, so the clone is left behind and the ready one is called.
+        let next = service.clone();
+        let ready = mem::replace(service, next);
+        let next = Next { service: ready, request, go: Box::new(go) };
+        let waiting = Box::new(Waiting { verdict, next: Some(next) });
+        Self { state: State::Waiting { waiting } }
     }
 }
 

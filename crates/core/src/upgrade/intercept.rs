@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use http::request::Parts;
+use http::{Extensions, request::Parts};
 use hyper::upgrade::OnUpgrade;
 use tokio::runtime::Handle;
 
@@ -18,7 +18,7 @@ use crate::{
     carrier::Carrier,
     connection::{Connection, ConnectionInner},
     handshake,
-    identity::{ClientIp, Subject},
+    identity::{AnotherSubject, ClientIp, Subject},
     refusal::Refusal,
     settings::Settings,
 };
@@ -61,23 +61,8 @@ pub(super) fn intercept_as(
     parts: &mut Parts,
     settings: Option<&Arc<Settings>>,
 ) -> Result<Option<GuardedHandshake>, Refusal> {
-    // An outer layer has set it up, and has checked that this is a handshake.
-    if let Some(connection) = parts.extensions.get::<Connection>() {
-        // No effect if an outer layer has set them.
-        if connection.client_ip().is_none()
-            && let Some(client) = parts.extensions.get::<ClientIp>()
-        {
-            connection.set_client_ip(client.0);
-        }
-        if let Some(subject) = parts.extensions.get::<Subject>()
-            && !connection.inner().subject().is_some_and(|known| known.is_clone_of(subject))
-        {
-            connection.authenticate(subject)?;
-        }
-        if let Some(settings) = settings {
-            connection.control().configure(settings);
-        }
-        return Ok(Some(GuardedHandshake { connection: connection.clone(), interception: None, then: None }));
+    if let Some(joined) = join(&parts.extensions, settings) {
+        return Ok(Some(joined?));
     }
     if !handshake::is_handshake(parts) {
         leave_alone(parts, settings.is_some_and(|settings| settings.other_upgrades));
@@ -93,6 +78,32 @@ pub(super) fn intercept_as(
         connection.control().configure(settings);
     }
     Ok(Some(GuardedHandshake { connection, interception: Some(interception), then: None }))
+}
+
+/// Joins the connection that an outer layer has set up, if there is one. That layer has checked that this is a handshake.
+#[inline]
+pub(super) fn join(
+    extensions: &Extensions,
+    settings: Option<&Arc<Settings>>,
+) -> Option<Result<GuardedHandshake, AnotherSubject>> {
+    let connection = extensions.get::<Connection>()?;
+    let inner = connection.inner();
+    // No effect if an outer layer has set them.
+    if inner.client_ip().is_none()
+        && let Some(client) = extensions.get::<ClientIp>()
+    {
+        connection.set_client_ip(client.0);
+    }
+    if let Some(subject) = extensions.get::<Subject>()
+        && !inner.subject().is_some_and(|known| known.is_clone_of(subject))
+        && let Err(another) = connection.authenticate(subject)
+    {
+        return Some(Err(another));
+    }
+    if let Some(settings) = settings {
+        connection.control().configure(settings);
+    }
+    Some(Ok(GuardedHandshake { connection: connection.clone(), interception: None, then: None }))
 }
 
 /// Marks, for the layers inside, a request that may be upgraded to something else than a WebSocket.

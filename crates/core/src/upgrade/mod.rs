@@ -21,7 +21,7 @@ mod intercept;
 mod interception;
 
 pub use self::{
-    call::{call, call_with},
+    call::{call, call_with, enforce},
     decide::{Admission, decide},
     deciding::{AdmissionVerdict, Deciding},
     future::ResponseFuture,
