@@ -46,15 +46,15 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let handshake = is_handshake(&parts).then(|| Handshake::of(&parts));
-        if handshake.is_some() && !note_rendering(&mut parts) {
-            observe::warn_once(INSIDE);
-        }
-        // Any other request loses its `OnUpgrade`, as it does in every layer that guards.
+        // Any other request than a handshake loses its `OnUpgrade`, as it does in every layer that guards.
         let guarded = match upgrade::intercept(&mut parts) {
             Ok(guarded) => guarded,
             Err(refusal) => return ResponseFuture::refused(refusal.answering(&parts)),
         };
+        let handshake = (guarded.is_some() || is_handshake(&parts)).then(|| Handshake::of(&parts));
+        if handshake.is_some() && !note_rendering(&mut parts) {
+            observe::warn_once(INSIDE);
+        }
         let request = Request::from_parts(parts, body);
         let future = match &guarded {
             Some(guarded) => guarded.in_span(|| self.inner.call(request)),

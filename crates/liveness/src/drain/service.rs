@@ -42,7 +42,7 @@ where
         let (state, settings) = (&served.0, served.0.settings());
         let (mut parts, body) = request.into_parts();
         // Before anything is set up for it, as many may be refused.
-        if handshake::is_handshake(&parts) && state.is_started() {
+        if state.is_started() && handshake::is_handshake(&parts) {
             state.turn_away(&parts);
             return DrainFuture::refused(settings.refusal());
         }
