@@ -55,8 +55,7 @@ fn echo(side: Side, shape: Shape, messages: u64) -> io::Result<usize> {
 /// Answers pings of one connection, and returns what was allocated meanwhile.
 fn ping(side: Side, pings: u64) -> io::Result<usize> {
     runtime::new()?.block_on(async {
-        let path = if side == Side::Bare { "kept" } else { "flush" };
-        let mut client = serve(server::pinging(side, AT_ONCE), path).await?;
+        let mut client = serve(server::pinging(side, AT_ONCE), side.pinging()).await?;
         client.answer_ping(PING).await?;
         heap::during(async {
             for _ in 0..pings {

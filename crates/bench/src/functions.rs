@@ -1,7 +1,7 @@
 //! What callgrind counted, function by function.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fs, io,
     path::Path,
 };
@@ -77,12 +77,15 @@ impl Functions {
         self.0.iter().filter(|(name, _)| counts(name)).map(|(_, cost)| cost).sum()
     }
 
-    /// What differs most from others, the largest first.
-    pub(crate) fn beside<'a>(&'a self, others: &Self, most: usize) -> Vec<(&'a str, f64)> {
-        let less = |name: &String| others.0.get(name).copied().unwrap_or_default();
-        let mut rows: Vec<_> = self.0.iter().map(|(name, cost)| (name.as_str(), cost - less(name))).collect();
-        rows.retain(|(name, cost)| !is_by_the_byte(name) && cost.abs() >= 1.0);
-        rows.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+    /// What differs most from others, the largest difference first: the others' cost, and this one's.
+    pub(crate) fn beside<'a>(&'a self, others: &'a Self, most: usize) -> Vec<(&'a str, [f64; 2])> {
+        let of = |functions: &Self, name| functions.0.get(name).copied().unwrap_or_default();
+        let names: BTreeSet<&String> = self.0.keys().chain(others.0.keys()).collect();
+        let mut rows: Vec<_> =
+            names.into_iter().map(|name| (name.as_str(), [of(others, name), of(self, name)])).collect();
+        let difference = |[others, this]: [f64; 2]| (this - others).abs();
+        rows.retain(|(name, costs)| !is_by_the_byte(name) && difference(*costs) >= 1.0);
+        rows.sort_by(|(_, one), (_, other)| difference(*other).total_cmp(&difference(*one)));
         rows.truncate(most);
         rows
     }
@@ -150,6 +153,6 @@ fn=(5)
         let counted = Functions::parse(FILE);
         let [all, without_hashes] = [counted.all(), counted.without_hashes()].map(|count| format!("{count:.0}"));
         assert_eq!([all, without_hashes], ["140", "40"], "{counted:?}");
-        assert_eq!(counted.beside(&Functions::default(), 1), [("sha2::sha256::soft::compress", 100.0)]);
+        assert_eq!(counted.beside(&Functions::default(), 1), [("sha2::sha256::soft::compress", [0.0, 100.0])]);
     }
 }

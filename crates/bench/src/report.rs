@@ -173,7 +173,7 @@ fn bounded(added: f64, bound: f64) -> String {
 }
 
 /// Rows of functions that are printed.
-const MOST: usize = 60;
+const MOST: usize = 100;
 
 pub(crate) fn functions([beside, side]: [&str; 2], bare: &Functions, counted: &Functions) {
     println!("instructions of the server alone, without memset");
@@ -183,9 +183,9 @@ pub(crate) fn functions([beside, side]: [&str; 2], bare: &Functions, counted: &F
         let (bare, counted) = (of(bare), of(counted));
         println!("{name:<40}{bare:>16.0}{counted:>16.0}{:>+12.0}", counted - bare);
     }
-    println!("\n{:>12}  function", "difference");
-    for (name, difference) in counted.beside(bare, MOST) {
-        println!("{difference:>+12.0}  {name}");
+    println!("\n{beside:>12}{side:>12}{:>12}  function", "difference");
+    for (name, [bare, counted]) in counted.beside(bare, MOST) {
+        println!("{bare:>12.0}{counted:>12.0}{:>+12.0}  {name}", counted - bare);
     }
 }
 

@@ -81,6 +81,11 @@ impl Side {
         }
     }
 
+    /// The path of a handler on whose connections something pings: the handler itself where no layer does.
+    pub(crate) fn pinging(self) -> &'static str {
+        if self == Self::Bare { "kept" } else { "flush" }
+    }
+
     /// Puts its guard around the routes. Whatever pings does so at that interval.
     pub(crate) fn guard(self, routes: Router, interval: Duration) -> Router {
         match self {

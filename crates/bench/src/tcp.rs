@@ -12,7 +12,7 @@ use futures_util::future::try_join_all;
 use tokio::net::TcpStream;
 
 use crate::{
-    client::{self, Client},
+    client::{self, Client, PING},
     credentials,
     functions::Functions,
     load::Load,
@@ -35,11 +35,11 @@ pub(crate) fn each(side: Side, shape: Shape, times: u64) -> io::Result<Option<Fu
 
 fn counted(side: Side, shape: Shape, times: u64) -> io::Result<Option<Functions>> {
     let Some(mut server) = Watched::start(side, shape)? else { return Ok(None) };
-    runtime::new()?.block_on(drive(server.addr, shape, times))?;
+    runtime::new()?.block_on(drive(server.addr, side, shape, times))?;
     server.end().map(Some)
 }
 
-async fn drive(addr: SocketAddr, shape: Shape, times: u64) -> io::Result<()> {
+async fn drive(addr: SocketAddr, side: Side, shape: Shape, times: u64) -> io::Result<()> {
     match shape {
         Shape::Flush | Shape::Batch => echo(addr, shape, times).await,
         Shape::Handshake => {
@@ -54,20 +54,36 @@ async fn drive(addr: SocketAddr, shape: Shape, times: u64) -> io::Result<()> {
             }
             Ok(())
         }
-        Shape::Ping => Err(io::Error::other("pings are counted in memory alone")),
+        Shape::Ping => pings(addr, side, times).await,
     }
 }
 
+/// Answers pings on all connections, each as often, at the interval at which idle connections are measured.
+async fn pings(addr: SocketAddr, side: Side, times: u64) -> io::Result<()> {
+    let answer = async |mut client: Client<TcpStream>| {
+        for _ in 0..times / CONNECTIONS {
+            client.answer_ping(PING).await?;
+        }
+        Ok::<_, io::Error>(client)
+    };
+    try_join_all(open(addr, side.pinging()).await?.into_iter().map(answer)).await.map(drop)
+}
+
 async fn echo(addr: SocketAddr, shape: Shape, messages: u64) -> io::Result<()> {
-    let mut clients: Vec<Client<TcpStream>> = Vec::new();
-    for _ in 0..CONNECTIONS {
-        clients.push(Client::of(client::connect(addr).await?, shape.path(), 4096, credentials::alice()).await?);
-    }
+    let mut clients = open(addr, shape.path()).await?;
     let load = Load::new(16, shape.window());
     for _ in 0..messages / load.messages / CONNECTIONS {
         try_join_all(clients.iter_mut().map(|client| client.round(&load))).await?;
     }
     Ok(())
+}
+
+async fn open(addr: SocketAddr, path: &str) -> io::Result<Vec<Client<TcpStream>>> {
+    let mut clients = Vec::new();
+    for _ in 0..CONNECTIONS {
+        clients.push(Client::of(client::connect(addr).await?, path, 4096, credentials::alice()).await?);
+    }
+    Ok(clients)
 }
 
 /// A server whose instructions are counted.
