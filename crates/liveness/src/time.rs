@@ -26,7 +26,10 @@ impl Fraction {
 
     /// That part of a time, never all of it.
     pub(crate) fn of(self, time: Duration) -> Duration {
-        time.mul_f64(f64::from(self.0) / (f64::from(u32::MAX) + 1.0))
+        // A time of more than 584 years is taken for that.
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let part = (u128::from(nanos) * u128::from(self.0)) >> u32::BITS;
+        Duration::from_nanos(u64::try_from(part).unwrap_or(u64::MAX))
     }
 }
 

@@ -37,6 +37,11 @@ const SECOND_LOOK: Duration = Duration::from_millis(50);
 /// a driver again is more work than to sleep.
 const FAR: Duration = Duration::from_secs(1);
 
+/// Random: a peer that could guess the payload of a ping could answer without having read it.
+fn salt() -> u32 {
+    u32::try_from(RandomState::new().hash_one(()) >> 32).unwrap_or_default()
+}
+
 /// What a connection needs next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -52,10 +57,24 @@ pub(crate) enum Next {
 
 impl Guard {
     /// Whether a driver must be spawned. If so, it counts as spawned from here on: the caller spawns it after
-    /// unlocking, and must be the only one to do so.
-    #[inline]
-    pub(crate) fn wants_driver(&mut self) -> bool {
-        self.is_unattended() && self.drive(self.has_something_due())
+    /// unlocking, and must be the only one to do so. Where an alarm can take its place, that counts as set, and the
+    /// caller sets it before it unlocks.
+    pub(crate) fn wants_driver(&mut self, now: impl FnOnce() -> Instant) -> bool {
+        if !self.is_unattended() {
+            return false;
+        }
+        let due = match self.phase {
+            Phase::Upgrading(_) | Phase::Lost | Phase::Over | Phase::Taken(_) => false,
+            Phase::Open => {
+                let deadline = self.policy_deadline();
+                if deadline.is_some_and(|deadline| self.rests(deadline, now)) {
+                    return false;
+                }
+                deadline.is_some() || self.has_something_of_its_own_due()
+            }
+            Phase::Ending(_) | Phase::Aborted => true,
+        };
+        self.drive(due)
     }
 
     /// Whether there is no driver, and no alarm that comes in time.
@@ -64,21 +83,15 @@ impl Guard {
         !self.is_attended() || (self.attendant == Attendant::Alarm && self.wakes.driver)
     }
 
-    /// Whether an alarm can take the place of a driver that is not there.
-    pub(crate) fn rests_without_driver(&mut self, now: impl FnOnce() -> Instant) -> bool {
-        self.is_unattended() && self.rests(now)
-    }
-
-    /// Whether nothing is waited for but the deadline of a policy, and that is far off. If so, an alarm counts as set
+    /// Whether nothing is waited for but the `deadline` of a policy, and that is far off. If so, an alarm counts as set
     /// from here on, in place of a driver: the caller sets it before it unlocks.
-    pub(crate) fn rests(&mut self, now: impl FnOnce() -> Instant) -> bool {
-        let others = self.second_look.is_some() || self.inbox.delayed().is_some() || self.outbox.is_pending();
-        if others || !matches!(self.phase, Phase::Open) {
-            return false;
+    pub(crate) fn rests(&mut self, deadline: Instant, now: impl FnOnce() -> Instant) -> bool {
+        let alone = self.second_look.is_none() && !self.has_something_of_its_own_due();
+        let rests = alone && matches!(self.phase, Phase::Open) && deadline > now() + FAR;
+        if rests {
+            self.set_alarm(deadline);
         }
-        let Some(deadline) = self.policy_deadline().filter(|deadline| *deadline > now() + FAR) else { return false };
-        self.set_alarm(deadline);
-        true
+        rests
     }
 
     /// The alarm has rung, and has to be set again, or a driver is needed.
@@ -98,19 +111,15 @@ impl Guard {
         !self.is_driven() && self.drive(true)
     }
 
-    /// Whether something is due that must not depend on the handler's calls.
-    #[inline]
-    fn has_something_due(&self) -> bool {
-        match self.phase {
-            Phase::Upgrading(_) | Phase::Lost | Phase::Over | Phase::Taken(_) => false,
-            Phase::Open => self.has_something_due_while_open(),
-            Phase::Ending(_) | Phase::Aborted => true,
-        }
-    }
-
     #[inline]
     pub(super) fn has_something_due_while_open(&self) -> bool {
-        self.policy_deadline().is_some() || self.inbox.delayed().is_some() || self.outbox.is_pending()
+        self.policy_deadline().is_some() || self.has_something_of_its_own_due()
+    }
+
+    /// Whether the guard itself waits for something that must not depend on the handler's calls.
+    #[inline]
+    fn has_something_of_its_own_due(&self) -> bool {
+        self.inbox.delayed().is_some() || self.outbox.is_pending()
     }
 
     /// The driver looks at the connection. Until it sleeps again, deadlines need not wake it: it computes the next one
@@ -142,6 +151,7 @@ impl Guard {
                 Some(_) if self.second_look().is_some_and(|at| now < at) => Next::Wait(self.second_look()),
                 // A policy that leaves its deadline in the past would make the driver spin.
                 Some(next) if next <= now => Next::Wait(Some(now + Duration::from_millis(1))),
+                next if self.awaits_pong(now) => Next::Wait(next.min(self.pong_awaited_until()).or(next)),
                 Some(next) => Next::Wait(Some(next)),
                 None if self.outbox.is_pending() => Next::Wait(None),
                 None => Next::Nothing,
@@ -198,6 +208,17 @@ impl Guard {
         self.act(action, now);
     }
 
+    /// Whether the driver waits for the answer to a ping: the answer is nobody's but the guard's, and a handler that is
+    /// woken for it would clear its buffer, read, and find nothing. Not while input is delayed, and left unread.
+    pub(crate) fn awaits_pong(&self, now: Instant) -> bool {
+        let open = matches!(self.phase, Phase::Open) && self.inbox.delayed().is_none();
+        open && self.pong_awaited_until().is_some_and(|until| now < until)
+    }
+
+    fn pong_awaited_until(&self) -> Option<Instant> {
+        self.pings.awaited().map(|sent| sent + FAR)
+    }
+
     fn second_look(&self) -> Option<Instant> {
         self.second_look.as_deref().copied()
     }
@@ -252,9 +273,7 @@ impl Guard {
         // Nothing follows the handler's close frame.
         let open = matches!(self.phase, Phase::Open) && !self.closes.handler_has_closed();
         if open && self.outbox.takes_pings() {
-            // Random: a peer that could guess the payload could answer without having read the ping.
-            let salt = RandomState::new().hash_one(()) >> 32;
-            let payload = self.begin_ping(u32::try_from(salt).unwrap_or_default(), now);
+            let payload = self.begin_ping(salt, now);
             self.outbox.put_ping(&payload);
         }
     }

@@ -194,7 +194,7 @@ impl Inbox {
         self.resumed && !self.backlog().is_empty()
     }
 
-    pub(super) fn has_unread(&self) -> bool {
+    pub(crate) fn has_unread(&self) -> bool {
         let admitted = |waiting: &Waiting| !waiting.admitted.is_empty();
         self.is_waiting() || self.delayed().is_some() || self.waiting.as_deref().is_some_and(admitted)
     }

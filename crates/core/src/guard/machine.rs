@@ -20,7 +20,7 @@ use super::{
     outbound::Outbound,
     outbox::Outbox,
     phase::Phase,
-    pings::Pings,
+    pings::{PING_PAYLOAD, Pings},
     schedule::{Armed, Attendant},
     stream::Stream,
     wakes::Wakes,
@@ -221,13 +221,13 @@ impl Guard {
 
     /// Begins a ping, and returns its payload. Its answer will be taken out of the stream. The salt of the first ping,
     /// a number that others cannot guess, distinguishes the connection's own pings from those of its handler.
-    pub(crate) fn begin_ping(&mut self, salt: u32, now: Instant) -> [u8; 8] {
+    pub(crate) fn begin_ping(&mut self, salt: impl FnOnce() -> u32, now: Instant) -> [u8; PING_PAYLOAD] {
         if self.pings.sent == 0 {
-            self.pings.prefix = salt.to_be_bytes();
+            self.pings.prefix = salt().to_be_bytes();
         }
         self.pings.sent = self.pings.sent.wrapping_add(1);
         self.pings.last = Some(now);
-        let mut payload = [0; 8];
+        let mut payload = [0; PING_PAYLOAD];
         payload[..4].copy_from_slice(&self.pings.prefix);
         payload[4..].copy_from_slice(&self.pings.sent.to_be_bytes());
         payload

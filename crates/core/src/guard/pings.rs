@@ -10,6 +10,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// The bytes of a ping of the guard's own: the prefix and the number.
+pub(super) const PING_PAYLOAD: usize = 8;
+
 /// The guard's own pings, recognized by their payload: a random prefix and a number.
 ///
 /// A pong that answers one of them is cut out of the stream: the handler has not sent that ping, and its library may
@@ -32,6 +35,11 @@ impl Pings {
     /// How long the peer took to answer the last one that it did answer.
     pub(super) fn round_trip(&self) -> Option<Duration> {
         self.round_trip.map(|nanos| Duration::from_nanos(nanos.get() - 1))
+    }
+
+    /// When the last one was created, if there is no answer to it yet.
+    pub(super) fn awaited(&self) -> Option<Instant> {
+        self.last.filter(|_| self.answered != self.sent)
     }
 
     pub(super) fn took(&mut self, time: Duration) {

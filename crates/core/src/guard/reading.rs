@@ -11,16 +11,17 @@
 //! - What follows a close, of either side, is followed by [`Discarded`] and dropped.
 //! - What a policy dropped is overwritten by what comes behind it.
 
-use std::{ops::Range, time::Instant};
+use std::time::Instant;
 
 use super::{
     Discarded, Guard,
     inbound::{Admitted, Then},
     phase::Phase,
+    pings::PING_PAYLOAD,
 };
 use crate::{
     close::{CloseCode, CloseFrame},
-    frame::{FrameHeader, MAX_CONTROL, Opcode, apply_mask},
+    frame::{FrameHeader, Opcode, apply_mask},
     observe::Enforcement,
 };
 
@@ -98,6 +99,10 @@ impl Guard {
     /// reads, those would fill the inbox, and a peer whose pongs find no room cannot be judged.
     pub(crate) fn peeked(&mut self, bytes: &[u8], now: Instant) {
         self.received(bytes.len());
+        let bytes = self.without_first_pong(bytes, now);
+        if bytes.is_empty() {
+            return;
+        }
         self.inbox.peeked(bytes);
         if self.reads_on() {
             // Only when it is full: walking through it at each read would be quadratic for a peer that sends byte by
@@ -136,6 +141,21 @@ impl Guard {
         self.close(frame, None, now);
     }
 
+    /// Takes the answer to a ping of the guard's own from the front of what the driver has read. Mostly it is all that
+    /// was read, and then nothing has to be kept.
+    fn without_first_pong<'a>(&mut self, bytes: &'a [u8], now: Instant) -> &'a [u8] {
+        let begins_a_frame = self.inbox.backlog().is_empty() && self.inbound_payload_left() == 0;
+        let Some(header) = FrameHeader::parse(bytes).filter(|_| begins_a_frame) else { return bytes };
+        let end = header.len() + PING_PAYLOAD;
+        match bytes.get(header.len()..end).and_then(|payload| self.own_pong(&header, payload)) {
+            Some(ping) => {
+                self.answered(ping, now);
+                &bytes[end..]
+            }
+            None => bytes,
+        }
+    }
+
     /// Takes the answers to the guard's own pings out of the inbox, and notifies the policies of them. Walks over whole
     /// frames, and stops at the first that is incomplete.
     fn take_own_pongs(&mut self, now: Instant) {
@@ -146,7 +166,8 @@ impl Guard {
             let Some(end) = usize::try_from(header.payload_len()).ok().and_then(|len| payload.checked_add(len)) else {
                 return;
             };
-            match self.own_pong(&header, payload..end) {
+            let pong = self.inbox.backlog().get(payload..end).and_then(|payload| self.own_pong(&header, payload));
+            match pong {
                 Some(ping) => {
                     self.inbox.cut(at..end);
                     self.answered(ping, now);
@@ -156,12 +177,12 @@ impl Guard {
         }
     }
 
-    /// The number of the guard's ping that a frame in the inbox answers.
-    fn own_pong(&self, header: &FrameHeader, payload: Range<usize>) -> Option<u32> {
-        if header.opcode() != Opcode::PONG || !header.fin() || payload.len() > MAX_CONTROL {
+    /// The number of the guard's ping that a frame with this payload answers.
+    fn own_pong(&self, header: &FrameHeader, payload: &[u8]) -> Option<u32> {
+        if header.opcode() != Opcode::PONG || !header.fin() || header.payload_len() != PING_PAYLOAD as u64 {
             return None;
         }
-        let mut pong = self.inbox.backlog().get(payload)?.to_vec();
+        let mut pong: [u8; PING_PAYLOAD] = payload.try_into().ok()?;
         apply_mask(&mut pong, header.mask()?);
         self.pings.answered_by(&pong)
     }

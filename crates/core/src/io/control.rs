@@ -117,7 +117,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
     pub(super) fn see_to(self: &Arc<Self>, mut state: MutexGuard<'_, State<T>>) {
         let before = state.guard.alarm();
         // `wants_driver` marks the driver as spawned. It does so under the lock, so of two threads only one spawns it.
-        let spawn = !state.guard.rests_without_driver(now) && state.guard.wants_driver();
+        let spawn = state.guard.wants_driver(now);
         let sounding = self.move_alarm(before, state.guard.alarm());
         self.unlock(state);
         // After unlocking: a runtime that has shut down drops the driver inside of `spawn`, and its destructor locks

@@ -59,7 +59,7 @@ pub(super) fn drive<T>(shared: Arc<Shared<T>>) -> impl Future<Output = ()> + Sen
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    Driver { shared, sleep: None, closing: None, done: false }
+    Driver { shared, sleep: None, closing: None, reads: false, done: false }
 }
 
 pin_project! {
@@ -71,6 +71,8 @@ pin_project! {
         sleep: Option<Sleep>,
         // The closing handshake, or the wait for the end of the transport.
         closing: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+        // The transport wakes it for input, and not the reader.
+        reads: bool,
         // The end of the connection is no longer up to this driver: it has ended, or something else will end it.
         done: bool,
     }
@@ -128,7 +130,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Driver<T> {
             }
             let (next, delta, sounding) = {
                 let mut state = lock(&this.shared.state);
-                let next = state.drive_guarded(cx);
+                let next = state.drive_guarded(cx, this.reads);
                 (next, state.guard.take_delta(), this.shared.move_alarm(None, state.guard.alarm()))
             };
             *this.done = !matches!(next, Next::Wait(_));
@@ -188,17 +190,17 @@ impl<T> State<T> {
 impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
     /// Calls [`drive`](Self::drive), and closes the connection if a policy panics: without a driver, nothing would be
     /// enforced on it any more.
-    fn drive_guarded(&mut self, cx: &mut Context<'_>) -> Next<T> {
+    fn drive_guarded(&mut self, cx: &mut Context<'_>, reads: &mut bool) -> Next<T> {
         // Unwind safe: only the policy's own state may be left inconsistent. The guard has changed nothing yet when it
         // asks a policy.
-        catch_unwind(AssertUnwindSafe(|| self.drive(cx))).unwrap_or_else(|_| {
+        catch_unwind(AssertUnwindSafe(|| self.drive(cx, reads))).unwrap_or_else(|_| {
             self.guard.close(CloseFrame::internal_error(), None, now());
-            self.drive(cx)
+            self.drive(cx, reads)
         })
     }
 
     /// Does what is due, and returns what comes next.
-    fn drive(&mut self, cx: &mut Context<'_>) -> Next<T> {
+    fn drive(&mut self, cx: &mut Context<'_>, reads: &mut bool) -> Next<T> {
         // Parked under the same lock as the look: any later change finds the waker.
         self.wakers.park_driver(cx);
         let now = now();
@@ -219,6 +221,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         // After `look`, which polls with the reader's waker: the transport keeps the waker of the last poll, and during
         // a delay that must be the driver's.
         failed |= self.read_on(cx);
+        failed |= self.await_pong(cx, reads, now);
         failed |= self.send_own(cx);
         let next = if failed && self.guard.is_live() { self.lose() } else { self.next(now) };
         match next {
@@ -235,7 +238,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
 
     fn next(&mut self, now: Instant) -> Next<T> {
         match self.guard.next(now) {
-            guard::Next::Wait(_) if self.guard.rests(|| now) => Next::Rest,
+            guard::Next::Wait(Some(until)) if self.guard.rests(until, || now) => Next::Rest,
             guard::Next::Wait(until) => Next::Wait(until),
             guard::Next::Take => self.take_over(now).map_or(Next::Done, |closing| Next::Close(Box::new(closing))),
             guard::Next::Abort => {

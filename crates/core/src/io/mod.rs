@@ -10,7 +10,7 @@
 //!   connection, so they are dropped after the lock is released: see [`DropUnlocked`](closing::DropUnlocked).
 //! - The driver and the handler poll the same transport, which wakes only the task that polled it last. So each parks
 //!   its waker in [`Wakers`](wakers::Wakers), and operations that both wait for are polled with a waker that wakes
-//!   both.
+//!   both. While the answer to a ping is awaited, the driver reads in the reader's place (`pong`).
 //! - A connection that waits for nothing but a deadline far off has an alarm in place of a driver (`alarms`). It is set
 //!   and cancelled under the lock, by which the guard knows of it.
 //! - That lock orders what would race otherwise: a close and the end of an upgrade, a close and a first message, an
@@ -31,6 +31,7 @@ mod gated;
 mod guarded;
 mod leaving;
 mod line;
+mod pong;
 mod read;
 mod shared;
 mod state;

@@ -15,12 +15,13 @@
 //! 5. `poll_more`: puts what waits in front of what is read, so that the guard sees one piece. The inbox is cleared
 //!    only when something was read behind it.
 //!
-//! The driver's looks (`look`, `read_on`) read into the inbox instead. They poll the same transport, which keeps one
-//! waker for its reader: `look` polls with the handler's waker, `read_on` with the driver's, each on behalf of the task
-//! that will read what comes next.
+//! The driver's looks (`look`, `read_on`, and `await_pong` beside this file) read into the inbox instead. They poll the
+//! same transport, which keeps one waker for its reader: `look` polls with the handler's waker, `read_on` with the
+//! driver's, each on behalf of the task that will read what comes next.
 
 use std::{
     io,
+    mem::MaybeUninit,
     task::{Context, Poll, ready},
 };
 
@@ -225,12 +226,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
     }
 
     /// Reads into the inbox, which the handler's next read looks at first.
-    fn peek(&mut self, cx: &mut Context<'_>) -> Peeked {
+    pub(super) fn peek(&mut self, cx: &mut Context<'_>) -> Peeked {
         // `may_peek` ends the loop at the latest when the inbox is full, so a fast peer cannot hold the lock.
-        let mut side = [0; 1024];
+        let mut side = [MaybeUninit::uninit(); 1024];
         let mut found = false;
         while self.transport.is_open() && self.guard.may_peek() && !self.transport.has_failed() {
-            let mut side = ReadBuf::new(&mut side);
+            let mut side = ReadBuf::uninit(&mut side);
             match self.transport.poll_read(cx, &mut side) {
                 Poll::Ready(Ok(())) if !side.filled().is_empty() => self.guard.peeked(side.filled(), now()),
                 // A transport may report its error only once. It is kept for the handler, which reads what came before
@@ -250,9 +251,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
 }
 
 /// The outcome of a look at the transport.
-struct Peeked {
+pub(super) struct Peeked {
     /// There was input, or an error.
-    found: bool,
+    pub(super) found: bool,
     /// The peer's stream has ended.
-    over: bool,
+    pub(super) over: bool,
 }

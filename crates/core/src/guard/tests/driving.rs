@@ -9,6 +9,7 @@ use super::rig::{
 };
 use crate::{
     carrier::Carrier,
+    frame::put_frame,
     guard::{Guard, Next},
     policy::{Action, Activity, Interest, Policy},
     settings::Framing,
@@ -63,7 +64,31 @@ fn a_ping_that_waits_for_a_boundary_is_waited_for_without_an_end() {
     }
     assert_eq!(rig.guard.next(rig.now), Next::Wait(None));
     rig.step(&HandlerRaw(b"b"));
-    assert_eq!(rig.guard.next(rig.now), Next::Nothing);
+    assert_eq!(rig.guard.next(rig.now + 1000 * MS), Next::Nothing);
+}
+
+#[test]
+fn the_answer_to_a_ping_is_awaited_for_a_second() {
+    let (mut guard, now) = open(Some(Box::new(Stalling)));
+    let (pong, deadline) = (guard.begin_ping(|| 1, now), now + 60_000 * MS);
+    let (just, over) = (now + 999 * MS, now + 1000 * MS);
+    assert!(guard.awaits_pong(now) && guard.awaits_pong(just) && !guard.awaits_pong(over));
+    assert_eq!((guard.next(just), guard.next(over)), (Next::Wait(Some(over)), Next::Wait(Some(deadline))));
+    // Unless a policy comes first.
+    guard.stalled(Some(now - 500 * MS));
+    assert_eq!(guard.next(now), Next::Wait(Some(now + 500 * MS)));
+    guard.stalled(None);
+    // Not while input is delayed, and not once it has come, or the connection closes.
+    guard.inbox.delay(now + 10 * MS);
+    assert!(!guard.awaits_pong(now) && guard.end_delay(now + 10 * MS) && guard.awaits_pong(now));
+    let mut frame = Vec::new();
+    put_frame(&mut frame, 0x8a, &pong, Some([9, 8, 7, 6]));
+    guard.peeked(&frame, now);
+    assert!(!guard.awaits_pong(now));
+    assert_eq!((guard.next(now), guard.inbox.kept()), (Next::Wait(Some(deadline)), 0));
+    guard.begin_ping(|| 1, now);
+    guard.close(close(1001), None, now);
+    assert!(!guard.awaits_pong(now));
 }
 
 #[test]
@@ -81,8 +106,8 @@ fn a_second_look_comes_at_its_time() {
 #[test]
 fn a_driver_is_woken_for_what_comes_nearer_while_it_sleeps() {
     let (mut guard, now) = open(Some(Box::new(Stalling)));
-    assert!(!guard.is_driven() && guard.wants_driver());
-    assert!(guard.is_driven() && !guard.wants_driver(), "one is enough");
+    assert!(!guard.is_driven() && guard.needs_driver());
+    assert!(guard.is_driven() && !guard.needs_driver() && !guard.wants_driver(|| now), "one is enough");
     guard.next(now);
     guard.take_wakes();
     guard.stalled(None);
@@ -113,42 +138,43 @@ fn a_delay_of_a_closing_connection_is_over() {
 #[test]
 fn a_connection_rests_while_nothing_but_a_deadline_far_off_is_waited_for() {
     let (mut guard, now) = open(Some(Box::new(Stalling)));
-    assert!(guard.rests_without_driver(|| now) && !guard.is_driven());
+    assert!(!guard.wants_driver(|| now) && !guard.is_driven());
     assert_eq!(guard.alarm(), Some(now + 60_000 * MS));
-    assert!(!guard.rests_without_driver(|| now) && !guard.wants_driver(), "one is enough");
+    assert!(!guard.wants_driver(|| unreachable!("one is enough")));
     // What comes nearer asks for another alarm, and what is near for a driver.
     guard.stalled(Some(now + 1000 * MS));
-    assert!(guard.rests_without_driver(|| now));
+    assert!(!guard.wants_driver(|| now));
     assert_eq!(guard.alarm(), Some(now + 2000 * MS));
     guard.take_wakes();
     guard.stalled(Some(now));
-    assert!(!guard.rests_without_driver(|| now) && guard.wants_driver() && guard.is_driven());
+    assert!(guard.wants_driver(|| now) && guard.is_driven());
     assert_eq!(guard.alarm(), None);
     // A driver leaves the rest to an alarm.
     guard.stalled(None);
     guard.driver_wakes(now);
     assert_eq!(guard.next(now), Next::Wait(Some(now + 60_000 * MS)));
-    assert!(guard.rests(|| now) && !guard.is_driven());
+    assert!(guard.rests(now + 60_000 * MS, || now) && !guard.is_driven());
     // It rings, and nothing is late.
     guard.alarm_rings();
-    assert!(guard.rests_without_driver(|| now + 1000 * MS));
+    assert!(!guard.wants_driver(|| now + 1000 * MS) && guard.alarm().is_some());
     guard.alarm_rings();
-    assert!(!guard.rests_without_driver(|| now + 60_000 * MS) && guard.wants_driver());
+    assert!(guard.wants_driver(|| now + 60_000 * MS));
 }
 
 #[test]
 fn a_connection_that_closes_or_has_something_to_send_does_not_rest() {
     let (mut guard, now) = open(Some(Box::new(Stalling)));
-    assert!(guard.rests_without_driver(|| now));
+    assert!(!guard.wants_driver(|| now));
     guard.close(close(1001), None, now);
-    assert!(!guard.rests_without_driver(|| now));
+    assert!(!guard.rests(now + 60_000 * MS, || now));
     assert_eq!(guard.take_alarm_of_the_past(), Some(now + 60_000 * MS));
-    assert_eq!((guard.take_alarm_of_the_past(), guard.wants_driver()), (None, true));
+    assert_eq!((guard.take_alarm_of_the_past(), guard.wants_driver(|| now)), (None, true));
     let (mut guard, now) = open(Some(Box::new(Stalling)));
     guard.outbox.put_ping(b"");
-    assert!(!guard.rests(|| now));
+    let deadline = now + 60_000 * MS;
+    assert!(!guard.rests(deadline, || now));
     guard.outbox.sent(2);
-    assert!(!guard.rests(|| now), "it is not flushed");
+    assert!(!guard.rests(deadline, || now), "it is not flushed");
     guard.outbox.flushed();
-    assert!(guard.rests(|| now) && guard.needs_driver() && !guard.needs_driver());
+    assert!(guard.rests(deadline, || now) && guard.needs_driver() && !guard.needs_driver());
 }

@@ -105,13 +105,13 @@ fn a_connection_may_have_more_unjudged_than_a_stream() {
 #[test]
 fn answers_to_own_pings_take_no_room_of_what_is_held_back_and_are_seen_at_a_look() {
     let (mut guard, now) = delayed(Carrier::Stream, frame(0x81, b"delayed"));
-    let pong = frame(0x8a, &guard.begin_ping(1, now));
+    let pong = frame(0x8a, &guard.begin_ping(|| 1, now));
     guard.peeked(&pong, now);
     assert_eq!(guard.round_trip(), None, "nobody has looked");
     guard.looked(false, now);
     assert_eq!(guard.round_trip(), Some(Duration::ZERO));
     assert!(!guard.activity.inconclusive && guard.activity.has_unread_input);
-    let pong = frame(0x8a, &guard.begin_ping(1, now));
+    let pong = frame(0x8a, &guard.begin_ping(|| 1, now));
     guard.peeked(&pong, now);
     guard.peeked(&piece(HELD_BACK - guard.inbox.backlog().len() + pong.len()), now);
     assert!(guard.reads_on(), "without the pong it is no more than that");

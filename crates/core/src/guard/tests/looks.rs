@@ -26,7 +26,7 @@ fn answers_to_own_pings_do_not_fill_what_waits_for_a_handler_that_never_reads() 
     let (mut guard, now) = (Guard::new(Framing::Enforce), Instant::now());
     assert!(guard.open(Vec::new(), Carrier::Connection, now));
     for _ in 0..SIDE {
-        let ping = guard.begin_ping(1, now);
+        let ping = guard.begin_ping(|| 1, now);
         guard.peeked(&frame(0x8a, &ping), now);
         guard.looked(false, now);
         assert_eq!(guard.inbox.backlog(), b"");
@@ -39,7 +39,7 @@ fn answers_to_own_pings_do_not_fill_what_waits_for_a_handler_that_never_reads() 
 fn what_stands_around_an_own_pong_stays_in_its_order() {
     let (mut guard, now) = (Guard::new(Framing::Enforce), Instant::now());
     assert!(guard.open(Vec::new(), Carrier::Connection, now));
-    let ping = guard.begin_ping(1, now);
+    let ping = guard.begin_ping(|| 1, now);
     let own = frame(0x8a, &ping);
     let (message, others, half) = (frame(0x81, b"unread"), frame(0x8a, b"another's"), &frame(0x82, b"half")[..7]);
     let before = [message.as_slice(), &others].concat();
@@ -52,7 +52,7 @@ fn what_stands_around_an_own_pong_stays_in_its_order() {
     // In the middle of a message's payload.
     let mut guard = Guard::new(Framing::Enforce);
     assert!(guard.open(Vec::new(), Carrier::Connection, now));
-    let ping = guard.begin_ping(1, now);
+    let ping = guard.begin_ping(|| 1, now);
     let (start, rest) = message.split_at(8);
     assert_eq!(guard.read(&mut start.to_vec(), || now), 8);
     guard.peeked(&[rest, &frame(0x8a, &ping)].concat(), now);
@@ -65,7 +65,7 @@ fn a_peer_whose_stream_is_over_hides_behind_nothing() {
     assert!(guard.open(Vec::new(), Carrier::Connection, now));
     let half = guard.measure(b"\x82\x04ha", false);
     guard.wrote(half);
-    let ping = guard.begin_ping(1, now);
+    let ping = guard.begin_ping(|| 1, now);
     guard.outbox.put_ping(&ping);
     for over in [false, true] {
         guard.looked(over, now);

@@ -38,7 +38,7 @@ fn each_phase_has_its_answers() {
         let (guard, now) = (&mut rig.guard, rig.now);
         assert_eq!((guard.reads(), guard.writes(|| now)), (reads, writes), "{name}");
         assert_eq!([guard.is_live(), guard.is_ending(), guard.is_aborted()], [live, ending, aborted], "{name}");
-        assert_eq!(guard.wants_driver(), driver, "{name}");
+        assert_eq!(guard.wants_driver(|| now), driver, "{name}");
     }
 }
 
@@ -48,7 +48,7 @@ fn an_abort_is_seen_until_it_is_carried_out() {
     rig.step(&Opens);
     rig.guard.abort();
     assert!(rig.guard.is_aborted() && !rig.guard.is_live() && !rig.guard.is_ending());
-    assert_eq!((rig.guard.wants_driver(), rig.guard.next(rig.now)), (true, Next::Abort));
+    assert_eq!((rig.guard.wants_driver(|| rig.now), rig.guard.next(rig.now)), (true, Next::Abort));
     rig.guard.end();
     assert!(!rig.guard.is_aborted());
 }
@@ -57,10 +57,10 @@ fn an_abort_is_seen_until_it_is_carried_out() {
 fn a_delay_stops_reads_until_it_ends() {
     let mut rig = Rig::new(Some(Box::new(delays(100))));
     rig.step(&Opens);
-    assert!(!rig.guard.wants_driver());
+    assert!(!rig.guard.wants_driver(|| rig.now));
     rig.step(&Peer(0x81, b"q"));
     assert_eq!((rig.guard.reads(), rig.guard.writes(|| rig.now)), (Reads::Wait, Writes::Open));
-    assert!(rig.guard.wants_driver());
+    assert!(rig.guard.wants_driver(|| rig.now));
     rig.step(&Step::Passes(100));
     assert_eq!(rig.guard.reads(), Reads::Open);
     assert_eq!(rig.told()[1], "q");

@@ -191,7 +191,7 @@ impl Reading {
         let Self { guard, now } = self;
         let wakes = guard.take_wakes();
         drop(guard.take_delta());
-        if guard.wants_driver() || (guard.is_driven() && wakes.driver) {
+        if guard.wants_driver(|| *now) || (guard.is_driven() && wakes.driver) {
             guard.driver_wakes(*now);
             if !matches!(guard.next(*now), Next::Wait(_)) {
                 guard.driver_ends();
