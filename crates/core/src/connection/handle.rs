@@ -60,7 +60,7 @@ impl Connection {
     /// Returns the client's IP address, if a layer has determined it: behind trusted proxies, it is not that of the
     /// socket's peer.
     pub fn client_ip(&self) -> Option<IpAddr> {
-        self.inner().client.get().copied()
+        self.inner().client_ip()
     }
 
     /// Records the client's address, for a layer inside the one that set up the guard. Later calls have no effect.
@@ -366,10 +366,12 @@ impl Connection {
         self.0.clone().finish(frame);
     }
 
+    #[inline]
     pub(crate) fn inner(&self) -> &ConnectionInner {
         self.0.inner()
     }
 
+    #[inline]
     pub(crate) fn control(&self) -> &dyn Control {
         self.0.as_ref()
     }

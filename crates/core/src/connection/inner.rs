@@ -22,7 +22,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc, Mutex, OnceLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
     time::Instant,
 };
@@ -53,6 +53,8 @@ pub(crate) struct ConnectionInner {
     pub(crate) started: Instant,
     /// The request is a CONNECT, as the outermost layer saw it. It decides which status completes the upgrade.
     connects: bool,
+    /// How many policies the layers have for it. No more than a hint of what to make room for.
+    proposed: AtomicU8,
     pub(crate) stage: HandshakeStage,
     pub(crate) scope: Scope,
     pub(super) client: OnceLock<IpAddr>,
@@ -78,6 +80,7 @@ impl ConnectionInner {
             id,
             started: now(),
             connects: method == Method::CONNECT,
+            proposed: AtomicU8::new(0),
             stage: HandshakeStage::default(),
             scope: Scope::new(id),
             client: OnceLock::new(),
@@ -101,6 +104,21 @@ impl ConnectionInner {
     }
 
     /// The authenticated subject, as soon as it is known. Without a lock: it is set once.
+    /// A layer has a policy, which it will install if the response is an upgrade.
+    pub(crate) fn propose_policy(&self) {
+        self.proposed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn proposed_policies(&self) -> usize {
+        self.proposed.load(Ordering::Relaxed).into()
+    }
+
+    #[inline]
+    pub(crate) fn client_ip(&self) -> Option<IpAddr> {
+        self.client.get().copied()
+    }
+
+    #[inline]
     pub(crate) fn subject(&self) -> Option<&Subject> {
         self.subject.get()
     }
@@ -154,15 +172,24 @@ impl ConnectionInner {
         // fact.
         let bonds = lock(&self.bonds);
         let first = learn();
-        let mut watchers = bonds.iter().filter(|bond| first && bond.watch().is_some()).cloned();
+        if !first {
+            return false;
+        }
         // Few connections have more watchers than a registry and a drain's, for which no list is allocated.
-        let (two, others) = ([watchers.next(), watchers.next()], watchers.collect::<Vec<_>>());
+        let (mut one, mut another, mut others) = (None, None, Vec::new());
+        for bond in bonds.iter().filter(|bond| bond.watch().is_some()) {
+            match (&one, &another) {
+                (None, _) => one = Some(bond.clone()),
+                (_, None) => another = Some(bond.clone()),
+                _ => others.push(bond.clone()),
+            }
+        }
         // Notified without the lock: a registry takes locks of its own, under which it may look at connections.
         drop(bonds);
-        for bond in two.into_iter().flatten().chain(others) {
+        for bond in one.iter().chain(&another).chain(&others) {
             bond.watch().iter().for_each(|watcher| watcher.known(self.id, what));
         }
-        first
+        true
     }
 
     pub(super) fn hold(&self, value: impl Send + 'static) {

@@ -58,7 +58,7 @@ impl Guard {
     pub(crate) fn writes(&self, now: impl FnOnce() -> Instant) -> Writes {
         match &self.phase {
             Phase::Open | Phase::Ending(_) if !self.closes.handler_has_closed() => Writes::Open,
-            Phase::Taken(swallowing) if swallowing.goes_on(now) => Writes::Swallow,
+            Phase::Taken(Some(until)) if now() < **until => Writes::Swallow,
             _ => Writes::Broken,
         }
     }
@@ -90,8 +90,8 @@ impl Guard {
             }
         }
         let (taken, frame) = self.capture_close(data);
-        if let (Some(_), Phase::Taken(swallowing)) = (frame, &mut self.phase) {
-            swallowing.handler_closed = true;
+        if let (Some(_), Phase::Taken(until)) = (frame, &mut self.phase) {
+            *until = None;
         }
         taken
     }

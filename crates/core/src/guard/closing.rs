@@ -75,6 +75,8 @@ impl Guard {
         self.activity.opened = Some(now);
         self.activity.received = inbox.len() as u64;
         self.inbox.open(inbox, carrier);
+        // None is installed from here on.
+        self.policies.shrink_to_fit();
         self.phase = Phase::Open;
         // A close or an abort that came before the transport takes effect now.
         match requested {
@@ -286,7 +288,8 @@ impl Guard {
         }
         // The phase changes first, in the same critical section in which the caller takes the transport: a call of the
         // handler's finds neither or both.
-        let taken = Phase::taken(now, self.closes.handler_has_closed());
+        let writes_on = !self.closes.handler_has_closed() && !self.closes.is_abandoned();
+        let taken = Phase::taken(now, writes_on);
         let Phase::Ending(ending) = std::mem::replace(&mut self.phase, taken) else { return None };
         // It may be pending in a read or a write that nothing else would wake any more.
         self.wakes.handler = true;
@@ -294,13 +297,11 @@ impl Guard {
         // inside of a frame, where it would be read as payload; and not after the peer's own close frame.
         let delivers_close =
             !self.closes.is_abandoned() && self.inbound_at_boundary() && !self.closes.peer_has_closed();
-        let backlog = self.inbox.finish(|last| {
-            if delivers_close {
-                // Masked: a server's library refuses an unmasked frame (RFC 6455, section 5.1).
-                let frame = ending.frame.as_ref().or(self.closes.handlers());
-                put_close_masked(last, frame.unwrap_or(&CloseFrame::empty()));
-            }
-        });
+        let backlog = self.inbox.finish(delivers_close.then_some(|last: &mut Vec<u8>| {
+            // Masked: a server's library refuses an unmasked frame (RFC 6455, section 5.1).
+            let frame = ending.frame.as_ref().or(self.closes.handlers());
+            put_close_masked(last, frame.unwrap_or(&CloseFrame::empty()));
+        }));
         // In the middle of a frame of the handler's, a close frame would be read as its payload. Nor can the frame be
         // completed: the handler has the rest of it. So nothing is sent, and the peer gets the end of the stream.
         let cut_short = !self.outbound_at_boundary();

@@ -86,9 +86,11 @@ impl Inbox {
     }
 
     /// Ends what the handler reads: what was admitted, and `frame` behind it. Returns what was not admitted.
-    pub(super) fn finish(&mut self, frame: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
-        let waiting = self.waiting();
-        frame(&mut waiting.admitted);
+    pub(super) fn finish(&mut self, frame: Option<impl FnOnce(&mut Vec<u8>)>) -> Vec<u8> {
+        if let Some(frame) = frame {
+            frame(&mut self.waiting().admitted);
+        }
+        let Some(waiting) = &mut self.waiting else { return Vec::new() };
         waiting.delayed = None;
         std::mem::take(&mut waiting.backlog)
     }

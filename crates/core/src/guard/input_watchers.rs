@@ -3,20 +3,26 @@
 //! Most layers install a policy that has deadlines and judges no frames: idle timeouts, keepalive, a session's end.
 //! With a bit for each, a read iterates over those that want frames, and over nothing where there is none.
 
-use std::iter;
+use std::{iter, num::NonZeroU32};
 
-/// The place of a policy, the outermost first, in few bytes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Place(u32);
+/// The place of a policy, the outermost first and counted from one, in few bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place(NonZeroU32);
 
 impl Place {
     /// A connection never has as many policies as that.
     pub(super) fn of(index: usize) -> Self {
-        Self(u32::try_from(index).unwrap_or(u32::MAX))
+        Self(NonZeroU32::MIN.saturating_add(u32::try_from(index).unwrap_or(u32::MAX)))
     }
 
     pub(super) fn index(self) -> usize {
-        self.0 as usize
+        self.0.get() as usize - 1
+    }
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self::of(0)
     }
 }
 

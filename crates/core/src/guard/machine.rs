@@ -38,7 +38,7 @@ use crate::{
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and none excludes another")]
 pub(crate) struct Guard {
-    pub(super) policies: Box<[Box<dyn Policy>]>,
+    pub(super) policies: Vec<Box<dyn Policy>>,
     pub(super) input_watchers: InputWatchers,
     pub(super) framing: Framing,
     /// The settings, if a layer has set them. All connections of the layer share them.
@@ -91,10 +91,15 @@ impl Guard {
         let interest = policy.interest();
         self.watches_output |= interest.output;
         self.input_watchers.install_outermost(interest.input);
-        let mut policies = std::mem::take(&mut self.policies).into_vec();
-        policies.reserve_exact(1);
-        policies.insert(0, policy);
-        self.policies = policies.into();
+        self.policies.insert(0, policy);
+    }
+
+    /// Makes room for this many policies, before the first is installed. All in one step, as a connection keeps them
+    /// for long, and without room for more.
+    pub(crate) fn make_room(&mut self, policies: usize) {
+        if self.policies.capacity() == 0 {
+            self.policies.reserve_exact(policies);
+        }
     }
 
     /// Whether any policy judges by what is sent.
@@ -108,7 +113,7 @@ impl Guard {
     pub(crate) fn take_policies(&mut self) -> Vec<Box<dyn Policy>> {
         // The last chance to ask them what they have counted.
         self.telemetry.finish(&mut self.policies);
-        std::mem::take(&mut self.policies).into_vec()
+        std::mem::take(&mut self.policies)
     }
 
     /// Takes out the policies that judge no frames: a connection that has lost its transport needs only the others.
@@ -119,7 +124,7 @@ impl Guard {
         for (place, policy) in std::mem::take(&mut self.policies).into_iter().enumerate() {
             if input_watchers.has(place) { stay.push(policy) } else { bystanders.push(policy) }
         }
-        self.policies = stay.into();
+        self.policies = stay;
         for _ in &self.policies {
             self.input_watchers.install_outermost(true);
         }

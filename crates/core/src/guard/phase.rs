@@ -36,8 +36,9 @@ pub(super) enum Phase {
     Open,
     /// A close is decided. The handler may still answer what was admitted before it.
     Ending(Box<Ending>),
-    /// The closing handshake has the transport. What the handler writes is discarded for a while.
-    Taken(Box<Swallowing>),
+    /// The closing handshake has the transport. What the handler writes is discarded until that time, unless it has
+    /// closed or is gone.
+    Taken(Option<Box<Instant>>),
     /// The transport is to be dropped as it is.
     Aborted,
     /// The transport has failed, and is gone. The handler may read what was received before.
@@ -53,24 +54,10 @@ impl Default for Phase {
 }
 
 impl Phase {
-    /// From here on the handler's reads and writes do not reach the peer.
-    pub(super) fn taken(now: Instant, handler_closed: bool) -> Self {
-        Self::Taken(Box::new(Swallowing { until: now + SWALLOW, handler_closed }))
-    }
-}
-
-/// How long writes of a handler whose connection was taken are discarded.
-#[derive(Debug)]
-pub(super) struct Swallowing {
-    until: Instant,
-    pub(super) handler_closed: bool,
-}
-
-impl Swallowing {
-    /// Whether writes are still discarded. A handler that has closed is not waited for: it knows that nothing may
-    /// follow its close frame.
-    pub(super) fn goes_on(&self, now: impl FnOnce() -> Instant) -> bool {
-        !self.handler_closed && now() < self.until
+    /// From here on the handler's reads and writes do not reach the peer. A handler that has closed is not waited for:
+    /// it knows that nothing may follow its close frame.
+    pub(super) fn taken(now: Instant, swallows: bool) -> Self {
+        Self::Taken(swallows.then(|| Box::new(now + SWALLOW)))
     }
 }
 

@@ -192,6 +192,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Control for Shared<T> {
         // the policies were notified: `authenticate` stores the subject first and locks the state afterwards, and it
         // may be between the two now. Then it notifies this policy with the others, so the guard notifies it only if it
         // has notified them. Either way each policy is notified once.
+        state.guard.make_room(self.inner.proposed_policies());
         state.guard.install(policy, self.inner.subject(), now);
         state.wake();
     }

@@ -8,7 +8,7 @@
 use std::{
     future::Future,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use http::Response;
@@ -40,6 +40,9 @@ impl<F> ResponseFuture<F> {
     /// Returns the inner service's response. If it is an upgrade, the policy is installed on the connection.
     pub fn guarded(future: F, guarded: GuardedHandshake, policy: impl Into<Option<Box<dyn Policy>>>) -> Self {
         let policy = policy.into();
+        if policy.is_some() {
+            guarded.connection.inner().propose_policy();
+        }
         // Most layers guard by what they did with the request, or by a policy.
         let left = policy.is_some() || !guarded.is_done();
         Self { future: refusal::ResponseFuture::inner(future), guarded: left.then_some((guarded, policy)) }
@@ -65,17 +68,20 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let response = match this.guarded {
-            Some((guarded, _)) => ready!(guarded.in_span(|| this.future.poll(cx))),
-            None => ready!(this.future.poll(cx)),
+        let polled = match this.guarded {
+            Some((guarded, _)) => guarded.in_span(|| this.future.poll(cx)),
+            None => this.future.poll(cx),
         };
-        if let Some((guarded, policy)) = this.guarded.take() {
-            match &response {
+        // Looked at where it is: a response is some hundred bytes, and passes through each layer.
+        if let Poll::Ready(response) = &polled
+            && let Some((guarded, policy)) = this.guarded.take()
+        {
+            match response {
                 Ok(response) => guarded.complete(response, policy),
                 Err(_) => guarded.failed(),
             }
         }
-        Poll::Ready(response)
+        polled
     }
 }
 

@@ -48,8 +48,9 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        if let Poll::Ready(response) = this.future.as_mut().poll(cx) {
-            return Poll::Ready(response);
+        let polled = this.future.as_mut().poll(cx);
+        if polled.is_ready() {
+            return polled;
         }
         let (Some(cut), Some(settings)) = (this.cut.as_mut().as_pin_mut(), &*this.settings) else {
             return Poll::Pending;

@@ -110,7 +110,7 @@ fn the_last_that_is_read_is_what_was_admitted_and_a_close() {
     let mut inbox = opened(b"never judged");
     inbox.admit(b"admitted, ");
     inbox.delay(Instant::now());
-    let backlog = inbox.finish(|last| last.extend(b"closed"));
+    let backlog = inbox.finish(Some(|last: &mut Vec<u8>| last.extend(b"closed")));
     assert_eq!((&*backlog, inbox.backlog(), inbox.delayed()), (&b"never judged"[..], &b""[..], None));
     assert_eq!(taken(inbox.deliver(99)).as_deref(), Some(&b"admitted, closed"[..]));
 }
