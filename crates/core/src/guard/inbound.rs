@@ -37,7 +37,8 @@ use super::{
     Guard,
     element::Element,
     input_watchers::Place,
-    stream::{Open, SHORT_HEADER, Stream, short_message},
+    short::Form,
+    stream::{Open, Stream},
 };
 use crate::{
     close::{CloseCode, CloseFrame, MalformedClose},
@@ -149,7 +150,7 @@ impl Guard {
             stream.skip(&mut at, data.len());
             while let Some(len) = short_message_at(&stream, data, at) {
                 batch.add_message(len);
-                at += SHORT_HEADER;
+                at += Form::MASKED.header;
                 stream.payload_left = len;
                 stream.skip(&mut at, data.len());
             }
@@ -375,8 +376,8 @@ fn undroppable() -> CloseFrame {
 /// The length of the payload of a short message that begins here, if one does.
 #[inline]
 fn short_message_at(stream: &Stream, data: &[u8], at: usize) -> Option<u64> {
-    let [first, second, ..]: [u8; SHORT_HEADER] = *data.get(at..)?.first_chunk()?;
-    let len = short_message(first, second).filter(|_| stream.is_between_messages())?;
+    let [first, second, ..]: [u8; Form::MASKED.header] = *data.get(at..)?.first_chunk()?;
+    let len = Form::MASKED.payload_len([first, second]).filter(|_| stream.is_between_messages())?;
     Some(len as u64)
 }
 

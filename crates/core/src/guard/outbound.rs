@@ -7,6 +7,7 @@
 //! A write may be accepted in part, or not at all. The measure is therefore taken on a copy of the decoder, and becomes
 //! the position only when that many bytes were written ([`Guard::wrote`](super::Guard::wrote)).
 
+use super::short::Form;
 use crate::{
     close::{CloseCode, CloseFrame},
     frame::{Decoder, FrameHeader, MAX_CONTROL, MAX_HEADER, apply_mask},
@@ -119,9 +120,9 @@ fn mend(payload: &[u8]) -> CloseFrame {
     }
 }
 
-/// What follows a complete, unmasked text or binary message of less than 126 bytes. Most frames are of this kind.
+/// What follows a short message that is complete.
 #[inline]
-pub(super) fn behind_short_message(rest: &[u8]) -> Option<&[u8]> {
-    let [first, len @ 0..=125, payload @ ..] = rest else { return None };
-    if matches!(first, 0x81 | 0x82) { payload.get(usize::from(*len)..) } else { None }
+fn behind_short_message(rest: &[u8]) -> Option<&[u8]> {
+    let (header, payload) = rest.split_first_chunk()?;
+    payload.get(Form::UNMASKED.payload_len(*header)?..)
 }

@@ -15,21 +15,14 @@ use super::{
     Guard,
     inbound::Admitted,
     phase::Phase,
-    stream::{SHORT_HEADER, short_message},
+    short::{Form, Whole},
 };
 use crate::policy::Batch;
-
-/// Whole short messages, and nothing else.
-pub(super) struct Whole {
-    messages: usize,
-    /// The length of the longest payload.
-    longest: usize,
-}
 
 impl Whole {
     /// The batch that policies judge, for a read of `bytes` bytes.
     pub(super) fn batch(&self, bytes: usize) -> Batch {
-        let payload = bytes - self.messages * SHORT_HEADER;
+        let payload = bytes - self.messages * Form::MASKED.header;
         Batch::of_messages(self.messages, payload as u64, self.longest as u64)
     }
 }
@@ -73,14 +66,7 @@ impl Guard {
         if !self.stream.is_between_messages() || self.resumed.is_some() {
             return None;
         }
-        let (mut rest, mut messages, mut longest) = (data, 0, 0);
-        while let [first, second, ..] = *rest {
-            let len = short_message(first, second)?;
-            rest = rest.get(SHORT_HEADER + len..)?;
-            messages += 1;
-            longest = longest.max(len);
-        }
-        (rest.is_empty() && messages > 0).then_some(Whole { messages, longest })
+        Form::MASKED.whole(data)
     }
 
     /// Admits whole short messages. Returns `None` if all of them may be delivered as they are, and otherwise, because
@@ -107,13 +93,7 @@ impl Guard {
         if closing || self.outbox.is_pending() || !self.is_between_frames() {
             return None;
         }
-        let (mut rest, mut messages) = (data, 0);
-        while let [first, len, ..] = *rest {
-            let short = matches!(first, 0x81 | 0x82) && len < 126;
-            rest = if short { rest.get(2 + usize::from(len)..)? } else { return None };
-            messages += 1;
-        }
-        (rest.is_empty() && messages > 0).then_some(messages)
+        Form::UNMASKED.whole(data).map(|whole| whole.messages as u64)
     }
 
     /// `messages` messages were written, in `bytes` bytes. The clock is read only if it matters.

@@ -80,15 +80,3 @@ impl Stream {
         };
     }
 }
-
-/// Two bytes and a mask.
-pub(super) const SHORT_HEADER: usize = 6;
-
-/// The length of the payload, if these two bytes begin an unfragmented text or binary message of less than 126 bytes.
-/// Most frames are of this kind. Between two messages, such a header breaks no framing rule, so there is nothing to
-/// check.
-#[inline]
-pub(super) fn short_message(first: u8, second: u8) -> Option<usize> {
-    let short = matches!(first, 0x81 | 0x82) && (0x80..0xfe).contains(&second);
-    short.then(|| usize::from(second & 0x7f))
-}

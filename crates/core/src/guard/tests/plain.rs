@@ -13,7 +13,11 @@ use crate::{
     carrier::Carrier,
     counters::Counters,
     frame::{FrameHeader, put_frame},
-    guard::{Admitted, Guard, Next, Reads, Then, stream::Stream},
+    guard::{
+        Admitted, Guard, Next, Reads, Then,
+        short::{Form, Whole},
+        stream::Stream,
+    },
     policy::{Activity, Batch, BatchVerdict, Policy},
     settings::Framing,
 };
@@ -283,4 +287,39 @@ fn whole_short_messages_are_plain() {
     put_frame(&mut written, 0x82, b"", None);
     assert_eq!(guard.plain_messages(&written), Some(2));
     assert_eq!(guard.plain_messages(&[]), None);
+}
+
+/// Every header of two bytes, against what RFC 6455, section 5.2, says of it.
+#[test]
+fn a_short_message_is_known_by_the_first_two_bytes_of_its_header() {
+    for header in 0..=u16::MAX {
+        let header = header.to_be_bytes();
+        let [first, second] = header;
+        let legal = matches!(first, 0x81 | 0x82) && second & 0x7f < 126;
+        let len = legal.then_some(usize::from(second & 0x7f));
+        let (masked, unmasked) = if second >= 0x80 { (len, None) } else { (None, len) };
+        assert_eq!(Form::MASKED.payload_len(header), masked, "{header:x?}");
+        assert_eq!(Form::UNMASKED.payload_len(header), unmasked, "{header:x?}");
+    }
+}
+
+/// With every length of two messages, and every end of the data.
+#[test]
+fn messages_are_whole_where_the_last_one_ends() {
+    for (form, mask) in [(Form::MASKED, Some([1, 2, 3, 4])), (Form::UNMASKED, None)] {
+        for (one, other) in [(0, 0), (0, 1), (1, 0), (7, 125), (125, 3)] {
+            let mut frames = Vec::new();
+            put_frame(&mut frames, 0x81, &vec![0x81; one], mask);
+            let between = frames.len();
+            put_frame(&mut frames, 0x82, &vec![0x82; other], mask);
+            for end in 0..=frames.len() {
+                let whole = match end {
+                    _ if end == between => Some(Whole { messages: 1, longest: one }),
+                    _ if end == frames.len() => Some(Whole { messages: 2, longest: one.max(other) }),
+                    _ => None,
+                };
+                assert_eq!(form.whole(&frames[..end]), whole, "{form:?}, {one} and {other} bytes, cut at {end}");
+            }
+        }
+    }
 }
