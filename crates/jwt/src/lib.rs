@@ -47,6 +47,7 @@ mod error;
 mod expiring;
 #[cfg(feature = "axum")]
 mod extract;
+mod flat;
 mod future;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
