@@ -1,18 +1,21 @@
 //! `Authorization: Bearer <token>` (RFC 6750, section 2.1). Other schemes are not ours to read.
 
-use http::{HeaderMap, header::AUTHORIZATION, request::Parts};
+use http::{
+    HeaderMap,
+    header::{AUTHORIZATION, Entry},
+    request::Parts,
+};
 
-use super::{sensitive::hide, token::Token};
+use super::{sensitive::hide_all, token::Token};
 use crate::error::TokenError;
 
 pub(super) fn take(parts: &mut Parts) -> Result<Option<Token>, TokenError> {
-    hide(&mut parts.headers, AUTHORIZATION);
-    let mut values = parts.headers.get_all(AUTHORIZATION).iter();
-    let Some(value) = values.next() else { return Ok(None) };
-    if values.next().is_some() {
+    let Entry::Occupied(mut values) = parts.headers.entry(AUTHORIZATION) else { return Ok(None) };
+    hide_all(&mut values);
+    if values.iter().nth(1).is_some() {
         return Err(TokenError::Malformed("more than one Authorization header"));
     }
-    let text = value.to_str().map_err(|_| TokenError::Malformed("Authorization is not text"))?;
+    let text = values.get().to_str().map_err(|_| TokenError::Malformed("Authorization is not text"))?;
     Ok(match text.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Some(Token(token.trim().to_owned())),
         _ => None,
