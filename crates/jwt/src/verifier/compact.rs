@@ -26,7 +26,14 @@ impl<'a> Parts<'a> {
 
 /// Strict: no padding, no other alphabet, no stray bits (RFC 7515, section 2).
 pub(crate) fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
-    let mut decoded = Vec::with_capacity(part.len() / 4 * 3 + 3);
-    BASE64_URL_SAFE_NO_PAD.decode_vec(part, &mut decoded).map_err(|_| TokenError::Invalid("not base64url"))?;
+    let mut decoded = Vec::new();
+    decode_into(&mut decoded, part)?;
     Ok(decoded)
+}
+
+/// The same, in place of what is there.
+pub(super) fn decode_into(decoded: &mut Vec<u8>, part: &str) -> Result<(), TokenError> {
+    decoded.clear();
+    decoded.reserve_exact(part.len() / 4 * 3 + 3);
+    BASE64_URL_SAFE_NO_PAD.decode_vec(part, decoded).map_err(|_| TokenError::Invalid("not base64url"))
 }

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::{
     claims::Rules,
-    compact::{Parts, decode},
+    compact::{Parts, decode_into},
     header::Header,
     issuers::Accepted,
     last_header::LastHeader,
@@ -91,10 +91,13 @@ impl Inner {
         header: &Arc<Header>,
         key: &Key,
     ) -> Result<Verified<T>, TokenError> {
-        key.check(header.algorithm, parts.message, &decode(parts.signature)?)?;
+        // One buffer for both, with room for the claims, which are longer.
+        let mut decoded = Vec::with_capacity(parts.payload.len());
+        decode_into(&mut decoded, parts.signature)?;
+        key.check(header.algorithm, parts.message, &decoded)?;
         self.last_header.verified(parts.header, header);
-        let payload = decode(parts.payload)?;
-        self.rules.admit(&payload, (self.clock)())
+        decode_into(&mut decoded, parts.payload)?;
+        self.rules.admit(&decoded, (self.clock)())
     }
 }
 
