@@ -130,12 +130,12 @@ impl<T> CurrentToken<T> {
         if self.steady_end == NEVER {
             return Some(wall);
         }
-        let steady = self.steady_end.saturating_sub(settings.nanos(time.steady));
+        let steady = self.steady_end.saturating_sub(time.steady);
         Some(wall.min(Duration::from_nanos(u64::try_from(steady).unwrap_or(0))))
     }
 }
 
-impl<T> Settings<T> {
+impl<T: 'static> Settings<T> {
     /// A time of the monotonic clock in one word, good for centuries.
     fn nanos(&self, time: Instant) -> i64 {
         match time.checked_duration_since(self.epoch) {
@@ -154,7 +154,13 @@ impl<T> Settings<T> {
     fn steady_end(&self, expires_at: Option<SystemTime>, time: Time) -> i64 {
         let wall = expires_at.and_then(|expires_at| expires_at.checked_add(self.grace));
         let left = wall.map(|wall| wall.duration_since(time.wall).unwrap_or_default());
-        left.map_or(NEVER, |left| self.nanos(time.steady).saturating_add(nanos(left)))
+        left.map_or(NEVER, |left| time.steady.saturating_add(nanos(left)))
+    }
+
+    /// The time by both clocks, of which one was read. Must be called without a lock: the verifier's clock may be the
+    /// application's code.
+    pub(crate) fn time(&self, steady: Instant) -> Time {
+        Time { wall: self.verifier.now(), steady: self.nanos(steady) }
     }
 }
 
@@ -166,7 +172,8 @@ fn nanos(time: Duration) -> i64 {
 #[derive(Clone, Copy)]
 pub(crate) struct Time {
     pub(crate) wall: SystemTime,
-    pub(crate) steady: Instant,
+    /// In nanoseconds since the layer's epoch.
+    steady: i64,
 }
 
 const NEVER: i64 = i64::MAX;
@@ -333,12 +340,7 @@ impl<T: 'static> Live<T> {
 
     /// Whether the session is over. If not, says when to look again.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
-        !self.look_again(self.time(now))
-    }
-
-    /// Must be called without a lock: the verifier's clock may be the application's code.
-    fn time(&self, steady: Instant) -> Time {
-        Time { wall: self.settings.verifier.now(), steady }
+        !self.look_again(self.settings.time(now))
     }
 
     fn look_again(&self, time: Time) -> bool {
@@ -348,7 +350,7 @@ impl<T: 'static> Live<T> {
             self.look_at.store(NEVER, Ordering::Relaxed);
             return true;
         };
-        let look_at = self.settings.nanos(time.steady).saturating_add(nanos(left.min(MAX_BLIND)));
+        let look_at = time.steady.saturating_add(nanos(left.min(MAX_BLIND)));
         self.look_at.store(look_at.min(NEVER - 1), Ordering::Relaxed);
         !left.is_zero()
     }

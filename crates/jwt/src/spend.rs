@@ -33,7 +33,7 @@ impl<T: 'static> Settings<T> {
     /// Uses a ticket up, where tokens are tickets, by a deadline if others are asked. The verifier's clock, which may
     /// be the application's code, is read before anything is done: if it panics, nothing is half done.
     pub(crate) fn spend(&self, verified: Verified<T>, by: impl FnOnce(Duration) -> Deadline) -> Spending<T> {
-        let time = Time { wall: self.verifier.now(), steady: now() };
+        let time = self.time(now());
         let decision = match (&self.tickets, &verified.id, verified.expires_at) {
             // An application's own verifier may set an expiry without comparing it with the clock.
             (_, _, Some(until)) if until <= time.wall => Decision::ready(Err(TokenError::Expired)),

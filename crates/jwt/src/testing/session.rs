@@ -2,7 +2,7 @@
 
 use portcullis_core::clock::now;
 
-use crate::{JwtLayer, Session, TokenError, Verification, Verified, Verify, session::Time, spend::Spent};
+use crate::{JwtLayer, Session, TokenError, Verification, Verified, Verify, spend::Spent};
 
 impl<T: Send + Sync + 'static> Session<T> {
     /// Makes a session from values, for the unit test of a handler that takes one. In the extensions of a request,
@@ -27,7 +27,7 @@ impl<T: Send + Sync + 'static> Session<T> {
     pub(super) fn verified_by(verify: impl Verify<T>, verified: Verified<T>) -> Self {
         let settings = JwtLayer::new(verify).settings();
         let session = Self::new(settings.clone(), false);
-        let time = Time { wall: settings.verifier.now(), steady: now() };
+        let time = settings.time(now());
         session
             .open(Spent { verified, time })
             .expect("a layer without rules, tickets or revocations accepts every session");
