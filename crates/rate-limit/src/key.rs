@@ -72,9 +72,9 @@ impl By {
     /// What the state of this node is found by.
     pub(crate) fn key(&self, secret: &Secret) -> Key {
         match self {
-            Self::Subject(subject) => secret.key(&("subject", subject)),
+            Self::Subject(subject) => secret.key(&(0_u8, subject)),
             Self::Client(client) => secret.address(*client),
-            Self::Custom(key) => secret.key(&("custom", key)),
+            Self::Custom(key) => secret.key(&(1_u8, key)),
             Self::All => Key::ONE,
         }
     }
