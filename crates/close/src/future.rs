@@ -63,6 +63,7 @@ impl<F> ResponseFuture<F> {
         Self { future: refusal::ResponseFuture::refused(refusal), pending: None }
     }
 
+    #[inline]
     pub(crate) fn handshake(
         future: F,
         handshake: Handshake,

@@ -35,6 +35,7 @@ pin_project! {
 /// For authors of layers; [`refusal::call`](super::call) makes one where that is enough.
 impl<F> ResponseFuture<F> {
     /// Returns the inner service's response unchanged.
+    #[inline]
     pub fn inner(future: F) -> Self {
         Self { kind: Kind::Inner { future } }
     }

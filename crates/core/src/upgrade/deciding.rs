@@ -52,12 +52,14 @@ type Go<S, B, F> = Box<dyn FnOnce(&mut S, Request<B>, Result<(), Refusal>) -> F 
 
 impl<S, B, F> Deciding<S, B, F> {
     /// The response is under way.
+    #[inline]
     pub fn decided(future: F) -> Self {
         Self { state: State::Decided { future } }
     }
 
     /// Goes on with a service and a request once the verdict is there, which may be at once. If it is not, the service
     /// is swapped with its clone: the one that was ready is the one to be called.
+    #[inline]
     pub fn of(
         verdict: AdmissionVerdict,
         service: &mut S,

@@ -33,11 +33,13 @@ pin_project! {
 /// For authors of layers; [`upgrade::call`](super::call()) makes one where that is enough.
 impl<F> ResponseFuture<F> {
     /// Returns the inner service's response unchanged.
+    #[inline]
     pub fn inner(future: F) -> Self {
         Self { future: refusal::ResponseFuture::inner(future), guarded: None }
     }
 
     /// Returns the inner service's response. If it is an upgrade, the policy is installed on the connection.
+    #[inline]
     pub fn guarded(future: F, guarded: GuardedHandshake, policy: impl Into<Option<Box<dyn Policy>>>) -> Self {
         let policy = policy.into();
         if policy.is_some() {

@@ -14,12 +14,34 @@ use crate::{close::CloseFrame, connection::Connection, gate::Gate, policy::Polic
 #[must_use = "a guarded handshake must be completed with its response"]
 pub struct GuardedHandshake {
     pub(super) connection: Connection,
+    /// What few layers have. Boxed, because this is in the future of every layer, and that of an outer one contains all
+    /// those inside of it.
+    rest: Option<Box<Rest>>,
+}
+
+#[derive(Default)]
+struct Rest {
     /// Present if this layer has set the connection up. Dropping it without a call of `run` ends the connection.
-    pub(super) interception: Option<Interception>,
-    pub(super) then: Option<Box<dyn FnOnce() + Send>>,
+    interception: Option<Interception>,
+    then: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl GuardedHandshake {
+    /// Another layer has set the connection up.
+    pub(super) fn joined(connection: Connection) -> Self {
+        Self { connection, rest: None }
+    }
+
+    /// This layer has set the connection up.
+    pub(super) fn set_up(connection: Connection, interception: Interception) -> Self {
+        let rest = Rest { interception: Some(interception), then: None };
+        Self { connection, rest: Some(Box::new(rest)) }
+    }
+
+    fn has_set_up(&self) -> bool {
+        self.rest.as_ref().is_some_and(|rest| rest.interception.is_some())
+    }
+
     /// Returns the handle to the connection.
     pub fn connection(&self) -> &Connection {
         &self.connection
@@ -42,13 +64,14 @@ impl GuardedHandshake {
     /// a connection that begins, such as evicting another. No lock is held meanwhile. If it is set several times, the
     /// last one applies.
     pub fn on_upgrade(&mut self, then: impl FnOnce() + Send + 'static) {
-        self.then = Some(Box::new(then));
+        self.rest.get_or_insert_default().then = Some(Box::new(then));
     }
 
     /// Runs a part of the handshake in the connection's span: the call of the inner service, and the polls of its
     /// future. If this value is dropped without one, the handshake was refused.
+    #[inline]
     pub fn in_span<R>(&self, run: impl FnOnce() -> R) -> R {
-        if self.interception.is_none() {
+        if !self.has_set_up() {
             return run();
         }
         let inner = self.connection.inner();
@@ -58,7 +81,7 @@ impl GuardedHandshake {
 
     /// Ends the handshake because the inner service failed and there is no response.
     pub fn failed(self) {
-        if self.interception.is_some() {
+        if self.has_set_up() {
             self.connection.inner().stage.failed();
         }
     }
@@ -86,13 +109,13 @@ impl GuardedHandshake {
 
     /// Whether there is nothing to be done when the response is there.
     pub(super) fn is_done(&self) -> bool {
-        self.interception.is_none() && self.then.is_none()
+        self.rest.is_none()
     }
 
     /// Completes the handshake. If the response is an upgrade, the policy is installed and the connection begins.
     pub fn complete<B>(self, response: &Response<B>, policy: Option<Box<dyn Policy>>) {
         if !self.is_upgrade(response) {
-            if self.interception.is_some() {
+            if self.has_set_up() {
                 self.refused(response);
             }
             return;
@@ -103,10 +126,11 @@ impl GuardedHandshake {
         if let Some(policy) = policy {
             self.connection.control().install_outermost(policy);
         }
-        if let Some(then) = self.then {
+        let Some(rest) = self.rest else { return };
+        if let Some(then) = rest.then {
             then();
         }
-        if let Some(interception) = self.interception {
+        if let Some(interception) = rest.interception {
             if agreed_to_compress(response.headers()) {
                 self.connection.control().allow_compression();
             }

@@ -77,7 +77,7 @@ pub(super) fn intercept_as(
     if let Some(settings) = settings {
         connection.control().configure(settings);
     }
-    Ok(Some(GuardedHandshake { connection, interception: Some(interception), then: None }))
+    Ok(Some(GuardedHandshake::set_up(connection, interception)))
 }
 
 /// Joins the connection that an outer layer has set up, if there is one. That layer has checked that this is a handshake.
@@ -103,7 +103,7 @@ pub(super) fn join(
     if let Some(settings) = settings {
         connection.control().configure(settings);
     }
-    Some(Ok(GuardedHandshake { connection: connection.clone(), interception: None, then: None }))
+    Some(Ok(GuardedHandshake::joined(connection.clone())))
 }
 
 /// Marks, for the layers inside, a request that may be upgraded to something else than a WebSocket.
