@@ -37,8 +37,8 @@ use super::{
     Guard,
     element::Element,
     input_watchers::Place,
-    short::Form,
-    stream::{Open, Stream},
+    run::{Form, Run},
+    stream::Open,
 };
 use crate::{
     close::{CloseCode, CloseFrame, MalformedClose},
@@ -97,14 +97,27 @@ impl Guard {
     #[cfg(any(test, feature = "internals"))]
     #[inline]
     pub(crate) fn admit(&mut self, data: &mut [u8], now: Instant) -> Admitted {
-        match self.whole_messages(data) {
-            Some(whole) => self.admit_whole(data, &whole, now).unwrap_or_else(|| Admitted::all(data)),
-            None => self.admit_any(data, now),
+        let run = self.first_run(data);
+        if run.is_all_of(data) {
+            self.admit_whole(data, &run, now).unwrap_or_else(|| Admitted::all(data))
+        } else {
+            self.admit_any(data, run, now)
         }
     }
 
-    /// Judges what was read, where it is not made of whole short messages.
-    pub(super) fn admit_any(&mut self, data: &mut [u8], now: Instant) -> Admitted {
+    /// Judges what was read, where it does not consist of the run that it begins with.
+    pub(super) fn admit_any(&mut self, data: &mut [u8], run: Run, now: Instant) -> Admitted {
+        self.admit_by(data, run, |data| Form::MASKED.run(data), now)
+    }
+
+    /// The same, with no regard to runs: each frame is an element.
+    #[cfg(test)]
+    pub(super) fn admit_elements(&mut self, data: &mut [u8], now: Instant) -> Admitted {
+        self.admit_by(data, Run::default(), |_| Run::default(), now)
+    }
+
+    #[inline]
+    fn admit_by(&mut self, data: &mut [u8], run: Run, runs: impl Fn(&[u8]) -> Run, now: Instant) -> Admitted {
         // A scan can only deliver a prefix. Frames must be walked if payload has to be cut out, or if some of the
         // policies have judged the first frame already, before it was delayed.
         let discarding = self.stream.discarding && !self.stream.is_between_messages();
@@ -113,7 +126,8 @@ impl Guard {
         if payload_came {
             self.activity.last_message_in = Some(now);
         }
-        let admission = if piecemeal { self.walk(data, 0, Batch::default(), now) } else { self.scan(data, now) };
+        let admission =
+            if piecemeal { self.walk(data, 0, Batch::default(), now) } else { self.scan(data, run, runs, now) };
         self.admitted(admission)
     }
 
@@ -136,23 +150,25 @@ impl Guard {
         }
     }
 
-    /// One pass over the headers; most reads need no other.
-    fn scan(&mut self, data: &mut [u8], now: Instant) -> Admitted {
+    /// One pass over the headers; most reads need no other. `run` is what the read begins with, and `runs` finds more.
+    #[inline]
+    fn scan(&mut self, data: &mut [u8], run: Run, runs: impl Fn(&[u8]) -> Run, now: Instant) -> Admitted {
         // On a copy: this pass may be given up until the last policy has accepted the batch, and then `walk` begins at
         // the same place. So nothing of `self` is changed before that.
         let mut stream = self.stream;
         // Were a dropped message unfinished, this read would be walked.
         stream.discarding = false;
-        let (mut at, mut batch) = (0, Batch::default());
+        let (mut at, mut batch) = (run.bytes, Batch::default());
+        add_run(&mut batch, &run);
         let mut compressed = self.compressed;
         let mut violations = 0;
         let then = loop {
             stream.skip(&mut at, data.len());
-            while let Some(len) = short_message_at(&stream, data, at) {
-                batch.add_message(len);
-                at += Form::MASKED.header;
-                stream.payload_left = len;
-                stream.skip(&mut at, data.len());
+            // Not where the first one has ended: what follows there begins none.
+            if stream.is_between_messages() && at > run.bytes {
+                let run = runs(&data[at..]);
+                add_run(&mut batch, &run);
+                at += run.bytes;
             }
             match self.element(&stream, data, at, &mut violations) {
                 Element::End | Element::Incomplete => break Then::Continue,
@@ -373,12 +389,10 @@ fn undroppable() -> CloseFrame {
     CloseFrame::new(CloseCode::POLICY_VIOLATION, "message refused")
 }
 
-/// The length of the payload of a short message that begins here, if one does.
+/// Counts the messages of a run.
 #[inline]
-fn short_message_at(stream: &Stream, data: &[u8], at: usize) -> Option<u64> {
-    let [first, second, ..]: [u8; Form::MASKED.header] = *data.get(at..)?.first_chunk()?;
-    let len = Form::MASKED.payload_len([first, second]).filter(|_| stream.is_between_messages())?;
-    Some(len as u64)
+pub(super) fn add_run(batch: &mut Batch, run: &Run) {
+    batch.add_messages(run.messages, run.payload(Form::MASKED) as u64, run.longest as u64);
 }
 
 /// Moves a range to the end of what is kept.

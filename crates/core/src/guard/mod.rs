@@ -4,7 +4,7 @@
 //!   writes, so that nothing of the guard's own is ever put into the middle of a frame.
 //! - `reading` and `writing` take what the I/O has read and written; `inbox` and `outbox` hold what waits in either
 //!   direction.
-//! - `plain` is the path of most messages: nothing waits, nothing has ended, and they are whole and `short`.
+//! - `plain` is the path of most messages: nothing waits, nothing has ended, and they are a `run` of whole ones.
 //! - `access` is what the handler may do in each phase.
 //! - `closing` is how a connection closes: every event, in every `phase`. `closes` remembers the close frames of both
 //!   sides.
@@ -31,8 +31,8 @@ mod pings;
 mod plain;
 mod reading;
 mod rules;
+mod run;
 mod schedule;
-mod short;
 mod stream;
 #[cfg(test)]
 mod tests;

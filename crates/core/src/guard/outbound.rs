@@ -7,7 +7,7 @@
 //! A write may be accepted in part, or not at all. The measure is therefore taken on a copy of the decoder, and becomes
 //! the position only when that many bytes were written ([`Guard::wrote`](super::Guard::wrote)).
 
-use super::short::Form;
+use super::run::Form;
 use crate::{
     close::{CloseCode, CloseFrame},
     frame::{Decoder, FrameHeader, MAX_CONTROL, MAX_HEADER, apply_mask},
@@ -53,15 +53,15 @@ impl Measure {
         let mut rest = data;
         while !self.close_follows {
             self.data |= !self.decoder.skip_payload(&mut rest).is_empty() && !self.decoder.in_control_frame();
+            if self.decoder.at_boundary() && !one_frame {
+                // Most frames: skipped without the decoder.
+                let run = Form::UNMASKED.run(rest);
+                self.messages += run.messages as u64;
+                self.data |= run.messages > 0;
+                rest = &rest[run.bytes..];
+            }
             let Some(&first) = rest.first() else { break };
             if self.decoder.at_boundary() {
-                // Most frames: skipped without the decoder.
-                if let (false, Some(behind)) = (one_frame, behind_short_message(rest)) {
-                    self.messages += 1;
-                    self.data = true;
-                    rest = behind;
-                    continue;
-                }
                 self.close_follows = first & 0x0f == 8;
                 if self.close_follows || one_frame {
                     break;
@@ -118,11 +118,4 @@ fn mend(payload: &[u8]) -> CloseFrame {
             CloseFrame::new(code, String::from_utf8_lossy(reason).into_owned())
         }
     }
-}
-
-/// What follows a short message that is complete.
-#[inline]
-fn behind_short_message(rest: &[u8]) -> Option<&[u8]> {
-    let (header, payload) = rest.split_first_chunk()?;
-    payload.get(Form::UNMASKED.payload_len(*header)?..)
 }

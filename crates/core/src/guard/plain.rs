@@ -1,4 +1,5 @@
-//! The plain case: nothing waits, nothing has ended, and what goes through is whole short messages.
+//! The plain case: nothing waits, nothing has ended, and what goes through is a run: messages of one frame and less than
+//! 64 KiB, all of them whole.
 //!
 //! Most reads and writes are of this kind, so their cost is the cost of a guard. Everything else takes the general
 //! path, which would come to the same decisions about plain calls: property tests compare the two.
@@ -13,19 +14,11 @@ use std::time::Instant;
 
 use super::{
     Guard,
-    inbound::Admitted,
+    inbound::{Admitted, add_run},
     phase::Phase,
-    short::{Form, Whole},
+    run::{Form, Run},
 };
 use crate::policy::Batch;
-
-impl Whole {
-    /// The batch that policies judge, for a read of `bytes` bytes.
-    pub(super) fn batch(&self, bytes: usize) -> Batch {
-        let payload = bytes - self.messages * Form::MASKED.header;
-        Batch::of_messages(self.messages, payload as u64, self.longest as u64)
-    }
-}
 
 impl Guard {
     /// Whether nothing has to be reported or woken, and no driver is missing.
@@ -60,40 +53,40 @@ impl Guard {
         matches!(self.phase, Phase::Open) && self.inbox.is_plain() && !self.peer_has_said_all()
     }
 
-    /// Whether a read consists of whole short messages, and which.
+    /// The run that a read begins with.
     #[inline]
-    pub(super) fn whole_messages(&self, data: &[u8]) -> Option<Whole> {
-        if !self.stream.is_between_messages() || self.resumed.is_some() {
-            return None;
-        }
-        Form::MASKED.whole(data)
+    pub(super) fn first_run(&self, data: &[u8]) -> Run {
+        let may_begin = self.stream.is_between_messages() && self.resumed.is_none();
+        if may_begin { Form::MASKED.run(data) } else { Run::default() }
     }
 
-    /// Admits whole short messages. Returns `None` if all of them may be delivered as they are, and otherwise, because
-    /// a policy wanted them one by one, what was decided.
+    /// Admits a run, of which the read consists. Returns `None` if all of its messages may be delivered as they are, and
+    /// otherwise, because a policy wanted them one by one, what was decided.
     #[inline]
-    pub(super) fn admit_whole(&mut self, data: &mut [u8], whole: &Whole, now: Instant) -> Option<Admitted> {
+    pub(super) fn admit_whole(&mut self, data: &mut [u8], run: &Run, now: Instant) -> Option<Admitted> {
         if self.has_policies() {
-            let batch = whole.batch(data.len());
+            let mut batch = Batch::default();
+            add_run(&mut batch, run);
             if let Some(asks) = self.first_that_asks(&batch, now) {
                 let admission = self.walk(data, asks, batch, now);
                 return Some(self.admitted(admission));
             }
         }
         self.activity.last_message_in = Some(now);
-        self.counters.messages_in += whole.messages as u64;
+        self.counters.messages_in += run.messages as u64;
         self.counters.bytes_in += data.len() as u64;
         None
     }
 
-    /// The number of messages in a write, if it consists of whole short messages and may go out as it is.
+    /// The number of messages in a write, if it consists of a run and may go out as it is.
     #[inline]
     pub(crate) fn plain_messages(&self, data: &[u8]) -> Option<u64> {
         let closing = !matches!(self.phase, Phase::Open) || self.closes.handler_has_closed();
         if closing || self.outbox.is_pending() || !self.is_between_frames() {
             return None;
         }
-        Form::UNMASKED.whole(data).map(|whole| whole.messages as u64)
+        let run = Form::UNMASKED.run(data);
+        run.is_all_of(data).then_some(run.messages as u64)
     }
 
     /// `messages` messages were written, in `bytes` bytes. The clock is read only if it matters.

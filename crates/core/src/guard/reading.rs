@@ -45,18 +45,18 @@ impl Guard {
         // Reading the clock is not free. If nothing will be compared with the time, any will do.
         let at = self.activity.opened.filter(|_| !looks).unwrap_or_else(&now);
         self.telemetry.tick(at);
-        let admission = match self.whole_messages(data) {
-            Some(whole) => match self.admit_whole(data, &whole, at) {
-                None => {
-                    if looks {
-                        self.rearm_after_read();
-                    }
-                    self.call_is_plain();
-                    return data.len();
+        let run = self.first_run(data);
+        let admission = if run.is_all_of(data) {
+            let Some(admission) = self.admit_whole(data, &run, at) else {
+                if looks {
+                    self.rearm_after_read();
                 }
-                Some(admission) => admission,
-            },
-            None => self.admit_any(data, at),
+                self.call_is_plain();
+                return data.len();
+            };
+            admission
+        } else {
+            self.admit_any(data, run, at)
         };
         self.follow(data, admission, looks, now)
     }

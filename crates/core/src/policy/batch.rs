@@ -125,20 +125,13 @@ impl Batch {
         self.longest = self.longest.max(bytes);
     }
 
-    /// Counts a message of one frame.
+    /// Counts whole messages of one frame each.
     #[cfg(feature = "guard")]
     #[inline]
-    pub(crate) fn add_message(&mut self, bytes: u64) {
-        self.messages.add(bytes);
-        self.longest = self.longest.max(bytes);
-    }
-
-    /// Returns a batch of whole messages of one frame each.
-    #[cfg(feature = "guard")]
-    #[inline]
-    pub(crate) fn of_messages(messages: usize, bytes: u64, longest: u64) -> Self {
-        let messages = Tally { frames: u32::try_from(messages).unwrap_or(u32::MAX), bytes };
-        Self { messages, longest, ..Self::default() }
+    pub(crate) fn add_messages(&mut self, messages: usize, bytes: u64, longest: u64) {
+        self.messages.frames = self.messages.frames.saturating_add(u32::try_from(messages).unwrap_or(u32::MAX));
+        self.messages.bytes = self.messages.bytes.saturating_add(bytes);
+        self.longest = self.longest.max(longest);
     }
 
     /// Returns true if there are no frames.

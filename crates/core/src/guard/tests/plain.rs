@@ -14,17 +14,18 @@ use crate::{
     counters::Counters,
     frame::{FrameHeader, put_frame},
     guard::{
-        Admitted, Guard, Next, Reads, Then,
-        short::{Form, Whole},
+        Admitted, Guard, Measure, Next, Reads, Then,
+        inbound::add_run,
+        run::{Form, Run},
         stream::Stream,
     },
     policy::{Activity, Batch, BatchVerdict, Policy},
     settings::Framing,
 };
 
-/// Frames, most of them whole short messages, and sometimes bytes that are none.
+/// Frames, most of them messages of their own, and sometimes bytes that are none.
 fn stream(masked: bool) -> impl Strategy<Value = Vec<u8>> {
-    let message = (0x81..=0x82_u8, 0..130_usize);
+    let message = (0x81..=0x82_u8, prop_oneof![4 => 0..130_usize, 1 => 130..400_usize]);
     let other = (prop::sample::select(vec![0x01, 0x02, 0x00, 0x80, 0x83, 0x88, 0x89, 0x8a, 0xc1]), 0..300_usize);
     let frame = prop_oneof![8 => message, 1 => other].prop_map(move |(first, len)| {
         let mut frame = Vec::new();
@@ -110,7 +111,7 @@ proptest! {
     ) {
         let start = Instant::now();
         let plain = judge(&bytes, &lens, script.as_deref(), start, Guard::admit);
-        let general = judge(&bytes, &lens, script.as_deref(), start, Guard::admit_any);
+        let general = judge(&bytes, &lens, script.as_deref(), start, Guard::admit_elements);
         prop_assert_eq!(plain, general);
     }
 
@@ -141,16 +142,39 @@ proptest! {
 
 proptest! {
     #[test]
-    fn whole_messages_are_the_batch_that_their_headers_make(bytes in stream(true)) {
+    fn a_write_is_measured_as_its_bytes_are(bytes in stream(false), lens in pieces()) {
         let now = Instant::now();
-        if let Some(whole) = guard(None, now).whole_messages(&bytes) {
-            let (mut rest, mut batch) = (&bytes[..], Batch::default());
-            while let Some(header) = FrameHeader::parse(rest) {
-                batch.add(&header);
-                rest = &rest[header.len() + usize::try_from(header.payload_len()).unwrap()..];
+        let [mut whole, mut bytewise] = [guard(None, now), guard(None, now)];
+        for piece in cut(&bytes, &lens) {
+            let (one, mut other) = (whole.measure(&bytes[piece.clone()], false), bytewise.measure_start());
+            for byte in bytes[piece].chunks(1) {
+                other.extend(byte, false);
             }
-            prop_assert_eq!(whole.batch(bytes.len()), batch);
+            let seen = |measure: &Measure| (measure.pass, measure.close_follows, measure.has_data(), measure.messages);
+            prop_assert_eq!(seen(&one), seen(&other));
+            let closes = one.close_follows;
+            whole.wrote(one);
+            bytewise.wrote(other);
+            let [one, other] = [&whole, &bytewise].map(|guard| &guard.outbound.decoder);
+            prop_assert_eq!((one.at_boundary(), one.payload_left()), (other.at_boundary(), other.payload_left()));
+            if closes {
+                break;
+            }
         }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_run_is_the_batch_that_its_headers_make(bytes in stream(true)) {
+        let run = guard(None, Instant::now()).first_run(&bytes);
+        let (mut rest, mut expected, mut batch) = (&bytes[..run.bytes], Batch::default(), Batch::default());
+        while let Some(header) = FrameHeader::parse(rest) {
+            expected.add(&header);
+            rest = &rest[header.len() + usize::try_from(header.payload_len()).unwrap()..];
+        }
+        add_run(&mut batch, &run);
+        prop_assert_eq!(batch, expected);
     }
 }
 
@@ -244,7 +268,7 @@ proptest! {
                 if guard.peer_has_said_all() {
                     return guard.read(data, || now);
                 }
-                let admission = guard.admit_any(data, now);
+                let admission = guard.admit_elements(data, now);
                 guard.follow(data, admission, guard.has_policies(), || now)
             });
             prop_assert_eq!(one, other);
@@ -262,63 +286,81 @@ proptest! {
 
 /// Else the tests above would compare the general path with itself.
 #[test]
-fn whole_short_messages_are_plain() {
+fn whole_messages_are_plain() {
     let now = Instant::now();
     let guard = guard(None, now);
     for (first, len, more, masked, plain) in [
         (0x81, 0, 0, true, true),
         (0x82, 125, 0, true, true),
-        (0x82, 126, 0, true, false),
+        (0x82, 126, 0, true, true),
+        (0x81, 65_535, 5, true, true),
+        (0x81, 65_536, 5, true, false),
         (0x81, 5, 5, true, true),
         (0x01, 5, 0, true, false),
+        (0x02, 500, 0, true, false),
         (0x89, 5, 0, true, false),
+        (0x89, 126, 0, true, false),
         (0x81, 5, 0, false, false),
+        (0x81, 500, 0, false, false),
     ] {
         let mut frames = Vec::new();
         put_frame(&mut frames, first, &vec![0; len], masked.then_some([9; 4]));
         put_frame(&mut frames, 0x82, &vec![0; more], masked.then_some([9; 4]));
-        assert_eq!(guard.whole_messages(&frames).is_some(), plain, "{first:x} {len} {more} {masked}");
+        let is_all = |data: &[u8]| guard.first_run(data).is_all_of(data);
+        assert_eq!(is_all(&frames), plain, "{first:x} {len} {more} {masked}");
         frames.pop();
-        assert!(guard.whole_messages(&frames).is_none(), "{first:x} {len} {more} {masked}, cut short");
+        assert!(!is_all(&frames), "{first:x} {len} {more} {masked}, cut short");
     }
-    assert!(guard.whole_messages(&[]).is_none());
+    assert!(!guard.first_run(&[]).is_all_of(&[]));
     let mut written = Vec::new();
     put_frame(&mut written, 0x81, &[0; 125], None);
     put_frame(&mut written, 0x82, b"", None);
-    assert_eq!(guard.plain_messages(&written), Some(2));
+    put_frame(&mut written, 0x82, &[0; 300], None);
+    assert_eq!(guard.plain_messages(&written), Some(3));
     assert_eq!(guard.plain_messages(&[]), None);
 }
 
 /// Every header of two bytes, against what RFC 6455, section 5.2, says of it.
 #[test]
-fn a_short_message_is_known_by_the_first_two_bytes_of_its_header() {
+fn a_message_is_known_by_the_first_two_bytes_of_its_header() {
+    // 256 bytes of payload, if a length of two bytes more is announced.
+    let mut data = [0; 8 + 256];
     for header in 0..=u16::MAX {
-        let header = header.to_be_bytes();
-        let [first, second] = header;
-        let legal = matches!(first, 0x81 | 0x82) && second & 0x7f < 126;
-        let len = legal.then_some(usize::from(second & 0x7f));
-        let (masked, unmasked) = if second >= 0x80 { (len, None) } else { (None, len) };
-        assert_eq!(Form::MASKED.payload_len(header), masked, "{header:x?}");
-        assert_eq!(Form::UNMASKED.payload_len(header), unmasked, "{header:x?}");
+        let [first, second] = header.to_be_bytes();
+        data[..4].copy_from_slice(&[first, second, 1, 0]);
+        let begins = matches!(first, 0x81 | 0x82);
+        let len = usize::from(second & 0x7f);
+        let [short, longer] = [len < 126, len == 126].map(|fits| begins && fits);
+        let [masked, unmasked] = [second >= 0x80, second < 0x80];
+        for (form, fits) in [(Form::MASKED, masked), (Form::UNMASKED, unmasked)] {
+            let found = (form.short([first, second]), form.longer(&data));
+            assert_eq!(found, ((short && fits).then_some(len), (longer && fits).then_some(256)), "{form:?} {header:x}");
+        }
     }
 }
 
-/// With every length of two messages, and every end of the data.
+/// With every end of the data, and lengths at both ends of what a form of header says.
 #[test]
-fn messages_are_whole_where_the_last_one_ends() {
-    for (form, mask) in [(Form::MASKED, Some([1, 2, 3, 4])), (Form::UNMASKED, None)] {
-        for (one, other) in [(0, 0), (0, 1), (1, 0), (7, 125), (125, 3)] {
+fn a_run_ends_with_the_last_message_that_is_whole() {
+    for (form, mask, short) in [(Form::MASKED, Some([1, 2, 3, 4]), 6), (Form::UNMASKED, None, 2)] {
+        for (one, other) in [(0, 0), (0, 1), (1, 0), (7, 125), (125, 3), (126, 2), (2, 300), (256, 126)] {
             let mut frames = Vec::new();
             put_frame(&mut frames, 0x81, &vec![0x81; one], mask);
             let between = frames.len();
             put_frame(&mut frames, 0x82, &vec![0x82; other], mask);
             for end in 0..=frames.len() {
-                let whole = match end {
-                    _ if end == between => Some(Whole { messages: 1, longest: one }),
-                    _ if end == frames.len() => Some(Whole { messages: 2, longest: one.max(other) }),
-                    _ => None,
+                let longer = |messages: &[usize]| messages.iter().filter(|len| **len > 125).count();
+                let run = match end {
+                    _ if end == frames.len() => {
+                        Run { messages: 2, longer: longer(&[one, other]), longest: one.max(other), bytes: end }
+                    }
+                    _ if end >= between => Run { messages: 1, longer: longer(&[one]), longest: one, bytes: between },
+                    _ => Run::default(),
                 };
-                assert_eq!(form.whole(&frames[..end]), whole, "{form:?}, {one} and {other} bytes, cut at {end}");
+                let found = form.run(&frames[..end]);
+                assert_eq!(found, run, "{form:?}, {one} and {other} bytes, cut at {end}");
+                let headers = short * found.messages + 2 * found.longer;
+                assert_eq!(found.payload(form), found.bytes - headers);
             }
         }
     }
