@@ -50,6 +50,12 @@ impl Closes {
         frames.peer = Some(result.unwrap_or_else(MalformedClose::answer));
     }
 
+    /// Whether neither side has begun to close.
+    #[inline]
+    pub(super) fn are_none(&self) -> bool {
+        self.frames.is_none()
+    }
+
     pub(super) fn peer_has_closed(&self) -> bool {
         self.peers().is_some()
     }

@@ -106,6 +106,7 @@ impl Guard {
     }
 
     /// Judges what was read, where it does not consist of the run that it begins with.
+    #[inline(never)]
     pub(super) fn admit_any(&mut self, data: &mut [u8], run: Run, now: Instant) -> Admitted {
         self.admit_by(data, run, |data| Form::MASKED.run(data), now)
     }

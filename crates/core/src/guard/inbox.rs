@@ -69,8 +69,8 @@ impl Inbox {
     /// Whether nothing waits, and nothing was ever delayed.
     #[inline]
     pub(super) fn is_plain(&self) -> bool {
-        let waits = |waiting: &Waiting| !(waiting.backlog.is_empty() && waiting.admitted.is_empty());
-        !(self.waiting.as_deref().is_some_and(waits) | self.resumed | self.capped)
+        let is_empty = |waiting: &Waiting| waiting.backlog.is_empty() && waiting.admitted.is_empty();
+        !(self.resumed | self.capped) && self.waiting.as_deref().is_none_or(is_empty)
     }
 
     /// Takes up to `room` admitted bytes.

@@ -50,7 +50,7 @@ impl Guard {
     /// Whether the next read is all that has to be judged.
     #[inline]
     pub(crate) fn reads_plainly(&self) -> bool {
-        matches!(self.phase, Phase::Open) && self.inbox.is_plain() && !self.peer_has_said_all()
+        matches!(self.phase, Phase::Open) && self.closes.are_none() && self.inbox.is_plain()
     }
 
     /// The run that a read begins with.
@@ -81,12 +81,17 @@ impl Guard {
     /// The number of messages in a write, if it consists of a run and may go out as it is.
     #[inline]
     pub(crate) fn plain_messages(&self, data: &[u8]) -> Option<u64> {
-        let closing = !matches!(self.phase, Phase::Open) || self.closes.handler_has_closed();
-        if closing || self.outbox.is_pending() || !self.is_between_frames() {
+        if !self.flushes_plainly() || !self.outbound_at_boundary() {
             return None;
         }
         let run = Form::UNMASKED.run(data);
         run.is_all_of(data).then_some(run.messages as u64)
+    }
+
+    /// Whether nothing of the guard's own is to be sent, and nothing of the handler's is held.
+    #[inline]
+    pub(crate) fn flushes_plainly(&self) -> bool {
+        matches!(self.phase, Phase::Open) && self.closes.are_none() && !self.outbox.is_pending()
     }
 
     /// `messages` messages were written, in `bytes` bytes. The clock is read only if it matters.

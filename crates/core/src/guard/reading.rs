@@ -43,7 +43,7 @@ impl Guard {
         }
         let looks = self.has_policies() || self.telemetry.counts_read();
         // Reading the clock is not free. If nothing will be compared with the time, any will do.
-        let at = self.activity.opened.filter(|_| !looks).unwrap_or_else(&now);
+        let at = if looks { now() } else { self.activity.opened.unwrap_or_else(&now) };
         self.telemetry.tick(at);
         let run = self.first_run(data);
         let admission = if run.is_all_of(data) {
@@ -62,6 +62,7 @@ impl Guard {
     }
 
     /// Does what follows an admission. Returns how many bytes at the front may be delivered.
+    #[inline(never)]
     pub(super) fn follow(&mut self, data: &[u8], admission: Admitted, looks: bool, now: impl Fn() -> Instant) -> usize {
         let rest = &data[admission.rest..];
         match admission.then {

@@ -66,6 +66,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         self.poll_judged(cx, buf)
     }
 
+    #[inline(never)]
     fn poll_any_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if buf.remaining() == 0 || self.deliver(buf) {
             return Poll::Ready(Ok(()));
@@ -106,6 +107,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
     }
 
     /// Reads until something is admitted, the stream ends, or there is nothing to read.
+    #[inline(never)]
     fn poll_judged(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let start = buf.filled().len();
         loop {

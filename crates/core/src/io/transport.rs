@@ -33,7 +33,7 @@ const PIECE: usize = 16 * 1024;
 /// The part of a write that is handed to the transport at once.
 #[inline]
 pub(super) fn piece(data: &[u8], carrier: Carrier) -> &[u8] {
-    if carrier.is_stream() && data.len() > PIECE { &data[..PIECE] } else { data }
+    if data.len() > PIECE && carrier.is_stream() { &data[..PIECE] } else { data }
 }
 
 /// A connection's transport, from the end of the upgrade until it is taken over or dropped.

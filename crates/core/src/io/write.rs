@@ -70,6 +70,7 @@ impl<T: AsyncWrite + Unpin> State<T> {
         Poll::Ready(Ok(written))
     }
 
+    #[inline(never)]
     fn poll_any_write(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         match self.guard.writes(now) {
             Writes::Open => self.poll_frames(cx, data),
@@ -212,10 +213,7 @@ impl<T: AsyncWrite + Unpin> State<T> {
 
     #[inline]
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.guard.is_live() {
-            return Poll::Ready(Ok(()));
-        }
-        if self.guard.outbox.is_pending() { self.poll_flush_behind_own(cx) } else { self.poll_plain_flush(cx) }
+        if self.guard.flushes_plainly() { self.poll_plain_flush(cx) } else { self.poll_any_flush(cx) }
     }
 
     /// Flushes where nothing of the guard's own waits.
@@ -234,7 +232,11 @@ impl<T: AsyncWrite + Unpin> State<T> {
     }
 
     /// Flushes, after sending the guard's own frames if that is allowed here.
-    fn poll_flush_behind_own(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    #[inline(never)]
+    fn poll_any_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.guard.is_live() {
+            return Poll::Ready(Ok(()));
+        }
         self.wakers.park_writer(cx);
         if self.guard.outbound_at_boundary() {
             ready!(self.poll_outbox(cx))?;

@@ -8,7 +8,7 @@ use std::{
 
 use proptest::prelude::*;
 
-use super::refunds::Charging;
+use super::{refunds::Charging, rig::close};
 use crate::{
     carrier::Carrier,
     counters::Counters,
@@ -364,4 +364,37 @@ fn a_run_ends_with_the_last_message_that_is_whole() {
             }
         }
     }
+}
+
+/// What looks like a message there is a part of a close frame, or is discarded, or must wait.
+#[test]
+fn nothing_is_plain_once_a_side_has_begun_to_close_or_a_frame_of_the_guards_own_waits() {
+    let now = Instant::now();
+    let plain =
+        |guard: &Guard| [guard.reads_plainly(), guard.flushes_plainly(), guard.plain_messages(b"\x81\0").is_some()];
+    let open = || guard(None, now);
+    assert_eq!(plain(&open()), [true; 3]);
+
+    let mut handler = open();
+    assert_eq!(handler.capture(b"\x88", || now), 1);
+    assert_eq!(plain(&handler), [false; 3], "the handler's close frame is incomplete");
+
+    let mut peer = open();
+    let mut frame = Vec::new();
+    put_frame(&mut frame, 0x88, b"", Some([0; 4]));
+    assert_eq!(peer.read(&mut frame, || now), frame.len());
+    assert_eq!(plain(&peer), [false; 3], "the peer has closed");
+
+    let mut pinging = open();
+    pinging.outbox.put_ping(b"");
+    assert_eq!(plain(&pinging), [true, false, false], "a ping waits");
+
+    let mut inside = open();
+    let half = inside.measure(b"\x82\x05ab", false);
+    inside.wrote(half);
+    assert_eq!(plain(&inside), [true, true, false], "the handler is in a message");
+
+    let mut closing = open();
+    closing.close(close(1001), None, now);
+    assert_eq!(plain(&closing), [false; 3], "a close is decided");
 }
