@@ -47,6 +47,8 @@ fn salt() -> u32 {
 pub(crate) enum Next {
     /// Nothing before that time, or before it is woken.
     Wait(Option<Instant>),
+    /// The answer to the ping of that number, until that time at most.
+    Await { ping: u32, until: Instant },
     /// The transport must be taken from the handler.
     Take,
     /// The transport must be dropped as it is.
@@ -139,27 +141,37 @@ impl Guard {
     /// What the connection needs next. If that is to wait, the driver sleeps.
     pub(crate) fn next(&mut self, now: Instant) -> Next {
         let next = self.upcoming(now);
-        if let Next::Wait(until) = next {
-            self.sleep(until);
+        match next {
+            Next::Wait(until) => self.sleep(until),
+            Next::Await { until, .. } => self.sleep(Some(until)),
+            Next::Take | Next::Abort | Next::Nothing => {}
         }
         next
     }
 
     fn upcoming(&self, now: Instant) -> Next {
         match &self.phase {
-            Phase::Open => match self.earliest(self.policy_deadline()) {
-                Some(_) if self.second_look().is_some_and(|at| now < at) => Next::Wait(self.second_look()),
-                // A policy that leaves its deadline in the past would make the driver spin.
-                Some(next) if next <= now => Next::Wait(Some(now + Duration::from_millis(1))),
-                next if self.awaits_pong(now) => Next::Wait(next.min(self.pong_awaited_until()).or(next)),
-                Some(next) => Next::Wait(Some(next)),
-                None if self.outbox.is_pending() => Next::Wait(None),
-                None => Next::Nothing,
-            },
+            Phase::Open => self.upcoming_while_open(now),
             Phase::Ending(ending) if ending.is_due(self.is_between_frames(), now) => Next::Take,
             Phase::Ending(ending) => Next::Wait(ending.next(now)),
             Phase::Aborted => Next::Abort,
             Phase::Upgrading(_) | Phase::Taken(_) | Phase::Lost | Phase::Over => Next::Nothing,
+        }
+    }
+
+    fn upcoming_while_open(&self, now: Instant) -> Next {
+        let next = self.earliest(self.policy_deadline());
+        let pong = self.pong_awaited_until().filter(|_| self.awaits_pong(now));
+        match (next, pong) {
+            (Some(_), _) if self.second_look().is_some_and(|at| now < at) => Next::Wait(self.second_look()),
+            // A policy that leaves its deadline in the past would make the driver spin.
+            (Some(next), _) if next <= now => Next::Wait(Some(now + Duration::from_millis(1))),
+            (None, _) | (Some(_), None) if self.outbox.is_pending() => Next::Wait(next),
+            (next, Some(until)) if next.is_none_or(|next| until <= next) => {
+                Next::Await { ping: self.pings.sent, until }
+            }
+            (Some(next), _) => Next::Wait(Some(next)),
+            (None, _) => Next::Nothing,
         }
     }
 
@@ -213,6 +225,11 @@ impl Guard {
     pub(crate) fn awaits_pong(&self, now: Instant) -> bool {
         let open = matches!(self.phase, Phase::Open) && self.inbox.delayed().is_none();
         open && self.pong_awaited_until().is_some_and(|until| now < until)
+    }
+
+    /// Whether the answer to a ping was not there in that time.
+    pub(crate) fn misses_pong(&self) -> bool {
+        self.is_driven() && self.pings.awaited().is_some()
     }
 
     fn pong_awaited_until(&self) -> Option<Instant> {

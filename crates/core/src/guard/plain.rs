@@ -1,5 +1,5 @@
-//! The plain case: nothing waits, nothing has ended, and what goes through is a run: messages of one frame and less than
-//! 64 KiB, all of them whole.
+//! The plain case: nothing waits, nothing has ended, and what goes through is a run: messages of one frame and less
+//! than 64 KiB, all of them whole.
 //!
 //! Most reads and writes are of this kind, so their cost is the cost of a guard. Everything else takes the general
 //! path, which would come to the same decisions about plain calls: property tests compare the two.
@@ -60,8 +60,8 @@ impl Guard {
         if may_begin { Form::MASKED.run(data) } else { Run::default() }
     }
 
-    /// Admits a run, of which the read consists. Returns `None` if all of its messages may be delivered as they are, and
-    /// otherwise, because a policy wanted them one by one, what was decided.
+    /// Admits a run, of which the read consists. Returns `None` if all of its messages may be delivered as they are,
+    /// and otherwise, because a policy wanted them one by one, what was decided.
     #[inline]
     pub(super) fn admit_whole(&mut self, data: &mut [u8], run: &Run, now: Instant) -> Option<Admitted> {
         if self.has_policies() {

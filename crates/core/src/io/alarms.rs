@@ -5,15 +5,21 @@
 //! these deadlines. It looks at a connection whose alarm has rung, under that connection's lock and no longer than any
 //! call of the handler's does, and either sets the alarm anew, because the deadline has moved away, or spawns a driver.
 //! What is done at the deadline is the driver's: one connection cannot delay another.
+//!
+//! The same task reminds drivers that the answer to a ping was awaited for long enough, within a second more. These
+//! times come in the order in which they are set, so a queue holds them.
+//!
+//! Each time that the task goes to sleep again is a system call, as it sets a timer that is nearer than all others of
+//! its runtime. So times are rounded up to a [`TICK`], and the alarms of one tick ring together.
 
 use std::{
     any::Any,
     cmp::Ordering,
-    collections::BTreeSet,
+    collections::{BTreeSet, VecDeque},
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Weak},
     task::{Context, Poll, Waker, ready},
     time::{Duration, Instant},
 };
@@ -34,6 +40,13 @@ use crate::{
 /// Alarms that ring before other tasks have their turn.
 const BATCH: usize = 32;
 
+/// What times are rounded up to.
+const TICK: Duration = Duration::from_millis(10);
+const NANOS: u64 = TICK.as_nanos() as u64;
+
+/// Ticks that reminders are rounded up to. Most are of pongs that have come, and those must not wake the task.
+const REMINDER: u64 = 100;
+
 /// The longest sleep before the alarms are looked at again.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -48,13 +61,15 @@ struct Alarms<T> {
 
 struct Set<T> {
     alarms: BTreeSet<Alarm<T>>,
+    /// Of drivers that await a pong, and until when, the earliest first.
+    reminders: VecDeque<(u64, Weak<Shared<T>>)>,
     /// There is a task for them.
     sounding: bool,
     /// That task, while it sleeps.
     sleeper: Option<Waker>,
 }
 
-/// When an alarm rings, in nanoseconds, and of which connection: two words, because there is one for each idle
+/// When an alarm rings, in ticks, and of which connection: two words, because there is one for each idle
 /// connection.
 struct Alarm<T> {
     at: u64,
@@ -93,27 +108,50 @@ impl<T: Send + 'static> Alarms<T> {
         }
         // Those of a runtime that is gone, or on which no connection rests, are referenced from here alone.
         all.retain(|(_, alarms)| Arc::strong_count(alarms) > 1);
-        let set = Set { alarms: BTreeSet::new(), sounding: false, sleeper: None };
+        let (alarms, reminders) = (BTreeSet::new(), VecDeque::new());
+        let set = Set { alarms, reminders, sounding: false, sleeper: None };
         let new = Arc::new(Self { epoch: now(), set: Mutex::new(set) });
         all.push((id, new.clone()));
         new
+    }
+
+    /// The first tick that is not before a time.
+    fn tick(&self, time: Instant) -> u64 {
+        self.nanos(time).div_ceil(NANOS)
+    }
+
+    /// The last tick that is not after a time.
+    fn ticked(&self, time: Instant) -> u64 {
+        self.nanos(time) / NANOS
     }
 
     fn nanos(&self, time: Instant) -> u64 {
         u64::try_from(time.saturating_duration_since(self.epoch).as_nanos()).unwrap_or(u64::MAX)
     }
 
-    fn instant(&self, nanos: u64) -> Instant {
+    fn instant(&self, tick: u64) -> Instant {
+        let since = tick.checked_mul(NANOS).map(Duration::from_nanos);
         // A time that cannot be represented never comes: the deadline is read again before.
-        self.epoch.checked_add(Duration::from_nanos(nanos)).unwrap_or_else(|| now() + LONGEST)
+        since.and_then(|since| self.epoch.checked_add(since)).unwrap_or_else(|| now() + LONGEST)
     }
 
     /// Returns whether a task has to be spawned. It counts as spawned from here on.
     fn set(&self, at: u64, of: Arc<Shared<T>>) -> bool {
+        self.change(at, |set| {
+            set.alarms.insert(Alarm { at, of });
+        })
+    }
+
+    /// The same for a reminder.
+    fn remind(&self, at: u64, of: &Arc<Shared<T>>) -> bool {
+        self.change(at, |set| set.reminders.push_back((at, Arc::downgrade(of))))
+    }
+
+    fn change(&self, at: u64, change: impl FnOnce(&mut Set<T>)) -> bool {
         let (sleeper, spawn) = {
             let mut set = lock(&self.set);
-            let nearer = set.alarms.first().is_none_or(|first| at < first.at);
-            set.alarms.insert(Alarm { at, of });
+            let nearer = set.first().is_none_or(|first| at < first);
+            change(&mut set);
             let sleeper = if nearer { set.sleeper.take() } else { None };
             (sleeper, !std::mem::replace(&mut set.sounding, true))
         };
@@ -126,7 +164,7 @@ impl<T: Send + 'static> Alarms<T> {
             let mut set = lock(&self.set);
             let cancelled = set.alarms.take(&Alarm { at, of });
             // Without alarms there is no task.
-            let sleeper = if set.alarms.is_empty() { set.sleeper.take() } else { None };
+            let sleeper = if set.first().is_none() { set.sleeper.take() } else { None };
             (cancelled, sleeper)
         };
         // It is not the last owner: the caller is another.
@@ -136,28 +174,39 @@ impl<T: Send + 'static> Alarms<T> {
 
     /// What its task does next.
     fn next(&self, cx: &Context<'_>) -> Next<T> {
-        let (now, mut set) = (self.nanos(now()), lock(&self.set));
-        let mut ringing = Vec::new();
+        let (now, mut set) = (self.ticked(now()), lock(&self.set));
+        let (mut ringing, mut awaited) = (Vec::new(), Vec::new());
         while ringing.len() < BATCH && set.alarms.first().is_some_and(|first| first.at <= now) {
             ringing.extend(set.alarms.pop_first());
         }
-        if !ringing.is_empty() {
-            return Next::Ring(ringing);
+        while awaited.len() < BATCH && set.reminders.front().is_some_and(|(at, _)| *at <= now) {
+            awaited.extend(set.reminders.pop_front().map(|(_, of)| of));
         }
-        let Some(first) = set.alarms.first() else {
+        if !ringing.is_empty() || !awaited.is_empty() {
+            return Next::Ring(ringing, awaited);
+        }
+        let Some(first) = set.first() else {
             // Decided under the lock: what is set after it finds that there is no task.
             set.sounding = false;
             return Next::Done;
         };
-        let until = self.instant(first.at);
+        let until = self.instant(first);
         // Parked under the lock of the look: what is set after it finds the waker.
         set.sleeper = Some(cx.waker().clone());
         Next::Sleep(until)
     }
 }
 
+impl<T> Set<T> {
+    /// The first tick at which there is something to do.
+    fn first(&self) -> Option<u64> {
+        let (alarm, reminder) = (self.alarms.first(), self.reminders.front());
+        alarm.map(|first| first.at).into_iter().chain(reminder.map(|(at, _)| *at)).min()
+    }
+}
+
 enum Next<T> {
-    Ring(Vec<Alarm<T>>),
+    Ring(Vec<Alarm<T>>, Vec<Weak<Shared<T>>>),
     Sleep(Instant),
     Done,
 }
@@ -187,6 +236,7 @@ impl<T> Alarms<T> {
         let left = {
             let mut set = lock(&self.set);
             (set.sounding, set.sleeper) = (false, None);
+            set.reminders.clear();
             std::mem::take(&mut set.alarms)
         };
         // They may be the last owners of their connections, whose policies are dropped with them.
@@ -201,9 +251,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Sounding<T> 
         let mut this = self.project();
         loop {
             match this.alarms.next(cx) {
-                Next::Ring(ringing) => {
+                Next::Ring(ringing, awaited) => {
                     for alarm in ringing {
                         this.alarms.ring(alarm);
+                    }
+                    for driven in awaited {
+                        driven.upgrade().iter().for_each(Shared::remind_driver);
                     }
                     // Other tasks first: there may be thousands.
                     cx.waker().wake_by_ref();
@@ -224,7 +277,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Alarms<T> {
         // The task that holds the lock may be slow, and the alarms of other connections must not wait for it.
         let Some(state) = try_lock(&of.state) else { return of.spawn_driver_from_a_task() };
         // It was cancelled or moved meanwhile.
-        if state.guard.alarm().is_none_or(|alarm| self.nanos(alarm) != at) {
+        if state.guard.alarm().is_none_or(|alarm| self.tick(alarm) != at) {
             return;
         }
         let rings = || {
@@ -248,15 +301,35 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
         }
         let alarms = Alarms::of(&self.inner.runtime);
         if let Some(before) = before {
-            alarms.cancel(alarms.nanos(before), self.clone());
+            alarms.cancel(alarms.tick(before), self.clone());
         }
-        let spawn = alarms.set(alarms.nanos(after?), self.clone());
+        let spawn = alarms.set(alarms.tick(after?), self.clone());
         spawn.then(|| Sounding { alarms, sleep: None, done: false })
     }
 
     pub(super) fn cancel_alarm(self: &Arc<Self>, at: Instant) {
         let alarms = Alarms::of(&self.inner.runtime);
-        alarms.cancel(alarms.nanos(at), self.clone());
+        alarms.cancel(alarms.tick(at), self.clone());
+    }
+
+    /// Has the driver woken at that time, while it awaits a pong. Returns the task that has to be spawned for it, once
+    /// the state is unlocked.
+    pub(super) fn remind_at(self: &Arc<Self>, at: Instant) -> Option<Sounding<T>> {
+        let alarms = Alarms::of(&self.inner.runtime);
+        alarms.remind(alarms.tick(at).next_multiple_of(REMINDER), self).then(|| Sounding {
+            alarms,
+            sleep: None,
+            done: false,
+        })
+    }
+
+    /// Wakes the driver, unless its pong has come.
+    fn remind_driver(self: &Arc<Self>) {
+        if let Some(mut state) = try_lock(&self.state) {
+            return state.remind();
+        }
+        let shared = self.clone();
+        self.inner.runtime.spawn(async move { lock(&shared.state).remind() });
     }
 
     /// Spawns a driver as soon as the state is not locked.
@@ -397,7 +470,7 @@ mod tests {
         let (mut peer, guarded, _connection) = open(after(60));
         let shared = guarded.shared();
         let alarms = Alarms::of(&Handle::current());
-        let at = alarms.nanos(lock(&shared.state).guard.alarm().expect("it rests"));
+        let at = alarms.tick(lock(&shared.state).guard.alarm().expect("it rests"));
         {
             let _locked = lock(&shared.state);
             alarms.ring(Alarm { at, of: shared.clone() });
@@ -405,7 +478,7 @@ mod tests {
         assert!(!lock(&shared.state).guard.is_driven());
         yield_now().await;
         yield_now().await;
-        assert_eq!(lock(&shared.state).guard.alarm().map(|alarm| alarms.nanos(alarm)), Some(at), "a driver has looked");
+        assert_eq!(lock(&shared.state).guard.alarm().map(|alarm| alarms.tick(alarm)), Some(at), "a driver has looked");
         assert_eq!(closed(&mut peer, since).await, (60, 1008));
     }
 

@@ -59,7 +59,7 @@ pub(super) fn drive<T>(shared: Arc<Shared<T>>) -> impl Future<Output = ()> + Sen
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    Driver { shared, sleep: None, closing: None, reads: false, done: false }
+    Driver { shared, sleep: None, closing: None, reminded: 0, reads: false, done: false }
 }
 
 pin_project! {
@@ -71,6 +71,8 @@ pin_project! {
         sleep: Option<Sleep>,
         // The closing handshake, or the wait for the end of the transport.
         closing: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+        // The number of the last ping of whose answer the task of the alarms reminds it.
+        reminded: u32,
         // The transport wakes it for input, and not the reader.
         reads: bool,
         // The end of the connection is no longer up to this driver: it has ended, or something else will end it.
@@ -107,6 +109,8 @@ impl<T> Shared<T> {
 enum Next<T> {
     /// Wait until that time, or until it is woken.
     Wait(Option<Instant>),
+    /// Wait for the answer to the ping of that number, until that time at most.
+    Await { ping: u32, until: Instant },
     /// Run the closing handshake.
     Close(Box<ClosingHandshake<T>>),
     /// Nothing before a deadline that is far off, for which an alarm is set.
@@ -131,12 +135,24 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Driver<T> {
             let (next, delta, sounding) = {
                 let mut state = lock(&this.shared.state);
                 let next = state.drive_guarded(cx, this.reads);
-                (next, state.guard.take_delta(), this.shared.move_alarm(None, state.guard.alarm()))
+                let sounding = match next {
+                    // Once for each ping, however often its peer makes the driver look.
+                    Next::Await { ping, until } if *this.reminded != ping => {
+                        *this.reminded = ping;
+                        this.shared.remind_at(until)
+                    }
+                    Next::Rest => this.shared.move_alarm(None, state.guard.alarm()),
+                    _ => None,
+                };
+                (next, state.guard.take_delta(), sounding)
             };
-            *this.done = !matches!(next, Next::Wait(_));
+            *this.done = !matches!(next, Next::Wait(_) | Next::Await { .. });
             // `next` owns the transport by now, and nothing else ends this connection. A recorder or a subscriber that
             // panics must not cost it its close. The panic hook has reported it.
             let _panicked = catch_unwind(AssertUnwindSafe(|| this.shared.inner.emit(delta)));
+            if let Some(sounding) = sounding {
+                this.shared.inner.runtime.spawn(sounding);
+            }
             match next {
                 Next::Close(closing) => {
                     let end = EndOnDrop::new(this.shared, closing.ended());
@@ -147,12 +163,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Driver<T> {
                     let end = EndOnDrop::new(this.shared, Ended::aborted());
                     *this.closing = Some(Box::pin(run_leaving(end, leaving)));
                 }
-                Next::Rest => {
-                    if let Some(sounding) = sounding {
-                        this.shared.inner.runtime.spawn(sounding);
-                    }
-                    return Poll::Ready(());
-                }
+                Next::Rest => return Poll::Ready(()),
+                Next::Await { .. } => return Poll::Pending,
                 Next::Done => return Poll::Ready(()),
                 Next::Ended(ended, io, policies) => {
                     drop((io, policies));
@@ -225,7 +237,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         failed |= self.send_own(cx);
         let next = if failed && self.guard.is_live() { self.lose() } else { self.next(now) };
         match next {
-            Next::Wait(_) => {}
+            Next::Wait(_) | Next::Await { .. } => {}
             Next::Rest => self.wakers.forget_driver(),
             _ => self.driver_ends(),
         }
@@ -240,6 +252,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         match self.guard.next(now) {
             guard::Next::Wait(Some(until)) if self.guard.rests(until, || now) => Next::Rest,
             guard::Next::Wait(until) => Next::Wait(until),
+            guard::Next::Await { ping, until } => Next::Await { ping, until },
             guard::Next::Take => self.take_over(now).map_or(Next::Done, |closing| Next::Close(Box::new(closing))),
             guard::Next::Abort => {
                 let carrier = self.guard.carrier();

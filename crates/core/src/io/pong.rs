@@ -1,10 +1,12 @@
 //! The driver reads in the reader's place while the answer to a ping is awaited.
 //!
 //! That answer is the guard's own, and on most connections it is all that comes for a long time. Were the handler woken
-//! for it, its library would clear a buffer of many KiB, read, and find nothing, and the same for each of thousands of
-//! connections. So from the ping to its answer, but for a second at most ([`Guard::awaits_pong`]), the transport wakes
-//! the driver. What else comes meanwhile goes to the inbox, and the reader is woken for it. From then on the transport
-//! wakes the reader, which has polled it last.
+//! for it, its library would clear a buffer of many KiB, read, and find nothing. So from the ping to its answer, but
+//! for a second or two at most ([`Guard::awaits_pong`]), the transport wakes the driver. What else comes meanwhile goes
+//! to the inbox, and the reader is woken for it. From then on the transport wakes the reader, which has polled it last.
+//!
+//! That time is kept by the task of the alarms. A timer of each driver's would be the nearest of all as a rule, and to
+//! set such a one is a system call.
 //!
 //! Afterwards the driver polls once more with the reader's waker: otherwise what comes next would wake nobody.
 //!
@@ -36,6 +38,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
             self.wakers.nudge_reader();
         }
         failed
+    }
+
+    /// The answer was awaited for long enough.
+    pub(super) fn remind(&mut self) {
+        if self.guard.misses_pong() {
+            self.wakers.wake_driver();
+        }
     }
 }
 
@@ -201,9 +210,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn without_an_answer_the_handler_is_woken_again_after_a_second() {
+    async fn without_an_answer_the_handler_is_woken_again_after_two_seconds() {
         let mut pinged = Pinged::new().await;
-        sleep(Duration::from_millis(1001)).await;
+        sleep(Duration::from_secs(2)).await;
         assert_eq!(Handle::current().metrics().num_alive_tasks(), 1, "that of the alarms");
         let pong = pinged.pong.clone();
         assert_eq!((pinged.sends(&pong).await, pinged.read()), (1, None));

@@ -80,7 +80,8 @@ pub(super) fn intercept_as(
     Ok(Some(GuardedHandshake::set_up(connection, interception)))
 }
 
-/// Joins the connection that an outer layer has set up, if there is one. That layer has checked that this is a handshake.
+/// Joins the connection that an outer layer has set up, if there is one. That layer has checked that this is a
+/// handshake.
 #[inline]
 pub(super) fn join(
     extensions: &Extensions,

@@ -92,8 +92,8 @@ impl<C> Shard<C> {
     where
         C: Clone,
     {
-        // Nothing of this layer is ever evicted, so no connection has to be found again, and whether one has begun makes
-        // no difference.
+        // Nothing of this layer is ever evicted, so no connection has to be found again, and whether one has begun
+        // makes no difference.
         if held.refuses {
             return None;
         }

@@ -73,7 +73,10 @@ fn the_answer_to_a_ping_is_awaited_for_a_second() {
     let (pong, deadline) = (guard.begin_ping(|| 1, now), now + 60_000 * MS);
     let (just, over) = (now + 999 * MS, now + 1000 * MS);
     assert!(guard.awaits_pong(now) && guard.awaits_pong(just) && !guard.awaits_pong(over));
-    assert_eq!((guard.next(just), guard.next(over)), (Next::Wait(Some(over)), Next::Wait(Some(deadline))));
+    assert_eq!(
+        (guard.next(just), guard.next(over)),
+        (Next::Await { ping: 1, until: over }, Next::Wait(Some(deadline)))
+    );
     // Unless a policy comes first.
     guard.stalled(Some(now - 500 * MS));
     assert_eq!(guard.next(now), Next::Wait(Some(now + 500 * MS)));

@@ -194,7 +194,7 @@ impl Rig {
                 self.guard.end();
                 self.ended = Some((self.millis(), Ended::aborted()));
             }
-            Next::Wait(_) | Next::Nothing => {}
+            Next::Wait(_) | Next::Await { .. } | Next::Nothing => {}
         }
     }
 
