@@ -312,9 +312,7 @@ impl Registry {
         if self.indexes.load(Ordering::Acquire) {
             for what in known {
                 match what {
-                    Known::Client => {
-                        connection.client_ip().iter().for_each(|client| self.clients.add(&bits(*client), id))
-                    }
+                    Known::Client => connection.client_ip().iter().for_each(|ip| self.clients.add(&bits(*ip), id)),
                     Known::Subject => connection.inner().subject().iter().for_each(|who| self.subjects.add(who, id)),
                 }
             }
