@@ -71,15 +71,16 @@ impl<S: Service<Request<B>>, T, B> ResponseFuture<S, T, B> {
 impl<S, F, T, B> Kind<S, F, T, B> {
     fn decided(call: impl FnOnce() -> F, decision: Decision) -> Self {
         let Decision { outcome, subprotocols } = decision;
-        let future = match outcome {
+        match outcome {
             Ok(Admitted { guarded: Some(guarded), policy, must_upgrade }) => {
                 let answer = Answer { future: guarded.in_span(call), must_upgrade };
-                upgrade::ResponseFuture::guarded(answer, guarded, policy)
+                Self::Inner { future: upgrade::ResponseFuture::guarded(answer, guarded, policy), subprotocols }
             }
-            Ok(Admitted { guarded: None, .. }) => upgrade::ResponseFuture::inner(Answer::any(call())),
-            Err(refusal) => return Self::Refused { refusal: Some(refusal), subprotocols },
-        };
-        Self::Inner { future, subprotocols }
+            Ok(Admitted { guarded: None, .. }) => {
+                Self::Inner { future: upgrade::ResponseFuture::inner(Answer::any(call())), subprotocols }
+            }
+            Err(refusal) => Self::Refused { refusal: Some(refusal), subprotocols },
+        }
     }
 }
 

@@ -46,6 +46,22 @@ impl<T: 'static> Settings<T> {
     }
 }
 
+impl<T> Spending<T> {
+    /// Of a token that is not spent.
+    pub(crate) fn failed(error: TokenError) -> Self {
+        Self { token: None, decision: Decision::ready(Err(error)) }
+    }
+
+    /// Most tokens are not waited for.
+    pub(crate) fn at_once(self) -> Result<Result<Spent<T>, TokenError>, Self> {
+        let Self { token, decision } = self;
+        match decision.at_once() {
+            Ok(decided) => Ok(decided.map(|()| token.expect("only a token is accepted"))),
+            Err(decision) => Err(Self { token, decision }),
+        }
+    }
+}
+
 // Nothing in it is pinned in place.
 impl<T> Unpin for Spending<T> {}
 

@@ -15,7 +15,7 @@ use std::{
     mem,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
 };
 
 use http::{Method, Version, request::Parts};
@@ -33,9 +33,9 @@ use crate::{
     error::TokenError,
     settings::Settings,
     source::{Taken, Token},
-    spend::Spending,
+    spend::{Spending, Spent},
     subprotocols::Subprotocols,
-    verify::Verification,
+    verify::{Verification, Verified},
 };
 
 /// What follows for a handshake.
@@ -60,7 +60,7 @@ pub(crate) struct Verifying<T> {
     plain: Option<Good>,
 }
 
-enum Stage<T> {
+pub(super) enum Stage<T> {
     Verification(Verification<T>),
     /// Other nodes are asked whether a ticket was used.
     Spending(Spending<T>),
@@ -83,7 +83,13 @@ where
     let outcome = match (outcome, forged, token) {
         (Err(error), ..) => refuse(settings, error, parts),
         (Ok(()), Some(refusal), _) => refuse_as(settings, refusal, parts),
-        (Ok(()), None, Some(token)) => return Verifying::of(settings, &token, subprotocols).at_once(parts),
+        (Ok(()), None, Some(token)) => match judge(settings, &token, parts) {
+            Ok(result) => end(settings, result, parts),
+            Err(stage) => {
+                let settings = settings.clone();
+                return Next::Verify(Box::new(Verifying { stage, settings, subprotocols, plain: None }));
+            }
+        },
         (Ok(()), None, None) if settings.first.is_some() && may_wait(settings, parts) => {
             enter(settings, Entry::First, parts)
         }
@@ -107,39 +113,59 @@ fn may_wait<T>(settings: &Settings<T>, parts: &Parts) -> bool {
     settings.plain.handshakes_only || is_ordinary(parts)
 }
 
+/// Verifies a token and spends it, which most do not have to wait for. Returns where it stands if it does.
+pub(super) fn judge<T>(
+    settings: &Settings<T>,
+    token: &Token,
+    parts: &mut Parts,
+) -> Result<Result<Spent<T>, TokenError>, Stage<T>>
+where
+    T: Send + Sync + 'static,
+{
+    let result = settings.verify(&token.0).at_once().map_err(Stage::Verification)?;
+    spend(settings, result, parts).at_once().map_err(Stage::Spending)
+}
+
+/// Spends a token that was verified, if its claims allow what it is for.
+fn spend<T>(settings: &Settings<T>, result: Result<Verified<T>, TokenError>, parts: &mut Parts) -> Spending<T>
+where
+    T: Send + Sync + 'static,
+{
+    match result.and_then(|verified| settings.authorize(&verified).map(|()| verified)) {
+        Ok(verified) => settings.spend(verified, |patience| Deadline::of(&mut parts.extensions, patience)),
+        Err(error) => Spending::failed(error),
+    }
+}
+
+/// The end of a handshake with a token.
+fn end<T>(
+    settings: &Arc<Settings<T>>,
+    result: Result<Spent<T>, TokenError>,
+    parts: &mut Parts,
+) -> Result<Admitted, Refusal>
+where
+    T: Send + Sync + 'static,
+{
+    match result {
+        Ok(spent) => enter(settings, Entry::Verified(spent), parts),
+        Err(error) => refuse(settings, error, parts),
+    }
+}
+
 impl<T: Send + Sync + 'static> Verifying<T> {
-    fn of(settings: &Arc<Settings<T>>, token: &Token, subprotocols: Subprotocols) -> Self {
-        let stage = Stage::Verification(settings.verify(&token.0));
-        Self { stage, settings: settings.clone(), subprotocols, plain: None }
-    }
-
     /// Of a request that is not a handshake.
-    pub(super) fn plain(settings: &Arc<Settings<T>>, token: &Token, good: Good) -> Self {
-        Self { plain: Some(good), ..Self::of(settings, token, Subprotocols::default()) }
-    }
-
-    /// Most verifications do not have to wait.
-    fn at_once(mut self, parts: &mut Parts) -> Next<T> {
-        match self.poll(&mut Context::from_waker(Waker::noop()), parts) {
-            Poll::Ready(decision) => Next::Decided(decision),
-            Poll::Pending => Next::Verify(Box::new(self)),
-        }
+    pub(super) fn plain(settings: &Arc<Settings<T>>, stage: Stage<T>, good: Good) -> Self {
+        Self { stage, settings: settings.clone(), subprotocols: Subprotocols::default(), plain: Some(good) }
     }
 
     /// Must not be polled again once it is ready.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, parts: &mut Parts) -> Poll<Decision> {
         let result = loop {
             match &mut self.stage {
-                Stage::Verification(verification) => match ready!(Pin::new(verification).poll(cx)) {
-                    Ok(verified) => match self.settings.authorize(&verified) {
-                        Ok(()) => {
-                            let by = |patience| Deadline::of(&mut parts.extensions, patience);
-                            self.stage = Stage::Spending(self.settings.spend(verified, by));
-                        }
-                        Err(error) => break Err(error),
-                    },
-                    Err(error) => break Err(error),
-                },
+                Stage::Verification(verification) => {
+                    let result = ready!(Pin::new(verification).poll(cx));
+                    self.stage = Stage::Spending(spend(&self.settings, result, parts));
+                }
                 Stage::Spending(spending) => break ready!(Pin::new(spending).poll(cx)),
             }
         };
@@ -148,10 +174,7 @@ impl<T: Send + Sync + 'static> Verifying<T> {
             let outcome = finish(&self.settings, result, good, parts).map(nothing);
             return Poll::Ready(Decision { outcome, subprotocols: Subprotocols::default() });
         }
-        let outcome = match result {
-            Ok(spent) => enter(&self.settings, Entry::Verified(spent), parts),
-            Err(error) => refuse(&self.settings, error, parts),
-        };
+        let outcome = end(&self.settings, result, parts);
         Poll::Ready(Decision { outcome, subprotocols: mem::take(&mut self.subprotocols) })
     }
 }

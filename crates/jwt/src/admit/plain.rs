@@ -4,10 +4,7 @@
 //! authenticates a request that only reads, whose answer a foreign page does not get, and one that an origin check
 //! outside has passed ([`CsrfChecked`]). Every other request needs a token that a page has to put there itself.
 
-use std::{
-    sync::Arc,
-    task::{Context, Poll, Waker},
-};
+use std::sync::Arc;
 
 use http::{Method, StatusCode, request::Parts};
 use portcullis_core::{
@@ -17,7 +14,7 @@ use portcullis_core::{
     upgrade,
 };
 
-use super::begin::Verifying;
+use super::begin::{Verifying, judge};
 use crate::{error::TokenError, session::Session, settings::Settings, source::Taken, spend::Spent};
 
 /// Marks a request that a layer for handshakes alone has let pass, for extractors.
@@ -55,10 +52,9 @@ where
         Ok(good) => good,
         Err(refusal) => return refuse_plain(settings, refusal, parts).map(|()| None),
     };
-    let mut verifying = Verifying::plain(settings, &token, good);
-    match verifying.poll(&mut Context::from_waker(Waker::noop()), parts) {
-        Poll::Ready(decision) => decision.outcome.map(|_| None),
-        Poll::Pending => Ok(Some(Box::new(verifying))),
+    match judge(settings, &token, parts) {
+        Ok(result) => finish(settings, result, good, parts).map(|()| None),
+        Err(stage) => Ok(Some(Box::new(Verifying::plain(settings, stage, good)))),
     }
 }
 
