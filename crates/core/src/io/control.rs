@@ -28,6 +28,7 @@ use crate::{
     clock::now,
     close::CloseFrame,
     connection::{ConnectionInner, Control, Status},
+    connection_state::ConnectionState,
     counters::Counters,
     gate::Gate,
     identity::Subject,
@@ -44,9 +45,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
         drop(self.with(|state| state.activate(io, inbox, carrier, now())));
     }
 
-    /// Whether the handler waits for the judgement of a first message.
-    pub(crate) fn has_gate(&self) -> bool {
-        lock(&self.state).has_gate()
+    /// Whether there is no transport yet.
+    pub(crate) fn is_upgrading(&self) -> bool {
+        lock(&self.state).guard.connection_state() == ConnectionState::Opening
     }
 
     /// Takes what judges the first message, if anything does.

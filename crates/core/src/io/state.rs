@@ -63,10 +63,6 @@ impl<T> State<T> {
         only
     }
 
-    pub(super) fn has_gate(&self) -> bool {
-        self.gate.is_some()
-    }
-
     pub(super) fn take_gate(&mut self) -> Option<Box<Gate>> {
         self.gate.take()
     }

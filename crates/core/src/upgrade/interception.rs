@@ -12,25 +12,26 @@
 //!                              Awaiting: pending, parks no waker      hyper sends the 101
 //!                                                                     fulfils the real OnUpgrade
 //!                                           Bystander::wake  <------- wakes
-//!                              Exchange::bring(real)
-//!                              one poll: Awaiting takes it,
-//!                              activates the transport, answers 200;
+//!                              the transport is activated
+//!                              one poll: Awaiting finds that, and
+//!                              answers 200;
 //!                              Tunnel swallows that, and is live
 //!   is woken  <--------------- hyper fulfils our OnUpgrade
 //!   reads and writes through Tunnel: the guarded connection
 //! ```
 //!
-//! `Awaiting` needs no waker, because nothing polls the inner connection but `complete`, which has put the upgrade
-//! there before. If the handshake fails instead, the inner connection is dropped with what it owns, the handler's half
+//! `Awaiting` needs no waker, because nothing polls the inner connection but `hand_on`, after the transport was handed
+//! over. If the handshake fails instead, the inner connection is dropped with what it owns, the handler's half
 //! among it, and that ends the guarded connection on the same path as a handler that leaves.
 //!
 //! This depends on how hyper behaves, and not on anything it promises: that one poll suffices to parse the fixed
-//! request, and one to write the response. `open` returns `None` where the first does not hold, and `complete` spawns a
+//! request, and one to write the response. `open` returns `None` where the first does not hold, and `hand_on` spawns a
 //! task where the second does not. So another version of hyper would cost a refusal with a sentence, or a task, and
 //! never an unguarded connection.
 
 use std::{
-    error::Error,
+    cell::Cell,
+    convert::Infallible,
     future::Future,
     io,
     pin::{Pin, pin},
@@ -60,7 +61,7 @@ use crate::{
     clock::now,
     connection::{Connection, ConnectionInner},
     io::{GuardedIo, Line, Shared, run_gate, strip},
-    sync::{lock, try_lock},
+    sync::try_lock,
 };
 
 /// A CONNECT, because it needs no headers to be an upgrade, and headers would have to be parsed.
@@ -76,18 +77,7 @@ pub(super) struct Interception(Arc<Bystander>);
 impl Interception {
     /// Completes the inner connection as soon as the real upgrade is fulfilled.
     pub(super) fn run(self) {
-        let Self(bystander) = self;
-        // A gate needs a task, since it waits for the peer, for a timeout, and for a verdict.
-        if !bystander.shared.has_gate() {
-            return bystander.look();
-        }
-        let Some(waiting) = lock(&bystander.waiting).take() else { return };
-        bystander.shared.inner.runtime.spawn(async move {
-            let Waiting { driver, exchange, real } = waiting;
-            exchange.bring(real.await);
-            // If it failed, our `OnUpgrade` fails, and the handler's library reports that.
-            let _upgraded = driver.await;
-        });
+        self.0.look();
     }
 }
 
@@ -95,16 +85,34 @@ impl Interception {
 struct Waiting {
     /// Boxed and pinned: it has some kilobytes.
     driver: Pin<Box<HyperConnection>>,
-    exchange: Arc<Exchange>,
+    carrier: Carrier,
     real: OnUpgrade,
 }
 
 impl Waiting {
-    /// The real upgrade was fulfilled, or failed. What is left is to hand the connection on, which needs no waiting.
-    fn complete(mut self, real: Result<Upgraded, hyper::Error>, shared: &Shared<Transport>) {
-        self.exchange.bring(real);
-        // One poll: `Awaiting` finds the upgrade, hyper writes its response into `Tunnel`, which swallows it, and
-        // fulfils our `OnUpgrade`. Should another version of hyper need a second poll, a task does the rest.
+    /// The real upgrade was fulfilled, or failed. Then our `OnUpgrade` fails with the inner connection, which is
+    /// dropped, and the handler's library reports that.
+    fn complete(self, real: Result<Upgraded, hyper::Error>, shared: &Arc<Shared<Transport>>) {
+        let Ok(upgraded) = real else { return };
+        shared.inner.stage.opened(now());
+        let (io, inbox) = strip(upgraded);
+        let Some(gate) = shared.take_gate() else {
+            shared.activate(io, inbox, self.carrier);
+            return self.hand_on(shared);
+        };
+        // A gate needs a task, since it waits for the peer, for a timeout, and for a verdict.
+        let shared = shared.clone();
+        shared.inner.runtime.clone().spawn(async move {
+            if run_gate(shared.clone(), io, inbox, *gate, self.carrier).await {
+                self.hand_on(&shared);
+            }
+        });
+    }
+
+    /// Hands the connection on, which needs no waiting: `Awaiting` finds that the guarded connection has the transport,
+    /// hyper writes its response into `Tunnel`, which swallows it, and fulfils our `OnUpgrade`. Should another version
+    /// of hyper need a second poll, a task does the rest.
+    fn hand_on(mut self, shared: &Shared<Transport>) {
         if self.driver.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
             shared.inner.runtime.spawn(self.driver);
         }
@@ -176,17 +184,14 @@ pub(super) fn open(
 ) -> Option<(OnUpgrade, Connection, Interception)> {
     let (guarded, connection) = GuardedIo::pending(inner);
     let shared = guarded.shared();
-    let exchange = Arc::new(Exchange::default());
-    let relay = Relay { exchange: exchange.clone(), shared: shared.clone(), carrier };
     // The tunnel owns the handler's half. If there is no upgrade, the inner connection is dropped, and the guard sees
     // its handler leave, which ends it.
     let tunnel = TokioIo::new(Tunnel { asked: 0, matched: 0, live: false, guarded });
-    let mut driver = Box::pin(builder().serve_connection(tunnel, relay).with_upgrades());
-    if driver.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
-        return None;
-    }
-    let ours = exchange.take_ours()?;
-    let waiting = Mutex::new(Some(Waiting { driver, exchange, real }));
+    let mut driver = Box::pin(builder().serve_connection(tunnel, Relay(shared.clone())).with_upgrades());
+    OURS.set(None);
+    let polled = driver.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    let ours = OURS.take().filter(|_| polled.is_pending())?;
+    let waiting = Mutex::new(Some(Waiting { driver, carrier, real }));
     let bystander = Bystander { shared, waiting, woken: AtomicBool::new(false) };
     Some((ours, connection, Interception(Arc::new(bystander))))
 }
@@ -200,99 +205,36 @@ fn builder() -> http1::Builder {
     builder
 }
 
-/// A slot between the inner connection's service and the code that has opened the connection.
-#[derive(Default)]
-struct Exchange(Mutex<Stage>);
-
-/// First it passes our `OnUpgrade` out, later the outcome of the real one in.
-#[derive(Default)]
-enum Stage {
-    #[default]
-    Between,
-    Ours(OnUpgrade),
-    Real(Result<Upgraded, hyper::Error>),
+thread_local! {
+    /// What hyper has made in the current call of [`open`], which polls the service on this thread and takes it then.
+    static OURS: Cell<Option<OnUpgrade>> = const { Cell::new(None) };
 }
 
-impl Exchange {
-    fn put(&self, stage: Stage) {
-        *lock(&self.0) = stage;
-    }
-
-    fn take(&self) -> Stage {
-        std::mem::take(&mut *lock(&self.0))
-    }
-
-    fn take_ours(&self) -> Option<OnUpgrade> {
-        if let Stage::Ours(ours) = self.take() { Some(ours) } else { None }
-    }
-
-    /// Must be called before the inner connection is polled. It does not wake `Awaiting`, which parks no waker.
-    fn bring(&self, real: Result<Upgraded, hyper::Error>) {
-        self.put(Stage::Real(real));
-    }
-
-    /// `None` during the one poll in `open`, before the response is known. No waker is parked for it.
-    fn take_real(&self) -> Option<Result<Upgraded, hyper::Error>> {
-        let mut stage = lock(&self.0);
-        if !matches!(*stage, Stage::Real(_)) {
-            return None;
-        }
-        if let Stage::Real(real) = std::mem::take(&mut *stage) { Some(real) } else { None }
-    }
-}
-
-/// The inner connection's service: answers when the real upgrade has come.
-struct Relay {
-    exchange: Arc<Exchange>,
-    shared: Arc<Shared<Transport>>,
-    carrier: Carrier,
-}
+/// The inner connection's service: answers when the transport was handed over.
+struct Relay(Arc<Shared<Transport>>);
 
 impl Service<Request<Incoming>> for Relay {
     type Response = Response<Empty<Bytes>>;
-    type Error = Box<dyn Error + Send + Sync>;
+    type Error = Infallible;
     type Future = Awaiting;
 
     fn call(&self, mut request: Request<Incoming>) -> Awaiting {
-        self.exchange.put(Stage::Ours(hyper::upgrade::on(&mut request)));
-        Awaiting { passing: None, exchange: self.exchange.clone(), shared: self.shared.clone(), carrier: self.carrier }
+        OURS.set(Some(hyper::upgrade::on(&mut request)));
+        Awaiting(self.0.clone())
     }
 }
 
-/// The response of the inner connection, which is pending until the real upgrade is fulfilled.
-struct Awaiting {
-    /// The gate, while the first message is awaited.
-    passing: Option<Pin<Box<dyn Future<Output = bool> + Send>>>,
-    exchange: Arc<Exchange>,
-    shared: Arc<Shared<Transport>>,
-    carrier: Carrier,
-}
+/// The response of the inner connection, which is pending until the guarded connection has the transport.
+struct Awaiting(Arc<Shared<Transport>>);
 
 impl Future for Awaiting {
-    type Output = Result<Response<Empty<Bytes>>, Box<dyn Error + Send + Sync>>;
+    type Output = Result<Response<Empty<Bytes>>, Infallible>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        if let Some(passing) = &mut this.passing {
-            return passing
-                .as_mut()
-                .poll(cx)
-                .map(|passed| if passed { Ok(granted()) } else { Err(TURNED_AWAY.into()) });
-        }
-        let Some(real) = this.exchange.take_real() else { return Poll::Pending };
-        let upgraded = real?;
-        this.shared.inner.stage.opened(now());
-        let (io, inbox) = strip(upgraded);
-        let Some(gate) = this.shared.take_gate() else {
-            this.shared.activate(io, inbox, this.carrier);
-            return Poll::Ready(Ok(granted()));
-        };
-        this.passing = Some(Box::pin(run_gate(this.shared.clone(), io, inbox, *gate, this.carrier)));
-        self.poll(cx)
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        // No waker is parked: the inner connection is not polled again before.
+        if self.0.is_upgrading() { Poll::Pending } else { Poll::Ready(Ok(granted())) }
     }
 }
-
-const TURNED_AWAY: &str = "the connection was turned away before its first message was accepted";
 
 /// Any successful response completes a CONNECT (RFC 9110, section 9.3.6).
 fn granted() -> Response<Empty<Bytes>> {
@@ -386,7 +328,7 @@ impl AsyncWrite for Tunnel {
 
 #[cfg(test)]
 mod tests {
-    use std::{convert::Infallible, sync::mpsc, thread, time::Duration};
+    use std::{sync::mpsc, thread, time::Duration};
 
     use http::{Method, StatusCode, Version};
     use hyper::service::service_fn;
