@@ -3,20 +3,20 @@
 //! Most layers install a policy that has deadlines and judges no frames: idle timeouts, keepalive, a session's end.
 //! With a bit for each, a read iterates over those that want frames, and over nothing where there is none.
 
-use std::{iter, num::NonZeroU32};
+use std::{iter, num::NonZeroU16};
 
 /// The place of a policy, the outermost first and counted from one, in few bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place(NonZeroU32);
+pub(super) struct Place(NonZeroU16);
 
 impl Place {
     /// A connection never has as many policies as that.
     pub(super) fn of(index: usize) -> Self {
-        Self(NonZeroU32::MIN.saturating_add(u32::try_from(index).unwrap_or(u32::MAX)))
+        Self(NonZeroU16::MIN.saturating_add(u16::try_from(index).unwrap_or(u16::MAX)))
     }
 
     pub(super) fn index(self) -> usize {
-        self.0.get() as usize - 1
+        usize::from(self.0.get()) - 1
     }
 }
 
