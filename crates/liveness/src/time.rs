@@ -104,7 +104,7 @@ mod tests {
         for (fraction, time, expected) in [
             (0, Duration::MAX, Duration::ZERO),
             (1 << 31, Duration::from_secs(3), Duration::from_millis(1500)),
-            (1 << 31, Duration::from_nanos(1_000_000_001), Duration::from_nanos(500_000_000)),
+            (1 << 31, Duration::from_nanos(1_000_000_001), Duration::from_millis(500)),
             (1 << 30, Duration::from_millis(100), Duration::from_millis(25)),
             (u32::MAX, Duration::from_secs(1), Duration::from_nanos(999_999_999)),
             (1 << 31, Duration::MAX, Duration::new(u64::MAX / 2, 999_999_999)),
