@@ -56,9 +56,9 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        upgrade::enforce(&mut self.inner, request, |headers| {
+        upgrade::enforce(&mut self.inner, request, |_, headers| {
             self.layer.prepare(headers);
-            self.layer.policy()
+            Some(self.layer.policy())
         })
     }
 }

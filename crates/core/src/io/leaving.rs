@@ -30,14 +30,14 @@ use crate::{
 
 /// Ends the connection when it is dropped, so that it ends on every path: a runtime that shuts down may drop a closing
 /// handshake before its first poll, and a transport may panic.
-pub(super) struct EndOnDrop(Arc<dyn Control>, Ended);
+pub(super) struct EndOnDrop(Arc<dyn Control>, Option<Ended>);
 
 impl EndOnDrop {
     pub(super) fn new<T>(shared: &Arc<Shared<T>>, ended: Ended) -> Self
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        Self(shared.clone(), ended)
+        Self(shared.clone(), Some(ended))
     }
 
     pub(super) fn inner(&self) -> &ConnectionInner {
@@ -47,7 +47,9 @@ impl EndOnDrop {
 
 impl Drop for EndOnDrop {
     fn drop(&mut self) {
-        self.inner().end(self.1.clone());
+        if let Some(ended) = self.1.take() {
+            self.inner().end(ended);
+        }
     }
 }
 

@@ -218,6 +218,6 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        upgrade::call_with(&mut self.inner, request, &self.settings, |_, _| Ok(None))
+        upgrade::enforce_as(&mut self.inner, request, Some(&self.settings), |_, _| None)
     }
 }

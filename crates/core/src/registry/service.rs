@@ -1,7 +1,7 @@
 //! The service that puts a handshake's connection into a registry.
 //!
-//! It refuses nothing, and stands on [`upgrade::call`](crate::upgrade::call()) like any layer that guards: a request
-//! that is not a handshake gets the registry and no connection.
+//! It refuses nothing, and stands on [`upgrade::enforce`](crate::upgrade::enforce()): a request that is not a handshake
+//! gets the registry and no connection.
 
 use std::task::{Context, Poll};
 
@@ -39,9 +39,9 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         request.extensions_mut().insert(self.connections.clone());
-        upgrade::call(&mut self.inner, request, |guarded, _| {
+        upgrade::enforce(&mut self.inner, request, |guarded, _| {
             self.connections.insert(guarded.connection());
-            Ok(None)
+            None
         })
     }
 }

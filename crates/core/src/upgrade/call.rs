@@ -73,24 +73,37 @@ where
     call_as(inner, request, Some(settings), admit)
 }
 
-/// [`call`], for a layer that decides nothing about handshakes, and installs a policy on each connection. It may change
-/// the headers before the inner service reads them.
+/// [`call`], for a layer that refuses nothing. It may change the headers before the inner service reads them, and the
+/// policy that it returns is installed if the response is an upgrade.
 pub fn enforce<S, B>(
     inner: &mut S,
+    request: Request<B>,
+    enter: impl FnOnce(&GuardedHandshake, &mut HeaderMap) -> Option<Box<dyn Policy>>,
+) -> ResponseFuture<S::Future>
+where
+    S: Service<Request<B>>,
+{
+    enforce_as(inner, request, None, enter)
+}
+
+/// [`enforce`], with settings, as for [`call_with`].
+pub(crate) fn enforce_as<S, B>(
+    inner: &mut S,
     mut request: Request<B>,
-    policy: impl FnOnce(&mut HeaderMap) -> Box<dyn Policy>,
+    settings: Option<&Arc<Settings>>,
+    enter: impl FnOnce(&GuardedHandshake, &mut HeaderMap) -> Option<Box<dyn Policy>>,
 ) -> ResponseFuture<S::Future>
 where
     S: Service<Request<B>>,
 {
     // Inside of another layer, which is where most of them stand, the request is not taken apart: that would copy it.
-    match join(request.extensions(), None) {
+    match join(request.extensions(), settings) {
         Some(Ok(guarded)) => {
-            let policy = policy(request.headers_mut());
+            let policy = enter(&guarded, request.headers_mut());
             ResponseFuture::guarded(inner.call(request), guarded, policy)
         }
         Some(Err(another)) => refuse(another.into(), &request.into_parts().0),
-        None => call(inner, request, |_, parts| Ok(Some(policy(&mut parts.headers)))),
+        None => call_as(inner, request, settings, |guarded, parts| Ok(enter(guarded, &mut parts.headers))),
     }
 }
 
@@ -104,21 +117,21 @@ where
     S: Service<Request<B>>,
 {
     let (mut parts, body) = request.into_parts();
-    let entered = intercept_as(&mut parts, settings).and_then(|guarded| {
-        let Some(mut guarded) = guarded else { return Ok(None) };
-        let policy = admit(&mut guarded, &mut parts)?;
-        Ok(Some((guarded, policy)))
-    });
-    match entered {
-        Ok(Some((guarded, policy))) => {
+    let mut guarded = match intercept_as(&mut parts, settings) {
+        Ok(Some(guarded)) => guarded,
+        Ok(None) => return ResponseFuture::inner(inner.call(Request::from_parts(parts, body))),
+        Err(refusal) => return refuse(refusal, &parts),
+    };
+    match admit(&mut guarded, &mut parts) {
+        Ok(policy) => {
             let future = guarded.in_span(|| inner.call(Request::from_parts(parts, body)));
             ResponseFuture::guarded(future, guarded, policy)
         }
-        Ok(None) => ResponseFuture::inner(inner.call(Request::from_parts(parts, body))),
         Err(refusal) => refuse(refusal, &parts),
     }
 }
 
-fn refuse<F>(refusal: Refusal, parts: &Parts) -> ResponseFuture<F> {
+/// The response is a refusal, and the inner service is not called.
+pub(super) fn refuse<F>(refusal: Refusal, parts: &Parts) -> ResponseFuture<F> {
     ResponseFuture::refused(refusal.over(parts.version).asked(Asked::of(parts)))
 }

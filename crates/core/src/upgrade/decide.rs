@@ -5,7 +5,7 @@ use std::fmt;
 use http::{Request, request::Parts};
 use tower_service::Service;
 
-use super::{AdmissionVerdict, Deciding, GuardedHandshake, ResponseFuture, intercept::intercept_as};
+use super::{AdmissionVerdict, Deciding, GuardedHandshake, ResponseFuture, call::refuse, intercept::intercept_as};
 use crate::{
     policy::Policy,
     refusal::{Asked, Refusal},
@@ -77,30 +77,28 @@ where
     S: Service<Request<B>> + Clone,
 {
     let (mut parts, body) = request.into_parts();
-    let version = parts.version;
-    let entered = intercept_as(&mut parts, None).and_then(|guarded| {
-        let Some(mut guarded) = guarded else { return Ok(None) };
-        let admission = admit(&mut guarded, &mut parts)?;
-        Ok(Some((guarded, admission)))
-    });
-    let asked = Asked::of(&parts);
-    let request = Request::from_parts(parts, body);
-    let (guarded, policy, verdict) = match entered {
-        Ok(Some((guarded, Admission { policy, verdict }))) => (guarded, policy, verdict),
-        Ok(None) => return Deciding::decided(ResponseFuture::inner(inner.call(request))),
-        Err(refusal) => return Deciding::decided(ResponseFuture::refused(refusal.over(version).asked(asked))),
+    let mut guarded = match intercept_as(&mut parts, None) {
+        Ok(Some(guarded)) => guarded,
+        Ok(None) => return Deciding::decided(ResponseFuture::inner(inner.call(Request::from_parts(parts, body)))),
+        Err(refusal) => return Deciding::decided(refuse(refusal, &parts)),
     };
-    match verdict.at_once() {
+    let Admission { policy, verdict } = match admit(&mut guarded, &mut parts) {
+        Ok(admission) => admission,
+        Err(refusal) => return Deciding::decided(refuse(refusal, &parts)),
+    };
+    let verdict = match verdict.at_once() {
         Ok(Ok(())) => {
-            let future = guarded.in_span(|| inner.call(request));
-            Deciding::decided(ResponseFuture::guarded(future, guarded, policy))
+            let future = guarded.in_span(|| inner.call(Request::from_parts(parts, body)));
+            return Deciding::decided(ResponseFuture::guarded(future, guarded, policy));
         }
-        Ok(Err(refusal)) => Deciding::decided(ResponseFuture::refused(refusal.over(version).asked(asked))),
-        // `guarded` is kept in the future. If the client disconnects, hyper drops the future, which ends the connection
-        // and drops what it holds.
-        Err(verdict) => Deciding::waiting(verdict, inner, request, move |inner, request, verdict| match verdict {
-            Ok(()) => ResponseFuture::guarded(guarded.in_span(|| inner.call(request)), guarded, policy),
-            Err(refusal) => ResponseFuture::refused(refusal.over(version).asked(asked)),
-        }),
-    }
+        Ok(Err(refusal)) => return Deciding::decided(refuse(refusal, &parts)),
+        Err(verdict) => verdict,
+    };
+    let (version, asked) = (parts.version, Asked::of(&parts));
+    // `guarded` is kept in the future. If the client disconnects, hyper drops the future, which ends the connection and
+    // drops what it holds.
+    Deciding::waiting(verdict, inner, Request::from_parts(parts, body), move |inner, request, verdict| match verdict {
+        Ok(()) => ResponseFuture::guarded(guarded.in_span(|| inner.call(request)), guarded, policy),
+        Err(refusal) => ResponseFuture::refused(refusal.over(version).asked(asked)),
+    })
 }

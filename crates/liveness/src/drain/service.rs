@@ -37,18 +37,21 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let Self { inner, served } = self;
         let (state, settings) = (&served.0, served.0.settings());
-        let (mut parts, body) = request.into_parts();
         // Before anything is set up for it, as many may be refused.
-        if state.is_started() && handshake::is_handshake(&parts) {
-            state.turn_away(&parts);
-            return DrainFuture::refused(settings.refusal());
+        if state.is_started() {
+            let (parts, body) = request.into_parts();
+            if handshake::is_handshake(&parts) {
+                state.turn_away(&parts);
+                return DrainFuture::refused(settings.refusal());
+            }
+            request = Request::from_parts(parts, body);
         }
-        note_refusing(&mut parts);
         let mut cut = None;
-        let future = upgrade::call(inner, Request::from_parts(parts, body), |guarded, parts| {
+        let future = upgrade::call(inner, request, |guarded, parts| {
+            note_refusing(parts);
             cut = state.admit(guarded.connection());
             if cut.is_none() {
                 state.turn_away(parts);
