@@ -114,3 +114,27 @@ fn the_last_that_is_read_is_what_was_admitted_and_a_close() {
     assert_eq!((&*backlog, inbox.backlog(), inbox.delayed()), (&b"never judged"[..], &b""[..], None));
     assert_eq!(taken(inbox.deliver(99)).as_deref(), Some(&b"admitted, closed"[..]));
 }
+
+/// What waits must go first, and small reads must stay small.
+#[test]
+fn an_inbox_is_plain_while_nothing_waits_and_nothing_was_ever_delayed() {
+    let mut inbox = Inbox::default();
+    assert!(inbox.is_plain());
+    inbox.admit(b"admitted");
+    assert!(!inbox.is_plain());
+    assert_eq!(inbox.deliver(8).unwrap().as_slice(), b"admitted");
+    assert!(inbox.is_plain());
+    inbox.put_back(b"half a header");
+    assert!(!inbox.is_plain());
+    inbox.clear_backlog();
+    assert!(inbox.is_plain());
+    inbox.peeked(b"read ahead");
+    inbox.clear_backlog();
+    assert!(!inbox.is_plain(), "it is to be judged before more is read");
+    assert!(inbox.resume(1).is_none());
+    assert!(inbox.is_plain());
+    inbox.delay(Instant::now());
+    inbox.end_delay();
+    assert!(inbox.resume(1).is_none());
+    assert!(!inbox.is_plain(), "reads are small from now on");
+}

@@ -23,13 +23,14 @@ use crate::{
     settings::Framing,
 };
 
-/// Frames, most of them messages of their own, and sometimes bytes that are none.
+/// Frames, most of them messages of their own, and sometimes bytes that are none. Payloads look like empty messages.
 fn stream(masked: bool) -> impl Strategy<Value = Vec<u8>> {
     let message = (0x81..=0x82_u8, prop_oneof![4 => 0..130_usize, 1 => 130..400_usize]);
     let other = (prop::sample::select(vec![0x01, 0x02, 0x00, 0x80, 0x83, 0x88, 0x89, 0x8a, 0xc1]), 0..300_usize);
     let frame = prop_oneof![8 => message, 1 => other].prop_map(move |(first, len)| {
         let mut frame = Vec::new();
-        put_frame(&mut frame, first, &vec![3; len], masked.then_some([1, 2, 3, 4]));
+        let payload: Vec<u8> = [0x81, u8::from(masked) << 7].into_iter().cycle().take(len).collect();
+        put_frame(&mut frame, first, &payload, masked.then_some([0; 4]));
         frame
     });
     let noise = prop::collection::vec(any::<u8>(), 0..8);
