@@ -160,13 +160,15 @@ impl Guard {
         // Were a dropped message unfinished, this read would be walked.
         stream.discarding = false;
         let (mut at, mut batch) = (run.bytes, Batch::default());
-        add_run(&mut batch, &run);
+        if run.messages > 0 {
+            add_run(&mut batch, &run);
+        }
         let mut compressed = self.compressed;
         let mut violations = 0;
         let then = loop {
             stream.skip(&mut at, data.len());
             // Not where the first one has ended: what follows there begins none.
-            if stream.is_between_messages() && at > run.bytes {
+            if stream.is_between_messages() && at > run.bytes && at < data.len() {
                 let run = runs(&data[at..]);
                 add_run(&mut batch, &run);
                 at += run.bytes;

@@ -53,6 +53,9 @@ impl Measure {
         let mut rest = data;
         while !self.close_follows {
             self.data |= !self.decoder.skip_payload(&mut rest).is_empty() && !self.decoder.in_control_frame();
+            if rest.is_empty() {
+                break;
+            }
             if self.decoder.at_boundary() && !one_frame {
                 // Most frames: skipped without the decoder.
                 let run = Form::UNMASKED.run(rest);
