@@ -167,8 +167,8 @@ impl Guard {
             let Some(end) = usize::try_from(header.payload_len()).ok().and_then(|len| payload.checked_add(len)) else {
                 return;
             };
-            let pong = self.inbox.backlog().get(payload..end).and_then(|payload| self.own_pong(&header, payload));
-            match pong {
+            let payload = self.inbox.backlog().get(payload..end);
+            match payload.and_then(|payload| self.own_pong(&header, payload)) {
                 Some(ping) => {
                     self.inbox.cut(at..end);
                     self.answered(ping, now);

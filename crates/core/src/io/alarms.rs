@@ -40,9 +40,8 @@ use crate::{
 /// Alarms that ring before other tasks have their turn.
 const BATCH: usize = 32;
 
-/// What times are rounded up to.
-const TICK: Duration = Duration::from_millis(10);
-const NANOS: u64 = TICK.as_nanos() as u64;
+/// What times are rounded up to, in nanoseconds: 10 ms.
+const TICK: u64 = 10_000_000;
 
 /// Ticks that reminders are rounded up to. Most are of pongs that have come, and those must not wake the task.
 const REMINDER: u64 = 100;
@@ -117,12 +116,12 @@ impl<T: Send + 'static> Alarms<T> {
 
     /// The first tick that is not before a time.
     fn tick(&self, time: Instant) -> u64 {
-        self.nanos(time).div_ceil(NANOS)
+        self.nanos(time).div_ceil(TICK)
     }
 
     /// The last tick that is not after a time.
     fn ticked(&self, time: Instant) -> u64 {
-        self.nanos(time) / NANOS
+        self.nanos(time) / TICK
     }
 
     fn nanos(&self, time: Instant) -> u64 {
@@ -130,7 +129,7 @@ impl<T: Send + 'static> Alarms<T> {
     }
 
     fn instant(&self, tick: u64) -> Instant {
-        let since = tick.checked_mul(NANOS).map(Duration::from_nanos);
+        let since = tick.checked_mul(TICK).map(Duration::from_nanos);
         // A time that cannot be represented never comes: the deadline is read again before.
         since.and_then(|since| self.epoch.checked_add(since)).unwrap_or_else(|| now() + LONGEST)
     }

@@ -163,15 +163,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Driver<T> {
                     let end = EndOnDrop::new(this.shared, Ended::aborted());
                     *this.closing = Some(Box::pin(run_leaving(end, leaving)));
                 }
-                Next::Rest => return Poll::Ready(()),
-                Next::Await { .. } => return Poll::Pending,
-                Next::Done => return Poll::Ready(()),
+                Next::Rest | Next::Done => return Poll::Ready(()),
                 Next::Ended(ended, io, policies) => {
                     drop((io, policies));
                     this.shared.inner.end(ended);
                     return Poll::Ready(());
                 }
-                Next::Wait(None) => return Poll::Pending,
+                Next::Wait(None) | Next::Await { .. } => return Poll::Pending,
                 Next::Wait(Some(until)) => ready!(poll_sleep(this.sleep.as_mut(), until, cx)),
             }
         }

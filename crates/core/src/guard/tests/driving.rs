@@ -70,7 +70,8 @@ fn a_ping_that_waits_for_a_boundary_is_waited_for_without_an_end() {
 #[test]
 fn the_answer_to_a_ping_is_awaited_for_a_second() {
     let (mut guard, now) = open(Some(Box::new(Stalling)));
-    let (pong, deadline) = (guard.begin_ping(|| 1, now), now + 60_000 * MS);
+    let (opened, deadline, now) = (now, now + 60_000 * MS, now + 1000 * MS);
+    let pong = guard.begin_ping(|| 1, now);
     let (just, over) = (now + 999 * MS, now + 1000 * MS);
     assert!(guard.awaits_pong(now) && guard.awaits_pong(just) && !guard.awaits_pong(over));
     assert_eq!(
@@ -78,7 +79,7 @@ fn the_answer_to_a_ping_is_awaited_for_a_second() {
         (Next::Await { ping: 1, until: over }, Next::Wait(Some(deadline)))
     );
     // Unless a policy comes first.
-    guard.stalled(Some(now - 500 * MS));
+    guard.stalled(Some(opened + 500 * MS));
     assert_eq!(guard.next(now), Next::Wait(Some(now + 500 * MS)));
     guard.stalled(None);
     // Not while input is delayed, and not once it has come, or the connection closes.
