@@ -47,7 +47,6 @@ mod error;
 mod expiring;
 #[cfg(feature = "axum")]
 mod extract;
-mod flat;
 mod future;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
