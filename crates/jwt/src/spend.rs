@@ -53,6 +53,7 @@ impl<T> Spending<T> {
     }
 
     /// Most tokens are not waited for.
+    #[expect(clippy::result_large_err, reason = "what has to wait is put into a box right away")]
     pub(crate) fn at_once(self) -> Result<Result<Spent<T>, TokenError>, Self> {
         let Self { token, decision } = self;
         match decision.at_once() {

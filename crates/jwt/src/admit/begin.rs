@@ -114,6 +114,7 @@ fn may_wait<T>(settings: &Settings<T>, parts: &Parts) -> bool {
 }
 
 /// Verifies a token and spends it, which most do not have to wait for. Returns where it stands if it does.
+#[expect(clippy::result_large_err, reason = "what has to wait is put into a box right away")]
 pub(super) fn judge<T>(
     settings: &Settings<T>,
     token: &Token,

@@ -18,7 +18,7 @@ impl<'a> Parts<'a> {
         let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Invalid("not three parts"))?;
         let (header, payload) = message.split_once('.').ok_or(TokenError::Invalid("not three parts"))?;
         // As a fold, which looks at many bytes at once.
-        if payload.bytes().fold(false, |found, byte| found | (byte == b'.')) {
+        if payload.bytes().fold(0, |found, byte| found | u8::from(byte == b'.')) != 0 {
             return Err(TokenError::Invalid("not three parts"));
         }
         Ok(Parts { message: message.as_bytes(), header, payload, signature })
