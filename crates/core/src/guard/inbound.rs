@@ -117,8 +117,15 @@ impl Guard {
         self.admit_by(data, Run::default(), |_| Run::default(), now)
     }
 
+    /// The same, with what finds runs behind the first one.
     #[inline]
-    fn admit_by(&mut self, data: &mut [u8], run: Run, runs: impl Fn(&[u8]) -> Run, now: Instant) -> Admitted {
+    pub(super) fn admit_by(
+        &mut self,
+        data: &mut [u8],
+        run: Run,
+        runs: impl Fn(&[u8]) -> Run,
+        now: Instant,
+    ) -> Admitted {
         // A scan can only deliver a prefix. Frames must be walked if payload has to be cut out, or if some of the
         // policies have judged the first frame already, before it was delayed.
         let discarding = self.stream.discarding && !self.stream.is_between_messages();

@@ -1,6 +1,7 @@
 //! The plain case against the general path: both decide the same about any bytes in any pieces.
 
 use std::{
+    cell::RefCell,
     ops::Range,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
@@ -364,6 +365,35 @@ fn a_run_ends_with_the_last_message_that_is_whole() {
                 assert_eq!(found.payload(form), found.bytes - headers);
             }
         }
+    }
+}
+
+/// Behind other frames and behind the rest of one. Not where the first run has ended, and not in nothing.
+#[test]
+fn runs_are_looked_for_where_one_may_begin() {
+    let now = Instant::now();
+    let frame = |first| {
+        let mut frame = Vec::new();
+        put_frame(&mut frame, first, b"abc", Some([0; 4]));
+        frame
+    };
+    let (message, ping) = (frame(0x81), frame(0x89));
+    let len = message.len();
+    let mut guard = guard(None, now);
+    for (frames, looked_at) in [
+        (vec![&message[..], &ping], vec![]),
+        (vec![&message, &ping, &message, &message], vec![2 * len]),
+        (vec![&message, &message[..len - 1]], vec![]),
+        (vec![&message[len - 1..], &message, &ping, &message, &ping[..2]], vec![2 * len + len + 2, len + 2]),
+    ] {
+        let (mut data, asked) = (frames.concat(), RefCell::new(Vec::new()));
+        let run = guard.first_run(&data);
+        let runs = |rest: &[u8]| {
+            asked.borrow_mut().push(rest.len());
+            Form::MASKED.run(rest)
+        };
+        guard.admit_by(&mut data, run, runs, now);
+        assert_eq!(asked.into_inner(), looked_at, "{data:x?}");
     }
 }
 
