@@ -67,13 +67,10 @@ impl Form {
         while run.bytes < last {
             // The message in front of this header, which is whole.
             run.longest = run.longest.max(short);
-            let header = [data[run.bytes], data[run.bytes + 1]];
-            if let Some(len) = self.short(header) {
+            if let Some(len) = self.short([data[run.bytes], data[run.bytes + 1]]) {
                 short = len;
                 run.bytes += self.header + len;
-            } else if self.second(header) == TWO_MORE
-                && let Some(len) = self.longer(&data[run.bytes..])
-            {
+            } else if let Some(len) = self.longer(&data[run.bytes..]) {
                 run.longest = run.longest.max(len);
                 run.longer += 1;
                 run.bytes += self.header + 2 + len;
