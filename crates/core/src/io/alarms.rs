@@ -6,8 +6,8 @@
 //! call of the handler's does, and either sets the alarm anew, because the deadline has moved away, or spawns a driver.
 //! What is done at the deadline is the driver's: one connection cannot delay another.
 //!
-//! The same task reminds drivers that the answer to a ping was awaited for long enough, within a second more. These
-//! times come in the order in which they are set, so a queue holds them.
+//! The same task reminds drivers that the answer to a ping was awaited for long enough, a second later at most. These
+//! times are set in their order, nearly, so a queue holds them.
 //!
 //! Each time that the task goes to sleep again is a system call, as it sets a timer that is nearer than all others of
 //! its runtime. So times are rounded up to a [`TICK`], and the alarms of one tick ring together.

@@ -23,7 +23,7 @@ mod interception;
 
 pub(crate) use self::call::enforce_as;
 pub use self::{
-    call::{call, call_with, enforce},
+    call::{call, enforce},
     decide::{Admission, decide},
     deciding::{AdmissionVerdict, Deciding},
     future::ResponseFuture,
