@@ -315,11 +315,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
     /// the state is unlocked.
     pub(super) fn remind_at(self: &Arc<Self>, at: Instant) -> Option<Sounding<T>> {
         let alarms = Alarms::of(&self.inner.runtime);
-        alarms.remind(alarms.tick(at).next_multiple_of(REMINDER), self).then(|| Sounding {
-            alarms,
-            sleep: None,
-            done: false,
-        })
+        let spawn = alarms.remind(alarms.tick(at).next_multiple_of(REMINDER), self);
+        spawn.then(|| Sounding { alarms, sleep: None, done: false })
     }
 
     /// Wakes the driver, unless its pong has come.
@@ -394,7 +391,28 @@ mod tests {
         }
     }
 
-    fn open(policy: After) -> (DuplexStream, GuardedIo<DuplexStream>, Connection) {
+    /// Pings after a minute, and once.
+    #[derive(Default)]
+    struct PingsOnce {
+        has: bool,
+    }
+
+    impl Policy for PingsOnce {
+        fn interest(&self) -> Interest {
+            Interest::NONE
+        }
+
+        fn deadline(&self, activity: &Activity) -> Option<std::time::Instant> {
+            Some(activity.opened? + Duration::from_secs(if self.has { 3600 } else { 60 }))
+        }
+
+        fn on_deadline(&mut self, _: &Activity, _: std::time::Instant) -> Action {
+            self.has = true;
+            Action::Ping
+        }
+    }
+
+    fn open(policy: impl Policy) -> (DuplexStream, GuardedIo<DuplexStream>, Connection) {
         let (peer, io) = duplex(64);
         let (guarded, connection) = GuardedIo::new(io, &Settings::default(), vec![Box::new(policy)]);
         (peer, guarded, connection)
@@ -479,6 +497,36 @@ mod tests {
         yield_now().await;
         assert_eq!(lock(&shared.state).guard.alarm().map(|alarm| alarms.tick(alarm)), Some(at), "a driver has looked");
         assert_eq!(closed(&mut peer, since).await, (60, 1008));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_driver_is_reminded_once_for_each_ping_however_much_its_peer_sends() {
+        use tokio::io::AsyncWriteExt;
+
+        let (mut peer, _guarded, _connection) = open(PingsOnce::default());
+        peer.read_exact(&mut [0; 10]).await.unwrap();
+        let reminders = || lock(&Alarms::<DuplexStream>::of(&Handle::current()).set).reminders.len();
+        for _ in 0..20 {
+            peer.write_all(b"x").await.unwrap();
+            yield_now().await;
+            yield_now().await;
+            assert_eq!((reminders(), tasks()), (1, 2), "its own, and that of the alarms");
+        }
+        sleep(Duration::from_secs(2)).await;
+        yield_now().await;
+        yield_now().await;
+        assert_eq!((reminders(), tasks()), (0, 1), "it rests");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn times_are_rounded_up_to_ticks() {
+        let alarms = Alarms::<DuplexStream>::of(&Handle::current());
+        let at = |nanos| alarms.epoch + Duration::from_nanos(nanos);
+        for (nanos, tick, ticked) in [(0, 0, 0), (1, 1, 0), (TICK - 1, 1, 0), (TICK, 1, 1), (TICK + 1, 2, 1)] {
+            assert_eq!((alarms.tick(at(nanos)), alarms.ticked(at(nanos))), (tick, ticked), "{nanos}");
+        }
+        assert_eq!(alarms.instant(3), at(3 * TICK));
+        assert!(alarms.instant(u64::MAX) > now(), "and what cannot be represented is far off");
     }
 
     #[tokio::test(start_paused = true)]
