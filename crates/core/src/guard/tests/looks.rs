@@ -61,7 +61,7 @@ fn what_stands_around_an_own_pong_stays_in_its_order() {
     let mut guard = Guard::new(Framing::Enforce);
     assert!(guard.open(Vec::new(), Carrier::Connection, now));
     let own = frame(0x8a, &guard.begin_ping(|| 1, now));
-    let mut start = vec![0x82, 0x80 | own.len() as u8, 0, 0, 0, 0];
+    let mut start = vec![0x82, 0x80 | u8::try_from(own.len()).unwrap(), 0, 0, 0, 0];
     assert_eq!(guard.read(&mut start, || now), start.len());
     guard.peeked(&own, now);
     assert_eq!((guard.inbox.backlog(), guard.round_trip()), (own.as_slice(), None));
