@@ -220,7 +220,7 @@ impl Guard {
         self.act(action, now);
     }
 
-    /// Whether the driver waits for the answer to a ping: the answer is nobody's but the guard's, and a handler that is
+    /// Whether the driver waits for the answer to a ping: only the guard has a use for it, and a handler that is
     /// woken for it would clear its buffer, read, and find nothing. Not while input is delayed, and left unread.
     pub(crate) fn awaits_pong(&self, now: Instant) -> bool {
         let open = matches!(self.phase, Phase::Open) && self.inbox.delayed().is_none();

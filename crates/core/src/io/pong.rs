@@ -1,14 +1,15 @@
 //! The driver reads in the reader's place while the answer to a ping is awaited.
 //!
-//! That answer is the guard's own, and on most connections it is all that comes for a long time. Were the handler woken
-//! for it, its library would clear a buffer of many KiB, read, and find nothing. So from the ping to its answer, but
-//! for a second or two at most ([`Guard::awaits_pong`]), the transport wakes the driver. What else comes meanwhile goes
-//! to the inbox, and the reader is woken for it. From then on the transport wakes the reader, which has polled it last.
+//! Only the guard has a use for that answer, and on most connections it is all that comes for a long time. Were the
+//! handler woken for it, its library would clear a buffer of many KiB, read, and find nothing. So from the ping to its
+//! answer, but for a second or two at most ([`Guard::awaits_pong`]), the transport wakes the driver. What else comes
+//! meanwhile goes to the inbox, and the reader is woken for it. From then on the transport wakes the reader, which has
+//! polled it last.
 //!
 //! That time is kept by the task of the alarms. A timer of each driver's would be the nearest of all as a rule, and to
 //! set such a one is a system call.
 //!
-//! Afterwards the driver polls once more with the reader's waker: otherwise what comes next would wake nobody.
+//! Afterwards the driver polls once more with the reader's waker: otherwise what comes next would wake no task.
 //!
 //! [`Guard::awaits_pong`]: crate::guard::Guard::awaits_pong
 

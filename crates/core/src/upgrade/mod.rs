@@ -8,9 +8,9 @@
 //! What carries the connection, one of its own or a stream of HTTP/2, is known from the version of the request, as the
 //! outermost layer sees it: a middleware that presents HTTP/2 as HTTP/1.1 belongs inside of that layer.
 //!
-//! A layer that guards consists of [`call()`] and a decision, or of [`decide()`] if the decision may have to wait, or of
-//! [`enforce()`] if it refuses nothing. All are built on [`intercept()`], for layers that must know more before they set
-//! up a connection.
+//! A layer that guards consists of [`call()`] and a decision, or of [`decide()`] if the decision may have to wait, or
+//! of [`enforce()`] if it refuses nothing. All are built on [`intercept()`], for layers that must know more before they
+//! set up a connection.
 
 mod call;
 mod decide;
