@@ -167,9 +167,11 @@ impl Guard {
             // A policy that leaves its deadline in the past would make the driver spin.
             (Some(next), _) if next <= now => Next::Wait(Some(now + Duration::from_millis(1))),
             (None, _) | (Some(_), None) if self.outbox.is_pending() => Next::Wait(next),
-            (next, Some(until)) if next.is_none_or(|next| until <= next) => {
+            // A reminder may be two seconds late, which a policy's deadline must not be.
+            (next, Some(until)) if next.is_none_or(|next| until + 2 * FAR <= next) => {
                 Next::Await { ping: self.pings.sent, until }
             }
+            (Some(next), Some(until)) => Next::Wait(Some(next.min(until))),
             (Some(next), _) => Next::Wait(Some(next)),
             (None, _) => Next::Nothing,
         }
