@@ -16,7 +16,8 @@
 //! | up to 5 s later | [`Closing::timeout`]: the transport is dropped, whether or not the client has answered. |
 //!
 //! The clock of the quiet time starts anew at each write; the grace does not. A handler that sends a close frame of its
-//! own, or drops its socket, ends the grace at once.
+//! own, or drops its socket, ends the grace at once. If the process stood still meanwhile, the handler still gets the
+//! last quarter, a second at most, for the frame it is in.
 
 use std::time::Duration;
 

@@ -15,6 +15,9 @@
 //!    polls its sockets.
 //! 3. Where the look is inconclusive, because the inbox is full or a ping could not go out, `Activity::inconclusive` is
 //!    set, and the policy decides what to make of it.
+//!
+//! The same goes for the handler of a connection that is closing: the time for its last frame begins when the driver
+//! notices that it has come.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -140,6 +143,9 @@ impl Guard {
 
     /// What the connection needs next. If that is to wait, the driver sleeps.
     pub(crate) fn next(&mut self, now: Instant) -> Next {
+        if let Phase::Ending(ending) = &mut self.phase {
+            ending.noticed(now);
+        }
         let next = self.upcoming(now);
         match next {
             Next::Wait(until) => self.sleep(until),

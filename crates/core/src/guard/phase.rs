@@ -27,6 +27,9 @@ const LONGEST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// handler that only writes, and never reads that the connection is closed.
 const SWALLOW: Duration = Duration::from_millis(100);
 
+/// The longest time that a handler gets for its last frame after the process has stood still.
+const LONGEST_EXCUSE: Duration = Duration::from_secs(1);
+
 /// The phase that a connection is in.
 #[derive(Debug)]
 pub(super) enum Phase {
@@ -133,6 +136,11 @@ pub(super) struct Ending {
     last_frame: Instant,
     /// The connection is taken over at this time if nothing is sent until then. Each write moves it.
     quiet_at: Instant,
+    /// The driver has looked since `last_frame`.
+    last_frame_seen: bool,
+    /// The driver was late for the deadline, which was moved for it. Once is enough: a driver that is always late must
+    /// not put off the end for ever.
+    excused: bool,
 }
 
 impl Ending {
@@ -141,11 +149,26 @@ impl Ending {
         // At the deadline the handler may be in the middle of a frame, where no close frame can follow. The last
         // quarter of the grace gives a handler that never pauses the time to complete its current frame.
         let (deadline, last_frame) = (now + grace, now + grace / 4 * 3);
-        Self { frame, by, patience, deadline, last_frame, quiet_at: now + patience.quiet.min(grace) }
+        let quiet_at = now + patience.quiet.min(grace);
+        Self { frame, by, patience, deadline, last_frame, quiet_at, last_frame_seen: false, excused: false }
+    }
+
+    /// The driver looks. Where it comes late, the process or the task has not run, and nor has the handler, which is to
+    /// have its time for the last frame all the same: in the middle of a frame no close frame can follow.
+    pub(super) fn noticed(&mut self, now: Instant) {
+        let time = (self.patience.grace / 4).min(LONGEST_EXCUSE);
+        if self.is_last_frame(now) && !self.last_frame_seen {
+            self.last_frame_seen = true;
+            self.deadline = self.deadline.max(now + time);
+        } else if now > self.deadline + time && !self.excused {
+            self.excused = true;
+            self.deadline = now + time;
+        }
     }
 
     /// Ends the grace: there is nothing to wait for any more.
     pub(super) fn end_grace(&mut self, now: Instant) {
+        self.patience.grace = Duration::ZERO;
         (self.deadline, self.quiet_at, self.last_frame) = (now, now, now);
     }
 

@@ -70,6 +70,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        close::{CloseCode, CloseFrame},
         connection::Connection,
         frame::put_frame,
         io::GuardedIo,
@@ -95,6 +96,26 @@ mod tests {
         fn on_deadline(&mut self, _: &Activity, now: Instant) -> Action {
             self.last = Some(now);
             Action::Ping
+        }
+    }
+
+    /// Pings after a minute and a half second, which is no time of a reminder, and waits for 1.2 s.
+    #[derive(Default)]
+    struct Impatient {
+        pinged: Option<Instant>,
+    }
+
+    impl Policy for Impatient {
+        fn deadline(&self, activity: &Activity) -> Option<Instant> {
+            let over = self.pinged.map(|pinged| pinged + Duration::from_millis(1200));
+            over.or(Some(activity.opened? + Duration::from_millis(60_500)))
+        }
+
+        fn on_deadline(&mut self, _: &Activity, now: Instant) -> Action {
+            match self.pinged.replace(now) {
+                Some(_) => Action::Close(CloseFrame::new(CloseCode::POLICY_VIOLATION, "")),
+                None => Action::Ping,
+            }
         }
     }
 
@@ -218,6 +239,17 @@ mod tests {
         let pong = pinged.pong.clone();
         assert_eq!((pinged.sends(&pong).await, pinged.read()), (1, None));
         assert!(pinged.connection.status().round_trip.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_soon_after_the_ping_is_met_in_time() {
+        let (mut peer, io) = duplex(1024);
+        let (_guarded, _connection) = GuardedIo::new(io, &Settings::default(), vec![Box::<Impatient>::default()]);
+        peer.read_exact(&mut [0; 10]).await.unwrap();
+        let pinged = tokio::time::Instant::now();
+        peer.read_exact(&mut [0; 4]).await.unwrap();
+        // And the handler's quiet time.
+        assert_eq!(pinged.elapsed().as_millis() / 10, 125);
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use super::rig::{
     Rig, Scripted,
     Step::{
         self, Aborts, Closes, ClosesPatiently, Finishes, Handler, HandlerDrops, HandlerIsBusy, HandlerPanics,
-        HandlerRaw, HandlerShutsDown, Opens, Passes, Peer, PeerEnds, PeerRaw, PeerResets, Supervised,
+        HandlerRaw, HandlerShutsDown, Opens, Passes, Peer, PeerEnds, PeerRaw, PeerResets, StandsStill, Supervised,
     },
     at, close, delays,
 };
@@ -105,6 +105,82 @@ fn the_guard_closes() {
             None,
             vec![Opens, HandlerIsBusy, Peer(0x81, b"q"), Closes(1008, None), Passes(50)],
             ["close 1008", "", "guard: 1008, after 50 ms"],
+        ),
+    ]);
+}
+
+#[test]
+fn a_handler_has_its_time_for_the_last_frame_though_the_process_stood_still() {
+    let half = [Opens, HandlerRaw(b"\x81\x02a"), Closes(1008, Some(100))];
+    let after = |steps: &[Step]| [&half, steps].concat();
+    let row = |name, steps: &[Step], peer, ended| (name, None, after(steps), [peer, "close 1008, end", ended]);
+    check(vec![
+        row(
+            "over the whole grace",
+            &[StandsStill(300), Passes(24), HandlerRaw(b"b")],
+            "ab, close 1008",
+            "guard: 1008, after 324 ms",
+        ),
+        row(
+            "over three quarters of it and a little more",
+            &[StandsStill(90), Passes(24), HandlerRaw(b"b")],
+            "ab, close 1008",
+            "guard: 1008, after 114 ms",
+        ),
+        row(
+            "over the last quarter",
+            &[Passes(80), StandsStill(300), Passes(24), HandlerRaw(b"b")],
+            "ab, close 1008",
+            "guard: 1008, after 404 ms",
+        ),
+        row(
+            "but it gets no more than that",
+            &[StandsStill(300), Passes(25)],
+            "half a frame",
+            "guard: 1008, cut short, after 325 ms",
+        ),
+        row(
+            "once for the last quarter",
+            &[Passes(80), StandsStill(300), StandsStill(300)],
+            "half a frame",
+            "guard: 1008, cut short, after 680 ms",
+        ),
+        row(
+            "and not for a delay that is no more than usual",
+            &[Passes(80), StandsStill(45)],
+            "half a frame",
+            "guard: 1008, cut short, after 125 ms",
+        ),
+        (
+            "a second at most",
+            None,
+            vec![Opens, HandlerRaw(b"\x81\x02a"), Closes(1008, Some(20_000)), StandsStill(20_000), Passes(1000)],
+            ["half a frame", "close 1008, end", "guard: 1008, cut short, after 21000 ms"],
+        ),
+        (
+            "which leaves a long grace as it is",
+            None,
+            vec![
+                Opens,
+                HandlerRaw(b"\x81\x02a"),
+                Closes(1008, Some(20_000)),
+                StandsStill(16_000),
+                Passes(3999),
+                HandlerRaw(b"b"),
+            ],
+            ["ab, close 1008", "close 1008, end", "guard: 1008, after 19999 ms"],
+        ),
+        (
+            "none where it is between two frames",
+            None,
+            vec![Opens, Closes(1008, Some(100)), StandsStill(300)],
+            ["close 1008", "close 1008, end", "guard: 1008, after 300 ms"],
+        ),
+        (
+            "none where the grace was ended",
+            None,
+            vec![Opens, HandlerRaw(b"\x81\x02a"), Closes(1008, None), HandlerDrops],
+            ["half a frame", "", "guard: 1008, cut short, after 0 ms"],
         ),
     ]);
 }

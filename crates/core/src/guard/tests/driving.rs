@@ -78,9 +78,16 @@ fn the_answer_to_a_ping_is_awaited_for_a_second() {
         (guard.next(just), guard.next(over)),
         (Next::Await { ping: 1, until: over }, Next::Wait(Some(deadline)))
     );
-    // Unless a policy comes first.
-    guard.stalled(Some(opened + 500 * MS));
-    assert_eq!(guard.next(now), Next::Wait(Some(now + 500 * MS)));
+    // A policy whose deadline comes first, or so soon afterwards that a reminder may be late for it, has a timer.
+    for (stalled, next) in [
+        (500, Next::Wait(Some(now + 500 * MS))),
+        (1001, Next::Wait(Some(over))),
+        (2999, Next::Wait(Some(over))),
+        (3000, Next::Await { ping: 1, until: over }),
+    ] {
+        guard.stalled(Some(opened + stalled * MS));
+        assert_eq!(guard.next(now), next, "{stalled}");
+    }
     guard.stalled(None);
     // Not while input is delayed, and not once it has come, or the connection closes.
     guard.inbox.delay(now + 10 * MS);

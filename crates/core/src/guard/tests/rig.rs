@@ -24,6 +24,8 @@ pub(super) enum Step {
     Opens,
     /// So many milliseconds pass, and the driver does what falls due.
     Passes(u64),
+    /// The process stands still for so many milliseconds.
+    StandsStill(u64),
     /// The peer sends a frame, from its first byte and its payload.
     Peer(u8, &'static [u8]),
     /// The peer sends bytes that are not frames of its own, or not whole.
@@ -55,7 +57,7 @@ pub(super) enum Step {
 
 use Step::{
     Aborts, Closes, ClosesPatiently, Finishes, Handler, HandlerDrops, HandlerIsBusy, HandlerPanics, HandlerRaw,
-    HandlerShutsDown, Opens, Passes, Peer, PeerEnds, PeerRaw, PeerResets, Supervised,
+    HandlerShutsDown, Opens, Passes, Peer, PeerEnds, PeerRaw, PeerResets, StandsStill, Supervised,
 };
 
 /// A connection, and what all sides have seen of it.
@@ -121,6 +123,7 @@ impl Rig {
                 }
             }
             Passes(time) => self.pass(Duration::from_millis(time)),
+            StandsStill(time) => self.now += Duration::from_millis(time),
             Peer(first, payload) => self.coming.extend(frame(first, payload, MASK)),
             PeerRaw(bytes) => self.coming.extend(bytes),
             PeerEnds => self.gone = Some(false),
