@@ -10,7 +10,9 @@
 //! times are set in their order, nearly, so a queue holds them.
 //!
 //! Each time that the task goes to sleep again is a system call, as it sets a timer that is nearer than all others of
-//! its runtime. So times are rounded up to a [`TICK`], and the alarms of one tick ring together.
+//! its runtime. So times are rounded up to a [`TICK`], and the alarms of one tick ring together. And the task sleeps on
+//! where the alarm that it sleeps for is cancelled: it would be woken, or spawned, for each connection of a server that
+//! has few at once.
 
 use std::{
     any::Any,
@@ -62,10 +64,10 @@ struct Set<T> {
     alarms: BTreeSet<Alarm<T>>,
     /// Of drivers that await a pong, and until when, the earliest first.
     reminders: VecDeque<(u64, Weak<Shared<T>>)>,
-    /// There is a task for them.
+    /// There is a task for them. It ends once it has slept and there are none.
     sounding: bool,
-    /// That task, while it sleeps.
-    sleeper: Option<Waker>,
+    /// That task, while it sleeps, and the tick until which it does.
+    sleeper: Option<(u64, Waker)>,
 }
 
 /// When an alarm rings, in ticks, and of which connection: two words, because there is one for each idle
@@ -149,26 +151,18 @@ impl<T: Send + 'static> Alarms<T> {
     fn change(&self, at: u64, change: impl FnOnce(&mut Set<T>)) -> bool {
         let (sleeper, spawn) = {
             let mut set = lock(&self.set);
-            let nearer = set.first().is_none_or(|first| at < first);
             change(&mut set);
-            let sleeper = if nearer { set.sleeper.take() } else { None };
-            (sleeper, !std::mem::replace(&mut set.sounding, true))
+            (set.sleeper.take_if(|(until, _)| at < *until), !std::mem::replace(&mut set.sounding, true))
         };
-        sleeper.into_iter().for_each(Waker::wake);
+        if let Some((_, sleeper)) = sleeper {
+            sleeper.wake();
+        }
         spawn
     }
 
     fn cancel(&self, at: u64, of: Arc<Shared<T>>) {
-        let (cancelled, sleeper) = {
-            let mut set = lock(&self.set);
-            let cancelled = set.alarms.take(&Alarm { at, of });
-            // Without alarms there is no task.
-            let sleeper = if set.first().is_none() { set.sleeper.take() } else { None };
-            (cancelled, sleeper)
-        };
-        // It is not the last owner: the caller is another.
-        drop(cancelled);
-        sleeper.into_iter().for_each(Waker::wake);
+        // Dropped behind the lock. It is not the last owner: the caller is another.
+        let _cancelled = lock(&self.set).alarms.take(&Alarm { at, of });
     }
 
     /// What its task does next.
@@ -186,13 +180,12 @@ impl<T: Send + 'static> Alarms<T> {
         }
         let Some(first) = set.first() else {
             // Decided under the lock: what is set after it finds that there is no task.
-            set.sounding = false;
+            (set.sounding, set.sleeper) = (false, None);
             return Next::Done;
         };
-        let until = self.instant(first);
         // Parked under the lock of the look: what is set after it finds the waker.
-        set.sleeper = Some(cx.waker().clone());
-        Next::Sleep(until)
+        set.sleeper = Some((first, cx.waker().clone()));
+        Next::Sleep(self.instant(first))
     }
 }
 
@@ -442,9 +435,7 @@ mod tests {
             assert_eq!(closed(peer, since).await, (60 + number, 1008));
         }
         drop(all);
-        for _ in 0..10 {
-            yield_now().await;
-        }
+        sleep(Duration::from_secs(10)).await;
         assert_eq!(tasks(), 0, "nor is there one for no connection");
     }
 
@@ -478,7 +469,33 @@ mod tests {
             yield_now().await;
         }
         assert!(shared.upgrade().is_none());
-        assert_eq!(tasks(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_task_sleeps_on_where_its_alarm_is_cancelled() {
+        let (since, alarms) = (Instant::now(), || Alarms::<DuplexStream>::of(&Handle::current()));
+        let until = || lock(&alarms().set).sleeper.as_ref().map(|(until, _)| until / 100);
+        let first = open(after(60));
+        yield_now().await;
+        drop(first);
+        for _ in 0..10 {
+            yield_now().await;
+        }
+        assert_eq!((tasks(), until()), (1, Some(60)));
+        let (_, _further, connection) = open(after(300));
+        yield_now().await;
+        assert_eq!((tasks(), until()), (1, Some(60)), "it is not woken for what comes later");
+        let (mut nearer, guarded, _) = open(after(30));
+        yield_now().await;
+        assert_eq!((tasks(), until()), (1, Some(30)), "but for what comes sooner");
+        assert_eq!(closed(&mut nearer, since).await, (30, 1008));
+        drop((nearer, guarded));
+        sleep(Duration::from_secs(10)).await;
+        assert_eq!((tasks(), until()), (1, Some(300)));
+        connection.closed().await;
+        assert_eq!(since.elapsed().as_secs(), 300);
+        sleep(Duration::from_secs(10)).await;
+        assert_eq!((tasks(), until()), (0, None));
     }
 
     #[tokio::test(start_paused = true)]
