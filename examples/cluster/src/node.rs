@@ -9,7 +9,7 @@ use axum::{
         ws::{Message, WebSocket},
     },
     response::Response,
-    routing::{any, get},
+    routing::{any, get, post},
 };
 use http::{header::HOST, request::Parts};
 use portcullis_connections::{ConnectionLimitLayer, HandshakeRateLayer, Limit};
@@ -103,8 +103,8 @@ fn routes(cluster: Option<&Cluster>) -> Router {
         .merge(Router::new().route("/messages", any(echo)).layer(messages))
         .merge(Router::new().route("/ticket", any(upgrade)).layer(ticket))
         .merge(Router::new().route("/token", any(upgrade)).layer(token).layer(registry))
-        .route("/revoke/{id}", get(revoke))
-        .route("/kick/{user}", get(kick))
+        .route("/revoke/{id}", post(revoke))
+        .route("/kick/{user}", post(kick))
         .route("/ready", get(health))
         .nest_service("/console", console)
 }

@@ -42,14 +42,9 @@ impl Pair {
         Client::connect(self.nodes[node].port, path, user)
     }
 
-    /// Sends a `GET` to a node, and returns the body of the response.
-    pub(crate) fn get(&self, node: usize, path: &str) -> Result<String> {
-        Client::get(self.nodes[node].port, path)
-    }
-
-    /// Posts an action to the console of a node, and returns the body of the response.
-    pub(crate) fn act(&self, node: usize, action: &str, json: &str) -> Result<String> {
-        Client::post(self.nodes[node].port, &format!("/console/api/{action}"), json)
+    /// Has a node do something, and returns the body of the response.
+    pub(crate) fn post(&self, node: usize, path: &str, json: &str) -> Result<String> {
+        Client::post(self.nodes[node].port, path, json)
     }
 
     /// Cuts the second node off from Redis.

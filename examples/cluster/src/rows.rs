@@ -175,7 +175,7 @@ fn revoke(pair: &mut Pair, _: &mut Redis) -> Result<Outcome> {
     let Some(client) = pair.connect(1, "/token?token=ida.2", "ida")? else {
         return Ok(Outcome { text: "refused".to_owned(), as_expected: false });
     };
-    let announced = pair.get(0, "/revoke/2")? == "announced";
+    let announced = pair.post(0, "/revoke/2", "")? == "announced";
     let outcome = closed_with(pair, client, 3000)?;
     let again = pair.connect(1, "/token?token=ida.2", "ida")?.is_some();
     let text =
@@ -187,7 +187,7 @@ fn kick_across(pair: &mut Pair, _: &mut Redis) -> Result<Outcome> {
     let Some(client) = pair.connect(1, "/token?token=joe.3", "joe")? else {
         return Ok(Outcome { text: "refused".to_owned(), as_expected: false });
     };
-    let announced = pair.get(0, "/kick/joe")? == "announced";
+    let announced = pair.post(0, "/kick/joe", "")? == "announced";
     let outcome = closed_with(pair, client, 1008)?;
     Ok(Outcome { as_expected: announced && outcome.as_expected, ..outcome })
 }
@@ -197,7 +197,7 @@ fn operate(pair: &mut Pair, _: &mut Redis) -> Result<Outcome> {
     let Some(client) = pair.connect(1, "/token?token=lea.4", "lea")? else {
         return Ok(Outcome { text: "refused".to_owned(), as_expected: false });
     };
-    let response = pair.act(0, "close", r#"{"subject": "lea", "code": 4000, "reason": "by hand"}"#)?;
+    let response = pair.post(0, "/console/api/close", r#"{"subject": "lea", "code": 4000, "reason": "by hand"}"#)?;
     let outcome = closed_with(pair, client, 4000)?;
     Ok(Outcome { as_expected: response == r#"{"closed":0,"notified":true}"# && outcome.as_expected, ..outcome })
 }
@@ -226,7 +226,7 @@ fn cut_off(pair: &mut Pair, _: &mut Redis) -> Result<Outcome> {
     for number in 0..CLIENTS {
         // One is revoked and the next is kicked, over two seconds.
         let path = if number % 2 == 0 { format!("/revoke/1{number}") } else { format!("/kick/kim{number}") };
-        announced &= pair.get(0, &path)? == "announced";
+        announced &= pair.post(0, &path, "")? == "announced";
         std::thread::sleep((Duration::from_secs(2) * (number + 1) / CLIENTS).saturating_sub(start.elapsed()));
     }
     pair.mend();

@@ -11,7 +11,7 @@ use hyper::{
 };
 use hyper_tungstenite::{HyperWebsocket, tungstenite::Error};
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
     service::TowerToHyperService,
 };
@@ -23,6 +23,9 @@ use portcullis::{
 };
 use tokio::net::{TcpListener, TcpStream};
 use tower::{ServiceBuilder, service_fn};
+
+/// How long a client may take for the head of a request. hyper has no limit without a timer.
+const HEAD: Duration = Duration::from_secs(10);
 
 /// Serves until `stop` completes, and then drains: every client is closed with 1012.
 pub async fn serve(listener: TcpListener, stop: impl Future) {
@@ -50,6 +53,7 @@ pub async fn serve(listener: TcpListener, stop: impl Future) {
             // Without a framework, put the peer's address into each request.
             let service = ServiceBuilder::new().map_request(move |request| with_peer(request, peer)).service(service);
             let mut server = auto::Builder::new(TokioExecutor::new());
+            server.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
             server.http2().enable_connect_protocol(); // WebSockets over HTTP/2
             let connection =
                 server.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));

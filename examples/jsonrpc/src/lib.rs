@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
     service::TowerToHyperService,
 };
@@ -25,6 +25,9 @@ use tower::ServiceBuilder;
 /// The maximum number of calls in one message. The layers count messages: without this bound, a batch would bypass
 /// their limits.
 const BATCH: u32 = 10;
+
+/// How long a client may take for the head of a request. hyper has no limit without a timer.
+const HEAD: Duration = Duration::from_secs(10);
 
 /// One method and one subscription.
 fn methods() -> Result<RpcModule<()>, RegisterMethodError> {
@@ -67,7 +70,8 @@ pub async fn serve(listener: TcpListener) -> Result<(), Box<dyn std::error::Erro
             .service(rpc.clone().build(methods.clone(), stop.clone()));
         tokio::spawn(async move {
             let _client_may_have_left = stream.set_nodelay(true);
-            let server = auto::Builder::new(TokioExecutor::new()).http1_only();
+            let mut server = auto::Builder::new(TokioExecutor::new()).http1_only();
+            server.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
             let connection =
                 server.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
             let _client_may_leave = connection.await;

@@ -20,7 +20,7 @@ use axum::{
     serve::Listener,
 };
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
     service::TowerToHyperService,
 };
@@ -47,6 +47,9 @@ use webpki::EndEntityCert;
 
 /// How long the TLS handshake may take.
 const TLS: Duration = Duration::from_secs(10);
+
+/// How long a client may take for the head of a request. hyper has no limit without a timer.
+const HEAD: Duration = Duration::from_secs(10);
 
 /// A server, with its certificate and the authorities that it trusts.
 #[expect(missing_debug_implementations, reason = "it holds a secret")]
@@ -131,7 +134,8 @@ async fn serve(stream: TcpStream, tls: Arc<ServerConfig>, app: Router) -> Result
     let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first).ok_or("no certificate")?;
     let subject = subject(certificate)?;
     let app = ServiceBuilder::new().layer(Extension(subject)).layer(Extension(tls)).service(app);
-    let server = auto::Builder::new(TokioExecutor::new());
+    let mut server = auto::Builder::new(TokioExecutor::new()).http1_only();
+    server.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
     server.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(app)).await
 }
 
