@@ -23,7 +23,7 @@ pub(crate) fn compare(plan: &Plan) -> io::Result<()> {
             let mut micros = BUFFERS.map(|_| Vec::new());
             for round in 0..=plan.rounds {
                 for (path, micros) in BUFFERS.into_iter().zip(&mut micros) {
-                    let each = cpu::each(&server, &using(path), plan)?;
+                    let each = cpu::each(&server, &using(path), plan.span)?;
                     if round > 0 {
                         micros.push(each);
                     }

@@ -1,7 +1,7 @@
 //! What the server's process spends on a message, a handshake and a refusal: user and system time of its one thread.
 //! Unlike a rate, that does not depend on how fast the client is.
 
-use std::io;
+use std::{io, time::Duration};
 
 use crate::{child::Server, client::Http, load::Load, measure::Use, plan::Plan, report, side::Side};
 
@@ -28,7 +28,7 @@ const AT_ONCE: usize = 8;
 
 /// Measures and prints.
 pub(crate) fn compare(plan: &Plan) -> io::Result<()> {
-    report::cpu_head();
+    report::cpu_head(plan.cpu_rounds);
     let echo = |http, connections| move |path| Use::Echo { http, path, connections, load: Load::new(16, 1) };
     let handshakes = |http| move |path| Use::Handshakes { http, path, at_once: AT_ONCE };
     let refusals = |_| Use::Refusals { at_once: AT_ONCE };
@@ -47,10 +47,10 @@ fn row(plan: &Plan, name: &str, ways: &[Way], using: impl Fn(&'static str) -> Us
     let uses: Vec<_> = ways.iter().map(|(_, path, _)| using(path)).collect();
     let mut micros = vec![Vec::new(); ways.len()];
     // Each round begins with another way; the first warms them up.
-    for round in 0..=plan.rounds {
+    for round in 0..=plan.cpu_rounds {
         for turn in 0..ways.len() {
             let way = (round + turn) % ways.len();
-            let each = each(&servers[way], &uses[way], plan)?;
+            let each = each(&servers[way], &uses[way], plan.cpu_span)?;
             if round > 0 {
                 micros[way].push(each);
             }
@@ -61,10 +61,13 @@ fn row(plan: &Plan, name: &str, ways: &[Way], using: impl Fn(&'static str) -> Us
 }
 
 /// Microseconds of one.
-pub(crate) fn each(server: &Server, what: &Use, plan: &Plan) -> io::Result<f64> {
-    let before = server.cpu()?;
-    let (count, _) = what.count(server.addr, plan.span)?;
-    let spent = server.cpu()?.saturating_sub(before);
+pub(crate) fn each(server: &Server, what: &Use, span: Duration) -> io::Result<f64> {
+    let mut marks = Vec::new();
+    let count = what.count(server.addr, span, || {
+        marks.push(server.cpu()?);
+        Ok(())
+    })?;
+    let spent = marks.last().zip(marks.first()).map(|(end, begin)| end.saturating_sub(*begin));
     let count = u32::try_from(count.max(1)).map_err(io::Error::other)?;
-    Ok(spent.as_secs_f64() * 1e6 / f64::from(count))
+    Ok(spent.unwrap_or_default().as_secs_f64() * 1e6 / f64::from(count))
 }

@@ -78,12 +78,23 @@ fn one_round(plan: &Plan, what: &Use, servers: &[Server; 3], round: usize) -> io
 impl Use {
     /// How many a second.
     fn rate(&self, addr: SocketAddr, span: Duration) -> io::Result<f64> {
-        let (count, elapsed) = self.count(addr, span)?;
-        per_second(count, elapsed)
+        let mut marks = Vec::new();
+        let count = self.count(addr, span, || {
+            marks.push(Instant::now());
+            Ok(())
+        })?;
+        let elapsed = marks.last().zip(marks.first()).map(|(end, begin)| end.saturating_duration_since(*begin));
+        per_second(count, elapsed.unwrap_or(span))
     }
 
-    /// How many in about so long, and in how long exactly.
-    pub(crate) fn count(&self, addr: SocketAddr, span: Duration) -> io::Result<(u64, Duration)> {
+    /// How many in about so long. `mark` is called when that begins and when it ends, while the connections that it
+    /// needs stand.
+    pub(crate) fn count(
+        &self,
+        addr: SocketAddr,
+        span: Duration,
+        mut mark: impl FnMut() -> io::Result<()>,
+    ) -> io::Result<u64> {
         runtime::new()?.block_on(async {
             match self {
                 Self::Echo { http: Http::One, path, connections, load } => {
@@ -91,45 +102,54 @@ impl Use {
                     for _ in 0..*connections {
                         clients.push(Client::new(client::connect(addr).await?, path, SCRATCH).await?);
                     }
-                    echoes(clients, load, span).await
+                    echoes(clients, load, span, &mut mark).await
                 }
                 Self::Echo { http: Http::Two, path, connections, load } => {
                     let (mut streams, mut clients) = (Streams::connect(addr).await?, Vec::new());
                     for _ in 0..*connections {
                         clients.push(Client::over(streams.open(path).await?, SCRATCH));
                     }
-                    echoes(clients, load, span).await
+                    echoes(clients, load, span, &mut mark).await
                 }
                 Self::Handshakes { http: Http::One, path, at_once } => {
-                    repeated(*at_once, span, async || client::upgrade(&mut client::connect(addr).await?, path).await)
-                        .await
+                    let upgrade = async || client::upgrade(&mut client::connect(addr).await?, path).await;
+                    repeated(*at_once, span, upgrade, &mut mark).await
                 }
                 Self::Handshakes { http: Http::Two, path, at_once } => {
                     let mut connections = Vec::new();
                     for _ in 0..*at_once {
                         connections.push(Streams::connect(addr).await?);
                     }
-                    streamed(connections, path, span).await
+                    streamed(connections, path, span, &mut mark).await
                 }
                 Self::Refusals { at_once } => {
-                    repeated(*at_once, span, async || client::refused(&mut client::connect(addr).await?).await).await
+                    let refused = async || client::refused(&mut client::connect(addr).await?).await;
+                    repeated(*at_once, span, refused, &mut mark).await
                 }
             }
         })
     }
 }
 
-async fn echoes<S>(clients: Vec<Client<S>>, load: &Load, span: Duration) -> io::Result<(u64, Duration)>
+async fn echoes<S>(
+    clients: Vec<Client<S>>,
+    load: &Load,
+    span: Duration,
+    mark: &mut impl FnMut() -> io::Result<()>,
+) -> io::Result<u64>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let start = Instant::now();
-    let tasks = clients.into_iter().map(|client| tokio::spawn(echo_until(client, load.clone(), start + span)));
-    let counts = try_join_all(tasks).await?;
-    Ok((counts.into_iter().sum::<io::Result<u64>>()?, start.elapsed()))
+    mark()?;
+    let end = Instant::now() + span;
+    let tasks = clients.into_iter().map(|client| tokio::spawn(echo_until(client, load.clone(), end)));
+    let done = try_join_all(tasks).await?.into_iter().collect::<io::Result<Vec<_>>>()?;
+    mark()?;
+    Ok(done.iter().map(|(messages, _)| messages).sum())
 }
 
-async fn echo_until<S>(mut client: Client<S>, load: Load, end: Instant) -> io::Result<u64>
+/// Gives the client back, because its end is not to be measured.
+async fn echo_until<S>(mut client: Client<S>, load: Load, end: Instant) -> io::Result<(u64, Client<S>)>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -138,7 +158,7 @@ where
         client.round(&load).await?;
         messages += load.messages;
     }
-    Ok(messages)
+    Ok((messages, client))
 }
 
 /// A number at once, over and over.
@@ -146,32 +166,42 @@ async fn repeated(
     at_once: usize,
     span: Duration,
     work: impl AsyncFn() -> io::Result<()>,
-) -> io::Result<(u64, Duration)> {
-    let start = Instant::now();
+    mark: &mut impl FnMut() -> io::Result<()>,
+) -> io::Result<u64> {
+    mark()?;
+    let end = Instant::now() + span;
     let until = async || {
         let mut done = 0;
-        while start.elapsed() < span {
+        while Instant::now() < end {
             work().await?;
             done += 1;
         }
         Ok::<u64, io::Error>(done)
     };
     let counts = try_join_all((0..at_once).map(|_| until())).await?;
-    Ok((counts.into_iter().sum(), start.elapsed()))
+    mark()?;
+    Ok(counts.into_iter().sum())
 }
 
-async fn streamed(connections: Vec<Streams>, path: &str, span: Duration) -> io::Result<(u64, Duration)> {
-    let start = Instant::now();
+async fn streamed(
+    connections: Vec<Streams>,
+    path: &str,
+    span: Duration,
+    mark: &mut impl FnMut() -> io::Result<()>,
+) -> io::Result<u64> {
+    mark()?;
+    let end = Instant::now() + span;
     let until = async |mut streams: Streams| {
         let mut done = 0;
-        while start.elapsed() < span {
+        while Instant::now() < end {
             drop(streams.open(path).await?);
             done += 1;
         }
         Ok::<u64, io::Error>(done)
     };
     let counts = try_join_all(connections.into_iter().map(until)).await?;
-    Ok((counts.into_iter().sum(), start.elapsed()))
+    mark()?;
+    Ok(counts.into_iter().sum())
 }
 
 /// Counts stay far below 2^32.

@@ -11,6 +11,9 @@ pub(crate) struct Plan {
     pub(crate) rounds: usize,
     /// How long one side is measured in a round.
     pub(crate) span: Duration,
+    /// The same where CPU time is compared: many short rounds, because a machine's speed changes within seconds.
+    pub(crate) cpu_rounds: usize,
+    pub(crate) cpu_span: Duration,
     /// Connections whose memory is weighed.
     pub(crate) idle: u32,
     /// Rounds of the memory measurement: servers start anew in each.
@@ -33,6 +36,8 @@ impl Plan {
         Self {
             rounds: 7,
             span: Duration::from_millis(600),
+            cpu_rounds: 31,
+            cpu_span: Duration::from_millis(150),
             idle: 5_000,
             idle_rounds: 7,
             slow_rounds: 3,
@@ -48,6 +53,8 @@ impl Plan {
         Self {
             rounds: 3,
             span: Duration::from_millis(60),
+            cpu_rounds: 3,
+            cpu_span: Duration::from_millis(60),
             idle: 500,
             idle_rounds: 1,
             slow_rounds: 1,

@@ -189,22 +189,24 @@ pub(crate) fn functions([beside, side]: [&str; 2], bare: &Functions, counted: &F
     }
 }
 
-pub(crate) fn cpu_head() {
-    println!("\nserver's CPU, us of one: median (lowest - highest), and how much of it the first takes");
+pub(crate) fn cpu_head(rounds: usize) {
+    println!(
+        "\nserver's CPU, us of one: median (quartiles) of {rounds} rounds. What the first way takes for one of this, and"
+    );
+    println!("where there are more than two, what the second takes: medians of the ratios within a round");
 }
 
 pub(crate) fn cpu(name: &str, ways: &[(&str, Vec<f64>)]) {
     println!("{name}");
-    let first = Spread::of(ways[0].1.iter().copied()).median;
+    let others = if ways.len() > 2 { 2 } else { 1 };
     for (way, micros) in ways {
-        let spread = Spread::of(micros.iter().copied());
-        println!(
-            "  {way:<16}{:>10.2} ({:.2} - {:.2}) {:>8.2}",
-            spread.median,
-            spread.low,
-            spread.high,
-            first / spread.median
-        );
+        let spread = Spread::quartiles(micros.iter().copied());
+        print!("  {way:<16}{:>10.2} ({:.2} - {:.2})", spread.median, spread.low, spread.high);
+        for (_, other) in &ways[..others] {
+            let ratios = other.iter().zip(micros).map(|(other, this)| other / this);
+            print!(" {:>8.2}", Spread::of(ratios).median);
+        }
+        println!();
     }
 }
 

@@ -9,11 +9,22 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
+    /// From the lowest to the highest.
     pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Self {
+        Self::within(values, |count| count.saturating_sub(1))
+    }
+
+    /// From the lower to the upper quartile.
+    pub(crate) fn quartiles(values: impl IntoIterator<Item = f64>) -> Self {
+        Self::within(values, |count| count.saturating_sub(1) - count / 4)
+    }
+
+    /// Up to the value that has this place of so many, and from the one that has it from above.
+    fn within(values: impl IntoIterator<Item = f64>, high: impl Fn(usize) -> usize) -> Self {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
-        let at = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
-        Self { median: at(values.len() / 2), low: at(0), high: at(values.len().saturating_sub(1)) }
+        let (at, high) = (|index: usize| values.get(index).copied().unwrap_or(f64::NAN), high(values.len()));
+        Self { median: at(values.len() / 2), low: at(values.len().saturating_sub(1) - high), high: at(high) }
     }
 }
 
