@@ -25,8 +25,9 @@ use crate::{
 ///   are passed on and counted.
 /// - Anything that arrives after the ping counts as an answer.
 /// - A busy handler does not make its peer look dead: up to 4 KiB of unread input are searched for the answer. If more
-///   is waiting, the peer is not judged. Nor is it judged while a rate limit delays its input, or while the ping waits
-///   behind half a frame that the handler has left, unless the peer has ended its side.
+///   is waiting, the peer is not judged. Nor is it judged while a rate limit delays its input, while the ping waits
+///   behind half a frame that the handler has left, or if the process stood still just before the ping went out, unless
+///   the peer has ended its side.
 /// - [`Connection::round_trip`](portcullis_core::Connection::round_trip) returns the round-trip time of the last ping.
 ///
 /// **What this does not do**: notice a peer that answers pings but does not read; see

@@ -13,8 +13,8 @@
 //! 1. Before a verdict the driver reads what is there ([`Guard::looked`]), and looks whether there is room to write.
 //! 2. A deadline that is noticed more than 250 ms late is not acted on. The verdict waits 50 ms, in which the runtime
 //!    polls its sockets.
-//! 3. Where the look is inconclusive, because the inbox is full or a ping could not go out, `Activity::inconclusive` is
-//!    set, and the policy decides what to make of it.
+//! 3. Where the look is inconclusive, because the inbox is full, or a ping could not go out or went out late,
+//!    `Activity::inconclusive` is set, and the policy decides what to make of it.
 //!
 //! The same goes for the handler of a connection that is closing: the time for its last frame begins when the driver
 //! notices that it has come.
@@ -131,6 +131,10 @@ impl Guard {
     /// at the end of its look.
     pub(crate) fn driver_wakes(&mut self, now: Instant) {
         self.awake();
+        if self.second_look.is_some() && !self.is_judging(now) {
+            // The first has shown that the peer is there. The next deadline that is noticed late has its own.
+            self.second_look = None;
+        }
         if matches!(self.phase, Phase::Open) {
             self.telemetry.tick(now);
         }
@@ -282,6 +286,16 @@ impl Guard {
         if action != Action::None {
             self.act(action, now());
         }
+    }
+
+    /// The number of the last ping.
+    pub(crate) fn last_ping(&self) -> u32 {
+        self.pings.sent
+    }
+
+    /// A ping that was requested at that time was sent, or could not be. In between the process may have stood still.
+    pub(crate) fn sent_ping(&mut self, requested: Instant, now: Instant) {
+        self.pings.late = now.saturating_duration_since(requested) > LATE;
     }
 
     /// Carries out what a policy asks for.

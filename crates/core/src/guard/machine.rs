@@ -232,6 +232,7 @@ impl Guard {
         }
         self.pings.sent = self.pings.sent.wrapping_add(1);
         self.pings.last = Some(now);
+        self.pings.late = false;
         let mut payload = [0; PING_PAYLOAD];
         payload[..4].copy_from_slice(&self.pings.prefix);
         payload[4..].copy_from_slice(&self.pings.sent.to_be_bytes());

@@ -27,6 +27,8 @@ pub(super) struct Pings {
     pub(super) answered: u32,
     /// When the last one was created.
     pub(super) last: Option<Instant>,
+    /// The last one was created, and then the process stood still before it went out.
+    pub(super) late: bool,
     /// How many nanoseconds the peer took to answer, and one more: zero is none.
     round_trip: Option<NonZeroU64>,
 }

@@ -201,10 +201,13 @@ impl Guard {
         }
         // A ping cannot go out while the handler has half a frame written. Then a missing answer proves nothing.
         let stuck_ping = !self.outbox.is_empty() && !self.outbound_at_boundary();
+        // Nor where it went out long after the time from which the policy counts.
+        let late_ping = self.pings.late && self.pings.awaited().is_some();
         self.activity.read = self.activity.received.saturating_sub(self.inbox.kept() as u64);
         self.activity.has_unread_input = self.inbox.has_unread();
         // A pong may also be behind input for which the inbox has no room.
-        self.activity.inconclusive = !over && ((self.inbox.has_unread() && self.inbox.is_full()) || stuck_ping);
+        let unseen = self.inbox.has_unread() && self.inbox.is_full();
+        self.activity.inconclusive = !over && (unseen || stuck_ping || late_ping);
     }
 
     /// Whether more than `bytes` of the peer's input were discarded.

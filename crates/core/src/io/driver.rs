@@ -51,7 +51,13 @@ use super::{
     shared::Shared,
     state::State,
 };
-use crate::{clock::now, close::CloseFrame, ended::Ended, guard, sync::lock};
+use crate::{
+    clock::{self, now},
+    close::CloseFrame,
+    ended::Ended,
+    guard,
+    sync::lock,
+};
 
 /// The driver exists before it is spawned: if the runtime has shut down, it is dropped without ever being polled, and
 /// its destructor ends the connection.
@@ -215,6 +221,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         self.wakers.park_driver(cx);
         let now = now();
         self.guard.driver_wakes(now);
+        let last_ping = self.guard.last_ping();
         if self.guard.end_delay(now) {
             // The handler is the one to read what the delay held back.
             self.wakers.wake_reader();
@@ -233,6 +240,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         failed |= self.read_on(cx);
         failed |= self.await_pong(cx, reads, now);
         failed |= self.send_own(cx);
+        if self.guard.last_ping() != last_ping {
+            self.guard.sent_ping(now, clock::now());
+        }
         let next = if failed && self.guard.is_live() { self.lose() } else { self.next(now) };
         match next {
             Next::Wait(_) | Next::Await { .. } => {}

@@ -52,6 +52,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
 #[cfg(test)]
 mod tests {
     use std::{
+        io,
         pin::Pin,
         sync::{
             Arc,
@@ -114,6 +115,51 @@ mod tests {
         fn on_deadline(&mut self, _: &Activity, now: Instant) -> Action {
             match self.pinged.replace(now) {
                 Some(_) => Action::Close(CloseFrame::new(CloseCode::POLICY_VIOLATION, "")),
+                None => Action::Ping,
+            }
+        }
+    }
+
+    /// Stands still for 300 ms when the first frame is written, as a process does that is suspended then.
+    struct StandsStill(DuplexStream, bool);
+
+    impl AsyncRead for StandsStill {
+        fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_read(cx, buf)
+        }
+    }
+
+    impl AsyncWrite for StandsStill {
+        fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+            if !std::mem::replace(&mut self.1, true) {
+                std::thread::sleep(Duration::from_millis(300));
+            }
+            Pin::new(&mut self.0).poll_write(cx, data)
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_flush(cx)
+        }
+
+        fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_shutdown(cx)
+        }
+    }
+
+    /// Pings at once, and closes a while later: with another code if it cannot know whether there was an answer.
+    struct Judges {
+        pinged: Option<Instant>,
+    }
+
+    impl Policy for Judges {
+        fn deadline(&self, activity: &Activity) -> Option<Instant> {
+            Some(self.pinged.or(activity.opened)? + Duration::from_millis(50))
+        }
+
+        fn on_deadline(&mut self, activity: &Activity, now: Instant) -> Action {
+            let code = if activity.inconclusive { CloseCode::TRY_AGAIN_LATER } else { CloseCode::TIMEOUT };
+            match self.pinged.replace(now) {
+                Some(_) => Action::Close(CloseFrame::new(code, "")),
                 None => Action::Ping,
             }
         }
@@ -250,6 +296,17 @@ mod tests {
         peer.read_exact(&mut [0; 4]).await.unwrap();
         // And the handler's quiet time.
         assert_eq!(pinged.elapsed().as_millis() / 10, 125);
+    }
+
+    #[tokio::test]
+    async fn an_answer_to_a_ping_that_went_out_late_is_not_missed() {
+        let (mut peer, io) = duplex(1024);
+        let io = StandsStill(io, false);
+        let (_guarded, _connection) = GuardedIo::new(io, &Settings::default(), vec![Box::new(Judges { pinged: None })]);
+        peer.read_exact(&mut [0; 10]).await.unwrap();
+        let mut close = [0; 4];
+        peer.read_exact(&mut close).await.unwrap();
+        assert_eq!(u16::from_be_bytes([close[2], close[3]]), 1013);
     }
 
     #[tokio::test(start_paused = true)]

@@ -31,7 +31,8 @@ pub struct Activity {
     /// There is input that the handler has not read. Determined when a deadline is due.
     pub has_unread_input: bool,
     /// It is unknown whether the peer has answered: it has sent more than is examined before the handler reads it (4
-    /// KiB, or what is [held back](super::Verdict::Delay)), or a ping waits behind half a frame of the handler. Never
-    /// true once the peer's stream has ended. Determined when a deadline is due.
+    /// KiB, or what is [held back](super::Verdict::Delay)), or a ping waits behind half a frame of the handler, or has
+    /// gone out long after it was requested, as the process stood still. Never true once the peer's stream has ended.
+    /// Determined when a deadline is due.
     pub inconclusive: bool,
 }

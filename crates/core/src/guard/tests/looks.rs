@@ -10,8 +10,8 @@ use super::rig::{
 use crate::{
     carrier::Carrier,
     frame::put_frame,
-    guard::{Guard, inbox::SIDE},
-    policy::Action,
+    guard::{Guard, Next, inbox::SIDE},
+    policy::{Action, Activity, Policy},
     settings::Framing,
 };
 
@@ -78,6 +78,66 @@ fn a_peer_whose_stream_is_over_hides_behind_nothing() {
     for over in [false, true] {
         guard.looked(over, now);
         assert_eq!(guard.activity.inconclusive, !over);
+    }
+}
+
+#[test]
+fn a_ping_that_went_out_late_proves_nothing() {
+    let (mut guard, now) = (Guard::new(Framing::Enforce), Instant::now());
+    assert!(guard.open(Vec::new(), Carrier::Connection, now));
+    for (late, inconclusive) in [(0, false), (250, false), (251, true), (6000, true), (0, false)] {
+        let number = guard.last_ping();
+        let ping = guard.begin_ping(|| 1, now);
+        assert_eq!(guard.last_ping(), number + 1);
+        guard.sent_ping(now, now + Duration::from_millis(late));
+        guard.looked(false, now);
+        assert_eq!(guard.activity.inconclusive, inconclusive, "{late}");
+        guard.looked(true, now);
+        assert!(!guard.activity.inconclusive, "its stream is over");
+        if late == 6000 {
+            guard.peeked(&frame(0x8a, &ping), now);
+            guard.looked(false, now);
+            assert!(!guard.activity.inconclusive, "it was answered");
+        }
+    }
+    guard.begin_ping(|| 1, now);
+    guard.sent_ping(now, now + Duration::from_secs(1));
+    guard.begin_ping(|| 1, now);
+    guard.looked(false, now);
+    assert!(!guard.activity.inconclusive, "it is about the last ping");
+}
+
+#[test]
+fn a_second_look_is_for_the_deadline_that_was_late() {
+    // A message that comes in time puts the deadline off, which is then late again.
+    let (mut guard, now) = (Guard::new(Framing::Enforce), Instant::now());
+    guard.install_outermost(Box::new(Silence));
+    assert!(guard.open(Vec::new(), Carrier::Connection, now));
+    let after = |millis| now + Duration::from_millis(millis);
+    guard.driver_wakes(after(2000));
+    guard.judge_peer(after(2000));
+    assert_eq!(guard.next(after(2000)), Next::Wait(Some(after(2050))));
+    let mut message = frame(0x81, b"hello");
+    guard.read(&mut message, || after(2010));
+    guard.driver_wakes(after(2020));
+    guard.driver_wakes(after(9000));
+    assert!(guard.is_judging(after(9000)));
+    guard.judge_peer(after(9000));
+    assert_eq!(guard.next(after(9000)), Next::Wait(Some(after(9050))));
+    guard.judge_peer(after(9050));
+    assert!(guard.is_ending());
+}
+
+/// Closes a second after the last message.
+struct Silence;
+
+impl Policy for Silence {
+    fn deadline(&self, activity: &Activity) -> Option<Instant> {
+        Some(activity.last_message_in.or(activity.opened)? + Duration::from_secs(1))
+    }
+
+    fn on_deadline(&mut self, _: &Activity, _: Instant) -> Action {
+        Action::Close(close(3008))
     }
 }
 
