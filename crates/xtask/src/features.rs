@@ -9,7 +9,11 @@ use crate::step::{Step, root};
 const SMALL: [&str; 5] = ["connections", "liveness", "origin", "rate-limit", "redis"];
 const LARGE: [&str; 4] = ["core", "close", "console", "jwt"];
 
-/// Small crates with each set of up to two features, and larger ones with those sets that were broken before.
+/// Examples that did not build by themselves before.
+const EXAMPLES: [&str; 4] = ["mtls", "oidc", "proxy-protocol", "session-cookie"];
+
+/// Small crates with each set of up to two features, larger ones with those sets that were broken before, and the same
+/// of examples.
 pub(crate) fn usual() -> Vec<Step> {
     let sets = SMALL.into_iter().flat_map(|folder| sets(folder, 2));
     sets.chain([
@@ -22,12 +26,25 @@ pub(crate) fn usual() -> Vec<Step> {
         Step::cargo("close with messages alone", "check -p portcullis-close --features json"),
         Step::cargo("jwt without features", "check -p portcullis-jwt"),
     ])
+    .chain(EXAMPLES.into_iter().map(example))
     .collect()
 }
 
-/// The larger crates with each set of up to two features, and the facade with each feature.
+/// The larger crates with each set of up to two features, the facade with each feature, and each example by itself.
 pub(crate) fn all() -> Vec<Step> {
-    LARGE.into_iter().flat_map(|folder| sets(folder, 2)).chain(sets("portcullis", 1)).collect()
+    let sets = LARGE.into_iter().flat_map(|folder| sets(folder, 2)).chain(sets("portcullis", 1));
+    let folders = fs::read_dir(root().join("examples")).into_iter().flatten().flatten();
+    let manifests = folders.filter_map(|folder| fs::read_to_string(folder.path().join("Cargo.toml")).ok());
+    sets.chain(manifests.filter_map(|manifest| name(&manifest).map(example))).collect()
+}
+
+/// An example as its README runs it, without the features of the others.
+fn example(name: &str) -> Step {
+    Step::cargo(format!("the example {name} by itself"), "check --quiet -p").arg(name.to_owned())
+}
+
+fn name(manifest: &str) -> Option<&str> {
+    manifest.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'))
 }
 
 fn sets(folder: &'static str, depth: usize) -> Vec<Step> {
@@ -65,6 +82,7 @@ mod tests {
         let manifest = "[package]\nname = \"a\"\n\n[features]\ndefault = []\n# One.\none = [\"dep:b\"]\n\
                         two-three = [\n    \"one\",\n]\n\n[dependencies]\nhttp = \"1\"\n";
         assert_eq!(features(manifest), ["one", "two-three"]);
+        assert_eq!(name("[package]\nname = \"a-b\"\n"), Some("a-b"));
     }
 
     #[test]
