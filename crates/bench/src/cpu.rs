@@ -62,12 +62,7 @@ fn row(plan: &Plan, name: &str, ways: &[Way], using: impl Fn(&'static str) -> Us
 
 /// Microseconds of one.
 pub(crate) fn each(server: &Server, what: &Use, span: Duration) -> io::Result<f64> {
-    let mut marks = Vec::new();
-    let count = what.count(server.addr, span, || {
-        marks.push(server.cpu()?);
-        Ok(())
-    })?;
-    let spent = marks.last().zip(marks.first()).map(|(end, begin)| end.saturating_sub(*begin));
+    let (count, [before, after]) = what.count(server.addr, span, || server.cpu())?;
     let count = u32::try_from(count.max(1)).map_err(io::Error::other)?;
-    Ok(spent.unwrap_or_default().as_secs_f64() * 1e6 / f64::from(count))
+    Ok(after.saturating_sub(before).as_secs_f64() * 1e6 / f64::from(count))
 }

@@ -78,23 +78,18 @@ fn one_round(plan: &Plan, what: &Use, servers: &[Server; 3], round: usize) -> io
 impl Use {
     /// How many a second.
     fn rate(&self, addr: SocketAddr, span: Duration) -> io::Result<f64> {
-        let mut marks = Vec::new();
-        let count = self.count(addr, span, || {
-            marks.push(Instant::now());
-            Ok(())
-        })?;
-        let elapsed = marks.last().zip(marks.first()).map(|(end, begin)| end.saturating_duration_since(*begin));
-        per_second(count, elapsed.unwrap_or(span))
+        let (count, [begin, end]) = self.count(addr, span, || Ok(Instant::now()))?;
+        per_second(count, end.saturating_duration_since(begin))
     }
 
-    /// How many in about so long. `mark` is called when that begins and when it ends, while the connections that it
-    /// needs stand.
-    pub(crate) fn count(
+    /// How many in about so long, and what `mark` returned when that began and when it ended, while the connections
+    /// that it needs stood.
+    pub(crate) fn count<M>(
         &self,
         addr: SocketAddr,
         span: Duration,
-        mut mark: impl FnMut() -> io::Result<()>,
-    ) -> io::Result<u64> {
+        mark: impl Fn() -> io::Result<M>,
+    ) -> io::Result<(u64, [M; 2])> {
         runtime::new()?.block_on(async {
             match self {
                 Self::Echo { http: Http::One, path, connections, load } => {
@@ -102,50 +97,50 @@ impl Use {
                     for _ in 0..*connections {
                         clients.push(Client::new(client::connect(addr).await?, path, SCRATCH).await?);
                     }
-                    echoes(clients, load, span, &mut mark).await
+                    echoes(clients, load, span, &mark).await
                 }
                 Self::Echo { http: Http::Two, path, connections, load } => {
                     let (mut streams, mut clients) = (Streams::connect(addr).await?, Vec::new());
                     for _ in 0..*connections {
                         clients.push(Client::over(streams.open(path).await?, SCRATCH));
                     }
-                    echoes(clients, load, span, &mut mark).await
+                    echoes(clients, load, span, &mark).await
                 }
                 Self::Handshakes { http: Http::One, path, at_once } => {
                     let upgrade = async || client::upgrade(&mut client::connect(addr).await?, path).await;
-                    repeated(*at_once, span, upgrade, &mut mark).await
+                    repeated(*at_once, span, upgrade, &mark).await
                 }
                 Self::Handshakes { http: Http::Two, path, at_once } => {
                     let mut connections = Vec::new();
                     for _ in 0..*at_once {
                         connections.push(Streams::connect(addr).await?);
                     }
-                    streamed(connections, path, span, &mut mark).await
+                    streamed(connections, path, span, &mark).await
                 }
                 Self::Refusals { at_once } => {
                     let refused = async || client::refused(&mut client::connect(addr).await?).await;
-                    repeated(*at_once, span, refused, &mut mark).await
+                    repeated(*at_once, span, refused, &mark).await
                 }
             }
         })
     }
 }
 
-async fn echoes<S>(
+async fn echoes<S, M>(
     clients: Vec<Client<S>>,
     load: &Load,
     span: Duration,
-    mark: &mut impl FnMut() -> io::Result<()>,
-) -> io::Result<u64>
+    mark: &impl Fn() -> io::Result<M>,
+) -> io::Result<(u64, [M; 2])>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    mark()?;
+    let begun = mark()?;
     let end = Instant::now() + span;
     let tasks = clients.into_iter().map(|client| tokio::spawn(echo_until(client, load.clone(), end)));
     let done = try_join_all(tasks).await?.into_iter().collect::<io::Result<Vec<_>>>()?;
-    mark()?;
-    Ok(done.iter().map(|(messages, _)| messages).sum())
+    let marks = [begun, mark()?];
+    Ok((done.iter().map(|(messages, _)| messages).sum(), marks))
 }
 
 /// Gives the client back, because its end is not to be measured.
@@ -162,13 +157,13 @@ where
 }
 
 /// A number at once, over and over.
-async fn repeated(
+async fn repeated<M>(
     at_once: usize,
     span: Duration,
     work: impl AsyncFn() -> io::Result<()>,
-    mark: &mut impl FnMut() -> io::Result<()>,
-) -> io::Result<u64> {
-    mark()?;
+    mark: &impl Fn() -> io::Result<M>,
+) -> io::Result<(u64, [M; 2])> {
+    let begun = mark()?;
     let end = Instant::now() + span;
     let until = async || {
         let mut done = 0;
@@ -179,17 +174,16 @@ async fn repeated(
         Ok::<u64, io::Error>(done)
     };
     let counts = try_join_all((0..at_once).map(|_| until())).await?;
-    mark()?;
-    Ok(counts.into_iter().sum())
+    Ok((counts.into_iter().sum(), [begun, mark()?]))
 }
 
-async fn streamed(
+async fn streamed<M>(
     connections: Vec<Streams>,
     path: &str,
     span: Duration,
-    mark: &mut impl FnMut() -> io::Result<()>,
-) -> io::Result<u64> {
-    mark()?;
+    mark: &impl Fn() -> io::Result<M>,
+) -> io::Result<(u64, [M; 2])> {
+    let begun = mark()?;
     let end = Instant::now() + span;
     let until = async |mut streams: Streams| {
         let mut done = 0;
@@ -200,8 +194,7 @@ async fn streamed(
         Ok::<u64, io::Error>(done)
     };
     let counts = try_join_all(connections.into_iter().map(until)).await?;
-    mark()?;
-    Ok(counts.into_iter().sum())
+    Ok((counts.into_iter().sum(), [begun, mark()?]))
 }
 
 /// Counts stay far below 2^32.

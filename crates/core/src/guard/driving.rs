@@ -132,7 +132,8 @@ impl Guard {
     pub(crate) fn driver_wakes(&mut self, now: Instant) {
         self.awake();
         if self.second_look.is_some() && !self.is_judging(now) {
-            // The first has shown that the peer is there. The next deadline that is noticed late has its own.
+            // The peer has moved its deadline since the first look. The next late deadline has a second look of its
+            // own.
             self.second_look = None;
         }
         if matches!(self.phase, Phase::Open) {
