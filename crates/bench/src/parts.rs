@@ -128,6 +128,7 @@ pub(crate) fn identified(routes: Router) -> Router {
 /// All of them.
 pub(crate) fn every(routes: Router, interval: Duration) -> Router {
     let layers = ServiceBuilder::new()
+        .layer(located())
         .layer(CloseLayer::new())
         .layer(GuardLayer::new())
         .layer(Drain::new().layer())
@@ -144,7 +145,7 @@ pub(crate) fn every(routes: Router, interval: Duration) -> Router {
         .layer(IdleTimeoutLayer::new(HOUR))
         .layer(MaxAgeLayer::new(24 * HOUR))
         .layer(WriteTimeoutLayer::default());
-    routes.layer(layers).layer(located())
+    routes.layer(layers)
 }
 
 fn origins() -> OriginLayer {

@@ -103,7 +103,6 @@ impl ConnectionInner {
         handshake::is_upgrade(if self.connects { &Method::CONNECT } else { &Method::GET }, status)
     }
 
-    /// The authenticated subject, as soon as it is known. Without a lock: it is set once.
     /// A layer has a policy, which it will install if the response is an upgrade.
     pub(crate) fn propose_policy(&self) {
         self.proposed.fetch_add(1, Ordering::Relaxed);
@@ -118,6 +117,7 @@ impl ConnectionInner {
         self.client.get().copied()
     }
 
+    /// The authenticated subject, as soon as it is known. Without a lock: it is set once.
     #[inline]
     pub(crate) fn subject(&self) -> Option<&Subject> {
         self.subject.get()
