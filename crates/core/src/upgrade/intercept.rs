@@ -69,11 +69,12 @@ pub(super) fn intercept_as(
         return Ok(None);
     }
     // A request without a connection, as in a test with `oneshot`, or whose upgrade was taken by something outside.
-    let Some(real) = parts.extensions.remove::<OnUpgrade>() else {
+    let Some(real) = parts.extensions.get::<OnUpgrade>().cloned() else {
         return Ok(None);
     };
-    form::check(parts)?;
-    let (connection, interception) = set_up(parts, real)?;
+    let set_up = form::check(parts).and_then(|()| set_up(parts, real));
+    // Whatever a caller does with a request that is refused, nothing is upgraded unchecked.
+    let (connection, interception) = set_up.inspect_err(|_| drop(parts.extensions.remove::<OnUpgrade>()))?;
     if let Some(settings) = settings {
         connection.control().configure(settings);
     }
@@ -134,7 +135,25 @@ fn set_up(parts: &mut Parts, real: OnUpgrade) -> Result<(Connection, Interceptio
         connection.authenticate(subject)?;
     }
     // In place of the real one: every library that takes it gets the guarded connection.
-    parts.extensions.insert(ours);
+    if let Some(real) = parts.extensions.get_mut::<OnUpgrade>() {
+        *real = ours;
+    }
     parts.extensions.insert(connection.clone());
     Ok((connection, interception))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{Request, StatusCode};
+
+    use super::*;
+
+    #[test]
+    fn what_is_refused_cannot_be_upgraded_by_a_caller_that_goes_on_with_it() {
+        let half = Request::get("/").header("upgrade", "websocket").body(()).unwrap();
+        let (mut parts, ()) = half.into_parts();
+        parts.extensions.insert(hyper::upgrade::on(Request::new(())));
+        assert_eq!(intercept(&mut parts).unwrap_err().status(), StatusCode::BAD_REQUEST);
+        assert!(parts.extensions.get::<OnUpgrade>().is_none());
+    }
 }
