@@ -36,14 +36,19 @@ use crate::{
 /// assert_eq!(refusal.close_frame().unwrap().code().unwrap(), 1013);
 /// ```
 #[derive(Debug, Clone)]
-pub struct Refusal {
+pub struct Refusal(Box<Content>);
+
+/// Boxed: the results of all that may refuse a handshake are passed by value, and few of them are refusals.
+#[derive(Debug, Clone)]
+struct Content {
     kind: Kind,
     status: StatusCode,
     close: Option<CloseFrame>,
     retry_after: Option<Duration>,
     http_only: bool,
-    /// What few refusals have: an error is passed by value.
-    aside: Option<Box<Aside>>,
+    header: Option<(HeaderName, HeaderValue)>,
+    /// The client, if an observer is attached.
+    asked: Option<Asked>,
     sentence: Cow<'static, str>,
     /// The wiring error, if that is the reason.
     mistake: Option<&'static str>,
@@ -51,14 +56,6 @@ pub struct Refusal {
     reported: bool,
     answers: Answers,
     failed_authentication: bool,
-}
-
-/// What few refusals have.
-#[derive(Debug, Clone, Default)]
-struct Aside {
-    header: Option<(HeaderName, HeaderValue)>,
-    /// The client, if an observer is attached.
-    asked: Option<Asked>,
 }
 
 /// Which request a refusal answers.
@@ -75,24 +72,27 @@ enum Answers {
 impl Refusal {
     /// Creates a refusal of a kind: one of those [listed](super#kinds), or one of your own by its label.
     pub fn new(kind: impl Into<Kind>, status: StatusCode) -> Self {
-        Self {
+        Self(Box::new(Content {
             kind: kind.into(),
             status,
             close: None,
             retry_after: None,
             http_only: false,
-            aside: None,
+            header: None,
+            asked: None,
             sentence: Cow::Borrowed(""),
             mistake: None,
             reported: false,
             answers: Answers::Last,
             failed_authentication: false,
-        }
+        }))
     }
 
     /// Creates the refusal of a request that is not a handshake: a 400, not counted as a refused handshake.
     pub fn not_a_handshake() -> Self {
-        Self { reported: true, answers: Answers::Plain, ..Self::new(Kind::NO_HANDSHAKE, StatusCode::BAD_REQUEST) }
+        let mut refusal = Self::new(Kind::NO_HANDSHAKE, StatusCode::BAD_REQUEST);
+        (refusal.0.reported, refusal.0.answers) = (true, Answers::Plain);
+        refusal
     }
 
     /// Creates the refusal for layers that are composed wrongly: a 500. The message goes to the log, not to the client.
@@ -114,8 +114,9 @@ impl Refusal {
     }
 
     fn misconfigured_as(sentence: &'static str, debug: bool) -> Self {
-        let refusal = Self::new(Kind::WIRING, StatusCode::INTERNAL_SERVER_ERROR);
-        Self { mistake: Some(sentence), ..refusal.with_message(if debug { sentence } else { "" }) }
+        let mut refusal = Self::new(Kind::WIRING, StatusCode::INTERNAL_SERVER_ERROR);
+        refusal.0.mistake = Some(sentence);
+        refusal.with_message(if debug { sentence } else { "" })
     }
 
     /// Creates the rejection of an extractor whose value no layer has inserted into the request.
@@ -164,13 +165,13 @@ impl Refusal {
 
     /// Sets the close frame for a client that cannot read a status.
     pub fn with_close_frame(mut self, frame: CloseFrame) -> Self {
-        self.close = Some(frame);
+        self.0.close = Some(frame);
         self
     }
 
     /// Sets `Retry-After`: how long the client should wait, rounded up to whole seconds.
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
-        self.retry_after = Some(wait);
+        self.0.retry_after = Some(wait);
         self
     }
 
@@ -186,13 +187,13 @@ impl Refusal {
     /// assert!(!refuse().is_failed_authentication());
     /// ```
     pub fn failed_authentication(mut self) -> Self {
-        self.failed_authentication = true;
+        self.0.failed_authentication = true;
         self
     }
 
     /// Returns true if the client presented invalid credentials.
     pub fn is_failed_authentication(&self) -> bool {
-        self.failed_authentication
+        self.0.failed_authentication
     }
 
     /// Sends this refusal as a status only: no layer turns it into a connection that is accepted and closed.
@@ -208,13 +209,13 @@ impl Refusal {
     /// assert!(response.extensions().get::<Refusal>().unwrap().is_http_only(), "which a `CloseLayer` respects");
     /// ```
     pub fn http_only(mut self) -> Self {
-        self.http_only = true;
+        self.0.http_only = true;
         self
     }
 
     /// Returns true if this is sent as a status only.
     pub fn is_http_only(&self) -> bool {
-        self.http_only
+        self.0.http_only
     }
 
     /// Sets a header that the status requires, such as `WWW-Authenticate` (RFC 9110, section 11.6.1).
@@ -230,7 +231,7 @@ impl Refusal {
     /// assert_eq!(refusal.into_response::<()>().headers()["www-authenticate"], "Bearer");
     /// ```
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.aside.get_or_insert_default().header = Some((name, value));
+        self.0.header = Some((name, value));
         self
     }
 
@@ -259,7 +260,7 @@ impl Refusal {
     pub fn answering(mut self, parts: &Parts) -> Self {
         self = self.asked(Asked::of(parts));
         if !handshake::is_handshake(parts) {
-            self.answers = Answers::Plain;
+            self.0.answers = Answers::Plain;
             return self;
         }
         self.over(parts.version)
@@ -267,61 +268,55 @@ impl Refusal {
 
     /// Sets that it answers a handshake over this version of HTTP.
     pub(crate) fn over(mut self, version: Version) -> Self {
-        self.answers = if version < Version::HTTP_2 { Answers::Last } else { Answers::Shared };
+        self.0.answers = if version < Version::HTTP_2 { Answers::Last } else { Answers::Shared };
         self
     }
 
     /// Sets the client that was refused, unless it is set.
     pub(crate) fn asked(mut self, asked: Option<Asked>) -> Self {
-        if asked.is_some() && self.asker().is_none() {
-            self.aside.get_or_insert_default().asked = asked;
-        }
+        self.0.asked = self.0.asked.take().or(asked);
         self
-    }
-
-    fn asker(&self) -> Option<&Asked> {
-        self.aside.as_ref()?.asked.as_ref()
     }
 
     /// Sets the message for the response's body. Text that the peer sent must be escaped, shortened and quoted in it.
     pub fn with_message(mut self, sentence: impl Into<Cow<'static, str>>) -> Self {
-        self.sentence = sentence.into();
+        self.0.sentence = sentence.into();
         self
     }
 
     /// Returns the kind.
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.0.kind
     }
 
     /// Returns the HTTP status.
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.0.status
     }
 
     /// Returns the close frame, if one was set.
     pub fn close_frame(&self) -> Option<&CloseFrame> {
-        self.close.as_ref()
+        self.0.close.as_ref()
     }
 
     /// Returns how long the client should wait, if that was set.
     pub fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
+        self.0.retry_after
     }
 
     /// Returns the message, which is empty if there is none.
     pub fn message(&self) -> &str {
-        &self.sentence
+        &self.0.sentence
     }
 
     /// Counts and logs a refusal that a layer only reports (features `metrics` and `tracing`).
     pub fn report(&self) {
         observe::would_refuse(
-            self.answers == Answers::Plain,
-            self.kind.as_str(),
-            self.status,
-            &self.sentence,
-            self.asker(),
+            self.0.answers == Answers::Plain,
+            self.0.kind.as_str(),
+            self.0.status,
+            &self.0.sentence,
+            self.0.asked.as_ref(),
         );
     }
 
@@ -331,27 +326,27 @@ impl Refusal {
     ///
     /// The refusal is counted and logged here, once (features `metrics` and `tracing`).
     pub fn into_response<B: Default + 'static>(mut self) -> Response<B> {
-        if !std::mem::replace(&mut self.reported, true) {
-            let plain = self.answers == Answers::Plain;
-            observe::refused(plain, self.kind.as_str(), self.status, &self.sentence, self.asker());
+        if !std::mem::replace(&mut self.0.reported, true) {
+            let plain = self.0.answers == Answers::Plain;
+            observe::refused(plain, self.0.kind.as_str(), self.0.status, &self.0.sentence, self.0.asked.as_ref());
         }
         let mut response = Response::new(B::default());
         #[cfg(feature = "axum")]
         let is_written = self.write_body(&mut response);
         #[cfg(not(feature = "axum"))]
         let is_written = false;
-        if let Some(mistake) = self.mistake.take().filter(|_| !is_written) {
+        if let Some(mistake) = self.0.mistake.take().filter(|_| !is_written) {
             observe::wiring_unseen(mistake);
         }
-        *response.status_mut() = self.status;
-        if let Some(wait) = self.retry_after {
+        *response.status_mut() = self.0.status;
+        if let Some(wait) = self.0.retry_after {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some((name, value)) = self.aside.as_ref().and_then(|aside| aside.header.as_ref()) {
+        if let Some((name, value)) = &self.0.header {
             response.headers_mut().insert(name.clone(), value.clone());
         }
-        if self.answers == Answers::Last {
+        if self.0.answers == Answers::Last {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response.extensions_mut().insert(self);
@@ -363,10 +358,10 @@ impl Refusal {
     #[cfg(feature = "axum")]
     fn write_body<B: 'static>(&self, response: &mut Response<B>) -> bool {
         let body: &mut dyn std::any::Any = response.body_mut();
-        let Some(body) = body.downcast_mut::<axum_core::body::Body>().filter(|_| !self.sentence.is_empty()) else {
+        let Some(body) = body.downcast_mut::<axum_core::body::Body>().filter(|_| !self.0.sentence.is_empty()) else {
             return false;
         };
-        *body = self.sentence.clone().into_owned().into();
+        *body = self.0.sentence.clone().into_owned().into();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
