@@ -43,14 +43,16 @@ pin_project! {
     #[project = KindProjection]
     enum Kind<S, F, T, B> {
         Verifying { verifying: Box<Verifying<T>>, ready: Option<(S, Parts, B)> },
-        Inner { #[pin] future: upgrade::ResponseFuture<Answer<F>>, subprotocols: Subprotocols },
+        // Boxed: it contains the futures of all layers inside, and those of all layers outside contain it, which would
+        // copy it each.
+        Inner { future: Pin<Box<upgrade::ResponseFuture<Answer<F>>>>, subprotocols: Subprotocols },
         Refused { refusal: Option<Refusal>, subprotocols: Subprotocols },
     }
 }
 
 impl<S: Service<Request<B>>, T, B> ResponseFuture<S, T, B> {
     pub(crate) fn inner(future: S::Future) -> Self {
-        let future = upgrade::ResponseFuture::inner(Answer::any(future));
+        let future = Box::pin(upgrade::ResponseFuture::inner(Answer::any(future)));
         Self { kind: Kind::Inner { future, subprotocols: Subprotocols::default() } }
     }
 
@@ -74,10 +76,10 @@ impl<S, F, T, B> Kind<S, F, T, B> {
         match outcome {
             Ok(Admitted { guarded: Some(guarded), policy, must_upgrade }) => {
                 let answer = Answer { future: guarded.in_span(call), must_upgrade };
-                Self::Inner { future: upgrade::ResponseFuture::guarded(answer, guarded, policy), subprotocols }
+                Self::Inner { future: Box::pin(upgrade::ResponseFuture::guarded(answer, guarded, policy)), subprotocols }
             }
             Ok(Admitted { guarded: None, .. }) => {
-                Self::Inner { future: upgrade::ResponseFuture::inner(Answer::any(call())), subprotocols }
+                Self::Inner { future: Box::pin(upgrade::ResponseFuture::inner(Answer::any(call()))), subprotocols }
             }
             Err(refusal) => Self::Refused { refusal: Some(refusal), subprotocols },
         }
@@ -103,7 +105,7 @@ where
                     Kind::decided(|| service.call(Request::from_parts(parts, body)), decision)
                 }
                 KindProjection::Inner { future, subprotocols } => {
-                    let mut response = ready!(future.poll(cx))?;
+                    let mut response = ready!(future.as_mut().poll(cx))?;
                     mem::take(subprotocols).apply(&mut response);
                     return Poll::Ready(Ok(response));
                 }
