@@ -24,8 +24,14 @@ impl Guard {
     /// Whether nothing has to be reported or woken, and no driver is missing.
     #[inline]
     pub(crate) fn is_at_ease(&self) -> bool {
-        let quiet = matches!(self.phase, Phase::Open) && !self.telemetry.are_due() && self.wakes.is_nobody();
-        quiet && (self.is_attended() || !self.has_something_due_while_open())
+        let quiet = !self.telemetry.are_due() && self.wakes.is_nobody();
+        quiet
+            && match self.phase {
+                Phase::Open => self.is_attended() || !self.has_something_due_while_open(),
+                // There is nothing to drive yet.
+                Phase::Upgrading(_) => true,
+                _ => false,
+            }
     }
 
     /// The handler reads or writes. The call counts as plain only if [`call_is_plain`](Self::call_is_plain) ends it.

@@ -42,7 +42,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<T> {
     pub(crate) fn activate(self: &Arc<Self>, io: T, inbox: Vec<u8>, carrier: Carrier) {
         // A transport that is no longer wanted comes back, and is dropped here, outside of the lock: the destructor of
         // a transport is foreign code.
-        drop(self.with(|state| state.activate(io, inbox, carrier, now())));
+        let mut state = lock(&self.state);
+        let unwanted = state.activate(io, inbox, carrier, now());
+        // `see_to` asks the policies what they wait for, and so would `is_at_ease`.
+        if state.guard.has_policies() || !state.guard.is_at_ease() {
+            self.see_to(state);
+        } else {
+            drop(state);
+        }
+        drop(unwanted);
     }
 
     /// Whether there is no transport yet.
