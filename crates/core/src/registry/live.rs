@@ -177,7 +177,7 @@ impl Connections {
     /// ```
     pub fn of_client_ip(&self, address: IpAddr) -> Vec<Connection> {
         self.0.index();
-        self.among(self.0.clients.find(&bits(address)), |connection| connection.client_ip() == Some(address))
+        self.among(self.0.clients.find(&address), |connection| connection.client_ip() == Some(address))
     }
 
     fn among(&self, found: Vec<ConnectionId>, wanted: impl Fn(&Connection) -> bool) -> Vec<Connection> {
@@ -308,16 +308,22 @@ impl Registry {
     /// under the same lock, and must not be added again.
     pub(super) fn add(&self, id: ConnectionId, known: &[Known]) {
         let shard = lock(self.shard(id));
+        // Asked under the shard's lock: whoever begins to index or to share finds what became known before, or this finds
+        // that it has begun.
+        let (indexes, sharing) = (self.indexes.load(Ordering::Acquire), self.sharing.get());
+        if !indexes && sharing.is_none() {
+            return;
+        }
         let Some(connection) = shard.get(id) else { return };
-        if self.indexes.load(Ordering::Acquire) {
+        if indexes {
             for what in known {
                 match what {
-                    Known::Client => connection.client_ip().iter().for_each(|ip| self.clients.add(&bits(*ip), id)),
-                    Known::Subject => connection.inner().subject().iter().for_each(|who| self.subjects.add(who, id)),
+                    Known::Client => connection.client_ip().iter().for_each(|ip| self.clients.add(ip, id)),
+                    Known::Subject => connection.inner().subject().iter().for_each(|who| self.subjects.add(*who, id)),
                 }
             }
         }
-        if let Some(sharing) = self.sharing.get() {
+        if let Some(sharing) = sharing {
             sharing.add(connection);
         }
     }
@@ -328,8 +334,8 @@ impl Registry {
         // Under the shard's lock, so that `add` does not index it again. What was known when it was indexed is still
         // known, so everything is found.
         if self.indexes.load(Ordering::Acquire) {
-            removed.inner().subject().iter().for_each(|who| self.subjects.remove(who, id));
-            removed.client_ip().iter().for_each(|client| self.clients.remove(&bits(*client), id));
+            removed.inner().subject().into_iter().for_each(|who| self.subjects.remove(who, id));
+            removed.client_ip().iter().for_each(|client| self.clients.remove(client, id));
         }
         if let Some(sharing) = self.sharing.get() {
             sharing.remove(&removed);
@@ -344,15 +350,6 @@ impl Registry {
 impl fmt::Debug for Connections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connections").field("count", &self.count()).finish_non_exhaustive()
-    }
-}
-
-/// An address as one number, which is hashed in one step. Those of both versions with the same number are told apart
-/// where connections are looked at.
-fn bits(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(address) => address.to_bits().into(),
-        IpAddr::V6(address) => address.to_bits(),
     }
 }
 
