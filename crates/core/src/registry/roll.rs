@@ -5,6 +5,9 @@
 
 use crate::{connection::Connection, id::ConnectionId};
 
+/// Room that is not given back. Where a few connections come and go, it would be needed again at once.
+const ROOM: usize = 16;
+
 /// Connections by id.
 #[derive(Default)]
 pub(super) struct Roll {
@@ -47,7 +50,7 @@ impl Roll {
         if self.gaps > self.places.len() / 4 + 8 {
             self.places.retain(|(_, connection)| connection.is_some());
             self.gaps = 0;
-            self.places.shrink_to(2 * self.places.len());
+            self.places.shrink_to(ROOM.max(2 * self.places.len()));
         }
         Some(removed)
     }
