@@ -13,7 +13,7 @@ use crate::id::ConnectionId;
 #[cfg(feature = "observer")]
 use crate::observe::Describe;
 
-/// The values and watchers that depend on a connection, each behind one pointer and what it does. Only the last place
+/// The values and watchers that depend on a connection, each behind one pointer and what it does. Only the last places
 /// may be empty.
 #[derive(Default)]
 pub(super) struct Bonds(Box<[Option<Arc<dyn Bond>>]>);
@@ -103,10 +103,14 @@ impl Bonds {
         self.0.iter().flatten()
     }
 
-    /// With room for one more at most: a connection has few of these, and keeps them for long.
+    /// With room for four at first, as many as a connection of a registry, a drain and two limits has, and then for two
+    /// more each time: it keeps them for long.
     pub(super) fn push(&mut self, bond: Arc<dyn Bond>) {
-        if let Some(last @ None) = self.0.last_mut() {
-            *last = Some(bond);
+        if self.0.is_empty() {
+            self.0 = Box::new([const { None }; 4]);
+        }
+        if let Some(free) = self.0.iter_mut().find(|place| place.is_none()) {
+            *free = Some(bond);
             return;
         }
         let mut bonds = std::mem::take(&mut self.0).into_vec();
