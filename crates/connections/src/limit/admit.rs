@@ -24,7 +24,7 @@ use super::{
     cluster::ClusterPermits,
     permits::{Permit, Pool},
     policy::{PendingSubject, evict},
-    settings::Settings,
+    settings::{Counted, Settings},
 };
 
 impl Held for Permit<Connection> {}
@@ -39,16 +39,15 @@ pub(super) fn admit(
     parts: &mut Parts,
     guarded: &mut GuardedHandshake,
 ) -> Result<Admission, Refusal> {
-    let keys = match settings.keys(parts) {
-        Ok(keys) => keys,
+    let Counted { keys, awaits_subject } = match settings.counted(parts) {
+        Ok(counted) => counted,
         Err(refusal) if settings.report_only && refusal.kind() != Kind::WIRING => {
             refusal.report();
             return Ok(Admission::new(None));
         }
         Err(refusal) => return Err(refusal),
     };
-    let shared = settings.shared.as_ref().map(|store| (ClusterPermits::new(store), keys.clone()));
-    let (permit, crossed) = match pool.take(keys) {
+    let (permit, crossed) = match pool.take(&keys) {
         Ok(taken) => taken,
         Err(full) if settings.report_only => {
             settings.refusal(&full).report();
@@ -61,7 +60,7 @@ pub(super) fn admit(
     }
     // Shared by the connection, the policy and the closure below. The last of them to be dropped frees the permit, so
     // no order among them can free it too early or twice.
-    let (permit, connection, report_only) = (Arc::new(permit), guarded.connection().clone(), settings.report_only);
+    let (permit, connection, report_only) = (Arc::new(permit), guarded.connection(), settings.report_only);
     // Before anything that may fail or wait: from here on every path frees it, a client that disconnects and a runtime
     // that shuts down included. If the connection has ended by now, it is dropped at once.
     connection.hold_shared(permit.clone());
@@ -69,8 +68,9 @@ pub(super) fn admit(
         connection.hold_for_handler(permit.clone());
     }
     // What this node counts has said yes. Others may count, too.
-    let (cluster, verdict) = match shared {
-        Some((cluster, keys)) => {
+    let (cluster, verdict) = match &settings.shared {
+        Some(store) => {
+            let cluster = ClusterPermits::new(store);
             connection.hold_shared(cluster.clone());
             if settings.until_handler_returns {
                 connection.hold_for_handler(cluster.clone());
@@ -83,7 +83,7 @@ pub(super) fn admit(
         }
         None => (None, AdmissionVerdict::ready(Ok(()))),
     };
-    let pending_subject = settings.awaits_subject(parts).then(|| -> Box<dyn Policy> {
+    let pending_subject = awaits_subject.then(|| -> Box<dyn Policy> {
         // It was determined above without an error, from the same parts; a wiring error would have refused the
         // handshake.
         let limit_owner = settings.limit_owner(parts).ok().flatten();
@@ -99,6 +99,7 @@ pub(super) fn admit(
     });
     // Only a connection that begins replaces others.
     if settings.evicts() || cluster.is_some() {
+        let connection = connection.clone();
         guarded.on_upgrade(move || {
             let evicted = permit.settle(&connection);
             if !report_only {

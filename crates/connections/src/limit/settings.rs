@@ -56,41 +56,55 @@ impl Default for Settings {
     }
 }
 
+/// What a handshake counts against.
+pub(crate) struct Counted {
+    pub(crate) keys: Keys,
+    /// Whether something is counted otherwise once a subject becomes known.
+    pub(crate) awaits_subject: bool,
+}
+
 impl Settings {
     /// The limits that a handshake counts against.
     ///
     /// Up to four: the client's address, its subject or the address of one without, the connections without a subject,
     /// and a key of the application's. The limit of the whole server is not among them; the pool counts it in one word.
-    pub(crate) fn keys(&self, parts: &Parts) -> Result<Keys, Refusal> {
+    pub(crate) fn counted(&self, parts: &Parts) -> Result<Counted, Refusal> {
         let mut keys = Keys::new();
         if let Some(limit) = self.client {
-            keys.push((Key::Client(ClientIp::network_of(parts, self.ipv6_prefix)?), limit));
+            keys.push((Key::Client(ClientIp::network_of(parts, self.ipv6_prefix)?), self.of_layer(limit)));
         }
-        match (self.limit_owner(parts)?, self.subject) {
-            (Some(LimitOwner::Subject(subject)), Some(limit)) => keys.push((Key::Subject(subject), limit)),
-            (Some(LimitOwner::Client(client)), Some(limit)) => keys.push((Key::Anonymous(client), limit.refusing())),
+        let limit_owner = self.limit_owner(parts)?;
+        let awaits_subject = match &limit_owner {
+            Some(owner) => !matches!(owner, LimitOwner::Subject(_)),
+            None => self.unauthenticated.is_some() && LimitOwner::known_subject(parts).is_none(),
+        };
+        match (limit_owner, self.subject) {
+            (Some(LimitOwner::Subject(subject)), Some(limit)) => {
+                keys.push((Key::Subject(subject), self.of_layer(limit)));
+            }
+            (Some(LimitOwner::Client(client)), Some(limit)) => {
+                keys.push((Key::Anonymous(client), self.of_layer(limit.refusing())));
+            }
             _ => {}
         }
-        if let Some(max) = self.unauthenticated
-            && LimitOwner::known_subject(parts).is_none()
-        {
-            keys.push((Key::Unauthenticated, Limit::new(max)));
+        if let (Some(max), true) = (self.unauthenticated, awaits_subject) {
+            keys.push((Key::Unauthenticated, self.of_layer(Limit::new(max))));
         }
         if let Some((key, limit)) = self.key.as_ref().and_then(|(key, limit)| Some((key(parts)?, *limit))) {
-            keys.push((Key::Custom(key), limit));
+            keys.push((Key::Custom(key), self.of_layer(limit)));
         }
-        // Of the layer, not of the key: where nothing is evicted, no permit keeps its connection.
-        let refuses = !self.evicts();
-        for (_, limit) in &mut keys {
-            (limit.work, limit.refuses) = (self.until_handler_returns, refuses);
-        }
-        Ok(keys)
+        Ok(Counted { keys, awaits_subject })
     }
 
     /// Whether any limit of the layer evicts.
     pub(super) fn evicts(&self) -> bool {
-        let of_key = self.key.as_ref().map(|(_, limit)| *limit);
-        [self.client, self.subject, of_key].into_iter().flatten().any(|limit| limit.evict)
+        let evicts = |limit: Option<Limit>| limit.is_some_and(|limit| limit.evict);
+        evicts(self.client) || evicts(self.subject) || evicts(self.key.as_ref().map(|(_, limit)| *limit))
+    }
+
+    /// A limit, with what the whole layer decides: where nothing is evicted, no permit keeps its connection.
+    fn of_layer(&self, limit: Limit) -> Limit {
+        Limit { work: self.until_handler_returns, refuses: !self.evicts(), ..limit }
     }
 
     /// Whose limit a handshake counts against, if any depends on that.
@@ -99,14 +113,8 @@ impl Settings {
         by_subject.then(|| LimitOwner::of(parts, self.ipv6_prefix, self.require_subject)).transpose()
     }
 
-    /// Whether something is counted otherwise once a subject becomes known.
-    pub(crate) fn awaits_subject(&self, parts: &Parts) -> bool {
-        let counts = self.subject.is_some() || self.require_subject || self.unauthenticated.is_some();
-        counts && LimitOwner::known_subject(parts).is_none()
-    }
-
     pub(crate) fn subject_limit(&self) -> Option<Limit> {
-        self.subject.map(|limit| Limit { work: self.until_handler_returns, refuses: !self.evicts(), ..limit })
+        self.subject.map(|limit| self.of_layer(limit))
     }
 
     pub(crate) fn refusal(&self, full: &Full) -> Refusal {

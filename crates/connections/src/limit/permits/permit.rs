@@ -14,7 +14,7 @@ use std::{
 
 use super::{
     evicted::Evicted,
-    key::{Full, Key, Keys},
+    key::{Full, Key},
     key_permits::{KeyPermit, KeyPermits},
     pool::Pool,
     total::Crossed,
@@ -32,10 +32,13 @@ pub(crate) struct Permit<C: Clone> {
 
 impl<C: Clone> Pool<C> {
     /// Takes a permit for the server and for all keys, or none.
-    pub(crate) fn take(self: &Arc<Self>, keys: impl Into<Keys>) -> Result<(Permit<C>, Option<Crossed>), Full> {
+    pub(crate) fn take(
+        self: &Arc<Self>,
+        keys: impl AsRef<[(Key, Limit)]>,
+    ) -> Result<(Permit<C>, Option<Crossed>), Full> {
         // What was taken is counted, and nothing between the two lines can fail: from the next line on, dropping it
         // frees it.
-        let (held, crossed) = self.take_all(keys.into())?;
+        let (held, crossed) = self.take_all(keys.as_ref())?;
         Ok((Permit { pool: self.clone(), held: Mutex::new(held) }, crossed))
     }
 }

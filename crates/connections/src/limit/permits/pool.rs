@@ -13,7 +13,7 @@ use std::{fmt, sync::PoisonError};
 use smallvec::SmallVec;
 
 use super::{
-    key::{Full, Key, Keys, Name, Secret},
+    key::{Full, Key, Name, Secret},
     key_permits::KeyPermits,
     shard::Shard,
     total::{Crossed, Total},
@@ -43,12 +43,12 @@ impl<C: Clone> Pool<C> {
     }
 
     /// Counts one more for the server and for all keys, or for none.
-    pub(super) fn take_all(&self, keys: Keys) -> Result<(KeyPermits, Option<Crossed>), Full> {
+    pub(super) fn take_all(&self, keys: &[(Key, Limit)]) -> Result<(KeyPermits, Option<Crossed>), Full> {
         // A look before any lock, for a server under attack: what it sees may change at once, and `take` below decides.
         if self.total.is_full() {
             return Err(Full::Server);
         }
-        if let [(key, limit)] = keys.as_slice() {
+        if let [(key, limit)] = keys {
             return self.take_one(key, *limit);
         }
         // Hashed before the shards are locked. Keys of a custom limit may be long, and a client chooses them.
@@ -56,8 +56,8 @@ impl<C: Clone> Pool<C> {
         let mut locked = self.lock_all(&names);
         // All shards are locked by now, so what has room here still has it below.
         let full = names.iter().position(|(name, limit)| !find(&mut locked, *name).has_room(*name, *limit));
-        if let Some((key, _)) = full.and_then(|at| keys.into_iter().nth(at)) {
-            return Err(Full::Of(key));
+        if let Some((key, _)) = full.and_then(|at| keys.get(at)) {
+            return Err(Full::Of(key.clone()));
         }
         // Last, so that nothing that is taken here has to be given back.
         let crossed = self.total.take()?;
