@@ -60,7 +60,7 @@ impl Limiter {
         Self { account, knows_subject: false, empty: 0, over_quota: None }
     }
 
-    /// Sets whether the subject was known when the account was created.
+    /// Sets whether the account was created as that of the subject.
     pub(crate) fn knowing_subject(self, knows_subject: bool) -> Self {
         Self { knows_subject, ..self }
     }

@@ -8,12 +8,17 @@ use std::{
 use http::{Request, Response};
 use portcullis_core::{
     policy::Policy,
-    refusal::LimitOwner,
     upgrade::{self, ResponseFuture},
 };
 use tower_service::Service;
 
-use crate::{account::Account, allowance::Allowance, policy::Limiter, shared::Shared};
+use crate::{
+    account::Account,
+    allowance::Allowance,
+    key::{By, Owned},
+    policy::Limiter,
+    shared::Shared,
+};
 
 /// The service of [`MessageRateLayer`](crate::MessageRateLayer).
 #[derive(Debug, Clone)]
@@ -43,14 +48,14 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         upgrade::call(&mut self.inner, request, |guarded, parts| {
-            let account = Arc::new(Account::new(self.shared.clone(), self.shared.owner(parts)?));
+            let owned = self.shared.owned(parts)?;
+            let account = Arc::new(Account::new(self.shared.clone(), self.shared.owner(&owned)));
             let outer = parts.extensions.get::<Allowance>().cloned();
             let allowance = Allowance::new(account.clone(), outer);
             guarded.connection().described_by(|| allowance.clone());
             parts.extensions.insert(allowance);
-            // A subject that is known at the handshake has decided the owner already. Without this, the policy would
-            // look the same owner up once more when it is notified.
-            let known = LimitOwner::known_subject(parts).is_some();
+            // A subject that is the owner already would be looked up once more when the policy is notified of it.
+            let known = matches!(owned, Owned::By(By::Subject(_)));
             let policy: Box<dyn Policy> = Box::new(Limiter::new(account).knowing_subject(known));
             Ok(Some(policy))
         })

@@ -61,16 +61,22 @@ impl Shared {
     }
 
     /// Whose quota the connection of a handshake uses.
-    pub(crate) fn owner(&self, parts: &Parts) -> Result<Owner, Refusal> {
+    pub(crate) fn owned(&self, parts: &Parts) -> Result<Owned, Refusal> {
         match self.scope.owned(parts, self.ipv6_prefix) {
-            Ok(Owned::Own) => Ok(Owner::Own(Cells::default())),
-            Ok(Owned::Unknown) => Ok(Owner::Unknown(Cells::default())),
-            Ok(Owned::By(by)) => Ok(self.shared_by(&by)),
-            Err(refusal) if !self.enforcement.report_only || refusal.kind() == Kind::WIRING => Err(refusal),
-            Err(refusal) => {
+            Err(refusal) if self.enforcement.report_only && refusal.kind() != Kind::WIRING => {
                 refusal.report();
-                Ok(Owner::Unknown(Cells::default()))
+                Ok(Owned::Unknown)
             }
+            owned => owned,
+        }
+    }
+
+    /// The quota, and what a connection has left of its own.
+    pub(crate) fn owner(&self, owned: &Owned) -> Owner {
+        match owned {
+            Owned::Own => Owner::Own(Cells::default()),
+            Owned::Unknown => Owner::Unknown(Cells::default()),
+            Owned::By(by) => self.shared_by(by),
         }
     }
 

@@ -18,6 +18,7 @@ use crate::{
     Allowance, ByteQuota, Excess, MessageRateLayer, Quota,
     account::Account,
     cells::{Cells, Kind},
+    key::Owned,
     policy::Limiter,
     shared::Owner,
 };
@@ -43,7 +44,7 @@ pub(crate) fn account(layer: &MessageRateLayer) -> Arc<Account> {
     // Where a subject counts, it comes with the first message.
     let mut parts = Request::new(()).into_parts().0;
     parts.extensions.insert(NoSubject::Awaited);
-    let owner = shared.owner(&parts).unwrap_or(Owner::Own(Cells::default()));
+    let owner = shared.owner(&shared.owned(&parts).unwrap_or(Owned::Own));
     Arc::new(Account::new(shared, owner))
 }
 

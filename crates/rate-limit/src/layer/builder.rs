@@ -249,7 +249,7 @@ impl MessageRateLayer {
     #[track_caller]
     pub fn policy(&self, parts: &Parts) -> Result<Box<dyn Policy>, Refusal> {
         self.assert_consistent();
-        let owner = self.shared.owner(parts)?;
+        let owner = self.shared.owner(&self.shared.owned(parts)?);
         Ok(Box::new(Limiter::new(Arc::new(Account::new(self.shared.clone(), owner)))))
     }
 
