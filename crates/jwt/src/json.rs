@@ -4,10 +4,11 @@
 //! library and the server's differ in that, a token means two things: it is signed with one `sub` in mind and read with
 //! another. So this rejects them, at any depth, for headers, claims and first messages.
 //!
-//! The checks are made while the claims are read, in one pass over the text. Names are compared one by one up to
-//! sixteen, as most objects have fewer, and hashed beyond that, because a sender chooses how many there are.
+//! The checks are made while the claims are read, in one pass over the text. A member that is looked for says itself
+//! whether it was read before. Other names are compared one by one up to sixteen, as most objects have fewer, and hashed
+//! beyond that, because a sender chooses how many there are.
 
-use std::{borrow::Cow, collections::HashSet, fmt, marker::PhantomData};
+use std::{borrow::Cow, collections::HashSet, fmt};
 
 use serde::{
     Deserialize, Deserializer,
@@ -44,41 +45,72 @@ pub(crate) trait Members<'a>: Default {
     fn read<M: MapAccess<'a>>(&mut self, name: &str, map: &mut M) -> Result<bool, M::Error>;
 }
 
+/// One of these members.
+#[derive(Clone, Copy, Default)]
+pub(crate) enum Member<T> {
+    #[default]
+    Unread,
+    Read(Option<T>),
+}
+
+impl<'a, T: Deserialize<'a>> Member<T> {
+    /// Reads its value, unless it is there twice.
+    pub(crate) fn read<M: MapAccess<'a>>(&mut self, map: &mut M) -> Result<bool, M::Error> {
+        if let Self::Read(_) = self {
+            return Err(M::Error::custom(TWICE));
+        }
+        *self = Self::Read(map.next_value()?);
+        Ok(true)
+    }
+}
+
+impl<T> Member<T> {
+    /// Returns its value; one that is `null` counts as one that is not there.
+    pub(crate) fn value(self) -> Option<T> {
+        match self {
+            Self::Read(value) => value,
+            Self::Unread => None,
+        }
+    }
+
+    pub(crate) fn as_ref(&self) -> Option<&T> {
+        match self {
+            Self::Read(value) => value.as_ref(),
+            Self::Unread => None,
+        }
+    }
+}
+
+const TWICE: &str = "a member twice";
+
 /// Reads an object that [`check`] accepts, in the same pass. Of members whose values are not what they should be, it
 /// says `wrong`.
 pub(crate) fn read<'a, T: Members<'a>>(json: &'a str, wrong: &'static str) -> Result<T, TokenError> {
-    match serde_json::from_str(json) {
-        Ok(Object(members)) => Ok(members),
+    let (mut members, mut object) = (T::default(), serde_json::Deserializer::from_str(json));
+    match object.deserialize_map(Fill(&mut members)).and_then(|()| object.end()) {
+        Ok(()) => Ok(members),
         Err(_) => check(json.as_bytes()).and(Err(TokenError::Invalid(wrong))),
     }
 }
 
-struct Object<T>(T);
+struct Fill<'m, T>(&'m mut T);
 
-impl<'de, T: Members<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(OfMembers(PhantomData)).map(Self)
-    }
-}
-
-struct OfMembers<T>(PhantomData<T>);
-
-impl<'de, T: Members<'de>> Visitor<'de> for OfMembers<T> {
-    type Value = T;
+impl<'de, T: Members<'de>> Visitor<'de> for Fill<'_, T> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
 
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<T, M::Error> {
-        let (mut members, mut names) = (T::default(), Names::default());
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
+        let mut others = Names::default();
         while let Some(name) = map.next_key::<Text<'de>>()? {
-            if !members.read(&name.0, &mut map)? {
+            if !self.0.read(&name.0, &mut map)? {
                 map.next_value::<Unique>()?;
+                others.add(name)?;
             }
-            names.add(name)?;
         }
-        Ok(members)
+        Ok(())
     }
 }
 
@@ -150,7 +182,7 @@ struct Names<'a> {
 impl<'a> Names<'a> {
     fn add<E: Error>(&mut self, name: Text<'a>) -> Result<(), E> {
         if self.few.contains(&name) || self.others.contains(&name) {
-            return Err(E::custom("a member twice"));
+            return Err(E::custom(TWICE));
         }
         if self.few.is_empty() {
             self.few.reserve_exact(FEW);
@@ -186,6 +218,43 @@ mod tests {
         assert!(check(object(many).as_bytes()).is_ok());
         for twice in 0..many {
             assert!(check(object(twice).as_bytes()).is_err(), "{twice}");
+        }
+    }
+
+    #[test]
+    fn a_member_that_is_looked_for_is_refused_twice_whatever_it_holds() {
+        #[derive(Default)]
+        struct Both<'a>(Member<Text<'a>>, Member<f64>);
+
+        impl<'a> Members<'a> for Both<'a> {
+            fn read<M: MapAccess<'a>>(&mut self, name: &str, map: &mut M) -> Result<bool, M::Error> {
+                match name {
+                    "a" => self.0.read(map),
+                    "b" => self.1.read(map),
+                    _ => Ok(false),
+                }
+            }
+        }
+
+        let (twice, wrong) = (Err(TokenError::Invalid(NEITHER)), Err(TokenError::Invalid("wrong")));
+        for (json, expected) in [
+            (r#"{"a":"1","b":2}"#, Ok((Some("1"), Some(2.0)))),
+            (r#"{"c":{"a":"1","b":3},"b":2}"#, Ok((None, Some(2.0)))),
+            (r#"{"a":null}"#, Ok((None, None))),
+            (r#"{"a":null,"a":null}"#, twice),
+            (r#"{"a":null,"a":"1"}"#, twice),
+            (r#"{"a":"1","b":2,"a":null}"#, twice),
+            (r#"{"b":2,"c":3,"\u0062":2}"#, twice),
+            (r#"{"b":2,"c":3,"c":3}"#, twice),
+            (r#"{"b":2,"c":{"a":1,"a":1}}"#, twice),
+            (r#"{"b":"2","b":2}"#, twice),
+            (r#"{"b":"2"}"#, wrong),
+            (r#"{"b":2} x"#, twice),
+            (r#"["a"]"#, Err(TokenError::Invalid("not a JSON object"))),
+        ] {
+            let both = read::<Both<'_>>(json, "wrong");
+            let found = both.as_ref().map(|Both(a, b)| (a.as_ref().map(|Text(a)| a.as_ref()), b.value()));
+            assert_eq!(found.map_err(Clone::clone), expected, "{json}");
         }
     }
 

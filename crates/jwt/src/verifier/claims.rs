@@ -20,7 +20,7 @@ use serde_json::Value;
 use super::{header::Types, issuers::Accepted};
 use crate::{
     error::TokenError,
-    json::{self, Members, Present, Text},
+    json::{self, Member, Members, Present, Text},
     once::Once,
     token_id::TokenId,
     verify::Verified,
@@ -79,33 +79,32 @@ impl fmt::Debug for SubjectOf {
 
 #[derive(Default)]
 struct Registered<'a> {
-    iss: Option<Text<'a>>,
-    sub: Option<Text<'a>>,
-    aud: Option<Several<'a>>,
-    exp: Option<f64>,
-    nbf: Option<f64>,
-    iat: Option<f64>,
-    jti: Option<Text<'a>>,
+    iss: Member<Text<'a>>,
+    sub: Member<Text<'a>>,
+    aud: Member<Several<'a>>,
+    exp: Member<f64>,
+    nbf: Member<f64>,
+    iat: Member<f64>,
+    jti: Member<Text<'a>>,
     /// RFC 8693, section 4.2: separated by spaces.
-    scope: Option<Several<'a>>,
-    scp: Option<Several<'a>>,
+    scope: Member<Several<'a>>,
+    scp: Member<Several<'a>>,
 }
 
 impl<'a> Members<'a> for Registered<'a> {
     fn read<M: MapAccess<'a>>(&mut self, name: &str, map: &mut M) -> Result<bool, M::Error> {
         match name {
-            "iss" => self.iss = map.next_value()?,
-            "sub" => self.sub = map.next_value()?,
-            "aud" => self.aud = map.next_value()?,
-            "exp" => self.exp = map.next_value()?,
-            "nbf" => self.nbf = map.next_value()?,
-            "iat" => self.iat = map.next_value()?,
-            "jti" => self.jti = map.next_value()?,
-            "scope" => self.scope = map.next_value()?,
-            "scp" => self.scp = map.next_value()?,
-            _ => return Ok(false),
+            "iss" => self.iss.read(map),
+            "sub" => self.sub.read(map),
+            "aud" => self.aud.read(map),
+            "exp" => self.exp.read(map),
+            "nbf" => self.nbf.read(map),
+            "iat" => self.iat.read(map),
+            "jti" => self.jti.read(map),
+            "scope" => self.scope.read(map),
+            "scp" => self.scp.read(map),
+            _ => Ok(false),
         }
-        Ok(true)
     }
 }
 
@@ -166,12 +165,12 @@ impl Rules {
         let payload = json::text(payload)?;
         let claims: Registered<'_> = json::read(payload, "a registered claim of a wrong type")?;
         self.issued_for_us(&claims)?;
-        let issued_at = claims.iat.map(time).transpose()?;
+        let issued_at = claims.iat.value().map(time).transpose()?;
         self.issued_by_now(issued_at, now)?;
         let expires_at = self.in_time(&claims, issued_at, now)?;
         self.allowed(&claims, payload)?;
-        let subject = self.subject(claims.sub, payload)?;
-        let id = claims.jti.map(named).transpose()?.map(|Text(jti)| TokenId::new(jti.as_ref()));
+        let subject = self.subject(claims.sub.value(), payload)?;
+        let id = claims.jti.value().map(named).transpose()?.map(|Text(jti)| TokenId::new(jti.as_ref()));
         let claims = serde_json::from_str(payload).map_err(|_| TokenError::Invalid("claims of another shape"))?;
         Ok(Verified { claims, subject, id, issued_at, expires_at })
     }
@@ -209,7 +208,7 @@ impl Rules {
         issued_at: Option<SystemTime>,
         now: SystemTime,
     ) -> Result<Option<SystemTime>, TokenError> {
-        let expires = claims.exp.map(time).transpose()?;
+        let expires = claims.exp.value().map(time).transpose()?;
         if expires.is_none() && self.expiry {
             return Err(TokenError::Invalid("no expiry"));
         }
@@ -226,7 +225,7 @@ impl Rules {
         if ends.is_some_and(|ends| now >= ends) {
             return Err(TokenError::Expired);
         }
-        if let Some(nbf) = claims.nbf
+        if let Some(nbf) = claims.nbf.value()
             && later(now, self.leeway) < time(nbf)?
         {
             return Err(TokenError::NotYetValid);
@@ -236,9 +235,8 @@ impl Rules {
 
     fn allowed(&self, claims: &Registered<'_>, payload: &str) -> Result<(), TokenError> {
         if !self.scopes.is_empty() {
-            let scopes =
-                claims.scope.iter().chain(&claims.scp).flat_map(Several::iter).flat_map(str::split_ascii_whitespace);
-            let scopes: BTreeSet<&str> = scopes.collect();
+            let scopes = [&claims.scope, &claims.scp].into_iter().filter_map(Member::as_ref);
+            let scopes: BTreeSet<&str> = scopes.flat_map(Several::iter).flat_map(str::split_ascii_whitespace).collect();
             if !self.scopes.iter().all(|scope| scopes.contains(scope.as_str())) {
                 return Err(TokenError::Forbidden("a scope is missing"));
             }

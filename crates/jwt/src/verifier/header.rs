@@ -10,7 +10,7 @@ use serde::de::MapAccess;
 
 use crate::{
     error::TokenError,
-    json::{self, Members, Text, Unique},
+    json::{self, Member, Members, Text, Unique},
 };
 
 /// The longest name of a key that is looked for.
@@ -24,22 +24,21 @@ pub(crate) struct Header {
 
 #[derive(Default)]
 struct Raw<'a> {
-    alg: Option<Text<'a>>,
-    kid: Option<Text<'a>>,
-    crit: Option<Unique>,
-    typ: Option<Text<'a>>,
+    alg: Member<Text<'a>>,
+    kid: Member<Text<'a>>,
+    crit: Member<Unique>,
+    typ: Member<Text<'a>>,
 }
 
 impl<'a> Members<'a> for Raw<'a> {
     fn read<M: MapAccess<'a>>(&mut self, name: &str, map: &mut M) -> Result<bool, M::Error> {
         match name {
-            "alg" => self.alg = map.next_value()?,
-            "kid" => self.kid = map.next_value()?,
-            "crit" => self.crit = map.next_value()?,
-            "typ" => self.typ = map.next_value()?,
-            _ => return Ok(false),
+            "alg" => self.alg.read(map),
+            "kid" => self.kid.read(map),
+            "crit" => self.crit.read(map),
+            "typ" => self.typ.read(map),
+            _ => Ok(false),
         }
-        Ok(true)
     }
 }
 
@@ -47,8 +46,8 @@ impl Header {
     pub(crate) fn read(json: &[u8], types: &Types) -> Result<Self, TokenError> {
         const WRONG: &str = "header without meaning";
         let raw: Raw<'_> = json::read(json::text(json)?, WRONG)?;
-        let Text(alg) = raw.alg.ok_or(TokenError::Invalid(WRONG))?;
-        if raw.crit.is_some() {
+        let Text(alg) = raw.alg.value().ok_or(TokenError::Invalid(WRONG))?;
+        if raw.crit.value().is_some() {
             // Section 4.1.11: what must be understood and is not makes a token invalid. We understand none of it.
             return Err(TokenError::Invalid("critical header"));
         }
@@ -59,7 +58,7 @@ impl Header {
             return Err(TokenError::Invalid("type of another kind of token"));
         }
         let algorithm = Algorithm::from_str(&alg).map_err(|_| TokenError::Invalid("algorithm"))?;
-        Ok(Self { algorithm, kid: raw.kid.map(|Text(kid)| kid.into()) })
+        Ok(Self { algorithm, kid: raw.kid.value().map(|Text(kid)| kid.into()) })
     }
 }
 
