@@ -28,6 +28,8 @@ use std::{
 #[must_use = "futures do nothing unless polled"]
 pub struct Decision<T>(Kind<T>);
 
+const TAKEN: &str = "a future is not polled after it is ready";
+
 enum Kind<T> {
     Ready(Option<T>),
     Waiting(Pin<Box<dyn Future<Output = T> + Send>>),
@@ -71,10 +73,17 @@ impl<T> Decision<T> {
     /// # Errors
     ///
     /// Returns the decision itself if it has to be awaited.
-    pub fn at_once(mut self) -> Result<T, Self> {
-        match Pin::new(&mut self).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(value) => Ok(value),
-            Poll::Pending => Err(self),
+    ///
+    /// # Panics
+    ///
+    /// If it was polled before, and was ready.
+    pub fn at_once(self) -> Result<T, Self> {
+        match self.0 {
+            Kind::Ready(value) => Ok(value.expect(TAKEN)),
+            Kind::Waiting(mut future) => match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(value) => Ok(value),
+                Poll::Pending => Err(Self(Kind::Waiting(future))),
+            },
         }
     }
 }
@@ -87,7 +96,7 @@ impl<T> Future for Decision<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         match &mut self.0 {
-            Kind::Ready(value) => Poll::Ready(value.take().expect("a future is not polled after it is ready")),
+            Kind::Ready(value) => Poll::Ready(value.take().expect(TAKEN)),
             Kind::Waiting(future) => future.as_mut().poll(cx),
         }
     }

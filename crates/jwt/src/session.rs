@@ -247,7 +247,7 @@ impl<T: Send + Sync + 'static> Session<T> {
         if self.0.plain {
             return Err(TokenError::Forbidden("a plain request has no session to renew"));
         }
-        let verified = settings.verify(token).await?;
+        let verified = settings.verify_within(token, Duration::MAX).await?;
         settings.authorize(&verified)?;
         let held = self.0.token().as_ref().map(|held| (held.subject.clone(), held.expires_at));
         let Some((subject, _)) = held else { return Err(TokenError::Forbidden("there is no session to renew")) };
@@ -257,7 +257,7 @@ impl<T: Send + Sync + 'static> Session<T> {
         if self.revoked() {
             return Err(TokenError::Revoked);
         }
-        let spent = settings.spend(verified, Deadline::within).await?;
+        let spent = settings.spend_in_time(verified, Deadline::within).await?;
         self.0.hold(spent)?;
         Ok(self.expires_at())
     }
@@ -457,7 +457,8 @@ mod tests {
         let layer = JwtLayer::new(Hours { clock: clock.clone(), reads: reads.clone() });
         let session = Session::new(change(layer.revocations(revocations.clone())).settings(), false);
         let settings = &session.0.settings;
-        let spent = settings.spend(settings.verify("1").await.unwrap(), Deadline::within).await;
+        let verified = settings.verify_within("1", Duration::MAX).await.unwrap();
+        let spent = settings.spend_in_time(verified, Deadline::within).await;
         session.open(spent.unwrap_or_else(|error| panic!("{error}"))).unwrap();
         let policy = Expiry(session.0.clone());
         Kit { clock, reads, revocations, session, policy }

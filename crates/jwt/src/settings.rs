@@ -167,21 +167,32 @@ impl<T: 'static> Settings<T> {
         taken
     }
 
-    /// Asks the verifier, unless the token is longer than it wants to see, and gives up if it takes too long.
-    pub(crate) fn verify(&self, token: &str) -> Verification<T>
+    /// Asks the verifier, unless the token is longer than it wants to see. Returns the verification if it has to wait,
+    /// which gives up if it takes too long.
+    pub(crate) fn verify(&self, token: &str) -> Result<Result<Verified<T>, TokenError>, Verification<T>>
     where
         T: Send,
     {
-        self.verify_within(token, Duration::MAX)
+        self.ask(token, Duration::MAX)
     }
 
-    /// As [`verify`](Self::verify), with no more time than this.
-    pub(crate) fn verify_within(&self, token: &str, time: Duration) -> Verification<T>
+    /// As [`verify`](Self::verify), with no more time than this, and waits.
+    pub(crate) async fn verify_within(&self, token: &str, time: Duration) -> Result<Verified<T>, TokenError>
+    where
+        T: Send,
+    {
+        match self.ask(token, time) {
+            Ok(result) => result,
+            Err(verification) => verification.await,
+        }
+    }
+
+    fn ask(&self, token: &str, time: Duration) -> Result<Result<Verified<T>, TokenError>, Verification<T>>
     where
         T: Send,
     {
         if token.len() > self.verifier.max_bytes() {
-            return Verification::ready(Err(TokenError::Invalid("too long")));
+            return Ok(Err(TokenError::Invalid("too long")));
         }
         within(self.verifier.verify(token), self.verify_timeout.min(time))
     }

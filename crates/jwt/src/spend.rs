@@ -21,7 +21,7 @@ pub(crate) struct Spent<T> {
     pub(crate) time: Time,
 }
 
-/// A token that is being used up, where it is a ticket. Most tokens are none, and ready at once.
+/// A ticket that is being used up: others are asked whether it was.
 ///
 /// A ticket may be used up though this is dropped.
 pub(crate) struct Spending<T> {
@@ -30,35 +30,39 @@ pub(crate) struct Spending<T> {
 }
 
 impl<T: 'static> Settings<T> {
-    /// Uses a ticket up, where tokens are tickets, by a deadline if others are asked. The verifier's clock, which may
-    /// be the application's code, is read before anything is done: if it panics, nothing is half done.
-    pub(crate) fn spend(&self, verified: Verified<T>, by: impl FnOnce(Duration) -> Deadline) -> Spending<T> {
-        let time = self.time(now());
-        let decision = match (&self.tickets, &verified.id, verified.expires_at) {
-            // An application's own verifier may set an expiry without comparing it with the clock.
-            (_, _, Some(until)) if until <= time.wall => Decision::ready(Err(TokenError::Expired)),
-            (None, ..) => Decision::ready(Ok(())),
-            (Some(tickets), Some(id), Some(until)) => tickets.spend(id, until, time.wall, by),
-            (_, None, _) => Decision::ready(Err(TokenError::Invalid("a ticket without a name"))),
-            (_, _, None) => Decision::ready(Err(TokenError::Invalid("a ticket that does not expire"))),
-        };
-        Spending { token: Some(Spent { verified, time }), decision }
-    }
-}
-
-impl<T> Spending<T> {
-    /// Of a token that is not spent.
-    pub(crate) fn failed(error: TokenError) -> Self {
-        Self { token: None, decision: Decision::ready(Err(error)) }
-    }
-
-    /// Most tokens are not waited for.
+    /// Uses a ticket up, where tokens are tickets, by a deadline if others are asked; most tokens are none, and need not
+    /// wait. The verifier's clock, which may be the application's code, is read before anything is done: if it panics,
+    /// nothing is half done.
     #[expect(clippy::result_large_err, reason = "what has to wait is put into a box right away")]
-    pub(crate) fn at_once(self) -> Result<Result<Spent<T>, TokenError>, Self> {
-        let Self { token, decision } = self;
-        match decision.at_once() {
-            Ok(decided) => Ok(decided.map(|()| token.expect("only a token is accepted"))),
-            Err(decision) => Err(Self { token, decision }),
+    pub(crate) fn spend(
+        &self,
+        verified: Verified<T>,
+        by: impl FnOnce(Duration) -> Deadline,
+    ) -> Result<Result<Spent<T>, TokenError>, Spending<T>> {
+        let time = self.time(now());
+        let used_up = match (&self.tickets, &verified.id, verified.expires_at) {
+            // An application's own verifier may set an expiry without comparing it with the clock.
+            (_, _, Some(until)) if until <= time.wall => Err(TokenError::Expired),
+            (None, ..) => Ok(()),
+            (Some(tickets), Some(id), Some(until)) => match tickets.spend(id, until, time.wall, by).at_once() {
+                Ok(used_up) => used_up,
+                Err(decision) => return Err(Spending { token: Some(Spent { verified, time }), decision }),
+            },
+            (_, None, _) => Err(TokenError::Invalid("a ticket without a name")),
+            (_, _, None) => Err(TokenError::Invalid("a ticket that does not expire")),
+        };
+        Ok(used_up.map(|()| Spent { verified, time }))
+    }
+
+    /// As [`spend`](Self::spend), and waits.
+    pub(crate) async fn spend_in_time(
+        &self,
+        verified: Verified<T>,
+        by: impl FnOnce(Duration) -> Deadline,
+    ) -> Result<Spent<T>, TokenError> {
+        match self.spend(verified, by) {
+            Ok(result) => result,
+            Err(spending) => spending.await,
         }
     }
 }

@@ -126,12 +126,12 @@ pub trait Verify<T>: Send + Sync + 'static {
 /// [`JwtLayer::verify_timeout`](crate::JwtLayer::verify_timeout), the layer drops it.
 pub type Verification<T> = Decision<Result<Verified<T>, TokenError>>;
 
-/// Gives up after a time, if it has to wait at all.
-pub(crate) fn within<T: Send + 'static>(verification: Verification<T>, time: Duration) -> Verification<T> {
-    match verification.at_once() {
-        Ok(result) => Decision::ready(result),
-        Err(waiting) => {
-            Decision::wait(async move { timeout(time, waiting).await.unwrap_or(Err(TokenError::Unavailable)) })
-        }
-    }
+/// The result, or a verification that gives up after a time if it has to wait.
+pub(crate) fn within<T: Send + 'static>(
+    verification: Verification<T>,
+    time: Duration,
+) -> Result<Result<Verified<T>, TokenError>, Verification<T>> {
+    verification.at_once().map_err(|waiting| {
+        Decision::wait(async move { timeout(time, waiting).await.unwrap_or(Err(TokenError::Unavailable)) })
+    })
 }

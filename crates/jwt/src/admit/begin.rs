@@ -123,19 +123,28 @@ pub(super) fn judge<T>(
 where
     T: Send + Sync + 'static,
 {
-    let result = settings.verify(&token.0).at_once().map_err(Stage::Verification)?;
-    spend(settings, result, parts).at_once().map_err(Stage::Spending)
+    let result = settings.verify(&token.0).map_err(Stage::Verification)?;
+    spend(settings, result, parts).map_err(Stage::Spending)
 }
 
 /// Spends a token that was verified, if its claims allow what it is for.
-fn spend<T>(settings: &Settings<T>, result: Result<Verified<T>, TokenError>, parts: &mut Parts) -> Spending<T>
+#[expect(clippy::result_large_err, reason = "what has to wait is put into a box right away")]
+fn spend<T>(
+    settings: &Settings<T>,
+    result: Result<Verified<T>, TokenError>,
+    parts: &mut Parts,
+) -> Result<Result<Spent<T>, TokenError>, Spending<T>>
 where
     T: Send + Sync + 'static,
 {
-    match result.and_then(|verified| settings.authorize(&verified).map(|()| verified)) {
-        Ok(verified) => settings.spend(verified, |patience| Deadline::of(&mut parts.extensions, patience)),
-        Err(error) => Spending::failed(error),
+    let verified = match result {
+        Ok(verified) => verified,
+        Err(error) => return Ok(Err(error)),
+    };
+    if let Err(error) = settings.authorize(&verified) {
+        return Ok(Err(error));
     }
+    settings.spend(verified, |patience| Deadline::of(&mut parts.extensions, patience))
 }
 
 /// The end of a handshake with a token.
@@ -165,7 +174,10 @@ impl<T: Send + Sync + 'static> Verifying<T> {
             match &mut self.stage {
                 Stage::Verification(verification) => {
                     let result = ready!(Pin::new(verification).poll(cx));
-                    self.stage = Stage::Spending(spend(&self.settings, result, parts));
+                    match spend(&self.settings, result, parts) {
+                        Ok(result) => break result,
+                        Err(spending) => self.stage = Stage::Spending(spending),
+                    }
                 }
                 Stage::Spending(spending) => break ready!(Pin::new(spending).poll(cx)),
             }

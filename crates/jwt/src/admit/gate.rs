@@ -32,7 +32,7 @@ pub(super) fn gate<T: Send + Sync + 'static>(
             let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(now()));
             let verified = settings.verify_within(&first.token(&message)?, left).await?;
             settings.authorize(&verified)?;
-            session.open(settings.spend(verified, Deadline::within).await?)
+            session.open(settings.spend_in_time(verified, Deadline::within).await?)
         };
         match open.await {
             Ok(()) => {}
