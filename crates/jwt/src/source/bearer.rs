@@ -9,6 +9,9 @@ use http::{
 use super::{sensitive::hide_all, token::Token};
 use crate::error::TokenError;
 
+/// In any case, and with the space behind it.
+const SCHEME: &str = "Bearer ";
+
 pub(super) fn take(parts: &mut Parts) -> Result<Option<Token>, TokenError> {
     let Entry::Occupied(mut values) = parts.headers.entry(AUTHORIZATION) else { return Ok(None) };
     hide_all(&mut values);
@@ -16,8 +19,8 @@ pub(super) fn take(parts: &mut Parts) -> Result<Option<Token>, TokenError> {
         return Err(TokenError::Malformed("more than one Authorization header"));
     }
     let text = values.get().to_str().map_err(|_| TokenError::Malformed("Authorization is not text"))?;
-    Ok(match text.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Some(Token(token.trim().to_owned())),
+    Ok(match text.split_at_checked(SCHEME.len()) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case(SCHEME) => Some(Token(token.trim_ascii().to_owned())),
         _ => None,
     })
 }

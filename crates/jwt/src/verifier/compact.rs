@@ -1,6 +1,7 @@
 //! The compact form of a signed token (RFC 7515, section 3.1): three parts in base64url, with full stops between them.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use memchr::memchr_iter;
 
 use crate::error::TokenError;
 
@@ -15,12 +16,12 @@ pub(super) struct Parts<'a> {
 impl<'a> Parts<'a> {
     /// Takes a token apart. Nothing is decoded yet.
     pub(super) fn split(token: &'a str) -> Result<Self, TokenError> {
-        let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Invalid("not three parts"))?;
-        let (header, payload) = message.split_once('.').ok_or(TokenError::Invalid("not three parts"))?;
-        // As a fold, which looks at many bytes at once.
-        if payload.bytes().fold(0, |found, byte| found | u8::from(byte == b'.')) != 0 {
+        let mut stops = memchr_iter(b'.', token.as_bytes());
+        let (Some(first), Some(last), None) = (stops.next(), stops.next(), stops.next()) else {
             return Err(TokenError::Invalid("not three parts"));
-        }
+        };
+        let (message, signature) = (&token[..last], &token[last + 1..]);
+        let (header, payload) = (&message[..first], &message[first + 1..]);
         Ok(Parts { message: message.as_bytes(), header, payload, signature })
     }
 }
