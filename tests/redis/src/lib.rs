@@ -24,7 +24,7 @@ mod tls;
 pub use self::{
     inside::{Connection, Inside, SECRET, builder, joined, until},
     process::Process,
-    proxy::{Mode, Proxy},
+    proxy::{Command, Mode, Proxy},
     sentinels::Watched,
     server::Server,
     sharded::Sharded,
