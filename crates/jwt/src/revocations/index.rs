@@ -132,14 +132,13 @@ impl Issuers {
     /// Says once that a revocation matches no session of this layer.
     pub(super) fn warn(&mut self, issuer: Option<&str>) {
         let (same, other) = if issuer.is_some() { (self.with, self.without) } else { (self.without, self.with) };
-        if same || !other || std::mem::replace(&mut self.warned, true) {
-            return;
+        if !same && other && !std::mem::replace(&mut self.warned, true) {
+            #[cfg(feature = "tracing")]
+            tracing::warn!(
+                target: "portcullis",
+                "a revocation matches no session: behind `Verifiers`, subjects and tokens are named by their issuer, \
+                 too (`Subject::of_issuer`, `TokenId::of_issuer`), and behind a single `Verifier` they are not"
+            );
         }
-        #[cfg(feature = "tracing")]
-        tracing::warn!(
-            target: "portcullis",
-            "a revocation matches no session: behind `Verifiers`, subjects and tokens are named by their issuer, too \
-             (`Subject::of_issuer`, `TokenId::of_issuer`), and behind a single `Verifier` they are not"
-        );
     }
 }
