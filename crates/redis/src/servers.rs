@@ -6,6 +6,8 @@
 //! The client crate also has retries and timeouts of its own. They are set so that they never decide: each caller has a
 //! deadline of its own, and counts what fails.
 
+use redis::{IntoConnectionInfo, io::tcp::TcpSettings};
+
 use crate::{error::BuildError, link::Client};
 
 /// What stands beside the first URL.
@@ -72,11 +74,12 @@ impl Servers<'_> {
     }
 
     fn one(&self) -> redis::RedisResult<Client> {
+        let server = self.url.into_connection_info()?.set_tcp_settings(tcp());
         #[cfg(feature = "tls")]
         if let Some(certificates) = self.certificates() {
-            return redis::Client::build_with_tls(self.url, certificates).map(|client| Client::One(Box::new(client)));
+            return redis::Client::build_with_tls(server, certificates).map(|client| Client::One(Box::new(client)));
         }
-        redis::Client::open(self.url).map(|client| Client::One(Box::new(client)))
+        redis::Client::open(server).map(|client| Client::One(Box::new(client)))
     }
 
     /// What fails is asked again by the client crate, a few times and soon: those who wait have their own deadline.
@@ -90,6 +93,7 @@ impl Servers<'_> {
         let all = std::iter::once(self.url).chain(urls.iter().map(String::as_str));
         let client = redis::cluster::ClusterClient::builder(all);
         let client = client.retries(8).min_retry_wait(10).max_retry_wait(200).response_timeout(LONGEST);
+        let client = client.tcp_settings(tcp());
         #[cfg(feature = "tls")]
         let client = match self.certificates() {
             Some(certificates) => client.certs(certificates),
@@ -103,7 +107,7 @@ impl Servers<'_> {
         use std::sync::Arc;
 
         use redis::{
-            ConnectionAddr, IntoConnectionInfo, TlsMode,
+            ConnectionAddr, TlsMode,
             sentinel::{SentinelClientBuilder, SentinelServerType},
         };
 
@@ -117,7 +121,7 @@ impl Servers<'_> {
         let addresses = sentinels.iter().map(|one| one.addr().clone());
         let mut client = SentinelClientBuilder::new(addresses, name, SentinelServerType::Master)?;
         let server = service.redis_settings();
-        client = client.set_client_to_redis_db(server.db());
+        client = client.set_client_to_redis_db(server.db()).set_client_to_redis_tcp_settings(tcp());
         if let Some(username) = server.username() {
             client = client.set_client_to_redis_username(username);
         }
@@ -149,6 +153,42 @@ impl Servers<'_> {
     }
 }
 
+/// Without Nagle's algorithm: it holds a question back until the server has acknowledged the one before, which it does
+/// with its answer, or after 40 ms. A connection carries the questions of many handshakes at once.
+fn tcp() -> TcpSettings {
+    TcpSettings::default().set_nodelay(true)
+}
+
 fn url(error: &redis::RedisError) -> BuildError {
     BuildError::Url(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(others: &Others) -> Client {
+        let url = "redis://127.0.0.1:1";
+        let servers = Servers {
+            url,
+            others,
+            #[cfg(feature = "tls")]
+            root: None,
+        };
+        servers.client().unwrap()
+    }
+
+    #[test]
+    fn no_question_waits_until_another_is_acknowledged() {
+        let Client::One(client) = client(&Others::None) else { panic!("it is one server") };
+        assert!(client.get_connection_info().tcp_settings().nodelay());
+    }
+
+    #[cfg(feature = "cluster")]
+    #[test]
+    fn nor_in_a_redis_cluster() {
+        let Client::Cluster(client) = client(&Others::Cluster(Vec::new())) else { panic!("it is a Redis Cluster") };
+        // Its settings cannot be read in any other way.
+        assert!(format!("{client:?}").contains("nodelay: true"));
+    }
 }
