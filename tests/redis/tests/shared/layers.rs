@@ -22,7 +22,7 @@ use redis_tests::{Inside, Mode, Proxy, Server, builder, joined, until};
 use tokio::{io::AsyncReadExt, time::Instant};
 use tower::{Layer, Service, ServiceBuilder, service_fn};
 
-use crate::contract::eventually;
+use crate::{contract::eventually, outages::asked};
 
 /// Upgrades whoever comes, and reads until the end. A client that sends `x-first-message` is called so once it is in.
 fn upgrade(mut request: Request<Incoming>) -> Upgraded {
@@ -279,14 +279,14 @@ async fn a_handshake_through_many_layers_waits_for_one_deadline() {
 #[tokio::test]
 async fn a_client_that_leaves_while_its_handshake_waits_leaks_nothing() {
     let server = Server::start();
-    let proxy = Proxy::to(server.port()).await;
+    let proxy = Proxy::recording(server.port()).await;
     let (node, mut inside) = (joined(builder(&proxy.url())).await, Inside(server.inspect().await));
     let layer = ConnectionLimitLayer::new().per_subject(1).shared(&node);
     proxy.set(Mode::Hold);
-    let heard = proxy.heard();
+    let name = node.name("subject", Subject::new("alice").to_bytes());
     {
         let mut connecting = std::pin::pin!(connect(&layer, "alice"));
-        while proxy.heard() == heard {
+        while asked(&proxy, name) == 0 {
             tokio::select! {
                 _ = &mut connecting => panic!("nothing is answered"),
                 () = tokio::task::yield_now() => {}
@@ -297,7 +297,6 @@ async fn a_client_that_leaves_while_its_handshake_waits_leaks_nothing() {
     let health = until(&node, |health| health.events.given_up > 0).await;
     until(&node, |now| now.events.taken_back == health.events.given_up).await;
     assert_eq!(layer.live(), 0);
-    let name = node.name("subject", Subject::new("alice").to_bytes());
     assert!(inside.permits(name).await.is_empty());
     assert!(eventually(async || connect(&layer, "alice").await).await.is_ok());
 }

@@ -74,6 +74,13 @@ async fn with_the_breaker_open_an_answer_is_ready_at_the_first_poll_and_nothing_
     assert!(Inside(server.inspect().await).permits(name).await.is_empty());
 }
 
+/// How many questions about a name the server was sent. One that is dropped before is never sent.
+pub(crate) fn asked(proxy: &Proxy, name: Name) -> usize {
+    let commands = proxy.commands().into_iter().flatten();
+    let asks = |command: &Command| command[0].starts_with("EVAL") && command[2..].concat().contains(&name.to_string());
+    commands.filter(asks).count()
+}
+
 /// Whether a node sends a command without being asked: it connects, beats, reads, and releases what was given up.
 fn is_background(command: &Command) -> bool {
     let is_key = |word: &String| word == "t:1:{n}:live" || word == "t:1:{r}:cmd";
@@ -88,17 +95,17 @@ fn is_ready<T>(future: impl Future<Output = T>) -> bool {
 #[tokio::test]
 async fn a_take_that_is_dropped_leaks_nothing_although_it_is_carried_out() {
     let server = Server::start();
-    let proxy = Proxy::to(server.port()).await;
+    let proxy = Proxy::recording(server.port()).await;
     let (cluster, mut inside) = (joined(builder(&proxy.url())).await, Inside(server.inspect().await));
     let name = cluster.name("subject", "alice");
     for (mode, leaves_first) in [(Mode::Hold, false), (Mode::Hold, true)] {
         proxy.set(mode);
-        let heard = proxy.heard();
+        let before = asked(&proxy, name);
         let given_up = cluster.health().events.given_up;
         {
             let mut asking = std::pin::pin!(take(&cluster, name, 1));
             let sent = async {
-                while proxy.heard() == heard {
+                while asked(&proxy, name) == before {
                     tokio::task::yield_now().await;
                 }
             };
@@ -121,15 +128,15 @@ async fn a_take_that_is_dropped_leaks_nothing_although_it_is_carried_out() {
 #[tokio::test]
 async fn places_that_were_granted_unheard_are_given_back() {
     let server = Server::start();
-    let proxy = Proxy::to(server.port()).await;
+    let proxy = Proxy::recording(server.port()).await;
     let cluster = joined(builder(&proxy.url()).beat(Duration::from_secs(1))).await;
     let (mut inside, name) = (Inside(server.inspect().await), cluster.name("pool", "global"));
     let (block, pool) = (12, [PermitRequest::of_pool(name, 200)]);
     proxy.set(Mode::Hold);
-    let heard = proxy.heard();
+    let before = asked(&proxy, name);
     {
         let mut asking = std::pin::pin!(cluster.take(&pool, cluster.deadline(), |_| {}));
-        while proxy.heard() == heard {
+        while asked(&proxy, name) == before {
             tokio::select! {
                 _ = &mut asking => panic!("nothing is answered"),
                 () = tokio::task::yield_now() => {}
