@@ -17,7 +17,7 @@ use portcullis_core::{
     identity::{ClientIp, NoSubject, Subject},
     testing::{Client, Handshake},
 };
-use portcullis_redis::{Cluster, ClusterState, WhenAway};
+use portcullis_redis::{Cluster, ClusterState, PermitRequest, WhenAway};
 use redis_tests::{Inside, Mode, Proxy, Server, builder, joined, until};
 use tokio::{io::AsyncReadExt, time::Instant};
 use tower::{Layer, Service, ServiceBuilder, service_fn};
@@ -282,8 +282,11 @@ async fn a_client_that_leaves_while_its_handshake_waits_leaks_nothing() {
     let proxy = Proxy::recording(server.port()).await;
     let (node, mut inside) = (joined(builder(&proxy.url())).await, Inside(server.inspect().await));
     let layer = ConnectionLimitLayer::new().per_subject(1).shared(&node);
-    proxy.set(Mode::Hold);
     let name = node.name("subject", Subject::new("alice").to_bytes());
+    // From here on the server knows the script, and carries out a question that names it.
+    let another = [PermitRequest::new(node.name("subject", "another"), 1)];
+    drop(node.take(&another, node.deadline(), |_| {}).await.unwrap());
+    proxy.set(Mode::Hold);
     {
         let mut connecting = std::pin::pin!(connect(&layer, "alice"));
         while asked(&proxy, name) == 0 {

@@ -98,6 +98,8 @@ async fn a_take_that_is_dropped_leaks_nothing_although_it_is_carried_out() {
     let proxy = Proxy::recording(server.port()).await;
     let (cluster, mut inside) = (joined(builder(&proxy.url())).await, Inside(server.inspect().await));
     let name = cluster.name("subject", "alice");
+    // From here on the server knows the script, and carries out a question that names it.
+    drop(take(&cluster, cluster.name("subject", "bob"), 1).await.unwrap());
     for (mode, leaves_first) in [(Mode::Hold, false), (Mode::Hold, true)] {
         proxy.set(mode);
         let before = asked(&proxy, name);
@@ -132,6 +134,9 @@ async fn places_that_were_granted_unheard_are_given_back() {
     let cluster = joined(builder(&proxy.url()).beat(Duration::from_secs(1))).await;
     let (mut inside, name) = (Inside(server.inspect().await), cluster.name("pool", "global"));
     let (block, pool) = (12, [PermitRequest::of_pool(name, 200)]);
+    // From here on the server knows the script, and carries out a question that names it.
+    let another = [PermitRequest::of_pool(cluster.name("pool", "another"), 200)];
+    drop(cluster.take(&another, cluster.deadline(), |_| {}).await.unwrap());
     proxy.set(Mode::Hold);
     let before = asked(&proxy, name);
     {
