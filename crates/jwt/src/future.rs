@@ -76,7 +76,10 @@ impl<S, F, T, B> Kind<S, F, T, B> {
         match outcome {
             Ok(Admitted { guarded: Some(guarded), policy, must_upgrade }) => {
                 let answer = Answer { future: guarded.in_span(call), must_upgrade };
-                Self::Inner { future: Box::pin(upgrade::ResponseFuture::guarded(answer, guarded, policy)), subprotocols }
+                Self::Inner {
+                    future: Box::pin(upgrade::ResponseFuture::guarded(answer, guarded, policy)),
+                    subprotocols,
+                }
             }
             Ok(Admitted { guarded: None, .. }) => {
                 Self::Inner { future: Box::pin(upgrade::ResponseFuture::inner(Answer::any(call()))), subprotocols }

@@ -14,32 +14,29 @@ use crate::{close::CloseFrame, connection::Connection, gate::Gate, policy::Polic
 #[must_use = "a guarded handshake must be completed with its response"]
 pub struct GuardedHandshake {
     pub(super) connection: Connection,
-    /// What few layers have. Boxed, because this is in the future of every layer, and that of an outer one contains all
-    /// those inside of it.
-    rest: Option<Box<Rest>>,
-}
-
-#[derive(Default)]
-struct Rest {
     /// Present if this layer has set the connection up. Dropping it without a call of `run` ends the connection.
     interception: Option<Interception>,
-    then: Option<Box<dyn FnOnce() + Send>>,
+    /// Few layers have it. One pointer, because this is in the future of every layer, and that of an outer one contains
+    /// those inside of it.
+    then: Option<Box<Then>>,
 }
+
+/// What a layer does once the response is known to be an upgrade.
+struct Then(Box<dyn FnOnce() + Send>);
 
 impl GuardedHandshake {
     /// Another layer has set the connection up.
     pub(super) fn joined(connection: Connection) -> Self {
-        Self { connection, rest: None }
+        Self { connection, interception: None, then: None }
     }
 
     /// This layer has set the connection up.
     pub(super) fn set_up(connection: Connection, interception: Interception) -> Self {
-        let rest = Rest { interception: Some(interception), then: None };
-        Self { connection, rest: Some(Box::new(rest)) }
+        Self { connection, interception: Some(interception), then: None }
     }
 
     fn has_set_up(&self) -> bool {
-        self.rest.as_ref().is_some_and(|rest| rest.interception.is_some())
+        self.interception.is_some()
     }
 
     /// Returns the handle to the connection.
@@ -64,7 +61,7 @@ impl GuardedHandshake {
     /// a connection that begins, such as evicting another. No lock is held meanwhile. If it is set several times, the
     /// last one applies.
     pub fn on_upgrade(&mut self, then: impl FnOnce() + Send + 'static) {
-        self.rest.get_or_insert_default().then = Some(Box::new(then));
+        self.then = Some(Box::new(Then(Box::new(then))));
     }
 
     /// Runs a part of the handshake in the connection's span: the call of the inner service, and the polls of its
@@ -109,7 +106,7 @@ impl GuardedHandshake {
 
     /// Whether there is nothing to be done when the response is there.
     pub(super) fn is_done(&self) -> bool {
-        self.rest.is_none()
+        self.interception.is_none() && self.then.is_none()
     }
 
     /// Completes the handshake. If the response is an upgrade, the policy is installed and the connection begins.
@@ -126,11 +123,10 @@ impl GuardedHandshake {
         if let Some(policy) = policy {
             self.connection.control().install_outermost(policy);
         }
-        let Some(rest) = self.rest else { return };
-        if let Some(then) = rest.then {
-            then();
+        if let Some(then) = self.then {
+            then.0();
         }
-        if let Some(interception) = rest.interception {
+        if let Some(interception) = self.interception {
             if agreed_to_compress(response.headers()) {
                 self.connection.control().allow_compression();
             }
