@@ -120,13 +120,12 @@ enum Named {
     Unregistered { id: Option<TokenId>, issued_at: Option<SystemTime> },
 }
 
-impl<T> CurrentToken<T> {
+impl<T: 'static> CurrentToken<T> {
     /// How long the connection may stay open, grace included: by the wall clock, or by the monotonic clock, whichever
     /// ends first. The monotonic clock may stop while a machine sleeps, and the wall clock may be set back; the earlier
     /// of the two is right in both cases. `None` if it does not expire.
     fn left(&self, settings: &Settings<T>, time: Time) -> Option<Duration> {
-        let wall = self.expires_at?.checked_add(settings.grace)?;
-        let wall = wall.duration_since(time.wall).unwrap_or_default();
+        let wall = settings.left(self.expires_at, time)?;
         if self.steady_end == NEVER {
             return Some(wall);
         }
@@ -150,11 +149,10 @@ impl<T: 'static> Settings<T> {
         if nanos < 0 { self.epoch.checked_sub(by) } else { self.epoch.checked_add(by) }
     }
 
-    /// The end of a token by the monotonic clock, grace included.
-    fn steady_end(&self, expires_at: Option<SystemTime>, time: Time) -> i64 {
-        let wall = expires_at.and_then(|expires_at| expires_at.checked_add(self.grace));
-        let left = wall.map(|wall| wall.duration_since(time.wall).unwrap_or_default());
-        left.map_or(NEVER, |left| time.steady.saturating_add(nanos(left)))
+    /// How long a token is good by the wall clock, grace included. `None` if it does not expire.
+    fn left(&self, expires_at: Option<SystemTime>, time: Time) -> Option<Duration> {
+        let end = expires_at?.checked_add(self.grace)?;
+        Some(end.duration_since(time.wall).unwrap_or_default())
     }
 
     /// The time by both clocks, of which one was read. Must be called without a lock: the verifier's clock may be the
@@ -177,6 +175,18 @@ pub(crate) struct Time {
 }
 
 const NEVER: i64 = i64::MAX;
+
+impl Time {
+    /// The monotonic clock after some more time.
+    fn steady_in(self, left: Duration) -> i64 {
+        self.steady.saturating_add(nanos(left))
+    }
+
+    /// When the end of a session is looked at next.
+    fn look_at(self, left: Option<Duration>) -> i64 {
+        left.map_or(NEVER, |left| self.steady_in(left.min(MAX_BLIND)).min(NEVER - 1))
+    }
+}
 
 impl<T: Send + Sync + 'static> Session<T> {
     /// A session whose token is yet to come, with the first message if so.
@@ -312,12 +322,12 @@ impl<T: 'static> Live<T> {
             }
             (None, _) => None,
         };
-        let steady_end = self.settings.steady_end(expires_at, time);
+        let left = self.settings.left(expires_at, time);
+        let steady_end = left.map_or(NEVER, |left| time.steady_in(left));
         let held = CurrentToken { claims: Arc::new(claims), subject, expires_at, steady_end, named };
-        let left = self.replace(held);
+        let not_held = self.replace(held, time.look_at(left));
         // Nothing is locked: whose claims these are may ask the session as they are dropped.
-        drop(left);
-        self.look_again(time);
+        drop(not_held);
         Ok(())
     }
 
@@ -332,10 +342,13 @@ impl<T: 'static> Live<T> {
     /// Returns what is not held any more, which may be the token itself. Of two renewals at once the later end stands.
     /// The older token may be revoked until it is dropped, which closes the session though a newer one came: as if the
     /// revocation had come first.
-    fn replace(&self, newer: CurrentToken<T>) -> Option<CurrentToken<T>> {
+    fn replace(&self, newer: CurrentToken<T>, look_at: i64) -> Option<CurrentToken<T>> {
         let mut token = self.token();
-        let sooner = token.as_ref().is_some_and(|held| !is_later(newer.expires_at, held.expires_at));
-        if sooner { Some(newer) } else { token.replace(newer) }
+        if token.as_ref().is_some_and(|held| !is_later(newer.expires_at, held.expires_at)) {
+            return Some(newer);
+        }
+        self.look_at.store(look_at, Ordering::Relaxed);
+        token.replace(newer)
     }
 
     /// Whether the session is over. If not, says when to look again.
@@ -346,13 +359,9 @@ impl<T: 'static> Live<T> {
     fn look_again(&self, time: Time) -> bool {
         // Locked to the end, so that of two at once the one that has seen the newer token says when.
         let token = self.token();
-        let Some(left) = token.as_ref().and_then(|held| held.left(&self.settings, time)) else {
-            self.look_at.store(NEVER, Ordering::Relaxed);
-            return true;
-        };
-        let look_at = time.steady.saturating_add(nanos(left.min(MAX_BLIND)));
-        self.look_at.store(look_at.min(NEVER - 1), Ordering::Relaxed);
-        !left.is_zero()
+        let left = token.as_ref().and_then(|held| held.left(&self.settings, time));
+        self.look_at.store(time.look_at(left), Ordering::Relaxed);
+        left.is_none_or(|left| !left.is_zero())
     }
 
     pub(crate) fn look_at(&self) -> Option<Instant> {
