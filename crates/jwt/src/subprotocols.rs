@@ -6,9 +6,13 @@
 use http::{HeaderValue, Method, Response, header::SEC_WEBSOCKET_PROTOCOL};
 use portcullis_core::handshake::{self, Subprotocol};
 
-/// The subprotocols that can be selected in place of a token.
+/// The subprotocols that can be selected in place of a token. In a box, as most tokens come as none, and each response
+/// carries these.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Subprotocols {
+pub(crate) struct Subprotocols(Option<Box<InPlace>>);
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct InPlace {
     /// Selected if the handler selects none.
     marker: Option<HeaderValue>,
     /// Selected if the handshake is refused, and accepted only to be closed.
@@ -18,24 +22,26 @@ pub(crate) struct Subprotocols {
 impl Subprotocols {
     /// The token stood behind a marker, which serves in either case.
     pub(crate) fn mark(&mut self, marker: &str) {
-        self.marker = HeaderValue::from_str(marker).ok();
-        self.fallback.clone_from(&self.marker);
+        let marker = HeaderValue::from_str(marker).ok();
+        self.0 = Some(Box::new(InPlace { fallback: marker.clone(), marker }));
     }
 
     /// The token stood beside other subprotocols, among which an accepted handshake's handler selects.
     pub(crate) fn fall_back(&mut self, other: Option<&str>) {
-        self.fallback = other.and_then(|name| HeaderValue::from_str(name).ok());
+        let fallback = other.and_then(|name| HeaderValue::from_str(name).ok());
+        self.0.get_or_insert_default().fallback = fallback;
     }
 
     /// What the handler selected stands. Otherwise the response of an upgrade selects the marker; any other response
     /// names the fallback to the layer that may accept it only to close it.
     pub(crate) fn apply<R>(self, response: &mut Response<R>) {
+        let Some(in_place) = self.0 else { return };
         // Over HTTP/2 the method is CONNECT, and any success is an upgrade; the marker harms no other response.
         let upgrade = handshake::is_upgrade(&Method::CONNECT, response.status());
-        if let (true, Some(marker)) = (upgrade, self.marker) {
+        if let (true, Some(marker)) = (upgrade, in_place.marker) {
             response.headers_mut().entry(SEC_WEBSOCKET_PROTOCOL).or_insert(marker);
         }
-        if let (false, Some(fallback)) = (upgrade, self.fallback) {
+        if let (false, Some(fallback)) = (upgrade, in_place.fallback) {
             response.extensions_mut().insert(Subprotocol(fallback));
         }
     }
