@@ -319,7 +319,7 @@ pub fn put_frame(out: &mut Vec<u8>, first: u8, payload: &[u8], mask: Option<[u8;
 /// # Panics
 ///
 /// If the payload is longer than 125 bytes.
-#[cfg(any(test, feature = "guard"))]
+#[cfg(feature = "guard")]
 pub(crate) fn put_control(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
     assert!(payload.len() <= MAX_CONTROL, "a control frame carries at most 125 bytes");
     put_frame(out, FIN | opcode.as_u8(), payload, None);
@@ -333,7 +333,7 @@ pub(crate) fn put_close(out: &mut Vec<u8>, frame: &CloseFrame) {
 }
 
 /// Writes a close frame as a client sends it, masked with a key of zeros.
-#[cfg(any(test, feature = "guard"))]
+#[cfg(feature = "guard")]
 pub(crate) fn put_close_masked(out: &mut Vec<u8>, frame: &CloseFrame) {
     put_header(out, FIN | Opcode::CLOSE.as_u8(), close_len(frame), Some([0; 4]));
     put_close_payload(out, frame);
