@@ -1,8 +1,13 @@
-//! Which address is found behind which proxies.
+//! Which address is found behind which proxies, and what becomes of others.
 
-use std::net::IpAddr;
+use std::{
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+};
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, Request, Response};
+use portcullis_core::identity::{ClientIp, TrustedPeer};
+use tower::{Layer, ServiceExt, service_fn};
 
 use super::ClientIpLayer;
 
@@ -77,5 +82,22 @@ fn wrong_networks_are_errors_when_the_layer_is_built() {
     for network in ["10.0.0.0/33", "10.0.0", "", "localhost", "10.0.0.0/-1", "2001:db8::/129"] {
         let error = ClientIpLayer::new().trust([network]).unwrap_err().to_string();
         assert!(error.starts_with(&format!("invalid network {network:?}")), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn what_something_else_says_of_the_client_is_replaced_or_removed() {
+    let layer = ClientIpLayer::new().trust(["10.0.0.1"]).unwrap();
+    let seen = layer.layer(service_fn(async |request: Request<()>| {
+        let client = request.extensions().get().map(|ClientIp(address)| *address);
+        Ok::<_, Infallible>(Response::new((client, request.extensions().get::<TrustedPeer>().is_some())))
+    }));
+    for (peer, trusted) in [(None, false), (Some([192, 0, 2, 1]), false), (Some([10, 0, 0, 1]), true)] {
+        let mut request = Request::new(());
+        request.extensions_mut().insert(ClientIp([203, 0, 113, 9].into()));
+        request.extensions_mut().insert(TrustedPeer);
+        peer.map(|peer| request.extensions_mut().insert(SocketAddr::from((peer, 1))));
+        let response = seen.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.into_body(), (peer.map(IpAddr::from), trusted), "{peer:?}");
     }
 }
