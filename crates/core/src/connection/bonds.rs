@@ -73,8 +73,16 @@ impl<D: Describe> Bond for Describes<D> {
     }
 }
 
-/// Is notified when a client address or a subject becomes known, and of the end.
+/// Is notified when a client address or a subject becomes known, if it wants that, and of the end.
 pub(crate) trait Watch: Send + Sync {
+    /// Whether it is to be notified of facts, and not only of the end. Asked under the connection's lock of its bonds:
+    /// one that begins to want them looks at what is known after [`ConnectionInner::pass_facts`].
+    ///
+    /// [`ConnectionInner::pass_facts`]: super::ConnectionInner::pass_facts
+    fn wants_facts(&self) -> bool {
+        true
+    }
+
     fn known(&self, id: ConnectionId, what: Known);
 
     /// The connection has ended. Called once.

@@ -166,6 +166,12 @@ impl ConnectionInner {
         watcher.ended(self.id);
     }
 
+    /// For a watcher that begins to want facts: after this, one that became known before can be looked at, and of one
+    /// that becomes known later the watcher is notified.
+    pub(crate) fn pass_facts(&self) {
+        drop(lock(&self.bonds));
+    }
+
     /// Makes a fact known, and notifies the watchers if it was new.
     fn learn(&self, what: Known, learn: impl FnOnce() -> bool) -> bool {
         // Stored under the lock: a watcher that registers before is in the list, and one that registers after finds the
@@ -177,7 +183,7 @@ impl ConnectionInner {
         }
         // Few connections have more watchers than a registry and a drain's, for which no list is allocated.
         let (mut one, mut another, mut others) = (None, None, Vec::new());
-        for bond in bonds.iter().filter(|bond| bond.watch().is_some()) {
+        for bond in bonds.iter().filter(|bond| bond.watch().is_some_and(Watch::wants_facts)) {
             match (&one, &another) {
                 (None, _) => one = Some(bond.clone()),
                 (_, None) => another = Some(bond.clone()),

@@ -276,14 +276,20 @@ impl Registry {
     fn index(&self) {
         self.indexed.get_or_init(|| {
             self.indexes.store(true, Ordering::Release);
-            // Those that were inserted before; later ones are added by their insertion.
-            for shard in &self.shards {
-                let came: Vec<_> = lock(shard).ids().collect();
-                for id in came {
-                    self.add(id, &Known::ALL);
-                }
-            }
+            self.add_all();
         });
+    }
+
+    /// Adds those that were inserted before; later ones are added by their insertion. Of facts that became known
+    /// meanwhile the registry may not have been notified, as it wanted none.
+    pub(super) fn add_all(&self) {
+        for shard in &self.shards {
+            let came: Vec<_> = lock(shard).iter().cloned().collect();
+            for connection in came {
+                connection.inner().pass_facts();
+                self.add(connection.id(), &Known::ALL);
+            }
+        }
     }
 }
 
@@ -294,6 +300,10 @@ impl Bond for Registry {
 }
 
 impl Watch for Registry {
+    fn wants_facts(&self) -> bool {
+        self.indexes.load(Ordering::Acquire) || self.sharing.get().is_some()
+    }
+
     fn known(&self, id: ConnectionId, what: Known) {
         self.add(id, &[what]);
     }
@@ -308,14 +318,8 @@ impl Registry {
     /// under the same lock, and must not be added again.
     pub(super) fn add(&self, id: ConnectionId, known: &[Known]) {
         let shard = lock(self.shard(id));
-        // Asked under the shard's lock: whoever begins to index or to share finds what became known before, or this finds
-        // that it has begun.
-        let (indexes, sharing) = (self.indexes.load(Ordering::Acquire), self.sharing.get());
-        if !indexes && sharing.is_none() {
-            return;
-        }
         let Some(connection) = shard.get(id) else { return };
-        if indexes {
+        if self.indexes.load(Ordering::Acquire) {
             for what in known {
                 match what {
                     Known::Client => connection.client_ip().iter().for_each(|ip| self.clients.add(ip, id)),
@@ -323,7 +327,7 @@ impl Registry {
                 }
             }
         }
-        if let Some(sharing) = sharing {
+        if let Some(sharing) = self.sharing.get() {
             sharing.add(connection);
         }
     }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     close::CloseFrame,
-    connection::{Connection, Known},
+    connection::Connection,
     decision::Decision,
     id::ConnectionId,
     identity::Subject,
@@ -84,10 +84,7 @@ impl Connections {
         let store: Arc<dyn ShareCommands> = Arc::new(store.clone());
         let sharing = Sharing { store: store.clone(), names: Index::default() };
         assert!(self.0.sharing.set(sharing).is_ok(), "a registry of connections shares commands by one store");
-        // Those that came before; those that come now are added by themselves.
-        for connection in self.all() {
-            self.0.add(connection.id(), &Known::ALL);
-        }
+        self.0.add_all();
         let registry: Weak<Registry> = Arc::downgrade(&self.0);
         store.deliver(registry);
         self
