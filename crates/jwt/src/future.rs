@@ -42,9 +42,8 @@ pin_project! {
 pin_project! {
     #[project = KindProjection]
     enum Kind<S, F, T, B> {
-        Verifying { verifying: Box<Verifying<T>>, ready: Option<(S, Parts, B)> },
-        // Boxed: it contains the futures of all layers inside, and those of all layers outside contain it, which would
-        // copy it each.
+        // What is large is in boxes: the futures of all layers outside contain this one, and each would copy it.
+        Verifying { verifying: Box<Verifying<T>>, ready: Option<Box<(S, Parts, B)>> },
         Inner { future: Pin<Box<upgrade::ResponseFuture<Answer<F>>>>, subprotocols: Subprotocols },
         Refused { refusal: Option<Refusal>, subprotocols: Subprotocols },
     }
@@ -66,7 +65,7 @@ impl<S: Service<Request<B>>, T, B> ResponseFuture<S, T, B> {
     }
 
     pub(crate) fn verifying(verifying: Box<Verifying<T>>, ready: S, parts: Parts, body: B) -> Self {
-        Self { kind: Kind::Verifying { verifying, ready: Some((ready, parts, body)) } }
+        Self { kind: Kind::Verifying { verifying, ready: Some(Box::new((ready, parts, body))) } }
     }
 }
 
@@ -102,9 +101,9 @@ where
         loop {
             let next = match this.kind.as_mut().project() {
                 KindProjection::Verifying { verifying, ready } => {
-                    let (_, parts, _) = ready.as_mut().expect("a future is not polled after it is ready");
+                    let (_, parts, _) = &mut **ready.as_mut().expect("a future is not polled after it is ready");
                     let decision = ready!(verifying.poll(cx, parts));
-                    let (mut service, parts, body) = ready.take().expect("it was there a line above");
+                    let (mut service, parts, body) = *ready.take().expect("it was there a line above");
                     Kind::decided(|| service.call(Request::from_parts(parts, body)), decision)
                 }
                 KindProjection::Inner { future, subprotocols } => {
