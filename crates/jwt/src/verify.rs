@@ -132,6 +132,8 @@ pub(crate) fn within<T: Send + 'static>(
     time: Duration,
 ) -> Result<Result<Verified<T>, TokenError>, Verification<T>> {
     verification.at_once().map_err(|waiting| {
-        Decision::wait(async move { timeout(time, waiting).await.unwrap_or(Err(TokenError::Unavailable)) })
+        // The time runs from here, and not from the first poll.
+        let patient = timeout(time, waiting);
+        Decision::wait(async move { patient.await.unwrap_or(Err(TokenError::Unavailable)) })
     })
 }
