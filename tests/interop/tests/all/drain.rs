@@ -115,9 +115,10 @@ async fn a_server_returns_at_the_deadline_whatever_its_clients_and_handlers_do()
         let mut deaf = [Socket::open(address, "/", http).await, Socket::open(address, "/busy", http).await];
         let stuck = tokio::spawn(ask(address, "/stuck", http));
         admitted(&drain, 3).await;
+        // Before the drain itself begins to count.
+        let began = Instant::now();
         signal.send(()).unwrap();
         drain.started().await;
-        let began = Instant::now();
         for client in &mut deaf {
             assert_eq!(client.frame().await, RESTARTS, "{http:?}");
         }
