@@ -5,8 +5,8 @@
 //! another. So this rejects them, at any depth, for headers, claims and first messages.
 //!
 //! The checks are made while the claims are read, in one pass over the text. A member that is looked for says itself
-//! whether it was read before. Other names are compared one by one up to sixteen, as most objects have fewer, and hashed
-//! beyond that, because a sender chooses how many there are.
+//! whether it was read before. Other names are compared one by one up to sixteen, as most objects have fewer, and
+//! hashed beyond that, because a sender chooses how many there are.
 
 use std::{borrow::Cow, collections::HashSet, fmt};
 

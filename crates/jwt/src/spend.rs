@@ -30,9 +30,9 @@ pub(crate) struct Spending<T> {
 }
 
 impl<T: 'static> Settings<T> {
-    /// Uses a ticket up, where tokens are tickets, by a deadline if others are asked; most tokens are none, and need not
-    /// wait. The verifier's clock, which may be the application's code, is read before anything is done: if it panics,
-    /// nothing is half done.
+    /// Uses a ticket up, where tokens are tickets, by a deadline if others are asked; most tokens are none, and need
+    /// not wait. The verifier's clock, which may be the application's code, is read before anything is done: if it
+    /// panics, nothing is half done.
     #[expect(clippy::result_large_err, reason = "what has to wait is put into a box right away")]
     pub(crate) fn spend(
         &self,
