@@ -25,8 +25,8 @@ use crate::{
     side::Side,
 };
 
-/// Serves until it is killed, and prints its address first.
-pub(crate) fn run(side: Side, nodelay: bool) -> io::Result<()> {
+/// Serves until it is killed, and prints its address first. Whatever pings does so at that interval.
+pub(crate) fn run(side: Side, nodelay: bool, interval: Duration) -> io::Result<()> {
     runtime::new()?.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         writeln!(io::stdout(), "{}", listener.local_addr()?)?;
@@ -35,7 +35,7 @@ pub(crate) fn run(side: Side, nodelay: bool) -> io::Result<()> {
             let _left = stream.set_nodelay(nodelay);
         });
         // axum clones a bare router for each connection, with all layers of all routes. See BENCHMARKS.md, "Routers".
-        axum::serve(listener, router(side).into_make_service()).await
+        axum::serve(listener, pinging(side, interval).into_make_service()).await
     })
 }
 
