@@ -71,6 +71,7 @@ mod sync;
 #[cfg(feature = "test-util")]
 pub mod testing;
 mod tickets;
+mod time;
 mod token_id;
 mod token_message;
 pub mod verifier;

@@ -34,12 +34,10 @@ use crate::{
     settings::Settings,
     spend::Spent,
     sync::lock,
+    time::{NEVER, Time},
     token_id::TokenId,
     verify::Verified,
 };
-
-/// How often a session's end is checked at least, because wall clocks jump ahead and machines sleep.
-const MAX_BLIND: Duration = Duration::from_secs(60);
 
 /// The session of a connection whose token was verified. Only [`JwtLayer`](crate::JwtLayer) creates one.
 ///
@@ -96,7 +94,7 @@ pub(crate) struct Live<T> {
     /// revocations.
     revocable: Option<Arc<Revocable>>,
     /// When the end is looked at next, in nanoseconds since the layer's epoch. Written under the lock of `token`, and
-    /// read without it: no value is further ahead than [`MAX_BLIND`], and so a stale one is off by no more.
+    /// read without it: no value is further ahead than `MAX_BLIND`, and so a stale one is off by no more.
     look_at: AtomicI64,
 }
 
@@ -106,7 +104,7 @@ struct CurrentToken<T> {
     subject: Option<Subject>,
     expires_at: Option<SystemTime>,
     /// When the connection is closed by the monotonic clock, in nanoseconds since the layer's epoch: a wall clock that
-    /// is set back does not prolong a session. [`NEVER`] if it does not expire, or in centuries.
+    /// is set back does not prolong a session. `NEVER` if it does not expire, or in centuries.
     steady_end: i64,
     /// What it is revoked by. `None` if the layer has no revocations.
     named: Option<Box<Named>>,
@@ -131,60 +129,6 @@ impl<T: 'static> CurrentToken<T> {
         }
         let steady = self.steady_end.saturating_sub(time.steady);
         Some(wall.min(Duration::from_nanos(u64::try_from(steady).unwrap_or(0))))
-    }
-}
-
-impl<T: 'static> Settings<T> {
-    /// A time of the monotonic clock in one word, good for centuries.
-    fn nanos(&self, time: Instant) -> i64 {
-        match time.checked_duration_since(self.epoch) {
-            Some(since) => nanos(since),
-            // Under a test's clock, a layer may have been made later than it is used.
-            None => -nanos(self.epoch.saturating_duration_since(time)),
-        }
-    }
-
-    fn instant(&self, nanos: i64) -> Option<Instant> {
-        let by = Duration::from_nanos(nanos.unsigned_abs());
-        if nanos < 0 { self.epoch.checked_sub(by) } else { self.epoch.checked_add(by) }
-    }
-
-    /// How long a token is good by the wall clock, grace included. `None` if it does not expire.
-    fn left(&self, expires_at: Option<SystemTime>, time: Time) -> Option<Duration> {
-        let end = expires_at?.checked_add(self.grace)?;
-        Some(end.duration_since(time.wall).unwrap_or_default())
-    }
-
-    /// The time by both clocks, of which one was read. Must be called without a lock: the verifier's clock may be the
-    /// application's code.
-    pub(crate) fn time(&self, steady: Instant) -> Time {
-        Time { wall: self.verifier.now(), steady: self.nanos(steady) }
-    }
-}
-
-fn nanos(time: Duration) -> i64 {
-    i64::try_from(time.as_nanos()).unwrap_or(NEVER)
-}
-
-/// The time by both clocks.
-#[derive(Clone, Copy)]
-pub(crate) struct Time {
-    pub(crate) wall: SystemTime,
-    /// In nanoseconds since the layer's epoch.
-    steady: i64,
-}
-
-const NEVER: i64 = i64::MAX;
-
-impl Time {
-    /// The monotonic clock after some more time.
-    fn steady_in(self, left: Duration) -> i64 {
-        self.steady.saturating_add(nanos(left))
-    }
-
-    /// When the end of a session is looked at next.
-    fn look_at(self, left: Option<Duration>) -> i64 {
-        left.map_or(NEVER, |left| self.steady_in(left.min(MAX_BLIND)).min(NEVER - 1))
     }
 }
 

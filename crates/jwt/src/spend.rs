@@ -12,7 +12,7 @@ use std::{
 
 use portcullis_core::{Decision, clock::now, shared::Deadline};
 
-use crate::{error::TokenError, session::Time, settings::Settings, verify::Verified};
+use crate::{error::TokenError, settings::Settings, time::Time, verify::Verified};
 
 /// A token that is good for a session: if it is a ticket, it has been used up for it.
 pub(crate) struct Spent<T> {
